@@ -1,0 +1,58 @@
+# `make demo` and `make test` are all that a newcomer needs; `make check` is what has to be clean.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8000
+DATA   ?= .demo
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
+
+.PHONY: setup demo demo-reset test check lint types coverage schema requirements clean
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/installed web/static/graphiql/installed
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup
+	$(BIN)/logbook demo --port $(PORT) --data $(DATA)
+
+demo-reset: setup
+	$(BIN)/logbook demo --port $(PORT) --data $(DATA) --reset
+
+test: setup
+	$(BIN)/pytest -n $(WORKERS) -q
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+coverage: setup
+	$(BIN)/coverage erase
+	$(BIN)/pytest -n $(WORKERS) -q --cov --cov-report=term
+
+check: lint types coverage
+
+# What is written from the source: the SDL with each field's visibility, and the README's tables.
+schema: setup
+	$(BIN)/logbook schema > schema/schema.graphql
+	$(BIN)/python -m web.readme
+
+# Pins every dependency, for every platform, with hashes and without a registry's name.
+requirements:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) node_modules web/static/graphiql build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+# GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
+web/static/graphiql/installed: package.json package-lock.json requirements-node.txt web/graphiql.js web/graphiql.css web/graphiql_assets.py | $(VENV)/installed
+	$(BIN)/python -m web.graphiql_assets

@@ -1,0 +1,1 @@
+"""What happens after commit: the outbox, mail, expiry, and the worker that runs them."""

@@ -1,0 +1,97 @@
+"""What is erased or released by the clock. Every job here can run at any time, any number of times, in any worker."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import Interval, Text
+
+from models.account import account_links, api_tokens, request_keys, sessions
+from models.database import Database, Statement, Transaction
+from models.feedback import feedback, feedback_request_details
+from models.outbox import OutboxState, chores, data_exports, outbox
+from models.reviewer import reviewer_invitations
+from permissions.scopes import details_kept
+from settings import Release, Settings
+
+REQUEST_KEY_KEPT = text("interval '24 hours'")
+FINISHED_KEPT = text("interval '7 days'")
+DEAD_KEPT = text("interval '30 days'")
+
+
+async def erase_request_details(transaction: Transaction) -> int:
+    """Delete names, addresses and references of requests that are 120 hours old; give how many."""
+    return await transaction.run(delete(feedback_request_details).where(~details_kept()))
+
+
+async def clean_up(transaction: Transaction, settings: Settings) -> None:
+    """Delete spent and ended sessions, tokens, links, invitations, archives, keys, and finished work."""
+    now = func.clock()
+    idle, whole = timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)
+    await transaction.run(
+        delete(sessions).where(
+            or_(
+                sessions.c.used_at < now - bindparam("idle", idle, Interval()),
+                sessions.c.created_at < now - bindparam("whole", whole, Interval()),
+            )
+        )
+    )
+    await transaction.run(delete(api_tokens).where(or_(api_tokens.c.expires_at < now, api_tokens.c.revoked_at < now)))
+    await transaction.run(delete(account_links).where(account_links.c.expires_at < now))
+    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.expires_at < now))
+    await transaction.run(delete(data_exports).where(data_exports.c.expires_at < now))
+    await transaction.run(delete(request_keys).where(request_keys.c.made_at < now - REQUEST_KEY_KEPT))
+    await transaction.run(
+        delete(outbox).where(
+            or_(
+                and_(outbox.c.state != OutboxState.DEAD, outbox.c.finished_at < now - FINISHED_KEPT),
+                outbox.c.finished_at < now - DEAD_KEPT,
+            )
+        )
+    )
+
+
+async def release_shared(transaction: Transaction) -> int:
+    """Let the mediators see what was shared with them since the last batch; give how many."""
+    return await transaction.run(
+        update(feedback).where(feedback.c.shared, ~feedback.c.released).values(released=true())
+    )
+
+
+def _due(every: str) -> Statement:
+    """Claim a chore's turn: a row comes back to exactly one worker in each period of the database's clock."""
+    period = func.date_trunc(every, func.clock())
+    return Statement(
+        insert(chores)
+        .values(name=bindparam("chore", type_=Text()), ran_at=func.clock())
+        .on_conflict_do_update(
+            index_elements=[chores.c.name],
+            set_={"ran_at": func.clock()},
+            where=func.date_trunc(every, chores.c.ran_at) < period,
+        )
+        .returning(chores.c.name)
+    )
+
+
+_EVERY_MINUTE, _EVERY_HOUR, _EVERY_DAY = _due("minute"), _due("hour"), _due("day")
+
+
+async def run_chores(database: Database, settings: Settings) -> list[str]:
+    """Run what is due and give the names of what ran; each chore is a transaction of its own."""
+    chores_due: list[tuple[str, Statement, Callable[[Transaction], Awaitable[object]]]] = [
+        ("erase_request_details", _EVERY_MINUTE, erase_request_details),
+        ("clean_up", _EVERY_HOUR, lambda transaction: clean_up(transaction, settings)),
+        (
+            "release_shared",
+            _EVERY_DAY if settings.shared_release is Release.DAILY else _EVERY_MINUTE,
+            release_shared,
+        ),
+    ]
+    ran = []
+    for name, due, job in chores_due:
+        async with database.transaction() as transaction:
+            if await transaction.first(due, chore=name):
+                await job(transaction)
+                ran.append(name)
+    return ran

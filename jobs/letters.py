@@ -1,0 +1,253 @@
+"""Writes the mail of an outbox row at the moment it is sent, from what the tables hold then.
+
+Each kind has one function that reads its facts. It gives None where the mail has become pointless or forbidden since
+it was queued: a request was withdrawn or is past its five days, an account is gone, an address wants no more mail.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from jobs import messages
+from jobs.messages import Message
+from jobs.outbox import Kind
+from models.account import LinkPurpose, account_links, accounts
+from models.database import Row, Transaction
+from models.feedback import (
+    RequestState,
+    feedback,
+    feedback_origins,
+    feedback_request_details,
+    feedback_requests,
+    stopped_addresses,
+)
+from models.outbox import data_exports
+from models.reviewer import appointments, reviewer_invitations
+from permissions.scopes import details_kept
+from permissions.secrets import (
+    RESET_LASTS,
+    SET_PASSWORD_LASTS,
+    VERIFY_LASTS,
+    Opens,
+    address_hash,
+    link_secret,
+    stop_token,
+)
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail and the one address that it goes to."""
+
+    address: str
+    message: Message
+
+
+Write = Callable[[Transaction, Settings, Row], Awaitable[Letter | None]]
+
+
+def _hours(duration: timedelta) -> int:
+    return int(duration.total_seconds()) // 3600
+
+
+def page(settings: Settings, name: str, secret: str) -> str:
+    """Give the address of the page that a mailed link opens."""
+    return f"{settings.base_url}/{name}/{secret}"
+
+
+async def _account(transaction: Transaction, account_id: UUID) -> Row | None:
+    return await transaction.first(
+        select(accounts.c.id, accounts.c.name, accounts.c.email).where(accounts.c.id == account_id)
+    )
+
+
+async def _reviewer_of(transaction: Transaction, mediator_id: UUID) -> Row | None:
+    return await transaction.first(
+        select(accounts.c.id, accounts.c.name, accounts.c.email)
+        .join(appointments, appointments.c.reviewer_id == accounts.c.id)
+        .where(appointments.c.mediator_id == mediator_id, appointments.c.approved)
+    )
+
+
+async def _feedback_request(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    details, requests = feedback_request_details, feedback_requests
+    row = await transaction.first(
+        select(
+            details.c.party_name,
+            details.c.party_email,
+            details.c.reference,
+            requests.c.mediation_ended_on,
+            accounts.c.name.label("mediator_name"),
+        )
+        .join(requests, requests.c.id == details.c.id)
+        .join(accounts, accounts.c.id == details.c.mediator_id)
+        .where(details.c.id == work.subject_id, requests.c.state == RequestState.OPEN, details_kept())
+    )
+    if row is None:
+        return None
+    hashed = address_hash(settings, row.party_email)
+    if await transaction.first(select(stopped_addresses).where(stopped_addresses.c.address_hash == hashed)):
+        return None
+    secret = link_secret(settings, Opens.FEEDBACK_REQUEST, work.subject_id)
+    return Letter(
+        row.party_email,
+        messages.feedback_request(
+            settings,
+            mediator_name=row.mediator_name,
+            party_name=row.party_name,
+            reference=row.reference,
+            mediation_ended_on=row.mediation_ended_on,
+            link=page(settings, "feedback", secret),
+            stop_link=page(settings, "stop", stop_token(settings, row.party_email)),
+        ),
+    )
+
+
+async def _feedback_received(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    row = await transaction.first(
+        select(
+            accounts.c.id,
+            accounts.c.name,
+            accounts.c.email,
+            feedback.c.shared,
+            feedback_origins.c.name.label("giver_name"),
+        )
+        .join(accounts, accounts.c.id == feedback.c.mediator_id)
+        .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
+        .where(feedback.c.id == work.subject_id)
+    )
+    if row is None:
+        return None
+    reviewer = await _reviewer_of(transaction, row.id)
+    return Letter(
+        row.email,
+        messages.feedback_received(
+            settings,
+            mediator_name=row.name,
+            giver_name=row.giver_name,
+            shared=row.shared,
+            reviewer_name=reviewer.name if reviewer else None,
+        ),
+    )
+
+
+async def _reviewer_invited(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    row = await transaction.first(
+        select(reviewer_invitations.c.email, reviewer_invitations.c.expires_at, accounts.c.name)
+        .join(accounts, accounts.c.id == reviewer_invitations.c.mediator_id)
+        .where(
+            reviewer_invitations.c.id == work.subject_id,
+            reviewer_invitations.c.expires_at > func.clock(),
+        )
+    )
+    if row is None:
+        return None
+    link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
+    return Letter(
+        row.email,
+        messages.reviewer_invited(settings, mediator_name=row.name, link=link, expires_on=row.expires_at.date()),
+    )
+
+
+def _between(write: Callable[..., Message], *, to_mediator: bool, still_in_force: bool | None = None) -> Write:
+    """Write to one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
+
+    The other side's account may be gone by then: its deletion leaves its name in the row.
+    """
+
+    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+        mediator = await _account(transaction, work.subject_id)
+        reviewer = await _account(transaction, work.other_id)
+        addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
+        other_name = other.name if other else work.recipient_name
+        if addressee is None or other_name is None:
+            return None
+        if still_in_force is not None:
+            in_force = await transaction.first(
+                select(appointments.c.id).where(
+                    appointments.c.mediator_id == work.subject_id,
+                    appointments.c.reviewer_id == work.other_id,
+                    appointments.c.approved == still_in_force,
+                )
+            )
+            if in_force is None:
+                return None
+        mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
+        return Letter(addressee.email, write(settings, mediator_name=mediator_name, reviewer_name=reviewer_name))
+
+    return letter
+
+
+def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str, lasts: timedelta) -> Write:
+    """Write to an account (or to its new address) about a link of `account_links`, if it still works."""
+
+    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+        row = await transaction.first(
+            select(accounts.c.name, accounts.c.email, account_links.c.new_email)
+            .join(accounts, accounts.c.id == account_links.c.account_id)
+            .where(
+                account_links.c.id == work.subject_id,
+                account_links.c.purpose == purpose,
+                account_links.c.expires_at > func.clock(),
+            )
+        )
+        if row is None:
+            return None
+        link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
+        message = write(settings, name=row.name, link=link, expires_in_hours=_hours(lasts))
+        return Letter(row.new_email or row.email, message)
+
+    return letter
+
+
+def _to_account(write: Callable[..., Message]) -> Write:
+    """Write a fact to an account, or to the address kept in the row where the account has it no more."""
+
+    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+        if work.recipient is not None:
+            return Letter(work.recipient, write(settings, name=work.recipient_name))
+        account = await _account(transaction, work.subject_id)
+        return Letter(account.email, write(settings, name=account.name)) if account else None
+
+    return letter
+
+
+async def _export_ready(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    row = await transaction.first(
+        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
+        .join(accounts, accounts.c.id == data_exports.c.account_id)
+        .where(data_exports.c.id == work.subject_id, data_exports.c.expires_at > func.clock())
+    )
+    if row is None:
+        return None
+    link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
+    return Letter(
+        row.email, messages.export_ready(settings, name=row.name, link=link, expires_on=row.expires_at.date())
+    )
+
+
+WRITERS: dict[Kind, Write] = {
+    Kind.FEEDBACK_REQUEST: _feedback_request,
+    Kind.FEEDBACK_RECEIVED: _feedback_received,
+    Kind.REVIEWER_INVITED: _reviewer_invited,
+    Kind.REVIEWER_APPOINTED: _between(messages.reviewer_appointed, to_mediator=False, still_in_force=True),
+    Kind.APPOINTMENT_MADE: _between(messages.appointment_made, to_mediator=True, still_in_force=True),
+    Kind.APPOINTMENT_WAITING: _between(messages.appointment_waiting, to_mediator=True, still_in_force=False),
+    Kind.REVIEW_ENDED: _between(messages.review_ended, to_mediator=False),
+    Kind.APPOINTMENT_ENDED: _between(messages.appointment_ended, to_mediator=True),
+    Kind.VERIFY_EMAIL: _with_link(messages.verify_email, LinkPurpose.VERIFY_EMAIL, "verify", VERIFY_LASTS),
+    Kind.CHANGE_EMAIL: _with_link(messages.change_email, LinkPurpose.CHANGE_EMAIL, "verify", VERIFY_LASTS),
+    Kind.RESET_PASSWORD: _with_link(messages.reset_password, LinkPurpose.RESET_PASSWORD, "password", RESET_LASTS),
+    Kind.DIRECTORY_ACCESS: _with_link(
+        messages.directory_access, LinkPurpose.SET_PASSWORD, "password", SET_PASSWORD_LASTS
+    ),
+    Kind.ALREADY_REGISTERED: _to_account(messages.already_registered),
+    Kind.EMAIL_CHANGED: _to_account(messages.email_changed),
+    Kind.PASSWORD_CHANGED: _to_account(messages.password_changed),
+    Kind.ACCOUNT_DELETED: _to_account(messages.account_deleted),
+    Kind.EXPORT_READY: _export_ready,
+}

@@ -1,0 +1,158 @@
+"""The outbox: work written in the transaction that causes it, done at least once after commit.
+
+PostgreSQL is the truth; Redis only wakes. A worker claims a row by a lease on the database's clock and finishes it
+only while that lease is its own, so a worker that was cut off or stopped cannot finish what another has taken over.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from random import uniform
+from uuid import UUID, uuid4
+
+from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import INTERVAL, insert
+from sqlalchemy.types import Integer, Text, Uuid
+
+from models.database import Database, Row, Statement, Transaction
+from models.outbox import OutboxState, outbox
+
+LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
+MAX_ATTEMPTS = 12
+LONGEST_WAIT = timedelta(hours=6)
+
+
+class Kind(StrEnum):
+    """What there is to do; a mail's kind is also its folder in `jobs/emails`."""
+
+    FEEDBACK_REQUEST = "feedback_request"
+    FEEDBACK_RECEIVED = "feedback_received"
+    REVIEWER_INVITED = "reviewer_invited"
+    REVIEWER_APPOINTED = "reviewer_appointed"
+    APPOINTMENT_MADE = "appointment_made"
+    APPOINTMENT_WAITING = "appointment_waiting"
+    REVIEW_ENDED = "review_ended"
+    APPOINTMENT_ENDED = "appointment_ended"
+    VERIFY_EMAIL = "verify_email"
+    ALREADY_REGISTERED = "already_registered"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - the mail's name
+    CHANGE_EMAIL = "change_email"
+    EMAIL_CHANGED = "email_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the mail's name
+    DIRECTORY_ACCESS = "directory_access"
+    ACCOUNT_DELETED = "account_deleted"
+    EXPORT_READY = "export_ready"
+    MAKE_EXPORT = "make_export"
+
+
+async def enqueue(
+    transaction: Transaction,
+    kind: Kind,
+    subject_id: UUID,
+    *,
+    other_id: UUID | None = None,
+    recipient: str | None = None,
+    recipient_name: str | None = None,
+    dedupe_key: str | None = None,
+) -> None:
+    """Write work to be done after this transaction commits; nothing happens if `dedupe_key` was there before."""
+    await transaction.run(
+        insert(outbox)
+        .values(
+            kind=kind,
+            subject_id=subject_id,
+            other_id=other_id,
+            recipient=recipient,
+            recipient_name=recipient_name,
+            dedupe_key=dedupe_key or f"{kind}:{uuid4()}",
+        )
+        .on_conflict_do_nothing()
+    )
+    transaction.wakes_worker = True
+
+
+def _seconds(name: str) -> object:
+    return func.make_interval(0, 0, 0, 0, 0, 0, bindparam(name, type_=Integer()), type_=INTERVAL())
+
+
+@cache
+def _claim() -> Statement:
+    due = (
+        select(outbox.c.id)
+        .where(
+            outbox.c.state == OutboxState.QUEUED,
+            outbox.c.next_at <= func.clock(),
+            func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock(),
+        )
+        .order_by(outbox.c.next_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return Statement(
+        update(outbox)
+        .where(outbox.c.id == due)
+        .values(
+            lease=bindparam("new_lease", type_=Uuid()),
+            leased_until=func.clock() + _seconds("seconds"),
+            attempts=outbox.c.attempts + 1,
+        )
+        .returning(outbox)
+    )
+
+
+async def claim(database: Database) -> Row | None:
+    """Take the work that is due longest, for the length of a lease; None if there is none."""
+    async with database.transaction() as transaction:
+        return await transaction.first(_claim(), new_lease=uuid4(), seconds=int(LEASE.total_seconds()))
+
+
+@cache
+def _finish() -> Statement:
+    state = bindparam("new_state", type_=Text())
+    unserved = or_(state == OutboxState.QUEUED, state == OutboxState.DEAD)
+    return Statement(
+        update(outbox)
+        .where(outbox.c.id == bindparam("row_id"), outbox.c.lease == bindparam("held"))
+        .values(
+            state=state,
+            smtp_code=bindparam("code", type_=Integer()),
+            next_at=func.clock() + _seconds("wait"),
+            finished_at=case((state == OutboxState.QUEUED, None), else_=func.clock()),
+            # An address that stands nowhere else goes as soon as it has served; a dead mail may be retried.
+            recipient=case((unserved, outbox.c.recipient), else_=None),
+            recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
+            lease=None,
+            leased_until=None,
+        )
+    )
+
+
+async def finish(
+    database: Database, work: Row, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
+) -> bool:
+    """Record how the work ended; False if the lease was lost meanwhile, and then nothing is recorded."""
+    async with database.transaction() as transaction:
+        touched = await transaction.run(
+            _finish(), row_id=work.id, held=work.lease, new_state=state, code=code, wait=int(wait.total_seconds())
+        )
+    return touched == 1
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after that many attempts: doubling from 10 s to six hours, with jitter so that none march."""
+    longest = min(10 * 2 ** (attempts - 1), LONGEST_WAIT.total_seconds())
+    return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
+
+
+async def retry_dead(transaction: Transaction, outbox_id: UUID) -> bool:
+    """Queue dead work once more, from its first attempt; False if there is no such."""
+    transaction.wakes_worker = True
+    return (
+        await transaction.run(
+            update(outbox)
+            .where(outbox.c.id == outbox_id, outbox.c.state == OutboxState.DEAD)
+            .values(state=OutboxState.QUEUED, attempts=0, next_at=func.clock(), finished_at=None)
+        )
+        == 1
+    )

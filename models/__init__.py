@@ -1,0 +1,1 @@
+"""The ground: tables, the database connection, migrations. Knows nothing of who may read what."""

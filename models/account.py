@@ -1,0 +1,102 @@
+"""Accounts and what opens them: sessions, API tokens, mailed links; and the keys of repeated requests."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import moment, one_of, owner, random_id, secret_hash, table, word_list, words
+
+
+class Role(StrEnum):
+    """What an account may do here; one account may hold several."""
+
+    MEDIATOR = "MEDIATOR"
+    REVIEWER = "REVIEWER"
+    DIRECTORY = "DIRECTORY"
+    ADMIN = "ADMIN"
+
+
+class LinkPurpose(StrEnum):
+    """What a mailed link does."""
+
+    VERIFY_EMAIL = "VERIFY_EMAIL"
+    CHANGE_EMAIL = "CHANGE_EMAIL"
+    RESET_PASSWORD = "RESET_PASSWORD"  # noqa: S105 - the purpose's name
+    SET_PASSWORD = "SET_PASSWORD"  # noqa: S105 - the purpose's name
+
+
+class Account(SQLModel, table=True):
+    """A person or organisation that signs in. `email_key` is the address folded for comparison."""
+
+    __table_args__ = (Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),)
+
+    id: UUID = random_id()
+    name: str = words()
+    name_key: str = words()
+    email: str = words()
+    email_key: str = Field(unique=True)
+    password_hash: str | None = words()
+    roles: list[str] = word_list()
+    email_verified_at: datetime | None = moment()
+    paid_until: datetime | None = moment()
+    created_at: datetime = moment(default_now=True)
+
+
+class Session(SQLModel, table=True):
+    """A signed-in browser."""
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    secret_hash: bytes = secret_hash()
+    created_at: datetime = moment(default_now=True)
+    used_at: datetime = moment(default_now=True)
+
+
+class ApiToken(SQLModel, table=True):
+    """A program's key to its owner's standing."""
+
+    __tablename__ = "api_token"
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    name: str = words()
+    secret_hash: bytes = secret_hash()
+    created_at: datetime = moment(default_now=True)
+    used_at: datetime | None = moment()
+    expires_at: datetime | None = moment()
+    revoked_at: datetime | None = moment()
+
+
+class AccountLink(SQLModel, table=True):
+    """A mailed, single-use link; it is deleted when it is used."""
+
+    __tablename__ = "account_link"
+    __table_args__ = (one_of("purpose", LinkPurpose),)
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    purpose: str = words()
+    secret_hash: bytes = secret_hash()
+    new_email: str | None = words()
+    expires_at: datetime = moment()
+
+
+class RequestKey(SQLModel, table=True):
+    """That a creating request was answered, so that its repeat gets the same answer for 24 hours."""
+
+    __tablename__ = "request_key"
+
+    key_hash: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    account_id: UUID | None = Field(default=None, foreign_key="account.id", ondelete="CASCADE", index=True)
+    result_id: UUID | None = None
+    made_at: datetime = moment(default_now=True)
+
+
+accounts = table(Account)
+sessions = table(Session)
+api_tokens = table(ApiToken)
+account_links = table(AccountLink)
+request_keys = table(RequestKey)

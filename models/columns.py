@@ -1,0 +1,63 @@
+"""The column kinds that the tables share, so that a noun's file reads as a list of facts."""
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Table, Text, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+
+def random_id() -> Any:
+    """Primary key: a version 4 UUID, made by the database, so that an id tells neither order nor time."""
+    return Field(
+        default=None,
+        primary_key=True,
+        sa_type=Uuid,
+        sa_column_kwargs={"server_default": text("gen_random_uuid()")},
+    )
+
+
+def owner(table: str, *, primary: bool = False, index: bool = True) -> Any:
+    """Reference to a row whose deletion takes this one with it."""
+    return Field(foreign_key=f"{table}.id", ondelete="CASCADE", primary_key=primary, index=index and not primary)
+
+
+def moment(*, default_now: bool = False, index: bool = False) -> Any:
+    """Point in time; `default_now` takes the service's clock, which the database keeps."""
+    return Field(
+        default=None,
+        index=index,
+        sa_type=DateTime(timezone=True),
+        sa_column_kwargs={"server_default": func.clock()} if default_now else {},
+    )
+
+
+def words(default: str | None = None) -> Any:
+    """Text; bounds are checked where it is typed in."""
+    return Field(default=default, sa_type=Text)
+
+
+def preset(sql: str) -> Any:
+    """Give a value that the database fills in where none is given."""
+    return Field(default=None, sa_column_kwargs={"server_default": text(sql)})
+
+
+def word_list() -> Any:
+    """List of words of an enumeration."""
+    return Field(sa_type=ARRAY(Text))
+
+
+def secret_hash(*, nullable: bool = False) -> Any:
+    """SHA-256 of a 256-bit secret (32 bytes); the secret itself is never stored."""
+    return Field(default=None, sa_type=LargeBinary, unique=True, nullable=nullable)
+
+
+def one_of(column: str, values: type) -> CheckConstraint:
+    """Hold a column to the words of an enumeration."""
+    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def table(model: type[SQLModel]) -> Table:
+    """Give the table of a model, whose columns statements are written with."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]

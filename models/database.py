@@ -1,0 +1,155 @@
+"""The one way to the data: statements written with SQLModel, compiled to SQL text, run by asyncpg in a transaction.
+
+Rows come back as records whose columns are attributes. There is no ORM session: reads need columns, writes name what
+they change, and both share one pool and one transaction.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, cast
+
+import asyncpg
+import orjson
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from settings import Pooler, Settings
+
+_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+
+class Row(asyncpg.Record):
+    """One row; each column is an attribute."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+class Statement:
+    """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
+
+    __slots__ = ("defaults", "names", "row_class", "sql")
+
+    def __init__(self, clause: ClauseElement) -> None:
+        compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT))
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.defaults: Mapping[str, Any] = compiled.params
+        columns = [entry.keyname for entry in compiled._result_columns]  # noqa: SLF001 - no public name for it
+        # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+        self.row_class: type[Row] = type(
+            "Row", (Row,), {name: property(itemgetter(place)) for place, name in enumerate(columns)}
+        )
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
+        for name in values:
+            if name not in self.defaults:
+                raise KeyError(name)
+        return [values[name] if name in values else self.defaults[name] for name in self.names]
+
+
+Runnable = Statement | ClauseElement
+
+
+def _statement(clause: Runnable) -> Statement:
+    return clause if isinstance(clause, Statement) else Statement(clause)
+
+
+class Transaction:
+    """An open transaction. Methods take a statement and its named values."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+        self.wakes_worker = False
+
+    async def all(self, clause: Runnable, **values: Any) -> list[Row]:
+        """Give every row."""
+        statement = _statement(clause)
+        return await self._connection.fetch(
+            statement.sql, *statement.arguments(values), record_class=statement.row_class
+        )
+
+    async def first(self, clause: Runnable, **values: Any) -> Row | None:
+        """Give the first row, or None."""
+        statement = _statement(clause)
+        return await self._connection.fetchrow(
+            statement.sql, *statement.arguments(values), record_class=statement.row_class
+        )
+
+    async def value(self, clause: Runnable, **values: Any) -> Any:
+        """Give the first column of the first row, or None."""
+        statement = _statement(clause)
+        return await self._connection.fetchval(statement.sql, *statement.arguments(values))
+
+    async def run(self, clause: Runnable, **values: Any) -> int:
+        """Execute; give the number of rows touched."""
+        statement = _statement(clause)
+        status = await self._connection.execute(statement.sql, *statement.arguments(values))
+        return int(status.rsplit(" ", 1)[-1])
+
+
+class Database:
+    """The pool of connections to one database, and the service's clock."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta) -> None:
+        self._pool = pool
+        self._clock_offset = clock_offset
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit at the end, roll back if anything is raised."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield Transaction(connection)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Transaction]:
+        """Read by single statements; each sees its own moment, and nothing needs a commit."""
+        async with self._pool.acquire() as connection:
+            yield Transaction(connection)
+
+    def now(self) -> datetime:
+        """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
+        return datetime.now(UTC) + self._clock_offset
+
+    def latest_today(self) -> date:
+        """Give the date at UTC+14: the latest that is "today" anywhere (the bound for dates typed in)."""
+        return (self.now() + timedelta(hours=14)).date()
+
+
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda v: orjson.dumps(v).decode(),
+        decoder=orjson.loads,
+        format="text",
+    )
+
+
+async def _no_reset(_connection: object) -> None:
+    """Nothing to undo: no session-level SET, LISTEN or advisory lock is ever used on the pool."""
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Database]:
+    """Open the pool for as long as the block runs."""
+    server_settings = {"application_name": "logbook"}
+    if settings.clock_offset:
+        server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
+    pool = asyncpg.create_pool(
+        settings.database_url.get_secret_value(),
+        min_size=1,
+        max_size=settings.database_pool_size,
+        init=_prepare,
+        reset=_no_reset,
+        server_settings=server_settings,
+        statement_cache_size=0 if settings.database_pooler is Pooler.TRANSACTION else 500,
+        command_timeout=30,
+    )
+    async with pool:
+        yield Database(pool, settings.clock_offset)

@@ -1,0 +1,135 @@
+"""Feedback: requests and what is erased of them, answers, and their origin, which stands apart.
+
+No column joins a request with the feedback that answered it, and the details of a request are a row of their own:
+erasing them is deleting it.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Date, Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, words
+
+
+class Capacity(StrEnum):
+    """In what capacity the giver took part."""
+
+    PARTY = "PARTY"
+    PARTY_ADVISER = "PARTY_ADVISER"
+    PROFESSIONAL = "PROFESSIONAL"
+    OTHER = "OTHER"
+
+
+class ActedAs(StrEnum):
+    """What the subject of the feedback did."""
+
+    MEDIATOR = "MEDIATOR"
+    ADVOCATE = "ADVOCATE"
+
+
+class RequestState(StrEnum):
+    """Whether a request's link still works; never shown to the mediator."""
+
+    OPEN = "OPEN"
+    SPENT = "SPENT"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class FeedbackRequest(SQLModel, table=True):
+    """That a party was asked."""
+
+    __tablename__ = "feedback_request"
+    __table_args__ = (
+        Index("feedback_request_by_time", "mediator_id", "made_at", "id"),
+        one_of("state", RequestState),
+    )
+
+    id: UUID = random_id()
+    mediator_id: UUID = owner("mediator", index=False)
+    made_at: datetime = moment(default_now=True)
+    mediation_ended_on: date
+    secret_hash: bytes = secret_hash()
+    state: str = preset("'OPEN'")
+
+
+class FeedbackRequestDetails(SQLModel, table=True):
+    """Who was asked about what; gone 120 hours after the request was made."""
+
+    __tablename__ = "feedback_request_details"
+
+    id: UUID = owner("feedback_request", primary=True)
+    mediator_id: UUID = owner("mediator")
+    made_at: datetime = moment(index=True)
+    party_name: str = words()
+    party_email: str = words()
+    reference: str | None = words()
+
+
+class StoppedAddress(SQLModel, table=True):
+    """An address that wants no more requests, as a keyed hash."""
+
+    __tablename__ = "stopped_address"
+
+    address_hash: bytes = Field(sa_type=LargeBinary, primary_key=True)
+
+
+class Feedback(SQLModel, table=True):
+    """One finished survey. `released`: a shared one has reached the mediator."""
+
+    __table_args__ = (
+        Index("feedback_by_day", "mediator_id", "received_on", "id"),
+        Index("feedback_released", "mediator_id", "id", postgresql_where=text("released AND shared")),
+        Index("feedback_unreleased", "id", postgresql_where=text("shared AND NOT released")),
+        one_of("capacity", Capacity),
+        one_of("acted_as", ActedAs),
+    )
+
+    id: UUID = random_id()
+    mediator_id: UUID = owner("mediator", index=False)
+    capacity: str = words()
+    acted_as: str = words()
+    shared: bool
+    released: bool = preset("false")
+    by_invitation: bool
+    received_on: date = Field(
+        default=None,
+        sa_type=Date,
+        sa_column_kwargs={"server_default": text("((clock() AT TIME ZONE 'UTC')::date)")},
+    )
+
+
+class FeedbackAnswer(SQLModel, table=True):
+    """The answer to one question: a rating from 1 to 5, or a text; both null is "not applicable"."""
+
+    __tablename__ = "feedback_answer"
+    __table_args__ = (CheckConstraint("rating BETWEEN 1 AND 5", name="rating_bounds"),)
+
+    feedback_id: UUID = owner("feedback", primary=True)
+    question: str = Field(primary_key=True)
+    mediator_id: UUID = owner("mediator")
+    reviewer_only: bool
+    rating: int | None = None
+    text: str | None = words()
+
+
+class FeedbackOrigin(SQLModel, table=True):
+    """Who gave a piece of feedback and when; nobody but administrators reads it."""
+
+    __tablename__ = "feedback_origin"
+
+    id: UUID = owner("feedback", primary=True)
+    name: str | None = words()
+    email: str | None = words()
+    email_key: str | None = Field(default=None, index=True)
+    received_at: datetime = moment(default_now=True)
+
+
+feedback_requests = table(FeedbackRequest)
+feedback_request_details = table(FeedbackRequestDetails)
+stopped_addresses = table(StoppedAddress)
+feedback = table(Feedback)
+feedback_answers = table(FeedbackAnswer)
+feedback_origins = table(FeedbackOrigin)

@@ -1,0 +1,42 @@
+"""Who reviews whom, and invitations to do so."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlmodel import SQLModel
+
+from models.columns import moment, owner, preset, random_id, secret_hash, table, words
+
+
+class Appointment(SQLModel, table=True):
+    """A mediator's reviewer, since when; one that waits for approval gives no access."""
+
+    __table_args__ = (
+        Index("appointment_current", "mediator_id", unique=True, postgresql_where=text("approved")),
+        Index("appointment_waiting", "mediator_id", unique=True, postgresql_where=text("NOT approved")),
+        CheckConstraint("mediator_id <> reviewer_id", name="not_oneself"),
+    )
+
+    id: UUID = random_id()
+    mediator_id: UUID = owner("mediator")
+    reviewer_id: UUID = owner("account")
+    approved: bool = preset("true")
+    since: datetime = moment(default_now=True)
+
+
+class ReviewerInvitation(SQLModel, table=True):
+    """A mailed invitation to review a mediator; deleted when it is accepted or over."""
+
+    __tablename__ = "reviewer_invitation"
+
+    id: UUID = random_id()
+    mediator_id: UUID = owner("mediator")
+    email: str = words()
+    email_key: str = words()
+    secret_hash: bytes = secret_hash()
+    expires_at: datetime = moment()
+
+
+appointments = table(Appointment)
+reviewer_invitations = table(ReviewerInvitation)

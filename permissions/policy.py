@@ -1,0 +1,188 @@
+"""The one table of who may read and do what. The schema of each viewer is built from it (`schema/build.py`).
+
+A row names fields of the GraphQL schema and the standings that have them. For all others they do not exist: not null,
+absent. A field without a row does not build, and neither does a row without its field. The input type of a mutation
+(`<Mutation>Input`) goes with the mutation; arguments go with their field, and with the type they take.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
+
+S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.ADMIN, Standing.PUBLIC
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all of them.
+
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
+    """
+
+    what: str
+    standings: Standing
+    fields: dict[str, tuple[str, ...]]
+    tokens: bool
+    unverified: bool
+
+
+def row(what: str, standings: Standing, *, tokens: bool = True, unverified: bool = False, **fields: str) -> Row:
+    """Write one row of the table; PUBLIC includes everybody, signed in or not."""
+    if P in standings:
+        standings, unverified = EVERYBODY, True
+    return Row(what, standings, {name: tuple(names.split()) for name, names in fields.items()}, tokens, unverified)
+
+
+# fmt: off
+MEDIATORS = (
+    row("mediator: name, about, profile link", S | R | D | A, Mediator="id name about profileUrl"),
+    row("visibility, appointed reviewer, email", S | A, Mediator="visibility email reviewer waitingReviewer"),
+    row("feedback link", S, Mediator="feedbackLink"),
+    row("which mediators there are", S | R | D | A, Query="mediator mediators"),
+    row("mediators that appointed me", R, Standing="REVIEWER"),
+    row("mediators that directories may see", D, Standing="DIRECTORY"),
+    row("all mediators", A, Standing="ADMIN"),
+    row("myself among mediators", S, Standing="SELF"),
+)
+
+EXPERIENCE = (
+    row("experience totals, per year, per role", S | D | A, Mediator="experience", Experience="*", RoleHours="*",
+        YearHours="*"),
+    row("logbook entries: role, medium, month, hours, kind of dispute, simulated", S | D | A, Mediator="logbook",
+        LogbookEntry="id role medium endedMonth minutes disputeKind simulated",
+        LogbookFilter="role medium year disputeKind simulated text", LogbookOrder="*",
+        LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED"),
+    row("logbook entries: days, country, number of parties, outcome", S | A,
+        LogbookEntry="startedOn endedOn country partyCount outcome", LogbookFilter="country outcome",
+        LogbookOrderField="STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME"),
+    row("logbook entries: reference, parties, did well, challenging, notes", S,
+        LogbookEntry="reference parties didWell foundChallenging notes version",
+        LogbookOrderField="REFERENCE PARTIES"),
+    row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd",
+        CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="*", CpdOrder="*",
+        CpdOrderField="*"),
+    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings", Learning="*",
+        LearningFilter="*", LearningOrder="*", LearningOrderField="*"),
+    row("words for entries", S | R | D | A, CaseRole="*", Medium="*", Outcome="*", CpdKind="*", LearningSource="*",
+        LearningKind="*"),
+)
+
+FEEDBACK = (
+    row("feedback requests: that one was made, name/email/reference inside five days", S,
+        Mediator="feedbackRequests", FeedbackRequest="*"),
+    row("feedback shared with the mediator and released: answers (but those for the reviewer only)", S | R | A,
+        Mediator="feedback", Feedback="id answers", FeedbackAnswer="*"),
+    row("feedback not shared", R | A, FeedbackFilter="shared"),
+    row("feedback: year, day received, capacity, acted as, shared or not, by invitation or open link", R | A,
+        Feedback="year receivedOn capacity actedAs shared byInvitation",
+        FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="*", FeedbackOrderField="*"),
+    row("feedback: origin (giver's name, email, moment)", A, tokens=False, Feedback="origin", FeedbackOrigin="*"),
+    row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
+        FeedbackSummary="*", FeedbackYear="*", QuestionSummary="*"),
+)
+
+PEOPLE = (
+    row("one's own account", SIGNED_IN, unverified=True, Query="me",
+        OwnAccount="id name email roles emailVerifiedAt paidUntil", Role="*"),
+    row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
+    row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, OwnAccount="sessions apiTokens exports",
+        Session="*", ApiToken="*", DataExport="*"),
+    row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
+    row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
+    row("accounts", A, Query="accounts", Account="*"),
+    row("appointments that wait for approval", A, Query="waitingAppointments", WaitingAppointment="*"),
+    row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="*", AuditAction="*", DeadMail="*"),
+)
+
+PUBLIC = (
+    row("the survey", P, Query="survey", Survey="*", SurveyQuestion="*", SurveyScaleStep="*", QuestionKind="*",
+        QuestionReader="*", Capacity="*", ActedAs="*"),
+    row("who a token, a personal link or a chosen mediator is; search for the open feedback page", P,
+        Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="*", FeedbackSubject="*",
+        FeedbackSubjectName="*", LinkState="*"),
+    row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests", FeedbackAnswerInput="*"),
+    row("sign-up, sign-in and the links in mails", P, tokens=False,
+        Mutation="signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation"),
+    row("the choice to be found or private", P, Visibility="*"),
+)
+
+CHANGES = (
+    row("one's own logbook, CPD, profile, requests", S,
+        Mutation="updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry addCpdEntry updateCpdEntry "
+        "deleteCpdEntry requestFeedback withdrawFeedbackRequest"),
+    row("appointing and inviting a reviewer", S, Mutation="appointReviewer inviteReviewer"),
+    row("ending a review", S | R, Mutation="endReview"),
+    row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
+        Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
+    row("one's own tokens and export", SIGNED_IN, tokens=False,
+        Mutation="createApiToken revokeApiToken exportMyData"),
+    row("support: directories' facts, paid access, dead mail, approvals", A,
+        Mutation="updateDirectory setPaidAccess retryMail approveAppointment"),
+    row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles deleteAccount"),
+    row("the thing changed, and what to mend", P, UserError="*", UserErrorCode="*"),
+    row("the mechanics of lists", P, PageInfo="*", OrderDirection="*"),
+)
+
+# fmt: on
+
+SECTIONS = {
+    "Mediators": MEDIATORS,
+    "Experience": EXPERIENCE,
+    "Feedback": FEEDBACK,
+    "People": PEOPLE,
+    "Public": PUBLIC,
+    "Changes": CHANGES,
+}
+TABLE = tuple(one for section in SECTIONS.values() for one in section)
+
+# What a type's name says: a list's frame or a mutation's payload or input is as visible as what it belongs to.
+FRAMES = ("Connection", "Edge", "Payload")
+
+
+def _index() -> dict[tuple[str, str], Row]:
+    index: dict[tuple[str, str], Row] = {}
+    for one in TABLE:
+        for type_name, names in one.fields.items():
+            for name in names:
+                if (type_name, name) in index:
+                    raise PolicyError(f"two rows for {type_name}.{name}")
+                index[type_name, name] = one
+    return index
+
+
+class PolicyError(Exception):
+    """The table and the schema do not fit together."""
+
+
+_INDEX = _index()
+_FRAME = row("the frame of a list or an answer", P)
+
+
+@cache
+def rule(type_name: str, name: str) -> Row:
+    """Give the row of a field, input field or enum value; raise PolicyError where there is none."""
+    found = _INDEX.get((type_name, name)) or _INDEX.get((type_name, "*"))
+    if found:
+        return found
+    if type_name.endswith("Input"):
+        mutation = type_name.removesuffix("Input")
+        return rule("Mutation", mutation[0].lower() + mutation[1:])
+    if type_name.endswith(FRAMES):
+        return _FRAME
+    raise PolicyError(f"no row for {type_name}.{name}")
+
+
+def allows(standings: Standing, type_name: str, name: str) -> bool:
+    """Whether any of the standings has that field, input field or enum value."""
+    return bool(rule(type_name, name).standings & standings)
+
+
+def rows_used(elements: set[tuple[str, str]]) -> None:
+    """Raise PolicyError if the table names something that the schema's elements (type, name) lack."""
+    for type_name, name in _INDEX:
+        if name == "*":
+            if not any(type_name == element[0] for element in elements):
+                raise PolicyError(f"a row for {type_name}, which the schema lacks")
+        elif (type_name, name) not in elements:
+            raise PolicyError(f"a row for {type_name}.{name}, which the schema lacks")

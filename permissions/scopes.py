@@ -1,0 +1,94 @@
+"""Which rows a viewer may read: clauses that every statement over private rows is built with.
+
+A row outside its scope does not exist for the viewer. Parameters: `viewer` is the viewer's account id.
+"""
+
+from functools import cache
+
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, false, func, literal, or_, text, true
+from sqlalchemy.types import Integer, Uuid
+
+from models.account import Role, accounts
+from models.feedback import feedback, feedback_answers, feedback_request_details, feedback_requests
+from models.mediator import Visibility, mediators
+from models.reviewer import appointments
+from permissions.viewer import Standing
+
+VIEWER: ColumnElement[object] = bindparam("viewer", type_=Uuid())
+
+# "Five days": request details are gone 120 hours after the request was made, whether or not a job has run.
+DETAILS_KEPT = text("interval '120 hours'")
+LINK_WORKS = text("interval '90 days'")
+
+
+def current(alias_of_reviewer: ColumnElement[object]) -> ColumnElement[bool]:
+    """Select the appointment in force by which that account reviews the mediator."""
+    return and_(
+        appointments.c.mediator_id == mediators.c.id,
+        appointments.c.reviewer_id == alias_of_reviewer,
+        appointments.c.approved,
+    )
+
+
+def mediators_joined() -> FromClause:
+    """Join mediators with their accounts and with the viewer's own appointment, where there is one."""
+    return mediators.join(accounts, accounts.c.id == mediators.c.id).outerjoin(appointments, current(VIEWER))
+
+
+def findable() -> ColumnElement[bool]:
+    """Select mediators who may be found: not private, and who have shown that their address is theirs."""
+    return and_(mediators.c.visibility == Visibility.DIRECTORIES, accounts.c.email_verified_at.is_not(None))
+
+
+def _grounds(standings: Standing) -> dict[Standing, ColumnElement[bool]]:
+    """Give, for each standing that the viewer can have towards another's record, what it rests on."""
+    grounds: dict[Standing, ColumnElement[bool]] = {
+        Standing.REVIEWER: appointments.c.id.is_not(None),
+        Standing.DIRECTORY: findable(),
+        Standing.ADMIN: true(),
+    }
+    return {standing: ground for standing, ground in grounds.items() if standing & standings}
+
+
+@cache
+def standing_column(standings: Standing) -> ColumnElement[int]:
+    """Give the bits of the viewer's standing towards each mediator, from all that they can have."""
+    own = literal(int(standings & Standing.SELF), Integer)
+    towards_others: ColumnElement[int] = literal(0, Integer)
+    for standing, ground in _grounds(standings).items():
+        towards_others = towards_others.op("|")(case((ground, literal(int(standing), Integer)), else_=0))
+    return case((mediators.c.id == VIEWER, own), else_=towards_others).label("standing")
+
+
+@cache
+def visible_mediators(standings: Standing) -> ColumnElement[bool]:
+    """Select the mediators towards whom the viewer has one of the standings; over `mediators_joined()`."""
+    others = and_(mediators.c.id != VIEWER, or_(false(), *_grounds(standings).values()))
+    own = mediators.c.id == VIEWER if Standing.SELF & standings else false()
+    return and_(accounts.c.roles.contains([Role.MEDIATOR.value]), or_(own, others))
+
+
+def readable_feedback(standing: Standing) -> ColumnElement[bool]:
+    """Select a mediator's feedback: all for reviewer and administrator; to oneself what was shared and released."""
+    if standing & (Standing.REVIEWER | Standing.ADMIN):
+        return true()
+    if standing & Standing.SELF:
+        return and_(feedback.c.shared, feedback.c.released)
+    return false()
+
+
+def readable_answers(standing: Standing) -> ColumnElement[bool]:
+    """Select the answers of readable feedback: those to the reviewer alone never reach the mediator."""
+    if standing & (Standing.REVIEWER | Standing.ADMIN):
+        return true()
+    return ~feedback_answers.c.reviewer_only
+
+
+def details_kept() -> ColumnElement[bool]:
+    """Select request details inside their five days, by the database's clock."""
+    return feedback_request_details.c.made_at > func.clock() - DETAILS_KEPT
+
+
+def link_works() -> ColumnElement[bool]:
+    """Select feedback requests whose link is inside its 90 days."""
+    return feedback_requests.c.made_at > func.clock() - LINK_WORKS

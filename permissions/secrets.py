@@ -1,0 +1,130 @@
+"""Secrets: passwords, sessions, tokens and the links in mails.
+
+Only hashes are stored. The secret of a mailed link is derived from the service's key and the id of what it opens, so
+that mail can be written when it is sent and no table holds a working link.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets as random
+import unicodedata
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from settings import Settings
+
+SECRET_BYTES = 32
+_SIGNATURE_BYTES = 16
+
+VERIFY_LASTS = timedelta(hours=48)
+RESET_LASTS = timedelta(hours=2)
+SET_PASSWORD_LASTS = timedelta(days=14)
+INVITATION_LASTS = timedelta(days=14)
+EXPORT_LASTS = timedelta(days=7)
+
+
+class Opens(StrEnum):
+    """What a derived secret opens; it is part of the derivation, so that no link works for another purpose."""
+
+    ACCOUNT_LINK = "account-link"
+    FEEDBACK_REQUEST = "feedback-request"
+    PERSONAL_LINK = "personal-link"
+    INVITATION = "invitation"
+    EXPORT = "export"
+
+
+def _keyed(settings: Settings, purpose: str, message: bytes) -> bytes:
+    key = settings.secret_key.get_secret_value().encode()
+    return hmac.digest(key, purpose.encode() + b"\0" + message, "sha256")
+
+
+def link_secret(settings: Settings, opens: Opens, subject: UUID) -> str:
+    """Derive the secret of the link that opens `subject`: 43 URL-safe characters, 256 bits."""
+    return urlsafe_b64encode(_keyed(settings, opens, subject.bytes)).rstrip(b"=").decode()
+
+
+def new_secret() -> str:
+    """Make a random secret of 256 bits, for a session or an API token."""
+    return random.token_urlsafe(SECRET_BYTES)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Hash a 256-bit secret for storage; it needs no salt, for it cannot be guessed."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
+
+
+def address_hash(settings: Settings, email: str) -> bytes:
+    """Hash a mail address under the service's key, for lists and limits that must not hold addresses."""
+    return _keyed(settings, "address", fold(email).encode())
+
+
+def stop_token(settings: Settings, email: str) -> str:
+    """Make the token that stops requests to an address.
+
+    It holds the address's keyed hash, signed: it must go on working after the address itself was erased.
+    """
+    hashed = address_hash(settings, email)
+    return urlsafe_b64encode(hashed + _keyed(settings, "stop", hashed)[:_SIGNATURE_BYTES]).decode()
+
+
+def read_stop_token(settings: Settings, token: str) -> bytes | None:
+    """Give the keyed hash of the address that a stop token is for; None if we did not make the token."""
+    try:
+        raw = urlsafe_b64decode(token)
+    except ValueError:
+        return None
+    hashed, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+    fits = hmac.compare_digest(signature, _keyed(settings, "stop", hashed)[:_SIGNATURE_BYTES])
+    return hashed if fits else None
+
+
+def fold(text: str) -> str:
+    """Fold text for comparison: one form of each character, no case."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def fold_name(text: str) -> str:
+    """Fold a name for search: as `fold`, and without accents."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return plain.casefold()
+
+
+_hasher = PasswordHasher()  # RFC 9106's second recommended choice, the library's default
+_at_once = asyncio.Semaphore(2)  # each takes a core and 64 MiB
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash(new_secret())
+
+
+async def hash_password(password: str) -> str:
+    """Hash a password with argon2id, in a thread."""
+    async with _at_once:
+        return await asyncio.to_thread(_hasher.hash, password)
+
+
+async def check_password(password: str, stored: str | None) -> bool:
+    """Whether the password fits; takes as long where there is no account (`stored` is None)."""
+    async with _at_once:
+        return await asyncio.to_thread(_fits, password, stored)
+
+
+def _fits(password: str, stored: str | None) -> bool:
+    try:
+        _hasher.verify(stored or _nobodys_hash(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def outdated(stored: str) -> bool:
+    """Whether a stored hash was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(stored)

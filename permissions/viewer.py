@@ -1,0 +1,53 @@
+"""Who asks. A viewer is made anew for every request and never holds a row."""
+
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cached_property
+from uuid import UUID
+
+from models.account import Role
+
+
+class Standing(IntFlag):
+    """What somebody is towards the mediator whose data it is; bits, for standings add up.
+
+    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody.
+    """
+
+    SELF = 1
+    REVIEWER = 2
+    DIRECTORY = 4
+    ADMIN = 8
+    PUBLIC = 16
+
+
+SIGNED_IN = Standing.SELF | Standing.REVIEWER | Standing.DIRECTORY | Standing.ADMIN
+EVERYBODY = SIGNED_IN | Standing.PUBLIC
+
+_STANDING_OF_ROLE = {
+    Role.MEDIATOR: Standing.SELF,
+    Role.REVIEWER: Standing.REVIEWER,
+    Role.DIRECTORY: Standing.DIRECTORY,
+    Role.ADMIN: Standing.ADMIN,
+}
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address."""
+
+    account_id: UUID | None = None
+    roles: frozenset[Role] = frozenset()
+    verified: bool = False
+    paid: bool = False
+    by_token: bool = False
+    session_id: UUID | None = None
+    address: str = ""
+
+    @cached_property
+    def standings(self) -> Standing:
+        """Every standing that this viewer can have towards anybody: what decides their projection."""
+        standings = Standing.PUBLIC
+        for role in self.roles:
+            standings |= _STANDING_OF_ROLE[role]
+        return standings

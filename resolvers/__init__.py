@@ -1,0 +1,1 @@
+"""Reads and writes, one file a noun: typed in, rows out. No GraphQL in here."""

@@ -1,0 +1,175 @@
+"""What opens an account besides its password: sessions and API tokens, seen by their owner and by each request."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, bindparam, func, insert, or_, select, update
+from sqlalchemy.types import Interval, LargeBinary
+
+from models.account import Role, accounts, api_tokens, sessions
+from models.database import Database, Row, Statement
+from permissions.secrets import hash_secret, new_secret
+from permissions.viewer import Viewer
+from resolvers.checks import Check
+from resolvers.context import Context
+from resolvers.errors import Code, Unauthenticated, refuse
+from resolvers.repeats import earlier_result
+from settings import Settings
+
+# "Last used" is kept to within five minutes, so that reading does not write at every request.
+STALE = timedelta(minutes=5)
+TOKENS_MOST = 50
+
+_now = func.clock()
+_hash = bindparam("hash", type_=LargeBinary())
+
+
+def _opened(used_at: Any, *columns: Any) -> Select[Any]:
+    stale = func.coalesce(used_at < _now - bindparam("stale", STALE, Interval()), True)
+    return select(
+        *columns,
+        accounts.c.id.label("account_id"),
+        accounts.c.roles,
+        accounts.c.email_verified_at.is_not(None).label("verified"),
+        func.coalesce(accounts.c.paid_until > _now, False).label("paid"),
+        stale.label("stale"),
+    )
+
+
+_SESSION = Statement(
+    _opened(sessions.c.used_at, sessions.c.id)
+    .join(accounts, accounts.c.id == sessions.c.account_id)
+    .where(
+        sessions.c.secret_hash == _hash,
+        sessions.c.used_at > _now - bindparam("idle", type_=Interval()),
+        sessions.c.created_at > _now - bindparam("whole", type_=Interval()),
+    )
+)
+_TOKEN = Statement(
+    _opened(api_tokens.c.used_at, api_tokens.c.id)
+    .join(accounts, accounts.c.id == api_tokens.c.account_id)
+    .where(
+        api_tokens.c.secret_hash == _hash,
+        api_tokens.c.revoked_at.is_(None),
+        or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > _now),
+    )
+)
+
+
+async def viewer_of_session(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
+    """Make the viewer of a session's secret; Unauthenticated if it has ended or never was."""
+    lasts = {"idle": timedelta(days=settings.session_idle_days), "whole": timedelta(days=settings.session_days)}
+    return await _viewer(database, _SESSION, sessions, secret, address, by_token=False, **lasts)
+
+
+async def viewer_of_token(database: Database, secret: str, address: str) -> Viewer:
+    """Make the viewer of an API token; Unauthenticated if it has expired, was revoked or never was."""
+    return await _viewer(database, _TOKEN, api_tokens, secret, address, by_token=True)
+
+
+async def _viewer(
+    database: Database, statement: Statement, table: Any, secret: str, address: str, *, by_token: bool, **values: Any
+) -> Viewer:
+    async with database.reading() as reading:
+        row = await reading.first(statement, hash=hash_secret(secret), **values)
+        if row is None:
+            raise Unauthenticated
+        if row.stale:
+            await reading.run(update(table).where(table.c.id == row.id).values(used_at=func.clock()))
+    return Viewer(
+        account_id=row.account_id,
+        roles=frozenset(Role(role) for role in row.roles),
+        verified=row.verified,
+        paid=row.paid,
+        by_token=by_token,
+        session_id=None if by_token else row.id,
+        address=address,
+    )
+
+
+async def own_sessions(context: Context) -> Sequence[Row]:
+    """Give the viewer's own sessions, the last used first."""
+    async with context.database.reading() as reading:
+        return await reading.all(
+            select(
+                sessions.c.id,
+                sessions.c.created_at,
+                sessions.c.used_at,
+                (sessions.c.id == context.viewer.session_id).label("current"),
+            )
+            .where(sessions.c.account_id == context.account_id)
+            .order_by(sessions.c.used_at.desc(), sessions.c.id)
+        )
+
+
+_token_rows = select(
+    api_tokens.c.id,
+    api_tokens.c.name,
+    api_tokens.c.created_at,
+    api_tokens.c.used_at,
+    api_tokens.c.expires_at,
+    api_tokens.c.revoked_at,
+)
+
+
+async def own_tokens(context: Context) -> Sequence[Row]:
+    """Give the viewer's own API tokens, by name."""
+    async with context.database.reading() as reading:
+        return await reading.all(
+            _token_rows.where(api_tokens.c.account_id == context.account_id).order_by(
+                api_tokens.c.name, api_tokens.c.id
+            )
+        )
+
+
+async def own_token(context: Context, token_id: UUID) -> Row | None:
+    """Load one of the viewer's own API tokens."""
+    async with context.database.reading() as reading:
+        return await reading.first(
+            _token_rows.where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
+        )
+
+
+async def create_token(
+    context: Context, name: str, expires_at: datetime | None, request_key: str | None
+) -> tuple[UUID, str | None]:
+    """Make an API token; give its id and its secret, which is shown this once (None to a repeated request)."""
+    check = Check()
+    name = check.name("name", name)
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= context.database.now()):
+        check.add("expiresAt", Code.OUT_OF_RANGE, "Give a moment that is still to come, with its time zone.")
+    check.done()
+    new_id, secret = uuid4(), new_secret()
+    async with context.transaction() as transaction:
+        if earlier := await earlier_result(context, transaction, "createApiToken", request_key, new_id):
+            return earlier, None
+        held = await transaction.value(
+            select(func.count()).where(api_tokens.c.account_id == context.account_id, api_tokens.c.revoked_at.is_(None))
+        )
+        if held >= TOKENS_MOST:
+            refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
+        await transaction.run(
+            insert(api_tokens).values(
+                id=new_id,
+                account_id=context.account_id,
+                name=name,
+                secret_hash=hash_secret(secret),
+                expires_at=expires_at,
+            )
+        )
+    return new_id, secret
+
+
+async def revoke_token(context: Context, token_id: UUID) -> UUID:
+    """Revoke one of the viewer's own API tokens: it ends at once."""
+    async with context.transaction() as transaction:
+        revoked = await transaction.run(
+            update(api_tokens)
+            .where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
+            .values(revoked_at=func.coalesce(api_tokens.c.revoked_at, func.clock()))
+        )
+    if not revoked:
+        refuse("id", Code.NOT_FOUND, "There is no such token.")
+    return token_id

@@ -1,0 +1,117 @@
+"""Checks what people type. A `Check` collects every problem of an input, so that a form can show them all at once."""
+
+import re
+import unicodedata
+from datetime import date
+from urllib.parse import urlsplit
+
+from resolvers.errors import Code, Problem, Refused
+
+TEXT_MOST = 10_000
+NAME_MOST = 200
+URL_MOST = 2_000
+EMAIL_MOST = 254  # RFC 5321, 4.5.3.1.3
+MINUTES_MOST = 600_000  # 10,000 hours
+FIRST_DAY = date(1950, 1, 1)
+PARTIES_MOST = 10_000
+
+_EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
+
+
+def cleaned(text: str | None) -> str | None:
+    """Give the text without white space around it, in one Unicode form; None if nothing is left."""
+    return (unicodedata.normalize("NFC", text).strip() or None) if text is not None else None
+
+
+class Check:
+    """Collects problems; each method gives the value as it is to be stored. `done()` refuses if there were any."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+
+    def add(self, field: str, code: Code, message: str) -> None:
+        """Note a problem."""
+        self._problems.append(Problem(field, message, code))
+
+    def done(self) -> None:
+        """Raise Refused with every problem noted."""
+        if self._problems:
+            raise Refused(*self._problems)
+
+    def text(self, field: str, value: str | None, *, most: int = TEXT_MOST) -> str | None:
+        """Check an optional text of at most so many characters."""
+        value = cleaned(value)
+        if value is not None and len(value) > most:
+            self.add(field, Code.TOO_LONG, f"Shorten this to {most:,} characters; it has {len(value):,}.")
+        return value
+
+    def name(self, field: str, value: str | None) -> str:
+        """Check a required name of one line."""
+        value = self.text(field, value, most=NAME_MOST)
+        if value is None:
+            self.add(field, Code.REQUIRED, "Fill this in.")
+        elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
+            self.add(field, Code.INVALID, "Write this on one line.")
+        return value or ""
+
+    def line(self, field: str, value: str | None) -> str | None:
+        """Check an optional name of one line."""
+        return self.name(field, value) if cleaned(value) else None
+
+    def email(self, field: str, value: str | None, *, required: bool = True) -> str | None:
+        """Check a mail address."""
+        value = cleaned(value)
+        if value is None:
+            if required:
+                self.add(field, Code.REQUIRED, "Give a mail address.")
+        elif len(value) > EMAIL_MOST:
+            self.add(field, Code.TOO_LONG, f"A mail address has at most {EMAIL_MOST} characters.")
+        elif not _EMAIL.fullmatch(value) or any(unicodedata.category(c)[0] == "C" for c in value):
+            self.add(field, Code.INVALID, "This is not a mail address. One looks like name@host.example.")
+        return value
+
+    def url(self, field: str, value: str | None) -> str | None:
+        """Check an optional link to a web page."""
+        value = self.text(field, value, most=URL_MOST)
+        if value is not None:
+            try:
+                parts = urlsplit(value)
+                sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", value)
+            except ValueError:
+                sound = False
+            if not sound:
+                self.add(field, Code.INVALID, "Give a web address that starts with https://.")
+        return value
+
+    def password(self, field: str, value: str) -> str:
+        """Check a new password; any characters will do."""
+        if len(value) < 8:
+            self.add(field, Code.TOO_SHORT, "Choose a password of at least 8 characters.")
+        elif len(value) > 256:
+            self.add(field, Code.TOO_LONG, "Choose a password of at most 256 characters.")
+        return value
+
+    def number(self, field: str, value: int, least: int, most: int, unit: str) -> int:
+        """Check a number against its bounds, both included."""
+        if not least <= value <= most:
+            self.add(field, Code.OUT_OF_RANGE, f"Give {least:,} to {most:,} {unit}.")
+        return value
+
+    def minutes(self, value: int) -> int:
+        """Check a duration: 1 minute to 10,000 hours."""
+        if not 1 <= value <= MINUTES_MOST:
+            self.add("minutes", Code.OUT_OF_RANGE, "Give a duration from 1 minute to 10,000 hours, in minutes.")
+        return value
+
+    def day(self, field: str, value: date, latest: date) -> date:
+        """Check a day: from 1950 to today."""
+        if not FIRST_DAY <= value <= latest:
+            self.add(field, Code.OUT_OF_RANGE, f"Give a day from {FIRST_DAY.isoformat()} to today.")
+        return value
+
+    def days(self, started_on: date, ended_on: date, latest: date) -> None:
+        """Check a first and a last day."""
+        self.day("startedOn", started_on, latest)
+        self.day("endedOn", ended_on, latest)
+        if ended_on < started_on:
+            self.add("endedOn", Code.OUT_OF_RANGE, "The last day cannot be before the first.")

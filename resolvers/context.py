@@ -1,0 +1,60 @@
+"""What a resolver is given: who asks, the database, the settings, the limits; and one transaction a change."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from strawberry.dataloader import DataLoader
+
+from models.database import Database, Transaction
+from permissions.viewer import Viewer
+from resolvers.errors import Forbidden, NotFound
+from resolvers.limits import Limiter
+from settings import Settings
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass
+class Context:
+    """One request's. `new_session` is the secret of a session that this request began; "" says that one ended."""
+
+    viewer: Viewer
+    database: Database
+    settings: Settings
+    limiter: Limiter
+    wake: Callable[[], None]
+    new_session: str | None = None
+    _loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def account_id(self) -> UUID:
+        """The viewer's account; for fields that nobody signed out has."""
+        if self.viewer.account_id is None:
+            raise NotFound
+        return self.viewer.account_id
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One change: all of it or nothing. The worker is woken after commit if there is work for it."""
+        async with self.database.transaction() as transaction:
+            yield transaction
+        if transaction.wakes_worker:
+            self.wake()
+
+    async def load(self, batch: Callable[[list[Key]], Awaitable[Sequence[Value]]], of: Hashable, key: Key) -> Value:
+        """Load one thing together with its like: every `key` asked for in one tick goes into one `batch`."""
+        loader = self._loaders.get(of)
+        if loader is None:
+            loader = self._loaders[of] = DataLoader(load_fn=batch)
+        return cast("Value", await loader.load(key))
+
+    def require_paid(self) -> None:
+        """Raise Forbidden for a mediator without paid access, where a setting asks for it."""
+        if self.settings.paid_access and not self.viewer.paid:
+            raise Forbidden(
+                "Your paid access has ended: you can read, edit, delete and export, but not add or request."
+            )

@@ -1,0 +1,92 @@
+"""What can go wrong: what a person can mend (`Refused`), and everything else (`Failure` and its kinds)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NoReturn
+
+
+class Code(StrEnum):
+    """What is the matter with one field of an input."""
+
+    REQUIRED = "REQUIRED"
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
+    INVALID = "INVALID"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    TAKEN = "TAKEN"
+    CONFLICT = "CONFLICT"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    SPENT = "SPENT"
+    EXPIRED = "EXPIRED"
+    WRONG_CREDENTIALS = "WRONG_CREDENTIALS"
+    SIGN_IN_REQUIRED = "SIGN_IN_REQUIRED"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend: the input's field (null for the whole), a sentence for a person, a code for a program."""
+
+    field: str | None
+    message: str
+    code: Code
+
+
+class Refused(Exception):
+    """The change was not made: its transaction is rolled back and the problems go into the payload."""
+
+    def __init__(self, *problems: Problem, current: Any = None) -> None:
+        super().__init__()
+        self.problems = problems
+        self.current = current
+
+
+def refuse(field: str | None, code: Code, message: str, *, current: Any = None) -> NoReturn:
+    """Refuse a change for one reason; `current` is the row as it stands, for a conflict."""
+    raise Refused(Problem(field, message, code), current=current)
+
+
+class Failure(Exception):
+    """A top-level error that a client may know of; the text is shown."""
+
+    code = "INTERNAL_SERVER_ERROR"
+    text = "Something went wrong."
+
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__(text or self.text)
+
+
+class NotFound(Failure):
+    """There is no such thing, or the viewer may not know that there is."""
+
+    code = "NOT_FOUND"
+    text = "Not found."
+
+
+class Unauthenticated(Failure):
+    """The session or token is wrong or has ended."""
+
+    code = "UNAUTHENTICATED"
+    text = "Your session or token is not valid, or has ended. Sign in again."
+
+
+class Forbidden(Failure):
+    """The viewer must do something first: verify an address, get paid access."""
+
+    code = "FORBIDDEN"
+
+
+class BadInput(Failure):
+    """A value that no person types: the program that sent it must change."""
+
+    code = "BAD_USER_INPUT"
+
+
+class RateLimited(Failure):
+    """Too many attempts; `retry_after` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many attempts. Try again in {retry_after} seconds.")
+        self.retry_after = retry_after

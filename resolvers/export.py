@@ -1,0 +1,68 @@
+"""Exports of all of one's data: asked for here, made by a job, kept for a week behind a mailed link."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, select
+
+from jobs.outbox import Kind, enqueue
+from models.database import Database, Row
+from models.outbox import data_exports
+from permissions.secrets import Opens, hash_secret, link_secret
+from resolvers import limits
+from resolvers.context import Context
+from resolvers.repeats import earlier_result
+
+_rows = select(
+    data_exports.c.id,
+    data_exports.c.requested_at,
+    data_exports.c.ready_at,
+    data_exports.c.expires_at,
+)
+
+
+async def own_exports(context: Context) -> Sequence[Row]:
+    """Give the viewer's own exports, the newest first."""
+    async with context.database.reading() as reading:
+        return await reading.all(
+            _rows.where(data_exports.c.account_id == context.account_id).order_by(
+                data_exports.c.requested_at.desc(), data_exports.c.id
+            )
+        )
+
+
+async def own_export(context: Context, export_id: UUID) -> Row | None:
+    """Load one of the viewer's own exports."""
+    async with context.database.reading() as reading:
+        return await reading.first(
+            _rows.where(data_exports.c.id == export_id, data_exports.c.account_id == context.account_id)
+        )
+
+
+async def request_export(context: Context, request_key: str | None) -> UUID:
+    """Ask for an archive of all of one's data; a mail tells when it is ready."""
+    new_id = uuid4()
+    async with context.transaction() as transaction:
+        if earlier := await earlier_result(context, transaction, "exportMyData", request_key, new_id):
+            return earlier
+        await context.limiter.count(limits.EXPORTS, context.account_id)
+        await transaction.run(
+            insert(data_exports).values(
+                id=new_id,
+                account_id=context.account_id,
+                secret_hash=hash_secret(link_secret(context.settings, Opens.EXPORT, new_id)),
+            )
+        )
+        await enqueue(transaction, Kind.MAKE_EXPORT, new_id)
+    return new_id
+
+
+async def archive(database: Database, secret: str) -> bytes | None:
+    """Give the ZIP archive that a mailed link leads to; None if it does not work, or not any more."""
+    async with database.reading() as reading:
+        found: bytes | None = await reading.value(
+            select(data_exports.c.archive).where(
+                data_exports.c.secret_hash == hash_secret(secret), data_exports.c.expires_at > func.clock()
+            )
+        )
+    return found

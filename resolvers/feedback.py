@@ -1,0 +1,191 @@
+"""Reading feedback: as much of it as the viewer's standing towards its mediator allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Integer, bindparam, cast, extract, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import Float, Uuid
+
+from models.database import Row, Statement
+from models.feedback import ActedAs, Capacity, feedback, feedback_answers, feedback_origins
+from models.outbox import AuditAction
+from permissions.scopes import readable_answers, readable_feedback
+from permissions.viewer import Standing
+from resolvers.audit import note
+from resolvers.context import Context
+from resolvers.entries import EntryList, equals, year_of
+from resolvers.mediator import in_order
+from resolvers.survey import position
+
+_feedback, _answer, _origin = feedback.c, feedback_answers.c, feedback_origins.c
+_YEAR = cast(extract("year", _feedback.received_on), Integer)
+
+
+def _answers(standing: Standing) -> ColumnElement[object]:
+    each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
+    return (
+        select(func.coalesce(func.jsonb_agg(each), func.jsonb_build_array(), type_=JSONB()))
+        .where(_answer.feedback_id == _feedback.id, readable_answers(standing))
+        .scalar_subquery()
+    )
+
+
+# In the order of ids, which are random, unless the viewer may know the day: nothing else tells when one came.
+FEEDBACK = EntryList(
+    type_name="Feedback",
+    table=feedback,
+    columns={
+        "id": _feedback.id,
+        "capacity": _feedback.capacity,
+        "acted_as": _feedback.acted_as,
+        "shared": _feedback.shared,
+        "year": _YEAR,
+        "received_on": _feedback.received_on,
+        "by_invitation": _feedback.by_invitation,
+        "answers": _answers,
+    },
+    filters={
+        "year": year_of(_feedback.received_on),
+        "capacity": equals(_feedback.capacity),
+        "acted_as": equals(_feedback.acted_as),
+        "shared": equals(_feedback.shared),
+        "by_invitation": equals(_feedback.by_invitation),
+    },
+    sorts={"received_on": _feedback.received_on},
+    searched=(),
+    default=("received_on",),
+    rows=readable_feedback,
+)
+
+
+@dataclass(frozen=True)
+class FeedbackFilter:
+    """What to show; every field that is set must fit."""
+
+    year: int | None = None
+    capacity: Capacity | None = None
+    acted_as: ActedAs | None = None
+    shared: bool | None = None
+    by_invitation: bool | None = None
+
+
+class Answer(NamedTuple):
+    """The answer to one question; rating (1 to 5) and text are both null for "not applicable"."""
+
+    question: str
+    rating: int | None
+    text: str | None
+
+
+def answers(row: Row) -> list[Answer]:
+    """Give the answers that the row was loaded with, in the survey's order."""
+    return sorted((Answer(*answer) for answer in row.answers), key=lambda answer: (position(answer.question), answer))
+
+
+_ids = bindparam("ids", type_=ARRAY(Uuid()))
+_origins = Statement(
+    select(_origin.id, _origin.name, _origin.email, _origin.received_at).where(_origin.id == func.any(_ids))
+)
+
+
+async def origin(context: Context, row: Row) -> Row | None:
+    """Load who gave a piece of feedback, and write to the audit log that it was read; None if its origin is gone."""
+
+    async def load(ids: list[UUID]) -> Sequence[Row | None]:
+        async with context.transaction() as transaction:
+            rows = await transaction.all(_origins, ids=ids)
+            if rows:
+                await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))
+        return in_order(ids, rows)
+
+    return await context.load(load, "origin", row.id)
+
+
+@dataclass(frozen=True)
+class QuestionSummary:
+    """How a question was rated in a year: how often, the mean, and the population's standard deviation."""
+
+    question: str
+    count: int
+    average: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class FeedbackYear:
+    """A year's feedback: how many pieces came, and each question's summary in the survey's order."""
+
+    year: int
+    count: int
+    questions: list[QuestionSummary]
+
+
+@dataclass(frozen=True)
+class FeedbackSummary:
+    """All years, the latest first."""
+
+    years: list[FeedbackYear]
+
+
+_parents = bindparam("parents", type_=ARRAY(Uuid()))
+_per_year = (
+    select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
+    .where(_feedback.mediator_id == func.any(_parents))
+    .group_by(_feedback.mediator_id, _YEAR)
+    .cte("per_year")
+)
+_per_question = (
+    select(
+        _feedback.mediator_id,
+        _YEAR.label("year"),
+        _answer.question,
+        func.count().label("count"),
+        cast(func.avg(_answer.rating), Float).label("average"),
+        cast(func.stddev_pop(_answer.rating), Float).label("spread"),
+    )
+    .join(feedback_answers, _answer.feedback_id == _feedback.id)
+    .where(_feedback.mediator_id == func.any(_parents), _answer.rating.is_not(None))
+    .group_by(_feedback.mediator_id, _YEAR, _answer.question)
+    .cte("per_question")
+)
+_summary = Statement(
+    select(
+        _per_year.c.mediator_id,
+        _per_year.c.year,
+        _per_year.c["count"].label("year_count"),
+        _per_question.c.question,
+        _per_question.c["count"],
+        _per_question.c.average,
+        _per_question.c.spread,
+    )
+    .outerjoin(
+        _per_question,
+        (_per_question.c.mediator_id == _per_year.c.mediator_id) & (_per_question.c.year == _per_year.c.year),
+    )
+    .order_by(_per_year.c.year.desc())
+)
+
+
+async def summary(context: Context, mediator: Row) -> FeedbackSummary:
+    """Sum up all of a mediator's feedback by year; for those who may read all of it."""
+
+    async def load(parents: list[UUID]) -> list[FeedbackSummary]:
+        async with context.database.reading() as reading:
+            rows = await reading.all(_summary, parents=parents)
+        return [_years([row for row in rows if row.mediator_id == parent]) for parent in parents]
+
+    return await context.load(load, "summary", mediator.id)
+
+
+def _years(rows: Sequence[Row]) -> FeedbackSummary:
+    years: dict[int, FeedbackYear] = {}
+    for row in rows:
+        year = years.setdefault(row.year, FeedbackYear(row.year, row.year_count, []))
+        if row.question is not None:
+            year.questions.append(QuestionSummary(row.question, row.count, row.average, row.spread))
+    for year in years.values():
+        year.questions.sort(key=lambda one: (position(one.question), one.question))
+    return FeedbackSummary(list(years.values()))

@@ -1,0 +1,155 @@
+"""Feedback requests: asking a party, withdrawing, and never asking an address again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from uuid import UUID, uuid4
+
+from sqlalchemy import Date, and_, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.types import Uuid
+
+from jobs.outbox import Kind, enqueue
+from models.account import accounts
+from models.database import Row, Statement
+from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
+from permissions.scopes import details_kept
+from permissions.secrets import Opens, address_hash, fold, hash_secret, link_secret, read_stop_token
+from resolvers import limits
+from resolvers.checks import Check
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.repeats import earlier_result
+
+_request, _details = feedback_requests.c, feedback_request_details.c
+_NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
+# Whether one was answered is never shown: an open request and a spent one look alike, down to their withdrawal.
+_listed = _request.state != RequestState.WITHDRAWN
+_rows = (
+    select(
+        _request.id,
+        cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
+        _request.mediation_ended_on,
+        _details.party_name,
+        _details.party_email,
+        _details.reference,
+    )
+    .select_from(
+        feedback_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept()))
+    )
+    .where(_listed)
+)
+_one = Statement(
+    _rows.where(_request.id == bindparam("id", type_=Uuid()), _request.mediator_id == bindparam("me", type_=Uuid()))
+)
+_count = Statement(
+    select(_request.mediator_id, func.count().label("count"))
+    .where(_request.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _listed)
+    .group_by(_request.mediator_id)
+)
+
+
+@cache
+def _page(backwards: bool, cursor: bool | None) -> Statement:
+    return Statement(
+        page_statement(_rows, _request.id, _NEWEST, backwards=backwards, cursor=cursor, parent=_request.mediator_id)
+    )
+
+
+async def request_page(context: Context, mediator: Row, asked: Page) -> Connection:
+    """Give a page of a mediator's own requests, newest first; details are null once their five days are over."""
+    cursor, paging = page_values(_NEWEST, asked)
+
+    async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
+        async with context.database.reading() as reading:
+            rows = await reading.all(_page(asked.backwards, cursor), parents=parents, **paging)
+        return [[row for row in rows if row.parent == parent] for parent in parents]
+
+    async def count() -> int:
+        async with context.database.reading() as reading:
+            row = await reading.first(_count, parents=[mediator.id])
+        return row.count if row else 0
+
+    rows = await context.load(pages, ("requests", asked), mediator.id)
+    return connection(rows, _NEWEST, asked, count)
+
+
+async def own_request(context: Context, request_id: UUID) -> Row | None:
+    """Load one of the viewer's own requests."""
+    async with context.database.reading() as reading:
+        return await reading.first(_one, id=request_id, me=context.account_id)
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    """What a mediator fills in to ask for feedback."""
+
+    party_name: str
+    party_email: str
+    reference: str | None
+    mediation_ended_on: date
+    party_agreed: bool
+
+
+async def request_feedback(context: Context, new: NewRequest, request_key: str | None) -> UUID:
+    """Ask a party for feedback by mail; give the request's id. A stopped address gets no mail, and nothing tells."""
+    context.require_paid()
+    check = Check()
+    name = check.name("partyName", new.party_name)
+    email = check.email("partyEmail", new.party_email) or ""
+    reference = check.line("reference", new.reference)
+    check.day("mediationEndedOn", new.mediation_ended_on, context.database.latest_today())
+    if not new.party_agreed:
+        check.add("partyAgreed", Code.REQUIRED, "Confirm that the party agreed to be contacted.")
+    check.done()
+    new_id = uuid4()
+    async with context.transaction() as transaction:
+        if earlier := await earlier_result(context, transaction, "requestFeedback", request_key, new_id):
+            return earlier
+        own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
+        if own == fold(email):
+            refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
+        recipient = address_hash(context.settings, email)
+        await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
+        await context.limiter.count(limits.REQUESTS_TO, context.account_id, recipient)
+        await context.limiter.count(limits.MAIL_TO, recipient)
+        owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
+        await transaction.run(
+            insert(feedback_requests).values(
+                **owned,
+                mediation_ended_on=new.mediation_ended_on,
+                secret_hash=hash_secret(link_secret(context.settings, Opens.FEEDBACK_REQUEST, new_id)),
+            )
+        )
+        await transaction.run(
+            insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
+        )
+        await enqueue(transaction, Kind.FEEDBACK_REQUEST, new_id)
+    return new_id
+
+
+async def withdraw(context: Context, request_id: UUID) -> UUID:
+    """Withdraw one of the viewer's own requests: its details go, its link ends, a mail not yet sent is not sent."""
+    async with context.transaction() as transaction:
+        withdrawn = await transaction.run(
+            update(feedback_requests)
+            .where(_request.id == request_id, _request.mediator_id == context.account_id, _listed)
+            .values(state=RequestState.WITHDRAWN)
+        )
+        if not withdrawn:
+            refuse("id", Code.NOT_FOUND, "There is no such request.")
+        await transaction.run(delete(feedback_request_details).where(_details.id == request_id))
+    return request_id
+
+
+async def stop_requests(context: Context, token: str) -> None:
+    """Never mail requests to the address of that token again; Refused if the token is none of ours."""
+    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
+    hashed = read_stop_token(context.settings, token)
+    if hashed is None:
+        refuse("token", Code.NOT_FOUND, "This link is not complete. Open it again from the mail.")
+    async with context.transaction() as transaction:
+        await transaction.run(upsert(stopped_addresses).values(address_hash=hashed).on_conflict_do_nothing())

@@ -1,0 +1,276 @@
+"""Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NoReturn
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy.types import LargeBinary, Uuid
+
+from jobs.outbox import Kind, enqueue
+from models.account import Role, accounts
+from models.database import Row, Statement, Transaction
+from models.feedback import (
+    ActedAs,
+    Capacity,
+    RequestState,
+    feedback,
+    feedback_answers,
+    feedback_origins,
+    feedback_requests,
+)
+from models.mediator import mediators
+from models.reviewer import appointments
+from permissions.scopes import findable, link_works
+from permissions.secrets import fold, hash_secret
+from resolvers import limits
+from resolvers.checks import Check
+from resolvers.context import Context
+from resolvers.errors import BadInput, Code, NotFound, refuse
+from resolvers.mediator import name_matches, search_words
+from resolvers.repeats import earlier_result
+from resolvers.survey import QuestionKind, question
+from settings import Release
+
+SEARCH_LEAST = 3
+FOUND_MOST = 10
+
+_reviewers = accounts.alias("reviewers")
+_subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
+_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
+
+
+class LinkState(StrEnum):
+    """Whether a request's link can still be answered."""
+
+    OPEN = "OPEN"
+    SPENT = "SPENT"
+    EXPIRED = "EXPIRED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Who a request's link is about, and whether it can still be answered."""
+
+    state: LinkState
+    subject: Row
+
+
+def _subject(where: ColumnElement[bool]) -> Statement:
+    """Select who feedback can be about: id, name, and the reviewer's name or null."""
+    return Statement(
+        select(mediators.c.id, accounts.c.name, accounts.c.email_key, _reviewers.c.name.label("reviewer_name"))
+        .select_from(
+            _subjects.outerjoin(
+                appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
+            ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
+        )
+        .where(_is_mediator, where)
+    )
+
+
+_hash = bindparam("hash", type_=LargeBinary())
+_BY_ID = _subject(mediators.c.id == bindparam("id", type_=Uuid()))
+_BY_CHOICE = _subject((mediators.c.id == bindparam("id", type_=Uuid())) & findable())
+_BY_LINK = _subject(mediators.c.feedback_link_hash == _hash)
+_request = select(
+    feedback_requests.c.id,
+    feedback_requests.c.mediator_id,
+    feedback_requests.c.state,
+    link_works().label("works"),
+).where(feedback_requests.c.secret_hash == _hash)
+_REQUEST = Statement(_request)
+_REQUEST_LOCKED = Statement(_request.with_for_update())
+_FOUND = Statement(
+    select(mediators.c.id, accounts.c.name)
+    .select_from(_subjects)
+    .where(_is_mediator, findable(), name_matches("words"))
+    .order_by(accounts.c.name_key, mediators.c.id)
+    .limit(FOUND_MOST)
+)
+
+
+def _link_state(request: Row) -> LinkState:
+    state = LinkState(request.state)
+    return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
+
+
+async def invitation(context: Context, token: str) -> Invitation:
+    """Tell who a request's link is about; NotFound for a link that was never made."""
+    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
+    async with context.database.reading() as reading:
+        request = await reading.first(_REQUEST, hash=hash_secret(token))
+        subject = request and await reading.first(_BY_ID, id=request.mediator_id)
+    if not request or not subject:
+        raise NotFound
+    return Invitation(_link_state(request), subject)
+
+
+async def search_subjects(context: Context, search: str) -> Sequence[Row]:
+    """Find mediators who are not private by name: ten at most."""
+    await context.limiter.count(limits.SEARCH, context.viewer.address)
+    if sum(c.isalnum() for c in search) < SEARCH_LEAST:
+        raise BadInput(f"Search for at least {SEARCH_LEAST} letters of the name.")
+    async with context.database.reading() as reading:
+        return await reading.all(_FOUND, words=search_words(search))
+
+
+async def subject(context: Context, mediator_id: UUID | None, link: str | None) -> Row:
+    """Tell who a chosen mediator or a personal link is; NotFound if there is none, or a chosen one is private."""
+    if (mediator_id is None) == (link is None):
+        raise BadInput("Give an id or a link.")
+    await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
+    async with context.database.reading() as reading:
+        if link is not None:
+            row = await reading.first(_BY_LINK, hash=hash_secret(link))
+        else:
+            row = await reading.first(_BY_CHOICE, id=mediator_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """The answer to one question as it was typed."""
+
+    question: str
+    rating: int | None
+    text: str | None
+    not_applicable: bool
+
+
+@dataclass(frozen=True)
+class NewFeedback:
+    """One finished survey: about whom (exactly one of the three), and what was answered."""
+
+    token: str | None
+    link: str | None
+    mediator_id: UUID | None
+    capacity: Capacity
+    acted_as: ActedAs
+    answers: tuple[GivenAnswer, ...]
+    share: bool
+    name: str | None
+    email: str | None
+
+
+async def give(context: Context, new: NewFeedback, request_key: str | None) -> None:
+    """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request."""
+    by = [given for given in (new.token, new.link, new.mediator_id) if given is not None]
+    if len(by) != 1:
+        raise BadInput("Give exactly one of token, link and mediatorId.")
+    limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
+    await context.limiter.count(limit, context.viewer.address)
+    check = Check()
+    name, email = check.line("name", new.name), check.email("email", new.email, required=False)
+    answers = _checked(check, new.answers)
+    check.done()
+    new_id = uuid4()
+    async with context.transaction() as transaction:
+        # A repeat is told from a second answer before the link is looked at, which the first one spent.
+        if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
+            return
+        about = await _whom(transaction, new)
+        if about.id == context.viewer.account_id or (email and fold(email) == about.email_key):
+            refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
+        await _store(context, transaction, new_id, about.id, new, answers)
+        await transaction.run(
+            insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email and fold(email))
+        )
+        await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
+
+
+async def _whom(transaction: Transaction, new: NewFeedback) -> Row:
+    """Find whom the survey is about, and spend the request's link."""
+    if new.token is not None:
+        request = await transaction.first(_REQUEST_LOCKED, hash=hash_secret(new.token))
+        if request is None:
+            _no_such("token")
+        state = _link_state(request)
+        if state is not LinkState.OPEN:
+            code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
+            refuse("token", code, _CLOSED[state])
+        row = await transaction.first(_BY_ID, id=request.mediator_id)
+        await transaction.run(
+            update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
+        )
+        return row or _no_such("token")
+    if new.link is not None:
+        return await transaction.first(_BY_LINK, hash=hash_secret(new.link)) or _no_such("link")
+    return await transaction.first(_BY_CHOICE, id=new.mediator_id) or _no_such("mediatorId")
+
+
+_CLOSED = {
+    LinkState.SPENT: "This link has been used: the answer has arrived. Thank you.",
+    LinkState.EXPIRED: "This link has expired: it worked for 90 days.",
+    LinkState.WITHDRAWN: "This request has been withdrawn. There is nothing to do.",
+}
+
+
+def _no_such(field: str) -> NoReturn:
+    refuse(field, Code.NOT_FOUND, "There is nobody here to give feedback about. Check the link.")
+
+
+def _checked(check: Check, given: tuple[GivenAnswer, ...]) -> list[GivenAnswer]:
+    """Check the answers against the survey; a blank one counts as not given."""
+    kept: dict[str, GivenAnswer] = {}
+    for place, answer in enumerate(given):
+        field = f"answers.{place}"
+        asked = question(answer.question)
+        text = check.text(f"{field}.text", answer.text)
+        if asked is None:
+            check.add(f"{field}.question", Code.INVALID, "The survey has no such question.")
+        elif answer.question in kept:
+            check.add(f"{field}.question", Code.INVALID, "Answer each question once.")
+        elif answer.not_applicable and (answer.rating is not None or text is not None):
+            check.add(field, Code.INVALID, "An answer is either given or not applicable.")
+        elif asked.kind is QuestionKind.TEXT and answer.rating is not None:
+            check.add(f"{field}.rating", Code.INVALID, "Answer this question in words.")
+        elif asked.kind is QuestionKind.RATING and text is not None:
+            check.add(f"{field}.text", Code.INVALID, "Answer this question with a rating.")
+        elif answer.rating is not None and not 1 <= answer.rating <= 5:
+            check.add(f"{field}.rating", Code.OUT_OF_RANGE, "Rate from 1 to 5.")
+        elif answer.rating is not None or text is not None or answer.not_applicable:
+            kept[answer.question] = GivenAnswer(answer.question, answer.rating, text, answer.not_applicable)
+    if not kept:
+        check.add("answers", Code.REQUIRED, "Answer at least one question.")
+    return list(kept.values())
+
+
+async def _store(
+    context: Context,
+    transaction: Transaction,
+    feedback_id: UUID,
+    mediator_id: UUID,
+    new: NewFeedback,
+    answers: list[GivenAnswer],
+) -> None:
+    await transaction.run(
+        insert(feedback).values(
+            id=feedback_id,
+            mediator_id=mediator_id,
+            capacity=new.capacity,
+            acted_as=new.acted_as,
+            shared=new.share,
+            released=new.share and context.settings.shared_release is Release.AT_ONCE,
+            by_invitation=new.token is not None,
+        )
+    )
+    rows = []
+    for answer in answers:
+        asked = question(answer.question)
+        rows.append(
+            {
+                "feedback_id": feedback_id,
+                "question": answer.question,
+                "mediator_id": mediator_id,
+                "reviewer_only": asked is None or asked.reviewer_only,
+                "rating": answer.rating,
+                "text": answer.text,
+            }
+        )
+    await transaction.run(insert(feedback_answers).values(rows))

@@ -1,0 +1,81 @@
+"""Learnings: a mediator's reflections over time, drawn together from logbook and CPD. Nothing is stored for them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, Table, Uuid, cast, func, literal, select, union_all
+from sqlalchemy.types import Text
+
+from models.cpd import cpd_entries, cpd_private
+from models.logbook import logbook_entries, logbook_private
+from resolvers.entries import EntryList, equals, year_of
+
+
+class LearningSource(StrEnum):
+    """What somebody learned from."""
+
+    MEDIATION = "MEDIATION"
+    CPD = "CPD"
+
+
+class LearningKind(StrEnum):
+    """What kind of reflection it is."""
+
+    DID_WELL = "DID_WELL"
+    FOUND_CHALLENGING = "FOUND_CHALLENGING"
+    TAKEAWAY = "TAKEAWAY"
+
+
+def _reflections(
+    entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind
+) -> Select[Any]:
+    # One entry has several reflections; each gets an id of its own, the same at every reading.
+    own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
+    return (
+        select(
+            own_id.label("id"),
+            entries.c.mediator_id,
+            entries.c.ended_on.label("date"),
+            literal(source.value, Text).label("source"),
+            literal(kind.value, Text).label("kind"),
+            private.c[column].label("text"),
+            entries.c.id.label("entry_id"),
+        )
+        .join(private, private.c.id == entries.c.id)
+        .where(private.c[column].is_not(None))
+    )
+
+
+_M, _C = LearningSource.MEDIATION, LearningSource.CPD
+_reflection = union_all(
+    _reflections(logbook_entries, logbook_private, "did_well", _M, LearningKind.DID_WELL),
+    _reflections(logbook_entries, logbook_private, "found_challenging", _M, LearningKind.FOUND_CHALLENGING),
+    _reflections(cpd_entries, cpd_private, "takeaways", _C, LearningKind.TAKEAWAY),
+).subquery("reflection")
+
+_columns: dict[str, Any] = {name: _reflection.c[name] for name in ("id", "date", "source", "kind", "text", "entry_id")}
+
+LEARNINGS = EntryList(
+    type_name="Learning",
+    table=_reflection,
+    columns=_columns,
+    filters={
+        "source": equals(_columns["source"]),
+        "kind": equals(_columns["kind"]),
+        "year": year_of(_columns["date"]),
+    },
+    sorts={name: _columns[name] for name in ("date", "source", "kind")},
+    searched=("text",),
+    default=("date",),
+)
+
+
+@dataclass(frozen=True)
+class LearningFilter:
+    """What to show; every field that is set must fit."""
+
+    source: LearningSource | None = None
+    kind: LearningKind | None = None
+    year: int | None = None
+    text: str | None = None

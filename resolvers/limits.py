@@ -1,0 +1,102 @@
+"""How often things may be tried. Limits count attempts, not HTTP requests; keys are hashes, never names or addresses.
+
+Counters live in Valkey; while it is away they live in this process's memory, so that the service stays up and guarded.
+"""
+
+import asyncio
+import hmac
+import math
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import ConnectionPool
+
+from resolvers.errors import RateLimited
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How often one thing may be tried; what it is counted by stands beside each."""
+
+    name: str
+    rate: str
+
+
+SIGN_IN_ADDRESS = Limit("sign_in_address", "200/10 minutes")  # network address
+SIGN_IN_ACCOUNT = Limit(
+    "sign_in_account", "10/10 minutes"
+)  # account and network address: nobody is locked out by others
+SIGN_UP = Limit("sign_up", "60/hour")  # network address
+RESET_ADDRESS = Limit("reset_address", "60/hour")  # network address
+RESET_ACCOUNT = Limit("reset_account", "5/hour")  # mail address
+LINK_TRIES = Limit("link_tries", "100/10 minutes")  # network address
+OPEN_FEEDBACK = Limit("open_feedback", "60/hour")  # network address
+SEARCH = Limit("search", "120/minute")  # network address
+REQUESTS_SENT = Limit("requests_sent", "100/day")  # account
+REQUESTS_TO = Limit("requests_to", "5/day")  # account and mail address
+MAIL_TO = Limit("mail_to", "20/day")  # mail address, for mail that strangers cause
+INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
+EXPORTS = Limit("exports", "10/day")  # account
+PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
+
+
+_RECONNECT_AFTER = 10.0  # seconds during which memory serves before Valkey is tried again
+_TIMEOUT = 0.25  # seconds
+
+
+class Limiter:
+    """Counts attempts."""
+
+    def __init__(self, settings: Settings) -> None:
+        # A pool of our own, for the storage never closes the one that it would make.
+        self._pool = ConnectionPool.from_url(settings.redis_url.get_secret_value())
+        self._shared = MovingWindowRateLimiter(
+            RedisStorage(
+                "async+redis://",
+                implementation="redispy",
+                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on to redis, which takes it
+            )
+        )
+        self._local = MovingWindowRateLimiter(MemoryStorage())
+        self._key = settings.secret_key.get_secret_value().encode()
+        self._away_until = 0.0
+
+    async def close(self) -> None:
+        """Close the connections to Valkey."""
+        await self._pool.aclose()
+
+    async def count(self, limit: Limit, *by: object) -> None:
+        """Count one attempt; raise RateLimited, with the seconds to wait, if there were too many."""
+        item, identity = parse(limit.rate), self._identity(limit, by)
+        if time.monotonic() >= self._away_until:
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    return await _hit(self._shared, item, identity)
+            except RateLimited:
+                raise
+            except Exception:  # noqa: BLE001 - whatever ails Valkey, memory serves
+                self._away_until = time.monotonic() + _RECONNECT_AFTER
+        return await _hit(self._local, item, identity)
+
+    async def forget(self, limit: Limit, *by: object) -> None:
+        """Forget the attempts counted: the last one showed that they were its owner's."""
+        item, identity = parse(limit.rate), self._identity(limit, by)
+        await self._local.clear(item, identity)
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                await self._shared.clear(item, identity)
+        except Exception:  # noqa: BLE001 - as in `count`
+            self._away_until = time.monotonic() + _RECONNECT_AFTER
+
+    def _identity(self, limit: Limit, by: tuple[object, ...]) -> str:
+        return hmac.digest(self._key, repr((limit.name, *map(str, by))).encode(), "sha256").hex()
+
+
+async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, identity: str) -> None:
+    if not await limiter.hit(item, identity):
+        window = await limiter.get_window_stats(item, identity)
+        raise RateLimited(max(1, math.ceil(window.reset_time - time.time())))

@@ -1,0 +1,51 @@
+"""Mailed single-use links of an account: made, found by their secret, used up."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import bindparam, delete, func, insert, or_
+from sqlalchemy.types import Interval
+
+from jobs.outbox import Kind, enqueue
+from models.account import LinkPurpose, account_links
+from models.database import Row, Transaction
+from permissions.secrets import Opens, hash_secret, link_secret
+from resolvers.context import Context
+
+
+async def mail_link(
+    context: Context,
+    transaction: Transaction,
+    account_id: UUID,
+    purpose: LinkPurpose,
+    lasts: timedelta,
+    mail: Kind,
+    *,
+    new_email: str | None = None,
+) -> None:
+    """Make a link that replaces the account's earlier ones of that purpose, and queue its mail."""
+    link_id = uuid4()
+    await transaction.run(
+        delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
+    )
+    await transaction.run(
+        insert(account_links).values(
+            id=link_id,
+            account_id=account_id,
+            purpose=purpose,
+            secret_hash=hash_secret(link_secret(context.settings, Opens.ACCOUNT_LINK, link_id)),
+            new_email=new_email,
+            expires_at=func.clock() + bindparam("lasts", lasts, Interval()),
+        )
+    )
+    await enqueue(transaction, mail, link_id)
+
+
+async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:
+    """Use up the link of that secret: give `account_id`, `purpose` and `new_email`; None if it does not work."""
+    fits = or_(*(account_links.c.purpose == purpose for purpose in purposes))
+    return await transaction.first(
+        delete(account_links)
+        .where(account_links.c.secret_hash == hash_secret(secret), account_links.c.expires_at > func.clock(), fits)
+        .returning(account_links.c.account_id, account_links.c.purpose, account_links.c.new_email)
+    )

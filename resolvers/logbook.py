@@ -1,0 +1,167 @@
+"""Logbook entries: what the list of them can do, and the experience that they add up to."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text, Uuid
+
+from models.database import Row, Statement
+from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+from resolvers.checks import PARTIES_MOST, Check
+from resolvers.context import Context
+from resolvers.entries import OwnedList, camel, equals, year_of
+
+_entry, _private = logbook_entries.c, logbook_private.c
+_PRIVATE = ("reference", "parties", "did_well", "found_challenging", "notes")
+
+
+def _checked(values: dict[str, Any], latest: date) -> dict[str, Any]:
+    check = Check()
+    values = dict(values)
+    for name in ("dispute_kind", "country"):
+        values[name] = check.line(camel(name), values[name])
+    for name in _PRIVATE:
+        values[name] = check.text(camel(name), values[name])
+    check.days(values["started_on"], values["ended_on"], latest)
+    check.minutes(values["minutes"])
+    if values["party_count"] is not None:
+        check.number("partyCount", values["party_count"], 1, PARTIES_MOST, "parties")
+    check.done()
+    return values
+
+
+_COLUMNS: dict[str, Any] = {
+    "id": _entry.id,
+    "role": _entry.role,
+    "medium": _entry.medium,
+    "started_on": _entry.started_on,
+    "ended_on": _entry.ended_on,
+    "ended_month": func.to_char(_entry.ended_on, "YYYY-MM"),
+    "minutes": _entry.minutes,
+    "dispute_kind": _entry.dispute_kind,
+    "country": _entry.country,
+    "party_count": _entry.party_count,
+    "outcome": _entry.outcome,
+    "simulated": _entry.simulated,
+    "version": _entry.version,
+    **{name: _private[name] for name in _PRIVATE},
+}
+
+LOGBOOK = OwnedList(
+    type_name="LogbookEntry",
+    table=logbook_entries,
+    private=logbook_private,
+    columns=_COLUMNS,
+    filters={
+        "role": equals(_entry.role),
+        "medium": equals(_entry.medium),
+        "year": year_of(_entry.ended_on),
+        "dispute_kind": equals(_entry.dispute_kind),
+        "country": equals(_entry.country),
+        "outcome": equals(_entry.outcome),
+        "simulated": equals(_entry.simulated),
+    },
+    sorts={
+        **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", "notes", "did_well"}},
+        "ended_month": cast(func.date_trunc("month", _entry.ended_on), Date),
+    },
+    nullable=frozenset({"dispute_kind", "country", "party_count", *_PRIVATE}),
+    searched=("dispute_kind", "country", *_PRIVATE),
+    default=("ended_on", "ended_month"),
+    check=_checked,
+)
+
+
+@dataclass(frozen=True)
+class LogbookFilter:
+    """What to show; every field that is set must fit."""
+
+    role: CaseRole | None = None
+    medium: Medium | None = None
+    year: int | None = None
+    dispute_kind: str | None = None
+    country: str | None = None
+    outcome: Outcome | None = None
+    simulated: bool | None = None
+    text: str | None = None
+
+
+@dataclass
+class Hours:
+    """Minutes and cases under one heading: a role or a year."""
+
+    minutes: int = 0
+    cases: int = 0
+    role: CaseRole | None = None
+    year: int | None = None
+
+
+@dataclass
+class Experience:
+    """What a mediator's entries add up to. Simulated cases stand on a line of their own and count nowhere else."""
+
+    minutes: int = 0
+    cases: int = 0
+    simulated_minutes: int = 0
+    by_role: list[Hours] = field(default_factory=list)
+    by_year: list[Hours] = field(default_factory=list)
+
+
+_YEAR = func.date_part("year", _entry.ended_on).cast(Text).cast(_entry.minutes.type)
+
+
+@cache
+def _totals(for_role: bool) -> Statement:
+    rows = (
+        select(
+            _entry.mediator_id,
+            _entry.role,
+            _YEAR.label("year"),
+            func.coalesce(func.sum(_entry.minutes).filter(~_entry.simulated), 0).label("minutes"),
+            func.count().filter(~_entry.simulated).label("cases"),
+            func.coalesce(func.sum(_entry.minutes).filter(_entry.simulated), 0).label("simulated"),
+        )
+        .where(_entry.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))))
+        .group_by(_entry.mediator_id, _entry.role, _YEAR)
+        .order_by(_YEAR, _entry.role)
+    )
+    return Statement(rows.where(_entry.role == bindparam("role", type_=Text())) if for_role else rows)
+
+
+def _added_up(rows: Sequence[Row]) -> Experience:
+    """Add up totals by role and year; years ascend, roles come in the order of the enumeration."""
+    total = Experience()
+    roles: dict[CaseRole, Hours] = defaultdict(Hours)
+    years: dict[int, Hours] = defaultdict(Hours)
+    for row in rows:
+        total.simulated_minutes += row.simulated
+        if row.cases == 0:
+            continue
+        for hours in (total, roles[CaseRole(row.role)], years[row.year]):
+            hours.minutes += row.minutes
+            hours.cases += row.cases
+    total.by_role = [Hours(roles[role].minutes, roles[role].cases, role=role) for role in CaseRole if role in roles]
+    total.by_year = [Hours(hours.minutes, hours.cases, year=year) for year, hours in years.items()]
+    return total
+
+
+async def experience(context: Context, mediator: Row, role: CaseRole | None) -> Experience:
+    """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request."""
+
+    async def load(parents: list[UUID]) -> list[Experience]:
+        values = {"role": role} if role else {}
+        async with context.database.reading() as reading:
+            rows = await reading.all(_totals(role is not None), parents=parents, **values)
+        grouped: dict[UUID, list[Row]] = defaultdict(list)
+        for row in rows:
+            grouped[row.mediator_id].append(row)
+        return [_added_up(grouped[parent]) for parent in parents]
+
+    return await context.load(load, ("experience", role), mediator.id)

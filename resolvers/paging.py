@@ -1,0 +1,199 @@
+"""Relay cursor connections over keysets: one statement a list, for one parent or many at once.
+
+Every sort is (column, id), nulls last. A cursor holds the sort's value and the id, and nothing else, so it tells what
+its viewer may read of that row already.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Select, and_, bindparam, column, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Integer, TypeEngine, Uuid
+
+from models.database import Row
+from resolvers.errors import BadInput
+
+MOST = 100
+DEFAULT = 25
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What a list is ordered by: a name for its cursors, the column (None: by id alone), the direction."""
+
+    name: str
+    column: ColumnElement[Any] | None
+    descending: bool = False
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list: `size` rows after the cursor, or before it (`backwards`)."""
+
+    size: int
+    backwards: bool
+    cursor: str | None
+
+
+def page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
+    """Read the four arguments of a connection; 25 rows if none is given, 100 at most."""
+    backwards = last is not None or (before is not None and first is None)
+    if backwards and (first is not None or after is not None):
+        raise BadInput("Give first and after, or last and before.")
+    if not backwards and before is not None:
+        raise BadInput("Give first and after, or last and before.")
+    size = last if backwards else first
+    if size is None:
+        size = DEFAULT
+    if not 0 <= size <= MOST:
+        raise BadInput(f"A page has 0 to {MOST} rows.")
+    return Page(size, backwards, before if backwards else after)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A row and its cursor."""
+
+    node: Row
+    cursor: str
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One page of a list; `count` counts the whole, if asked."""
+
+    nodes: list[Row]
+    sort: Sort
+    has_next_page: bool
+    has_previous_page: bool
+    count: Callable[[], Awaitable[int]]
+
+    def cursor(self, row: Row) -> str:
+        """Give the cursor of a row of this page."""
+        return encode_cursor(self.sort.name, row.sort_value if self.sort.column is not None else None, row.id)
+
+
+def encode_cursor(sort: str, value: object, row_id: UUID) -> str:
+    """Write a cursor."""
+    plain = value.isoformat() if isinstance(value, date | datetime) else value
+    return urlsafe_b64encode(orjson.dumps([sort, plain, str(row_id)])).decode()
+
+
+def decode_cursor(sort: Sort, cursor: str) -> tuple[Any, UUID]:
+    """Read a cursor of this sort: the value and the id; BadInput for any other text."""
+    try:
+        name, value, row_id = orjson.loads(urlsafe_b64decode(cursor))
+        typed = _typed(value, sort.column.type if sort.column is not None else None), UUID(row_id)
+    except (ValueError, TypeError, AttributeError):
+        name = typed = None
+    if typed is None or name != sort.name:
+        raise BadInput("That cursor does not belong to this list.")
+    return typed
+
+
+def _typed(value: object, kind: TypeEngine[Any] | None) -> object:
+    if value is None:
+        return None
+    if kind is None:
+        raise ValueError(value)
+    expected = kind.python_type
+    if expected in {date, datetime}:
+        return expected.fromisoformat(str(value))
+    if not isinstance(value, expected) or (expected is int and not -(2**31) <= int(str(value)) < 2**31):
+        raise TypeError(value)
+    return value
+
+
+def _keyset(sort: Sort, row_id: ColumnElement[Any], backwards: bool, null_cursor: bool) -> ColumnElement[bool]:
+    """Select the rows that come after the cursor in the direction of reading."""
+    descending = sort.descending != backwards
+    last_id = bindparam("cursor_id", type_=Uuid())
+    beyond_id = row_id < last_id if descending else row_id > last_id
+    if sort.column is None:
+        return beyond_id
+    if null_cursor:
+        # Nulls come last; read backwards they come first, and everything else lies beyond them.
+        beyond_null = and_(sort.column.is_(None), beyond_id)
+        return or_(beyond_null, sort.column.is_not(None)) if backwards else beyond_null
+    value = bindparam("cursor_value", type_=sort.column.type)
+    beyond = or_(sort.column < value if descending else sort.column > value, and_(sort.column == value, beyond_id))
+    # Stated apart, for an index to start from: nothing beyond the cursor lies on its other side.
+    bound = sort.column <= value if descending else sort.column >= value
+    if not sort.nullable:
+        return and_(bound, beyond)
+    return beyond if backwards else or_(beyond, sort.column.is_(None))
+
+
+def _order(value: ColumnElement[Any] | None, row_id: ColumnElement[Any], sort: Sort, backwards: bool) -> list[Any]:
+    descending = sort.descending != backwards
+    by_id = row_id.desc() if descending else row_id.asc()
+    if value is None:
+        return [by_id]
+    by_value = value.desc() if descending else value.asc()
+    if sort.nullable:
+        by_value = by_value.nulls_first() if backwards else by_value.nulls_last()
+    return [by_value, by_id]
+
+
+def page_statement(
+    rows: Select[Any],
+    row_id: ColumnElement[Any],
+    sort: Sort,
+    *,
+    backwards: bool,
+    cursor: bool | None,
+    parent: ColumnElement[Any] | None = None,
+) -> Select[Any]:
+    """Make the statement of one page of `rows`, with the parameter `size`.
+
+    `cursor` says whether it starts from one: None for none, else whether that cursor's value is null. With a `parent`
+    column it gives a page for each of the ids in the parameter `parents`, whose id stands in the rows' `parent`.
+    """
+    value = sort.column
+    rows = rows.add_columns((value if value is not None else row_id).label("sort_value"))
+    if cursor is not None:
+        rows = rows.where(_keyset(sort, row_id, backwards, cursor))
+    rows = rows.limit(bindparam("size", type_=Integer()))
+    if parent is None:
+        return rows.order_by(*_order(value, row_id, sort, backwards))
+    parents = (
+        func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
+        .table_valued(column("id", Uuid()), name="parents")
+        .render_derived()
+    )
+    part = rows.where(parent == parents.c.id).order_by(*_order(value, row_id, sort, backwards)).lateral("part")
+    sort_value = part.c.sort_value if value is not None else None
+    return (
+        select(parents.c.id.label("parent"), *part.c)
+        .select_from(parents.join(part, onclause=true()))
+        .order_by(parents.c.id, *_order(sort_value, part.c.id, sort, backwards))
+    )
+
+
+def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Any]]:
+    """Give what `page_statement` needs to know of a cursor, and the values of its parameters."""
+    values: dict[str, Any] = {"size": asked.size + 1}  # one more tells whether there are more
+    if asked.cursor is None:
+        return None, values
+    value, values["cursor_id"] = decode_cursor(sort, asked.cursor)
+    if sort.column is not None and value is not None:
+        values["cursor_value"] = value
+        return False, values
+    return sort.column is not None, values
+
+
+def connection(rows: Sequence[Row], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]]) -> Connection:
+    """Frame the rows that a page's statement gave."""
+    more = len(rows) > asked.size
+    nodes = list(rows[: asked.size])
+    if asked.backwards:
+        nodes.reverse()
+        return Connection(nodes, sort, asked.cursor is not None, more, count)
+    return Connection(nodes, sort, more, asked.cursor is not None, count)

@@ -1,0 +1,268 @@
+"""Reviewers: the list to pick from, appointments and invitations, and their end."""
+
+from collections.abc import Sequence
+from functools import cache
+from uuid import UUID, uuid4
+
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Interval, Uuid
+
+from jobs.outbox import Kind, enqueue
+from models.account import Role, accounts
+from models.database import Row, Statement, Transaction
+from models.outbox import AuditAction
+from models.reviewer import appointments, reviewer_invitations
+from permissions.secrets import (
+    INVITATION_LASTS,
+    Opens,
+    address_hash,
+    fold,
+    fold_name,
+    hash_password,
+    hash_secret,
+    link_secret,
+)
+from resolvers import limits
+from resolvers.audit import note
+from resolvers.checks import Check
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from resolvers.mediator import in_order, name_matches, search_words
+from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.repeats import earlier_result
+
+_BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
+_rows = select(accounts.c.id, accounts.c.name).where(accounts.c.roles.contains([Role.REVIEWER.value]))
+
+
+@cache
+def _page(searched: bool, backwards: bool, cursor: bool | None) -> Statement:
+    rows = _rows.where(name_matches("words")) if searched else _rows
+    return Statement(page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+
+
+@cache
+def _count(searched: bool) -> Statement:
+    rows = select(func.count()).select_from(accounts).where(accounts.c.roles.contains([Role.REVIEWER.value]))
+    return Statement(rows.where(name_matches("words")) if searched else rows)
+
+
+async def reviewer_page(context: Context, search: str | None, asked: Page) -> Connection:
+    """Give a page of everybody who may be picked as a reviewer, by name."""
+    searched = bool(search and search.strip())
+    values = {"words": search_words(search or "")} if searched else {}
+    cursor, paging = page_values(_BY_NAME, asked)
+    async with context.database.reading() as reading:
+        rows = await reading.all(_page(searched, asked.backwards, cursor), **values, **paging)
+
+    async def count() -> int:
+        async with context.database.reading() as reading:
+            return int(await reading.value(_count(searched), **values))
+
+    return connection(rows, _BY_NAME, asked, count)
+
+
+@cache
+def _of_mediators(approved: bool) -> Statement:
+    return Statement(
+        select(appointments.c.mediator_id.label("id"), accounts.c.id.label("reviewer_id"), accounts.c.name)
+        .join(accounts, accounts.c.id == appointments.c.reviewer_id)
+        .where(
+            appointments.c.mediator_id == func.any(bindparam("ids", type_=ARRAY(Uuid()))),
+            appointments.c.approved == approved,
+        )
+    )
+
+
+async def reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -> Row | None:
+    """Load a mediator's reviewer (`reviewer_id`, `name`): the one in force, or the one who waits for approval."""
+
+    async def load(ids: list[UUID]) -> Sequence[Row | None]:
+        async with context.database.reading() as reading:
+            return in_order(ids, await reading.all(_of_mediators(approved), ids=ids))
+
+    return await context.load(load, ("reviewer", approved), mediator_id)
+
+
+async def appoint(context: Context, reviewer_id: UUID) -> None:
+    """Appoint a reviewer from the list in place of the present one; Refused if it cannot be them."""
+    async with context.transaction() as transaction:
+        await _appoint(context, transaction, context.account_id, reviewer_id, "reviewerId")
+
+
+async def _appoint(
+    context: Context, transaction: Transaction, mediator_id: UUID, reviewer_id: UUID, field: str
+) -> None:
+    """Appoint, or leave waiting for approval where a setting says so. Both accounts stay locked until commit."""
+    if mediator_id == reviewer_id:
+        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
+    # Locked in one order, so that A appointing B and B appointing A cannot both pass the check below.
+    both = await transaction.all(
+        select(accounts.c.id, accounts.c.roles)
+        .where(or_(accounts.c.id == mediator_id, accounts.c.id == reviewer_id))
+        .order_by(accounts.c.id)
+        .with_for_update()
+    )
+    if not any(row.id == reviewer_id and Role.REVIEWER in row.roles for row in both):
+        refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
+    reciprocal = await transaction.first(
+        select(appointments.c.id).where(
+            appointments.c.mediator_id == reviewer_id, appointments.c.reviewer_id == mediator_id
+        )
+    )
+    if reciprocal:
+        refuse(field, Code.NOT_ALLOWED, "You review this person, so they cannot review you.")
+    approved = not context.settings.reviewer_approval
+    present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))
+    if any(row.reviewer_id == reviewer_id and row.approved >= approved for row in present):
+        return
+    await transaction.run(
+        delete(appointments).where(appointments.c.mediator_id == mediator_id, appointments.c.approved == approved)
+    )
+    await transaction.run(
+        insert(appointments).values(mediator_id=mediator_id, reviewer_id=reviewer_id, approved=approved)
+    )
+    if not approved:
+        await enqueue(transaction, Kind.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
+        return
+    await _tell_of_appointment(transaction, mediator_id, reviewer_id)
+    for row in present:
+        if row.approved:
+            await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
+
+
+async def _tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
+    await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
+
+
+async def approve(context: Context, appointment_id: UUID) -> None:
+    """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer."""
+    async with context.transaction() as transaction:
+        waiting = await transaction.first(
+            select(appointments).where(appointments.c.id == appointment_id, ~appointments.c.approved).with_for_update()
+        )
+        if waiting is None:
+            refuse("id", Code.NOT_FOUND, "There is no such appointment.")
+        replaced = await transaction.all(
+            delete(appointments)
+            .where(appointments.c.mediator_id == waiting.mediator_id, appointments.c.approved)
+            .returning(appointments.c.reviewer_id)
+        )
+        for row in replaced:
+            await enqueue(transaction, Kind.REVIEW_ENDED, waiting.mediator_id, other_id=row.reviewer_id)
+        await transaction.run(
+            update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
+        )
+        await _tell_of_appointment(transaction, waiting.mediator_id, waiting.reviewer_id)
+        await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
+
+
+async def end(context: Context, mediator_id: UUID | None) -> None:
+    """End a review at once: one's own as a mediator (None), or of a mediator who appointed the viewer."""
+    whose = mediator_id or context.account_id
+    side = appointments.c.mediator_id if whose == context.account_id else appointments.c.reviewer_id
+    async with context.transaction() as transaction:
+        ended = await transaction.all(
+            delete(appointments)
+            .where(appointments.c.mediator_id == whose, side == context.account_id)
+            .returning(appointments.c.reviewer_id, appointments.c.approved)
+        )
+        if not ended:
+            refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
+        for row in ended:
+            if row.approved:
+                await enqueue(transaction, Kind.REVIEW_ENDED, whose, other_id=row.reviewer_id)
+                await enqueue(transaction, Kind.APPOINTMENT_ENDED, whose, other_id=row.reviewer_id)
+
+
+async def invite(context: Context, email: str, request_key: str | None) -> None:
+    """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account."""
+    check = Check()
+    address = check.email("email", email) or ""
+    check.done()
+    new_id = uuid4()
+    async with context.transaction() as transaction:
+        if await earlier_result(context, transaction, "inviteReviewer", request_key, new_id):
+            return
+        own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
+        if own == fold(address):
+            refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
+        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
+        await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, address))
+        await transaction.run(
+            delete(reviewer_invitations).where(
+                reviewer_invitations.c.mediator_id == context.account_id,
+                reviewer_invitations.c.email_key == fold(address),
+            )
+        )
+        await transaction.run(
+            insert(reviewer_invitations).values(
+                id=new_id,
+                mediator_id=context.account_id,
+                email=address,
+                email_key=fold(address),
+                secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
+                expires_at=func.clock() + bindparam("lasts", INVITATION_LASTS, Interval()),
+            )
+        )
+        await enqueue(transaction, Kind.REVIEWER_INVITED, new_id)
+
+
+async def accept(context: Context, token: str, name: str | None, password: str | None) -> None:
+    """Accept an invitation: with a new account's name and password, or signed in to the account of that address."""
+    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
+    async with context.transaction() as transaction:
+        invitation = await transaction.first(
+            delete(reviewer_invitations)
+            .where(
+                and_(
+                    reviewer_invitations.c.secret_hash == hash_secret(token),
+                    reviewer_invitations.c.expires_at > func.clock(),
+                )
+            )
+            .returning(
+                reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, reviewer_invitations.c.email_key
+            )
+        )
+        if invitation is None:
+            refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
+        account = await transaction.first(
+            select(accounts.c.id, accounts.c.roles)
+            .where(accounts.c.email_key == invitation.email_key)
+            .with_for_update()
+        )
+        if account is None:
+            reviewer_id = await _new_reviewer(transaction, invitation.email, name, password)
+        elif account.id != context.viewer.account_id:
+            refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
+        else:
+            reviewer_id = account.id
+            roles = sorted({*account.roles, Role.REVIEWER.value})
+            await transaction.run(
+                update(accounts)
+                .where(accounts.c.id == reviewer_id)
+                .values(roles=roles, email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
+            )
+        await _appoint(context, transaction, invitation.mediator_id, reviewer_id, "token")
+
+
+async def _new_reviewer(transaction: Transaction, email: str, name: str | None, password: str | None) -> UUID:
+    check = Check()
+    name, password = check.name("name", name), check.password("password", password or "")
+    check.done()
+    reviewer_id: UUID = await transaction.value(
+        insert(accounts)
+        .values(
+            name=name,
+            name_key=fold_name(name),
+            email=email,
+            email_key=fold(email),
+            password_hash=await hash_password(password),
+            roles=[Role.REVIEWER.value],
+            email_verified_at=func.clock(),  # the link came to this address
+        )
+        .returning(accounts.c.id)
+    )
+    return reviewer_id

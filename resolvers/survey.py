@@ -1,0 +1,89 @@
+"""The survey: data, read from one file. Each question says who reads its answer."""
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_FILE = Path(__file__).with_name("survey.toml")
+
+
+class QuestionKind(StrEnum):
+    """How a question is answered: from 1 to 5, or in words."""
+
+    RATING = "RATING"
+    TEXT = "TEXT"
+
+
+class QuestionReader(StrEnum):
+    """Who reads an answer; the mediator only what was shared."""
+
+    REVIEWER = "REVIEWER"
+    MEDIATOR = "MEDIATOR"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question; `key` is stable."""
+
+    key: str
+    text: str
+    kind: QuestionKind
+    readers: tuple[QuestionReader, ...]
+    help: str | None
+
+    @property
+    def reviewer_only(self) -> bool:
+        """Whether its answer never reaches the mediator."""
+        return QuestionReader.MEDIATOR not in self.readers
+
+
+@dataclass(frozen=True)
+class ScaleStep:
+    """One step of the scale; `rating` is null for "not applicable"."""
+
+    rating: int | None
+    label: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All of it; minutes are how long it takes, from and to."""
+
+    least_minutes: int
+    most_minutes: int
+    scale: tuple[ScaleStep, ...]
+    questions: tuple[Question, ...]
+
+
+@cache
+def survey() -> Survey:
+    """Read the survey."""
+    read: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    least, most = read["minutes"]
+    steps = [ScaleStep(rating, read["scale"][str(rating)]) for rating in range(1, 6)]
+    questions = [
+        Question(
+            key=question["key"],
+            text=question["text"],
+            kind=QuestionKind(question["kind"]),
+            readers=tuple(QuestionReader(reader) for reader in question["readers"]),
+            help=question.get("help"),
+        )
+        for question in read["questions"]
+    ]
+    return Survey(least, most, (*steps, ScaleStep(None, read["scale"]["not_applicable"])), tuple(questions))
+
+
+@cache
+def question(key: str) -> Question | None:
+    """Find a question by its key."""
+    return next((one for one in survey().questions if one.key == key), None)
+
+
+@cache
+def position(key: str) -> int:
+    """Tell where a question stands in the survey; one that is asked no more comes last."""
+    return next((place for place, one in enumerate(survey().questions) if one.key == key), len(survey().questions))

@@ -1,0 +1,40 @@
+"""What every mutation answers: the thing as it is now, and what to mend."""
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import strawberry
+
+from resolvers.errors import Code, Refused
+
+strawberry.enum(Code, name="UserErrorCode")
+
+
+@strawberry.type(description="Something to mend: the input's field (null for the whole) and how.")
+class UserError:
+    field: str | None
+    message: str
+    code: Code
+
+
+@strawberry.type
+class Payload:
+    """Base of every payload."""
+
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+Answer = TypeVar("Answer", bound=Payload)
+
+
+async def attempt(payload: type[Answer], change: Awaitable[dict[str, Any]]) -> Answer:
+    """Await a change, which gives the payload's fields; if it is refused, the payload says why instead."""
+    try:
+        return payload(**await change)
+    except Refused as refused:
+        answer = payload(
+            user_errors=[UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
+        )
+        if refused.current is not None:
+            answer.current = refused.current  # type: ignore[attr-defined]  # only payloads of versioned things
+        return answer

@@ -1,0 +1,160 @@
+"""Runs one GraphQL request in a viewer's projection, and writes errors as the API does.
+
+A document is parsed and validated once for each projection, and kept. Exception text never reaches a client: what is
+no error of ours becomes a reference that the log has too.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from graphql.language import ValueNode
+
+from permissions.viewer import Standing
+from resolvers.context import Context
+from resolvers.errors import Failure, RateLimited
+from schema.build import projection
+
+log = structlog.get_logger()
+
+DOCUMENTS_KEPT = 500  # a projection; a client's own documents are few
+TOKENS_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request gets. `started` tells an answer, perhaps with errors, from a request that could not start."""
+
+    body: dict[str, Any]
+    started: bool
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    document: DocumentNode | None
+    errors: list[dict[str, Any]]
+
+
+class Documents:
+    """The documents that viewers of one projection send, parsed and validated once."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self.schema = schema
+        self._kept: OrderedDict[str, _Prepared] = OrderedDict()
+
+    def prepared(self, text: str) -> _Prepared:
+        """Parse and validate a document, or find it."""
+        found = self._kept.get(text)
+        if found is None:
+            found = self._kept[text] = self._prepare(text)
+            if len(self._kept) > DOCUMENTS_KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(text)
+        return found
+
+    def _prepare(self, text: str) -> _Prepared:
+        try:
+            document = parse(text, max_tokens=TOKENS_MOST)
+        except (GraphQLSyntaxError, RecursionError) as error:
+            message = (
+                error.formatted["message"] if isinstance(error, GraphQLError) else "The document nests too deeply."
+            )
+            return _Prepared(None, [_error(message, "GRAPHQL_PARSE_FAILED")])
+        errors = validate(self.schema, document, hide_suggestions=True)
+        return _Prepared(document, [_formatted(error, _validation_code(error)) for error in errors])
+
+
+@cache
+def documents(standings: Standing, by_token: bool) -> Documents:
+    """Give the documents of a projection."""
+    return Documents(projection(standings, by_token=by_token))
+
+
+def operation_type(standings: Standing, by_token: bool, text: str, name: str | None) -> OperationType | None:
+    """Tell whether a document's operation is a query or a mutation; None if it cannot be told."""
+    document = documents(standings, by_token).prepared(text).document
+    operation = get_operation_ast(document, name) if document else None
+    return operation.operation if operation else None
+
+
+async def run(context: Context, text: str, variables: dict[str, Any] | None, operation: str | None) -> Answer:
+    """Run one request."""
+    viewer = context.viewer
+    kept = documents(viewer.standings, viewer.by_token)
+    prepared = kept.prepared(text)
+    if prepared.errors or prepared.document is None:
+        return Answer({"errors": prepared.errors}, started=False)
+    result = execute(
+        kept.schema,
+        prepared.document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=operation,
+        hide_suggestions=True,
+    )
+    result = result if isinstance(result, ExecutionResult) else await result
+    return _answer(result)
+
+
+def _answer(result: ExecutionResult) -> Answer:
+    errors = result.errors or []
+    if result.data is None and any(error.path is None for error in errors):
+        return Answer({"errors": [_formatted(error, "BAD_USER_INPUT") for error in errors]}, started=False)
+    body: dict[str, Any] = {"data": result.data}
+    if errors:
+        body["errors"] = [_execution_error(error) for error in errors]
+    return Answer(body, started=True)
+
+
+def _execution_error(error: GraphQLError) -> dict[str, Any]:
+    """Write an error of a field: ours as it is, any other as a reference."""
+    cause = error.original_error
+    if isinstance(cause, Failure):
+        extensions = {"retryAfter": cause.retry_after} if isinstance(cause, RateLimited) else {}
+        return _formatted(error, cause.code, **extensions)
+    reference = str(uuid4())
+    log.error("resolver_failed", reference=reference, path=error.path, exc_info=cause or error)
+    written = _formatted(error, Failure.code, reference=reference)
+    return written | {"message": f"{Failure.text} Reference: {reference}"}
+
+
+def failure(error: Failure) -> dict[str, Any]:
+    """Write an answer to a request that could not start."""
+    extensions = {"retryAfter": error.retry_after} if isinstance(error, RateLimited) else {}
+    return {"errors": [_error(str(error), error.code, **extensions)]}
+
+
+def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:
+    return {"message": message, "extensions": {"code": code, **extensions}}
+
+
+def _formatted(error: GraphQLError, code: str, **extensions: Any) -> dict[str, Any]:
+    written: dict[str, Any] = _error(error.message, code, **extensions)
+    if error.locations:
+        written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path:
+        written["path"] = error.path
+    return written
+
+
+def _validation_code(error: GraphQLError) -> str:
+    """Tell a value of the wrong type, which is bad input, from asking for what is not there."""
+    node = error.nodes[0] if error.nodes else None
+    value = isinstance(node, ValueNode) and node.kind not in {"enum_value", "variable"}
+    return "BAD_USER_INPUT" if value else "GRAPHQL_VALIDATION_FAILED"

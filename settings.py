@@ -1,0 +1,168 @@
+"""Every setting of the product, typed; read from the environment, and from a `.env` file beside it.
+
+A missing or wrong one stops the start with one line that names it (`load`). The README's table is made from the
+descriptions below.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Pooler(StrEnum):
+    """What stands between the product and PostgreSQL."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
+
+
+class Release(StrEnum):
+    """When an answer that its giver shares reaches the mediator."""
+
+    DAILY = "daily"
+    AT_ONCE = "at_once"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text is one line that names it."""
+
+
+def _url(value: str, *schemes: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
+        raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+    _ = parts.port  # raises ValueError for a port that is none
+    return value
+
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Settings(BaseSettings):
+    """What differs from one installation to another. `load()` reads it."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr = Field(
+        description="PostgreSQL 15 or newer, as a role that owns nothing: `postgresql://role:password@host/name`"
+    )
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same database as the role that owns the tables; only `logbook migrate` uses it"
+    )
+    database_pool_size: int = Field(10, ge=2, le=1000, description="Connections that each process holds at most")
+    database_pooler: Pooler = Field(
+        Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, else `none`"
+    )
+    redis_url: SecretStr = Field(
+        description="Redis or Valkey, for waking the workers and for rate limits: `redis://host:6379/0`"
+    )
+    smtp_url: SecretStr = Field(
+        description=(
+            "Where mail is handed in: `smtp://user:password@host:587?tls=starttls`, `smtps://...` for TLS from the "
+            "first byte; `?tls=none` sends in the clear"
+        )
+    )
+    smtp_timeout: int = Field(20, ge=1, le=50, description="Seconds that one mail may take to hand in")
+    mail_from: str = Field(description="Sender of every mail: `Name <address>` or an address")
+    base_url: str = Field(description="Where people reach the service: `https://logbook.example`")
+    secret_key: SecretStr = Field(
+        min_length=32,
+        description="At least 32 random characters; keys the link tokens and hashes. Whoever has it can forge links",
+    )
+    organisation_name: str = Field(
+        "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"
+    )
+    institute_name: str = Field(
+        "the mediation institute",
+        min_length=1,
+        max_length=100,
+        description="Who publishes the profiles in which Feedback Digests appear",
+    )
+    digest_url: str = Field(description="A page that explains what a Feedback Digest is")
+    support_email: str = Field(description="Where people can ask; stands in mails, the survey and the footer")
+    privacy_policy_url: str = Field(
+        description="The privacy policy; stands in the request mail, the survey and the footer"
+    )
+    paid_access: bool = Field(
+        False, description="Whether mediators need paid access to add entries and to request feedback"
+    )
+    reviewer_approval: bool = Field(
+        False, description="Whether an administrator must approve each appointment of a reviewer"
+    )
+    shared_release: Release = Field(
+        Release.DAILY, description="When shared answers reach the mediator: `daily` in a batch, or `at_once`"
+    )
+    session_idle_days: Days = Field(14, description="Days without use after which a session ends")
+    session_days: Days = Field(90, description="Days after which a session ends in any case")
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
+    )
+    mailbox: Path | None = Field(
+        None, description="Folder of the demo's caught mail; served at `/mailbox`. Never set it in production"
+    )
+    demo_clock_offset_hours: int = Field(
+        0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; for demos and tests alone"
+    )
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _database(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and SecretStr(_url(value.get_secret_value(), "postgresql", "postgres"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(_url(value.get_secret_value(), "redis", "rediss", "unix"))
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(_url(value.get_secret_value(), "smtp", "smtps"))
+
+    @field_validator("base_url", "digest_url", "privacy_policy_url")
+    @classmethod
+    def _web(cls, value: str) -> str:
+        TypeAdapter(AnyHttpUrl).validate_python(value)
+        return value.rstrip("/")
+
+    @field_validator("support_email", "mail_from")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        address = value.rsplit("<", 1)[-1].rstrip("> ")
+        if address.count("@") != 1 or not all(address.split("@")) or any(c in value for c in "\r\n"):
+            raise ValueError("must hold one mail address")
+        return value
+
+    @cached_property
+    def is_https(self) -> bool:
+        """Whether people reach the service over TLS; then cookies are `__Host-` and `Secure`."""
+        return self.base_url.startswith("https://")
+
+    @cached_property
+    def clock_offset(self) -> timedelta:
+        """How far the service's clock is moved from the machine's."""
+        return timedelta(hours=self.demo_clock_offset_hours)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings from the environment; raise SettingsError, one line, if one is missing or wrong."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        name = str(problem["loc"][0]).upper()
+        if problem["type"] == "missing":
+            raise SettingsError(f"{name} is not set: {describe(name)}") from None
+        reason = problem["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name} is wrong: {reason}") from None
+
+
+def describe(name: str) -> str:
+    """Say what the setting of that name (upper case) is for."""
+    return Settings.model_fields[name.lower()].description or ""

@@ -1,0 +1,225 @@
+"""A running hub for a test: the real application, its people, its worker's work, and the mail that it sent."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+from argon2 import PasswordHasher
+from sqlalchemy import insert
+from starlette.applications import Starlette
+
+from jobs import worker
+from jobs.expiry import run_chores
+from models.account import Role, accounts, sessions
+from models.database import Database
+from models.directory import directories
+from models.mediator import Visibility
+from models.reviewer import appointments
+from permissions.secrets import fold, fold_name, hash_secret, new_secret
+from resolvers.account import add_profile
+from settings import Settings, load
+from web.app import make_app
+from web.embedded import Services
+from web.export import JOBS
+from web.mailcatcher import Mail, caught
+
+BASE_URL = "http://127.0.0.1:8000"
+PASSWORD = "correct horse battery"
+
+_numbers = count(1)
+
+
+def settings_for(services: Services, **overrides: Any) -> Settings:
+    """Settings for tests; the key is new each time, so that no two tests share a rate limit."""
+    values = {
+        "database_url": services.database_url,
+        "database_owner_url": services.database_owner_url,
+        "database_pool_size": 5,
+        "redis_url": services.redis_url,
+        "smtp_url": services.smtp_url,
+        "mail_from": "Logbook <logbook@demo.example>",
+        "base_url": BASE_URL,
+        "secret_key": secrets.token_urlsafe(32),
+        "digest_url": "https://demo.example/digest",
+        "support_email": "support@demo.example",
+        "privacy_policy_url": "https://demo.example/privacy",
+        "shared_release": "at_once",
+        "mailbox": services.mailbox,
+    }
+    return load(**values | overrides)
+
+
+@cache
+def password_hash() -> str:
+    return PasswordHasher().hash(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account; `cookie` signs them in."""
+
+    id: UUID
+    name: str
+    email: str
+    cookie: str
+
+
+@dataclass
+class Answer:
+    """What a GraphQL request got."""
+
+    status: int
+    body: dict[str, Any]
+    headers: httpx.Headers
+
+    @property
+    def data(self) -> Any:
+        assert "errors" not in self.body, self.body["errors"]
+        return self.body["data"]
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.body.get("errors", [])]
+
+
+def payload(answer: Answer) -> Any:
+    """The only field of a mutation's answer, which must have been accepted."""
+    (found,) = answer.data.values()
+    assert not found["userErrors"], found["userErrors"]
+    return found
+
+
+def problems(answer: Answer) -> list[tuple[str | None, str]]:
+    """Field and code of each userError of a mutation's only field."""
+    (found,) = answer.data.values()
+    return [(error["field"], error["code"]) for error in found["userErrors"]]
+
+
+@dataclass
+class Hub:
+    """The application over one database."""
+
+    app: Starlette
+    client: httpx.AsyncClient
+    settings: Settings
+    database: Database
+    services: Services
+    moved: timedelta = field(default=timedelta())
+
+    async def ask(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        by: Person | None = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send one request, as somebody, with an API token, or signed out."""
+        sent = dict(headers or {})
+        if by is not None:
+            sent["cookie"] = f"session={by.cookie}"
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        response = await self.client.post("/graphql", json={"query": document, "variables": variables}, headers=sent)
+        return Answer(response.status_code, response.json(), response.headers)
+
+    async def change(self, mutation: str, input: dict[str, Any], fields: str = "", **who: Any) -> Answer:
+        """Run one mutation by name with its input."""
+        name = mutation[0].upper() + mutation[1:]
+        selection = f"{fields} userErrors {{ field message code }}"
+        document = f"mutation($input: {name}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}"
+        return await self.ask(document, {"input": input}, **who)
+
+    async def person(
+        self,
+        *roles: Role,
+        name: str | None = None,
+        email: str | None = None,
+        visibility: Visibility = Visibility.DIRECTORIES,
+        verified: bool = True,
+    ) -> Person:
+        """Put in an account with a session."""
+        number = next(_numbers)
+        name = name or f"Person {number}"
+        email = email or f"person{number}@demo.example"
+        async with self.database.transaction() as transaction:
+            account_id: UUID = await transaction.value(
+                insert(accounts)
+                .values(
+                    name=name,
+                    name_key=fold_name(name),
+                    email=email,
+                    email_key=fold(email),
+                    password_hash=password_hash(),
+                    roles=[role.value for role in roles],
+                    email_verified_at=self.database.now() if verified else None,
+                )
+                .returning(accounts.c.id)
+            )
+            if Role.MEDIATOR in roles:
+                await add_profile(self.settings, transaction, account_id, visibility)
+            if Role.DIRECTORY in roles:
+                await transaction.run(insert(directories).values(id=account_id))
+            secret = new_secret()
+            await transaction.run(insert(sessions).values(account_id=account_id, secret_hash=hash_secret(secret)))
+        return Person(account_id, name, email, secret)
+
+    async def mediator(self, **facts: Any) -> Person:
+        """Put in a mediator, visible to directories unless told otherwise."""
+        return await self.person(Role.MEDIATOR, **facts)
+
+    async def appointed(self, mediator: Person, reviewer: Person) -> None:
+        """Put in a reviewer's appointment."""
+        async with self.database.transaction() as transaction:
+            await transaction.run(insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id))
+
+    async def work(self) -> int:
+        """Do what the worker has to do now; give how much it was."""
+        done = await worker.drain(self.database, self.settings, JOBS)
+        await run_chores(self.database, self.settings)
+        return done
+
+    def mails(self, to: str | None = None) -> list[Mail]:
+        """The mail caught in this test, newest first."""
+        assert self.settings.mailbox is not None
+        return [mail for mail in caught(self.settings.mailbox, self.database.now()) if to in {None, mail["to"]}]
+
+    async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Look into the tables, past every fence."""
+        connection = await asyncpg.connect(self.services.admin_url)
+        try:
+            found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        finally:
+            await connection.close()
+        return found
+
+    @asynccontextmanager
+    async def later(self, **passed: float) -> AsyncIterator["Hub"]:
+        """The same hub when so much time has passed: a clock moved for its connections, nothing slept for."""
+        moved = self.moved + timedelta(**passed)
+        async with opened(self.services, settings=self.settings, moved=moved) as hub:
+            yield hub
+
+
+@asynccontextmanager
+async def opened(
+    services: Services, *, settings: Settings | None = None, moved: timedelta = timedelta(), **overrides: Any
+) -> AsyncIterator[Hub]:
+    """Run the application over a database."""
+    values = {**overrides, "demo_clock_offset_hours": int(moved.total_seconds() // 3600)}
+    settings = settings.model_copy(update=values) if settings else settings_for(services, **values)
+    app = make_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client,
+    ):
+        yield Hub(app, client, settings, app.state.database, services, moved)

@@ -1,0 +1,89 @@
+"""The web application: routes, middleware, and what lives as long as the process does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from jobs.worker import Waker
+from models.database import connect
+from resolvers.errors import Failure
+from resolvers.limits import Limiter
+from settings import Settings
+from web import graphiql, mailbox, pages
+from web.graphql import graphql
+from web.logs import RequestLog
+from web.viewers import SecurityHeaders, Viewers
+
+log = structlog.get_logger()
+
+STATIC = Path(__file__).parent / "static"
+
+
+async def healthz(_request: Request) -> Response:
+    """Tell that the process answers."""
+    return PlainTextResponse("alive\n")
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Answer a fault of ours with a reference that the log has too."""
+    reference = str(uuid4())
+    log.error("request_failed", reference=reference, exc_info=error)
+    text = f"{Failure.text} Reference: {reference}"
+    if request.url.path == "/graphql":
+        extensions = {"code": Failure.code, "reference": reference}
+        return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500)
+    return PlainTextResponse(text, 500)
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """Answer with an HTTP error and nothing about why."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return PlainTextResponse({404: "Not found.", 405: "Not allowed."}.get(status, "Refused."), status)
+
+
+def make_app(settings: Settings) -> Starlette:
+    """Make the application; it opens its connections when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with connect(settings) as database:
+            app.state.database = database
+            app.state.limiter = Limiter(settings)
+            app.state.waker = Waker(settings)
+            try:
+                yield
+            finally:
+                await app.state.waker.close()
+                await app.state.limiter.close()
+
+    routes: list[BaseRoute] = [
+        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/healthz", healthz),
+        *graphiql.routes,
+        *pages.routes,
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    if settings.mailbox is not None:
+        routes += mailbox.routes
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(SecurityHeaders, https=settings.is_https),
+            Middleware(Viewers),
+        ],
+        exception_handlers={HTTPException: refused, Exception: failed},
+    )
+    app.state.settings = settings
+    return app

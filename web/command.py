@@ -1,0 +1,171 @@
+"""The `logbook` command: what runs the service, and what an operator needs."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+import uvicorn
+from sqlalchemy.dialects.postgresql import insert
+
+from jobs import worker as jobs_worker
+from models import migrate as models_migrate
+from models.account import Role, accounts
+from models.database import connect
+from permissions.secrets import fold, fold_name, hash_password
+from permissions.viewer import Standing
+from resolvers.checks import Check
+from resolvers.errors import Refused
+from schema.build import sdl
+from settings import Settings, SettingsError, load
+from web import demo as web_demo
+from web import logs
+from web.app import make_app
+from web.export import JOBS
+
+main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+
+def _one_line(run: Callable[P, T]) -> Callable[P, T]:
+    """End with one line and status 1 where a setting is missing or wrong."""
+
+    @wraps(run)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return run(*args, **kwargs)
+        except SettingsError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+    return guarded
+
+
+def _for_production_or_loopback(settings: Settings, host: str) -> None:
+    """Refuse to show the demo's caught mail, and its moved clock, to anybody but this machine."""
+    if settings.mailbox is not None and host not in {"127.0.0.1", "::1", "localhost"}:
+        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+
+
+@main.command()
+@_one_line
+def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the web server."""
+    settings = load()
+    _for_production_or_loopback(settings, host)
+    logs.configure()
+    uvicorn.run(
+        make_app(settings),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=20,
+    )
+
+
+@main.command()
+@_one_line
+def worker() -> None:
+    """Run the worker: mail, expiry, exports."""
+    settings = load()
+    logs.configure()
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    async with connect(settings) as database:
+        await jobs_worker.run(database, settings, JOBS, stop)
+
+
+@main.command()
+@_one_line
+def migrate() -> None:
+    """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
+    models_migrate.upgrade(load())
+
+
+@main.command("create-admin")
+@_one_line
+def create_admin(
+    email: Annotated[str, typer.Option(prompt=True)],
+    name: Annotated[str, typer.Option(prompt=True)],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+) -> None:
+    """Create an administrator's account, or make an account's owner an administrator too."""
+    try:
+        asyncio.run(_create_admin(load(), email, name, password))
+    except Refused as refused:
+        for problem in refused.problems:
+            typer.echo(f"{problem.field}: {problem.message}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _create_admin(settings: Settings, email: str, name: str, password: str) -> None:
+    check = Check()
+    address, name = check.email("email", email) or "", check.name("name", name)
+    check.password("password", password)
+    check.done()
+    async with connect(settings) as database, database.transaction() as transaction:
+        statement = insert(accounts).values(
+            name=name,
+            name_key=fold_name(name),
+            email=address,
+            email_key=fold(address),
+            password_hash=await hash_password(password),
+            roles=[Role.ADMIN.value],
+            email_verified_at=database.now(),
+        )
+        # An account that is there already keeps its name and password.
+        await transaction.run(
+            statement.on_conflict_do_update(
+                index_elements=[accounts.c.email_key],
+                set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
+                where=~accounts.c.roles.contains([Role.ADMIN.value]),
+            )
+        )
+
+
+@main.command()
+def schema(
+    of: Annotated[str | None, typer.Option("--as", help="public, mediator, reviewer, directory or admin")] = None,
+) -> None:
+    """Print the schema: the whole with who sees what, or as much of it as one role gets."""
+    standings = {
+        "public": Standing.PUBLIC,
+        "mediator": Standing.SELF,
+        "reviewer": Standing.REVIEWER,
+        "directory": Standing.DIRECTORY,
+        "admin": Standing.ADMIN,
+    }
+    if of is None:
+        typer.echo(sdl(), nl=False)
+    elif of.lower() in standings:
+        typer.echo(sdl(standings[of.lower()] | Standing.PUBLIC), nl=False)
+    else:
+        typer.echo(f"--as is wrong: choose one of {', '.join(standings)}", err=True)
+        raise typer.Exit(1)
+
+
+@main.command()
+@_one_line
+def demo(port: Port = 8000, data: Path = Path(".demo"), reset: bool = False) -> None:
+    """Run everything on this machine's loopback, with embedded services and demo data."""
+    raise typer.Exit(web_demo.run(port, data, reset))
+
+
+if __name__ == "__main__":
+    main()

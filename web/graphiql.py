@@ -1,0 +1,48 @@
+"""GraphiQL for administrators, at /graphiql: the page and the policy that keeps it to this host.
+
+What it loads is built by `web/graphiql_assets.py`; what an administrator may ask in it, `/graphql` decides.
+"""
+
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from models.account import Role
+from permissions.viewer import Viewer
+from web import graphiql_assets
+
+# The editor writes its colours and positions as <style> elements and style attributes, and draws the wavy line under
+# an error as a data: image. Neither can send anything out. Pictures of other hosts stay out: GraphiQL would
+# load the one whose address stands in an answer, and tell its host that an administrator is looking.
+POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+_templates = Jinja2Templates(Path(__file__).parent / "templates")
+
+
+async def graphiql(request: Request) -> Response:
+    """Answer administrators with the page; send the signed-out to sign in; for all others there is no such page."""
+    viewer: Viewer = request.state.viewer
+    if viewer.account_id is None:
+        return RedirectResponse("/signin?next=/graphiql", status_code=303)
+    if Role.ADMIN not in viewer.roles:
+        raise HTTPException(404)
+    version = graphiql_assets.installed_version()
+    if version is None:
+        return _templates.TemplateResponse(request, "graphiql_missing.html", status_code=503, headers=HEADERS)
+    return _templates.TemplateResponse(request, "graphiql.html", {"version": version}, headers=HEADERS)
+
+
+routes = [Route("/graphiql", graphiql)]

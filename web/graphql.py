@@ -1,0 +1,126 @@
+"""GraphQL over HTTP: POST with a JSON body, answered by the viewer's own projection.
+
+Status codes and media types follow the GraphQL-over-HTTP specification: a request that could not start is a 400,
+everything that ran is a 200.
+"""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from resolvers.context import Context
+from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
+from schema import execution
+from web.viewers import is_foreign, keep_session
+
+BODY_MOST = 256 * 1024  # bytes
+_JSON = "application/json"
+_GRAPHQL = "application/graphql-response+json"
+
+
+class _Unacceptable(Failure):
+    """A request whose form is wrong; `status` says how."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def make_context(request: Request) -> Context:
+    """Give what resolvers need for this request."""
+    state = request.app.state
+    return Context(
+        viewer=request.state.viewer,
+        database=state.database,
+        settings=state.settings,
+        limiter=state.limiter,
+        wake=state.waker.wake,
+    )
+
+
+async def graphql(request: Request) -> Response:
+    """Answer one request."""
+    try:
+        media_type = _media_type(request.headers.get("accept", "*/*"))
+    except _Unacceptable as error:
+        return _respond(error.status, execution.failure(error), _JSON)
+    try:
+        if request.method != "POST":
+            raise _Unacceptable(405, "Send queries and mutations by POST.")
+        if is_foreign(request.app.state.settings, request):
+            raise Forbidden("Requests from other sites are not answered.")
+        if request.state.ended:
+            raise Unauthenticated
+        text, variables, operation = _parameters(await _body(request))
+        context = make_context(request)
+        answer = await execution.run(context, text, variables, operation)
+    except Failure as error:
+        response = _respond(
+            _STATUS.get(error.code, getattr(error, "status", 400)), execution.failure(error), media_type
+        )
+        if request.state.ended:
+            keep_session(request.app.state.settings, response, "")
+        return response
+    response = _respond(200 if answer.started else 400, answer.body, media_type)
+    if context.new_session is not None:
+        keep_session(request.app.state.settings, response, context.new_session)
+    return response
+
+
+_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}
+
+
+def _respond(status: int, body: dict[str, Any], media_type: str) -> Response:
+    headers = {"Allow": "POST"} if status == 405 else None
+    # Starlette would leave the charset out for these types; the specification asks for it.
+    return Response(orjson.dumps(body, default=str), status, headers, f"{media_type}; charset=utf-8")
+
+
+def _media_type(accept: str) -> str:
+    """Choose the answer's media type: GraphQL's own where it is named, else JSON where that is acceptable."""
+    wanted = [part.split(";")[0].strip().lower() for part in accept.split(",")]
+    for media_type in wanted:
+        if media_type in {_GRAPHQL, _JSON}:
+            return media_type
+    if any(media_type in {"*/*", "application/*", ""} for media_type in wanted):
+        return _JSON
+    raise _Unacceptable(406, f"Accept {_GRAPHQL} or {_JSON}.")
+
+
+async def _body(request: Request) -> bytes:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if kind.strip().lower() != _JSON:
+        raise _Unacceptable(415, f"Send {_JSON}.")
+    charset = parameters.replace('"', "").replace(" ", "").lower()
+    if charset.startswith("charset=") and charset not in {"charset=utf-8", "charset=utf8"}:
+        raise _Unacceptable(415, "Send UTF-8.")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_MOST:
+            raise _Unacceptable(413, f"A request has at most {BODY_MOST:,} bytes.")
+    return bytes(body)
+
+
+def _parameters(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
+    """Read query, variables and operationName; BadInput for a body that is none of ours."""
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadInput("The body is not valid JSON.") from None
+    if not isinstance(sent, dict):
+        raise BadInput("Send one operation, as a JSON object.")
+    text, variables, operation = sent.get("query"), sent.get("variables"), sent.get("operationName")
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput("Give the document as a string in `query`.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadInput("Give `variables` as an object.")
+    if operation is not None and not isinstance(operation, str):
+        raise BadInput("Give `operationName` as a string.")
+    if not isinstance(sent.get("extensions", {}), dict | None):
+        raise BadInput("Give `extensions` as an object.")
+    return text, variables, operation

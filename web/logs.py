@@ -1,0 +1,80 @@
+"""Structured logs: one JSON object a line, with the request's id, without personal data or link secrets."""
+
+import logging
+import re
+import sys
+import time
+import traceback
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict
+
+# The pages that mailed and handed-out links open: what follows is a secret.
+_SECRET = re.compile(r"^/(verify|password|feedback|give|stop|invitation|export)/.+")
+
+log = structlog.get_logger()
+
+
+def redacted(path: str) -> str:
+    """Give a path without the secret of a link."""
+    return _SECRET.sub(r"/\1/…", path)
+
+
+def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Write an exception as its type and where it came from: its text may quote what somebody typed."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        frames = traceback.extract_tb(error.__traceback__)
+        event["at"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
+    return event
+
+
+def configure() -> None:
+    """Write all logs of this process to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            _without_messages,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries may put statements and addresses into their messages: only what has gone wrong is kept of them.
+    logging.basicConfig(level=logging.ERROR, stream=sys.stdout, format='{"event": "library", "logger": "%(name)s"}')
+
+
+class RequestLog:
+    """Middleware: a line a request, and a request id that every line of that request carries."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        began = time.perf_counter()
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=str(uuid4())):
+            try:
+                await self._app(scope, receive, send_noting_status)
+            finally:
+                milliseconds = round((time.perf_counter() - began) * 1000, 1)
+                log.info(
+                    "request", method=scope["method"], path=redacted(scope["path"]), status=status, ms=milliseconds
+                )

@@ -1,0 +1,119 @@
+"""Turns a request's cookie or token into its viewer, and guards changes against other origins."""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from permissions.viewer import Viewer
+from resolvers.access import viewer_of_session, viewer_of_token
+from resolvers.errors import Unauthenticated
+from settings import Settings
+
+# Paths that look the same to everybody need no look into the database.
+ANONYMOUS = ("/static/", "/healthz")
+
+
+def cookie_name(settings: Settings) -> str:
+    """Name the session's cookie; over TLS its prefix binds it to this host (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-session" if settings.is_https else "session"
+
+
+def keep_session(settings: Settings, response: Response, secret: str) -> None:
+    """Put a session's secret into the answer's cookie; take the cookie away if the secret is empty."""
+    response.set_cookie(
+        cookie_name(settings),
+        secret,
+        max_age=settings.session_days * 86400 if secret else 0,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def is_foreign(settings: Settings, request: HTTPConnection) -> bool:
+    """Whether a browser says that the request comes from another site; a program says nothing and is let in."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        parts = urlsplit(settings.base_url)
+        return origin != f"{parts.scheme}://{parts.netloc}"
+    return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+
+
+async def _viewer(request: HTTPConnection) -> Viewer:
+    settings: Settings = request.app.state.settings
+    address = request.client.host if request.client else ""
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated
+        return await viewer_of_token(request.app.state.database, token.strip(), address)
+    secret = request.cookies.get(cookie_name(settings))
+    if secret:
+        return await viewer_of_session(request.app.state.database, settings, secret, address)
+    return Viewer(address=address)
+
+
+class Viewers:
+    """Middleware: sets `request.state.viewer`, and `request.state.ended` where cookie or token is not valid."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = HTTPConnection(scope)
+        state = scope.setdefault("state", {})
+        state["ended"] = False
+        if scope["path"].startswith(ANONYMOUS):
+            state["viewer"] = Viewer()
+        else:
+            try:
+                state["viewer"] = await _viewer(request)
+            except Unauthenticated:
+                state["viewer"] = Viewer(address=request.client.host if request.client else "")
+                state["ended"] = True
+        await self._app(scope, receive, send)
+
+
+# A page of ours loads what is ours. What needs more (GraphiQL, a caught mail) sets its own policy.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class SecurityHeaders:
+    """Middleware: the headers that every answer carries, unless it set its own."""
+
+    def __init__(self, app: ASGIApp, https: bool) -> None:
+        self._app = app
+        self._headers = {
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            # No address of ours, which may hold a link's secret, goes anywhere.
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cache-Control": "no-store",
+        }
+        if https:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
