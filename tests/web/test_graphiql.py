@@ -176,9 +176,9 @@ NPM = """
 case "$1" in
 ci) test -s package.json && test -s package-lock.json && echo "$@" > flags ;;
 run)
-  mkdir -p web/static/graphiql
-  cp flags web/static/graphiql/page.js
-  cp web/graphiql.css web/static/graphiql/page.css ;;
+  mkdir built
+  cp flags built/page.js
+  cp graphiql.css built/page.css ;;
 esac
 """
 
@@ -221,9 +221,9 @@ def test_setup_without_a_usable_node_and_without_network_goes_on(
 
 
 def test_npm_packages_are_pinned_by_version_and_hash_and_name_no_registry() -> None:
-    wanted = json.loads((graphiql_assets.ROOT / "package.json").read_text())["dependencies"]
+    wanted = json.loads((graphiql_assets.SOURCES / "package.json").read_text())["dependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
-    lock = json.loads((graphiql_assets.ROOT / "package-lock.json").read_text())["packages"]
+    lock = json.loads((graphiql_assets.SOURCES / "package-lock.json").read_text())["packages"]
     root = lock.pop("")
     assert root["dependencies"] == wanted
     assert all(package["integrity"].startswith("sha512-") for package in lock.values())
