@@ -17,9 +17,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    OperationType,
     execute,
-    get_operation_ast,
     parse,
     validate,
 )
@@ -29,10 +27,12 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Failure, RateLimited
 from schema.build import projection
+from schema.cost import too_much
 
 log = structlog.get_logger()
 
-DOCUMENTS_KEPT = 500  # a projection; a client's own documents are few
+# A projection's. A client's own documents are few and short; parsed, one takes up to 300 times the room of its text.
+CHARACTERS_KEPT = 200_000
 TOKENS_MOST = 10_000
 
 
@@ -46,8 +46,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Prepared:
+    """A document that may run, or why it may not. `may_be_too_much`: that depends on the sizes in its variables."""
+
     document: DocumentNode | None
     errors: list[dict[str, Any]]
+    may_be_too_much: bool = False
 
 
 class Documents:
@@ -56,28 +59,37 @@ class Documents:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self._kept: OrderedDict[str, _Prepared] = OrderedDict()
+        self._characters = 0
 
     def prepared(self, text: str) -> _Prepared:
         """Parse and validate a document, or find it."""
         found = self._kept.get(text)
         if found is None:
-            found = self._kept[text] = self._prepare(text)
-            if len(self._kept) > DOCUMENTS_KEPT:
-                self._kept.popitem(last=False)
+            try:
+                found = self._prepare(text)
+            except RecursionError:
+                found = _Prepared(None, [_error("The document nests too deeply.", "GRAPHQL_PARSE_FAILED")])
+            self._keep(text, found)
         else:
             self._kept.move_to_end(text)
         return found
 
+    def _keep(self, text: str, prepared: _Prepared) -> None:
+        self._kept[text] = prepared
+        self._characters += len(text)
+        while self._characters > CHARACTERS_KEPT:
+            dropped, _ = self._kept.popitem(last=False)
+            self._characters -= len(dropped)
+
     def _prepare(self, text: str) -> _Prepared:
         try:
             document = parse(text, max_tokens=TOKENS_MOST)
-        except (GraphQLSyntaxError, RecursionError) as error:
-            message = (
-                error.formatted["message"] if isinstance(error, GraphQLError) else "The document nests too deeply."
-            )
-            return _Prepared(None, [_error(message, "GRAPHQL_PARSE_FAILED")])
+        except GraphQLSyntaxError as error:
+            return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
         errors = validate(self.schema, document, hide_suggestions=True)
-        return _Prepared(document, [_formatted(error, _validation_code(error)) for error in errors])
+        if errors:
+            return _Prepared(None, [_formatted(error, _validation_code(error)) for error in errors])
+        return _Prepared(document, [], may_be_too_much=too_much(self.schema, document, {}) is not None)
 
 
 @cache
@@ -86,20 +98,15 @@ def documents(standings: Standing, by_token: bool) -> Documents:
     return Documents(projection(standings, by_token=by_token))
 
 
-def operation_type(standings: Standing, by_token: bool, text: str, name: str | None) -> OperationType | None:
-    """Tell whether a document's operation is a query or a mutation; None if it cannot be told."""
-    document = documents(standings, by_token).prepared(text).document
-    operation = get_operation_ast(document, name) if document else None
-    return operation.operation if operation else None
-
-
 async def run(context: Context, text: str, variables: dict[str, Any] | None, operation: str | None) -> Answer:
     """Run one request."""
     viewer = context.viewer
     kept = documents(viewer.standings, viewer.by_token)
     prepared = kept.prepared(text)
-    if prepared.errors or prepared.document is None:
+    if prepared.document is None:
         return Answer({"errors": prepared.errors}, started=False)
+    if prepared.may_be_too_much and (reason := too_much(kept.schema, prepared.document, variables or {})):
+        return Answer({"errors": [_error(reason, "GRAPHQL_VALIDATION_FAILED")]}, started=False)
     result = execute(
         kept.schema,
         prepared.document,
@@ -141,6 +148,8 @@ def failure(error: Failure) -> dict[str, Any]:
 
 
 def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:
+    # One rule of graphql-core's suggests something even where suggestions are hidden.
+    message = message.partition(" Did you mean ")[0]
     return {"message": message, "extensions": {"code": code, **extensions}}
 
 
