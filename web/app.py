@@ -9,10 +9,12 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from jobs.worker import Waker
 from models.database import connect
@@ -27,6 +29,17 @@ from web.viewers import SecurityHeaders, Viewers
 log = structlog.get_logger()
 
 STATIC = Path(__file__).parent / "static"
+
+
+class Assets(StaticFiles):
+    """Our own files: the same for everybody, so they may be kept; a `?v=` names what never changes again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer with a file."""
+        response = await super().get_response(path, scope)
+        kept = "31536000, immutable" if b"v=" in scope["query_string"] else "300"
+        response.headers["Cache-Control"] = f"public, max-age={kept}"
+        return response
 
 
 async def healthz(_request: Request) -> Response:
@@ -71,7 +84,7 @@ def make_app(settings: Settings) -> Starlette:
         Route("/healthz", healthz),
         *graphiql.routes,
         *pages.routes,
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
     ]
     if settings.mailbox is not None:
         routes += mailbox.routes
