@@ -1,6 +1,197 @@
-"""The export of all of one's data: a ZIP of JSON and CSV, made by a job through its owner's own projection."""
+"""The export of all of one's data: a ZIP of JSON and CSV, made by a job through its owner's own projection.
 
-from jobs.outbox import Kind
+The operations of `queries/export.graphql` run in process as the owner, so that an archive holds what they may read
+when it is made, and nothing else. Of somebody with several roles it holds what is their own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse, print_ast
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.types import Interval, LargeBinary, Uuid
+
+from jobs.outbox import Kind, enqueue
 from jobs.worker import Job
+from models.account import Role, accounts
+from models.database import Database, Row, Statement
+from models.outbox import data_exports
+from permissions.secrets import EXPORT_LASTS
+from permissions.viewer import Viewer
+from resolvers.context import Context
+from resolvers.limits import Limiter
+from schema import execution
+from settings import Settings
+from web.archive import Archive
 
-JOBS: dict[Kind, Job] = {}
+
+class ExportError(Exception):
+    """The owner's projection did not answer; the job is tried again."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an archive: its operation and its files bear its name; `says` what is in it.
+
+    `own`: of a list of everybody's, only the row with the owner's id.
+    """
+
+    name: str
+    says: str
+    is_list: bool = True
+    own: bool = False
+
+
+PARTS = (
+    Part("account", "Your account, and the exports that you asked for.", is_list=False),
+    Part("sessions", "The browsers that are signed in to your account."),
+    Part("api_tokens", "Your API tokens. Their secrets are kept nowhere, so they are not here."),
+)
+PARTS_OF_ROLE = {
+    Role.MEDIATOR: (
+        Part("profile", "Your profile, and what your logbook adds up to.", is_list=False),
+        Part("logbook", "Your logbook, the latest case first."),
+        Part("cpd", "Your continuing professional development, the latest first."),
+        Part("learnings", "Your reflections, the latest first. entryId is the id of the entry that holds one."),
+        Part("feedback", "The feedback that was shared with you. The CSV has a row for each answer."),
+        Part("feedback_questions", "What the survey asks under each key."),
+        Part(
+            "feedback_requests",
+            "When you asked for feedback. Whom you asked, and your reference, are never exported: they are deleted "
+            "five days after the request.",
+        ),
+    ),
+    Role.REVIEWER: (Part("reviewed_mediators", "The mediators who appointed you as their reviewer."),),
+    Role.DIRECTORY: (Part("directory", "What the list of directories says of you.", own=True),),
+}
+
+
+def parts_of(roles: frozenset[Role]) -> list[Part]:
+    """Give the parts that somebody with these roles gets."""
+    return [*PARTS, *(part for role, parts in PARTS_OF_ROLE.items() if role in roles for part in parts)]
+
+
+_document = parse((Path(__file__).parent / "queries" / "export.graphql").read_text())
+OPERATIONS = {
+    operation.name.value: operation
+    for operation in _document.definitions
+    if isinstance(operation, OperationDefinitionNode) and operation.name
+}
+_TEXTS = {name: print_ast(operation) for name, operation in OPERATIONS.items()}
+
+_export_id = bindparam("export_id", type_=Uuid())
+_to_make = (data_exports.c.id == _export_id, data_exports.c.archive.is_(None))
+_OWNER = Statement(
+    select(accounts.c.id, accounts.c.roles, accounts.c.email_verified_at.is_not(None).label("verified"))
+    .join(data_exports, data_exports.c.account_id == accounts.c.id)
+    .where(*_to_make)
+)
+_STORE = Statement(
+    update(data_exports)
+    .where(*_to_make)
+    .values(
+        archive=bindparam("made", type_=LargeBinary()),
+        ready_at=func.clock(),
+        expires_at=func.clock() + bindparam("lasts", EXPORT_LASTS, Interval()),
+    )
+)
+
+# Runs a part's operation, from a cursor or None, and gives what it asks for: an object, a list or a connection.
+Ask = Callable[[Part, str | None], Awaitable[Any]]
+
+
+async def make(database: Database, settings: Settings, work: Row) -> None:
+    """Make the archive of the export `work.subject_id` and mail its link; nothing if it is gone, or made already."""
+    async with database.reading() as reading:
+        owner = await reading.first(_OWNER, export_id=work.subject_id)
+    if owner is None:
+        return
+    viewer = Viewer(owner.id, frozenset(Role(role) for role in owner.roles), verified=owner.verified)
+    limiter = Limiter(settings)
+    try:
+        made = await _archive(_asking(viewer, database, settings, limiter), viewer, settings, database.now())
+    finally:
+        await limiter.close()
+    async with database.transaction() as transaction:
+        if await transaction.run(_STORE, export_id=work.subject_id, made=made):
+            key = f"{Kind.EXPORT_READY}:{work.subject_id}"
+            await enqueue(transaction, Kind.EXPORT_READY, work.subject_id, dedupe_key=key)
+
+
+def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Limiter) -> Ask:
+    async def ask(part: Part, after: str | None) -> Any:
+        # A context for each page, because a context remembers all that it loaded.
+        context = Context(viewer, database, settings, limiter, wake=lambda: None)
+        answer = await execution.run(context, _TEXTS[part.name], {"after": after}, None)
+        found = answer.body.get("data")
+        while isinstance(found, dict) and len(found) == 1:
+            (found,) = found.values()
+        if found is None or "errors" in answer.body:
+            raise ExportError(part.name)
+        return found
+
+    return ask
+
+
+async def _archive(ask: Ask, viewer: Viewer, settings: Settings, now: datetime) -> bytes:
+    parts = parts_of(viewer.roles)
+    archive = Archive(now)
+    archive.add_text("README.txt", guide(settings, parts, now))
+    for part in parts:
+        if part.is_list:
+            await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
+        else:
+            archive.add_object(part.name, await ask(part, None))
+    return archive.finish()
+
+
+async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
+    """Walk a list to its end."""
+    more, after = True, None
+    while more:
+        found = await ask(part, after)
+        if isinstance(found, list):
+            found = {"nodes": found, "pageInfo": {"hasNextPage": False, "endCursor": None}}
+        for row in found["nodes"]:
+            if not part.own or row["id"] == str(viewer.account_id):
+                yield row
+        more, after = found["pageInfo"]["hasNextPage"], found["pageInfo"]["endCursor"]
+
+
+def columns(part: Part) -> list[str]:
+    """Give the columns of a part's CSV: what its operation asks of a row."""
+    return list(_leaves(OPERATIONS[part.name].selection_set))
+
+
+def _leaves(selected: SelectionSetNode) -> Iterator[str]:
+    for field in selected.selections:
+        if not isinstance(field, FieldNode) or field.name.value == "pageInfo":
+            continue
+        if field.selection_set is None:
+            yield field.name.value
+        else:
+            yield from _leaves(field.selection_set)
+
+
+def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
+    """Write the README of an archive."""
+    lines = [
+        f"Your data in {settings.organisation_name}, on {now:%d %B %Y} at {now:%H:%M} UTC",
+        "",
+        fill(
+            "Lists come twice: as CSV for a spreadsheet, and as JSON for a program. Durations are in minutes and "
+            "moments in UTC. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe.",
+            80,
+        ),
+    ]
+    for part in parts:
+        files = f"{part.name}.json, {part.name}.csv" if part.is_list else f"{part.name}.json"
+        lines += ["", files, fill(part.says, 80, initial_indent="    ", subsequent_indent="    ")]
+    return "\n".join([*lines, "", f"Questions: {settings.support_email}", ""])
+
+
+JOBS: dict[Kind, Job] = {Kind.MAKE_EXPORT: make}

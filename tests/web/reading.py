@@ -1,0 +1,67 @@
+"""Reads pages and mails as people do, and looks into the tables to see whether anything changed."""
+
+import itertools
+import re
+from html import unescape
+
+import httpx
+
+from resolvers.limits import Limit
+from tests.hub import BASE_URL, Hub, Person
+
+HOSTILE = """<script>alert("1")</script> O'Neil & <b>Sons</b>"""
+
+
+def cookie(person: Person) -> dict[str, str]:
+    return {"cookie": f"session={person.cookie}"}
+
+
+def problems(response: httpx.Response) -> list[tuple[str | None, str]]:
+    """Field and text of each problem in the list on top of a page."""
+    found = re.search(r'<section class="problems".*?</section>', response.text, re.DOTALL)
+    items = re.findall(r"<li>(.*?)</li>", found.group()) if found else []
+    fields = [re.search(r'href="#(.*?)"', item) for item in items]
+    texts = [unescape(re.sub("<.*?>", "", item)) for item in items]
+    return [(field and field.group(1), text) for field, text in zip(fields, texts, strict=True)]
+
+
+def is_a_page(response: httpx.Response, status: int = 200) -> bool:
+    """Whether this is a whole page of ours with that status, that runs nothing and loads nothing from elsewhere."""
+    text = response.text
+    assert response.status_code == status, text
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cache-control"] == "no-store"
+    assert "'unsafe-inline'" not in response.headers["content-security-policy"]
+    for part in ("Mediation Logbook", "https://demo.example/privacy", "mailto:support@demo.example", "</html>"):
+        assert part in text
+    # Without it, browsers send `Origin: null` with the forms of a page whose header says no-referrer.
+    assert '<meta name="referrer" content="same-origin">' in text
+    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|\ssrc=", text)
+    named = re.findall(r' (?:for|aria-describedby|aria-labelledby)="([^"]*)"| href="#([^"]*)"', text)
+    for name in " ".join(itertools.chain(*named)).split():
+        assert f' id="{name}"' in text, name
+    return True
+
+
+async def link(hub: Hub, to: str) -> str:
+    """The path of the first link in the newest mail to an address."""
+    await hub.work()
+    found = re.search(re.escape(BASE_URL) + r"(/\S+)", hub.mails(to)[0]["text"])
+    assert found
+    return found.group(1)
+
+
+async def everything(hub: Hub) -> dict[str, str]:
+    """What all tables hold, as one text a table."""
+    names = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    return {
+        name: (await hub.rows(f"SELECT string_agg(t::text, '|' ORDER BY t::text) AS text FROM \"{name}\" t"))[0]["text"]
+        for (name,) in names
+    }
+
+
+async def exhausted(hub: Hub, limit: Limit, times: int, *by: object) -> None:
+    """Use up a limit."""
+    for _ in range(times):
+        await hub.app.state.limiter.count(limit, *by)

@@ -1,0 +1,65 @@
+"""The ZIP of an export, written part by part: one page of a list, and the archive itself, are all that memory holds."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import orjson
+
+from web.spreadsheet import sheet
+
+
+class Archive:
+    """A ZIP in the making; `now` is when its files say that they were made."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._bytes = BytesIO()
+        self._zip = ZipFile(self._bytes, "w", ZIP_DEFLATED)
+
+    def finish(self) -> bytes:
+        """Give the whole archive; nothing can be added any more."""
+        self._zip.close()
+        return self._bytes.getvalue()
+
+    def _open(self, name: str) -> IO[bytes]:
+        entry = ZipInfo(name, self._now.timetuple()[:6])
+        entry.compress_type = ZIP_DEFLATED
+        return self._zip.open(entry, "w", force_zip64=True)
+
+    def add_text(self, name: str, text: str) -> None:
+        """Add a file of text."""
+        with self._open(name) as file:
+            file.write(text.encode())
+
+    def add_object(self, name: str, found: dict[str, Any]) -> None:
+        """Add an object as JSON."""
+        with self._open(f"{name}.json") as file:
+            file.write(orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2))
+
+    async def add_list(self, name: str, columns: Sequence[str], rows: AsyncIterator[dict[str, Any]]) -> None:
+        """Add a list as JSON, one row a line, and as CSV with these columns."""
+        # A ZIP takes one file after the other. The JSON waits in a file that has no name and ends with this process.
+        with TemporaryFile() as waiting:
+            between = b"[\n"
+            with self._open(f"{name}.csv") as file, sheet(file, columns) as add:
+                async for row in rows:
+                    waiting.write(between + orjson.dumps(row, default=str))
+                    between = b",\n"
+                    for flat in _spread(row):
+                        add(flat)
+            waiting.write(b"\n]\n" if waiting.tell() else b"[]\n")
+            waiting.seek(0)
+            with self._open(f"{name}.json") as file:
+                copyfileobj(waiting, file)
+
+
+def _spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Write a row that holds a list as a row for each of its items, or as one if there are none."""
+    held = next((value for value in row.values() if isinstance(value, list)), [])
+    for item in held or [{}]:
+        yield row | item
