@@ -1,0 +1,153 @@
+import asyncio
+import json
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import typer
+import uvicorn
+
+from models.account import Role
+from models.mediator import Visibility
+from resolvers.errors import Code
+from schema.build import sdl
+from settings import Settings
+from tests.hub import PASSWORD, Hub
+from tests.world import put_cases, put_token
+from web import command, readme, seed
+
+ROOT = Path(__file__).parent.parent
+README = readme.README.read_text(encoding="utf-8")
+CODE = "\n".join(re.findall(r"```sh\n.*?```|`[^`\n]+`", README, re.DOTALL))
+REQUESTS = [json.loads(body) for body in re.findall(r"-d '(\{.*?\n\})'", README, re.DOTALL)]
+
+
+def test_the_tables_are_what_the_source_says() -> None:
+    assert readme.written(README) == README, "run `make schema`"
+
+
+def test_the_schema_is_what_the_source_says() -> None:
+    assert (ROOT / "schema" / "schema.graphql").read_text(encoding="utf-8") == sdl(), "run `make schema`"
+
+
+def test_stale_tables_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = tmp_path / "README.md"
+    stale.write_text(README.replace("| yes |", "| no |").replace("| required |", "| free |"), encoding="utf-8")
+    monkeypatch.setattr(readme, "README", stale)
+    readme.main()
+    assert stale.read_text(encoding="utf-8") == README
+
+
+@pytest.mark.parametrize("name", ["settings", "privacy"])
+def test_a_table_without_its_place_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        readme.written(README.replace(f"<!-- /{name} -->", ""))
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_documented(name: str) -> None:
+    described = Settings.model_fields[name].description
+    assert described
+    assert re.search(rf"^\| `{name.upper()}` \| \S.* \| {re.escape(described)} \|$", README, re.MULTILINE)
+
+
+def test_each_make_target_and_variable_that_it_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    variables = set(re.findall(r"^([A-Z]+) *\?=", makefile, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", CODE))
+    assert {"demo", "demo-reset", "test", "setup", "check", "schema"} <= named <= targets
+    assert {"PORT", "DATA"} == set(re.findall(r"\b([A-Z]+)=[.\d]", CODE)) <= variables
+
+
+def test_each_command_and_option_that_it_names_exists() -> None:
+    commands = typer.main.get_command(command.main).commands  # type: ignore[attr-defined]  # of a group
+    named = re.findall(r"\blogbook ([a-z-]+)((?: --[a-z]+ \S+)*)", CODE)
+    assert {"serve", "worker", "migrate", "create-admin", "schema"} <= {name for name, _ in named} <= set(commands)
+    for name, options in named:
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z]+", options)) <= known
+
+
+def test_each_file_and_module_that_it_names_exists() -> None:
+    files = re.findall(r"\]\(([^)]+)\)", README) + re.findall(r"\b[a-z_]+/[a-z_/]+\.(?:py|graphql)\b", README)
+    assert "examples/verified_hours.py" in files
+    for file in files:
+        assert (ROOT / file).is_file()
+
+
+def test_the_demos_accounts_are_those_that_it_names() -> None:
+    assert set(re.findall(r"`(\w+@demo\.example)`", README)) == {email for email, _ in seed.ACCOUNTS}
+    assert f"the password `{seed.DEMO_PASSWORD}`" in README
+
+
+def test_each_code_of_what_to_mend_is_named() -> None:
+    assert {f"`{code}`" for code in Code} <= set(re.findall(r"`[A-Z_]+`", README))
+
+
+async def test_its_requests_make_a_token_and_read_with_it(hub: Hub) -> None:
+    await hub.person(Role.DIRECTORY, email="directory@demo.example")
+    ann = await hub.mediator(name="Demo Ann")
+    await put_cases(hub, ann, {"minutes": 90})
+    sign_in, create_token, read = REQUESTS
+    sign_in["variables"]["input"]["password"] = PASSWORD
+    signed_in = await hub.client.post("/graphql", json=sign_in)
+    assert signed_in.json()["data"]["signIn"] == {"signedIn": True, "userErrors": []}
+    made = (await hub.client.post("/graphql", json=create_token)).json()["data"]["createApiToken"]
+    assert made["userErrors"] == []
+    hub.client.cookies.clear()
+    found = await hub.ask(read["query"], read["variables"], token=made["token"])
+    hours = {"minutes": 90, "cases": 1, "byYear": [{"year": 2024, "minutes": 90}]}
+    assert found.data["mediators"]["nodes"] == [{"name": "Demo Ann", "experience": hours}]
+
+
+@asynccontextmanager
+async def served(hub: Hub) -> AsyncIterator[str]:
+    """Serve the hub on a port of the loopback."""
+    server = uvicorn.Server(uvicorn.Config(hub.app, lifespan="off", ws="none", log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server.serve([listening]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+async def run_example(*arguments: str) -> tuple[int | None, str, str]:
+    """Run the example as its own program; give its status, what it printed, and its errors."""
+    command = (sys.executable, str(ROOT / "examples" / "verified_hours.py"), *arguments)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    printed, errors = await process.communicate()
+    return process.returncode, printed.decode(), errors.decode()
+
+
+async def test_the_example_prints_verified_hours_of_every_mediator_that_a_directory_sees(hub: Hub) -> None:
+    finder = await hub.person(Role.DIRECTORY)
+    seen = [await hub.mediator(name=f"Mediator {number:02}") for number in range(53)]
+    hidden = await hub.mediator(name="Hidden", visibility=Visibility.PRIVATE)
+    await put_cases(hub, seen[52], {"minutes": 90}, {"minutes": 60, "role": "OBSERVER"}, {"simulated": True})
+    await put_cases(hub, hidden, {"minutes": 90})
+    token = await put_token(hub, finder)
+    async with served(hub) as address:
+        everybody = await run_example(address, token)
+        found = await run_example(address, token, "mediator 07")
+    none = [f"{mediator.name}: 0.0 hours" for mediator in seen[:52]]
+    some = ["Mediator 52: 2.5 hours", "  LEAD_MEDIATOR: 1.5", "  OBSERVER: 1.0"]
+    assert everybody == (0, "\n".join([*none, *some, ""]), "")
+    assert found == (0, "Mediator 07: 0.0 hours\n", "")
+
+
+async def test_the_example_ends_with_a_line_where_it_cannot_read(hub: Hub) -> None:
+    async with served(hub) as address:
+        refused = await run_example(address, "no-token")
+        elsewhere = await run_example(f"{address}/static", "no-token")
+    gone = await run_example(address, "no-token")
+    assert refused[0] == elsewhere[0] == gone[0] == 1
+    assert refused[1:] == ("", "UNAUTHENTICATED: Your session or token is not valid, or has ended. Sign in again.\n")
+    assert elsewhere[2].endswith("answered with status 405, which is no GraphQL\n")
+    assert gone[2].startswith(f"{address} cannot be reached: ")
+    assert (await run_example())[2].startswith("Usage: ")
