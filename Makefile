@@ -13,6 +13,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || e
 setup: $(VENV)/installed web/static/graphiql/installed
 
 $(VENV)/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=...") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -34,6 +35,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy examples
 
 coverage: setup
 	$(BIN)/coverage erase
@@ -43,7 +45,8 @@ check: lint types coverage
 
 # What is written from the source: the SDL with each field's visibility, and the README's tables.
 schema: setup
-	$(BIN)/logbook schema > schema/schema.graphql
+	$(BIN)/logbook schema > $(VENV)/schema.graphql
+	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m web.readme
 
 # Pins every dependency, for every platform, with hashes and without a registry's name.

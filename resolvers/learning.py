@@ -32,18 +32,15 @@ def _reflections(
 ) -> Select[Any]:
     # One entry has several reflections; each gets an id of its own, the same at every reading.
     own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
-    return (
-        select(
-            own_id.label("id"),
-            entries.c.mediator_id,
-            entries.c.ended_on.label("date"),
-            literal(source.value, Text).label("source"),
-            literal(kind.value, Text).label("kind"),
-            private.c[column].label("text"),
-            entries.c.id.label("entry_id"),
-        )
-        .join(private, private.c.id == entries.c.id)
-        .where(private.c[column].is_not(None))
+    return select(
+        own_id.label("id"),
+        entries.c.mediator_id,
+        entries.c.ended_on.label("date"),
+        literal(source.value, Text).label("source"),
+        literal(kind.value, Text).label("kind"),
+        # Looked up for the rows of a page alone: with a join, each page would sort every reflection anew.
+        select(private.c[column]).where(private.c.id == entries.c.id).scalar_subquery().label("text"),
+        entries.c.id.label("entry_id"),
     )
 
 
@@ -68,6 +65,7 @@ LEARNINGS = EntryList(
     sorts={name: _columns[name] for name in ("date", "source", "kind")},
     searched=("text",),
     default=("date",),
+    rows=lambda _standing: _columns["text"].is_not(None),
 )
 
 

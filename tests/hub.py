@@ -1,5 +1,6 @@
 """A running hub for a test: the real application, its people, its worker's work, and the mail that it sent."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +30,7 @@ from settings import Settings, load
 from web.app import make_app
 from web.embedded import Services
 from web.export import JOBS
-from web.mailcatcher import Mail, caught
+from web.mailcatcher import Mail, caught, machine_time
 
 BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
@@ -103,6 +104,17 @@ def problems(answer: Answer) -> list[tuple[str | None, str]]:
     return [(error["field"], error["code"]) for error in found["userErrors"]]
 
 
+def secret_in(mail: Mail, page: str) -> str:
+    """The secret of the one link to that page in a mail."""
+    (secret,) = set(re.findall(rf"/{page}/([\w=-]+)", mail["text"]))
+    return str(secret)
+
+
+def text_of(mail: Mail) -> str:
+    """The words of a mail, wherever its lines break."""
+    return " ".join(mail["text"].split())
+
+
 @dataclass
 class Hub:
     """The application over one database."""
@@ -173,6 +185,15 @@ class Hub:
             await transaction.run(insert(sessions).values(account_id=account_id, secret_hash=hash_secret(secret)))
         return Person(account_id, name, email, secret)
 
+    async def sign_in(self, email: str, password: str = PASSWORD) -> Person:
+        """Sign in over the API; the cookie is the answer's, and the client keeps none."""
+        answer = await self.change("signIn", {"email": email, "password": password}, "signedIn")
+        assert payload(answer)["signedIn"]
+        cookie = self.client.cookies["session"]
+        self.client.cookies.clear()
+        me = (await self.ask("{ me { id name email } }", headers={"cookie": f"session={cookie}"})).data["me"]
+        return Person(UUID(me["id"]), me["name"], me["email"], cookie)
+
     async def mediator(self, **facts: Any) -> Person:
         """Put in a mediator, visible to directories unless told otherwise."""
         return await self.person(Role.MEDIATOR, **facts)
@@ -191,7 +212,7 @@ class Hub:
     def mails(self, to: str | None = None) -> list[Mail]:
         """The mail caught in this test, newest first."""
         assert self.settings.mailbox is not None
-        return [mail for mail in caught(self.settings.mailbox, self.database.now()) if to in {None, mail["to"]}]
+        return [mail for mail in caught(self.settings.mailbox, machine_time()) if to in {None, mail["to"]}]
 
     async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Look into the tables, past every fence."""
@@ -216,7 +237,8 @@ async def opened(
 ) -> AsyncIterator[Hub]:
     """Run the application over a database."""
     values = {**overrides, "demo_clock_offset_hours": int(moved.total_seconds() // 3600)}
-    settings = settings.model_copy(update=values) if settings else settings_for(services, **values)
+    # Read anew, for a copy would keep what was worked out from the values before.
+    settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
     app = make_app(settings)
     async with (
         app.router.lifespan_context(app),
