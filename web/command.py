@@ -3,12 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 import uvicorn
+from sqlalchemy import func, literal_column
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs import worker as jobs_worker
@@ -20,17 +22,20 @@ from permissions.viewer import Standing
 from resolvers.checks import Check
 from resolvers.errors import Refused
 from schema.build import sdl
-from settings import Settings, SettingsError, load
+from settings import Settings, SettingsError
 from web import demo as web_demo
 from web import logs
 from web.app import make_app
 from web.export import JOBS
+from web.start import listen, reach_database, reach_services, service_settings, usable_database
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def _one_line(run: Callable[P, T]) -> Callable[P, T]:
@@ -47,37 +52,34 @@ def _one_line(run: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-def _for_production_or_loopback(settings: Settings, host: str) -> None:
-    """Refuse to show the demo's caught mail, and its moved clock, to anybody but this machine."""
-    if settings.mailbox is not None and host not in {"127.0.0.1", "::1", "localhost"}:
-        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
-
-
 @main.command()
 @_one_line
 def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     """Run the web server."""
-    settings = load()
-    _for_production_or_loopback(settings, host)
-    logs.configure()
-    uvicorn.run(
-        make_app(settings),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        server_header=False,
-        forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=20,
-    )
+    settings = service_settings()
+    if settings.mailbox is not None and host not in LOOPBACK:
+        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    asyncio.run(reach_services(settings))
+    with listen(host, port) as listening, suppress(KeyboardInterrupt):
+        logs.configure()
+        config = uvicorn.Config(
+            make_app(settings),
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
+            timeout_graceful_shutdown=20,
+        )
+        uvicorn.Server(config).run([listening])
 
 
 @main.command()
 @_one_line
 def worker() -> None:
     """Run the worker: mail, expiry, exports."""
-    settings = load()
+    settings = service_settings()
+    asyncio.run(reach_services(settings))
     logs.configure()
     asyncio.run(_work(settings))
 
@@ -95,7 +97,9 @@ async def _work(settings: Settings) -> None:
 @_one_line
 def migrate() -> None:
     """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
-    models_migrate.upgrade(load())
+    settings = service_settings()
+    with usable_database("DATABASE_OWNER_URL"):
+        models_migrate.upgrade(settings)
 
 
 @main.command("create-admin")
@@ -106,37 +110,44 @@ def create_admin(
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
 ) -> None:
     """Create an administrator's account, or make an account's owner an administrator too."""
+    settings = service_settings()
+    asyncio.run(reach_database(settings))
     try:
-        asyncio.run(_create_admin(load(), email, name, password))
+        typer.echo(asyncio.run(_create_admin(settings, email, name, password)))
     except Refused as refused:
         for problem in refused.problems:
             typer.echo(f"{problem.field}: {problem.message}", err=True)
         raise typer.Exit(1) from None
 
 
-async def _create_admin(settings: Settings, email: str, name: str, password: str) -> None:
+async def _create_admin(settings: Settings, email: str, name: str, password: str) -> str:
+    """Do it and tell what was done. An account that is there already keeps its name and password."""
     check = Check()
     address, name = check.email("email", email) or "", check.name("name", name)
     check.password("password", password)
     check.done()
+    new = insert(accounts).values(
+        name=name,
+        name_key=fold_name(name),
+        email=address,
+        email_key=fold(address),
+        password_hash=await hash_password(password),
+        roles=[Role.ADMIN.value],
+        email_verified_at=func.clock(),
+    )
+    promoted = new.on_conflict_do_update(
+        index_elements=[accounts.c.email_key],
+        set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
+        where=~accounts.c.roles.contains([Role.ADMIN.value]),
+    )
     async with connect(settings) as database, database.transaction() as transaction:
-        statement = insert(accounts).values(
-            name=name,
-            name_key=fold_name(name),
-            email=address,
-            email_key=fold(address),
-            password_hash=await hash_password(password),
-            roles=[Role.ADMIN.value],
-            email_verified_at=database.now(),
-        )
-        # An account that is there already keeps its name and password.
-        await transaction.run(
-            statement.on_conflict_do_update(
-                index_elements=[accounts.c.email_key],
-                set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
-                where=~accounts.c.roles.contains([Role.ADMIN.value]),
-            )
-        )
+        # PostgreSQL marks the row that an earlier one was replaced by.
+        done = await transaction.first(promoted.returning(literal_column("xmax = 0").label("new")))
+    if done is None:
+        return "There is such an administrator already; nothing was changed."
+    if done.new:
+        return "The account was made."
+    return "There was such an account: it is an administrator's now, and keeps its name and password."
 
 
 @main.command()

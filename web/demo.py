@@ -60,7 +60,7 @@ def _serve(port: int, data: Path) -> None:
         migrate.upgrade(settings)
         asyncio.run(seed.fill(settings))
         _start(port, data, services, values)
-        typer.echo(_welcome(settings, data))
+        typer.echo(_welcome(settings, data, asyncio.run(seed.links(settings))))
         while True:
             services.children.check()
             time.sleep(0.5)
@@ -102,23 +102,30 @@ def _start(port: int, data: Path, services: Services, values: Mapping[str, str])
     services.children.wait_for("the web server", lambda: _is_healthy(port))
 
 
-def _welcome(settings: Settings, data: Path) -> str:
-    width = max(len(email) for email, _ in seed.ACCOUNTS)
-    accounts = "\n".join(f"  {email:{width}}  {description}" for email, description in seed.ACCOUNTS)
+def _welcome(settings: Settings, data: Path, links: list[tuple[str, str]]) -> str:
+    places = [
+        ("Sign in", f"{settings.base_url}/signin"),
+        ("Give feedback to a mediator of your choice", f"{settings.base_url}/give"),
+        *links,
+        ("GraphiQL, for the endpoint /graphql", f"{settings.base_url}/graphiql"),
+        ("The mail that was sent", f"{settings.base_url}/mailbox"),
+    ]
     return f"""
 The demo is ready.
 
-  {settings.base_url}/          the pages
-  {settings.base_url}/graphql   the GraphQL endpoint
-  {settings.base_url}/graphiql  GraphiQL
-  {settings.base_url}/mailbox   the mail that was sent
+{_columns(places)}
 
 Sign in with the password {seed.DEMO_PASSWORD} as
 
-{accounts}
+{_columns(seed.ACCOUNTS)}
 
 Logs and data are in {data}. Ctrl-C stops the demo.
 """
+
+
+def _columns(rows: list[tuple[str, str]]) -> str:
+    width = max(len(first) for first, _ in rows)
+    return "\n".join(f"  {first:{width}}  {second}" for first, second in rows)
 
 
 def _is_healthy(port: int) -> bool:

@@ -1,0 +1,180 @@
+"""The practice of the demo's mediators: logbook and CPD entries, from first observations to cases of their own."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from random import Random
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, func, insert, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from models.cpd import CpdKind, cpd_entries, cpd_private
+from models.database import Transaction
+from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+
+T = TypeVar("T")
+# What many may read of an entry, and what its mediator alone reads.
+Entry = tuple[dict[str, Any], dict[str, Any]]
+
+# How often each comes up on the first day of somebody's practice, and today.
+_ROLES = {
+    CaseRole.LEAD_MEDIATOR: (1.0, 9.0),
+    CaseRole.CO_MEDIATOR: (2.0, 3.0),
+    CaseRole.ASSISTANT_MEDIATOR: (4.0, 0.3),
+    CaseRole.MEDIATION_ADVOCATE: (0.5, 1.5),
+    CaseRole.OBSERVER: (5.0, 0.2),
+    CaseRole.OTHER: (0.2, 0.2),
+}
+_MEDIA = {Medium.IN_PERSON: 5.0, Medium.ONLINE: 4.0, Medium.HYBRID: 1.0}
+_OUTCOMES = {Outcome.SETTLED: 6.0, Outcome.PARTLY_SETTLED: 2.0, Outcome.NOT_SETTLED: 2.0, Outcome.NOT_KNOWN: 0.5}
+_DISPUTES = {
+    "Commercial contract": "A supplier and a buyer",
+    "Employment": "An employee and an employer",
+    "Separation": "A couple with two children",
+    "Neighbours": "Two households",
+    "Construction": "An owner, a builder and an architect",
+    "Inheritance": "Three siblings",
+    "Partnership": "Two business partners",
+    "Tenancy": "A tenant and a landlord",
+    "Consumer": "A customer and a trader",
+    "School": "Parents and a school",
+}
+_COUNTRIES = {"Netherlands": 5.0, "Belgium": 2.0, "Germany": 1.0, "France": 1.0, "Ireland": 1.0}
+_DID_WELL = (
+    "I let the silence last until one of them went on by themselves.",
+    "Agreeing on an agenda first gave everybody something that they had agreed on.",
+    "The separate meeting came at the right moment: both came back calmer.",
+    "I named what I saw happening, and they could talk about it.",
+    "My summary in neutral words was taken over by both sides.",
+    "I asked what a good day in two years' time would look like. That opened it up.",
+    "I kept the advisers at the table without letting them take over.",
+    "I checked each term of the agreement aloud before anything was signed.",
+)
+_FOUND_CHALLENGING = (
+    "One side said little. I noticed late that they had given up.",
+    "I liked one of them better and had to watch my questions.",
+    "Too many people in the room, and no time set apart for each.",
+    "The figures changed twice on the day itself.",
+    "I offered an idea of my own too early; it was then in everybody's way.",
+    "Keeping an eye on five faces on a screen and still listening.",
+    "We ran over time, and the last hour brought nothing.",
+    "An old quarrel stood behind this one, and I did not ask about it soon enough.",
+)
+_NOTES = (
+    "Ask in three months how the arrangement holds.",
+    "Bring the short form of the agreement to mediate next time.",
+    "The room was too small for separate meetings.",
+    "Two short sessions would have been better than one long one.",
+)
+_COURSES = {
+    CpdKind.TRAINING_RECEIVED: (
+        5.0,
+        40,
+        ("Advanced mediation skills", "Mediating online", "Working with interpreters", "Talks with many parties"),
+    ),
+    CpdKind.TRAINING_GIVEN: (1.0, 16, ("Coaching at a basic mediation course", "Role plays for new mediators")),
+    CpdKind.PRESENTATION: (1.0, 3, ("What mediators hear between the lines", "Mediation in small companies")),
+    CpdKind.CONFERENCE: (2.0, 14, ("Demo Mediation Days", "Demo Conference on Restorative Practice")),
+    CpdKind.PUBLICATION: (0.5, 20, ("Article: The first ten minutes", "Article: When to adjourn")),
+    CpdKind.SUPERVISION: (4.0, 3, ("Peer reflection group", "Supervision of a difficult case")),
+    CpdKind.SELF_STUDY: (2.0, 6, ("Reading: questions that open up", "Reading: negotiation research")),
+    CpdKind.OTHER: (0.3, 4, ("Sat in on a court's mediation day",)),
+}
+_PROVIDERS = ("Demo Academy of Mediation", "Demo Mediators' Circle", "Demo University", "Demo Bar Association")
+_TAKEAWAYS = (
+    "Ask one question at a time, then wait.",
+    "Name the process before the content.",
+    "My own hurry is the first thing that parties notice.",
+    "Write the options down where everybody can see them, without names.",
+    "Prepare the separate meetings as carefully as the joint ones.",
+    "Say early what confidential means, with an example.",
+)
+
+
+async def add_practice(transaction: Transaction, chance: Random, mediator_id: UUID, today: date, years: int) -> None:
+    """Put in so many years of a mediator's cases and CPD, the last of them by `today`."""
+    cases = [_case(chance, today, years) for _ in range(years * chance.randint(7, 12))]
+    await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
+    courses = [_course(chance, today, years) for _ in range(years * chance.randint(2, 4))]
+    await _insert(transaction, chance, mediator_id, cpd_entries, cpd_private, courses)
+
+
+def pick(chance: Random, weights: Mapping[T, float]) -> T:
+    """Choose one; the weights say how often each comes up."""
+    return chance.choices(list(weights), list(weights.values()))[0]
+
+
+def sometimes(chance: Random, likelihood: float, choices: tuple[str, ...]) -> str | None:
+    """Choose one of the texts, or none."""
+    return chance.choice(choices) if chance.random() < likelihood else None
+
+
+def random_id(chance: Random) -> UUID:
+    """Make a version 4 UUID."""
+    return UUID(int=chance.getrandbits(128), version=4)
+
+
+async def insert_rows(transaction: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows that all have the same columns, none of them binary.
+
+    They travel as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
+    """
+    names = list(rows[0])
+    given = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), bindparam("rows", type_=JSONB()))
+    columns = given.table_valued(*names)
+    statement = insert(table).from_select(names, select(*(columns.c[name] for name in names)))
+    await transaction.run(statement, rows=rows)
+
+
+async def _insert(
+    transaction: Transaction, chance: Random, mediator_id: UUID, table: Table, private: Table, made: list[Entry]
+) -> None:
+    keys = [{"id": random_id(chance), "mediator_id": mediator_id} for _ in made]
+    for into, part in ((table, 0), (private, 1)):
+        await insert_rows(transaction, into, [key | entry[part] for key, entry in zip(keys, made, strict=True)])
+
+
+def _case(chance: Random, today: date, years: int) -> Entry:
+    days_ago = chance.randrange(365 * years)
+    experience = 1 - days_ago / (365 * years)
+    ended_on = today - timedelta(days=days_ago)
+    quarters = round(chance.triangular(6, 90, 20))
+    dispute = chance.choice(list(_DISPUTES))
+    facts = {
+        "role": pick(chance, {role: first + (now - first) * experience for role, (first, now) in _ROLES.items()}),
+        "medium": pick(chance, _MEDIA),
+        "started_on": ended_on - timedelta(days=0 if quarters < 24 else chance.randint(1, 40)),
+        "ended_on": ended_on,
+        "minutes": 15 * quarters,
+        "dispute_kind": dispute,
+        "country": pick(chance, _COUNTRIES),
+        "party_count": pick(chance, {2: 8.0, 3: 2.0, 4: 1.0, 7: 0.3}),
+        "outcome": Outcome.ONGOING if days_ago < 20 else pick(chance, _OUTCOMES),
+        "simulated": chance.random() < 0.15 * (1 - experience),
+    }
+    kept = {
+        "reference": f"Demo case {ended_on:%Y}-{chance.randint(1, 99):02}",
+        "parties": _DISPUTES[dispute],
+        "did_well": sometimes(chance, 0.6, _DID_WELL),
+        "found_challenging": sometimes(chance, 0.5, _FOUND_CHALLENGING),
+        "notes": sometimes(chance, 0.2, _NOTES),
+    }
+    return facts, kept
+
+
+def _course(chance: Random, today: date, years: int) -> Entry:
+    ended_on = today - timedelta(days=chance.randrange(365 * years))
+    kind = pick(chance, {kind: often for kind, (often, _, _) in _COURSES.items()})
+    _, most_hours, titles = _COURSES[kind]
+    hours = chance.randint(1, most_hours)
+    facts = {
+        "kind": kind,
+        "title": chance.choice(titles),
+        "provider": None if kind is CpdKind.SELF_STUDY else chance.choice(_PROVIDERS),
+        "started_on": ended_on - timedelta(days=(hours - 1) // 8),
+        "ended_on": ended_on,
+        "minutes": 60 * hours,
+        "evidence_url": sometimes(chance, 0.4, (f"https://demo.example/certificates/{chance.randint(1000, 9999)}",)),
+    }
+    return facts, {"takeaways": sometimes(chance, 0.7, _TAKEAWAYS)}
