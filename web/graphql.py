@@ -1,7 +1,8 @@
 """GraphQL over HTTP: POST with a JSON body, answered by the viewer's own projection.
 
-Status codes and media types follow the GraphQL-over-HTTP specification: a request that could not start is a 400,
-everything that ran is a 200.
+Status codes and media types follow the GraphQL-over-HTTP specification: everything that ran is a 200, and so is, for
+clients of plain JSON, a well-formed request that could not start; to those that accept GraphQL's own media type that
+is a 400.
 """
 
 from typing import Any
@@ -65,7 +66,7 @@ async def graphql(request: Request) -> Response:
         if request.state.ended:
             keep_session(request.app.state.settings, response, "")
         return response
-    response = _respond(200 if answer.started else 400, answer.body, media_type)
+    response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)
     if context.new_session is not None:
         keep_session(request.app.state.settings, response, context.new_session)
     return response
@@ -95,9 +96,10 @@ async def _body(request: Request) -> bytes:
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     if kind.strip().lower() != _JSON:
         raise _Unacceptable(415, f"Send {_JSON}.")
-    charset = parameters.replace('"', "").replace(" ", "").lower()
-    if charset.startswith("charset=") and charset not in {"charset=utf-8", "charset=utf8"}:
-        raise _Unacceptable(415, "Send UTF-8.")
+    for parameter in parameters.replace('"', "").lower().split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "charset" and value not in {"utf-8", "utf8"}:
+            raise _Unacceptable(415, "Send UTF-8.")
     body = bytearray()
     async for part in request.stream():
         body += part

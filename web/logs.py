@@ -1,7 +1,6 @@
-"""Structured logs: one JSON object a line, with the request's id, without personal data or link secrets."""
+"""Structured logs: one JSON object a line, with the request's id, without personal data or links' secrets."""
 
 import logging
-import re
 import sys
 import time
 import traceback
@@ -12,15 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
-# The pages that mailed and handed-out links open: what follows is a secret.
-_SECRET = re.compile(r"^/(verify|password|feedback|give|stop|invitation|export)/.+")
-
 log = structlog.get_logger()
-
-
-def redacted(path: str) -> str:
-    """Give a path without the secret of a link."""
-    return _SECRET.sub(r"/\1/…", path)
 
 
 def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -28,6 +19,8 @@ def _without_messages(_logger: object, _method: str, event: EventDict) -> EventD
     error = event.pop("exc_info", None)
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
+        if error.__cause__ is not None:
+            event["cause"] = type(error.__cause__).__name__
         frames = traceback.extract_tb(error.__traceback__)
         event["at"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
     return event
@@ -46,12 +39,22 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    # Libraries may put statements and addresses into their messages: only what has gone wrong is kept of them.
-    logging.basicConfig(level=logging.ERROR, stream=sys.stdout, format='{"event": "library", "logger": "%(name)s"}')
+    logging.basicConfig(level=logging.ERROR, handlers=[_Libraries()], force=True)
+
+
+class _Libraries(logging.Handler):
+    """Writes that something went wrong in a library, and where: its message may quote statements and addresses."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else record.msg
+        log.error("library", logger=record.name, line=f"{record.filename}:{record.lineno}", exc_info=error)
 
 
 class RequestLog:
-    """Middleware: a line a request, and a request id that every line of that request carries."""
+    """Middleware: a line a request, and a request id that every line of that request carries.
+
+    Of the path only its route's pattern is written: what stands in its places may be a link's secret.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -75,6 +78,5 @@ class RequestLog:
                 await self._app(scope, receive, send_noting_status)
             finally:
                 milliseconds = round((time.perf_counter() - began) * 1000, 1)
-                log.info(
-                    "request", method=scope["method"], path=redacted(scope["path"]), status=status, ms=milliseconds
-                )
+                route = getattr(scope.get("route"), "path", None)  # the router sets it
+                log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds)

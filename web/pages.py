@@ -1,5 +1,133 @@
-"""One page for each link that a mail carries, and for signing in."""
+"""One plain page for each link that a mail carries, for signing in, and the start page.
 
-from starlette.routing import BaseRoute
+A GET changes nothing, for mail scanners open links; what a link does is done by its page's button.
+"""
 
-routes: list[BaseRoute] = []
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from permissions.viewer import Viewer
+from resolvers.export import archive
+from web import survey_page
+from web.asking import Outcome, Trouble, ask, change
+from web.rendering import page, read_form, render
+from web.sign_in_page import sign_in, sign_out
+
+# Where a page's form leads to once it was accepted, so that reloading does not send it again.
+DONE = {
+    "feedback": ("Thank you", "Your answer has arrived. You can close this page now."),
+    "verify": ("Your email address is confirmed", "Thank you. You can sign in now."),
+    "password": ("Your new password is set", "You are signed out everywhere. Sign in with the new password."),
+    "stop": ("You will not be asked again", "No more requests for feedback will be sent to your email address."),
+    "invitation": ("Thank you for accepting", "We have told the mediator. Sign in to see whose feedback you review."),
+}
+
+NOT_YOURS = (
+    "This invitation was sent to another address than that of your account. Accept it with a new account, below, or "
+    "ask for an invitation to your own address."
+)
+
+
+def _signed_in(request: Request) -> bool:
+    viewer: Viewer = request.state.viewer
+    return viewer.account_id is not None
+
+
+async def home(request: Request) -> Response:
+    """Welcome whoever comes."""
+    if not _signed_in(request):
+        return render(request, "welcome.html")
+    return render(request, "home.html", me=(await ask(request, "home", "Home"))["me"])
+
+
+async def verify(request: Request) -> Response:
+    """Confirm a mail address, of a new account or a new one of an old account."""
+    if request.method != "POST":
+        return render(request, "verify.html")
+    return await _use(request, "verify", "VerifyEmail")
+
+
+async def password(request: Request) -> Response:
+    """Set a password: a new one, or a directory's first."""
+    if request.method != "POST":
+        return render(request, "password.html")
+    typed = await read_form(request)
+    return await _use(request, "password", "ResetPassword", password=typed.get("password", ""))
+
+
+async def stop(request: Request) -> Response:
+    """Stop all requests to the address that the mail went to."""
+    if request.method != "POST":
+        return render(request, "stop.html")
+    return await _use(request, "stop", "StopRequests")
+
+
+async def _use(request: Request, what: str, operation: str, **typed: str) -> Response:
+    """Do what a link is for, and say so; or show its page again with what to mend."""
+    outcome = await change(request, what, operation, token=request.path_params["secret"], **typed)
+    return render(request, f"{what}.html", outcome=outcome) if outcome.problems else _done(what)
+
+
+async def invitation(request: Request) -> Response:
+    """Accept an invitation to review: with a new account, or signed in to one."""
+    me = (await ask(request, "home", "Home"))["me"] if _signed_in(request) else None
+    secret = request.path_params["secret"]
+    if request.method != "POST":
+        return render(request, "invitation.html", me=me, secret=secret)
+    typed = await read_form(request)
+    outcome = await change(
+        request,
+        "invitation",
+        "AcceptInvitation",
+        token=secret,
+        name=typed.get("name"),
+        password=typed.get("password"),
+    )
+    if not outcome.problems:
+        return _done("invitation")
+    if "name" not in typed and any(problem["field"] == "name" for problem in outcome.problems):
+        outcome = Outcome([{"field": None, "message": NOT_YOURS}], outcome.status)
+    return render(request, "invitation.html", outcome=outcome, typed=typed, me=me, secret=secret)
+
+
+async def export(request: Request) -> Response:
+    """Hand out the archive of somebody's data: the one page that asks past the API, which carries no files."""
+    made = await archive(request.app.state.database, request.path_params["secret"])
+    if made is None:
+        raise Trouble(404, "The copy of your data is kept for a week. You can ask for a new one in your account.")
+    if request.method == "POST":
+        headers = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
+        return Response(made, media_type="application/zip", headers=headers)
+    return render(request, "export.html")
+
+
+def _done(what: str) -> Response:
+    return RedirectResponse(f"/done/{what}", 303)
+
+
+async def done(request: Request) -> Response:
+    """Say what was done."""
+    what = request.path_params["what"]
+    if what not in DONE:
+        raise Trouble(404, "There is nothing here.")
+    title, text = DONE[what]
+    return render(request, "done.html", what=what, title=title, text=text)
+
+
+_BOTH = ["GET", "POST"]
+routes: list[BaseRoute] = [
+    Route("/", page(home)),
+    Route("/signin", page(sign_in), methods=_BOTH),
+    Route("/signout", page(sign_out), methods=["POST"]),
+    Route("/verify/{secret}", page(verify), methods=_BOTH),
+    Route("/password/{secret}", page(password), methods=_BOTH),
+    Route("/invitation/{secret}", page(invitation), methods=_BOTH),
+    Route("/export/{secret}", page(export), methods=_BOTH),
+    Route("/stop/{secret}", page(stop), methods=_BOTH),
+    Route("/feedback/{secret}", page(survey_page.by_request), methods=_BOTH),
+    Route("/give", page(survey_page.search), methods=_BOTH),
+    Route("/give/{secret}", page(survey_page.by_link), methods=_BOTH),
+    Route("/give/to/{id}", page(survey_page.by_choice), methods=_BOTH),
+    Route("/done/{what}", page(done)),
+]

@@ -10,6 +10,7 @@ from resolvers.limits import Limit
 from tests.hub import BASE_URL, Hub, Person
 
 HOSTILE = """<script>alert("1")</script> O'Neil & <b>Sons</b>"""
+FOREIGN = [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
 
 
 def cookie(person: Person) -> dict[str, str]:

@@ -1,0 +1,319 @@
+"""The pages behind mailed links, sign-in and the start page: what they do, what they refuse, what they never show."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from graphql import parse, validate
+
+from models.account import Role
+from permissions.viewer import Standing
+from resolvers import limits
+from schema.build import projection
+from tests.hub import BASE_URL, PASSWORD, Hub, payload
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from web.asking import QUERIES, document
+
+NEW_PASSWORD = "a wholly new password"
+UNKNOWN = "x" * 43
+SIGNED_IN: list[Standing] = [Standing.PUBLIC | one for one in Standing if one is not Standing.PUBLIC]
+EVERYBODY: list[Standing] = [Standing.PUBLIC, *SIGNED_IN]
+
+AUDIENCES = {
+    "home": SIGNED_IN,
+    "signout": SIGNED_IN,
+    "signin": EVERYBODY,
+    "verify": EVERYBODY,
+    "password": EVERYBODY,
+    "invitation": EVERYBODY,
+    "stop": EVERYBODY,
+    "give": EVERYBODY,
+    "survey": EVERYBODY,
+}
+
+
+async def verify_link(hub: Hub) -> str:
+    payload(await hub.change("signUp", {"name": "New", "email": "new@demo.example", "password": PASSWORD}))
+    return await link(hub, "new@demo.example")
+
+
+async def password_link(hub: Hub) -> str:
+    ann = await hub.mediator(email="ann@demo.example")
+    payload(await hub.change("requestPasswordReset", {"email": ann.email}))
+    return await link(hub, ann.email)
+
+
+async def invitation_link(hub: Hub) -> str:
+    payload(await hub.change("inviteReviewer", {"email": "rev@demo.example"}, by=await hub.mediator()))
+    return await link(hub, "rev@demo.example")
+
+
+async def export_link(hub: Hub) -> str:
+    ann = await hub.mediator()
+    payload(await hub.change("exportMyData", {}, by=ann))
+    return await link(hub, ann.email)
+
+
+async def stop_link(hub: Hub) -> str:
+    await feedback_link(hub)
+    found = re.search(rf"{BASE_URL}(/stop/\S+)", hub.mails("pat@demo.example")[0]["text"])
+    assert found
+    return found.group(1)
+
+
+async def feedback_link(hub: Hub) -> str:
+    request = {"partyName": "Pat", "partyEmail": "pat@demo.example", "mediationEndedOn": "2024-05-06"}
+    ann = await hub.mediator(name="Ann")
+    payload(await hub.change("requestFeedback", request | {"partyAgreed": True}, by=ann))
+    return await link(hub, "pat@demo.example")
+
+
+async def personal_link(hub: Hub) -> str:
+    own = await hub.ask("{ me { mediator { feedbackLink } } }", by=await hub.mediator())
+    found: str = own.data["me"]["mediator"]["feedbackLink"]
+    return found.removeprefix(BASE_URL)
+
+
+async def choice_link(hub: Hub) -> str:
+    return f"/give/to/{(await hub.mediator()).id}"
+
+
+LINKS = {
+    "verify": verify_link,
+    "password": password_link,
+    "invitation": invitation_link,
+    "export": export_link,
+    "stop": stop_link,
+    "feedback": feedback_link,
+    "give": personal_link,
+    "to": choice_link,
+}
+SURVEY = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answer-listening": "5"}
+FORMS: dict[str, dict[str, Any]] = {
+    "verify": {},
+    "password": {"password": NEW_PASSWORD},
+    "invitation": {"name": "Rev", "password": NEW_PASSWORD},
+    "export": {},
+    "stop": {},
+    "feedback": SURVEY,
+    "give": SURVEY,
+    "to": SURVEY,
+}
+
+
+def test_each_document_is_valid_for_all_who_see_its_page() -> None:
+    # The export runs one operation at a time, each as somebody whose projection has it.
+    assert {path.stem for path in QUERIES.glob("*.graphql")} - {"export"} == set(AUDIENCES)
+    for name, audience in AUDIENCES.items():
+        for standings in audience:
+            assert not validate(projection(standings), parse(document(name))), (name, standings)
+
+
+@pytest.mark.parametrize("name", LINKS)
+async def test_opening_a_link_changes_nothing(hub: Hub, name: str) -> None:
+    path = await LINKS[name](hub)
+    before = await everything(hub)
+    response = await hub.client.get(path)
+    assert is_a_page(response)
+    assert '<meta name="robots" content="noindex">' in response.text
+    assert (await hub.client.head(path)).status_code == 200
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize("path", ["/", "/signin", "/give"])
+async def test_pages_for_everybody_may_be_found_by_search_engines(hub: Hub, path: str) -> None:
+    response = await hub.client.get(path)
+    assert is_a_page(response)
+    assert "noindex" not in response.text
+
+
+@pytest.mark.parametrize("name", LINKS)
+async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub: Hub, name: str) -> None:
+    path = await LINKS[name](hub)
+    before = await everything(hub)
+    for headers in FOREIGN:
+        assert is_a_page(await hub.client.post(path, data=FORMS[name], headers=headers), 403)
+    assert await everything(hub) == before
+    accepted = await hub.client.post(path, data=FORMS[name], headers={"origin": BASE_URL})
+    assert accepted.status_code == (200 if name == "export" else 303)
+
+
+@pytest.mark.parametrize("name", ["verify", "password", "invitation", "stop", "export", "feedback", "give"])
+async def test_a_link_that_never_existed_is_a_kind_404(hub: Hub, name: str) -> None:
+    for secret in (UNKNOWN, "%3Cb%3E", "ü"):
+        response = await hub.client.post(f"/{name}/{secret}", data=FORMS[name])
+        assert is_a_page(response, 404)
+        assert "This link does not work" in response.text
+        assert "<b>" not in response.text
+
+
+@pytest.mark.parametrize("name", ["verify", "password", "invitation"])
+async def test_a_spent_link_reads_like_one_that_never_existed(hub: Hub, name: str) -> None:
+    path = await LINKS[name](hub)
+    assert (await hub.client.post(path, data=FORMS[name])).status_code == 303
+    before = await everything(hub)
+    spent = await hub.client.post(path, data=FORMS[name])
+    assert is_a_page(spent, 404)
+    assert spent.text == (await hub.client.post(f"/{name}/{UNKNOWN}", data=FORMS[name])).text
+    assert await everything(hub) == before
+
+
+async def test_too_many_tries_of_links_say_when_to_try_again(hub: Hub) -> None:
+    await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
+    for name in ("verify", "password", "invitation", "stop", "feedback"):
+        response = await hub.client.post(f"/{name}/{UNKNOWN}", data=FORMS[name])
+        assert is_a_page(response, 429), name
+        assert 1 <= int(response.headers["retry-after"]) <= 600
+        assert re.search(r"try again in (a minute|\d+ minutes)", response.text)
+    assert is_a_page(await hub.client.get(f"/feedback/{UNKNOWN}"), 429)
+
+
+async def test_a_form_that_is_too_large_is_refused(hub: Hub) -> None:
+    for path in ("/signin", "/give", f"/password/{UNKNOWN}", f"/feedback/{UNKNOWN}"):
+        assert is_a_page(await hub.client.post(path, data={"email": "x" * 256 * 1024}), 413)
+
+
+async def test_text_that_no_database_holds_is_an_error_and_no_fault(hub: Hub) -> None:
+    for path, form in {
+        "/signin": {"email": "\0", "password": "\0"},
+        "/give": {"search": "Ann\0"},
+        f"/password/{UNKNOWN}": {"password": "\0" * 8},
+        f"/invitation/{UNKNOWN}": {"name": "\0", "password": NEW_PASSWORD},
+        "/verify/%00": {},
+        "/feedback/%00": FORMS["feedback"],
+    }.items():
+        assert is_a_page(await hub.client.post(path, data=form), 400), path
+
+
+async def test_a_new_address_is_confirmed_at_the_press_of_the_button(hub: Hub) -> None:
+    path = await verify_link(hub)
+    response = await hub.client.post(path)
+    assert (response.status_code, response.headers["location"]) == (303, "/done/verify")
+    (row,) = await hub.rows("SELECT email_verified_at FROM account WHERE email = 'new@demo.example'")
+    assert row["email_verified_at"] is not None
+    assert "is confirmed" in (await hub.client.get("/done/verify")).text
+
+
+async def test_a_password_is_set_and_opens_the_account(hub: Hub) -> None:
+    path = await password_link(hub)
+    short = await hub.client.post(path, data={"password": "secret!"})
+    assert is_a_page(short, 422)
+    assert [field for field, _ in problems(short)] == ["password"]
+    assert "secret!" not in short.text
+    assert (await hub.client.post(path, data={"password": NEW_PASSWORD})).headers["location"] == "/done/password"
+    form = {"email": "ann@demo.example", "password": NEW_PASSWORD}
+    assert (await hub.client.post("/signin", data=form)).status_code == 303
+
+
+async def test_a_directorys_first_password_is_set_by_the_same_page(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    new = {"name": "A Directory", "email": "directory@demo.example"}
+    payload(await hub.change("createDirectory", new, by=admin))
+    path = await link(hub, "directory@demo.example")
+    assert path.startswith("/password/")
+    assert (await hub.client.post(path, data={"password": NEW_PASSWORD})).status_code == 303
+    form = {"email": "directory@demo.example", "password": NEW_PASSWORD}
+    assert (await hub.client.post("/signin", data=form)).status_code == 303
+
+
+async def test_requests_are_stopped_by_the_button_and_stay_so(hub: Hub) -> None:
+    path = await stop_link(hub)
+    for _ in range(2):
+        response = await hub.client.post(path)
+        assert (response.status_code, response.headers["location"]) == (303, "/done/stop")
+    assert len(await hub.rows("SELECT 1 FROM stopped_address")) == 1
+
+
+async def test_an_invitation_makes_a_reviewers_account(hub: Hub) -> None:
+    path = await invitation_link(hub)
+    before = await everything(hub)
+    bad = await hub.client.post(path, data={"name": HOSTILE, "password": "short!"})
+    assert is_a_page(bad, 422)
+    assert [field for field, _ in problems(bad)] == ["password"]
+    assert unescape(re.findall(r'id="name"[^>]* value="([^"]*)"', bad.text)[0]) == HOSTILE
+    assert "short!" not in bad.text
+    assert await everything(hub) == before
+    good = await hub.client.post(path, data={"name": "Rev", "password": NEW_PASSWORD})
+    assert good.headers["location"] == "/done/invitation"
+    (row,) = await hub.rows("SELECT roles FROM account WHERE email = 'rev@demo.example'")
+    assert row["roles"] == ["REVIEWER"]
+
+
+async def test_an_invited_person_with_an_account_signs_in_to_accept(hub: Hub) -> None:
+    rev = await hub.mediator(email="rev@demo.example", name=HOSTILE)
+    path = await invitation_link(hub)
+    before = await everything(hub)
+    refused = await hub.client.post(path, data=FORMS["invitation"])
+    assert is_a_page(refused, 422)
+    assert problems(refused) == [(None, "There is an account with this address: sign in to it to accept.")]
+    assert await everything(hub) == before
+    assert f'href="/signin?next={path}"' in refused.text
+    page = await hub.client.get(path, headers=cookie(rev))
+    assert is_a_page(page)
+    assert "You are signed in as &lt;script&gt;" in page.text
+    assert (await hub.client.post(path, headers=cookie(rev))).headers["location"] == "/done/invitation"
+    (row,) = await hub.rows("SELECT roles FROM account WHERE id = $1", rev.id)
+    assert row["roles"] == ["MEDIATOR", "REVIEWER"]
+
+
+async def test_an_invitation_to_another_address_is_not_accepted_by_ones_own_account(hub: Hub) -> None:
+    other = await hub.mediator()
+    path = await invitation_link(hub)
+    before = await everything(hub)
+    response = await hub.client.post(path, headers=cookie(other))
+    assert is_a_page(response, 422)
+    assert [field for field, _ in problems(response)] == [None]
+    assert "sent to another address" in response.text
+    assert await everything(hub) == before
+
+
+async def test_the_archive_is_downloaded_by_the_button_as_often_as_wanted(hub: Hub) -> None:
+    path = await export_link(hub)
+    (row,) = await hub.rows("SELECT archive FROM data_export")
+    for _ in range(2):
+        response = await hub.client.post(path)
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "application/zip"
+        assert response.headers["content-disposition"] == 'attachment; filename="my-data.zip"'
+        assert response.headers["cache-control"] == "no-store"
+        assert response.content == row["archive"]
+
+
+async def test_an_archive_is_gone_after_its_week(hub: Hub) -> None:
+    path = await export_link(hub)
+    async with hub.later(days=8) as then:
+        assert is_a_page(await then.client.get(path), 404)
+        assert is_a_page(await then.client.post(path), 404)
+
+
+async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
+    signed_out = (await hub.client.get("/")).text
+    assert 'href="/signin"' in signed_out
+    assert 'href="/give"' in signed_out
+    una = await hub.person(Role.MEDIATOR, Role.REVIEWER, verified=False)
+    response = await hub.client.get("/", headers=cookie(una))
+    assert is_a_page(response)
+    assert una.name in response.text
+    assert "mediator, reviewer." in response.text
+    assert "confirm your email address first" in response.text
+    assert "graphiql" not in response.text
+    assert 'action="/signout"' in response.text
+
+
+async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
+    ann = await hub.mediator()
+    hub.app.state.database = None
+    looked = await hub.client.get(f"/give/to/{ann.id}")
+    given = await hub.client.post(f"/give/to/{ann.id}", data=SURVEY | {"answer-impressed": "Patience"})
+    for response in (looked, given):
+        assert is_a_page(response, 500)
+        assert re.search(r"Something went wrong. Reference: [0-9a-f-]{36}", response.text)
+        assert "NoneType" not in response.text
+    assert "Patience</textarea>" in given.text
+
+
+async def test_what_is_done_is_said_and_nothing_else(hub: Hub) -> None:
+    for what in ("feedback", "verify", "password", "stop", "invitation"):
+        assert is_a_page(await hub.client.get(f"/done/{what}"))
+    assert is_a_page(await hub.client.get("/done/else"), 404)

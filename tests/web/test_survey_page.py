@@ -1,0 +1,317 @@
+"""The survey as a party meets it: from a mailed request, a personal link, or the open page."""
+
+import re
+from html import unescape
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from models.account import Role
+from models.feedback import ActedAs, Capacity
+from models.mediator import Visibility
+from resolvers import limits
+from resolvers.giving import LinkState
+from resolvers.survey import survey
+from tests.hub import Hub, Person, payload
+from tests.web.reading import HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from web.survey_page import ACTED_AS, CAPACITIES, CLOSED
+
+PAT = "pat@demo.example"
+FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
+
+
+async def requested(hub: Hub, ann: Person) -> str:
+    """Ask a party for feedback; give the path of the mailed link."""
+    request = {"partyName": "Pat", "partyEmail": PAT, "mediationEndedOn": "2024-05-06", "partyAgreed": True}
+    payload(await hub.change("requestFeedback", request, by=ann))
+    return await link(hub, PAT)
+
+
+async def doors(hub: Hub, ann: Person) -> list[str]:
+    """The three ways to the survey about a mediator."""
+    own = await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)
+    personal = httpx.URL(own.data["me"]["mediator"]["feedbackLink"]).path
+    return [await requested(hub, ann), personal, f"/give/to/{ann.id}"]
+
+
+def plain(response: httpx.Response) -> str:
+    """The words of a page, without its tags."""
+    return " ".join(unescape(re.sub("<[^>]*>", "", response.text)).split())
+
+
+def test_the_page_has_words_for_each_choice() -> None:
+    assert set(CAPACITIES) == set(Capacity)
+    assert set(ACTED_AS) == set(ActedAs)
+    assert set(CLOSED) == set(LinkState) - {LinkState.OPEN}
+
+
+def test_the_last_question_is_the_one_that_never_reaches_the_mediator() -> None:
+    assert [question.reviewer_only for question in survey().questions].index(True) == len(survey().questions) - 1
+
+
+async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    path = await requested(hub, ann)
+    page = await hub.client.get(path)
+    assert is_a_page(page)
+    form = dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', page.text))
+    form |= {"capacity": "PARTY_ADVISER", "actedAs": "MEDIATOR", "share": "yes", "name": "Pat", "email": PAT}
+    form |= {
+        "answer-listening": "5",
+        "answer-safety": "na",
+        "answer-impressed": "Calm.\r\nKind.",
+        "answer-neutrality": "",
+    }
+    given = await hub.client.post(path, data=form)
+    assert (given.status_code, given.headers["location"]) == (303, "/done/feedback")
+    thanks = await hub.client.get("/done/feedback")
+    assert is_a_page(thanks)
+    assert "Thank you" in thanks.text
+    spent = await hub.client.get(path)
+    assert is_a_page(spent, 410)
+    assert "your answer has arrived" in spent.text
+    assert "Ann" not in spent.text
+    (row,) = await hub.rows("SELECT f.*, o.name, o.email FROM feedback f JOIN feedback_origin o USING (id)")
+    assert (row["capacity"], row["acted_as"], row["shared"], row["by_invitation"]) == (
+        "PARTY_ADVISER",
+        "MEDIATOR",
+        True,
+        True,
+    )
+    assert (row["name"], row["email"]) == ("Pat", PAT)
+    answers = await hub.rows("SELECT question, rating, text FROM feedback_answer ORDER BY question")
+    assert [tuple(answer) for answer in answers] == [
+        ("impressed", None, "Calm.\nKind."),
+        ("listening", 5, None),
+        ("safety", None, None),
+    ]
+
+
+async def test_all_three_ways_lead_to_the_same_survey_and_keep_an_answer(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    for path in await doors(hub, ann):
+        assert "Your feedback about Ann" in (await hub.client.get(path)).text
+        assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"
+    rows = await hub.rows("SELECT mediator_id, by_invitation, shared FROM feedback ORDER BY by_invitation")
+    assert [tuple(row) for row in rows] == [(ann.id, False, False), (ann.id, False, False), (ann.id, True, False)]
+
+
+async def test_the_survey_says_who_reads_before_the_first_question(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    rev = await hub.person(Role.REVIEWER, name="Rev")
+    none = [plain(await hub.client.get(path)) for path in await doors(hub, ann)]
+    await hub.appointed(ann, rev)
+    someone = [plain(await hub.client.get(path)) for path in await doors(hub, ann)]
+    first_question = survey().questions[0].text
+    for text in none + someone:
+        before = text[: text.index(first_question)]
+        assert "It takes 5 to 8 minutes" in before
+        assert "whoever succeeds" in before
+        assert "Your answer to the last question never reaches Ann" in before
+        assert "privacy policy" in before
+        assert "support@demo.example" in before
+    assert all("No reviewer is appointed yet." in text for text in none)
+    assert all("Rev, who is the reviewer of Ann" in text for text in someone)
+
+
+async def test_every_question_is_asked_with_its_scale(hub: Hub) -> None:
+    ann = await hub.mediator()
+    text = unescape((await hub.client.get(f"/give/to/{ann.id}")).text)
+    for question in survey().questions:
+        assert question.text in text
+        controls = re.findall(rf'<(input|textarea)[^>]*name="answer-{question.key}"[^>]*>', text)
+        assert controls == (["input"] * 6 if question.kind == "RATING" else ["textarea"])
+    assert text.count("<legend>") == 3 + sum(question.kind == "RATING" for question in survey().questions)
+    assert text.count(">Not applicable<") == sum(question.kind == "RATING" for question in survey().questions)
+
+
+async def test_nothing_is_filled_in_or_shared_beforehand(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    for path in await doors(hub, ann):
+        page = await hub.client.get(path)
+        assert re.findall(r'name="(\w+)" value="(\w+)"[^>]* checked', page.text) == [("share", "no")]
+        assert PAT not in page.text
+        assert not re.findall(r'id="(?:name|email)"[^>]* value="[^"]', page.text)
+        assert "Ann is told this name, even if you do not share your answers." in plain(page)
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"capacity": ""}, ["capacity"]),
+        ({"capacity": "KING", "actedAs": ""}, ["capacity", "actedAs"]),
+        ({"email": "nope"}, ["email"]),
+        ({"name": "x" * 201}, ["name"]),
+        ({"name": "two\nlines"}, ["name"]),
+        ({"answer-could_be_better": "x" * 10_001}, ["answer-could_be_better"]),
+        ({"answer-listening": ""}, ["answer-preparation"]),
+    ],
+)
+async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
+    hub: Hub, change: dict[str, str], fields: list[str]
+) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    typed = FORM | {"answer-for_reviewer": f"\n{HOSTILE}", "share": "yes"} | change
+    if not change.get("answer-listening", "5"):
+        del typed["answer-for_reviewer"]
+    response = await hub.client.post(f"/give/to/{ann.id}", data=typed)
+    assert is_a_page(response, 422)
+    assert [field for field, _ in problems(response)] == fields
+    for field in fields:
+        assert f'id="{field}-problem"' in response.text
+    assert 'name="requestKey" value="one"' in response.text
+    assert re.findall(r'name="share" value="(\w+)"[^>]* checked', response.text) == ["yes"]
+    if "answer-for_reviewer" in typed:
+        kept = re.findall(r'<textarea id="answer-for_reviewer"[^>]*>\n(.*?)</textarea>', response.text, re.DOTALL)
+        assert unescape(kept[0]) == f"\n{HOSTILE}"
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize("change", [{"answer-listening": "6"}, {"answer-listening": "x"}, {"requestKey": "x" * 201}])
+async def test_what_nobody_types_is_refused(hub: Hub, change: dict[str, str]) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    assert is_a_page(await hub.client.post(f"/give/to/{ann.id}", data=FORM | change), 400)
+    assert await everything(hub) == before
+
+
+async def test_a_form_sent_twice_counts_once(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for path in await doors(hub, ann):
+        for _ in range(2):
+            assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 3
+    pages = [(await hub.client.get(f"/give/to/{ann.id}")).text for _ in range(2)]
+    keys = [re.findall(r'name="requestKey" value="(.+?)"', page)[0] for page in pages]
+    assert keys[0] != keys[1]
+
+
+async def test_long_answers_in_any_script_fit(hub: Hub) -> None:
+    ann = await hub.mediator()
+    long = {f"answer-{key}": "調" * 10_000 for key in ("impressed", "could_be_better", "for_reviewer")}
+    assert 'enctype="multipart/form-data"' in (await hub.client.get(f"/give/to/{ann.id}")).text
+    parts = {name: (None, value) for name, value in (FORM | long).items()}
+    response = await hub.client.post(f"/give/to/{ann.id}", files=parts)
+    assert response.status_code == 303
+    (row,) = await hub.rows("SELECT min(length(text)) FROM feedback_answer WHERE text IS NOT NULL")
+    assert row["min"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("charset", "disposition"),
+    [("utf-8", 'name="answer-impressed"; filename="x.txt"'), ("unicode_escape", 'name="answer-impressed"'), ("", "")],
+    ids=["a file", "another charset", "no name"],
+)
+async def test_what_no_page_of_ours_sends_is_refused(hub: Hub, charset: str, disposition: str) -> None:
+    ann = await hub.mediator()
+    body = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n\\ud800\r\n--x--\r\n"
+    kind = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    response = await hub.client.post(f"/give/to/{ann.id}", content=body, headers=kind)
+    assert is_a_page(response, 400)
+
+
+async def test_withdrawn_and_expired_requests_say_so_and_take_no_answer(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    withdrawn = await requested(hub, ann)
+    asked = await hub.rows("SELECT id FROM feedback_request")
+    payload(await hub.change("withdrawFeedbackRequest", {"id": str(asked[0]["id"])}, by=ann))
+    for response in (await hub.client.get(withdrawn), await hub.client.post(withdrawn, data=FORM)):
+        assert is_a_page(response, 410)
+        assert "has been withdrawn" in response.text
+        assert "Ann" not in response.text
+    expired = await requested(hub, ann)
+    async with hub.later(days=91) as then:
+        for response in (await then.client.get(expired), await then.client.post(expired, data=FORM)):
+            assert is_a_page(response, 410)
+            assert "90 days" in response.text
+            assert "Ann" not in response.text
+    assert not await hub.rows("SELECT 1 FROM feedback")
+
+
+async def test_a_private_mediator_is_reached_by_their_own_link_alone(hub: Hub) -> None:
+    ann = await hub.mediator(name="Annabel", visibility=Visibility.PRIVATE)
+    _, personal, by_choice = await doors(hub, ann)
+    assert is_a_page(await hub.client.get(personal))
+    unknown = await hub.client.get(f"/give/to/{uuid4()}")
+    for response in (await hub.client.get(by_choice), await hub.client.post(by_choice, data=FORM)):
+        assert is_a_page(response, 404)
+        assert response.text == unknown.text
+    found = await hub.client.post("/give", data={"search": "Annabel"})
+    assert "/give/to/" not in found.text
+    assert not await hub.rows("SELECT 1 FROM feedback")
+
+
+async def test_a_mediator_is_found_by_name(hub: Hub) -> None:
+    for number in range(11):
+        await hub.mediator(name=f"Anna {number}")
+    hostile = await hub.mediator(name=HOSTILE)
+    found = await hub.client.post("/give", data={"search": " anna"})
+    assert is_a_page(found)
+    assert found.text.count('href="/give/to/') == 10
+    assert "There may be more" in found.text
+    assert 'value=" anna"' in found.text
+    one = await hub.client.post("/give", data={"search": "Sons"})
+    assert is_a_page(one)
+    assert re.findall(r'href="(/give/to/.*?)"', one.text) == [f"/give/to/{hostile.id}"]
+    none = await hub.client.post("/give", data={"search": "<b>nobody"})
+    assert is_a_page(none)
+    assert "Nobody." in none.text
+
+
+@pytest.mark.parametrize("search", ["", "an", "<b>", "a b", "%_*"])
+async def test_a_search_needs_three_letters(hub: Hub, search: str) -> None:
+    response = await hub.client.post("/give", data={"search": search})
+    assert is_a_page(response, 400)
+    assert [field for field, _ in problems(response)] == ["search"]
+
+
+async def test_too_many_searches_say_when_to_try_again(hub: Hub) -> None:
+    await exhausted(hub, limits.SEARCH, 120, "127.0.0.1")
+    response = await hub.client.post("/give", data={"search": "Anna"})
+    assert is_a_page(response, 429)
+    assert int(response.headers["retry-after"]) >= 1
+    assert 'value="Anna"' in response.text
+
+
+async def test_too_many_answers_say_when_to_try_again_and_lose_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await exhausted(hub, limits.OPEN_FEEDBACK, 60, "127.0.0.1")
+    response = await hub.client.post(f"/give/to/{ann.id}", data=FORM | {"answer-impressed": "Patience"})
+    assert is_a_page(response, 429)
+    assert int(response.headers["retry-after"]) > 600
+    assert "Patience</textarea>" in response.text
+    assert ann.name in response.text
+    assert not await hub.rows("SELECT 1 FROM feedback")
+
+
+async def test_what_was_typed_comes_back_even_where_the_link_may_not_be_looked_up(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await requested(hub, ann)
+    await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
+    response = await hub.client.post(path, data=FORM | {"answer-impressed": "Patience"})
+    assert is_a_page(response, 429)
+    assert "Patience</textarea>" in response.text
+    assert "Your feedback about the mediator" in response.text
+    assert ann.name not in response.text
+
+
+async def test_hostile_names_are_shown_as_text(hub: Hub) -> None:
+    ann = await hub.mediator(name=HOSTILE)
+    await hub.appointed(ann, await hub.person(Role.REVIEWER, name=HOSTILE))
+    for path in await doors(hub, ann):
+        page = await hub.client.get(path)
+        assert is_a_page(page)
+        assert f"{HOSTILE}, who is the reviewer of {HOSTILE}" in " ".join(
+            unescape(re.sub(r"</?strong>", "", page.text)).split()
+        )
+
+
+async def test_nobody_gives_feedback_about_themselves(hub: Hub) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    response = await hub.client.post(f"/give/to/{ann.id}", data=FORM, headers=cookie(ann))
+    assert is_a_page(response, 422)
+    assert problems(response) == [(None, "Nobody can give feedback about themselves.")]
+    assert await everything(hub) == before

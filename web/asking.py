@@ -1,0 +1,91 @@
+"""How a page asks: each is a GraphQL client that runs its document from `queries/` in process, as the same viewer.
+
+A page reads no model, so it can show nobody more than the API would.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from schema import execution
+from web.graphql import make_context
+
+QUERIES = Path(__file__).parent / "queries"
+
+Problem = dict[str, Any]
+"""What to mend, as the API writes it: `field` (None for the whole form), `message`, `code`."""
+
+
+class Trouble(Exception):
+    """Why there is no answer: an HTTP status, a text for people, and the seconds after which to try again."""
+
+    def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a form: with no problems it was accepted."""
+
+    problems: list[Problem] = field(default_factory=list)
+    status: int = 200
+    retry_after: int | None = None
+
+
+@cache
+def document(page: str) -> str:
+    """Read a page's document."""
+    return (QUERIES / f"{page}.graphql").read_text(encoding="utf-8")
+
+
+async def ask(request: Request, page: str, operation: str, **variables: Any) -> dict[str, Any]:
+    """Run an operation of a page's document and give its data; raise Trouble if it went wrong in any part."""
+    context = make_context(request)
+    answer = await execution.run(context, document(page), variables, operation)
+    if context.new_session is not None:
+        request.state.new_session = context.new_session
+    if "errors" in answer.body:
+        raise _trouble(answer.body["errors"][0])
+    data: dict[str, Any] = answer.body["data"]
+    return data
+
+
+async def change(request: Request, page: str, operation: str, **input: Any) -> Outcome:
+    """Run a mutation of a page's document. Raises Trouble for a link's token that opens nothing."""
+    try:
+        (payload,) = (await ask(request, page, operation, input=input)).values()
+    except Trouble as trouble:
+        return Outcome([{"field": None, "message": trouble.text}], trouble.status, trouble.retry_after)
+    problems: list[Problem] = payload["userErrors"]
+    for problem in problems:
+        if problem["field"] == "token":
+            if problem["code"] == "NOT_FOUND":
+                raise Trouble(404, problem["message"])
+            problem["field"] = None  # no field of the page's form
+    return Outcome(problems, 422 if problems else 200)
+
+
+def _trouble(error: dict[str, Any]) -> Trouble:
+    extensions = error["extensions"]
+    match extensions["code"]:
+        case "NOT_FOUND" | "GRAPHQL_VALIDATION_FAILED":
+            # What is not in the viewer's projection does not exist for them.
+            return Trouble(404, "There is nothing here.")
+        case "RATE_LIMITED":
+            seconds: int = extensions["retryAfter"]
+            return Trouble(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
+        case "BAD_USER_INPUT":
+            return Trouble(400, error["message"])
+    return Trouble(500, error["message"])
+
+
+def _wait(seconds: int) -> str:
+    minutes = ceil(seconds / 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"

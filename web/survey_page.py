@@ -1,0 +1,159 @@
+"""The survey: for who was asked by mail, who has a mediator's personal link, and who found a mediator by name."""
+
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from web.asking import Outcome, Problem, Trouble, ask, change
+from web.rendering import Form, read_form, render
+
+CAPACITIES = {
+    "PARTY": "As a party to the dispute",
+    "PARTY_ADVISER": "As lawyer or adviser of a party",
+    "PROFESSIONAL": "As co-mediator or other professional",
+    "OTHER": "In another way",
+}
+ACTED_AS = {
+    "MEDIATOR": "They were the mediator, or one of the mediators",
+    "ADVOCATE": "They spoke for one side, as its advocate",
+}
+CLOSED = {
+    "SPENT": "It has been used: your answer has arrived. Thank you.",
+    "EXPIRED": "It worked for 90 days, and they have passed. There is nothing to do.",
+    "WITHDRAWN": "The request has been withdrawn. There is nothing to do.",
+}
+
+NOT_APPLICABLE = "na"
+_RATINGS = {str(rating): rating for rating in range(1, 6)}
+
+About = dict[str, str]
+"""Whom a survey is about: one of `token`, `link` and `mediatorId`, by name."""
+
+
+async def by_request(request: Request) -> Response:
+    """Answer a mediator's request, by its mailed link."""
+    return await _survey(request, {"token": request.path_params["secret"]})
+
+
+async def by_link(request: Request) -> Response:
+    """Give feedback by a mediator's personal link."""
+    return await _survey(request, {"link": request.path_params["secret"]})
+
+
+async def by_choice(request: Request) -> Response:
+    """Give feedback about a mediator found by name."""
+    return await _survey(request, {"mediatorId": request.path_params["id"]})
+
+
+async def search(request: Request) -> Response:
+    """Find a mediator by name. The name goes by POST: it has no place in an address."""
+    if request.method != "POST":
+        return render(request, "give.html", found=None)
+    typed = await read_form(request)
+    try:
+        found = (await ask(request, "give", "Search", search=typed.get("search", "")))["feedbackSubjects"]
+    except Trouble as trouble:
+        outcome = Outcome([{"field": "search", "message": trouble.text}], trouble.status, trouble.retry_after)
+        return render(request, "give.html", outcome=outcome, typed=typed, found=None)
+    return render(request, "give.html", typed=typed, found=found)
+
+
+async def _survey(request: Request, about: About) -> Response:
+    survey = (await ask(request, "survey", "Survey"))["survey"]
+    if request.method != "POST":
+        # A form sent twice counts once: both bear the key that the form came with.
+        typed: Form = {"requestKey": str(uuid4()), "share": "no"}
+        return _form(request, survey, await _subject(request, about), typed, Outcome())
+    typed = await read_form(request)
+    outcome = await _give(request, about, survey["questions"], typed)
+    if not outcome.problems:
+        return RedirectResponse("/done/feedback", 303)
+    try:
+        subject = await _subject(request, about)
+    except Trouble as trouble:
+        if trouble.status < 429:
+            raise
+        subject = None  # After too many attempts, or a fault of ours, what was typed is worth more than the name.
+    return _form(request, survey, subject, typed, outcome)
+
+
+async def _subject(request: Request, about: About) -> dict[str, Any]:
+    """Say whom the survey is about; raise Trouble for a link that does not lead to anybody, or not any more."""
+    subject: dict[str, Any]
+    if "token" in about:
+        found = (await ask(request, "survey", "Invitation", **about))["feedbackInvitation"]
+        if found["state"] in CLOSED:
+            raise Trouble(410, CLOSED[found["state"]])
+        subject = found["subject"]
+    else:
+        subject = (await ask(request, "survey", "Subject", **about))["feedbackSubject"]
+    return subject
+
+
+def _form(
+    request: Request, survey: dict[str, Any], subject: dict[str, Any] | None, typed: Form, outcome: Outcome
+) -> Response:
+    return render(
+        request,
+        "survey.html",
+        outcome=outcome,
+        typed=typed,
+        survey=survey,
+        questions={_field(question): question["text"] for question in survey["questions"]},
+        subject=subject,
+        scale=[(step["rating"] or NOT_APPLICABLE, step["label"]) for step in survey["scale"]],
+        capacities=CAPACITIES,
+        acted_as=ACTED_AS,
+    )
+
+
+async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
+    """Send the answers; a problem's field becomes the one of the form that it is about."""
+    unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
+    if unchosen:
+        return Outcome(unchosen, 422)
+    outcome = await change(
+        request,
+        "survey",
+        "GiveFeedback",
+        **about,
+        capacity=typed["capacity"],
+        actedAs=typed["actedAs"],
+        answers=[_answer(question, typed.get(_field(question), "")) for question in questions],
+        share=typed.get("share") == "yes",
+        name=typed.get("name"),
+        email=typed.get("email"),
+        requestKey=typed.get("requestKey"),
+    )
+    problems = [problem | {"field": _form_field(problem["field"], questions)} for problem in outcome.problems]
+    return Outcome(problems, outcome.status, outcome.retry_after)
+
+
+_CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}
+
+
+def _unchosen(name: str) -> Problem:
+    return {"field": name, "message": "Choose one.", "code": "REQUIRED"}
+
+
+def _field(question: dict[str, Any]) -> str:
+    return f"answer-{question['key']}"
+
+
+def _form_field(field: str | None, questions: list[dict[str, Any]]) -> str | None:
+    """Name the form's field for one of the input: `answers.3.text` is the fourth question, `answers` the first."""
+    if field is None or not field.startswith("answers"):
+        return field
+    place = field.split(".")[1] if "." in field else "0"
+    return _field(questions[int(place)])
+
+
+def _answer(question: dict[str, Any], value: str) -> dict[str, Any]:
+    answer = {"question": question["key"]}
+    if question["kind"] == "TEXT":
+        return answer | {"text": value}
+    if value == NOT_APPLICABLE:
+        return answer | {"notApplicable": True}
+    return answer | {"rating": _RATINGS.get(value, value or None)}
