@@ -5,11 +5,13 @@ descriptions below.
 """
 
 from datetime import timedelta
+from email.headerregistry import Address, HeaderRegistry
 from enum import StrEnum
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,12 +35,37 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the text is one line that names it."""
 
 
-def _url(value: str, *schemes: str) -> str:
-    parts = urlsplit(value)
+def _url(secret: SecretStr, *schemes: str) -> SplitResult:
+    """Take apart a URL that may hold a password; ValueError, which quotes nothing of it, if it is none."""
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        _ = parts.port  # raises ValueError for a port that is none
+    except ValueError:
+        raise ValueError("is no URL; in a password, write / as %2F, and so on") from None
+    if parts.fragment:
+        raise ValueError("must not hold a #; in a password, write it as %23")
     if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
         raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
-    _ = parts.port  # raises ValueError for a port that is none
-    return value
+    return parts
+
+
+def _web_address(value: str) -> str:
+    """Give a web address in its usual form: small letters, punycode, no default port."""
+    try:
+        return str(TypeAdapter(AnyHttpUrl).validate_python(value)).rstrip("/")
+    except ValidationError:
+        raise ValueError("must be a URL that starts with http:// or https://") from None
+
+
+def _address(value: str) -> Address:
+    try:
+        header: Any = HeaderRegistry()("from", value)
+        (address,) = header.addresses
+    except (IndexError, ValueError):  # the parser's own, for an address that is cut short
+        address = None
+    if address is None or header.defects or not address.addr_spec.isascii():
+        raise ValueError("must hold one mail address, in ASCII")
+    return cast("Address", address)
 
 
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -113,30 +140,59 @@ class Settings(BaseSettings):
     @field_validator("database_url", "database_owner_url")
     @classmethod
     def _database(cls, value: SecretStr | None) -> SecretStr | None:
-        return value and SecretStr(_url(value.get_secret_value(), "postgresql", "postgres"))
+        if value is not None:
+            _url(value, "postgresql", "postgres")
+        return value
 
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: SecretStr) -> SecretStr:
-        return SecretStr(_url(value.get_secret_value(), "redis", "rediss", "unix"))
+        _url(value, "redis", "rediss", "unix")
+        return value
 
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr) -> SecretStr:
-        return SecretStr(_url(value.get_secret_value(), "smtp", "smtps"))
+        parts = _url(value, "smtp", "smtps")
+        if not parts.hostname:
+            raise ValueError("must name a host")
+        # A mistyped choice must not end in mail that is sent in the clear.
+        choices = ["", "tls=starttls", "tls=none"] if parts.scheme == "smtp" else [""]
+        if parts.query not in choices:
+            raise ValueError("may end in ?tls=starttls or ?tls=none after smtp://, and in neither after smtps://")
+        return value
 
-    @field_validator("base_url", "digest_url", "privacy_policy_url")
+    @field_validator("base_url")
     @classmethod
-    def _web(cls, value: str) -> str:
-        TypeAdapter(AnyHttpUrl).validate_python(value)
-        return value.rstrip("/")
+    def _base(cls, value: str) -> str:
+        address = _web_address(value)
+        parts = urlsplit(address)
+        if address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+            raise ValueError("must be scheme and host alone, such as https://logbook.example")
+        return address
 
-    @field_validator("support_email", "mail_from")
+    @field_validator("digest_url", "privacy_policy_url")
     @classmethod
-    def _address(cls, value: str) -> str:
-        address = value.rsplit("<", 1)[-1].rstrip("> ")
-        if address.count("@") != 1 or not all(address.split("@")) or any(c in value for c in "\r\n"):
-            raise ValueError("must hold one mail address")
+    def _page(cls, value: str) -> str:
+        return _web_address(value)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        _address(value)
+        return value
+
+    @field_validator("support_email")
+    @classmethod
+    def _support(cls, value: str) -> str:
+        return _address(value).addr_spec
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        # The web server would take what it cannot read for the name of no proxy at all.
+        for address in value.split(","):
+            ip_network(address.strip())
         return value
 
     @cached_property

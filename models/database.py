@@ -4,6 +4,7 @@ Rows come back as records whose columns are attributes. There is no ORM session:
 they change, and both share one pool and one transaction.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
+
+
+class Unavailable(Exception):
+    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
 
 
 class Row(asyncpg.Record):
@@ -101,15 +108,31 @@ class Database:
         self._clock_offset = clock_offset
 
     @asynccontextmanager
+    async def _connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]:
+        try:
+            async with asyncio.timeout(ACQUIRE_TIMEOUT):
+                connection = await self._pool.acquire()
+        except (OSError, asyncpg.PostgresError) as error:
+            raise Unavailable from error
+        try:
+            yield connection
+        except Exception as error:
+            if _is_lost(connection):
+                raise Unavailable from error
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commit at the end, roll back if anything is raised."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        """Commit at the end, roll back if anything is raised. Raises Unavailable."""
+        async with self._connection() as connection, connection.transaction():
             yield Transaction(connection)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
-        """Read by single statements; each sees its own moment, and nothing needs a commit."""
-        async with self._pool.acquire() as connection:
+        """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
+        async with self._connection() as connection:
             yield Transaction(connection)
 
     def now(self) -> datetime:
@@ -119,6 +142,13 @@ class Database:
     def latest_today(self) -> date:
         """Give the date at UTC+14: the latest that is "today" anywhere (the bound for dates typed in)."""
         return (self.now() + timedelta(hours=14)).date()
+
+
+def _is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has thrown it away already
+        return True
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -1,7 +1,7 @@
 """Brings a database to the newest schema, as the role that owns it, and grants the application's role its rights."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from alembic import command
 from alembic.config import Config
@@ -24,5 +24,5 @@ def upgrade(settings: Settings) -> None:
     """Run what migrations are missing; safe when two start at once (an advisory lock lets one wait)."""
     if settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL is not set: migrate runs as the role that owns the tables")
-    app_role = urlsplit(settings.database_url.get_secret_value()).username
+    app_role = unquote(urlsplit(settings.database_url.get_secret_value()).username or "")
     command.upgrade(config(settings.database_owner_url.get_secret_value(), app_role), "head")

@@ -2,28 +2,16 @@
 
 import asyncio
 import importlib
-from urllib.parse import parse_qsl, urlsplit
+from functools import partial
 
+import asyncpg
 from alembic import context
-from sqlalchemy import URL, Connection, pool, text
+from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 TABLES = ("account", "mediator", "logbook", "cpd", "feedback", "reviewer", "directory", "outbox")
 LOCK = 7203311  # any number; this product's own
-
-
-def _engine_url(plain: str) -> URL:
-    parts = urlsplit(plain)
-    return URL.create(
-        "postgresql+asyncpg",
-        username=parts.username,
-        password=parts.password,
-        host=parts.hostname,
-        port=parts.port,
-        database=parts.path.removeprefix("/"),
-        query=dict(parse_qsl(parts.query)),
-    )
 
 
 def _grant(connection: Connection, app_role: str) -> None:
@@ -43,12 +31,17 @@ def _migrate(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         context.run_migrations()
         app_role = context.config.attributes.get("app_role")
-        if app_role and app_role != connection.engine.url.username:
+        if app_role and app_role != connection.scalar(text("SELECT current_user")):
             _grant(connection, app_role)
 
 
 async def _run() -> None:
-    engine = create_async_engine(_engine_url(context.config.attributes["url"]), poolclass=pool.NullPool)
+    # asyncpg reads the URL itself, as it does for the application.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, context.config.attributes["url"]),
+        poolclass=pool.NullPool,
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
         await connection.commit()

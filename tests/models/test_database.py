@@ -1,0 +1,181 @@
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import bindparam, column, func, insert, literal, select, text
+from sqlalchemy.types import Integer
+
+from models import database as models_database
+from models.account import accounts
+from models.database import Database, Statement, Unavailable, connect
+from models.outbox import chores
+from settings import Pooler
+from tests.hub import Hub, settings_for
+from tests.servers import postgres
+from tests.waiting import until
+from web.embedded import Services
+
+FIRST, SECOND = bindparam("first", type_=Integer()), bindparam("second", 2, Integer())
+SUM = Statement(select((FIRST + SECOND).label("sum"), literal(1).label("n")))
+SLEEP = select(func.pg_sleep(60))
+ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+
+
+async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
+    async with hub.database.reading() as reading:
+        assert await reading.value(SUM, second=3, first=4) == 7
+        assert await reading.value(SUM, first=4) == 6
+        with pytest.raises(KeyError, match="third"):
+            await reading.value(SUM, first=4, third=1)
+
+
+async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> None:
+    async with hub.database.reading() as reading:
+        row = await reading.first(SUM, first=1)
+        assert row is not None
+        assert (row.sum, row.n) == (3, 1)
+        for absent in ("nothing", "__await__", "__aiter__"):
+            assert not hasattr(row, absent)
+
+
+async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
+    nobody = select(accounts.c.id).where(accounts.c.name == "nobody")
+    async with hub.database.reading() as reading:
+        assert await reading.first(nobody) is None
+        assert await reading.value(nobody) is None
+        assert await reading.all(nobody) == []
+
+
+async def chore_names(database: Database) -> list[str]:
+    async with database.reading() as reading:
+        return [row.name for row in await reading.all(select(chores.c.name))]
+
+
+async def test_a_transaction_is_kept_whole_or_not_at_all(hub: Hub) -> None:
+    async with hub.database.transaction() as transaction:
+        assert await transaction.run(insert(chores).values([{"name": "kept"}, {"name": "too"}])) == 2
+
+    async def fail() -> None:
+        async with hub.database.transaction() as transaction:
+            await transaction.run(insert(chores).values(name="lost"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert await chore_names(hub.database) == ["kept", "too"]
+
+
+async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
+    async def slow(number: int) -> None:
+        async with hub.database.transaction() as transaction:
+            await transaction.run(insert(chores).values(name=f"lost {number}"))
+            await transaction.first(SLEEP)
+
+    tasks = [asyncio.create_task(slow(number)) for number in range(5)]  # as many as the pool has
+
+    async def all_asleep() -> bool:
+        return bool((await hub.rows(ASLEEP))[0][0] == 5)
+
+    await until(all_asleep)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert await chore_names(hub.database) == []
+    in_transaction = """
+        SELECT count(*) FROM pg_stat_activity
+         WHERE usename = 'logbook_app' AND datname = current_database() AND state <> 'idle'"""
+    assert (await hub.rows(in_transaction))[0][0] == 0
+
+
+async def test_whoever_finds_every_connection_in_use_is_told_in_time(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with connect(hub.settings.model_copy(update={"database_pool_size": 2})) as database:
+        async with database.reading(), database.transaction():
+            monkeypatch.setattr(models_database, "ACQUIRE_TIMEOUT", 0.05)
+            with pytest.raises(Unavailable):
+                async with database.reading():
+                    pass
+            with pytest.raises(Unavailable):
+                async with database.transaction():
+                    pass
+        async with database.reading(), database.transaction():
+            pass  # both are free again
+
+
+def test_nobody_waits_long_for_a_connection() -> None:
+    assert models_database.ACQUIRE_TIMEOUT <= 10
+
+
+async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) -> None:
+    moved = select((func.clock() - func.now()).label("moved"))
+    async with hub.later(days=-3) as earlier, earlier.database.reading() as reading:
+        assert await reading.value(moved) == timedelta(days=-3)
+        assert abs(earlier.database.now() - (datetime.now(UTC) - timedelta(days=3))) < timedelta(seconds=5)
+    async with hub.database.reading() as reading:
+        assert await reading.value(moved) == timedelta(0)
+
+
+async def test_defaults_go_by_the_moved_clock(hub: Hub) -> None:
+    async with hub.later(hours=200) as later, later.database.transaction() as transaction:
+        ran_at = await transaction.value(insert(chores).values(name="chore").returning(chores.c.ran_at))
+    assert timedelta(hours=199) < ran_at - datetime.now(UTC) < timedelta(hours=201)
+
+
+@pytest.mark.parametrize(
+    ("now", "today"),
+    [
+        (datetime(2025, 12, 31, 9, 59, tzinfo=UTC), date(2025, 12, 31)),
+        (datetime(2025, 12, 31, 10, 1, tzinfo=UTC), date(2026, 1, 1)),
+    ],
+)
+def test_today_is_the_latest_that_it_is_anywhere(now: datetime, today: date) -> None:
+    assert Database(cast("Any", None), now - datetime.now(UTC)).latest_today() == today
+
+
+@pytest.mark.parametrize(("pooler", "kept"), [(Pooler.NONE, True), (Pooler.TRANSACTION, False)])
+async def test_behind_a_transaction_pooler_no_statement_stays_prepared(hub: Hub, pooler: Pooler, kept: bool) -> None:
+    prepared = Statement(select(func.count()).select_from(text("pg_prepared_statements")).where(column("name") != ""))
+    async with connect(
+        hub.settings.model_copy(update={"database_pooler": pooler, "database_pool_size": 2})
+    ) as database:
+        for n in range(3):
+            async with database.transaction() as transaction:
+                assert await transaction.value(SUM, first=n) == n + 2
+                assert await transaction.first(SUM, first=n)
+            async with database.reading() as reading:
+                assert await reading.all(SUM, first=n)
+                assert bool(await reading.value(prepared)) is kept
+
+
+async def test_the_pool_outlives_a_restart_of_the_server(services: Services) -> None:
+    with postgres() as own:
+        async with connect(settings_for(services, database_url=own.url)) as database:
+            connections = [database.reading() for _ in range(3)]
+            for connection in connections:
+                await connection.__aenter__()
+            for connection in connections:
+                await connection.__aexit__(None, None, None)
+            cut = asyncio.create_task(_sleep(database))
+            await until(partial(_is_asleep, database))
+            await asyncio.to_thread(own.stop)
+            with pytest.raises(Unavailable):
+                await cut
+            for attempt in (database.reading, database.transaction):
+                with pytest.raises(Unavailable):
+                    async with attempt() as transaction:
+                        await transaction.value(SUM, first=1)
+            await asyncio.to_thread(own.start)
+            for attempt in (database.reading, database.transaction) * 3:
+                async with attempt() as transaction:
+                    assert await transaction.value(SUM, first=1) == 3
+
+
+async def _sleep(database: Database) -> None:
+    async with database.transaction() as transaction:
+        await transaction.first(SLEEP)
+
+
+async def _is_asleep(database: Database) -> bool:
+    async with database.reading() as reading:
+        return bool(await reading.value(text(ASLEEP)))

@@ -1,0 +1,191 @@
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
+
+from models import migrate
+from settings import Settings, SettingsError
+from tests.hub import Hub, settings_for
+from tests.servers import environment
+from web.embedded import Services
+
+_numbers = count(1)
+
+# What a schema is made of, as PostgreSQL itself writes it down.
+COLUMNS = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+CONSTRAINTS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+ WHERE connamespace = 'public'::regnamespace
+"""
+FUNCTIONS = "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+
+
+@asynccontextmanager
+async def empty_database(services: Services) -> AsyncIterator[Settings]:
+    """Settings for a database in which there is nothing yet."""
+    name = f"empty_{next(_numbers)}"
+    admin = await asyncpg.connect(services.admin_url)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} OWNER logbook_owner TEMPLATE template0")
+        urls = (services.database_url, services.database_owner_url)
+        app, owner = (urlunsplit(urlsplit(url)._replace(path=f"/{name}")) for url in urls)
+        yield settings_for(services, database_url=app, database_owner_url=owner)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+def owner_url(settings: Settings) -> str:
+    assert settings.database_owner_url is not None
+    return settings.database_owner_url.get_secret_value()
+
+
+async def catalog(settings: Settings, *queries: str) -> list[set[tuple[object, ...]]]:
+    """What the catalogs say of everything but the migrations' own table."""
+    connection = await asyncpg.connect(owner_url(settings))
+    try:
+        found = [{tuple(row) for row in await connection.fetch(query)} for query in queries]
+    finally:
+        await connection.close()
+    return [{row for row in rows if row[0] != "alembic_version"} for rows in found]
+
+
+async def in_thread(work: Callable[[], object]) -> None:
+    """Run a migration, which brings an event loop of its own."""
+    await asyncio.to_thread(work)
+
+
+def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable[[], None]:
+    return partial(step, migrate.config(owner_url(settings)), revision)
+
+
+async def test_migrations_lead_from_nothing_to_everything_and_back(services: Services) -> None:
+    async with empty_database(services) as settings:
+        await in_thread(partial(migrate.upgrade, settings))
+        everything = await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS)
+        assert all(everything)
+        await in_thread(to(command.downgrade, settings, "base"))
+        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == [set(), set(), set(), set()]
+        await in_thread(partial(migrate.upgrade, settings))
+        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == everything
+
+
+async def test_migrating_again_changes_nothing(services: Services) -> None:
+    async with empty_database(services) as settings:
+        await in_thread(partial(migrate.upgrade, settings))
+        before = await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS)
+        await in_thread(partial(migrate.upgrade, settings))
+        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == before
+
+
+def test_history_is_one_line_and_every_step_can_be_undone() -> None:
+    script = ScriptDirectory.from_config(migrate.config("postgresql://nobody@nowhere.example/none"))
+    assert len(script.get_heads()) == 1
+    assert all(hasattr(revision.module, "downgrade") for revision in script.walk_revisions())
+
+
+async def test_the_models_say_what_the_migrations_made(services: Services) -> None:
+    async with empty_database(services) as migrated, empty_database(services) as modelled:
+        await in_thread(partial(migrate.upgrade, migrated))
+        await in_thread(partial(command.check, migrate.config(owner_url(migrated))))
+        ((_, clock),) = (await catalog(migrated, FUNCTIONS))[0]
+        engine = create_async_engine(
+            "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url(modelled))
+        )
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(str(clock))
+            await connection.run_sync(SQLModel.metadata.create_all)
+        await engine.dispose()
+        # Alembic's own comparison looks at neither checks nor all defaults.
+        assert await catalog(migrated, COLUMNS, INDEXES, CONSTRAINTS) == await catalog(
+            modelled, COLUMNS, INDEXES, CONSTRAINTS
+        )
+
+
+async def test_two_that_migrate_at_once_both_succeed(services: Services) -> None:
+    script = "import settings; from models import migrate; migrate.upgrade(settings.load())"
+    async with empty_database(services) as settings:
+        env = environment(settings)
+        both = [await asyncio.create_subprocess_exec(sys.executable, "-c", script, env=env) for _ in range(2)]
+        assert [await process.wait() for process in both] == [0, 0]
+        (tables,) = await catalog(settings, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        assert tables == {(name,) for name in SQLModel.metadata.tables}
+
+
+async def test_the_owner_s_url_is_read_as_postgresql_s_own_programs_read_it(services: Services) -> None:
+    async with empty_database(services) as settings:
+        parts = urlsplit(owner_url(settings))
+        url = f"postgresql://logbook%5Fowner:p%40ss%2Fw@{parts.path}?{parts.query}&sslmode=disable"
+        assert settings.database_owner_url is not None
+        other = settings_for(services, database_url=settings.database_url, database_owner_url=url)
+        await in_thread(partial(migrate.upgrade, other))
+        (tables,) = await catalog(settings, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        assert ("account",) in tables
+
+
+def test_migrating_without_the_owner_s_url_says_so(services: Services) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_OWNER_URL is not set"):
+        migrate.upgrade(settings_for(services, database_owner_url=None))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE VIEW mine AS SELECT 1",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
+        "CREATE INDEX ON account (name)",
+        "ALTER TABLE account ADD COLUMN mine int",
+        "ALTER TABLE feedback_origin DISABLE TRIGGER ALL",
+        "DROP TABLE account",
+        "DROP FUNCTION clock()",
+        "TRUNCATE outbox",
+        "UPDATE audit_entry SET actor_id = subject_id",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry",
+        "INSERT INTO alembic_version VALUES ('0000')",
+        "UPDATE alembic_version SET version_num = '0000'",
+        "DELETE FROM alembic_version",
+    ],
+)
+async def test_the_application_s_role_can_change_no_table_and_no_history(hub: Hub, statement: str) -> None:
+    connection = await asyncpg.connect(hub.services.database_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_the_application_s_role_owns_nothing(hub: Hub) -> None:
+    owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'logbook_app'::regrole AND deptype = 'o'"
+    assert (await hub.rows(owned))[0][0] == 0
+
+
+async def test_the_audit_log_grows_and_is_read(hub: Hub) -> None:
+    connection = await asyncpg.connect(hub.services.database_url)
+    try:
+        await connection.execute(
+            "INSERT INTO audit_entry (actor_id, action, subject_id) "
+            "VALUES (gen_random_uuid(), 'ORIGIN_READ', gen_random_uuid())"
+        )
+        assert await connection.fetchval("SELECT count(*) FROM audit_entry") == 1
+    finally:
+        await connection.close()
