@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
@@ -14,6 +15,8 @@ from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from permissions.scopes import details_kept
 from settings import Release, Settings
+
+log = structlog.get_logger()
 
 REQUEST_KEY_KEPT = text("interval '24 hours'")
 FINISHED_KEPT = text("interval '7 days'")
@@ -60,7 +63,10 @@ async def release_shared(transaction: Transaction) -> int:
 
 
 def _due(every: str) -> Statement:
-    """Claim a chore's turn: a row comes back to exactly one worker in each period of the database's clock."""
+    """Claim a chore's turn: a row comes back to exactly one worker in each period of the database's clock.
+
+    A clock that was put back is in another period too, so it stops nothing.
+    """
     period = func.date_trunc(every, func.clock())
     return Statement(
         insert(chores)
@@ -68,7 +74,7 @@ def _due(every: str) -> Statement:
         .on_conflict_do_update(
             index_elements=[chores.c.name],
             set_={"ran_at": func.clock()},
-            where=func.date_trunc(every, chores.c.ran_at) < period,
+            where=func.date_trunc(every, chores.c.ran_at) != period,
         )
         .returning(chores.c.name)
     )
@@ -78,7 +84,7 @@ _EVERY_MINUTE, _EVERY_HOUR, _EVERY_DAY = _due("minute"), _due("hour"), _due("day
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:
-    """Run what is due and give the names of what ran; each chore is a transaction of its own."""
+    """Run what is due and give the names of what ran; each is a transaction of its own, and stops no other."""
     chores_due: list[tuple[str, Statement, Callable[[Transaction], Awaitable[object]]]] = [
         ("erase_request_details", _EVERY_MINUTE, erase_request_details),
         ("clean_up", _EVERY_HOUR, lambda transaction: clean_up(transaction, settings)),
@@ -90,8 +96,11 @@ async def run_chores(database: Database, settings: Settings) -> list[str]:
     ]
     ran = []
     for name, due, job in chores_due:
-        async with database.transaction() as transaction:
-            if await transaction.first(due, chore=name):
-                await job(transaction)
-                ran.append(name)
+        try:
+            async with database.transaction() as transaction:
+                if await transaction.first(due, chore=name):
+                    await job(transaction)
+                    ran.append(name)
+        except Exception as error:  # it is tried again at the next sweep
+            log.error("chore_failed", chore=name, exc_info=error)
     return ran

@@ -4,6 +4,7 @@ Each kind has one function that reads its facts. It gives None where the mail ha
 it was queued: a request was withdrawn or is past its five days, an account is gone, an address wants no more mail.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from sqlalchemy import func, select
 from jobs import messages
 from jobs.messages import Message
 from jobs.outbox import Kind
-from models.account import LinkPurpose, account_links, accounts
+from models.account import LinkPurpose, Role, account_links, accounts
 from models.database import Row, Transaction
 from models.feedback import (
     RequestState,
@@ -27,15 +28,7 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from permissions.scopes import details_kept
-from permissions.secrets import (
-    RESET_LASTS,
-    SET_PASSWORD_LASTS,
-    VERIFY_LASTS,
-    Opens,
-    address_hash,
-    link_secret,
-    stop_token,
-)
+from permissions.secrets import Opens, address_hash, link_secret, stop_token
 from settings import Settings
 
 
@@ -50,8 +43,9 @@ class Letter:
 Write = Callable[[Transaction, Settings, Row], Awaitable[Letter | None]]
 
 
-def _hours(duration: timedelta) -> int:
-    return int(duration.total_seconds()) // 3600
+def _hours(left: timedelta) -> int:
+    """Round up: a mail that is sent at once says the whole time for which its link works."""
+    return math.ceil(left / timedelta(hours=1))
 
 
 def page(settings: Settings, name: str, secret: str) -> str:
@@ -85,7 +79,12 @@ async def _feedback_request(transaction: Transaction, settings: Settings, work: 
         )
         .join(requests, requests.c.id == details.c.id)
         .join(accounts, accounts.c.id == details.c.mediator_id)
-        .where(details.c.id == work.subject_id, requests.c.state == RequestState.OPEN, details_kept())
+        .where(
+            details.c.id == work.subject_id,
+            requests.c.state == RequestState.OPEN,
+            details_kept(),
+            accounts.c.roles.contains([Role.MEDIATOR.value]),
+        )
     )
     if row is None:
         return None
@@ -182,12 +181,17 @@ def _between(write: Callable[..., Message], *, to_mediator: bool, still_in_force
     return letter
 
 
-def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str, lasts: timedelta) -> Write:
+def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str) -> Write:
     """Write to an account (or to its new address) about a link of `account_links`, if it still works."""
 
     async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
         row = await transaction.first(
-            select(accounts.c.name, accounts.c.email, account_links.c.new_email)
+            select(
+                accounts.c.name,
+                accounts.c.email,
+                account_links.c.new_email,
+                (account_links.c.expires_at - func.clock()).label("left"),
+            )
             .join(accounts, accounts.c.id == account_links.c.account_id)
             .where(
                 account_links.c.id == work.subject_id,
@@ -198,7 +202,7 @@ def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str, l
         if row is None:
             return None
         link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
-        message = write(settings, name=row.name, link=link, expires_in_hours=_hours(lasts))
+        message = write(settings, name=row.name, link=link, expires_in_hours=_hours(row.left))
         return Letter(row.new_email or row.email, message)
 
     return letter
@@ -239,12 +243,10 @@ WRITERS: dict[Kind, Write] = {
     Kind.APPOINTMENT_WAITING: _between(messages.appointment_waiting, to_mediator=True, still_in_force=False),
     Kind.REVIEW_ENDED: _between(messages.review_ended, to_mediator=False),
     Kind.APPOINTMENT_ENDED: _between(messages.appointment_ended, to_mediator=True),
-    Kind.VERIFY_EMAIL: _with_link(messages.verify_email, LinkPurpose.VERIFY_EMAIL, "verify", VERIFY_LASTS),
-    Kind.CHANGE_EMAIL: _with_link(messages.change_email, LinkPurpose.CHANGE_EMAIL, "verify", VERIFY_LASTS),
-    Kind.RESET_PASSWORD: _with_link(messages.reset_password, LinkPurpose.RESET_PASSWORD, "password", RESET_LASTS),
-    Kind.DIRECTORY_ACCESS: _with_link(
-        messages.directory_access, LinkPurpose.SET_PASSWORD, "password", SET_PASSWORD_LASTS
-    ),
+    Kind.VERIFY_EMAIL: _with_link(messages.verify_email, LinkPurpose.VERIFY_EMAIL, "verify"),
+    Kind.CHANGE_EMAIL: _with_link(messages.change_email, LinkPurpose.CHANGE_EMAIL, "verify"),
+    Kind.RESET_PASSWORD: _with_link(messages.reset_password, LinkPurpose.RESET_PASSWORD, "password"),
+    Kind.DIRECTORY_ACCESS: _with_link(messages.directory_access, LinkPurpose.SET_PASSWORD, "password"),
     Kind.ALREADY_REGISTERED: _to_account(messages.already_registered),
     Kind.EMAIL_CHANGED: _to_account(messages.email_changed),
     Kind.PASSWORD_CHANGED: _to_account(messages.password_changed),

@@ -10,15 +10,15 @@ from functools import cache
 from random import uniform
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, func, or_, select, update
-from sqlalchemy.dialects.postgresql import INTERVAL, insert
-from sqlalchemy.types import Integer, Text, Uuid
+from sqlalchemy import bindparam, case, func, literal_column, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
 from models.outbox import OutboxState, outbox
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
-MAX_ATTEMPTS = 12
+MAX_ATTEMPTS = 24  # over two to four days
 LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -71,21 +71,17 @@ async def enqueue(
     transaction.wakes_worker = True
 
 
-def _seconds(name: str) -> object:
-    return func.make_interval(0, 0, 0, 0, 0, 0, bindparam(name, type_=Integer()), type_=INTERVAL())
-
-
 @cache
 def _claim() -> Statement:
     due = (
         select(outbox.c.id)
         .where(
-            outbox.c.state == OutboxState.QUEUED,
+            text("state = 'QUEUED'"),  # written out, as in the index that serves this: a parameter could be any state
             outbox.c.next_at <= func.clock(),
             func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock(),
         )
         .order_by(outbox.c.next_at)
-        .limit(1)
+        .limit(literal_column("1"))
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
@@ -94,7 +90,7 @@ def _claim() -> Statement:
         .where(outbox.c.id == due)
         .values(
             lease=bindparam("new_lease", type_=Uuid()),
-            leased_until=func.clock() + _seconds("seconds"),
+            leased_until=func.clock() + bindparam("lasts", LEASE, Interval()),
             attempts=outbox.c.attempts + 1,
         )
         .returning(outbox)
@@ -104,7 +100,7 @@ def _claim() -> Statement:
 async def claim(database: Database) -> Row | None:
     """Take the work that is due longest, for the length of a lease; None if there is none."""
     async with database.transaction() as transaction:
-        return await transaction.first(_claim(), new_lease=uuid4(), seconds=int(LEASE.total_seconds()))
+        return await transaction.first(_claim(), new_lease=uuid4())
 
 
 @cache
@@ -117,7 +113,7 @@ def _finish() -> Statement:
         .values(
             state=state,
             smtp_code=bindparam("code", type_=Integer()),
-            next_at=func.clock() + _seconds("wait"),
+            next_at=func.clock() + bindparam("wait", type_=Interval()),
             finished_at=case((state == OutboxState.QUEUED, None), else_=func.clock()),
             # An address that stands nowhere else goes as soon as it has served; a dead mail may be retried.
             recipient=case((unserved, outbox.c.recipient), else_=None),
@@ -134,7 +130,7 @@ async def finish(
     """Record how the work ended; False if the lease was lost meanwhile, and then nothing is recorded."""
     async with database.transaction() as transaction:
         touched = await transaction.run(
-            _finish(), row_id=work.id, held=work.lease, new_state=state, code=code, wait=int(wait.total_seconds())
+            _finish(), row_id=work.id, held=work.lease, new_state=state, code=code, wait=wait
         )
     return touched == 1
 

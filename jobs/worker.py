@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 import structlog
 from aiosmtplib import SMTPException
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis
 from arq.worker import Worker, func
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
 from jobs import letters, mailer, outbox
@@ -45,14 +46,15 @@ async def drain(database: Database, settings: Settings, jobs: Jobs, stop: asynci
 
 
 async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> bool:
-    """Do one piece of work and record how it ended; a failure is put off, and given up after many or a 5xx."""
+    """Do one piece of work and record how it ended; a failure is put off, and given up after many."""
     code = None
     try:
         state = await _perform(database, settings, jobs, work)
-    except Exception as error:  # noqa: BLE001 - a poisoned row must not stop the others
+    except mailer.Undeliverable as error:
+        code, state = error.code, OutboxState.DEAD
+    except Exception as error:  # a poisoned row must not stop the others
         code = mailer.refusal(error)
-        final = work.attempts >= outbox.MAX_ATTEMPTS or (code is not None and code >= 500)
-        state = OutboxState.DEAD if final else OutboxState.QUEUED
+        state = OutboxState.DEAD if work.attempts >= outbox.MAX_ATTEMPTS else OutboxState.QUEUED
         if not isinstance(error, SMTPException | OSError | TimeoutError):
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
@@ -74,12 +76,17 @@ async def _perform(database: Database, settings: Settings, jobs: Jobs, work: Row
     return OutboxState.DONE
 
 
+def _redis(settings: Settings) -> ArqRedis:
+    """Make a client that connects when it is used; arq's payloads are JSON, not pickles."""
+    pool = ConnectionPool.from_url(settings.redis_url.get_secret_value())
+    return ArqRedis(pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
+
+
 class Waker:
     """Wakes the workers after a commit, best effort: at most `WAKE_TIMEOUT`, in the background, never an error."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis_settings = redis_settings(settings)
-        self._redis: ArqRedis | None = None
+        self._redis = _redis(settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -91,36 +98,23 @@ class Waker:
     async def _wake(self) -> None:
         try:
             async with asyncio.timeout(WAKE_TIMEOUT):
-                if self._redis is None:
-                    self._redis = await create_pool(
-                        self._redis_settings, job_serializer=orjson.dumps, job_deserializer=orjson.loads
-                    )
                 await self._redis.enqueue_job(_WAKE)
         except (TimeoutError, OSError, RedisError):
             log.info("wake_failed")  # the sweep does it
 
     async def close(self) -> None:
-        """Let what is under way end, and close the connection."""
+        """Let what is under way end, and close the connections."""
         await asyncio.gather(*self._tasks)
-        if self._redis is not None:
-            await self._redis.aclose()
+        await self._redis.aclose(close_connection_pool=True)
 
 
-def redis_settings(settings: Settings) -> RedisSettings:
-    """Read the URL; a connection is tried once, for whoever needs it can go on without."""
-    made = RedisSettings.from_dsn(settings.redis_url.get_secret_value())
-    made.conn_retries = 0
-    return made
-
-
-async def _sweep(database: Database, settings: Settings, jobs: Jobs, woken: asyncio.Event, stop: asyncio.Event) -> None:
-    """Drain and run chores, when woken and every few seconds whether or not anybody wakes us."""
+async def _repeat(work: Callable[[], Awaitable[object]], woken: asyncio.Event, stop: asyncio.Event) -> None:
+    """Do it until `stop`: when woken, and every few seconds whether or not anybody wakes us."""
     while not stop.is_set():
         woken.clear()
         try:
-            await drain(database, settings, jobs, stop)
-            await run_chores(database, settings)
-        except Exception as error:  # noqa: BLE001 - the database may be away; it will be back
+            await work()
+        except Exception as error:  # the database may be away; it will be back
             log.error("sweep_failed", exc_info=error)
         waits = [asyncio.create_task(woken.wait()), asyncio.create_task(stop.wait())]
         await asyncio.wait(waits, timeout=SWEEP_EVERY, return_when=asyncio.FIRST_COMPLETED)
@@ -135,31 +129,36 @@ async def _listen(settings: Settings, woken: asyncio.Event) -> None:
         woken.set()
 
     while True:
-        worker: Worker | None = None
+        redis = _redis(settings)
+        worker = Worker(
+            functions=[func(cast("WorkerCoroutine", drain_outbox), name=_WAKE, keep_result=0, max_tries=1)],
+            redis_pool=redis,
+            handle_signals=False,
+            log_results=False,
+            job_serializer=orjson.dumps,
+            job_deserializer=orjson.loads,
+        )
         try:
-            worker = Worker(
-                functions=[func(cast("WorkerCoroutine", drain_outbox), name=_WAKE, keep_result=0, max_tries=1)],
-                redis_settings=redis_settings(settings),
-                handle_signals=False,
-                log_results=False,
-                job_serializer=orjson.dumps,
-                job_deserializer=orjson.loads,
-            )
             await worker.main()
-        except (OSError, RedisError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever ails Redis, the sweep does without
             log.info("listener_restarts", error=type(error).__name__)
         finally:
-            if worker is not None:
-                await worker.close()
+            for task in worker.tasks.values():
+                task.cancel()
+            await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+            await redis.aclose(close_connection_pool=True)
         await asyncio.sleep(SWEEP_EVERY)
 
 
 async def run(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.Event) -> None:
     """Work until `stop` is set; what is being done then is finished first."""
-    woken = asyncio.Event()
+    woken, never = asyncio.Event(), asyncio.Event()
     listener = asyncio.create_task(_listen(settings, woken))
     try:
-        await _sweep(database, settings, jobs, woken, stop)
+        # Side by side, so that a mail server that hangs does not hold up what has to be erased.
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_repeat(lambda: drain(database, settings, jobs, stop), woken, stop))
+            group.create_task(_repeat(lambda: run_chores(database, settings), never, stop))
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

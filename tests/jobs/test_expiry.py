@@ -1,0 +1,229 @@
+"""Expiry: what is erased, cleaned up and released by the clock, once a period however many workers there are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from jobs.expiry import erase_request_details, run_chores
+from models.database import Database, connect
+from settings import Settings, load
+from tests.hub import Hub, Person, opened, payload
+from tests.world import put_feedback
+
+REQUEST = {
+    "partyName": "Pat Party",
+    "partyEmail": "pat@demo.example",
+    "reference": "A-17",
+    "mediationEndedOn": "2025-05-03",
+    "partyAgreed": True,
+}
+ALL = ["erase_request_details", "clean_up", "release_shared"]
+
+
+def with_daily_release(hub: Hub) -> Settings:
+    return load(**dict(hub.settings) | {"shared_release": "daily"})
+
+
+async def count(hub: Hub, table: str) -> int:
+    (row,) = await hub.rows(f"SELECT count(*) FROM {table}")
+    return int(row[0])
+
+
+async def test_details_of_a_request_are_erased_after_120_hours_and_the_request_is_kept(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    payload(await hub.change("requestFeedback", REQUEST, by=mediator))
+    async with hub.later(hours=119) as later:
+        await later.work()
+        assert await count(hub, "feedback_request_details") == 1
+    async with hub.later(hours=120) as later:
+        await later.work()
+        assert await count(hub, "feedback_request_details") == 0
+    assert await count(hub, "feedback_request") == 1
+
+
+async def test_each_request_is_erased_at_its_own_hour(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    payload(await hub.change("requestFeedback", REQUEST, by=mediator))
+    async with hub.later(hours=60) as later:
+        payload(await later.change("requestFeedback", REQUEST, by=mediator))
+    for hours, kept in ((119, 2), (121, 1), (179, 1), (181, 0)):
+        async with hub.later(hours=hours) as later, later.database.transaction() as transaction:
+            erased = await erase_request_details(transaction)
+        assert await count(hub, "feedback_request_details") == kept
+        assert erased == (1 if hours in {121, 181} else 0)
+
+
+SESSION = """
+INSERT INTO session (account_id, secret_hash, created_at, used_at)
+VALUES ($1, '\\x01', now() - $2::interval, now() - $3::interval)
+"""
+FINISHED = """
+INSERT INTO outbox (kind, subject_id, dedupe_key, state, finished_at)
+VALUES ('email_changed', gen_random_uuid(), 'k', $1, now() - $2::interval)
+"""
+
+
+async def own(hub: Hub) -> Person:
+    """Somebody without anything, not even a session."""
+    person = await hub.mediator()
+    await hub.rows("DELETE FROM session")
+    return person
+
+
+@pytest.mark.parametrize(
+    ("created", "used", "kept"),
+    [
+        (timedelta(days=89), timedelta(days=13), True),
+        (timedelta(days=15), timedelta(days=15), False),  # not used for two weeks
+        (timedelta(days=91), timedelta(0), False),  # begun three months ago
+    ],
+)
+async def test_sessions_end_unused_or_after_their_whole_time(
+    hub: Hub, created: timedelta, used: timedelta, kept: bool
+) -> None:
+    person = await own(hub)
+    await hub.rows(SESSION, person.id, created, used)
+    await hub.work()
+    assert await count(hub, "session") == kept
+
+
+OVER, TO_COME = "now() - interval '1 minute'", "now() + interval '1 minute'"
+
+
+@pytest.mark.parametrize(
+    ("table", "facts", "kept"),
+    [
+        ("api_token", {"name": "'n'"}, True),
+        ("api_token", {"name": "'n'", "expires_at": TO_COME}, True),
+        ("api_token", {"name": "'n'", "expires_at": OVER}, False),
+        ("api_token", {"name": "'n'", "revoked_at": OVER}, False),
+        ("account_link", {"purpose": "'RESET_PASSWORD'", "expires_at": TO_COME}, True),
+        ("account_link", {"purpose": "'RESET_PASSWORD'", "expires_at": OVER}, False),
+        ("reviewer_invitation", {"email": "'r'", "email_key": "'r'", "expires_at": TO_COME}, True),
+        ("reviewer_invitation", {"email": "'r'", "email_key": "'r'", "expires_at": OVER}, False),
+        ("data_export", {}, True),  # not made yet
+        ("data_export", {"expires_at": TO_COME, "archive": "''"}, True),
+        ("data_export", {"expires_at": OVER, "archive": "''"}, False),
+        ("request_key", {"made_at": "now() - interval '23 hours'"}, True),
+        ("request_key", {"made_at": "now() - interval '25 hours'"}, False),
+    ],
+)
+async def test_what_is_spent_or_over_is_cleaned_up(hub: Hub, table: str, facts: dict[str, str], kept: bool) -> None:
+    person = await own(hub)
+    owner = "mediator_id" if table == "reviewer_invitation" else "account_id"
+    secret = "key_hash" if table == "request_key" else "secret_hash"
+    row = {owner: "$1", secret: "'\\x01'", **facts}
+    await hub.rows(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})", person.id)
+    await hub.work()
+    assert await count(hub, table) == kept
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "kept"),
+    [
+        ("DONE", 6, True),
+        ("DONE", 8, False),
+        ("DROPPED", 8, False),
+        ("DEAD", 29, True),
+        ("DEAD", 31, False),
+    ],
+)
+async def test_finished_mail_is_forgotten_after_a_week_and_dead_mail_after_a_month(
+    hub: Hub, state: str, days: int, kept: bool
+) -> None:
+    await hub.rows(FINISHED, state, timedelta(days=days))
+    await hub.work()
+    assert await count(hub, "outbox") == kept
+
+
+async def test_mail_that_waits_is_never_cleaned_up(hub: Hub) -> None:
+    await hub.rows(
+        "INSERT INTO outbox (kind, subject_id, dedupe_key, next_at, created_at) "
+        "VALUES ('email_changed', gen_random_uuid(), 'k', now() + interval '1 year', now() - interval '1 year')"
+    )
+    await hub.work()
+    assert await count(hub, "outbox") == 1
+
+
+async def released(hub: Hub) -> set[UUID]:
+    return {row["id"] for row in await hub.rows("SELECT id FROM feedback WHERE released")}
+
+
+async def seen_by(hub: Hub, mediator: Person) -> int:
+    query = "{ me { mediator { feedback { totalCount } } } }"
+    return int((await hub.ask(query, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"])
+
+
+async def test_shared_feedback_comes_in_daily_batches_and_unshared_never(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    async with opened(hub.services, settings=with_daily_release(hub)) as daily:
+        await daily.work()  # the batch of today
+        shared = [await put_feedback(hub, mediator, released=False) for _ in range(2)]
+        await put_feedback(hub, mediator, shared=False, released=False)
+        await daily.work()
+        assert await released(hub) == set()
+        assert await seen_by(daily, mediator) == 0
+        async with daily.later(days=1) as tomorrow:
+            await tomorrow.work()
+            assert await seen_by(tomorrow, mediator) == 2
+    assert await released(hub) == set(shared)
+
+
+async def test_shared_feedback_comes_at_once_where_a_setting_says_so(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    facts = {
+        "mediatorId": str(mediator.id),
+        "capacity": "PARTY",
+        "actedAs": "MEDIATOR",
+        "answers": [{"question": "listening", "rating": 4}],
+    }
+    payload(await hub.change("giveFeedback", facts | {"share": True}))
+    payload(await hub.change("giveFeedback", facts | {"share": False}))
+    assert await seen_by(hub, mediator) == 1
+
+
+@pytest.fixture
+async def second(hub: Hub) -> AsyncIterator[Database]:
+    """What a second worker has: connections of its own."""
+    async with connect(hub.settings) as database:
+        yield database
+
+
+async def test_two_workers_share_one_schedule(hub: Hub, second: Database) -> None:
+    daily = with_daily_release(hub)
+    chores = [run_chores(database, daily) for database in (hub.database, second) * 3]
+    ran = [name for names in await asyncio.gather(*chores) for name in names]
+    assert (ran.count("clean_up"), ran.count("release_shared")) == (1, 1)
+    assert ran.count("erase_request_details") in {1, 2}  # two, should a minute have ended meanwhile
+
+
+@pytest.mark.parametrize(
+    ("chore", "period"), [("erase_request_details", "minute"), ("clean_up", "hour"), ("release_shared", "day")]
+)
+async def test_a_chore_is_due_once_in_its_period(hub: Hub, chore: str, period: str) -> None:
+    daily = with_daily_release(hub)
+    assert await run_chores(hub.database, daily) == ALL
+    await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', now())")  # its first moment
+    assert chore not in await run_chores(hub.database, daily)
+    await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', now()) - interval '1 microsecond'")
+    assert chore in await run_chores(hub.database, daily)
+
+
+async def test_a_clock_that_is_put_back_stops_nothing(hub: Hub) -> None:
+    async with hub.later(days=2) as later:
+        assert await run_chores(later.database, hub.settings) == ALL
+    assert await run_chores(hub.database, hub.settings) == ALL
+
+
+async def test_a_chore_that_fails_stops_no_other_and_is_tried_again(hub: Hub) -> None:
+    await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
+    await hub.rows("CREATE TRIGGER refuse BEFORE DELETE ON session EXECUTE FUNCTION refuse()")
+    try:
+        assert await run_chores(hub.database, hub.settings) == ["erase_request_details", "release_shared"]
+    finally:
+        await hub.rows("DROP TRIGGER refuse ON session")
+        await hub.rows("DROP FUNCTION refuse()")
+    assert await run_chores(hub.database, hub.settings) == ["clean_up"]

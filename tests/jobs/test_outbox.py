@@ -1,0 +1,213 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from jobs import outbox
+from jobs.outbox import Kind
+from models.database import Database, Row, connect
+from models.outbox import OutboxState
+from tests.hub import Hub
+
+
+@pytest.fixture
+async def other(hub: Hub) -> AsyncIterator[Database]:
+    """What a second worker has: connections of its own."""
+    async with connect(hub.settings) as database:
+        yield database
+
+
+async def queue(hub: Hub, kind: Kind = Kind.EMAIL_CHANGED, **facts: Any) -> None:
+    async with hub.database.transaction() as transaction:
+        await outbox.enqueue(transaction, kind, uuid4(), **facts)
+        assert transaction.wakes_worker
+
+
+async def claimed(database: Database) -> Row:
+    work = await outbox.claim(database)
+    assert work is not None
+    return work
+
+
+async def row_of(hub: Hub, work: Row) -> asyncpg.Record:
+    (row,) = await hub.rows("SELECT * FROM outbox WHERE id = $1", work.id)
+    return row
+
+
+async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, other: Database) -> None:
+    for _ in range(30):
+        await queue(hub)
+    done: list[UUID] = []
+
+    async def work_at(database: Database) -> int:
+        count = 0
+        while work := await outbox.claim(database):
+            done.append(work.id)
+            assert await outbox.finish(database, work, OutboxState.DONE)
+            count += 1
+        return count
+
+    shares = await asyncio.gather(work_at(hub.database), work_at(other), work_at(other))
+    assert sum(shares) == len(done) == len(set(done)) == 30
+    assert all(shares)
+    (row,) = await hub.rows(
+        "SELECT min(attempts) least, max(attempts) most, array_agg(DISTINCT state) states FROM outbox"
+    )
+    assert (row["least"], row["most"], row["states"]) == (1, 1, ["DONE"])
+
+
+async def test_claimed_work_is_nobody_else_s_until_its_lease_runs_out(hub: Hub, other: Database) -> None:
+    await queue(hub)
+    first = await claimed(hub.database)
+    assert await outbox.claim(other) is None
+    async with hub.later(hours=1) as later:
+        assert (await claimed(later.database)).id == first.id
+
+
+async def test_who_lost_the_lease_cannot_finish_what_another_took(hub: Hub) -> None:
+    await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
+    late = await claimed(hub.database)
+    async with hub.later(hours=1) as later:
+        taken = await claimed(later.database)
+        before = await row_of(hub, late)
+        for state in (OutboxState.DONE, OutboxState.DEAD, OutboxState.QUEUED):
+            assert not await outbox.finish(hub.database, late, state, code=550)
+        assert await row_of(hub, late) == before
+        assert await outbox.finish(later.database, taken, OutboxState.DONE)
+        assert not await outbox.finish(hub.database, late, OutboxState.QUEUED)
+    row = await row_of(hub, late)
+    assert (row["state"], row["attempts"], row["lease"]) == ("DONE", 2, None)
+
+
+async def test_who_lost_the_lease_cannot_finish_it_twice(hub: Hub) -> None:
+    await queue(hub)
+    work = await claimed(hub.database)
+    assert await outbox.finish(hub.database, work, OutboxState.DONE)
+    assert not await outbox.finish(hub.database, work, OutboxState.QUEUED)
+    assert (await row_of(hub, work))["state"] == "DONE"
+
+
+async def test_what_is_due_longest_comes_first_and_what_is_not_due_does_not_come(hub: Hub) -> None:
+    await queue(hub, dedupe_key="first")
+    await queue(hub, dedupe_key="second")
+    first = await claimed(hub.database)
+    assert first.dedupe_key == "first"
+    assert await outbox.finish(hub.database, first, OutboxState.QUEUED, wait=timedelta(minutes=90))
+    second = await claimed(hub.database)
+    assert second.dedupe_key == "second"
+    assert await outbox.finish(hub.database, second, OutboxState.DONE)
+    assert await outbox.claim(hub.database) is None
+    async with hub.later(hours=1) as later:
+        assert await outbox.claim(later.database) is None
+    async with hub.later(hours=2) as later:
+        assert (await claimed(later.database)).dedupe_key == "first"
+
+
+@pytest.mark.parametrize("state", [OutboxState.DONE, OutboxState.DROPPED, OutboxState.DEAD])
+async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState) -> None:
+    await queue(hub)
+    assert await outbox.finish(hub.database, await claimed(hub.database), state)
+    async with hub.later(days=2) as later:
+        assert await outbox.claim(later.database) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "kept"),
+    [
+        (OutboxState.DONE, False),
+        (OutboxState.DROPPED, False),
+        (OutboxState.QUEUED, True),
+        (OutboxState.DEAD, True),
+    ],
+)
+async def test_an_address_is_kept_only_until_it_has_served(hub: Hub, state: OutboxState, kept: bool) -> None:
+    await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
+    work = await claimed(hub.database)
+    await outbox.finish(hub.database, work, state, code=250)
+    row = await row_of(hub, work)
+    expected = ("old@demo.example", "Demo Name") if kept else (None, None)
+    assert (row["recipient"], row["recipient_name"]) == expected
+    assert (row["finished_at"] is None) == (state is OutboxState.QUEUED)
+    assert row["smtp_code"] == 250
+
+
+async def test_the_same_key_is_queued_once_also_after_it_was_done(hub: Hub) -> None:
+    for _ in range(2):
+        await queue(hub, dedupe_key="once")
+    work = await claimed(hub.database)
+    assert await outbox.claim(hub.database) is None
+    await outbox.finish(hub.database, work, OutboxState.DONE)
+    await queue(hub, dedupe_key="once")
+    assert await outbox.claim(hub.database) is None
+
+
+async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: Hub) -> None:
+    async def change_and_fail() -> None:
+        async with hub.database.transaction() as transaction:
+            await outbox.enqueue(transaction, Kind.PASSWORD_CHANGED, uuid4())
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await change_and_fail()
+    assert await outbox.claim(hub.database) is None
+
+
+def test_waiting_doubles_up_to_six_hours_and_never_marches_in_step() -> None:
+    for attempts in range(1, outbox.MAX_ATTEMPTS):
+        longest = min(timedelta(seconds=10 * 2 ** (attempts - 1)), timedelta(hours=6))
+        waits = {outbox.back_off(attempts) for _ in range(50)}
+        assert len(waits) > 40
+        assert all(longest / 2 <= wait <= longest for wait in waits)
+
+
+def test_a_mail_server_may_be_away_for_a_weekend() -> None:
+    shortest = [min(timedelta(seconds=5 * 2**n), timedelta(hours=3)) for n in range(outbox.MAX_ATTEMPTS - 1)]
+    assert timedelta(days=1.5) < sum(shortest, timedelta())
+    assert sum(shortest, timedelta()) * 2 < timedelta(hours=120)
+
+
+async def test_dead_work_is_queued_anew_and_nothing_else_is(hub: Hub) -> None:
+    await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
+    work = await claimed(hub.database)
+
+    async def retry(outbox_id: UUID) -> bool:
+        async with hub.database.transaction() as transaction:
+            return await outbox.retry_dead(transaction, outbox_id)
+
+    assert not await retry(work.id)
+    await outbox.finish(hub.database, work, OutboxState.DEAD, code=550)
+    assert not await retry(uuid4())
+    assert await retry(work.id)
+    assert not await retry(work.id)
+    again = await claimed(hub.database)
+    assert (again.id, again.attempts, again.recipient) == (work.id, 1, "old@demo.example")
+    await outbox.finish(hub.database, again, OutboxState.DONE)
+    assert not await retry(work.id)
+
+
+async def test_finding_due_work_reads_an_index_however_much_was_done_before(hub: Hub) -> None:
+    connection = await asyncpg.connect(hub.services.admin_url)
+    try:
+        await connection.execute(
+            """
+            INSERT INTO outbox (kind, subject_id, dedupe_key, state, finished_at)
+            SELECT 'email_changed', gen_random_uuid(), n::text, CASE WHEN n % 20 = 0 THEN 'QUEUED' ELSE 'DONE' END,
+                   CASE WHEN n % 20 = 0 THEN NULL ELSE now() END
+              FROM generate_series(1, 20000) n;
+            ANALYZE outbox;
+            SET plan_cache_mode = force_generic_plan;
+            """
+        )
+        claim = outbox._claim()
+        await connection.execute(f"PREPARE claim AS {claim.sql}")
+        steps = await connection.fetch(f"EXPLAIN EXECUTE claim ({', '.join('NULL' for _ in claim.names)})")
+    finally:
+        await connection.close()
+    plan = "\n".join(step[0] for step in steps)
+    assert "using outbox_due" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan

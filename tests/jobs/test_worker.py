@@ -1,0 +1,366 @@
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from jobs import worker
+from jobs.outbox import MAX_ATTEMPTS, Kind, enqueue
+from jobs.worker import Jobs, Waker
+from models.account import Role
+from models.database import Database, Row, Unavailable
+from settings import Settings, load
+from tests.hub import Hub, opened, payload
+from tests.jobs.post import PostOffice, message_ids, post_office, scripted
+from tests.servers import environment, valkey
+from tests.waiting import until
+from web.export import JOBS
+
+AWAY = "unix:///nonexistent/valkey.sock"
+HEALTH, QUEUE = "arq:queue:health-check", "arq:queue"  # arq's own names
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[PostOffice]:
+    async with post_office() as office:
+        yield office
+
+
+def with_settings(hub: Hub, **overrides: Any) -> Settings:
+    return load(**dict(hub.settings) | overrides)
+
+
+async def drain(hub: Hub, smtp_url: str, jobs: Jobs = JOBS, **overrides: Any) -> int:
+    return await worker.drain(hub.database, with_settings(hub, smtp_url=smtp_url, **overrides), jobs)
+
+
+async def queue(hub: Hub, number: int = 1, kind: Kind = Kind.EMAIL_CHANGED) -> None:
+    async with hub.database.transaction() as transaction:
+        address = f"old{number}@demo.example"
+        await enqueue(transaction, kind, uuid4(), recipient=address, recipient_name="Demo Name")
+
+
+async def states(hub: Hub) -> list[tuple[str, int, int | None]]:
+    rows = await hub.rows("SELECT state, attempts, smtp_code FROM outbox ORDER BY recipient, created_at")
+    return [tuple(row) for row in rows]
+
+
+async def only_row(hub: Hub) -> asyncpg.Record:
+    (row,) = await hub.rows("SELECT * FROM outbox")
+    return row
+
+
+async def test_a_greylisted_mail_is_sent_later_as_the_same_mail(hub: Hub, office: PostOffice) -> None:
+    office.to_content = ["451 4.7.1 come back later"]
+    await queue(hub)
+    assert await drain(hub, office.url) == 1
+    row = await only_row(hub)
+    assert (row["state"], row["attempts"], row["smtp_code"], row["recipient"]) == (
+        "QUEUED",
+        1,
+        451,
+        "old1@demo.example",
+    )
+    wait = row["next_at"] - datetime.now(UTC)
+    assert timedelta(0) < wait < timedelta(seconds=10)
+    assert await drain(hub, office.url) == 0
+    async with hub.later(hours=1) as later:
+        assert await drain(later, office.url) == 1
+    row = await only_row(hub)
+    assert (row["state"], row["attempts"], row["smtp_code"], row["recipient"]) == ("DONE", 2, None, None)
+    assert message_ids(office.offered) == [f"<{row['id']}@127.0.0.1>"] * 2
+    assert len(office.accepted) == 1
+
+
+async def test_what_is_refused_for_good_is_dead_at_once_and_stops_nothing_else(hub: Hub, office: PostOffice) -> None:
+    office.to_recipient = ["550 no such user"]
+    await queue(hub, 1)
+    await queue(hub, 2)
+    assert await drain(hub, office.url) == 2
+    assert await states(hub) == [("DEAD", 1, 550), ("DONE", 1, None)]
+    assert [mail.recipients for mail in office.accepted] == [["old2@demo.example"]]
+
+
+async def test_a_mail_server_that_is_away_loses_no_mail(hub: Hub, office: PostOffice) -> None:
+    for number in range(3):
+        await queue(hub, number)
+    assert await drain(hub, "smtp://127.0.0.1:1?tls=none") == 3
+    assert await states(hub) == [("QUEUED", 1, None)] * 3
+    async with hub.later(hours=1) as later:
+        assert await drain(later, office.url) == 3
+    assert await states(hub) == [("DONE", 2, None)] * 3
+    assert len(office.accepted) == 3
+
+
+async def test_a_connection_cut_after_the_content_is_tried_again(hub: Hub) -> None:
+    await queue(hub)
+    answers = ("220 hello", "250 post", "250 OK", "250 OK", "354 go on", None)
+    async with scripted(*answers) as url:
+        await drain(hub, url)
+    assert await states(hub) == [("QUEUED", 1, None)]
+
+
+async def test_a_wrong_password_of_ours_kills_no_mail(hub: Hub) -> None:
+    await queue(hub)
+    answers = ("220 hello", "250-post\r\n250 AUTH PLAIN", "535 5.7.8 wrong", "221 bye")
+    async with scripted(*answers) as url:
+        await drain(hub, url.replace("://", "://mailer:wrong@"))
+    assert await states(hub) == [("QUEUED", 1, 535)]
+
+
+async def test_after_many_attempts_it_is_given_up_and_an_administrator_can_see_and_retry_it(
+    hub: Hub, office: PostOffice
+) -> None:
+    admin = await hub.person(Role.ADMIN)
+    await queue(hub)
+    await hub.rows("UPDATE outbox SET attempts = $1", MAX_ATTEMPTS - 1)
+    office.to_recipient = ["451 not now"]
+    await drain(hub, office.url)
+    row = await only_row(hub)
+    assert (row["state"], row["attempts"], row["smtp_code"]) == ("DEAD", MAX_ATTEMPTS, 451)
+    listed = (await hub.ask("{ deadMail { nodes { id kind attempts smtpCode } } }", by=admin)).data["deadMail"]["nodes"]
+    assert listed == [{"id": str(row["id"]), "kind": "email_changed", "attempts": MAX_ATTEMPTS, "smtpCode": 451}]
+    payload(await hub.change("retryMail", {"id": str(row["id"])}, by=admin))
+    assert await drain(hub, office.url) == 1
+    assert [mail.recipients for mail in office.accepted] == [["old1@demo.example"]]
+    assert await states(hub) == [("DONE", 1, None)]
+
+
+async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOffice) -> None:
+    async with hub.database.transaction() as transaction:
+        address = "=?utf-8?q?a=40b?=@c.example"
+        await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
+    await drain(hub, office.url)
+    assert await states(hub) == [("DEAD", 1, None)]
+    assert office.offered == []
+
+
+async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> None:
+    async def broken_job(_database: Database, _settings: Settings, _work: Row) -> None:
+        raise RuntimeError
+
+    async with hub.database.transaction() as transaction:
+        await enqueue(transaction, Kind.MAKE_EXPORT, uuid4())  # its job fails
+        await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient="a@demo.example")  # nobody is greeted
+    unknown = "INSERT INTO outbox (kind, subject_id, dedupe_key) VALUES ('unknown', gen_random_uuid(), 'unknown')"
+    await hub.rows(unknown)
+    await queue(hub)
+    assert await drain(hub, office.url, {Kind.MAKE_EXPORT: broken_job}) == 4
+    rows = await hub.rows("SELECT kind, state, attempts FROM outbox WHERE state = 'QUEUED' ORDER BY kind")
+    assert [tuple(row) for row in rows] == [
+        ("email_changed", "QUEUED", 1),
+        ("make_export", "QUEUED", 1),
+        ("unknown", "QUEUED", 1),
+    ]
+    assert [mail.recipients for mail in office.accepted] == [["old1@demo.example"]]
+
+
+async def test_a_job_that_is_no_mail_gets_its_row_and_is_done(hub: Hub, office: PostOffice) -> None:
+    seen = []
+
+    async def job(database: Database, _settings: Settings, work: Row) -> None:
+        async with database.transaction():
+            seen.append(work.subject_id)
+
+    subject = uuid4()
+    async with hub.database.transaction() as transaction:
+        await enqueue(transaction, Kind.MAKE_EXPORT, subject)
+    assert await drain(hub, office.url, {Kind.MAKE_EXPORT: job}) == 1
+    assert seen == [subject]
+    assert await states(hub) == [("DONE", 1, None)]
+    assert office.offered == []
+
+
+async def test_a_worker_whose_lease_ran_out_records_nothing(hub: Hub, office: PostOffice) -> None:
+    await queue(hub)
+    office.open.clear()
+    slow = asyncio.create_task(drain(hub, office.url))
+    await office.waiting.wait()
+    async with hub.later(hours=1) as later, post_office() as other:
+        assert await drain(later, other.url) == 1
+        before = await only_row(hub)
+        office.to_content = ["550 too late"]
+        office.open.set()
+        assert await slow == 0
+        assert await only_row(hub) == before
+        assert message_ids(office.offered) == message_ids(other.offered)
+    assert (before["state"], before["attempts"]) == ("DONE", 2)
+
+
+@asynccontextmanager
+async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
+    """A worker, as `logbook worker` runs it; the event stops it."""
+    stop = asyncio.Event()
+    settings = with_settings(hub, **overrides)
+    task = asyncio.create_task(worker.run(hub.database, settings, JOBS, stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        async with asyncio.timeout(60):
+            await task
+
+
+async def test_a_change_wakes_the_worker_through_redis(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 3600.0)
+    async with Redis.from_url(hub.settings.redis_url.get_secret_value()) as redis:
+        await redis.delete(HEALTH)
+
+        async def listening() -> bool:
+            return bool(await redis.exists(HEALTH)) and not await redis.zcard(QUEUE)
+
+        async with running(hub, smtp_url=office.url):
+            await until(listening)
+            payload(await hub.change("signUp", {"name": "N", "email": "n@demo.example", "password": "long enough"}))
+            async with asyncio.timeout(60):
+                await office.waiting.wait()
+        assert await states(hub) == [("DONE", 1, None)]
+
+
+async def test_mail_goes_out_while_redis_is_away(hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    async with running(hub, smtp_url=office.url, redis_url=AWAY):
+        for number in range(2):
+            office.waiting.clear()
+            await queue(hub, number)
+            async with asyncio.timeout(60):
+                await office.waiting.wait()
+    assert await states(hub) == [("DONE", 1, None)] * 2
+
+
+async def test_the_worker_listens_again_whenever_redis_comes_back(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    with valkey() as server:
+        settings = with_settings(hub, redis_url=server.url)
+        async with running(hub, smtp_url=office.url, redis_url=server.url):
+            for _ in range(2):
+                await asyncio.to_thread(server.start)
+                waker = Waker(settings)
+                async with Redis.from_url(server.url) as redis:
+                    waker.wake()
+                    await waker.close()
+                    assert [key async for key in redis.scan_iter("arq:*")]
+
+                    async def heard(redis: Redis = redis) -> bool:
+                        return not [key async for key in redis.scan_iter("arq:job:*")]
+
+                    await until(heard)
+                await asyncio.to_thread(server.stop)
+            await queue(hub)
+            async with asyncio.timeout(60):
+                await office.waiting.wait()
+
+
+async def test_a_request_is_answered_while_redis_is_away(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, redis_url=AWAY) as alone:
+        payload(await alone.change("signUp", {"name": "N", "email": "n@demo.example", "password": "long enough"}))
+        assert await alone.work() == 1
+
+
+async def test_a_request_does_not_wait_for_a_redis_that_hangs(hub: Hub) -> None:
+    async with scripted() as url:
+        waker = Waker(with_settings(hub, redis_url=url.replace("smtp", "redis").replace("?tls=none", "")))
+        began = time.monotonic()
+        for _ in range(50):
+            waker.wake()
+        assert time.monotonic() - began < 0.5
+        await waker.close()
+        assert time.monotonic() - began < worker.WAKE_TIMEOUT + 1
+
+
+async def test_what_has_to_be_erased_does_not_wait_for_a_mail_server_that_hangs(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    office.open.clear()
+    await queue(hub)
+
+    async def chores_ran() -> bool:
+        return bool(await hub.rows("SELECT FROM chore WHERE name = 'erase_request_details'"))
+
+    async with running(hub, smtp_url=office.url, redis_url=AWAY):
+        await office.waiting.wait()
+        await hub.rows("DELETE FROM chore")
+        await until(chores_ran)
+        office.open.set()
+
+
+async def test_a_worker_without_a_database_waits_for_it(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'logbook_app'"
+    async with running(hub, smtp_url=office.url, redis_url=AWAY):
+        for number in range(3):
+            office.waiting.clear()
+            await queue(hub, number)
+            async with asyncio.timeout(60):
+                await office.waiting.wait()
+            await hub.rows(kick)
+
+            async def back() -> bool:
+                try:
+                    async with hub.database.reading():
+                        return True
+                except Unavailable:
+                    return False
+
+            await until(back)
+
+
+async def start_worker(hub: Hub, office: PostOffice) -> asyncio.subprocess.Process:
+    env = environment(with_settings(hub, smtp_url=office.url))
+    command = (sys.executable, "-m", "web.command", "worker")
+    return await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing_twice(
+    hub: Hub, office: PostOffice, sign: signal.Signals
+) -> None:
+    await queue(hub, 1)
+    await queue(hub, 2)
+    office.open.clear()
+    process = await start_worker(hub, office)
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+        process.send_signal(sign)
+        office.open.set()
+        assert await process.wait() == 0
+    assert await states(hub) == [("QUEUED", 0, None), ("DONE", 1, None)]
+    office.waiting.clear()
+    process = await start_worker(hub, office)
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+        process.send_signal(sign)
+        assert await process.wait() == 0
+    assert sorted(mail.recipients[0] for mail in office.accepted) == ["old1@demo.example", "old2@demo.example"]
+    assert {state for state, _, _ in await states(hub)} == {"DONE"}
+
+
+async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(hub: Hub, office: PostOffice) -> None:
+    await queue(hub)
+    office.open.clear()
+    process = await start_worker(hub, office)
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+    process.kill()
+    await process.wait()
+    async with post_office() as other:
+        assert await drain(hub, other.url) == 0  # the lease is the dead worker's
+        async with hub.later(hours=1) as later:
+            assert await drain(later, other.url) == 1
+        assert message_ids(office.offered) == message_ids(other.offered)
+    assert await states(hub) == [("DONE", 2, None)]

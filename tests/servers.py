@@ -1,0 +1,70 @@
+"""Servers of a test's own, to be stopped and started again; and the environment of processes that use them."""
+
+import os
+import pwd
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from settings import Settings
+from web.children import Children
+from web.embedded import _start_valkey
+from web.postgres import start_postgres
+
+
+@dataclass
+class Server:
+    """One that can be away for a while."""
+
+    url: str
+    children: Children
+    start: Callable[[], None]
+
+    def stop(self) -> None:
+        """Stop it and wait until it is gone."""
+        _, process, _ = self.children._running.pop()
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """Run PostgreSQL with the roles and the empty database `logbook`; the URL is the application's."""
+    with _folder() as (folder, children, user), (folder / "lock").open("w") as lock:
+        start = partial(start_postgres, children, folder, folder, user, lock.fileno(), durable=False)
+        start()
+        yield Server(f"postgresql://logbook_app@/logbook?host={folder}&port=5432", children, start)
+
+
+@contextmanager
+def valkey() -> Iterator[Server]:
+    """Lay out Valkey; it is not started yet."""
+    with _folder() as (folder, children, user):
+        yield Server(f"unix://{folder}/valkey.sock", children, partial(_start_valkey, children, folder, folder, user))
+
+
+@contextmanager
+def _folder() -> Iterator[tuple[Path, Children, pwd.struct_passwd | None]]:
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))  # the path of a socket is short
+    if user:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    with Children(folder) as children:
+        yield folder, children, user
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Write settings as the environment of a process, with what this one has beside them."""
+    given = {name.upper(): _written(value) for name, value in settings if value is not None}
+    return os.environ | given
+
+
+def _written(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
