@@ -15,9 +15,10 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all of them.
+    """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified; that
+    is asked where a request enters, in Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -47,11 +48,12 @@ MEDIATORS = (
 )
 
 EXPERIENCE = (
-    row("experience totals, per year, per role", S | D | A, Mediator="experience", Experience="*", RoleHours="*",
-        YearHours="*"),
+    row("experience totals, per year, per role", S | D | A, Mediator="experience",
+        Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
+        YearHours="year minutes cases"),
     row("logbook entries: role, medium, month, hours, kind of dispute, simulated", S | D | A, Mediator="logbook",
         LogbookEntry="id role medium endedMonth minutes disputeKind simulated",
-        LogbookFilter="role medium year disputeKind simulated text", LogbookOrder="*",
+        LogbookFilter="role medium year disputeKind simulated text", LogbookOrder="field direction",
         LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED"),
     row("logbook entries: days, country, number of parties, outcome", S | A,
         LogbookEntry="startedOn endedOn country partyCount outcome", LogbookFilter="country outcome",
@@ -60,48 +62,57 @@ EXPERIENCE = (
         LogbookEntry="reference parties didWell foundChallenging notes version",
         LogbookOrderField="REFERENCE PARTIES"),
     row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd",
-        CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="*", CpdOrder="*",
-        CpdOrderField="*"),
-    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings", Learning="*",
-        LearningFilter="*", LearningOrder="*", LearningOrderField="*"),
-    row("words for entries", S | R | D | A, CaseRole="*", Medium="*", Outcome="*", CpdKind="*", LearningSource="*",
-        LearningKind="*"),
+        CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="kind year text",
+        CpdOrder="field direction", CpdOrderField="*"),
+    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings",
+        Learning="id date source kind text entryId", LearningFilter="source kind year text",
+        LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
+    row("words for entries", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
+    row("words for outcomes", S | A, Outcome="*"),
 )
 
 FEEDBACK = (
     row("feedback requests: that one was made, name/email/reference inside five days", S,
-        Mediator="feedbackRequests", FeedbackRequest="*"),
+        Mediator="feedbackRequests",
+        FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
     row("feedback shared with the mediator and released: answers (but those for the reviewer only)", S | R | A,
-        Mediator="feedback", Feedback="id answers", FeedbackAnswer="*"),
+        Mediator="feedback", Feedback="id answers", FeedbackAnswer="question rating text"),
     row("feedback not shared", R | A, FeedbackFilter="shared"),
     row("feedback: year, day received, capacity, acted as, shared or not, by invitation or open link", R | A,
         Feedback="year receivedOn capacity actedAs shared byInvitation",
-        FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="*", FeedbackOrderField="*"),
-    row("feedback: origin (giver's name, email, moment)", A, tokens=False, Feedback="origin", FeedbackOrigin="*"),
+        FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
+    row("feedback: origin (giver's name, email, moment)", A, tokens=False, Feedback="origin",
+        FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
-        FeedbackSummary="*", FeedbackYear="*", QuestionSummary="*"),
+        FeedbackSummary="years", FeedbackYear="year count questions",
+        QuestionSummary="question count average spread"),
 )
 
 PEOPLE = (
     row("one's own account", SIGNED_IN, unverified=True, Query="me",
         OwnAccount="id name email roles emailVerifiedAt paidUntil", Role="*"),
     row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
-    row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, OwnAccount="sessions apiTokens exports",
-        Session="*", ApiToken="*", DataExport="*"),
+    row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
+        OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
+        ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
-    row("accounts", A, Query="accounts", Account="*"),
-    row("appointments that wait for approval", A, Query="waitingAppointments", WaitingAppointment="*"),
-    row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="*", AuditAction="*", DeadMail="*"),
+    row("accounts", A, Query="accounts", Account="id name email roles emailVerifiedAt paidUntil createdAt"),
+    row("appointments that wait for approval", A, Query="waitingAppointments",
+        WaitingAppointment="id askedAt mediatorId reviewerId"),
+    row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
+        AuditAction="*", DeadMail="id kind attempts smtpCode"),
 )
 
 PUBLIC = (
-    row("the survey", P, Query="survey", Survey="*", SurveyQuestion="*", SurveyScaleStep="*", QuestionKind="*",
+    row("the survey", P, Query="survey", Survey="leastMinutes mostMinutes scale questions",
+        SurveyQuestion="key text kind readers help", SurveyScaleStep="rating label", QuestionKind="*",
         QuestionReader="*", Capacity="*", ActedAs="*"),
     row("who a token, a personal link or a chosen mediator is; search for the open feedback page", P,
-        Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="*", FeedbackSubject="*",
-        FeedbackSubjectName="*", LinkState="*"),
-    row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests", FeedbackAnswerInput="*"),
+        Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="state subject",
+        FeedbackSubject="id name reviewerName", FeedbackSubjectName="id name", LinkState="*"),
+    row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests",
+        FeedbackAnswerInput="question rating text notApplicable"),
     row("sign-up, sign-in and the links in mails", P, tokens=False,
         Mutation="signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation"),
     row("the choice to be found or private", P, Visibility="*"),
@@ -120,8 +131,9 @@ CHANGES = (
     row("support: directories' facts, paid access, dead mail, approvals", A,
         Mutation="updateDirectory setPaidAccess retryMail approveAppointment"),
     row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles deleteAccount"),
-    row("the thing changed, and what to mend", P, UserError="*", UserErrorCode="*"),
-    row("the mechanics of lists", P, PageInfo="*", OrderDirection="*"),
+    row("the thing changed, and what to mend", P, UserError="field message code", UserErrorCode="*"),
+    row("the mechanics of lists", P, PageInfo="hasNextPage hasPreviousPage startCursor endCursor",
+        OrderDirection="*"),
 )
 
 # fmt: on
@@ -171,6 +183,11 @@ def rule(type_name: str, name: str) -> Row:
     if type_name.endswith(FRAMES):
         return _FRAME
     raise PolicyError(f"no row for {type_name}.{name}")
+
+
+def has_all(type_name: str) -> bool:
+    """Whether a row names all of a type at once, what it has now and what it may get."""
+    return (type_name, "*") in _INDEX
 
 
 def allows(standings: Standing, type_name: str, name: str) -> bool:

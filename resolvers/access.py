@@ -138,8 +138,9 @@ async def create_token(
     """Make an API token; give its id and its secret, which is shown this once (None to a repeated request)."""
     check = Check()
     name = check.name("name", name)
-    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= context.database.now()):
-        check.add("expiresAt", Code.OUT_OF_RANGE, "Give a moment that is still to come, with its time zone.")
+    expires_at = check.moment("expiresAt", expires_at)
+    if expires_at is not None and expires_at <= context.database.now():
+        check.add("expiresAt", Code.OUT_OF_RANGE, "Give a moment that is still to come.")
     check.done()
     new_id, secret = uuid4(), new_secret()
     async with context.transaction() as transaction:

@@ -1,12 +1,14 @@
 """Accounts: signing up, in and out, the links in mails, changing and deleting one's own."""
 
+from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select, update
+from asyncpg import UniqueViolationError
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import Kind, enqueue
-from models.account import LinkPurpose, Role, accounts, sessions
+from models.account import LinkPurpose, Role, account_links, accounts, sessions
 from models.database import Transaction
 from models.mediator import Visibility, mediators
 from permissions.secrets import (
@@ -50,6 +52,9 @@ async def sign_up(
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", request_key, new_id, fold(address)):
             return
+        if not await _may_mail(context, address):
+            return
+        await transaction.run(delete(accounts).where(_unproven(address)))
         made = await transaction.run(
             insert(accounts)
             .values(
@@ -64,30 +69,41 @@ async def sign_up(
             .on_conflict_do_nothing()
         )
         if not made:
-            await _tell_registered(context, transaction, address)
+            await _tell_registered(transaction, address)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
-        await _mail_verification(context, transaction, new_id)
+        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL)
 
 
-async def _mail_verification(context: Context, transaction: Transaction, account_id: UUID) -> None:
-    await mail_link(context, transaction, account_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL)
-
-
-async def _tell_registered(context: Context, transaction: Transaction, email: str) -> None:
-    """Mail somebody whose address was typed in again; quietly nothing once that has happened too often."""
+async def _may_mail(context: Context, email: str) -> bool:
+    """Count a mail that a stranger causes; False once that has happened too often, of which nobody is told."""
     try:
         await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, email))
     except RateLimited:
-        return
-    account = await transaction.first(
-        select(accounts.c.id, accounts.c.email_verified_at).where(accounts.c.email_key == fold(email))
+        return False
+    return True
+
+
+def _unproven(email: str) -> ColumnElement[bool]:
+    """Select an account that was signed up with that address by somebody who has not shown that it is theirs.
+
+    It makes way for whoever comes next. Otherwise a stranger could sign up with an address, and its owner would verify
+    an account whose password the stranger knows.
+    """
+    return and_(
+        accounts.c.email_key == fold(email),
+        accounts.c.email_verified_at.is_(None),
+        accounts.c.password_hash.is_not(None),
+        accounts.c.roles == [Role.MEDIATOR.value],
     )
-    if account is None:
-        return
-    if account.email_verified_at is None:
-        await _mail_verification(context, transaction, account.id)
-    else:
+
+
+async def _tell_registered(transaction: Transaction, email: str) -> None:
+    """Mail the owner of an account that its address was typed in again."""
+    account = await transaction.first(
+        select(accounts.c.id).where(accounts.c.email_key == fold(email), ~_unproven(email))
+    )
+    if account:
         await enqueue(transaction, Kind.ALREADY_REGISTERED, account.id)
 
 
@@ -106,53 +122,72 @@ async def add_profile(
 async def verify_email(context: Context, token: str) -> None:
     """Use a link that shows an address to be one's own: of a new account, or a new address of an old one."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    async with context.transaction() as transaction:
-        link = await use_link(transaction, token, LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
-        if link is None:
-            refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
-        if link.purpose == LinkPurpose.CHANGE_EMAIL:
-            await _move_address(transaction, link.account_id, link.new_email)
-        await transaction.run(
-            update(accounts)
-            .where(accounts.c.id == link.account_id)
-            .values(email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
-        )
+    try:
+        async with context.transaction() as transaction:
+            link = await use_link(transaction, token, LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
+            if link is None:
+                _refuse_link()
+            if link.purpose == LinkPurpose.CHANGE_EMAIL:
+                await _move_address(transaction, link.account_id, link.new_email)
+            await _verified(transaction, link.account_id)
+    except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
+        _refuse_link()
+
+
+def _refuse_link() -> NoReturn:
+    refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
+
+
+async def _verified(transaction: Transaction, account_id: UUID) -> None:
+    await transaction.run(
+        update(accounts)
+        .where(accounts.c.id == account_id)
+        .values(email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
+    )
 
 
 async def _move_address(transaction: Transaction, account_id: UUID, email: str) -> None:
-    """Change an account's address and tell the old one; Refused if somebody else has taken it meanwhile."""
-    taken = await transaction.first(
-        select(accounts.c.id).where(accounts.c.email_key == fold(email), accounts.c.id != account_id)
-    )
-    if taken:
-        refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
+    """Change an account's address and tell the old one, whose links work no more; UniqueViolationError if taken."""
     account = await transaction.first(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
     if account is None:
-        return
+        _refuse_link()
+    await transaction.run(delete(accounts).where(_unproven(email), accounts.c.id != account_id))
     await transaction.run(
         update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=fold(email))
     )
+    await transaction.run(delete(account_links).where(account_links.c.account_id == account_id))
     await enqueue(transaction, Kind.EMAIL_CHANGED, account_id, recipient=account.email, recipient_name=account.name)
 
 
 async def sign_in(context: Context, email: str, password: str) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account."""
+    email = email.strip()
     whose = (address_hash(context.settings, email), context.viewer.address)
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
     await context.limiter.count(limits.SIGN_IN_ACCOUNT, *whose)
     async with context.database.reading() as reading:
         account = await reading.first(
-            select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == fold(email.strip()))
+            select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == fold(email))
         )
     stored = account.password_hash if account else None
-    if not await check_password(password, stored) or account is None:
-        refuse(None, Code.WRONG_CREDENTIALS, "The address or the password is wrong.")
+    if not await check_password(password, stored) or account is None or stored is None:
+        _refuse_credentials()
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, *whose)
-    rehashed = await hash_password(password) if outdated(account.password_hash) else None
+    rehashed = await hash_password(password) if outdated(stored) else stored
     async with context.transaction() as transaction:
-        if rehashed:
-            await transaction.run(update(accounts).where(accounts.c.id == account.id).values(password_hash=rehashed))
+        # Nothing if the password was changed, or the account deleted, while the check went on.
+        unchanged = await transaction.run(
+            update(accounts)
+            .where(accounts.c.id == account.id, accounts.c.password_hash == stored)
+            .values(password_hash=rehashed)
+        )
+        if not unchanged:
+            _refuse_credentials()
         await begin_session(context, transaction, account.id)
+
+
+def _refuse_credentials() -> NoReturn:
+    refuse(None, Code.WRONG_CREDENTIALS, "The address or the password is wrong.")
 
 
 async def begin_session(context: Context, transaction: Transaction, account_id: UUID) -> None:
@@ -187,9 +222,12 @@ async def end_session(context: Context, session_id: UUID) -> UUID:
 async def request_password_reset(context: Context, email: str) -> None:
     """Mail a link that sets a new password, if there is such an account; the answer is the same if not."""
     await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
-    await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, email))
+    check = Check()
+    address = check.email("email", email) or ""
+    check.done()
+    await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, address))
     async with context.transaction() as transaction:
-        account = await transaction.first(select(accounts.c.id).where(accounts.c.email_key == fold(email.strip())))
+        account = await transaction.first(select(accounts.c.id).where(accounts.c.email_key == fold(address)))
         if account:
             await mail_link(
                 context,
@@ -210,22 +248,24 @@ async def reset_password(context: Context, token: str, password: str) -> None:
     async with context.transaction() as transaction:
         link = await use_link(transaction, token, LinkPurpose.RESET_PASSWORD, LinkPurpose.SET_PASSWORD)
         if link is None:
-            refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
+            _refuse_link()
         await _set_password(transaction, link.account_id, password)
-        await transaction.run(
-            update(accounts)
-            .where(accounts.c.id == link.account_id)
-            .values(email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
-        )
+        await _verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
             await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
 
 
 async def _set_password(transaction: Transaction, account_id: UUID, password: str) -> None:
+    """Set a password; what somebody who knew the old one has opened, or is about to, ends."""
     await transaction.run(
         update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(password))
     )
     await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
+    await transaction.run(
+        delete(account_links).where(
+            account_links.c.account_id == account_id, account_links.c.purpose != LinkPurpose.VERIFY_EMAIL
+        )
+    )
 
 
 async def confirm_password(context: Context, field: str, password: str) -> None:
@@ -271,12 +311,12 @@ async def change_email(context: Context, email: str, password: str) -> None:
     check.done()
     await confirm_password(context, "password", password)
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
+    if not await _may_mail(context, address):
+        return
     async with context.transaction() as transaction:
-        other = await transaction.first(
-            select(accounts.c.id).where(accounts.c.email_key == fold(address), accounts.c.id != context.account_id)
-        )
-        if other:
-            await _tell_registered(context, transaction, address)
+        taken = (accounts.c.email_key == fold(address)) & (accounts.c.id != context.account_id) & ~_unproven(address)
+        if await transaction.first(select(accounts.c.id).where(taken)):
+            await _tell_registered(transaction, address)
             return
         await mail_link(
             context,

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
+from permissions.secrets import fold
 from resolvers.errors import Code, Problem, Refused
 
 TEXT_MOST = 10_000
@@ -15,7 +16,8 @@ MINUTES_MOST = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
 PARTIES_MOST = 10_000
 
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
+# No encoded words: a mail program would decode them, and write to another address than the one that was checked.
+_EMAIL = re.compile(r"(?!.*=\?)[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
 
 
 def cleaned(text: str | None) -> str | None:
@@ -48,7 +50,7 @@ class Check:
     def name(self, field: str, value: str | None) -> str:
         """Check a required name of one line."""
         value = self.text(field, value, most=NAME_MOST)
-        if value is None:
+        if value is None or not any(map(str.isprintable, value)):
             self.add(field, Code.REQUIRED, "Fill this in.")
         elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
             self.add(field, Code.INVALID, "Write this on one line.")
@@ -64,9 +66,9 @@ class Check:
         if value is None:
             if required:
                 self.add(field, Code.REQUIRED, "Give a mail address.")
-        elif len(value) > EMAIL_MOST:
+        elif max(len(value), len(fold(value))) > EMAIL_MOST:
             self.add(field, Code.TOO_LONG, f"A mail address has at most {EMAIL_MOST} characters.")
-        elif not _EMAIL.fullmatch(value) or any(unicodedata.category(c)[0] == "C" for c in value):
+        elif not all(map(_EMAIL.fullmatch, (value, fold(value)))) or not value.isprintable():
             self.add(field, Code.INVALID, "This is not a mail address. One looks like name@host.example.")
         return value
 
@@ -76,10 +78,10 @@ class Check:
         if value is not None:
             try:
                 parts = urlsplit(value)
-                sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", value)
+                sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and value.isprintable()
             except ValueError:
                 sound = False
-            if not sound:
+            if not sound or " " in value:
                 self.add(field, Code.INVALID, "Give a web address that starts with https://.")
         return value
 
@@ -90,6 +92,18 @@ class Check:
         elif len(value) > 256:
             self.add(field, Code.TOO_LONG, "Choose a password of at most 256 characters.")
         return value
+
+    def moment(self, field: str, value: datetime | None) -> datetime | None:
+        """Check an optional moment: it names its time zone, and is none that only another zone's calendar reaches."""
+        if value is None:
+            return None
+        try:
+            moment = value.astimezone(UTC) if value.tzinfo else None
+        except OverflowError:
+            moment = None
+        if moment is None:
+            self.add(field, Code.INVALID, "Give a moment with its time zone, as in 2030-01-31T00:00:00Z.")
+        return moment
 
     def number(self, field: str, value: int, least: int, most: int, unit: str) -> int:
         """Check a number against its bounds, both included."""

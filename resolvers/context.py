@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+from asyncpg import ForeignKeyViolationError
 from strawberry.dataloader import DataLoader
 
 from models.database import Database, Transaction
@@ -39,9 +40,16 @@ class Context:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """One change: all of it or nothing. The worker is woken after commit if there is work for it."""
-        async with self.database.transaction() as transaction:
-            yield transaction
+        """One change: all of it or nothing. The worker is woken after commit if there is work for it.
+
+        Raises NotFound if somebody deletes at the same time what the change hangs on.
+        """
+        try:
+            async with self.database.transaction() as transaction:
+                yield transaction
+        except ForeignKeyViolationError:
+            raise NotFound from None
+        self._loaders.clear()  # what was loaded before may have changed
         if transaction.wakes_worker:
             self.wake()
 

@@ -1,12 +1,13 @@
 """Deleting an account: everything of theirs goes, in the caller's transaction."""
 
-from uuid import UUID
+from typing import NoReturn
+from uuid import UUID, uuid4
 
 from sqlalchemy import delete, or_, select
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, accounts
-from models.database import Transaction
+from models.account import Role, accounts, request_keys
+from models.database import Row, Transaction
 from models.feedback import feedback_origins
 from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
@@ -20,39 +21,50 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
 
     The owner, and the other side of each review that ends, are told by mail. Refused for the last administrator.
     """
-    account = await transaction.first(
-        select(accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.email_key, accounts.c.roles)
-        .where(accounts.c.id == account_id)
-        .with_for_update()
-    )
+    account, has_colleague = await lock_account(transaction, account_id)
     if account is None:
         refuse("id", Code.NOT_FOUND, "There is no such account.")
-    if Role.ADMIN in account.roles:
-        await keep_an_administrator(transaction, account_id)
+    if Role.ADMIN in account.roles and not has_colleague:
+        refuse_last_administrator()
     reviews = await transaction.all(
         select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
             or_(appointments.c.mediator_id == account_id, appointments.c.reviewer_id == account_id),
             appointments.c.approved,
         )
     )
-    for review in reviews:
-        ended = Kind.REVIEW_ENDED if review.mediator_id == account_id else Kind.APPOINTMENT_ENDED
-        await enqueue(transaction, ended, review.mediator_id, other_id=review.reviewer_id, recipient_name=account.name)
     await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key == account.email_key))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
-    await transaction.run(delete(outbox).where(outbox.c.subject_id == account_id, outbox.c.recipient.is_not(None)))
+    await transaction.run(delete(request_keys).where(request_keys.c.result_id == account_id))
+    await transaction.run(delete(outbox).where(or_(outbox.c.subject_id == account_id, outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
     await note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
-    await enqueue(transaction, Kind.ACCOUNT_DELETED, account_id, recipient=account.email, recipient_name=account.name)
+    # The mail that is still to be sent names the account until then, and does not bear its id.
+    nobody = uuid4()
+    for review in reviews:
+        if review.mediator_id == account_id:
+            ended, mediator_id, reviewer_id = Kind.REVIEW_ENDED, nobody, review.reviewer_id
+        else:
+            ended, mediator_id, reviewer_id = Kind.APPOINTMENT_ENDED, review.mediator_id, nobody
+        await enqueue(transaction, ended, mediator_id, other_id=reviewer_id, recipient_name=account.name)
+    await enqueue(transaction, Kind.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
 
 
-async def keep_an_administrator(transaction: Transaction, account_id: UUID) -> None:
-    """Refuse if nobody else is an administrator; locks them all, so that two cannot leave at once."""
-    admins = await transaction.all(
-        select(accounts.c.id)
-        .where(accounts.c.roles.contains([Role.ADMIN.value]))
+async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row | None, bool]:
+    """Lock an account until commit; give it, and whether there is an administrator besides it.
+
+    All administrators are locked with it, so that two of them cannot leave at once; and in the order of ids, as
+    wherever two accounts are locked, so that two changes wait for each other in turn.
+    """
+    rows = await transaction.all(
+        select(accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.email_key, accounts.c.roles)
+        .where(or_(accounts.c.id == account_id, accounts.c.roles.contains([Role.ADMIN.value])))
         .order_by(accounts.c.id)
         .with_for_update()
     )
-    if all(row.id == account_id for row in admins):
-        refuse(None, Code.NOT_ALLOWED, "There has to be another administrator first.")
+    account = next((row for row in rows if row.id == account_id), None)
+    return account, any(Role.ADMIN in row.roles for row in rows if row is not account)
+
+
+def refuse_last_administrator() -> NoReturn:
+    """Refuse to let the last administrator go."""
+    refuse(None, Code.NOT_ALLOWED, "There has to be another administrator first.")

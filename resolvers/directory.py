@@ -4,7 +4,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind
@@ -65,10 +66,9 @@ async def create_directory(
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "createDirectory", request_key, new_id):
             return earlier
-        if await transaction.first(select(accounts.c.id).where(accounts.c.email_key == fold(address))):
-            refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
-        await transaction.run(
-            insert(accounts).values(
+        made = await transaction.run(
+            insert(accounts)
+            .values(
                 id=new_id,
                 name=name,
                 name_key=fold_name(name),
@@ -76,7 +76,10 @@ async def create_directory(
                 email_key=fold(address),
                 roles=[Role.DIRECTORY.value],
             )
+            .on_conflict_do_nothing()
         )
+        if not made:
+            refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
         await transaction.run(insert(directories).values(id=new_id, website=website))
         await mail_link(
             context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, Kind.DIRECTORY_ACCESS

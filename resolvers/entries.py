@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    false,
     func,
     literal_column,
     null,
@@ -32,6 +31,7 @@ from sqlalchemy.types import Text, Uuid
 from models.database import Row, Statement
 from permissions.policy import allows
 from permissions.viewer import Standing
+from resolvers.checks import cleaned
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
@@ -115,13 +115,9 @@ def year_of(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
 def _conditions(of: EntryList, standing: Standing, used: frozenset[str]) -> list[ColumnElement[bool]]:
     conditions = [of.rows(standing)]
     for name in sorted(used):
-        if not allows(standing, f"{_noun(of)}Filter", camel(name)):
-            conditions.append(false())
-        elif name == "text":
-            readable = [
-                _column(of.columns[c], standing) for c in of.searched if allows(standing, of.type_name, camel(c))
-            ]
-            conditions.append(_contains(*readable)("filter_text") if readable else false())
+        if name == "text":
+            readable = (c for c in of.searched if allows(standing, of.type_name, camel(c)))
+            conditions.append(_contains(*(_column(of.columns[c], standing) for c in readable))("filter_text"))
         else:
             conditions.append(of.filters[name](f"filter_{name}"))
     return conditions
@@ -186,12 +182,18 @@ def _count(of: EntryList, standing: Standing, used: frozenset[str]) -> Statement
     )
 
 
-def _values(filters: object) -> dict[str, Any]:
-    """Turn the filter's fields that are set into the values of parameters."""
+def _given(filters: Any) -> dict[str, Any]:
+    """Give the fields of a filter that are set; a blank text is none."""
+    given = {f.name: getattr(filters, f.name) for f in fields(filters)}
+    if "text" in given:
+        given["text"] = cleaned(given["text"])
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what is filtered by into the values of the statement's parameters."""
     values: dict[str, Any] = {}
-    for name, value in ((f.name, getattr(filters, f.name)) for f in fields(filters)):  # type: ignore[arg-type]
-        if value is None:
-            continue
+    for name, value in given.items():
         if name == "year":
             values["filter_year_first"], values["filter_year_last"] = year_bounds(value)
         elif name == "text":
@@ -222,10 +224,12 @@ async def entry_page(
     Mediators of one request that are asked for the same page share one statement.
     """
     standing = Standing(mediator.standing)
-    values = _values(filters)
-    used = frozenset(f.name for f in fields(filters) if getattr(filters, f.name) is not None)
+    given = _given(filters)
+    values, used = _values(given), frozenset(given)
     sort = _sort(of, standing, order)
     cursor, paging = page_values(sort, asked)
+    if not all(allows(standing, f"{_noun(of)}Filter", camel(name)) for name in used):
+        return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
     shape = (of, standing, used, order)
 
     async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
@@ -244,6 +248,10 @@ async def entry_page(
 
     rows = await context.load(pages, ("page", *shape, filters, asked), mediator.id)
     return connection(rows, sort, asked, count)
+
+
+async def _none() -> int:
+    return 0
 
 
 def _by_parent(parents: list[UUID], rows: list[Row]) -> list[list[Row]]:

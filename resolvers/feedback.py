@@ -95,7 +95,7 @@ async def origin(context: Context, row: Row) -> Row | None:
     """Load who gave a piece of feedback, and write to the audit log that it was read; None if its origin is gone."""
 
     async def load(ids: list[UUID]) -> Sequence[Row | None]:
-        async with context.transaction() as transaction:
+        async with context.database.transaction() as transaction:
             rows = await transaction.all(_origins, ids=ids)
             if rows:
                 await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))

@@ -60,15 +60,18 @@ class Invitation:
 
 
 def _subject(where: ColumnElement[bool]) -> Statement:
-    """Select who feedback can be about: id, name, and the reviewer's name or null."""
+    """Select who feedback can be about: id, name, and the reviewer's name or null.
+
+    Nobody who has not shown their address to be theirs: a stranger could collect feedback under somebody's name.
+    """
     return Statement(
-        select(mediators.c.id, accounts.c.name, accounts.c.email_key, _reviewers.c.name.label("reviewer_name"))
+        select(mediators.c.id, accounts.c.name, _reviewers.c.name.label("reviewer_name"))
         .select_from(
             _subjects.outerjoin(
                 appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
             ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
         )
-        .where(_is_mediator, where)
+        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where)
     )
 
 
@@ -175,7 +178,7 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
         if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
             return
         about = await _whom(transaction, new)
-        if about.id == context.viewer.account_id or (email and fold(email) == about.email_key):
+        if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
         await _store(context, transaction, new_id, about.id, new, answers)
         await transaction.run(

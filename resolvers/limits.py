@@ -40,6 +40,7 @@ REQUESTS_SENT = Limit("requests_sent", "100/day")  # account
 REQUESTS_TO = Limit("requests_to", "5/day")  # account and mail address
 MAIL_TO = Limit("mail_to", "20/day")  # mail address, for mail that strangers cause
 INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
+APPOINTMENTS = Limit("appointments", "30/day")  # account; each is told to two people
 EXPORTS = Limit("exports", "10/day")  # account
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
@@ -72,7 +73,7 @@ class Limiter:
     async def count(self, limit: Limit, *by: object) -> None:
         """Count one attempt; raise RateLimited, with the seconds to wait, if there were too many."""
         item, identity = parse(limit.rate), self._identity(limit, by)
-        if time.monotonic() >= self._away_until:
+        if not self._is_away():
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     return await _hit(self._shared, item, identity)
@@ -82,10 +83,15 @@ class Limiter:
                 self._away_until = time.monotonic() + _RECONNECT_AFTER
         return await _hit(self._local, item, identity)
 
+    def _is_away(self) -> bool:
+        return time.monotonic() < self._away_until
+
     async def forget(self, limit: Limit, *by: object) -> None:
         """Forget the attempts counted: the last one showed that they were its owner's."""
         item, identity = parse(limit.rate), self._identity(limit, by)
         await self._local.clear(item, identity)
+        if self._is_away():
+            return
         try:
             async with asyncio.timeout(_TIMEOUT):
                 await self._shared.clear(item, identity)

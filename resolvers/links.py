@@ -1,13 +1,16 @@
-"""Mailed single-use links of an account: made, found by their secret, used up."""
+"""Mailed single-use links of an account: made, found by their secret, used up.
+
+An account is locked before its links are, as where it is deleted with them, so that two changes wait in turn.
+"""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, delete, func, insert, or_
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.types import Interval
 
 from jobs.outbox import Kind, enqueue
-from models.account import LinkPurpose, account_links
+from models.account import LinkPurpose, account_links, accounts
 from models.database import Row, Transaction
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers.context import Context
@@ -25,6 +28,7 @@ async def mail_link(
 ) -> None:
     """Make a link that replaces the account's earlier ones of that purpose, and queue its mail."""
     link_id = uuid4()
+    await _lock(transaction, account_id)
     await transaction.run(
         delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
     )
@@ -43,9 +47,18 @@ async def mail_link(
 
 async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:
     """Use up the link of that secret: give `account_id`, `purpose` and `new_email`; None if it does not work."""
-    fits = or_(*(account_links.c.purpose == purpose for purpose in purposes))
+    works = and_(
+        account_links.c.secret_hash == hash_secret(secret),
+        account_links.c.expires_at > func.clock(),
+        or_(*(account_links.c.purpose == purpose for purpose in purposes)),
+    )
+    await _lock(transaction, await transaction.value(select(account_links.c.account_id).where(works)))
     return await transaction.first(
         delete(account_links)
-        .where(account_links.c.secret_hash == hash_secret(secret), account_links.c.expires_at > func.clock(), fits)
+        .where(works)
         .returning(account_links.c.account_id, account_links.c.purpose, account_links.c.new_email)
     )
+
+
+async def _lock(transaction: Transaction, account_id: UUID | None) -> None:
+    await transaction.first(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())

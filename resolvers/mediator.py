@@ -15,9 +15,9 @@ from models.mediator import mediators
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
 from permissions.secrets import Opens, fold_name, link_secret
 from permissions.viewer import Standing
-from resolvers.checks import Check
+from resolvers.checks import NAME_MOST, Check
 from resolvers.context import Context
-from resolvers.errors import NotFound
+from resolvers.errors import Code, NotFound
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 from settings import Settings
 
@@ -25,8 +25,8 @@ BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 
 
 def search_words(text: str) -> str:
-    """Make a text-search query: each word of the text must begin a word of the name."""
-    words = "".join(c if c.isalnum() else " " for c in fold_name(text)).split()
+    """Make a text-search query: each word of the text, as far as a name can go, must begin a word of the name."""
+    words = "".join(c if c.isalnum() else " " for c in fold_name(text[:NAME_MOST])).split()
     return " & ".join(f"'{word}':*" for word in words)
 
 
@@ -118,6 +118,8 @@ async def update_profile(context: Context, changes: dict[str, Any]) -> None:
         changes["about"] = check.text("about", changes["about"])
     if "profile_url" in changes:
         changes["profile_url"] = check.url("profileUrl", changes["profile_url"])
+    if "visibility" in changes and changes["visibility"] is None:
+        check.add("visibility", Code.REQUIRED, "Choose who may find you.")
     check.done()
     if changes:
         async with context.transaction() as transaction:

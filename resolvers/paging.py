@@ -7,7 +7,7 @@ its viewer may read of that row already.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -91,7 +91,7 @@ def decode_cursor(sort: Sort, cursor: str) -> tuple[Any, UUID]:
     try:
         name, value, row_id = orjson.loads(urlsafe_b64decode(cursor))
         typed = _typed(value, sort.column.type if sort.column is not None else None), UUID(row_id)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         name = typed = None
     if typed is None or name != sort.name:
         raise BadInput("That cursor does not belong to this list.")
@@ -104,10 +104,14 @@ def _typed(value: object, kind: TypeEngine[Any] | None) -> object:
     if kind is None:
         raise ValueError(value)
     expected = kind.python_type
-    if expected in {date, datetime}:
-        return expected.fromisoformat(str(value))
-    if not isinstance(value, expected) or (expected is int and not -(2**31) <= int(str(value)) < 2**31):
+    if expected is datetime:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError where no calendar reaches
+    if expected is date:
+        return date.fromisoformat(str(value))
+    if type(value) is not expected or (isinstance(value, str) and "\0" in value):
         raise TypeError(value)
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        raise ValueError(value)
     return value
 
 

@@ -19,17 +19,16 @@ async def earlier_result(
 ) -> UUID | None:
     """Give the id that the first request of this key made; None if this is the first, which makes `new_id`.
 
-    A key counts for one account (for somebody signed out: for `scope`) and one kind of change. A repeat that comes
-    while the first is under way waits for it.
+    A key counts for one account, one kind of change and one `scope`, which tells people apart who are signed out. A
+    repeat that comes while the first is under way waits for it.
     """
     if key is None:
         return None
     if len(key) > NAME_MOST:
         raise BadInput(f"A requestKey has at most {NAME_MOST} characters.")
-    whose = scope or (context.viewer.account_id,)
     hashed = hmac.digest(
         context.settings.secret_key.get_secret_value().encode(),
-        repr((change, *map(str, whose), key)).encode(),
+        repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode(),
         "sha256",
     )
     fresh = {"result_id": new_id, "made_at": func.clock(), "account_id": context.viewer.account_id}

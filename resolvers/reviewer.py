@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Interval, Uuid
 
 from jobs.outbox import Kind, enqueue
@@ -87,6 +88,7 @@ async def reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) ->
 
 async def appoint(context: Context, reviewer_id: UUID) -> None:
     """Appoint a reviewer from the list in place of the present one; Refused if it cannot be them."""
+    await context.limiter.count(limits.APPOINTMENTS, context.account_id)
     async with context.transaction() as transaction:
         await _appoint(context, transaction, context.account_id, reviewer_id, "reviewerId")
 
@@ -94,17 +96,12 @@ async def appoint(context: Context, reviewer_id: UUID) -> None:
 async def _appoint(
     context: Context, transaction: Transaction, mediator_id: UUID, reviewer_id: UUID, field: str
 ) -> None:
-    """Appoint, or leave waiting for approval where a setting says so. Both accounts stay locked until commit."""
+    """Appoint, or leave waiting for approval where a setting says so; other invitations of the mediator's end."""
     if mediator_id == reviewer_id:
         refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
-    # Locked in one order, so that A appointing B and B appointing A cannot both pass the check below.
-    both = await transaction.all(
-        select(accounts.c.id, accounts.c.roles)
-        .where(or_(accounts.c.id == mediator_id, accounts.c.id == reviewer_id))
-        .order_by(accounts.c.id)
-        .with_for_update()
-    )
-    if not any(row.id == reviewer_id and Role.REVIEWER in row.roles for row in both):
+    # So that A appointing B and B appointing A cannot both pass the check below.
+    roles = await _lock_accounts(transaction, mediator_id, reviewer_id)
+    if Role.REVIEWER not in roles.get(reviewer_id, ()):
         refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
     reciprocal = await transaction.first(
         select(appointments.c.id).where(
@@ -112,7 +109,8 @@ async def _appoint(
         )
     )
     if reciprocal:
-        refuse(field, Code.NOT_ALLOWED, "You review this person, so they cannot review you.")
+        refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
+    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
     approved = not context.settings.reviewer_approval
     present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))
     if any(row.reviewer_id == reviewer_id and row.approved >= approved for row in present):
@@ -132,6 +130,17 @@ async def _appoint(
             await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
 
 
+async def _lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, list[str]]:
+    """Lock accounts until commit, in the order of ids so that two changes wait in turn; give the roles of each."""
+    rows = await transaction.all(
+        select(accounts.c.id, accounts.c.roles)
+        .where(accounts.c.id == func.any(bindparam("ids", account_ids, ARRAY(Uuid()))))
+        .order_by(accounts.c.id)
+        .with_for_update()
+    )
+    return {row.id: row.roles for row in rows}
+
+
 async def _tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
     await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
     await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
@@ -139,42 +148,59 @@ async def _tell_of_appointment(transaction: Transaction, mediator_id: UUID, revi
 
 async def approve(context: Context, appointment_id: UUID) -> None:
     """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer."""
+    waiting = select(appointments).where(appointments.c.id == appointment_id, ~appointments.c.approved)
     async with context.transaction() as transaction:
-        waiting = await transaction.first(
-            select(appointments).where(appointments.c.id == appointment_id, ~appointments.c.approved).with_for_update()
-        )
-        if waiting is None:
+        asked = await transaction.first(waiting)
+        if asked:
+            await _lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
+            asked = await transaction.first(waiting)
+        if asked is None:
             refuse("id", Code.NOT_FOUND, "There is no such appointment.")
         replaced = await transaction.all(
             delete(appointments)
-            .where(appointments.c.mediator_id == waiting.mediator_id, appointments.c.approved)
+            .where(appointments.c.mediator_id == asked.mediator_id, appointments.c.approved)
             .returning(appointments.c.reviewer_id)
         )
         for row in replaced:
-            await enqueue(transaction, Kind.REVIEW_ENDED, waiting.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, Kind.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
-        await _tell_of_appointment(transaction, waiting.mediator_id, waiting.reviewer_id)
+        await _tell_of_appointment(transaction, asked.mediator_id, asked.reviewer_id)
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
 async def end(context: Context, mediator_id: UUID | None) -> None:
-    """End a review at once: one's own as a mediator (None), or of a mediator who appointed the viewer."""
+    """End a review at once: one's own as a mediator (None), or of a mediator who appointed the viewer.
+
+    A mediator's invitations that nobody has accepted yet end with it.
+    """
     whose = mediator_id or context.account_id
-    side = appointments.c.mediator_id if whose == context.account_id else appointments.c.reviewer_id
     async with context.transaction() as transaction:
-        ended = await transaction.all(
-            delete(appointments)
-            .where(appointments.c.mediator_id == whose, side == context.account_id)
-            .returning(appointments.c.reviewer_id, appointments.c.approved)
-        )
-        if not ended:
+        await _lock_accounts(transaction, whose, context.account_id)
+        ended = appointments.c.mediator_id == whose
+        taken_back = 0
+        if whose == context.account_id:
+            invited = reviewer_invitations.c.mediator_id == whose
+            taken_back = await transaction.run(delete(reviewer_invitations).where(invited))
+        else:
+            ended &= appointments.c.reviewer_id == context.account_id
+        if not await end_reviews(transaction, ended) + taken_back:
             refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
-        for row in ended:
-            if row.approved:
-                await enqueue(transaction, Kind.REVIEW_ENDED, whose, other_id=row.reviewer_id)
-                await enqueue(transaction, Kind.APPOINTMENT_ENDED, whose, other_id=row.reviewer_id)
+
+
+async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> int:
+    """Delete the appointments selected, and tell both sides of each that was in force; give how many there were."""
+    ended = await transaction.all(
+        delete(appointments)
+        .where(which)
+        .returning(appointments.c.mediator_id, appointments.c.reviewer_id, appointments.c.approved)
+    )
+    for row in ended:
+        if row.approved:
+            await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, Kind.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
+    return len(ended)
 
 
 async def invite(context: Context, email: str, request_key: str | None) -> None:
@@ -213,56 +239,59 @@ async def invite(context: Context, email: str, request_key: str | None) -> None:
 async def accept(context: Context, token: str, name: str | None, password: str | None) -> None:
     """Accept an invitation: with a new account's name and password, or signed in to the account of that address."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
+    works = and_(
+        reviewer_invitations.c.secret_hash == hash_secret(token), reviewer_invitations.c.expires_at > func.clock()
+    )
     async with context.transaction() as transaction:
-        invitation = await transaction.first(
-            delete(reviewer_invitations)
-            .where(
-                and_(
-                    reviewer_invitations.c.secret_hash == hash_secret(token),
-                    reviewer_invitations.c.expires_at > func.clock(),
-                )
-            )
-            .returning(
-                reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, reviewer_invitations.c.email_key
-            )
-        )
+        invitation = await transaction.first(select(reviewer_invitations).where(works))
         if invitation is None:
-            refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
-        account = await transaction.first(
-            select(accounts.c.id, accounts.c.roles)
-            .where(accounts.c.email_key == invitation.email_key)
-            .with_for_update()
-        )
-        if account is None:
-            reviewer_id = await _new_reviewer(transaction, invitation.email, name, password)
-        elif account.id != context.viewer.account_id:
-            refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
-        else:
-            reviewer_id = account.id
-            roles = sorted({*account.roles, Role.REVIEWER.value})
-            await transaction.run(
-                update(accounts)
-                .where(accounts.c.id == reviewer_id)
-                .values(roles=roles, email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
+            _refuse_invitation()
+        account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == invitation.email_key))
+        if account_id is None:
+            account_id = await _new_reviewer(transaction, invitation.email, name, password)
+        elif account_id != context.viewer.account_id:
+            _refuse_signed_out()
+        roles = await _lock_accounts(transaction, invitation.mediator_id, account_id)
+        if not await transaction.run(delete(reviewer_invitations).where(works)):
+            _refuse_invitation()
+        # The link came to the account's address, whoever signed up with it.
+        await transaction.run(
+            update(accounts)
+            .where(accounts.c.id == account_id)
+            .values(
+                roles=sorted({*roles.get(account_id, ()), Role.REVIEWER.value}),
+                email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()),
             )
-        await _appoint(context, transaction, invitation.mediator_id, reviewer_id, "token")
+        )
+        await _appoint(context, transaction, invitation.mediator_id, account_id, "token")
+
+
+def _refuse_invitation() -> NoReturn:
+    refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
+
+
+def _refuse_signed_out() -> NoReturn:
+    refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
 
 
 async def _new_reviewer(transaction: Transaction, email: str, name: str | None, password: str | None) -> UUID:
     check = Check()
     name, password = check.name("name", name), check.password("password", password or "")
     check.done()
-    reviewer_id: UUID = await transaction.value(
+    new_id = uuid4()
+    made = await transaction.run(
         insert(accounts)
         .values(
+            id=new_id,
             name=name,
             name_key=fold_name(name),
             email=email,
             email_key=fold(email),
             password_hash=await hash_password(password),
             roles=[Role.REVIEWER.value],
-            email_verified_at=func.clock(),  # the link came to this address
         )
-        .returning(accounts.c.id)
+        .on_conflict_do_nothing()
     )
-    return reviewer_id
+    if not made:  # one was made meanwhile
+        _refuse_signed_out()
+    return new_id

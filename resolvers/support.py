@@ -19,11 +19,13 @@ from models.reviewer import appointments
 from permissions.secrets import fold
 from resolvers.account import add_profile
 from resolvers.audit import note
+from resolvers.checks import Check
 from resolvers.context import Context
-from resolvers.deletion import delete_account, keep_an_administrator
+from resolvers.deletion import delete_account, lock_account, refuse_last_administrator
 from resolvers.errors import Code, refuse
 from resolvers.mediator import name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.reviewer import end_reviews
 
 _account_rows = select(
     accounts.c.id,
@@ -97,20 +99,25 @@ async def account(context: Context, account_id: UUID) -> Row | None:
 
 
 async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -> None:
-    """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has."""
+    """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has.
+
+    Who is a reviewer no more reviews nobody: the mediators are told, and givers are not shown their name.
+    """
     if not roles:
         refuse("roles", Code.REQUIRED, "Give at least one role; to take all access away, delete the account.")
     async with context.transaction() as transaction:
-        row = await transaction.first(select(accounts.c.roles).where(accounts.c.id == account_id).with_for_update())
+        row, has_colleague = await lock_account(transaction, account_id)
         if row is None:
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
-        if Role.ADMIN in row.roles and Role.ADMIN not in roles:
-            await keep_an_administrator(transaction, account_id)
+        if Role.ADMIN in row.roles and Role.ADMIN not in roles and not has_colleague:
+            refuse_last_administrator()
         await transaction.run(
             update(accounts).where(accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
         if Role.MEDIATOR in roles:
             await add_profile(context.settings, transaction, account_id)
+        if Role.REVIEWER not in roles:
+            await end_reviews(transaction, appointments.c.reviewer_id == account_id)
         if Role.DIRECTORY in roles:
             await transaction.run(insert(directories).values(id=account_id).on_conflict_do_nothing())
         await note(context, transaction, AuditAction.ROLES_CHANGED, account_id)
@@ -118,8 +125,9 @@ async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -
 
 async def set_paid_access(context: Context, account_id: UUID, until: datetime | None) -> None:
     """Set until when an account has paid access; None takes it away."""
-    if until is not None and until.tzinfo is None:
-        refuse("paidUntil", Code.INVALID, "Give the time zone too, as in 2030-01-31T00:00:00Z.")
+    check = Check()
+    until = check.moment("paidUntil", until)
+    check.done()
     async with context.transaction() as transaction:
         if not await transaction.run(update(accounts).where(accounts.c.id == account_id).values(paid_until=until)):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")

@@ -5,7 +5,7 @@ nothing leads to any more. So it costs nothing at run time, and nobody can ask f
 
 Two fences stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so
 where a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And
-fields at the root are closed to accounts that have not verified their address, but for those that say otherwise.
+the entrances are closed to accounts that have not verified their address, but for those that say otherwise.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     get_named_type,
     parse,
@@ -34,7 +35,7 @@ from graphql.language import ConstArgumentNode, ConstDirectiveNode, ConstListVal
 from graphql.type import is_introspection_type
 from strawberry.schema.config import StrawberryConfig
 
-from permissions.policy import PolicyError, rows_used, rule
+from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import EVERYBODY, Standing
 from resolvers.errors import BadInput, Forbidden
 from schema.account import AccountMutations, AccountQueries
@@ -72,13 +73,24 @@ class Mutation(
 def whole_schema() -> GraphQLSchema:
     """Build the schema with everything in it; PolicyError if the table and the schema do not fit together."""
     built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
-    elements = {(type_.name, name) for type_ in _own_types(built) for name in _members(type_)}
+    check_policy(built)
+    return built
+
+
+def check_policy(schema: GraphQLSchema) -> None:
+    """Raise PolicyError for an element without a row, a row without an element, or what no fence could guard."""
+    elements: set[tuple[str, str]] = set()
+    for type_ in _own_types(schema):
+        if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
+            raise PolicyError(f"{type_.name}: the table knows no interfaces and unions")
+        elements |= {(type_.name, name) for name in _members(type_)}
+        if not isinstance(type_, GraphQLEnumType) and has_all(type_.name):
+            raise PolicyError(f"{type_.name}: name its fields, for only the values of an enumeration go together")
     for type_name, name in elements:
         rule(type_name, name)
     rows_used(elements)
-    for type_ in _own_types(built):
+    for type_ in _own_types(schema):
         _check_nullability(type_)
-    return built
 
 
 def _own_types(schema: GraphQLSchema) -> list[GraphQLNamedType]:
@@ -100,13 +112,14 @@ def _reach(type_: GraphQLNamedType) -> Standing:
     return reach
 
 
-def _is_root(type_: GraphQLNamedType) -> bool:
-    return type_.name in {"Query", "Mutation"}
+def _is_entrance(type_: GraphQLNamedType) -> bool:
+    """Whether a type's fields are the viewer's own whatever their standing: no row is there to compare it with."""
+    return type_.name in {"Query", "Mutation", "OwnAccount"}
 
 
 def _check_nullability(type_: GraphQLNamedType) -> None:
     """Raise PolicyError for a field that some readers of its row may not read, but that cannot be null."""
-    if not isinstance(type_, GraphQLObjectType) or _is_root(type_):
+    if not isinstance(type_, GraphQLObjectType) or _is_entrance(type_):
         return
     for name, field in type_.fields.items():
         if rule(type_.name, name).standings != _reach(type_) and isinstance(field.type, GraphQLNonNull):
@@ -168,7 +181,7 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
         return None
     if field.args:
         resolve = _clean(resolve)
-    if _is_root(type_):
+    if _is_entrance(type_):
         return resolve if row.unverified else _verified(resolve)
     if viewer_could & ~row.standings:
         return _fenced(resolve, row.standings)

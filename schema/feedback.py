@@ -11,7 +11,7 @@ from resolvers import feedback, feedback_request, giving
 from resolvers.giving import LinkState
 from resolvers.survey import QuestionKind, QuestionReader, survey
 from schema.changes import Payload, attempt
-from schema.lists import Info, OrderDirection, read_id
+from schema.lists import Info, OrderDirection, read_id, read_link
 
 for word in (ActedAs, Capacity, LinkState, QuestionKind, QuestionReader):
     strawberry.enum(word)
@@ -225,12 +225,13 @@ class FeedbackQueries:
         found: Any = await giving.search_subjects(info.context, search)
         return found
 
-    @strawberry.field(description="Who a chosen mediator (`id`) or a personal link's secret (`link`) is.")
+    @strawberry.field(description="Who a chosen mediator (`id`) or a personal link (`link`) is.")
     async def feedback_subject(
         self, info: Info, id: strawberry.ID | None = None, link: str | None = None
     ) -> FeedbackSubject | None:
         mediator_id = read_id(id) if id is not None else None
-        found: Any = await giving.subject(info.context, mediator_id, link)
+        secret = read_link(link) if link is not None else None
+        found: Any = await giving.subject(info.context, mediator_id, secret)
         return found
 
 
@@ -241,7 +242,7 @@ class FeedbackMutations:
         async def change() -> dict[str, Any]:
             new = giving.NewFeedback(
                 token=input.token,
-                link=input.link,
+                link=read_link(input.link) if input.link is not None else None,
                 mediator_id=read_id(input.mediator_id) if input.mediator_id is not None else None,
                 capacity=input.capacity,
                 acted_as=input.acted_as,

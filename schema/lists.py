@@ -32,6 +32,11 @@ def read_id(given: str) -> UUID:
         return _NOBODYS_ID
 
 
+def read_link(given: str) -> str:
+    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it: as a whole address."""
+    return given.strip().rpartition("/")[2]
+
+
 def given(values: Any) -> dict[str, Any]:
     """Give the fields of an input that were sent, `id`, `version` and `requestKey` apart."""
     return {

@@ -1,32 +1,303 @@
-"""GraphQL over HTTP."""
+"""GraphQL over HTTP: methods, media types, status codes, and requests that could not start."""
 
-from tests.hub import Hub, payload
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import orjson
+import pytest
+
+from models.account import Role
+from tests.hub import Hub, Person, payload
+from tests.world import put_token
+from web.graphql import BODY_MOST
+
+GRAPHQL = "application/graphql-response+json"
+JSON = "application/json"
+UTF8 = "; charset=utf-8"
+HELLO = {"query": "{ __typename }"}
+RENAME = """mutation { updateAccount(input: { name: "Changed" }) { userErrors { code } } }"""
 
 
-async def test_a_mediator_adds_an_entry_and_reads_it_back(hub: Hub) -> None:
+async def post(hub: Hub, content: bytes | str | dict[str, Any], **headers: str) -> httpx.Response:
+    """Send a body as it is; header names are written with underscores."""
+    sent = {"content-type": JSON} | {name.replace("_", "-"): value for name, value in headers.items()}
+    body = orjson.dumps(content) if isinstance(content, dict) else content
+    return await hub.client.post("/graphql", content=body, headers=sent)
+
+
+def codes(response: httpx.Response) -> list[str]:
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
+
+
+def signed_in(person: Person) -> str:
+    return f"session={person.cookie}"
+
+
+# Methods and media types.
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+async def test_only_post_is_answered_and_others_change_nothing(hub: Hub, method: str) -> None:
     ann = await hub.mediator()
-    made = payload(
-        await hub.change(
-            "addLogbookEntry",
-            {
-                "role": "LEAD_MEDIATOR",
-                "medium": "ONLINE",
-                "startedOn": "2024-01-02",
-                "endedOn": "2024-01-03",
-                "minutes": 90,
-                "notes": "mine",
-            },
-            "logbookEntry { id role endedMonth notes version }",
-            by=ann,
-        )
-    )["logbookEntry"]
-    assert made["role"] == "LEAD_MEDIATOR"
-    assert made["notes"] == "mine"
-    answer = await hub.ask(
-        """{ me { name mediator { id experience { minutes byRole { role minutes } byYear { year cases } }
-        logbook { totalCount nodes { id notes endedMonth } edges { cursor } pageInfo { hasNextPage endCursor } }
-        learnings { nodes { id } } cpd { nodes { id } } feedback { nodes { id answers { question } } } feedbackRequests { nodes { id } } feedbackLink reviewer { id } } } }""",
-        by=ann,
-    )
-    print(answer.body)
-    assert answer.data["me"]["mediator"]["logbook"]["nodes"][0]["id"] == made["id"]
+    headers = {"cookie": signed_in(ann), "content-type": JSON}
+    for query in ({"query": "{ me { id } }"}, {"query": RENAME}):
+        response = await hub.client.request(method, "/graphql", params=query, headers=headers)
+        assert response.status_code == 405
+        assert response.headers["allow"] == "POST"
+    assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
+
+
+async def test_the_answer_has_the_media_type_that_was_asked_for(hub: Hub) -> None:
+    del hub.client.headers["accept"]
+    for accept, answered in (
+        (None, JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        (JSON, JSON),
+        ("application/json; charset=utf-8", JSON),
+        (GRAPHQL, GRAPHQL),
+        (f"{GRAPHQL}, {JSON};q=0.9", GRAPHQL),
+        (f"text/html, {GRAPHQL};charset=utf-8, */*", GRAPHQL),
+        (f"{JSON}, {GRAPHQL}", JSON),
+        ("APPLICATION/GRAPHQL-RESPONSE+JSON", GRAPHQL),
+    ):
+        response = await post(hub, HELLO, **({"accept": accept} if accept else {}))
+        assert response.status_code == 200
+        assert response.headers["content-type"] == answered + UTF8, accept
+        assert response.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_what_cannot_be_answered_in_an_accepted_type_is_not_acceptable(hub: Hub) -> None:
+    for accept in ("text/html", "application/xml", "image/*", "application/jsonx"):
+        assert (await post(hub, HELLO, accept=accept)).status_code == 406
+
+
+async def test_a_body_of_another_type_is_refused_and_changes_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for content_type in (
+        "",
+        "text/plain",
+        "application/jsonx",
+        "application/graphql",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/plain; application/json",
+        "application/json; charset=latin-1",
+        "application/json; x=y; charset=utf-16",
+    ):
+        response = await post(hub, {"query": RENAME}, content_type=content_type, cookie=signed_in(ann))
+        assert response.status_code == 415, content_type
+        assert codes(response) == ["BAD_USER_INPUT"]
+    assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
+
+
+async def test_json_in_utf8_is_accepted_however_it_is_spelt(hub: Hub) -> None:
+    for content_type in (JSON, "Application/JSON", f'{JSON};charset="UTF-8"; x=y', f"{JSON} ; charset=utf8"):
+        response = await post(hub, HELLO, content_type=content_type)
+        assert response.json() == {"data": {"__typename": "Query"}}, content_type
+
+
+# Status codes.
+
+COULD_NOT_START: list[tuple[dict[str, Any], str]] = [
+    ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
+    ({"query": "{ __typename\0 }"}, "GRAPHQL_PARSE_FAILED"),
+    ({"query": "\0"}, "GRAPHQL_PARSE_FAILED"),
+    ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
+    ({"query": "{ survey }"}, "GRAPHQL_VALIDATION_FAILED"),
+    ({"query": "subscription { x }"}, "GRAPHQL_VALIDATION_FAILED"),
+    ({"query": "query($n: ID!) { feedbackSubject(id: $n) { id } }"}, "BAD_USER_INPUT"),
+    ({"query": "query($n: ID!) { feedbackSubject(id: $n) { id } }", "variables": {"n": {}}}, "BAD_USER_INPUT"),
+    ({"query": "{ feedbackSubject(id: true) { id } }"}, "BAD_USER_INPUT"),
+    ({"query": "query A { __typename } query B { __typename }"}, "BAD_USER_INPUT"),
+    ({"query": "query A { __typename }", "operationName": "B"}, "BAD_USER_INPUT"),
+]
+
+
+async def test_what_could_not_start_is_400_but_200_for_clients_of_plain_json(hub: Hub) -> None:
+    for body, code in COULD_NOT_START:
+        for accept, status in ((GRAPHQL, 400), (JSON, 200), ("*/*", 200)):
+            response = await post(hub, body, accept=accept)
+            assert response.status_code == status, (body, accept)
+            assert codes(response)[:1] == [code], body
+            assert "data" not in response.json()
+
+
+async def test_what_ran_is_200_with_its_data_and_its_errors(hub: Hub) -> None:
+    ann = await hub.mediator()
+    body = {"query": "query($id: ID!) { me { id } mediator(id: $id) { id } }", "variables": {"id": str(uuid4())}}
+    response = await post(hub, body, accept=GRAPHQL, cookie=signed_in(ann))
+    assert response.status_code == 200
+    assert response.json()["data"] == {"me": {"id": str(ann.id)}, "mediator": None}
+    (error,) = response.json()["errors"]
+    assert error == {
+        "message": "Not found.",
+        "path": ["mediator"],
+        "locations": [{"line": 1, "column": 29}],
+        "extensions": {"code": "NOT_FOUND"},
+    }
+
+
+NO_REQUESTS = [
+    b"", b"{", b"nonsense", b"null", b"5", b'"{ __typename }"', b"[]", b"{}",
+    b'{"query": null}', b'{"query": 5}', b'{"query": ""}', b'{"query": "  "}', b'{"query": ["{ __typename }"]}',
+    b'{"query": "{ __typename }", "variables": []}', b'{"query": "{ __typename }", "variables": "{}"}',
+    b'{"query": "{ __typename }", "operationName": 5}', b'{"query": "{ __typename }", "extensions": []}',
+    b'{"query": "{ __typename }", "variables": {"a": NaN}}', b'{"query": "{ __typename }"} {}',
+    b'{"query": "\xff\xfe"}', b"\xff\xfe{\x00}\x00", b'{"query": "\\ud800"}',
+    b'{"id": "a persisted document"}',
+]  # fmt: skip
+
+
+async def test_a_body_that_is_no_graphql_request_is_400(hub: Hub) -> None:
+    for body in NO_REQUESTS:
+        for accept in (GRAPHQL, JSON):
+            response = await post(hub, body, accept=accept)
+            assert response.status_code == 400, body
+            assert codes(response) == ["BAD_USER_INPUT"]
+
+
+async def test_what_may_be_left_out_may_be_null(hub: Hub) -> None:
+    body = HELLO | {"variables": None, "operationName": None, "extensions": None, "anything": 5}
+    assert (await post(hub, body)).json() == {"data": {"__typename": "Query"}}
+
+
+async def test_a_batch_is_refused_and_none_of_it_runs(hub: Hub) -> None:
+    ann = await hub.mediator()
+    response = await post(hub, orjson.dumps([{"query": RENAME}, HELLO]), cookie=signed_in(ann))
+    assert response.status_code == 400
+    assert codes(response) == ["BAD_USER_INPUT"]
+    assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
+
+
+async def test_a_body_has_at_most_256_kilobytes(hub: Hub) -> None:
+    assert BODY_MOST == 262_144
+    padding = BODY_MOST - len(orjson.dumps(HELLO))
+    fits = orjson.dumps({"query": HELLO["query"] + " " * padding})
+    assert len(fits) == BODY_MOST
+    assert (await post(hub, fits)).json() == {"data": {"__typename": "Query"}}
+    response = await post(hub, fits + b" ")
+    assert response.status_code == 413
+    assert codes(response) == ["BAD_USER_INPUT"]
+
+
+@pytest.mark.parametrize("depth", [10, 500, 1000, 1100, 20_000, 100_000])
+async def test_nesting_is_never_a_fault(hub: Hub, depth: int) -> None:
+    ann = await hub.mediator()
+    nested, objects = b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth
+    query = b"""{"query": "query($x: String, $f: LogbookFilter) { mediators(search: $x) { nodes {
+        logbook(filter: $f) { totalCount } } } }", "variables": {"%s": %s}}""".replace(b"\n", b" ")
+    bodies = [query % (name, value) for name in (b"x", b"f", b"unknown") for value in (nested, objects)]
+    if depth <= 20_000:
+        deep = {
+            "selections": "{ a" * depth + "}" * depth,
+            "fragments": "{ ... " * depth + "{ __typename }" + "}" * depth,
+            "lists": f"{{ mediators(search: {'[' * depth}{']' * depth}) {{ totalCount }} }}",
+            "objects": f"{{ mediators(search: {'{a:' * depth}1{'}' * depth}) {{ totalCount }} }}",
+            "types": f"query($x: {'[' * depth}String{']' * depth}) {{ __typename }}",
+        }
+        bodies += [orjson.dumps({"query": text}) for text in deep.values()]
+    for body in bodies:
+        response = await post(hub, body, cookie=signed_in(ann), accept=GRAPHQL)
+        assert response.status_code in {200, 400, 413}
+        assert "INTERNAL_SERVER_ERROR" not in response.text
+
+
+# Who asks.
+
+
+async def test_another_site_is_forbidden_and_changes_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    foreign: list[dict[str, str]] = [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8001"},
+        {"origin": "https://127.0.0.1:8000"},
+        {"origin": "http://127.0.0.1:8000.evil.example"},
+        {"origin": ""},
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"origin": "https://evil.example", "sec_fetch_site": "same-origin"},
+    ]
+    for headers in foreign:
+        response = await post(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
+        assert response.status_code == 403, headers
+        assert codes(response) == ["FORBIDDEN"]
+        assert "set-cookie" not in response.headers
+    assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
+
+
+async def test_our_own_pages_and_programs_are_let_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    own: list[dict[str, str]] = [
+        {},
+        {"origin": "http://127.0.0.1:8000"},
+        {"origin": "http://127.0.0.1:8000", "sec_fetch_site": "same-origin"},
+        {"sec_fetch_site": "same-origin"},
+        {"sec_fetch_site": "none"},
+    ]
+    for headers in own:
+        response = await post(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
+        assert response.json() == {"data": {"updateAccount": {"userErrors": []}}}, headers
+
+
+async def test_a_bad_token_is_unauthenticated_whatever_else_is_sent(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for authorization in (b"Bearer", b"Bearer ", b"Bearer x", b"Basic YTpi", b"x", b"Bearer \xe9"):
+        for body in ({"query": "{ me { id } }"}, HELLO, {"query": "{"}):
+            headers = {b"authorization": authorization, b"cookie": signed_in(ann).encode()}
+            response = await hub.client.post("/graphql", json=body, headers=headers)
+            assert response.status_code == 401, authorization
+            assert codes(response) == ["UNAUTHENTICATED"]
+
+
+async def test_a_token_ends_with_its_revocation_its_expiry_and_its_owner(hub: Hub) -> None:
+    for ending in (
+        "UPDATE api_token SET revoked_at = clock()",
+        "UPDATE api_token SET expires_at = clock()",
+        "DELETE FROM account",
+    ):
+        token = await put_token(hub, await hub.mediator())
+        assert (await hub.ask("{ me { id } }", token=token)).status == 200
+        await hub.rows(ending)
+        ended = await hub.ask("{ me { id } }", token=token)
+        assert (ended.status, ended.codes) == (401, ["UNAUTHENTICATED"])
+
+
+async def test_an_ended_session_is_unauthenticated_and_its_cookie_is_taken_away(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await hub.rows("DELETE FROM session")
+    for body in ({"query": "{ me { id } }"}, {"query": "{ survey { leastMinutes } }"}):
+        response = await post(hub, body, cookie=signed_in(ann))
+        assert response.status_code == 401
+        assert codes(response) == ["UNAUTHENTICATED"]
+        assert response.headers["set-cookie"].startswith('session="";')
+        assert "Max-Age=0" in response.headers["set-cookie"]
+
+
+async def test_answers_are_kept_by_nobody_and_guessed_by_no_browser(hub: Hub) -> None:
+    response = await post(hub, HELLO)
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_fault_of_ours_tells_a_reference_and_nothing_else(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
+    await hub.rows("ALTER TABLE logbook_entry RENAME COLUMN minutes TO hours")
+    document = "{ me { name mediator { cpd { totalCount } logbook { totalCount } } } }"
+    answer = await hub.ask(document, by=ann)
+    assert answer.status == 200
+    assert answer.body["data"]["me"]["name"] == ann.name
+    assert answer.body["data"]["me"]["mediator"] == {"cpd": {"totalCount": 0}, "logbook": None}
+    (error,) = answer.body["errors"]
+    reference = error["extensions"]["reference"]
+    assert UUID(reference).version == 4
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert error["message"] == f"Something went wrong. Reference: {reference}"
+    assert reference in capsys.readouterr().out
+    for leak in ("minutes", "hours", "SELECT", "asyncpg", ".py"):
+        assert leak not in str(answer.body)
+    made = await hub.change("addLogbookEntry", {}, by=ann)
+    assert made.codes[0] == "BAD_USER_INPUT"
+    payload(await hub.change("updateAccount", {"name": "Still Works"}, by=admin))

@@ -1,0 +1,203 @@
+"""The privacy table, written down a second time from the specification: who has which element of the API.
+
+Every field, argument, input field and enum value stands in `TABLE`, with who gets it by session and by API token:
+S(elf), R(eviewer), D(irectory), A(dmin), or P, everybody.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from graphql import GraphQLSchema
+
+from models.account import Role
+from permissions.viewer import Standing
+from schema.build import whole_schema
+
+LETTERS = {"S": Standing.SELF, "R": Standing.REVIEWER, "D": Standing.DIRECTORY, "A": Standing.ADMIN}
+ROLES = {"S": Role.MEDIATOR, "R": Role.REVIEWER, "D": Role.DIRECTORY, "A": Role.ADMIN}
+
+# by session, by token, type, fields with their arguments; `[]` marks a list of pages, `*` is all of a type.
+TABLE = """
+SRDA SRDA Mediator            id name about profileUrl
+SA   SA   Mediator            visibility email reviewer waitingReviewer
+S    S    Mediator            feedbackLink
+SRDA SRDA Query               mediator(id) mediators(search standing)[Mediator]
+S    S    Standing            SELF
+R    R    Standing            REVIEWER
+D    D    Standing            DIRECTORY
+A    A    Standing            ADMIN
+
+SDA  SDA  Mediator            logbook(filter orderBy)[LogbookEntry]
+SDA  SDA  LogbookEntry        id role medium endedMonth minutes disputeKind simulated
+SA   SA   LogbookEntry        startedOn endedOn country partyCount outcome
+S    S    LogbookEntry        reference parties didWell foundChallenging notes version
+SDA  SDA  LogbookFilter       role medium year disputeKind simulated text
+SA   SA   LogbookFilter       country outcome
+SDA  SDA  LogbookOrder        field direction
+SDA  SDA  LogbookOrderField   ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED
+SA   SA   LogbookOrderField   STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME
+S    S    LogbookOrderField   REFERENCE PARTIES
+SDA  SDA  CaseRole            LEAD_MEDIATOR CO_MEDIATOR ASSISTANT_MEDIATOR MEDIATION_ADVOCATE OBSERVER OTHER
+SDA  SDA  Medium              IN_PERSON ONLINE HYBRID
+SA   SA   Outcome             SETTLED PARTLY_SETTLED NOT_SETTLED ONGOING NOT_KNOWN
+SDA  SDA  Mediator            experience(role)
+SDA  SDA  Experience          minutes cases simulatedMinutes byRole byYear
+SDA  SDA  RoleHours           role minutes cases
+SDA  SDA  YearHours           year minutes cases
+
+SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
+SDA  SDA  CpdEntry            id kind title provider startedOn endedOn minutes evidenceUrl
+S    S    CpdEntry            takeaways version
+SDA  SDA  CpdFilter           kind year text
+SDA  SDA  CpdOrder            field direction
+SDA  SDA  CpdOrderField       KIND TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
+SDA  SDA  CpdKind             *
+S    S    Mediator            learnings(filter orderBy)[Learning]
+S    S    Learning            id date source kind text entryId
+S    S    LearningFilter      source kind year text
+S    S    LearningOrder       field direction
+S    S    LearningOrderField  DATE SOURCE KIND
+S    S    LearningSource      MEDIATION CPD
+S    S    LearningKind        DID_WELL FOUND_CHALLENGING TAKEAWAY
+
+S    S    Mediator            feedbackRequests[FeedbackRequest]
+S    S    FeedbackRequest     id madeOn partyName partyEmail reference mediationEndedOn
+SRA  SRA  Mediator            feedback[Feedback]
+RA   RA   Mediator            feedback(filter orderBy)
+SRA  SRA  Feedback            id answers
+RA   RA   Feedback            year receivedOn capacity actedAs shared byInvitation
+A    -    Feedback            origin
+A    -    FeedbackOrigin      name email receivedAt
+SRA  SRA  FeedbackAnswer      question rating text
+RA   RA   FeedbackFilter      year capacity actedAs shared byInvitation
+RA   RA   FeedbackOrder       field direction
+RA   RA   FeedbackOrderField  RECEIVED_ON
+RA   RA   Mediator            feedbackSummary
+RA   RA   FeedbackSummary     years
+RA   RA   FeedbackYear        year count questions
+RA   RA   QuestionSummary     question count average spread
+
+SRDA SRDA Query               me
+SRDA SRDA OwnAccount          id name email roles emailVerifiedAt paidUntil
+S    S    OwnAccount          mediator
+SRDA -    OwnAccount          sessions apiTokens exports
+SRDA -    Session             id createdAt usedAt current
+SRDA -    ApiToken            id name createdAt usedAt expiresAt revokedAt
+SRDA -    DataExport          id requestedAt readyAt expiresAt
+SRDA SRDA Role                MEDIATOR REVIEWER DIRECTORY ADMIN
+SRDA SRDA Query               directories[Directory]
+SRDA SRDA Directory           id name website
+SA   SA   Query               reviewers(search)[Reviewer]
+SA   SA   Reviewer            id name
+A    A    Query               accounts(search)[Account] waitingAppointments[WaitingAppointment]
+A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt
+A    A    WaitingAppointment  id askedAt mediatorId reviewerId
+A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
+A    A    AuditEntry          id at actorId action subjectId
+A    A    AuditAction         *
+A    A    DeadMail            id kind attempts smtpCode
+
+P    SRDA Query               survey feedbackInvitation(token) feedbackSubjects(search) feedbackSubject(id link)
+P    SRDA Survey              leastMinutes mostMinutes scale questions
+P    SRDA SurveyScaleStep     rating label
+P    SRDA SurveyQuestion      key text kind readers help
+P    SRDA QuestionKind        RATING TEXT
+P    SRDA QuestionReader      REVIEWER MEDIATOR
+P    SRDA FeedbackInvitation  state subject
+P    SRDA LinkState           OPEN SPENT EXPIRED WITHDRAWN
+P    SRDA FeedbackSubject     id name reviewerName
+P    SRDA FeedbackSubjectName id name
+P    SRDA Capacity            PARTY PARTY_ADVISER PROFESSIONAL OTHER
+P    SRDA ActedAs             MEDIATOR ADVOCATE
+P    SA   Visibility          DIRECTORIES PRIVATE
+
+P    SRDA Change              giveFeedback stopRequests
+P    SRDA FeedbackAnswerInput question rating text notApplicable
+P    -    Change              signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation
+SRDA -    Change              signOut updateAccount changeEmail changePassword endSession deleteMyAccount
+SRDA -    Change              createApiToken revokeApiToken exportMyData
+S    S    Change              updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry
+S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
+S    S    Change              appointReviewer inviteReviewer
+SR   SR   Change              endReview
+A    A    Change              updateDirectory setPaidAccess retryMail approveAppointment
+A    -    Change              createDirectory setRoles deleteAccount
+P    SRDA UserError           field message code
+P    SRDA UserErrorCode       *
+SRDA SRDA PageInfo            hasNextPage hasPreviousPage startCursor endCursor
+SDRA SDRA OrderDirection      ASC DESC
+"""
+WITHOUT_INPUT = {"signOut"}
+PAGING = ("first", "after", "last", "before")
+
+
+@cache
+def whole() -> GraphQLSchema:
+    return whole_schema()
+
+
+def members(type_name: str) -> Iterator[str]:
+    """Everything in a type of the whole schema, arguments too."""
+    type_: Any = whole().type_map[type_name]
+    for name, member in (getattr(type_, "fields", None) or type_.values).items():
+        yield f"{type_name}.{name}"
+        for argument in getattr(member, "args", {}):
+            yield f"{type_name}.{name}({argument})"
+
+
+def elements_of(type_name: str, names: str) -> Iterator[str]:
+    """Read the names of a row of the table."""
+    if names == "*":
+        yield from members(type_name)
+        return
+    for name, arguments, of in re.findall(r"(\w+)(?:\(([\w ]+)\))?(?:\[(\w+)\])?", names):
+        if type_name == "Change":
+            yield f"Mutation.{name}"
+            title = name[0].upper() + name[1:]
+            if name not in WITHOUT_INPUT:
+                yield f"Mutation.{name}(input)"
+                yield from members(f"{title}Input")
+            yield from members(f"{title}Payload")
+            continue
+        yield f"{type_name}.{name}"
+        yield from (f"{type_name}.{name}({argument})" for argument in arguments.split())
+        if of:
+            yield from (f"{type_name}.{name}({argument})" for argument in PAGING)
+            yield from members(f"{of}Connection")
+            yield from members(f"{of}Edge")
+
+
+@cache
+def expected(who: str, *, by_token: bool = False) -> frozenset[str]:
+    """What somebody with these standings ("" for nobody's, signed out) should have."""
+    found = set()
+    for line in filter(None, map(str.strip, TABLE.splitlines())):
+        by_session, token, type_name, names = line.split(maxsplit=3)
+        column = token if by_token else by_session
+        if column == "P" or set(column) & set(who):
+            found |= set(elements_of(type_name, names))
+    return frozenset(found)
+
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def names(elements: frozenset[str]) -> set[str]:
+    """Types, fields, arguments and values by their names alone."""
+    return {name for element in elements for name in NAME.findall(element)}
+
+
+UNMISTAKABLE = re.compile(r"[a-z][A-Z]|_")
+
+
+def named(text: str) -> set[str]:
+    """The names in a sentence: what it puts into quotes, and what is no word of English."""
+    quoted = " ".join(re.findall(r"`[^`]*`|'[^']*'", text))
+    return set(NAME.findall(quoted)) | {name for name in NAME.findall(text) if UNMISTAKABLE.search(name)}
+
+
+def lacking(who: str, *, by_token: bool = False) -> set[str]:
+    """Every name of the API that somebody's schema does not have."""
+    return names(expected("SRDA")) - names(expected(who, by_token=by_token))

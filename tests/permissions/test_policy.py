@@ -1,0 +1,82 @@
+"""Each viewer's schema against the privacy table: the comparison is exact, in both directions."""
+
+import re
+from typing import Any
+
+import pytest
+from graphql import GraphQLSchema, build_schema, get_introspection_query, graphql_sync, print_schema
+
+from models.account import Role
+from permissions.viewer import Standing
+from schema.build import projection, sdl
+from tests.hub import Hub
+from tests.permissions.expected import LETTERS, ROLES, expected, lacking, named, whole
+from tests.world import put_token
+
+
+def present(introspection: dict[str, Any]) -> set[str]:
+    """What an introspection shows, but for GraphQL's own types."""
+    found = set()
+    for type_ in introspection["__schema"]["types"]:
+        if type_["name"].startswith("__"):
+            continue
+        for member in (type_["fields"] or []) + (type_["inputFields"] or []) + (type_["enumValues"] or []):
+            found.add(f"{type_['name']}.{member['name']}")
+            found |= {f"{type_['name']}.{member['name']}({one['name']})" for one in member.get("args", [])}
+    return found
+
+
+def introspected(schema: GraphQLSchema) -> set[str]:
+    result = graphql_sync(schema, get_introspection_query())
+    assert result.data is not None
+    return present(result.data)
+
+
+def test_every_element_of_the_api_stands_in_the_table() -> None:
+    assert introspected(whole()) == expected("SRDA")
+
+
+@pytest.mark.parametrize("by_token", [False, True])
+@pytest.mark.parametrize("who", ["SR", "SD", "SA", "RD", "RA", "DA", "SRD", "SRA", "SDA", "RDA", "SRDA"])
+def test_several_roles_have_exactly_what_one_of_them_has(who: str, by_token: bool) -> None:
+    standings = Standing.PUBLIC
+    for letter in who:
+        standings |= LETTERS[letter]
+    assert introspected(projection(standings, by_token=by_token)) == expected(who, by_token=by_token)
+
+
+async def test_each_role_is_served_exactly_its_own_schema_by_session_and_by_token(hub: Hub) -> None:
+    query = get_introspection_query()
+    assert present((await hub.ask(query)).data) == expected("")
+    for letter, role in ROLES.items():
+        person = await hub.person(role)
+        by_session = await hub.ask(query, by=person)
+        assert present(by_session.data) == expected(letter)
+        by_token = await hub.ask(query, token=await put_token(hub, person))
+        assert present(by_token.data) == expected(letter, by_token=True)
+
+
+async def test_a_role_that_was_taken_away_takes_its_schema_with_it(hub: Hub) -> None:
+    both = await hub.person(Role.MEDIATOR, Role.REVIEWER)
+    assert present((await hub.ask(get_introspection_query(), by=both)).data) == expected("SR")
+    await hub.rows("UPDATE account SET roles = '{MEDIATOR}' WHERE id = $1", both.id)
+    assert present((await hub.ask(get_introspection_query(), by=both)).data) == expected("S")
+
+
+@pytest.mark.parametrize("who", ["", "S", "R", "D", "A"])
+def test_the_texts_of_a_schema_name_nothing_that_it_lacks(who: str) -> None:
+    standings = Standing.PUBLIC | LETTERS.get(who, Standing.PUBLIC)
+    texts = " ".join(re.findall(r'''""".*?"""|"[^"]*"''', print_schema(projection(standings)), re.DOTALL))
+    assert named(texts) & lacking(who) == set()
+
+
+def test_the_committed_form_marks_each_element_with_who_has_it() -> None:
+    marked = build_schema(sdl())
+    for type_name, name, letters in (
+        ("LogbookEntry", "country", ["SELF", "ADMIN"]),
+        ("FeedbackOrigin", "email", ["ADMIN"]),
+        ("Query", "survey", ["PUBLIC"]),
+    ):
+        node = marked.type_map[type_name].fields[name].ast_node  # type: ignore[attr-defined]
+        (directive,) = node.directives
+        assert [value.value for value in directive.arguments[0].value.values] == letters

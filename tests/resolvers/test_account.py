@@ -1,0 +1,426 @@
+"""One's own account: signing up, in and out, and the links in mails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from models.account import Role
+from permissions.secrets import hash_password
+from tests.hub import PASSWORD, Answer, Hub, Person, payload, problems, secret_in, text_of
+from tests.waiting import until
+
+NEW = "another good password"
+
+
+def sign_up_input(email: str, **facts: Any) -> dict[str, Any]:
+    return {"name": "Anna Demo", "email": email, "password": PASSWORD} | facts
+
+
+async def me(hub: Hub, person: Person) -> Answer:
+    return await hub.ask("{ me { email name emailVerifiedAt } }", by=person)
+
+
+async def sign_in(hub: Hub, email: str, password: str = PASSWORD) -> Answer:
+    answer = await hub.change("signIn", {"email": email, "password": password}, "signedIn")
+    hub.client.cookies.clear()
+    return answer
+
+
+async def is_signed_in(hub: Hub, person: Person) -> bool:
+    return (await me(hub, person)).status == 200
+
+
+async def newest_secret(hub: Hub, to: str, page: str) -> str:
+    await hub.work()
+    return secret_in(hub.mails(to)[0], page)
+
+
+async def test_sign_up_makes_a_mediator_who_stays_private_and_unverified(hub: Hub) -> None:
+    answer = await hub.change("signUp", sign_up_input("anna@demo.example"), "mailSent")
+    assert payload(answer)["mailSent"]
+    (row,) = await hub.rows("SELECT * FROM account JOIN mediator USING (id)")
+    assert row["roles"] == ["MEDIATOR"]
+    assert row["visibility"] == "PRIVATE"
+    assert row["email_verified_at"] is None
+    assert PASSWORD not in str(row)
+
+
+async def test_sign_up_answers_the_same_whether_or_not_the_address_has_an_account(hub: Hub) -> None:
+    known = await hub.mediator()
+    before = await hub.rows("SELECT * FROM account")
+    fresh = await hub.change("signUp", sign_up_input("fresh@demo.example"), "mailSent")
+    again = await hub.change("signUp", sign_up_input(known.email.upper(), password=NEW), "mailSent")
+    assert fresh.body == again.body
+    assert (fresh.status, set(fresh.headers)) == (again.status, set(again.headers))
+    await hub.work()
+    (mail,) = hub.mails(known.email)
+    assert "It has an account already" in text_of(mail)
+    assert [row for row in await hub.rows("SELECT * FROM account") if row["id"] == known.id] == before
+
+
+async def test_whoever_signs_up_last_gets_an_address_that_nobody_has_verified(hub: Hub) -> None:
+    squatted = await hub.change("signUp", sign_up_input("victim@demo.example", name="Squatter"))
+    payload(squatted)
+    squatter = await hub.sign_in("victim@demo.example")
+    payload(await hub.change("signUp", sign_up_input("Victim@demo.example", name="Victim", password=NEW)))
+    payload(await hub.change("verifyEmail", {"token": await newest_secret(hub, "Victim@demo.example", "verify")}))
+    assert not await is_signed_in(hub, squatter)
+    assert problems(await sign_in(hub, "victim@demo.example")) == [(None, "WRONG_CREDENTIALS")]
+    victim = await hub.sign_in("victim@demo.example", NEW)
+    assert victim.name == "Victim"
+
+
+async def test_sign_up_never_touches_an_account_that_an_administrator_made(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    payload(await hub.change("createDirectory", {"name": "Guide", "email": "guide@demo.example"}, by=admin))
+    await hub.work()
+    made = await hub.rows("SELECT * FROM account")
+    payload(await hub.change("signUp", sign_up_input("guide@demo.example")))
+    assert await hub.rows("SELECT * FROM account") == made
+    assert await hub.rows("SELECT 1 FROM account_link WHERE purpose = 'SET_PASSWORD'")
+    assert problems(await sign_in(hub, "guide@demo.example")) == [(None, "WRONG_CREDENTIALS")]
+
+
+async def test_two_sign_ups_at_once_make_one_account(hub: Hub) -> None:
+    answers = await asyncio.gather(
+        *(hub.change("signUp", sign_up_input(email)) for email in ("anna@demo.example", "ANNA@demo.example"))
+    )
+    for answer in answers:
+        payload(answer)
+    assert len(await hub.rows("SELECT 1 FROM account")) == 1
+
+
+async def test_a_repeated_sign_up_sends_one_mail(hub: Hub) -> None:
+    asked = sign_up_input("anna@demo.example", requestKey="once")
+    answers = await asyncio.gather(*(hub.change("signUp", asked, "mailSent") for _ in range(5)))
+    assert [answer.body for answer in answers] == [answers[0].body] * 5
+    await hub.work()
+    assert len(hub.mails()) == 1
+
+
+async def test_an_unverified_account_may_do_no_more_than_mend_itself(hub: Hub) -> None:
+    person = await hub.person(Role.MEDIATOR, verified=False)
+    other = await hub.person(Role.REVIEWER)
+    assert (await me(hub, person)).data["me"]["email"] == person.email
+    request = {
+        "partyName": "P",
+        "partyEmail": "p@demo.example",
+        "mediationEndedOn": "2024-01-01",
+        "partyAgreed": True,
+    }
+    refused = [
+        await hub.change("requestFeedback", request, by=person),
+        await hub.change("inviteReviewer", {"email": "r@demo.example"}, by=person),
+        await hub.change("appointReviewer", {"reviewerId": str(other.id)}, by=person),
+        await hub.change("createApiToken", {"name": "T"}, by=person),
+        await hub.ask("{ directories { nodes { id } } }", by=person),
+        await hub.ask("{ reviewers { nodes { id } } }", by=person),
+    ]
+    assert [answer.codes for answer in refused] == [["FORBIDDEN"]] * len(refused)
+    for table in ("feedback_request", "reviewer_invitation", "appointment", "api_token", "outbox"):
+        assert not await hub.rows(f"SELECT 1 FROM {table}")
+    payload(await hub.change("updateAccount", {"name": "Mended"}, by=person))
+
+
+async def test_a_verification_link_works_once_and_for_48_hours(hub: Hub) -> None:
+    for email in ("late@demo.example", "soon@demo.example"):
+        payload(await hub.change("signUp", sign_up_input(email)))
+    late, soon = [await newest_secret(hub, f"{who}@demo.example", "verify") for who in ("late", "soon")]
+    async with hub.later(hours=47) as then:
+        payload(await then.change("verifyEmail", {"token": soon}))
+        assert problems(await then.change("verifyEmail", {"token": soon})) == [("token", "NOT_FOUND")]
+    async with hub.later(hours=49) as then:
+        assert problems(await then.change("verifyEmail", {"token": late})) == [("token", "NOT_FOUND")]
+    verified = await hub.rows("SELECT email FROM account WHERE email_verified_at IS NOT NULL")
+    assert [row["email"] for row in verified] == ["soon@demo.example"]
+
+
+async def test_an_address_signs_in_whatever_its_case(hub: Hub) -> None:
+    person = await hub.mediator(email="Mixed.Case@demo.example")
+    for typed in ("mixed.case@demo.example", "  MIXED.CASE@DEMO.EXAMPLE "):
+        assert (await hub.sign_in(typed)).id == person.id
+
+
+async def test_sign_in_does_not_tell_a_wrong_password_from_an_unknown_address(hub: Hub) -> None:
+    person = await hub.mediator()
+    wrong = await sign_in(hub, person.email, NEW)
+    unknown = await sign_in(hub, "nobody@demo.example")
+    assert problems(wrong) == [(None, "WRONG_CREDENTIALS")]
+    assert wrong.body == unknown.body
+    assert "set-cookie" not in wrong.headers
+    assert "set-cookie" not in unknown.headers
+
+
+async def test_the_session_stands_in_a_cookie_that_no_script_reads_and_nowhere_else(hub: Hub) -> None:
+    person = await hub.mediator()
+    answer = await hub.change("signIn", {"email": person.email, "password": PASSWORD}, "signedIn")
+    secret = hub.client.cookies["session"]
+    hub.client.cookies.clear()
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert secret not in str(answer.body)
+    assert not [row for row in await hub.rows("SELECT secret_hash FROM session") if secret.encode() in row[0]]
+
+
+async def test_signing_in_again_ends_the_browsers_earlier_session(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("signIn", {"email": person.email, "password": PASSWORD}, by=person))
+    hub.client.cookies.clear()
+    assert not await is_signed_in(hub, person)
+
+
+async def test_sign_out_ends_the_session_and_takes_the_cookie(hub: Hub) -> None:
+    person = await hub.mediator()
+    answer = await hub.ask("mutation { signOut { signedOut userErrors { code } } }", by=person)
+    assert payload(answer)["signedOut"]
+    assert "max-age=0" in answer.headers["set-cookie"].lower()
+    again = await me(hub, person)
+    assert (again.status, again.codes) == (401, ["UNAUTHENTICATED"])
+
+
+async def test_a_reset_link_sets_the_password_once_and_ends_all_sessions(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("requestPasswordReset", {"email": person.email.upper()}))
+    secret = await newest_secret(hub, person.email, "password")
+    payload(await hub.change("resetPassword", {"token": secret, "password": NEW}))
+    assert not await is_signed_in(hub, person)
+    assert problems(await sign_in(hub, person.email)) == [(None, "WRONG_CREDENTIALS")]
+    await hub.sign_in(person.email, NEW)
+    again = await hub.change("resetPassword", {"token": secret, "password": PASSWORD})
+    assert problems(again) == [("token", "NOT_FOUND")]
+    await hub.sign_in(person.email, NEW)
+    await hub.work()
+    assert "password" in hub.mails(person.email)[0]["subject"].lower()
+    assert secret not in hub.mails(person.email)[0]["text"]
+
+
+async def test_a_reset_link_used_by_two_at_once_works_for_one(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    secret = await newest_secret(hub, person.email, "password")
+    answers = await asyncio.gather(
+        *(hub.change("resetPassword", {"token": secret, "password": f"{NEW} {place}"}) for place in range(2))
+    )
+    assert sorted(map(str, map(problems, answers))) == ["[('token', 'NOT_FOUND')]", "[]"]
+
+
+async def test_a_reset_link_ends_after_two_hours_and_with_the_next(hub: Hub) -> None:
+    person = await hub.mediator()
+    secrets = []
+    for _ in range(2):
+        payload(await hub.change("requestPasswordReset", {"email": person.email}))
+        secrets.append(await newest_secret(hub, person.email, "password"))
+    first = await hub.change("resetPassword", {"token": secrets[0], "password": NEW})
+    assert problems(first) == [("token", "NOT_FOUND")]
+    async with hub.later(hours=3) as then:
+        late = await then.change("resetPassword", {"token": secrets[1], "password": NEW})
+        assert problems(late) == [("token", "NOT_FOUND")]
+    await hub.sign_in(person.email)
+
+
+async def test_a_reset_answers_the_same_for_an_unknown_address(hub: Hub) -> None:
+    person = await hub.mediator()
+    known = await hub.change("requestPasswordReset", {"email": person.email}, "mailSent")
+    unknown = await hub.change("requestPasswordReset", {"email": "nobody@demo.example"}, "mailSent")
+    assert known.body == unknown.body
+    await hub.work()
+    assert [mail["to"] for mail in hub.mails()] == [person.email]
+
+
+async def test_a_link_opens_nothing_but_what_it_is_for(hub: Hub) -> None:
+    person = await hub.person(Role.MEDIATOR, verified=False)
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    secret = await newest_secret(hub, person.email, "password")
+    assert problems(await hub.change("verifyEmail", {"token": secret})) == [("token", "NOT_FOUND")]
+    assert problems(await hub.change("acceptInvitation", {"token": secret})) == [("token", "NOT_FOUND")]
+    payload(await hub.change("resetPassword", {"token": secret, "password": NEW}))
+
+
+async def change_email(hub: Hub, person: Person, email: str, password: str = PASSWORD) -> Answer:
+    return await hub.change("changeEmail", {"email": email, "password": password}, "mailSent", by=person)
+
+
+async def email_of(hub: Hub, person: Person) -> str:
+    (row,) = await hub.rows("SELECT email FROM account WHERE id = $1", person.id)
+    return str(row["email"])
+
+
+async def test_a_new_address_counts_once_its_own_link_is_used_and_the_old_one_is_told(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await change_email(hub, person, "New@demo.example"))
+    secret = await newest_secret(hub, "New@demo.example", "verify")
+    assert await email_of(hub, person) == person.email
+    payload(await hub.change("verifyEmail", {"token": secret}))
+    assert await email_of(hub, person) == "New@demo.example"
+    await hub.work()
+    (told,) = hub.mails(person.email)
+    assert "was changed" in text_of(told)
+    assert "new@demo.example" not in text_of(told).lower()
+    assert problems(await hub.change("verifyEmail", {"token": secret})) == [("token", "NOT_FOUND")]
+    assert (await hub.sign_in("new@DEMO.example")).id == person.id
+    assert problems(await sign_in(hub, person.email)) == [(None, "WRONG_CREDENTIALS")]
+    (row,) = await hub.rows("SELECT recipient, recipient_name FROM outbox WHERE kind = 'email_changed'")
+    assert tuple(row) == (None, None)
+
+
+async def test_changing_the_address_takes_the_password(hub: Hub) -> None:
+    person = await hub.mediator()
+    answer = await change_email(hub, person, "new@demo.example", NEW)
+    assert problems(answer) == [("password", "WRONG_CREDENTIALS")]
+    assert not await hub.rows("SELECT 1 FROM account_link")
+    await hub.work()
+    assert hub.mails() == []
+
+
+async def test_changing_to_a_taken_address_tells_only_its_owner(hub: Hub) -> None:
+    person, owner = await hub.mediator(), await hub.mediator()
+    taken = await change_email(hub, person, owner.email.upper())
+    free = await change_email(hub, person, "free@demo.example")
+    assert taken.body == free.body
+    await hub.work()
+    (mail,) = hub.mails(owner.email)
+    assert "It has an account already" in text_of(mail)
+    assert person.name not in text_of(mail)
+    assert "/verify/" not in text_of(mail)
+
+
+async def test_two_accounts_that_move_to_one_address_at_once_do_not_both_get_it(hub: Hub) -> None:
+    people = [await hub.mediator() for _ in range(2)]
+    secrets = []
+    for person in people:
+        payload(await change_email(hub, person, "wanted@demo.example"))
+        secrets.append(await newest_secret(hub, "wanted@demo.example", "verify"))
+    answers = await asyncio.gather(*(hub.change("verifyEmail", {"token": secret}) for secret in secrets))
+    assert sorted(map(str, map(problems, answers))) == ["[('token', 'NOT_FOUND')]", "[]"]
+    assert len(await hub.rows("SELECT 1 FROM account WHERE email = 'wanted@demo.example'")) == 1
+
+
+async def test_somebody_who_signed_up_with_an_address_that_is_not_theirs_keeps_nobody_from_it(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("signUp", sign_up_input("wanted@demo.example")))
+    payload(await change_email(hub, person, "wanted@demo.example"))
+    payload(await hub.change("verifyEmail", {"token": await newest_secret(hub, "wanted@demo.example", "verify")}))
+    assert await email_of(hub, person) == "wanted@demo.example"
+
+
+async def test_a_link_mailed_to_the_old_address_dies_when_the_address_moves(hub: Hub) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    reset = await newest_secret(hub, person.email, "password")
+    payload(await change_email(hub, person, "new@demo.example"))
+    payload(await hub.change("verifyEmail", {"token": await newest_secret(hub, "new@demo.example", "verify")}))
+    answer = await hub.change("resetPassword", {"token": reset, "password": NEW})
+    assert problems(answer) == [("token", "NOT_FOUND")]
+
+
+async def test_a_new_password_ends_what_a_thief_of_the_old_one_began(hub: Hub) -> None:
+    person = await hub.mediator()
+    thief = await hub.sign_in(person.email)
+    payload(await change_email(hub, thief, "thief@demo.example"))
+    secret = await newest_secret(hub, "thief@demo.example", "verify")
+    changed = await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": NEW}, by=person)
+    payload(changed)
+    hub.client.cookies.clear()
+    assert not await is_signed_in(hub, thief)
+    assert problems(await hub.change("verifyEmail", {"token": secret})) == [("token", "NOT_FOUND")]
+    assert await email_of(hub, person) == person.email
+
+
+async def test_changing_the_password_ends_every_session_and_gives_this_browser_a_new_one(hub: Hub) -> None:
+    person = await hub.mediator()
+    elsewhere = await hub.sign_in(person.email)
+    payload(await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": NEW}, by=person))
+    fresh = Person(person.id, person.name, person.email, hub.client.cookies["session"])
+    hub.client.cookies.clear()
+    assert [await is_signed_in(hub, one) for one in (person, elsewhere, fresh)] == [False, False, True]
+    await hub.work()
+    (told,) = hub.mails(person.email)
+    assert "password" in told["subject"].lower()
+
+
+async def test_a_wrong_current_password_changes_nothing(hub: Hub) -> None:
+    person = await hub.mediator()
+    answer = await hub.change("changePassword", {"currentPassword": NEW, "newPassword": NEW}, by=person)
+    assert problems(answer) == [("currentPassword", "WRONG_CREDENTIALS")]
+    assert await is_signed_in(hub, person)
+    await hub.sign_in(person.email)
+
+
+@asynccontextmanager
+async def changing(hub: Hub, sql: str, *values: object) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Hold a change open; yields what waits until another one has to wait for it. It is committed at the end."""
+    connection = await asyncpg.connect(hub.services.admin_url)
+
+    async def others_wait() -> None:
+        async def waits() -> bool:
+            return bool(await hub.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(waits)
+
+    try:
+        async with connection.transaction():
+            await connection.execute(sql, *values)
+            yield others_wait
+    finally:
+        await connection.close()
+
+
+async def test_no_session_begins_with_a_password_that_is_changed_meanwhile(hub: Hub) -> None:
+    person = await hub.mediator()
+    new_hash = await hash_password(NEW)
+    change = "UPDATE account SET password_hash = $1"
+    async with changing(hub, change, new_hash) as others_wait:
+        signing_in = asyncio.create_task(sign_in(hub, person.email))
+        await others_wait()
+    assert problems(await signing_in) == [(None, "WRONG_CREDENTIALS")]
+    assert len(await hub.rows("SELECT 1 FROM session")) == 1
+    await hub.sign_in(person.email, NEW)
+
+
+async def test_an_address_that_is_taken_at_the_last_moment_stays_with_who_took_it(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    payload(await change_email(hub, person, "wanted@demo.example"))
+    secret = await newest_secret(hub, "wanted@demo.example", "verify")
+    take = "UPDATE account SET email = 'wanted@demo.example', email_key = 'wanted@demo.example' WHERE id = $1"
+    async with changing(hub, take, other.id) as others_wait:
+        verifying = asyncio.create_task(hub.change("verifyEmail", {"token": secret}))
+        await others_wait()
+    assert problems(await verifying) == [("token", "NOT_FOUND")]
+    assert await email_of(hub, person) == person.email
+    assert hub.mails(person.email) == []
+
+
+async def test_a_session_and_its_like_are_listed_to_their_owner_alone(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    elsewhere = await hub.sign_in(person.email)
+    listed = (await hub.ask("{ me { sessions { id current } } }", by=person)).data["me"]["sessions"]
+    assert sorted(session["current"] for session in listed) == [False, True]
+    (theirs,) = [session["id"] for session in listed if not session["current"]]
+    foreign = await hub.change("endSession", {"id": theirs}, by=other)
+    assert problems(foreign) == [("id", "NOT_FOUND")]
+    assert await is_signed_in(hub, elsewhere)
+    payload(await hub.change("endSession", {"id": theirs}, by=person))
+    assert not await is_signed_in(hub, elsewhere)
+    assert await is_signed_in(hub, person)
+
+
+async def test_ending_ones_own_session_takes_the_cookie(hub: Hub) -> None:
+    person = await hub.mediator()
+    (listed,) = (await hub.ask("{ me { sessions { id } } }", by=person)).data["me"]["sessions"]
+    answer = await hub.change("endSession", listed, by=person)
+    payload(answer)
+    assert "max-age=0" in answer.headers["set-cookie"].lower()
+    assert not await is_signed_in(hub, person)
+
+
+async def test_one_changes_ones_own_name_and_nobody_elses(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    answer = await hub.change("updateAccount", {"name": "  Åsa  Demo "}, "account { name }", by=person)
+    assert payload(answer)["account"]["name"] == "Åsa  Demo"
+    names = await hub.rows("SELECT id, name, name_key FROM account")
+    assert {row["id"]: row["name"] for row in names}[other.id] == other.name
+    assert {row["id"]: row["name_key"] for row in names}[person.id] == "asa  demo"

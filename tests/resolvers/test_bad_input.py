@@ -1,0 +1,441 @@
+"""Every change of the schema, tried with what nobody should send: it is named, and nothing of it is kept."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    get_named_type,
+    get_nullable_type,
+)
+from redis.asyncio import Redis
+
+from models.account import Role
+from models.mediator import Visibility
+from permissions.secrets import Opens, link_secret, stop_token
+from permissions.viewer import EVERYBODY
+from schema.build import projection
+from tests.hub import PASSWORD, Answer, Hub, Person, payload
+from tests.world import put_cases, put_cpd
+
+_mutations = projection(EVERYBODY).mutation_type
+assert _mutations is not None
+MUTATIONS = _mutations.fields
+
+NUL, SURROGATE, LONG = "a\0b", "a\ud800b", "x" * 10_001
+BAD: dict[str, list[Any]] = {
+    "String": [NUL, SURROGATE, LONG, 5, True, ["a", "b"], {"a": "b"}],
+    "ID": [NUL, SURROGATE, LONG, "", "nothing", "0" * 32, 2**70, True, ["a", "b"], {}],
+    "Int": [0, -1, 2**31, -(2**31) - 1, 2**63, 10**30, 1.5, "5", True, [1, 2], {}],
+    "Boolean": ["yes", 1, "", [], {}],
+    "Date": ["", "yesterday", "2024-13-01", "2023-02-29", "1949-12-31", "9999-12-31", "0001-01-01", NUL, 5, True],
+    "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
+}
+BLANK = ["", "  \n"]
+
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
+CASE = {
+    "role": "OBSERVER",
+    "medium": "ONLINE",
+    "startedOn": "2024-01-01",
+    "endedOn": "2024-01-02",
+    "minutes": 60,
+    "disputeKind": "Neighbours",
+    "country": "Austria",
+    "partyCount": 2,
+    "outcome": "ONGOING",
+    "simulated": True,
+    "reference": "R",
+    "parties": "P",
+    "didWell": "D",
+    "foundChallenging": "F",
+    "notes": "N",
+}
+CPD = {
+    "kind": "OTHER",
+    "title": "Listening",
+    "startedOn": "2024-01-01",
+    "endedOn": "2024-01-02",
+    "minutes": 60,
+    "provider": "P",
+    "evidenceUrl": "https://demo.example",
+    "takeaways": "T",
+}
+REQUEST = {
+    "partyName": "A party",
+    "partyEmail": "party@demo.example",
+    "mediationEndedOn": "2024-01-02",
+    "partyAgreed": True,
+    "reference": "R",
+}
+# In an update, leaving a field out keeps it; null is no value for what an entry must have.
+NOT_NULL = {
+    "updateLogbookEntry": {"role", "medium", "startedOn", "endedOn", "minutes", "outcome", "simulated"},
+    "updateCpdEntry": {"kind", "title", "startedOn", "endedOn", "minutes"},
+    "updateDirectory": {"name"},
+    "updateProfile": {"visibility"},
+}
+
+SELF, REVIEWER, DIRECTORY, ADMIN = Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN
+PUBLIC, SIGNED_IN = frozenset[Role](), frozenset(Role)
+ALLOWED: dict[str, frozenset[Role]] = {
+    **dict.fromkeys(
+        (
+            "signUp",
+            "verifyEmail",
+            "signIn",
+            "requestPasswordReset",
+            "resetPassword",
+            "acceptInvitation",
+            "giveFeedback",
+            "stopRequests",
+        ),
+        PUBLIC,
+    ),
+    **dict.fromkeys(
+        (
+            "signOut",
+            "updateAccount",
+            "changeEmail",
+            "changePassword",
+            "endSession",
+            "createApiToken",
+            "revokeApiToken",
+            "exportMyData",
+            "deleteMyAccount",
+        ),
+        SIGNED_IN,
+    ),
+    **dict.fromkeys(
+        (
+            "updateProfile",
+            "addLogbookEntry",
+            "updateLogbookEntry",
+            "deleteLogbookEntry",
+            "addCpdEntry",
+            "updateCpdEntry",
+            "deleteCpdEntry",
+            "requestFeedback",
+            "withdrawFeedbackRequest",
+            "appointReviewer",
+            "inviteReviewer",
+        ),
+        frozenset({SELF}),
+    ),
+    "endReview": frozenset({SELF, REVIEWER}),
+    **dict.fromkeys(
+        (
+            "createDirectory",
+            "updateDirectory",
+            "setRoles",
+            "setPaidAccess",
+            "deleteAccount",
+            "retryMail",
+            "approveAppointment",
+        ),
+        frozenset({ADMIN}),
+    ),
+}
+
+
+@dataclass
+class World:
+    """A hub in which every change can be made.
+
+    `sound`: an input of each change that is accepted. `foreign`: a field of it, and an id that is none of its actor's.
+    """
+
+    hub: Hub
+    mediator: Person
+    admin: Person
+    sound: dict[str, dict[str, Any]]
+    foreign: dict[str, tuple[str, UUID]]
+
+    def actor(self, mutation: str) -> Person | None:
+        """Who makes the change."""
+        allowed = ALLOWED[mutation]
+        return None if not allowed else self.admin if allowed == {ADMIN} else self.mediator
+
+
+@pytest.fixture
+async def world(hub: Hub) -> World:
+    """Everybody's things, and for each change an input that is accepted."""
+    mediator, other, admin = await hub.mediator(), await hub.mediator(), await hub.person(ADMIN)
+    reviewer, directory = await hub.person(REVIEWER), await hub.person(DIRECTORY)
+    private = await hub.mediator(visibility=Visibility.PRIVATE)
+    await hub.appointed(mediator, reviewer)
+    await hub.appointed(other, reviewer)
+    (case,), (others_case,) = await put_cases(hub, mediator, {}), await put_cases(hub, other, {})
+    (cpd,), (others_cpd,) = await put_cpd(hub, mediator, {}), await put_cpd(hub, other, {})
+
+    async def made(mutation: str, values: dict[str, Any], by: Person | None, sql: str) -> UUID:
+        payload(await hub.change(mutation, values, by=by))
+        found = await hub.rows(sql)
+        return UUID(str(found[-1][0]))
+
+    token_sql, request_sql = (
+        "SELECT id FROM api_token ORDER BY created_at",
+        "SELECT id FROM feedback_request ORDER BY made_at",
+    )
+    token = await made("createApiToken", {"name": "T"}, mediator, token_sql)
+    others_token = await made("createApiToken", {"name": "T"}, other, token_sql)
+    request = await made("requestFeedback", REQUEST, mediator, request_sql)
+    others_request = await made("requestFeedback", REQUEST, other, request_sql)
+    sign_up = {"name": "N", "email": "new@demo.example", "password": PASSWORD}
+    verification = await made("signUp", sign_up, None, "SELECT id FROM account_link")
+    reset_sql = "SELECT id FROM account_link WHERE purpose = 'RESET_PASSWORD'"
+    reset = await made("requestPasswordReset", {"email": other.email}, None, reset_sql)
+    invitation = await made(
+        "inviteReviewer", {"email": "friend@demo.example"}, other, "SELECT id FROM reviewer_invitation"
+    )
+    (waiting,) = await hub.rows(
+        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false) RETURNING id",
+        private.id,
+        reviewer.id,
+    )
+    (dead,) = await hub.rows(
+        "INSERT INTO outbox (kind, subject_id, dedupe_key, state) VALUES ('verify_email', $1, 'd', 'DEAD')"
+        " RETURNING id",
+        verification,
+    )
+    (queued,) = await hub.rows("SELECT id FROM outbox WHERE state = 'QUEUED' LIMIT 1")
+    (appointment,) = await hub.rows("SELECT id FROM appointment WHERE mediator_id = $1", other.id)
+    sessions = {row["account_id"]: row["id"] for row in await hub.rows("SELECT id, account_id FROM session")}
+
+    def secret(opens: Opens, of: UUID) -> str:
+        return link_secret(hub.settings, opens, of)
+
+    sound: dict[str, dict[str, Any]] = {
+        "signUp": {
+            "name": "N",
+            "email": "n@demo.example",
+            "password": PASSWORD,
+            "visibility": "PRIVATE",
+            "requestKey": "k",
+        },
+        "verifyEmail": {"token": secret(Opens.ACCOUNT_LINK, verification)},
+        "signIn": {"email": mediator.email, "password": PASSWORD},
+        "requestPasswordReset": {"email": mediator.email},
+        "resetPassword": {"token": secret(Opens.ACCOUNT_LINK, reset), "password": PASSWORD},
+        "acceptInvitation": {"token": secret(Opens.INVITATION, invitation), "name": "N", "password": PASSWORD},
+        "giveFeedback": GIVEN
+        | {"mediatorId": str(other.id), "share": True, "name": "N", "email": "g@demo.example", "requestKey": "k"},
+        "stopRequests": {"token": stop_token(hub.settings, "party@demo.example")},
+        "signOut": {},
+        "updateAccount": {"name": "N"},
+        "changeEmail": {"email": "next@demo.example", "password": PASSWORD},
+        "changePassword": {"currentPassword": PASSWORD, "newPassword": "another good one"},
+        "endSession": {"id": str(sessions[mediator.id])},
+        "createApiToken": {"name": "T", "expiresAt": "2999-01-01T00:00:00Z", "requestKey": "k"},
+        "revokeApiToken": {"id": str(token)},
+        "exportMyData": {"requestKey": "k"},
+        "deleteMyAccount": {"password": PASSWORD},
+        "updateProfile": {"about": "A", "profileUrl": "https://demo.example", "visibility": "PRIVATE"},
+        "addLogbookEntry": CASE | {"requestKey": "k"},
+        "updateLogbookEntry": CASE | {"id": str(case), "version": 1},
+        "deleteLogbookEntry": {"id": str(case)},
+        "addCpdEntry": CPD | {"requestKey": "k"},
+        "updateCpdEntry": CPD | {"id": str(cpd), "version": 1},
+        "deleteCpdEntry": {"id": str(cpd)},
+        "requestFeedback": REQUEST | {"requestKey": "k"},
+        "withdrawFeedbackRequest": {"id": str(request)},
+        "appointReviewer": {"reviewerId": str((await hub.person(REVIEWER)).id)},
+        "inviteReviewer": {"email": "i@demo.example", "requestKey": "k"},
+        "endReview": {},
+        "createDirectory": {
+            "name": "D",
+            "email": "d@demo.example",
+            "website": "https://demo.example",
+            "requestKey": "k",
+        },
+        "updateDirectory": {"id": str(directory.id), "name": "D", "website": "https://demo.example"},
+        "setRoles": {"accountId": str(mediator.id), "roles": ["MEDIATOR", "REVIEWER"]},
+        "setPaidAccess": {"accountId": str(mediator.id), "paidUntil": "2999-01-01T00:00:00Z"},
+        "deleteAccount": {"id": str(other.id)},
+        "retryMail": {"id": str(dead["id"])},
+        "approveAppointment": {"id": str(waiting["id"])},
+    }
+    foreign = {
+        "giveFeedback": ("mediatorId", private.id),
+        "endSession": ("id", sessions[other.id]),
+        "revokeApiToken": ("id", others_token),
+        "updateLogbookEntry": ("id", others_case),
+        "deleteLogbookEntry": ("id", others_case),
+        "updateCpdEntry": ("id", others_cpd),
+        "deleteCpdEntry": ("id", others_cpd),
+        "withdrawFeedbackRequest": ("id", others_request),
+        "appointReviewer": ("reviewerId", other.id),
+        "endReview": ("mediatorId", other.id),
+        "updateDirectory": ("id", mediator.id),
+        "setRoles": ("accountId", others_case),
+        "setPaidAccess": ("accountId", others_case),
+        "deleteAccount": ("id", others_case),
+        "retryMail": ("id", queued["id"]),
+        "approveAppointment": ("id", appointment["id"]),
+    }
+    return World(hub, mediator, admin, sound, foreign)
+
+
+async def everything(hub: Hub) -> dict[str, list[str]]:
+    """Every row of every table as text."""
+    tables = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {
+        table["tablename"]: sorted(row[0] for row in await hub.rows(f"SELECT t::text FROM {table['tablename']} t"))
+        for table in tables
+    }
+
+
+async def forget_limits(hub: Hub) -> None:
+    """Begin to count anew: no other test runs on this process's Valkey."""
+    client = Redis.from_url(hub.services.redis_url)
+    await client.flushall()
+    await client.aclose()
+
+
+async def send(hub: Hub, mutation: str, values: Any, by: Person | None) -> Answer:
+    """Send a change, lone surrogates and all."""
+    if "input" not in MUTATIONS[mutation].args:
+        document, variables = f"mutation {{ {mutation} {{ userErrors {{ field code }} }} }}", {}
+    else:
+        declared = f"$input: {MUTATIONS[mutation].args['input'].type}"
+        document = f"mutation({declared}) {{ {mutation}(input: $input) {{ userErrors {{ field code }} }} }}"
+        variables = {"input": values}
+    headers = {"content-type": "application/json"} | ({"cookie": f"session={by.cookie}"} if by else {})
+    body = json.dumps({"query": document, "variables": variables})
+    response = await hub.client.post("/graphql", content=body, headers=headers)
+    hub.client.cookies.clear()
+    return Answer(response.status_code, response.json(), response.headers)
+
+
+def errors(answer: Answer, mutation: str) -> list[tuple[str | None, str]]:
+    """What was refused: the field and the code of each error, of whichever kind."""
+    found = (answer.body.get("data") or {}).get(mutation) or {"userErrors": []}
+    return [(error["field"], error["code"]) for error in found["userErrors"]] + [(None, c) for c in answer.codes]
+
+
+FITTING = {
+    *("REQUIRED", "TOO_SHORT", "TOO_LONG", "INVALID", "OUT_OF_RANGE", "NOT_FOUND", "CONFLICT", "WRONG_CREDENTIALS"),
+    "BAD_USER_INPUT",
+}
+
+
+def bad_values(mutation: str, name: str, field: GraphQLInputField) -> list[Any]:
+    """What must not be accepted in a field."""
+    kind, required = get_named_type(field.type), isinstance(field.type, GraphQLNonNull)
+    if isinstance(get_nullable_type(field.type), GraphQLList):
+        bad: list[Any] = ["nothing", 5, {}, [None], [[]], []]
+    elif isinstance(kind, GraphQLEnumType):
+        bad = ["NOTHING", "", next(iter(kind.values)).lower(), 5, NUL, SURROGATE, [], {}]
+    else:
+        bad = list(BAD[kind.name])
+    if isinstance(field.type, GraphQLNonNull) and kind.name == "String":
+        bad += BLANK
+    if name in NOT_NULL.get(mutation, ()):
+        bad += [None, *(BLANK if kind.name == "String" else [])]
+    return [*bad, None] if required and field.default_value is None else bad
+
+
+def input_fields(mutation: str) -> dict[str, GraphQLInputField]:
+    """The fields of a change's input."""
+    argument = MUTATIONS[mutation].args.get("input")
+    kind = get_named_type(argument.type) if argument else None
+    return kind.fields if isinstance(kind, GraphQLInputObjectType) else {}
+
+
+WITH_ID = sorted(
+    mutation
+    for mutation in MUTATIONS
+    if any(get_named_type(field.type).name == "ID" for field in input_fields(mutation).values())
+)
+
+
+async def test_every_change_of_the_schema_is_tried(world: World) -> None:
+    assert set(world.sound) == set(ALLOWED) == set(MUTATIONS)
+    assert sorted(world.foreign) == WITH_ID
+
+
+@pytest.mark.parametrize("mutation", sorted(MUTATIONS))
+async def test_a_bad_value_is_refused_and_changes_nothing(world: World, mutation: str) -> None:
+    hub, by, sound = world.hub, world.actor(mutation), world.sound[mutation]
+    before = await everything(hub)
+    for name, field in input_fields(mutation).items():
+        await forget_limits(hub)
+        for bad in bad_values(mutation, name, field):
+            answer = await send(hub, mutation, sound | {name: bad}, by)
+            tried = f"{mutation}({name}: {bad!r:.40}): {answer.status} {str(answer.body)[:300]}"
+            found = errors(answer, mutation)
+            assert found, tried
+            assert {code for _, code in found} <= FITTING, tried
+            assert {one and one.split(".")[0] for one, _ in found} <= {name, None, "endedOn"}, tried
+    shapeless: list[Any] = [5, "input", [], {"noSuchField": 1}]
+    for bad in shapeless if input_fields(mutation) else []:
+        answer = await send(hub, mutation, bad, by)
+        assert set(answer.codes) == {"BAD_USER_INPUT"}, (bad, answer.body)
+    assert await everything(hub) == before
+    await forget_limits(hub)
+    answer = await send(hub, mutation, sound, by)
+    assert errors(answer, mutation) == [], "with sound values it is accepted"
+    assert await everything(hub) != before
+
+
+@pytest.mark.parametrize("mutation", WITH_ID)
+async def test_an_id_of_somebody_else_reads_as_one_that_never_was(world: World, mutation: str) -> None:
+    hub, by = world.hub, world.actor(mutation)
+    name, foreign = world.foreign[mutation]
+    before = await everything(hub)
+    answers = [
+        await send(hub, mutation, world.sound[mutation] | {name: one}, by)
+        for one in (str(foreign), str(uuid4()), "nothing")
+    ]
+    assert {code for _, code in errors(answers[0], mutation)} == {"NOT_FOUND"}
+    assert [(one.status, one.body) for one in answers[1:]] == [(answers[0].status, answers[0].body)] * 2
+    assert await everything(hub) == before
+
+
+async def test_a_change_does_not_exist_for_who_may_not_make_it(world: World) -> None:
+    hub = world.hub
+    people = {role: await hub.person(role) for role in Role}
+    before = await everything(hub)
+    for mutation, allowed in ALLOWED.items():
+        strangers = [people[role] for role in Role if allowed and role not in allowed]
+        for by in [*strangers, *([None] if allowed else [])]:
+            answer = await send(hub, mutation, world.sound[mutation], by)
+            assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}, (mutation, by)
+            assert "data" not in answer.body
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize(
+    ("literal", "code"),
+    [
+        (r'"a\uD800b"', "GRAPHQL_PARSE_FAILED"),
+        (r'"a\u{110000}b"', "GRAPHQL_PARSE_FAILED"),
+        (r'"a\u0000b"', "BAD_USER_INPUT"),
+        ("5", "BAD_USER_INPUT"),
+        ("null", "BAD_USER_INPUT"),
+        ("NAME", "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+async def test_a_bad_value_written_in_the_document_is_refused_too(hub: Hub, literal: str, code: str) -> None:
+    person = await hub.mediator()
+    answer = await hub.ask(
+        f"mutation {{ updateAccount(input: {{ name: {literal} }}) {{ account {{ id }} }} }}", by=person
+    )
+    assert answer.codes == [code]
+    rows = await hub.rows("SELECT name FROM account")
+    assert [row["name"] for row in rows] == [person.name]
+
+
+async def test_what_was_typed_stands_in_no_error(hub: Hub) -> None:
+    person = await hub.mediator()
+    typed = {"partyName": "Philippa\nParty", "partyEmail": "philippa at demo", "reference": "R" * 201}
+    answer = await hub.change("requestFeedback", REQUEST | typed, by=person)
+    assert len(errors(answer, "requestFeedback")) == 3
+    assert "hilippa" not in str(answer.body)

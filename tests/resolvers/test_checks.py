@@ -1,0 +1,217 @@
+"""What people type: every bound at its edge, and every problem at once."""
+
+from datetime import UTC, date, datetime
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from permissions.secrets import fold
+from resolvers.checks import EMAIL_MOST, FIRST_DAY, MINUTES_MOST, NAME_MOST, TEXT_MOST, Check, cleaned
+from resolvers.errors import Code, Refused
+
+TODAY = date(2026, 5, 4)
+
+
+def codes(check: Check) -> list[Code]:
+    """The codes of the problems noted."""
+    try:
+        check.done()
+    except Refused as refused:
+        return [problem.code for problem in refused.problems]
+    return []
+
+
+@pytest.mark.parametrize("text", ["a" * TEXT_MOST, "\n" + "a" * TEXT_MOST + " ", None, "", " \t "])
+def test_a_text_within_its_bound_is_taken_without_the_space_around_it(text: str | None) -> None:
+    check = Check()
+    assert check.text("notes", text) == ((text or "").strip() or None)
+    assert codes(check) == []
+
+
+def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
+    check = Check()
+    check.text("notes", "a" * (TEXT_MOST + 1))
+    with pytest.raises(Refused) as refused:
+        check.done()
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.code) == ("notes", Code.TOO_LONG)
+    assert "10,001" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("A", []),
+        ("Ö" * NAME_MOST, []),
+        ("O\u0308" * NAME_MOST, []),
+        ("李", []),
+        ("O'Neill-Smith, Jr.", []),
+        ("", [Code.REQUIRED]),
+        (None, [Code.REQUIRED]),
+        ("\u00a0\u2003", [Code.REQUIRED]),
+        ("\u200b\u200d", [Code.REQUIRED]),
+        ("\u202e", [Code.REQUIRED]),
+        ("a" * (NAME_MOST + 1), [Code.TOO_LONG]),
+        ("a\nb", [Code.INVALID]),
+        ("a\u2028b", [Code.INVALID]),
+        ("a\x1bb", [Code.INVALID]),
+    ],
+)
+def test_a_name_is_one_visible_line(name: str | None, found: list[Code]) -> None:
+    check = Check()
+    check.name("name", name)
+    assert codes(check) == found
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a@b.co",
+        " Anna.Demo+tag@sub.demo.example ",
+        "o'neill@demo.example",
+        "ö@demo.example",
+        "anna@dömo.example",
+        "a" * (EMAIL_MOST - 10) + "@demo.exam"[:10],
+    ],
+)
+def test_a_mail_address_is_taken_as_it_was_typed(email: str) -> None:
+    check = Check()
+    assert check.email("email", email) == email.strip()
+    assert codes(check) == []
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "anna",
+        "anna@",
+        "@demo.example",
+        "anna@demo",
+        "anna@demo.example.",
+        "anna@@demo.example",
+        "anna demo@demo.example",
+        "anna@demo.example\nBcc: b@demo.example",
+        "anna@demo.example,b@demo.example",
+        "Anna <anna@demo.example>",
+        '"anna"@demo.example',
+        "anna\u200b@demo.example",
+        "anna\u202e@demo.example",
+        "anna(b)@demo.example",
+        "anna@[127.0.0.1]",
+        "\ufdfa@demo.example",
+        "anna\ufe55@demo.example",
+        "=?us-ascii?q?anna?=@demo.example",
+        "a@=?us-ascii?q?demo?=.example",
+    ],
+)
+def test_what_is_no_mail_address_is_refused(email: str) -> None:
+    check = Check()
+    check.email("email", email)
+    assert codes(check) == [Code.INVALID]
+
+
+@pytest.mark.parametrize("email", ["a" * EMAIL_MOST + "@demo.example", "\u3372" * 130 + "@demo.example"])
+def test_a_mail_address_is_short_however_it_is_written(email: str) -> None:
+    check = Check()
+    check.email("email", email)
+    assert codes(check) == [Code.TOO_LONG]
+
+
+@given(st.text(max_size=30), st.sampled_from(["", "=?utf-8?q?", "@demo.example", "?=@demo.example"]))
+def test_a_mail_goes_to_the_very_address_that_was_checked(text: str, ending: str) -> None:
+    check = Check()
+    address = check.email("email", text + ending, required=False)
+    if address is None or codes(check):
+        return
+    mail = EmailMessage()
+    mail["To"] = address
+    (recipient,) = mail["To"].addresses
+    assert fold(recipient.addr_spec) == fold(address)
+
+
+@pytest.mark.parametrize("url", ["https://demo.example", "http://demo.example/a?b=c#d", None, " "])
+def test_a_web_address_is_taken(url: str | None) -> None:
+    check = Check()
+    check.url("website", url)
+    assert codes(check) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "demo.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://",
+        "https://a b.example",
+        "https://demo.example/\u200b",
+        "https://[demo",
+        "https://demo.example/\njavascript:alert(1)",
+        "//demo.example",
+    ],
+)
+def test_what_is_no_web_address_is_refused(url: str) -> None:
+    check = Check()
+    check.url("website", url)
+    assert codes(check) == [Code.INVALID]
+
+
+@pytest.mark.parametrize(
+    ("password", "found"),
+    [("a" * 7, [Code.TOO_SHORT]), ("a" * 8, []), ("ö" * 256, []), ("a" * 257, [Code.TOO_LONG]), (" " * 8, [])],
+)
+def test_a_password_has_8_to_256_characters_of_any_kind(password: str, found: list[Code]) -> None:
+    check = Check()
+    assert check.password("password", password) == password
+    assert codes(check) == found
+
+
+@pytest.mark.parametrize(("minutes", "wrong"), [(0, True), (1, False), (MINUTES_MOST, False), (MINUTES_MOST + 1, True)])
+def test_a_duration_is_a_minute_to_10_000_hours(minutes: int, wrong: bool) -> None:
+    check = Check()
+    check.minutes(minutes)
+    assert codes(check) == [Code.OUT_OF_RANGE] * wrong
+
+
+@pytest.mark.parametrize(
+    ("day", "wrong"),
+    [(FIRST_DAY, False), (date(1949, 12, 31), True), (TODAY, False), (date(2026, 5, 5), True), (date.max, True)],
+)
+def test_a_day_is_from_1950_to_today(day: date, wrong: bool) -> None:
+    check = Check()
+    check.day("endedOn", day, TODAY)
+    assert codes(check) == [Code.OUT_OF_RANGE] * wrong
+
+
+def test_the_last_day_is_not_before_the_first() -> None:
+    check = Check()
+    check.days(date(2026, 1, 2), date(2026, 1, 1), TODAY)
+    assert codes(check) == [Code.OUT_OF_RANGE]
+
+
+def test_a_moment_is_given_with_its_time_zone() -> None:
+    check = Check()
+    assert check.moment("until", datetime.fromisoformat("2030-01-01T01:00:00+01:00")) == datetime(
+        2030, 1, 1, tzinfo=UTC
+    )
+    assert check.moment("until", None) is None
+    assert codes(check) == []
+    for text in ("2030-01-01T00:00:00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"):
+        check.moment("until", datetime.fromisoformat(text))
+    assert codes(check) == [Code.INVALID] * 3
+
+
+def test_every_problem_is_named_at_once() -> None:
+    check = Check()
+    check.name("name", "")
+    check.email("email", "no address")
+    check.password("password", "short")
+    assert codes(check) == [Code.REQUIRED, Code.INVALID, Code.TOO_SHORT]
+
+
+@given(st.text())
+def test_what_was_cleaned_once_is_clean(text: str) -> None:
+    assert cleaned(cleaned(text)) == cleaned(text)
+    assert cleaned(text) != ""

@@ -1,0 +1,256 @@
+"""Limits: each trips, whoever counts it, and none needs Valkey or keeps a name."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from models.account import Role
+from permissions.secrets import address_hash
+from resolvers import limits
+from resolvers.errors import RateLimited
+from resolvers.limits import Limit, Limiter
+from tests.hub import PASSWORD, Answer, Hub, opened, payload, problems
+
+HERE = "127.0.0.1"  # where the test's client comes from
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
+REQUEST = {
+    "partyName": "Philippa Party",
+    "partyEmail": "philippa@demo.example",
+    "mediationEndedOn": "2024-03-02",
+    "partyAgreed": True,
+}
+
+
+async def use_up(hub: Hub, limit: Limit, *by: object) -> int:
+    """Count attempts until there are too many; give how many were allowed."""
+    limiter: Limiter = hub.app.state.limiter
+    for allowed in range(1000):
+        try:
+            await limiter.count(limit, *by)
+        except RateLimited:
+            return allowed
+    raise AssertionError(limit)
+
+
+def assert_limited(answer: Answer, what: object) -> None:
+    assert answer.codes == ["RATE_LIMITED"], what
+    (error,) = answer.body["errors"]
+    assert 0 < error["extensions"]["retryAfter"] <= 86_400
+    assert str(error["extensions"]["retryAfter"]) in error["message"]
+
+
+async def rows_of_everything(hub: Hub) -> dict[str, list[str]]:
+    tables = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {
+        table["tablename"]: sorted(row[0] for row in await hub.rows(f"SELECT t::text FROM {table['tablename']} t"))
+        for table in tables
+    }
+
+
+async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> None:
+    mediator, chosen = await hub.mediator(), await hub.person(Role.REVIEWER)
+    email, party = mediator.email, REQUEST["partyEmail"]
+    credentials = {"email": email, "password": PASSWORD}
+    to_party, to_mediator = (address_hash(hub.settings, str(one)) for one in (party, email))
+    about = {"mediatorId": str(mediator.id)}
+    subject = "query($id: ID, $link: String) { feedbackSubject(id: $id, link: $link) { id } }"
+
+    # Mutations by name with their input; queries as a document with its variables.
+    stopped: list[tuple[Limit, tuple[object, ...], list[tuple[str, dict[str, Any]]]]] = [
+        (limits.SIGN_IN_ACCOUNT, (to_mediator, HERE), [("signIn", credentials | {"email": f" {email.upper()}"})]),
+        (limits.SIGN_IN_ADDRESS, (HERE,), [("signIn", credentials | {"email": "other@demo.example"})]),
+        (limits.SIGN_UP, (HERE,), [("signUp", credentials | {"name": "N"})]),
+        (limits.RESET_ACCOUNT, (to_mediator,), [("requestPasswordReset", {"email": f"{email.upper()}\u00a0"})]),
+        (limits.RESET_ADDRESS, (HERE,), [("requestPasswordReset", {"email": "other@demo.example"})]),
+        (
+            limits.LINK_TRIES,
+            (HERE,),
+            [
+                ("verifyEmail", {"token": "t"}),
+                ("resetPassword", {"token": "t", "password": PASSWORD}),
+                ("acceptInvitation", {"token": "t"}),
+                ("stopRequests", {"token": "t"}),
+                ("giveFeedback", GIVEN | {"token": "t"}),
+                ('{ feedbackInvitation(token: "t") { state } }', {}),
+                (subject, {"link": "t"}),
+            ],
+        ),
+        (limits.OPEN_FEEDBACK, (HERE,), [("giveFeedback", GIVEN | about), ("giveFeedback", GIVEN | {"link": "t"})]),
+        (limits.SEARCH, (HERE,), [('{ feedbackSubjects(search: "abc") { id } }', {}), (subject, {"id": "t"})]),
+        (limits.REQUESTS_TO, (mediator.id, to_party), [("requestFeedback", REQUEST)]),
+        (limits.REQUESTS_SENT, (mediator.id,), [("requestFeedback", REQUEST | {"partyEmail": "q@demo.example"})]),
+        (limits.MAIL_TO, (to_party,), [("inviteReviewer", {"email": party})]),
+        (limits.INVITATIONS_SENT, (mediator.id,), [("inviteReviewer", {"email": "new@demo.example"})]),
+        (limits.APPOINTMENTS, (mediator.id,), [("appointReviewer", {"reviewerId": str(chosen.id)})]),
+        (limits.EXPORTS, (mediator.id,), [("exportMyData", {})]),
+        (
+            limits.PASSWORD_CHECKS,
+            (mediator.id,),
+            [
+                ("changePassword", {"currentPassword": PASSWORD, "newPassword": PASSWORD}),
+                ("changeEmail", credentials),
+                ("deleteMyAccount", {"password": PASSWORD}),
+            ],
+        ),
+    ]
+    assert {limit for limit, _, _ in stopped} == {one for one in vars(limits).values() if isinstance(one, Limit)}
+
+    before = await rows_of_everything(hub)
+    for limit, by, attempts in stopped:
+        await use_up(hub, limit, *by)
+        for what, values in attempts:
+            signed_in = limit.name in {"mail_to", "appointments", "exports", "password_checks", "invitations_sent"}
+            who = mediator if signed_in or what == "requestFeedback" else None
+            is_query = "{" in what
+            answer = await (hub.ask(what, values, by=who) if is_query else hub.change(what, values, by=who))
+            assert_limited(answer, what)
+    assert await rows_of_everything(hub) == before
+
+
+async def test_each_limit_allows_what_it_says(hub: Hub) -> None:
+    for limit in (one for one in vars(limits).values() if isinstance(one, Limit)):
+        assert await use_up(hub, limit, "somebody") == int(limit.rate.split("/")[0]), limit
+
+
+async def test_every_attempt_counts_also_many_in_one_request(hub: Hub) -> None:
+    person = await hub.mediator()
+    attempt = 'signIn(input: { email: $email, password: "wrong" }) { signedIn }'
+    document = "mutation($email: String!) {" + " ".join(f"a{number}: {attempt}" for number in range(12)) + "}"
+    answer = await hub.ask(document, {"email": person.email})
+    assert answer.codes == ["RATE_LIMITED"] * 2
+    assert [error["path"] for error in answer.body["errors"]] == [["a10"], ["a11"]]
+
+
+async def test_signing_in_forgets_the_failed_attempts_before(hub: Hub) -> None:
+    person = await hub.mediator()
+    whose = (address_hash(hub.settings, person.email), HERE)
+    for _ in range(9):
+        await hub.app.state.limiter.count(limits.SIGN_IN_ACCOUNT, *whose)
+    await hub.sign_in(person.email)
+    assert await use_up(hub, limits.SIGN_IN_ACCOUNT, *whose) == 10
+
+
+async def test_nobody_is_locked_out_by_a_stranger_elsewhere(hub: Hub) -> None:
+    person = await hub.mediator()
+    await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), "203.0.113.7")
+    await hub.sign_in(person.email)
+
+
+async def test_an_address_that_strangers_wrote_to_often_gets_no_more_and_nobody_is_told(hub: Hub) -> None:
+    person, known = await hub.mediator(), await hub.mediator()
+    for address in ("fresh@demo.example", known.email):
+        await use_up(hub, limits.MAIL_TO, address_hash(hub.settings, address))
+        sign_up = {"name": "N", "email": address, "password": PASSWORD}
+        assert payload(await hub.change("signUp", sign_up, "mailSent"))["mailSent"]
+        change = {"email": address, "password": PASSWORD}
+        assert payload(await hub.change("changeEmail", change, "mailSent", by=person))["mailSent"]
+    await hub.work()
+    assert hub.mails() == []
+    assert len(await hub.rows("SELECT 1 FROM account")) == 2
+
+
+async def test_the_limits_of_one_request_key_count_once(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    for _ in range(8):
+        payload(await hub.change("requestFeedback", REQUEST | {"requestKey": "once"}, by=mediator))
+    for _ in range(4):
+        payload(await hub.change("requestFeedback", REQUEST, by=mediator))
+    assert_limited(await hub.change("requestFeedback", REQUEST, by=mediator), "the sixth to one address")
+
+
+async def test_without_valkey_memory_limits_and_changes_go_on(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, redis_url="unix:///nowhere/valkey.sock") as alone:
+        person = await alone.mediator()
+        whose = (address_hash(alone.settings, person.email), HERE)
+        await alone.sign_in(person.email)
+        assert await use_up(alone, limits.SIGN_IN_ACCOUNT, *whose) == 10
+        assert_limited(await alone.change("signIn", {"email": person.email, "password": PASSWORD}), "signIn")
+        payload(await alone.change("requestFeedback", REQUEST, by=person))
+
+
+@asynccontextmanager
+async def silent_server(folder: Path) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """A server that takes connections and never answers; yields its URL and the connections taken."""
+    taken: list[asyncio.StreamWriter] = []
+
+    async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(writer)
+
+    path = folder / "s"
+    server = await asyncio.start_unix_server(take, path)
+    try:
+        yield f"unix://{path}", taken
+    finally:
+        server.close()
+        for writer in taken:
+            writer.close()
+
+
+async def test_a_valkey_that_hangs_is_waited_for_once_and_not_by_every_change(hub: Hub, tmp_path: Path) -> None:
+    async with (
+        silent_server(tmp_path) as (url, taken),
+        opened(hub.services, settings=hub.settings, redis_url=url) as slow,
+    ):
+        limiter: Limiter = slow.app.state.limiter
+        for _ in range(5):
+            await limiter.count(limits.SEARCH, HERE)
+            await limiter.forget(limits.SEARCH, HERE)
+        assert len(taken) == 1
+        person = await slow.mediator()
+        for _ in range(5):
+            payload(await slow.change("requestFeedback", REQUEST, by=person))
+        assert_limited(await slow.change("requestFeedback", REQUEST, by=person), "the sixth to one address")
+
+
+async def contents(url: str) -> str:
+    """All that Valkey holds, keys and values."""
+    client = Redis.from_url(url)
+    found: list[object] = []
+    try:
+        async for key in client.scan_iter():
+            kind = (await client.type(key)).decode()
+            read: Any = {"string": client.get, "list": client.lrange, "zset": client.zrange}[kind]
+            found += [key, await (read(key) if kind == "string" else read(key, 0, -1))]
+    finally:
+        await client.aclose()
+    return repr(found)
+
+
+async def test_valkey_holds_no_name_address_reference_or_id(hub: Hub) -> None:
+    mediator, reviewer = await hub.mediator(), await hub.person(Role.REVIEWER)
+    await hub.sign_in(mediator.email)
+    payload(await hub.change("requestFeedback", REQUEST | {"reference": "The zebra", "requestKey": "k"}, by=mediator))
+    payload(await hub.change("inviteReviewer", {"email": "invited@demo.example"}, by=mediator))
+    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    payload(await hub.change("requestPasswordReset", {"email": mediator.email}))
+    payload(await hub.change("giveFeedback", GIVEN | {"mediatorId": str(mediator.id), "name": "Gisela"}))
+    held = await contents(hub.services.redis_url)
+    assert "LIMIT" in held
+    for secret in ("philippa", "zebra", "demo.example", "gisela", str(mediator.id), str(reviewer.id), HERE):
+        assert secret not in held.lower(), secret
+
+
+@pytest.mark.parametrize("by", [("a", "b"), ("ab",), ("a,b",)])
+async def test_what_is_counted_by_two_things_is_not_counted_by_one(hub: Hub, by: tuple[str, ...]) -> None:
+    await use_up(hub, limits.REQUESTS_TO, "a b")
+    await hub.app.state.limiter.count(limits.REQUESTS_TO, *by)
+
+
+async def test_a_wrong_password_at_a_sign_in_is_answered_in_about_the_time_of_an_unknown_address(hub: Hub) -> None:
+    person = await hub.mediator()
+
+    async def seconds(email: str) -> float:
+        began = time.perf_counter()
+        assert problems(await hub.change("signIn", {"email": email, "password": "wrong"}))
+        return time.perf_counter() - began
+
+    await seconds(person.email)
+    known = [await seconds(person.email) for _ in range(4)]
+    unknown = [await seconds("nobody@demo.example") for _ in range(4)]
+    assert min(unknown) > min(known) / 3

@@ -1,0 +1,99 @@
+"""Repeated requests: one `requestKey` is one change, for one account, one kind of change and one day."""
+
+from typing import Any
+
+import pytest
+
+from models.account import Role
+from tests.hub import Hub, payload
+
+CPD = {"kind": "OTHER", "title": "Listening", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 60}
+CASE = {
+    "role": "OBSERVER",
+    "medium": "ONLINE",
+    "startedOn": "2024-01-01",
+    "endedOn": "2024-01-01",
+    "minutes": 60,
+    "outcome": "ONGOING",
+}
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
+
+
+async def add(hub: Hub, who: Any, key: str | None, title: str = "Listening") -> dict[str, Any]:
+    entry = CPD | {"title": title} | ({"requestKey": key} if key is not None else {})
+    added: dict[str, Any] = payload(await hub.change("addCpdEntry", entry, "cpdEntry { id title }", by=who))
+    return added["cpdEntry"]  # type: ignore[no-any-return]  # JSON
+
+
+async def test_a_repeat_gets_the_first_answer_whatever_it_says(hub: Hub) -> None:
+    person = await hub.mediator()
+    first = await add(hub, person, "key")
+    assert await add(hub, person, "key", title="Another title") == first
+    assert len(await hub.rows("SELECT 1 FROM cpd_entry")) == 1
+
+
+async def test_equal_changes_without_a_key_or_with_other_keys_are_two(hub: Hub) -> None:
+    person = await hub.mediator()
+    made = [await add(hub, person, key) for key in (None, None, "one", "two", "ONE", " one")]
+    assert len({one["id"] for one in made}) == 6
+
+
+async def test_somebody_elses_key_is_another_key(hub: Hub) -> None:
+    one, other = await hub.mediator(), await hub.mediator()
+    assert (await add(hub, one, "key"))["id"] != (await add(hub, other, "key"))["id"]
+    assert len(await hub.rows("SELECT 1 FROM cpd_entry")) == 2
+
+
+async def test_the_key_of_another_kind_of_change_is_another_key(hub: Hub) -> None:
+    person = await hub.mediator()
+    await add(hub, person, "key")
+    case = payload(await hub.change("addLogbookEntry", CASE | {"requestKey": "key"}, "logbookEntry { id }", by=person))
+    assert case["logbookEntry"]["id"]
+    assert len(await hub.rows("SELECT 1 FROM logbook_entry")) == 1
+
+
+async def test_givers_do_not_repeat_each_other(hub: Hub) -> None:
+    subjects = [await hub.mediator() for _ in range(2)]
+    givers = [None, await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER)]
+    for _ in range(2):
+        for giver in givers:
+            for subject in subjects:
+                given = GIVEN | {"mediatorId": str(subject.id), "requestKey": "key"}
+                payload(await hub.change("giveFeedback", given, by=giver))
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 6
+
+
+async def test_a_key_counts_for_24_hours(hub: Hub) -> None:
+    person = await hub.mediator()
+    first = await add(hub, person, "key")
+    async with hub.later(hours=23) as then:
+        assert await add(then, person, "key") == first
+    async with hub.later(hours=25) as then:
+        second = await add(then, person, "key")
+        assert second["id"] != first["id"]
+        assert await add(then, person, "key") == second
+    async with hub.later(hours=50) as then:
+        await then.work()
+    assert not await hub.rows("SELECT 1 FROM request_key")
+
+
+async def test_a_refused_change_does_not_use_up_its_key(hub: Hub) -> None:
+    person = await hub.mediator()
+    wrong = await hub.change("addCpdEntry", CPD | {"title": "", "requestKey": "key"}, by=person)
+    assert wrong.data["addCpdEntry"]["userErrors"]
+    assert (await add(hub, person, "key"))["title"] == "Listening"
+
+
+@pytest.mark.parametrize(("length", "codes"), [(200, []), (201, ["BAD_USER_INPUT"])])
+async def test_a_key_has_200_characters_at_most(hub: Hub, length: int, codes: list[str]) -> None:
+    person = await hub.mediator()
+    answer = await hub.change("addCpdEntry", CPD | {"requestKey": "k" * length}, by=person)
+    assert answer.codes == codes
+    assert len(await hub.rows("SELECT 1 FROM cpd_entry")) == (not codes)
+
+
+async def test_the_table_of_keys_holds_no_key(hub: Hub) -> None:
+    person = await hub.mediator()
+    await add(hub, person, "Philippa Party, 2 March")
+    (row,) = await hub.rows("SELECT encode(key_hash, 'escape') AS key FROM request_key")
+    assert "Philippa" not in row["key"]

@@ -1,0 +1,371 @@
+"""Reviewers: appointed, invited, approved, replaced and ended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from models.account import Role
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.world import put_feedback
+
+FEEDBACK = "{ mediators(standing: REVIEWER) { nodes { id feedback { nodes { id } } } } }"
+
+
+@pytest.fixture
+async def strict(hub: Hub) -> AsyncIterator[Hub]:
+    """The same hub, where an administrator approves each appointment."""
+    async with opened(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
+        yield strict
+
+
+async def reviewer(hub: Hub, *roles: Role) -> Person:
+    return await hub.person(Role.REVIEWER, *roles)
+
+
+async def appoint(hub: Hub, mediator: Person, chosen: Person) -> Answer:
+    return await hub.change("appointReviewer", {"reviewerId": str(chosen.id)}, "reviewer { id name }", by=mediator)
+
+
+async def invite(hub: Hub, mediator: Person, email: str, **facts: Any) -> Answer:
+    return await hub.change("inviteReviewer", {"email": email, **facts}, "invited", by=mediator)
+
+
+async def invited(hub: Hub, mediator: Person, email: str) -> str:
+    """Invite somebody; give the secret of the link that they got."""
+    payload(await invite(hub, mediator, email))
+    await hub.work()
+    return secret_in(hub.mails(email)[0], "invitation")
+
+
+async def accept(hub: Hub, token: str, by: Person | None = None, **facts: str) -> Answer:
+    return await hub.change("acceptInvitation", {"token": token, **facts}, "accepted", by=by)
+
+
+async def reviews(hub: Hub) -> list[tuple[Any, Any, bool]]:
+    rows = await hub.rows("SELECT mediator_id, reviewer_id, approved FROM appointment ORDER BY approved")
+    return [tuple(row) for row in rows]
+
+
+async def read(hub: Hub, by: Person) -> list[str]:
+    """Whose feedback somebody reads as a reviewer."""
+    nodes = (await hub.ask(FEEDBACK, by=by)).data["mediators"]["nodes"]
+    return [node["id"] for node in nodes if node["feedback"]["nodes"]]
+
+
+async def test_a_mediator_appoints_from_the_list_and_both_are_told(hub: Hub) -> None:
+    mediator, chosen = await hub.mediator(), await reviewer(hub)
+    await put_feedback(hub, mediator, shared=False)
+    listed = (await hub.ask("{ reviewers { nodes { id name } } }", by=mediator)).data["reviewers"]["nodes"]
+    assert listed == [{"id": str(chosen.id), "name": chosen.name}]
+    answer = await appoint(hub, mediator, chosen)
+    assert payload(answer)["reviewer"] == listed[0]
+    assert await read(hub, chosen) == [str(mediator.id)]
+    await hub.work()
+    assert f"You are now the reviewer of {mediator.name}" in text_of(hub.mails(chosen.email)[0])
+    assert f"{chosen.name} is now your reviewer" in text_of(hub.mails(mediator.email)[0])
+
+
+async def test_who_is_no_reviewer_reads_as_somebody_who_never_was(hub: Hub) -> None:
+    mediator, colleague = await hub.mediator(), await hub.mediator()
+    nobody = Person(uuid4(), "", "", "")
+    refused = [await appoint(hub, mediator, one) for one in (colleague, nobody)]
+    assert refused[0].body == refused[1].body
+    assert problems(refused[0]) == [("reviewerId", "NOT_FOUND")]
+    assert await reviews(hub) == []
+
+
+async def test_nobody_reviews_themselves(hub: Hub) -> None:
+    person = await reviewer(hub, Role.MEDIATOR)
+    assert problems(await appoint(hub, person, person)) == [("reviewerId", "NOT_ALLOWED")]
+    for own in (person.email, person.email.upper(), f" {person.email} "):
+        assert problems(await invite(hub, person, own)) == [("email", "NOT_ALLOWED")]
+    assert await reviews(hub) == []
+    await hub.work()
+    assert hub.mails() == []
+
+
+async def test_nobody_reviews_themselves_by_moving_to_the_address_that_they_invited(hub: Hub) -> None:
+    person = await hub.mediator()
+    token = await invited(hub, person, "second@demo.example")
+    payload(await hub.change("changeEmail", {"email": "second@demo.example", "password": PASSWORD}, by=person))
+    await hub.work()
+    payload(await hub.change("verifyEmail", {"token": secret_in(hub.mails("second@demo.example")[0], "verify")}))
+    assert problems(await accept(hub, token, by=person)) == [("token", "NOT_ALLOWED")]
+    assert await reviews(hub) == []
+    (row,) = await hub.rows("SELECT roles FROM account")
+    assert row["roles"] == ["MEDIATOR"]
+
+
+async def test_two_people_do_not_review_each_other(hub: Hub) -> None:
+    one, other = [await reviewer(hub, Role.MEDIATOR) for _ in range(2)]
+    payload(await appoint(hub, one, other))
+    assert problems(await appoint(hub, other, one)) == [("reviewerId", "NOT_ALLOWED")]
+    assert await reviews(hub) == [(one.id, other.id, True)]
+
+
+async def test_two_people_do_not_review_each_other_even_when_both_appoint_at_once(hub: Hub) -> None:
+    one, other = [await reviewer(hub, Role.MEDIATOR) for _ in range(2)]
+    for _ in range(3):
+        answers = await asyncio.gather(appoint(hub, one, other), appoint(hub, other, one))
+        assert sorted(map(str, map(problems, answers))) == ["[('reviewerId', 'NOT_ALLOWED')]", "[]"]
+        assert len(await reviews(hub)) == 1
+        await hub.rows("DELETE FROM appointment")
+
+
+async def test_two_people_do_not_review_each_other_by_invitation_either(hub: Hub) -> None:
+    one, other = [await reviewer(hub, Role.MEDIATOR) for _ in range(2)]
+    token = await invited(hub, one, other.email)
+    payload(await appoint(hub, other, one))
+    assert problems(await accept(hub, token, by=other)) == [("token", "NOT_ALLOWED")]
+    assert await reviews(hub) == [(other.id, one.id, True)]
+
+
+async def test_an_acceptance_and_an_appointment_at_once_do_not_lock_each_other_out(hub: Hub) -> None:
+    for _ in range(3):
+        one, other = [await reviewer(hub, Role.MEDIATOR) for _ in range(2)]
+        token = await invited(hub, one, other.email)
+        answers = await asyncio.gather(accept(hub, token, by=other), appoint(hub, other, one))
+        assert sorted(len(problems(answer)) for answer in answers) == [0, 1]
+
+
+async def test_a_new_reviewer_takes_over_at_once_and_the_old_one_is_told(hub: Hub) -> None:
+    mediator, old, new = await hub.mediator(), await reviewer(hub), await reviewer(hub)
+    await put_feedback(hub, mediator, shared=False)
+    payload(await appoint(hub, mediator, old))
+    payload(await appoint(hub, mediator, new))
+    assert (await read(hub, old), await read(hub, new)) == ([], [str(mediator.id)])
+    by_id = "query($id: ID!) { mediator(id: $id) { id } }"
+    gone = await hub.ask(by_id, {"id": str(mediator.id)}, by=old)
+    assert (gone.body["data"], gone.codes) == ({"mediator": None}, ["NOT_FOUND"])
+    await hub.work()
+    assert "no longer the reviewer" in text_of(hub.mails(old.email)[0])
+    assert "You are now the reviewer" in text_of(hub.mails(new.email)[0])
+
+
+async def test_appointing_the_same_reviewer_again_changes_nothing(hub: Hub) -> None:
+    mediator, chosen = await hub.mediator(), await reviewer(hub)
+    payload(await appoint(hub, mediator, chosen))
+    before = await hub.rows("SELECT * FROM appointment")
+    payload(await appoint(hub, mediator, chosen))
+    assert await hub.rows("SELECT * FROM appointment") == before
+    await hub.work()
+    assert len(hub.mails(chosen.email)) == 1
+
+
+async def test_either_side_ends_a_review_and_access_ends_with_it(hub: Hub) -> None:
+    mediator, chosen, stranger = await hub.mediator(), await reviewer(hub), await reviewer(hub)
+    await put_feedback(hub, mediator, shared=False)
+    for end, by in (({}, mediator), ({"mediatorId": str(mediator.id)}, chosen)):
+        await hub.appointed(mediator, chosen)
+        assert await read(hub, chosen) == [str(mediator.id)]
+        foreign = await hub.change("endReview", {"mediatorId": str(mediator.id)}, by=stranger)
+        assert problems(foreign) == [("mediatorId", "NOT_FOUND")]
+        assert payload(await hub.change("endReview", end, "ended", by=by))["ended"]
+        assert await read(hub, chosen) == []
+        await hub.work()
+        assert "no longer the reviewer" in text_of(hub.mails(chosen.email)[0])
+        assert "no longer your reviewer" in text_of(hub.mails(mediator.email)[0])
+        again = await hub.change("endReview", end, by=by)
+        assert problems(again) == [("mediatorId", "NOT_FOUND")]
+
+
+async def test_an_invitation_answers_the_same_for_known_and_unknown_addresses(hub: Hub) -> None:
+    mediator, known = await hub.mediator(), await hub.mediator()
+    answers = [await invite(hub, mediator, email) for email in (known.email, "new@demo.example")]
+    assert answers[0].body == answers[1].body
+    await hub.work()
+    texts = [text_of(hub.mails(email)[0]) for email in (known.email, "new@demo.example")]
+    secrets = [secret_in(hub.mails(email)[0], "invitation") for email in (known.email, "new@demo.example")]
+    assert texts[0].replace(secrets[0], "") == texts[1].replace(secrets[1], "")
+
+
+async def test_somebody_new_accepts_with_a_name_and_a_password(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    await put_feedback(hub, mediator, shared=False)
+    token = await invited(hub, mediator, "New@demo.example")
+    short = await accept(hub, token, name="", password="short")
+    assert problems(short) == [("name", "REQUIRED"), ("password", "TOO_SHORT")]
+    assert len(await hub.rows("SELECT 1 FROM account")) == 1
+    payload(await accept(hub, token, name="New Reviewer", password=PASSWORD))
+    made = await hub.sign_in("new@demo.example")
+    assert await read(hub, made) == [str(mediator.id)]
+    (row,) = await hub.rows("SELECT roles, email_verified_at FROM account WHERE id = $1", made.id)
+    assert row["roles"] == ["REVIEWER"]
+    assert row["email_verified_at"] is not None
+    again = await accept(hub, token, name="Another", password=PASSWORD)
+    assert problems(again) == [("token", "NOT_FOUND")]
+
+
+async def test_an_invitation_accepted_twice_at_once_makes_one_reviewer(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    token = await invited(hub, mediator, "new@demo.example")
+    answers = await asyncio.gather(*(accept(hub, token, name="New", password=PASSWORD) for _ in range(3)))
+    assert sorted(bool(problems(answer)) for answer in answers) == [False, True, True]
+    assert len(await hub.rows("SELECT 1 FROM account")) == 2
+    assert len(await reviews(hub)) == 1
+
+
+async def test_two_mediators_invitations_to_one_new_address_accepted_at_once_make_one_account(hub: Hub) -> None:
+    mediators = [await hub.mediator() for _ in range(2)]
+    tokens = [await invited(hub, mediator, "new@demo.example") for mediator in mediators]
+    answers = await asyncio.gather(*(accept(hub, token, name="New", password=PASSWORD) for token in tokens))
+    assert sorted(map(str, map(problems, answers))) == ["[('token', 'SIGN_IN_REQUIRED')]", "[]"]
+    assert len(await hub.rows("SELECT 1 FROM account")) == 3
+
+
+async def test_somebody_with_an_account_has_to_sign_in_to_accept(hub: Hub) -> None:
+    mediator, known, other = await hub.mediator(), await hub.mediator(), await hub.mediator()
+    token = await invited(hub, mediator, known.email.upper())
+    for by in (None, other):
+        answer = await accept(hub, token, by=by, name="Thief", password="a password of mine")
+        assert problems(answer) == [("token", "SIGN_IN_REQUIRED")]
+    assert await reviews(hub) == []
+    payload(await accept(hub, token, by=known))
+    assert await reviews(hub) == [(mediator.id, known.id, True)]
+    (row,) = await hub.rows("SELECT name, roles FROM account WHERE id = $1", known.id)
+    assert tuple(row) == (known.name, ["MEDIATOR", "REVIEWER"])
+
+
+async def test_an_invitation_ends_after_two_weeks(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    token = await invited(hub, mediator, "new@demo.example")
+    async with hub.later(days=15) as then:
+        answer = await accept(then, token, name="New", password=PASSWORD)
+        assert problems(answer) == [("token", "NOT_FOUND")]
+        await then.work()
+    assert not await hub.rows("SELECT 1 FROM reviewer_invitation")
+    assert len(await hub.rows("SELECT 1 FROM account")) == 1
+
+
+async def test_inviting_an_address_again_ends_the_earlier_link(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    first = await invited(hub, mediator, "new@demo.example")
+    second = await invited(hub, mediator, "NEW@demo.example")
+    assert problems(await accept(hub, first, name="New", password=PASSWORD)) == [("token", "NOT_FOUND")]
+    payload(await accept(hub, second, name="New", password=PASSWORD))
+
+
+async def test_a_mediator_who_chose_somebody_else_is_not_taken_over_by_an_old_invitation(hub: Hub) -> None:
+    mediator, chosen = await hub.mediator(), await reviewer(hub)
+    token = await invited(hub, mediator, "new@demo.example")
+    payload(await appoint(hub, mediator, chosen))
+    assert problems(await accept(hub, token, name="New", password=PASSWORD)) == [("token", "NOT_FOUND")]
+    assert await reviews(hub) == [(mediator.id, chosen.id, True)]
+
+
+async def test_a_mediator_takes_an_invitation_back(hub: Hub) -> None:
+    mediator, other = await hub.mediator(), await hub.mediator()
+    token = await invited(hub, mediator, "new@demo.example")
+    kept = await invited(hub, other, "new@demo.example")
+    payload(await hub.change("endReview", {}, by=mediator))
+    assert problems(await accept(hub, token, name="New", password=PASSWORD)) == [("token", "NOT_FOUND")]
+    payload(await accept(hub, kept, name="New", password=PASSWORD))
+
+
+async def test_an_invitation_that_was_taken_back_is_not_mailed(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    payload(await invite(hub, mediator, "new@demo.example"))
+    payload(await hub.change("endReview", {}, by=mediator))
+    await hub.work()
+    assert hub.mails() == []
+
+
+async def test_an_invitation_sent_many_times_at_once_with_one_key_is_one_mail(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    answers = await asyncio.gather(*(invite(hub, mediator, "n@demo.example", requestKey="once") for _ in range(20)))
+    assert [answer.body for answer in answers] == [answers[0].body] * 20
+    await hub.work()
+    assert len(hub.mails()) == 1
+
+
+async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_access(strict: Hub) -> None:
+    mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
+    await put_feedback(strict, mediator, shared=False)
+    assert payload(await appoint(strict, mediator, chosen))["reviewer"] is None
+    own = "{ me { mediator { reviewer { id } waitingReviewer { id } } } }"
+    shown = (await strict.ask(own, by=mediator)).data["me"]["mediator"]
+    assert shown == {"reviewer": None, "waitingReviewer": {"id": str(chosen.id)}}
+    assert await read(strict, chosen) == []
+    await strict.work()
+    assert [mail["to"] for mail in strict.mails()] == [mediator.email]
+    assert "An administrator will look at this first" in text_of(strict.mails()[0])
+
+    waiting = "{ waitingAppointments { nodes { id mediatorId reviewerId } } }"
+    (asked,) = (await strict.ask(waiting, by=admin)).data["waitingAppointments"]["nodes"]
+    assert (asked["mediatorId"], asked["reviewerId"]) == (str(mediator.id), str(chosen.id))
+    payload(await strict.change("approveAppointment", {"id": asked["id"]}, "approved", by=admin))
+    assert await read(strict, chosen) == [str(mediator.id)]
+    await strict.work()
+    assert "You are now the reviewer" in text_of(strict.mails(chosen.email)[0])
+    (audit,) = await strict.rows("SELECT * FROM audit_entry")
+    assert (audit["action"], audit["actor_id"]) == ("APPOINTMENT_APPROVED", admin.id)
+    again = await strict.change("approveAppointment", {"id": asked["id"]}, by=admin)
+    assert problems(again) == [("id", "NOT_FOUND")]
+
+
+async def test_where_approval_is_asked_for_an_invitation_waits_too(strict: Hub) -> None:
+    mediator = await strict.mediator()
+    token = await invited(strict, mediator, "second@demo.example")
+    payload(await accept(strict, token, name="Second", password=PASSWORD))
+    assert [approved for _, _, approved in await reviews(strict)] == [False]
+
+
+async def test_the_present_reviewer_stays_until_the_next_is_approved(strict: Hub) -> None:
+    mediator, old, new = await strict.mediator(), await reviewer(strict), await reviewer(strict)
+    admin = await strict.person(Role.ADMIN)
+    await put_feedback(strict, mediator, shared=False)
+    await strict.appointed(mediator, old)
+    payload(await appoint(strict, mediator, new))
+    assert (await read(strict, old), await read(strict, new)) == ([str(mediator.id)], [])
+    (asked,) = await strict.rows("SELECT id FROM appointment WHERE NOT approved")
+    payload(await strict.change("approveAppointment", {"id": str(asked["id"])}, by=admin))
+    assert (await read(strict, old), await read(strict, new)) == ([], [str(mediator.id)])
+    await strict.work()
+    assert "no longer the reviewer" in text_of(strict.mails(old.email)[0])
+
+
+async def test_a_mediator_who_thinks_better_of_it_ends_what_waits(strict: Hub) -> None:
+    mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
+    payload(await appoint(strict, mediator, chosen))
+    (asked,) = await strict.rows("SELECT id FROM appointment")
+    payload(await strict.change("endReview", {}, by=mediator))
+    late = await strict.change("approveAppointment", {"id": str(asked["id"])}, by=admin)
+    assert problems(late) == [("id", "NOT_FOUND")]
+    await strict.work()
+    assert strict.mails() == []
+
+
+async def test_who_waits_for_approval_counts_for_reciprocal_pairs_too(strict: Hub) -> None:
+    one, other = [await reviewer(strict, Role.MEDIATOR) for _ in range(2)]
+    payload(await appoint(strict, one, other))
+    assert problems(await appoint(strict, other, one)) == [("reviewerId", "NOT_ALLOWED")]
+
+
+async def test_approving_and_ending_at_once_end_in_one_of_both(strict: Hub) -> None:
+    mediator, old, new = await strict.mediator(), await reviewer(strict), await reviewer(strict)
+    admin = await strict.person(Role.ADMIN)
+    await strict.appointed(mediator, old)
+    payload(await appoint(strict, mediator, new))
+    (asked,) = await strict.rows("SELECT id FROM appointment WHERE NOT approved")
+    approved, ended = await asyncio.gather(
+        strict.change("approveAppointment", {"id": str(asked["id"])}, by=admin),
+        strict.change("endReview", {}, by=mediator),
+    )
+    assert problems(approved) in ([], [("id", "NOT_FOUND")])
+    payload(ended)
+    assert await reviews(strict) == []
+
+
+async def test_somebody_whose_role_is_taken_away_reviews_nobody_any_more(hub: Hub) -> None:
+    mediator, chosen, admin = await hub.mediator(), await reviewer(hub), await hub.person(Role.ADMIN)
+    await hub.appointed(mediator, chosen)
+    change = {"accountId": str(chosen.id), "roles": ["MEDIATOR"]}
+    payload(await hub.change("setRoles", change, by=admin))
+    subject = await hub.ask("query($id: ID!) { feedbackSubject(id: $id) { reviewerName } }", {"id": str(mediator.id)})
+    assert subject.data["feedbackSubject"]["reviewerName"] is None
+    await hub.work()
+    assert "no longer your reviewer" in text_of(hub.mails(mediator.email)[0])
+    assert await reviews(hub) == []

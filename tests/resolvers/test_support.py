@@ -1,0 +1,216 @@
+"""What administrators do for support: roles, paid access, the audit log, dead mail."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models.account import Role
+from tests.hub import Answer, Hub, Person, opened, payload, problems
+from tests.world import put_cases, put_feedback
+
+ENTRY = {
+    "role": "LEAD_MEDIATOR",
+    "medium": "ONLINE",
+    "startedOn": "2024-01-01",
+    "endedOn": "2024-01-02",
+    "minutes": 90,
+    "outcome": "SETTLED",
+}
+REQUEST = {
+    "partyName": "A party",
+    "partyEmail": "party@demo.example",
+    "mediationEndedOn": "2024-01-02",
+    "partyAgreed": True,
+}
+
+
+async def set_roles(hub: Hub, by: Person, of: Person, *roles: str) -> Answer:
+    change = {"accountId": str(of.id), "roles": list(roles)}
+    return await hub.change("setRoles", change, "account { id roles }", by=by)
+
+
+async def audit(hub: Hub) -> list[tuple[str, Any, Any]]:
+    rows = await hub.rows("SELECT action, actor_id, subject_id FROM audit_entry ORDER BY at, id")
+    return [tuple(row) for row in rows]
+
+
+async def test_new_roles_bring_the_profile_that_they_need(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER)
+    changed = payload(await set_roles(hub, admin, person, "MEDIATOR", "DIRECTORY", "MEDIATOR"))
+    assert changed["account"]["roles"] == ["DIRECTORY", "MEDIATOR"]
+    (profile,) = await hub.rows("SELECT visibility FROM mediator WHERE id = $1", person.id)
+    assert profile["visibility"] == "PRIVATE"
+    assert await hub.rows("SELECT 1 FROM directory WHERE id = $1", person.id)
+    mine = (await hub.ask("{ me { mediator { feedbackLink } } }", by=person)).data["me"]["mediator"]
+    assert mine["feedbackLink"]
+    assert await audit(hub) == [("ROLES_CHANGED", admin.id, person.id)]
+
+
+async def test_a_role_that_comes_back_brings_back_what_was_kept(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.mediator()
+    await put_cases(hub, person, {"notes": "Kept"})
+    payload(await set_roles(hub, admin, person, "REVIEWER"))
+    assert set((await hub.ask("{ me { mediator { id } } }", by=person)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    payload(await set_roles(hub, admin, person, "MEDIATOR"))
+    notes = "{ me { mediator { logbook { nodes { notes } } } } }"
+    mine = (await hub.ask(notes, by=person)).data["me"]["mediator"]
+    assert mine["logbook"]["nodes"] == [{"notes": "Kept"}]
+
+
+async def test_an_account_keeps_one_role_and_the_hub_one_administrator(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    assert problems(await set_roles(hub, admin, admin)) == [("roles", "REQUIRED")]
+    assert problems(await set_roles(hub, admin, admin, "MEDIATOR")) == [(None, "NOT_ALLOWED")]
+    assert [row["roles"] for row in await hub.rows("SELECT roles FROM account")] == [["ADMIN"]]
+    assert await audit(hub) == []
+    colleague = await hub.person(Role.ADMIN)
+    payload(await set_roles(hub, admin, admin, "MEDIATOR"))
+    assert problems(await set_roles(hub, colleague, colleague, "MEDIATOR")) == [(None, "NOT_ALLOWED")]
+
+
+async def test_administrators_who_demote_each_other_at_once_leave_one(hub: Hub) -> None:
+    for _ in range(3):
+        one, other = [await hub.person(Role.ADMIN) for _ in range(2)]
+        answers = await asyncio.gather(set_roles(hub, one, other, "MEDIATOR"), set_roles(hub, other, one, "MEDIATOR"))
+        assert "INTERNAL_SERVER_ERROR" not in [code for answer in answers for code in answer.codes]
+        assert len(await hub.rows("SELECT 1 FROM account WHERE 'ADMIN' = ANY(roles)")) == 1
+        await hub.rows("DELETE FROM account")
+
+
+@pytest.mark.parametrize("role", [Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY])
+async def test_nobody_gives_themselves_a_role(hub: Hub, role: Role) -> None:
+    person = await hub.person(role)
+    assert set((await set_roles(hub, person, person, "ADMIN")).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert [row["roles"] for row in await hub.rows("SELECT roles FROM account")] == [[role.value]]
+
+
+async def test_without_paid_access_a_mediator_reads_edits_deletes_and_exports_but_adds_nothing(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
+        mediator, admin = await paid.mediator(), await paid.person(Role.ADMIN)
+        kept, gone = [str(one) for one in await put_cases(paid, mediator, {}, {})]
+        add_cpd = {"kind": "OTHER", "title": "T", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 9}
+        adding = {"addLogbookEntry": ENTRY, "addCpdEntry": add_cpd, "requestFeedback": REQUEST}
+        for mutation, values in adding.items():
+            answer = await paid.change(mutation, values, by=mediator)
+            assert answer.codes == ["FORBIDDEN"], mutation
+        for table in ("cpd_entry", "feedback_request", "outbox"):
+            assert not await paid.rows(f"SELECT 1 FROM {table}")
+        entries = "{ me { mediator { logbook { totalCount } } } }"
+        assert (await paid.ask(entries, by=mediator)).data["me"]["mediator"]["logbook"]["totalCount"] == 2
+        payload(await paid.change("updateLogbookEntry", {"id": kept, "version": 1, "minutes": 5}, by=mediator))
+        payload(await paid.change("deleteLogbookEntry", {"id": gone}, by=mediator))
+        payload(await paid.change("exportMyData", {}, by=mediator))
+
+        until = {"accountId": str(mediator.id), "paidUntil": "2999-01-01T00:00:00+02:00"}
+        given = payload(await paid.change("setPaidAccess", until, "account { paidUntil }", by=admin))
+        assert given["account"]["paidUntil"] == "2998-12-31T22:00:00+00:00"
+        for mutation, values in adding.items():
+            payload(await paid.change(mutation, values, by=mediator))
+        payload(await paid.change("setPaidAccess", {"accountId": str(mediator.id), "paidUntil": None}, by=admin))
+        assert (await paid.change("requestFeedback", REQUEST, by=mediator)).codes == ["FORBIDDEN"]
+        assert await audit(paid) == [("PAID_ACCESS_CHANGED", admin.id, mediator.id)] * 2
+
+
+async def test_paid_access_ends_with_its_last_moment(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
+        mediator = await paid.mediator()
+        await paid.rows("UPDATE account SET paid_until = now() + interval '10 hours'")
+        payload(await paid.change("addLogbookEntry", ENTRY, by=mediator))
+        async with paid.later(hours=11) as then:
+            assert (await then.change("addLogbookEntry", ENTRY, by=mediator)).codes == ["FORBIDDEN"]
+
+
+async def test_reviewers_and_givers_never_need_paid_access(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
+        mediator, reviewer = await paid.mediator(), await paid.person(Role.REVIEWER)
+        await paid.appointed(mediator, reviewer)
+        given = {
+            "mediatorId": str(mediator.id),
+            "capacity": "PARTY",
+            "actedAs": "MEDIATOR",
+            "answers": [{"question": "listening", "rating": 5}],
+        }
+        payload(await paid.change("giveFeedback", given))
+        read = "{ mediators { nodes { feedback { totalCount } } } }"
+        (node,) = (await paid.ask(read, by=reviewer)).data["mediators"]["nodes"]
+        assert node["feedback"]["totalCount"] == 1
+
+
+@pytest.mark.parametrize("moment", ["2030-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_paid_access_needs_a_moment_with_its_time_zone(hub: Hub, moment: str) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
+    change = {"accountId": str(mediator.id), "paidUntil": moment}
+    assert problems(await hub.change("setPaidAccess", change, by=admin)) == [("paidUntil", "INVALID")]
+    assert not await hub.rows("SELECT 1 FROM account WHERE paid_until IS NOT NULL")
+    assert await audit(hub) == []
+
+
+async def test_the_audit_log_shows_each_change_newest_first_to_administrators_alone(hub: Hub) -> None:
+    admin, person, other = await hub.person(Role.ADMIN), await hub.mediator(), await hub.mediator()
+    feedback_id = await put_feedback(hub, person, name="A giver")
+    origin = "{ mediators { nodes { feedback { nodes { origin { name } } } } } }"
+    await hub.ask(origin, by=admin)
+    payload(await set_roles(hub, admin, person, "MEDIATOR", "REVIEWER"))
+    payload(await hub.change("deleteAccount", {"id": str(other.id)}, by=admin))
+    query = "{ auditLog { nodes { actorId action subjectId } totalCount } }"
+    listed = (await hub.ask(query, by=admin)).data["auditLog"]
+    assert [(one["action"], one["subjectId"]) for one in listed["nodes"]] == [
+        ("ACCOUNT_DELETED", str(other.id)),
+        ("ROLES_CHANGED", str(person.id)),
+        ("ORIGIN_READ", str(feedback_id)),
+    ]
+    assert {one["actorId"] for one in listed["nodes"]} == {str(admin.id)}
+    assert listed["totalCount"] == 3
+    assert set((await hub.ask(query, by=person)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+
+
+async def test_reading_feedback_without_its_origin_is_not_in_the_audit_log(hub: Hub) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
+    await put_feedback(hub, mediator, name="A giver")
+    await hub.ask("{ mediators { nodes { feedback { nodes { id shared } } } } }", by=admin)
+    assert await audit(hub) == []
+
+
+async def test_dead_mail_shows_what_it_was_but_not_to_whom(hub: Hub) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
+    payload(await hub.change("requestFeedback", REQUEST, by=mediator))
+    await hub.rows("UPDATE outbox SET state = 'DEAD', attempts = 12, smtp_code = 550, finished_at = now()")
+    answer = await hub.ask("{ deadMail { nodes { id kind attempts smtpCode } totalCount } }", by=admin)
+    (dead,) = answer.data["deadMail"]["nodes"]
+    assert (dead["kind"], dead["attempts"], dead["smtpCode"]) == ("feedback_request", 12, 550)
+    shape = '{ __type(name: "DeadMail") { fields { name } } }'
+    names = {one["name"] for one in (await hub.ask(shape, by=admin)).data["__type"]["fields"]}
+    assert names == {"id", "kind", "attempts", "smtpCode"}
+
+    assert payload(await hub.change("retryMail", {"id": dead["id"]}, "queuedId", by=admin))["queuedId"] == dead["id"]
+    await hub.work()
+    assert len(hub.mails("party@demo.example")) == 1
+    again = await hub.change("retryMail", {"id": dead["id"]}, by=admin)
+    assert problems(again) == [("id", "NOT_FOUND")]
+    assert (await hub.ask("{ deadMail { totalCount } }", by=admin)).data["deadMail"]["totalCount"] == 0
+
+
+async def test_accounts_are_found_by_words_of_the_name_or_by_the_whole_address(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN, name="Admin")
+    person = await hub.mediator(name="Åsa Öberg", email="Asa@demo.example")
+    query = "query($search: String) { accounts(search: $search) { nodes { id } totalCount } }"
+    for search, found in {
+        "oberg as": [person],
+        "asa@DEMO.example": [person],
+        "asa@demo": [],
+        "demo.example": [],
+        "%": [],
+        "  ": [admin, person],
+    }.items():
+        answer = (await hub.ask(query, {"search": search}, by=admin)).data["accounts"]
+        assert [one["id"] for one in answer["nodes"]] == [str(one.id) for one in found], search
+        assert answer["totalCount"] == len(found)
+
+
+async def test_a_search_of_very_many_words_is_no_work(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN, Role.REVIEWER, name="A Abba")
+    for listed in ("accounts", "reviewers"):
+        document = f"query($search: String) {{ {listed}(search: $search) {{ nodes {{ id }} }} }}"
+        found = (await hub.ask(document, {"search": "a " * 100_000}, by=admin)).data[listed]
+        assert found == {"nodes": [{"id": str(admin.id)}]}

@@ -1,0 +1,87 @@
+"""Deny by default: the schema and the table of who may read what are built together, or not at all."""
+
+import re
+
+import pytest
+from graphql import build_schema, print_schema
+
+from permissions.policy import PolicyError, allows, rule
+from permissions.viewer import EVERYBODY
+from schema.build import check_policy, whole_schema
+
+WHOLE = print_schema(whole_schema())
+
+
+def test_the_schema_as_it_is_fits_the_table() -> None:
+    check_policy(build_schema(WHOLE))
+
+
+@pytest.mark.parametrize(
+    ("type_name", "added", "named"),
+    [
+        ("CpdEntry", "mood: String", "CpdEntry.mood"),
+        ("Experience", "shoeSize: Int", "Experience.shoeSize"),
+        ("FeedbackRequest", "answered: Boolean", "FeedbackRequest.answered"),
+        ("Mutation", "readMinds: Int", "Mutation.readMinds"),
+        ("Query", "minds: Int", "Query.minds"),
+        ("FeedbackFilter", "mood: String", "FeedbackFilter.mood"),
+        ("LogbookOrderField", "NOTES", "LogbookOrderField.NOTES"),
+        ("Standing", "FRIEND", "Standing.FRIEND"),
+    ],
+)
+def test_a_field_an_input_field_and_a_value_without_a_row_do_not_build(type_name: str, added: str, named: str) -> None:
+    opening = re.compile(rf"^(type|input|enum) {type_name} {{$", re.MULTILINE)
+    with pytest.raises(PolicyError, match=f"^no row for {named}$"):
+        check_policy(build_schema(opening.sub(rf"\g<0>\n  {added}", WHOLE, count=1)))
+
+
+@pytest.mark.parametrize(
+    "kind", ["type Mind { thought: String }", "enum Mind { CALM }", "scalar Other type Mind { thought: Other }"]
+)
+def test_a_type_without_a_row_does_not_build(kind: str) -> None:
+    with pytest.raises(PolicyError, match=r"^no row for Mind\.(thought|CALM)$"):
+        check_policy(build_schema(WHOLE + kind))
+
+
+@pytest.mark.parametrize("kind", ["union Either = Feedback | Reviewer", "interface Either { id: ID! }"])
+def test_interfaces_and_unions_which_the_table_does_not_know_do_not_build(kind: str) -> None:
+    with pytest.raises(PolicyError, match="interfaces and unions"):
+        check_policy(build_schema(WHOLE + kind))
+
+
+@pytest.mark.parametrize(
+    ("type_name", "line", "named"),
+    [
+        ("LogbookEntry", "  reference: String", "LogbookEntry.reference"),
+        ("Query", "  survey: Survey", "Query.survey"),
+        ("LogbookOrderField", "  PARTIES", "LogbookOrderField.PARTIES"),
+        ("LogbookFilter", "  country: String = null", "LogbookFilter.country"),
+    ],
+)
+def test_a_row_whose_field_is_gone_does_not_build(type_name: str, line: str, named: str) -> None:
+    whole_type = re.compile(rf"(^(?:type|enum|input) {type_name} {{$.*?)^{line}$\n", re.MULTILINE | re.DOTALL)
+    text, found = whole_type.subn(r"\1", WHOLE, count=1)
+    assert found == 1
+    with pytest.raises(PolicyError, match=f"^a row for {named}, which the schema lacks$"):
+        check_policy(build_schema(text))
+
+
+@pytest.mark.parametrize(
+    ("type_name", "field", "result"),
+    [("LogbookEntry", "country", "String"), ("Mediator", "feedbackLink", "String"), ("Feedback", "year", "Int")],
+)
+def test_a_field_that_some_readers_of_a_row_may_not_read_must_be_nullable(
+    type_name: str, field: str, result: str
+) -> None:
+    whole_type = re.compile(rf"(^type {type_name} {{$.*?^  {field}: {result})$", re.MULTILINE | re.DOTALL)
+    text, found = whole_type.subn(r"\1!", WHOLE, count=1)
+    assert found == 1
+    with pytest.raises(PolicyError, match=f"^{type_name}.{field} must be nullable"):
+        check_policy(build_schema(text))
+
+
+def test_a_name_that_the_table_does_not_know_is_allowed_to_nobody() -> None:
+    with pytest.raises(PolicyError):
+        allows(EVERYBODY, "LogbookEntry", "secret")
+    with pytest.raises(PolicyError):
+        rule("Secret", "id")

@@ -1,0 +1,138 @@
+"""What tests of reading need: rows put in past the API, of any day and state, and the statements that were run."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from sqlalchemy import Table, insert
+
+from models.cpd import cpd_entries, cpd_private
+from models.feedback import feedback, feedback_answers, feedback_origins
+from models.logbook import logbook_entries, logbook_private
+from resolvers.survey import question
+from tests.hub import Hub, Person
+
+_CASE: dict[str, Any] = {
+    "role": "LEAD_MEDIATOR",
+    "medium": "ONLINE",
+    "started_on": date(2024, 5, 6),
+    "ended_on": date(2024, 5, 7),
+    "minutes": 90,
+    "outcome": "SETTLED",
+    "simulated": False,
+}
+_CPD: dict[str, Any] = {
+    "kind": "TRAINING_RECEIVED",
+    "title": "Listening",
+    "started_on": date(2024, 5, 6),
+    "ended_on": date(2024, 5, 7),
+    "minutes": 60,
+}
+
+
+async def put_cases(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:
+    """Put in logbook entries; give their ids."""
+    return await _put(hub, mediator, logbook_entries, logbook_private, [_CASE | one for one in facts])
+
+
+async def put_cpd(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:
+    """Put in CPD entries; give their ids."""
+    return await _put(hub, mediator, cpd_entries, cpd_private, [_CPD | one for one in facts])
+
+
+async def _put(hub: Hub, mediator: Person, table: Table, private: Table, entries: list[dict[str, Any]]) -> list[UUID]:
+    ids = [uuid4() for _ in entries]
+    async with hub.database.transaction() as transaction:
+        for into in (table, private):
+            names = {column.name for column in into.c}
+            every = {name for one in entries for name in one} & names
+            rows = [
+                {"id": new_id, "mediator_id": mediator.id} | {name: one.get(name) for name in every}
+                for new_id, one in zip(ids, entries, strict=True)
+            ]
+            if rows:
+                await transaction.run(insert(into).values(rows))
+    return ids
+
+
+async def put_feedback(
+    hub: Hub,
+    about: Person,
+    answers: dict[str, int | str | None] | None = None,
+    *,
+    shared: bool = True,
+    released: bool = True,
+    name: str | None = None,
+    email: str | None = None,
+    received_at: datetime = datetime(2024, 3, 4, 5, 6, tzinfo=UTC),
+    **facts: Any,
+) -> UUID:
+    """Put in one finished survey; ratings are numbers, texts are texts."""
+    new_id = uuid4()
+    answers = {"preparation": 4} if answers is None else answers
+    async with hub.database.transaction() as transaction:
+        await transaction.run(
+            insert(feedback).values(
+                **{
+                    "id": new_id,
+                    "mediator_id": about.id,
+                    "capacity": "PARTY",
+                    "acted_as": "MEDIATOR",
+                    "shared": shared,
+                    "released": shared and released,
+                    "by_invitation": True,
+                    "received_on": received_at.date(),
+                }
+                | facts
+            )
+        )
+        for key, answer in answers.items():
+            asked = question(key)
+            assert asked is not None
+            await transaction.run(
+                insert(feedback_answers).values(
+                    feedback_id=new_id,
+                    mediator_id=about.id,
+                    question=key,
+                    reviewer_only=asked.reviewer_only,
+                    rating=answer if isinstance(answer, int) else None,
+                    text=answer if isinstance(answer, str) else None,
+                )
+            )
+        await transaction.run(
+            insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email, received_at=received_at)
+        )
+    return new_id
+
+
+async def put_token(hub: Hub, owner: Person) -> str:
+    """Make an API token for somebody by the API itself; give its secret."""
+    answer = await hub.change("createApiToken", {"name": "program"}, "token", by=owner)
+    secret: str = answer.data["createApiToken"]["token"]
+    return secret
+
+
+@asynccontextmanager
+async def statements(hub: Hub) -> AsyncIterator[list[str]]:
+    """Collect the SQL that the application runs inside the block; it is complete when the block has ended."""
+    run: list[str] = []
+
+    def note(query: asyncpg.connection.LoggedQuery) -> None:
+        run.append(query.query)
+
+    pool = hub.database._pool
+    everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
+    for connection in everything:
+        connection.add_query_logger(note)
+    for connection in everything:
+        await pool.release(connection)
+    yield run
+    await asyncio.sleep(0)  # asyncpg notes a statement a moment after it has run
+    everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
+    for connection in everything:
+        connection.remove_query_logger(note)
+        await pool.release(connection)
