@@ -136,7 +136,7 @@ class Hub:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send one request, as somebody, with an API token, or signed out."""
-        sent = dict(headers or {})
+        sent = {"accept": "application/graphql-response+json", **(headers or {})}
         if by is not None:
             sent["cookie"] = f"session={by.cookie}"
         if token is not None:

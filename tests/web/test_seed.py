@@ -7,7 +7,7 @@ import pytest
 
 from models.account import Role
 from resolvers.checks import MINUTES_MOST
-from tests.conftest import _fresh_database
+from tests.conftest import fresh_database
 from tests.hub import Hub, Person, opened, payload
 from web.embedded import Services
 from web.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
@@ -33,7 +33,7 @@ TABLES = [
 @pytest.fixture(scope="module")
 async def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
     """The demo's data; for tests that change nothing."""
-    async with _fresh_database(services, tmp_path_factory.mktemp("mailbox")) as own, opened(own) as hub:
+    async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as own, opened(own) as hub:
         await fill(hub.settings)
         yield hub
 

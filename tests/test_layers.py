@@ -1,0 +1,96 @@
+"""The house: imports go one way, every folder is this checkout's own, files fit in a head, and all is packaged."""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ["web", "schema", "resolvers", "jobs", "permissions", "models"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def modules() -> Iterator[Path]:
+    yield ROOT / "settings.py"
+    for layer in LAYERS:
+        yield from (ROOT / layer).rglob("*.py")
+
+
+def imported(module: Path) -> set[str]:
+    """The top-level packages that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relative to itself"
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+def test_imports_go_one_way(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, is_debug_mode=False)
+    assert status == 0, capsys.readouterr().out
+    (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
+    assert contract["layers"] == LAYERS
+
+
+def test_the_settings_know_nothing_of_what_they_set() -> None:
+    """They are a module, which import-linter does not take."""
+    assert not imported(ROOT / "settings.py") & {*LAYERS, "tests"}
+
+
+def test_the_product_does_not_import_its_tests() -> None:
+    assert [path for path in modules() if "tests" in imported(path)] == []
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "settings"])
+def test_each_folder_is_this_checkout_s(name: str) -> None:
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).is_relative_to(ROOT)
+    assert Path(str(import_module(name).__file__)) == Path(spec.origin)
+
+
+def test_no_module_takes_the_name_of_one_that_python_itself_imports() -> None:
+    taken = {"email", "types", "logging"}
+    assert taken <= sys.stdlib_module_names
+    assert [path for path in modules() if path.stem in taken] == []
+
+
+def test_every_module_fits_in_a_head() -> None:
+    """But for the migrations, which are written by a program and never change."""
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in modules()
+        if "versions" not in path.parts
+    }
+    assert {name: length for name, length in lengths.items() if length >= 300} == {}
+
+
+def test_every_module_says_what_it_owns() -> None:
+    assert [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))] == []
+
+
+def test_every_package_is_packaged() -> None:
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in modules() if path.name == "__init__.py"}
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in modules() if path.parent != ROOT}
+    assert packages == folders == set(PROJECT["tool"]["setuptools"]["packages"])
+    assert PROJECT["tool"]["setuptools"]["py-modules"] == ["settings"]
+
+
+@pytest.mark.parametrize("folder", ["jobs/emails", "web/queries", "web/templates", "web/static"])
+def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
+    layer = folder.partition("/")[0]
+    patterns = PROJECT["tool"]["setuptools"]["package-data"][layer]
+    packaged = {path for pattern in patterns for path in (ROOT / layer).glob(pattern)}
+    files = {path for path in (ROOT / folder).rglob("*") if path.is_file()}
+    assert files
+    assert files - packaged == set()
