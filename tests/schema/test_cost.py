@@ -11,6 +11,12 @@ from schema.cost import too_much
 from tests.hub import Hub
 
 
+WIDE = """{ mediators(first: $n) { nodes {
+    logbook(first: $n) { nodes { id } edges { node { id } } }
+    cpd(first: $n) { nodes { id } edges { node { id } } }
+} } }"""
+
+
 def refusal(text: str, **variables: object) -> str | None:
     return too_much(projection(EVERYBODY), parse(text), variables)
 
@@ -41,10 +47,9 @@ def test_a_fragment_bomb_is_measured_in_the_length_of_its_text() -> None:
         ("{ me " + "{ mediator { reviewer { id } } }" * 1 + " }", None),
         ("{ " + " ".join(f"a{i}: me {{ id }}" for i in range(101)) + " }", "100 aliases"),
         ("{ me { id " + "@skip(if: true) " * 101 + "} }", "100 directives"),
-        ("{ mediators(first: 100) { nodes { logbook(first: 100) { nodes { id } edges { node { id } } } "
-         "cpd(first: 100) { nodes { id } edges { node { id } } } } } }", "50,000 objects"),
+        (WIDE.replace("$n", "100"), "50,000 objects"),
     ],
-)  # fmt: skip
+)
 def test_each_bound_has_its_own_answer_with_the_limit_in_it(text: str, limit: str | None) -> None:
     found = refusal(text)
     if limit is None:
@@ -64,10 +69,7 @@ def test_depth_is_bounded() -> None:
 
 
 def test_a_page_size_in_a_variable_counts_as_what_was_sent() -> None:
-    text = (
-        "query($n: Int) { mediators(first: $n) { nodes { logbook(first: $n) { nodes { id } edges { node { id } } } "
-        "cpd(first: $n) { nodes { id } edges { node { id } } } } } }"
-    )
+    text = f"query($n: Int) {WIDE}"
     assert refusal(text, n=10) is None
     assert refusal(text, n=100) is not None
     assert refusal(text) is not None  # nothing tells that it is small
