@@ -10,7 +10,6 @@ from schema.build import projection
 from schema.cost import too_much
 from tests.hub import Hub
 
-
 WIDE = """{ mediators(first: $n) { nodes {
     logbook(first: $n) { nodes { id } edges { node { id } } }
     cpd(first: $n) { nodes { id } edges { node { id } } }
