@@ -194,7 +194,7 @@ UNMISTAKABLE = re.compile(r"[a-z][A-Z]|_")
 
 def named(text: str) -> set[str]:
     """The names in a sentence: what it puts into quotes, and what is no word of English."""
-    quoted = " ".join(re.findall(r"`[^`]*`|'[^']*'", text))
+    quoted = " ".join(re.findall(r"`[^`]*`|(?<!\w)'[^']*'(?!\w)", text))
     return set(NAME.findall(quoted)) | {name for name in NAME.findall(text) if UNMISTAKABLE.search(name)}
 
 
