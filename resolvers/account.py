@@ -4,7 +4,7 @@ from typing import NoReturn
 from uuid import UUID, uuid4
 
 from asyncpg import UniqueViolationError
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import Kind, enqueue
@@ -26,10 +26,11 @@ from permissions.secrets import (
     outdated,
 )
 from resolvers import limits
+from resolvers.address import mark_verified, may_mail, move_address, tell_registered, unproven
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.deletion import delete_account
-from resolvers.errors import Code, RateLimited, refuse
+from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
 from resolvers.repeats import earlier_result
 from settings import Settings
@@ -52,9 +53,9 @@ async def sign_up(
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", request_key, new_id, fold(address)):
             return
-        if not await _may_mail(context, address):
+        if not await may_mail(context, address):
             return
-        await transaction.run(delete(accounts).where(_unproven(address)))
+        await transaction.run(delete(accounts).where(unproven(address)))
         made = await transaction.run(
             insert(accounts)
             .values(
@@ -69,42 +70,10 @@ async def sign_up(
             .on_conflict_do_nothing()
         )
         if not made:
-            await _tell_registered(transaction, address)
+            await tell_registered(transaction, address)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
         await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL)
-
-
-async def _may_mail(context: Context, email: str) -> bool:
-    """Count a mail that a stranger causes; False once that has happened too often, of which nobody is told."""
-    try:
-        await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, email))
-    except RateLimited:
-        return False
-    return True
-
-
-def _unproven(email: str) -> ColumnElement[bool]:
-    """Select an account that was signed up with that address by somebody who has not shown that it is theirs.
-
-    It makes way for whoever comes next. Otherwise a stranger could sign up with an address, and its owner would verify
-    an account whose password the stranger knows.
-    """
-    return and_(
-        accounts.c.email_key == fold(email),
-        accounts.c.email_verified_at.is_(None),
-        accounts.c.password_hash.is_not(None),
-        accounts.c.roles == [Role.MEDIATOR.value],
-    )
-
-
-async def _tell_registered(transaction: Transaction, email: str) -> None:
-    """Mail the owner of an account that its address was typed in again."""
-    account = await transaction.first(
-        select(accounts.c.id).where(accounts.c.email_key == fold(email), ~_unproven(email))
-    )
-    if account:
-        await enqueue(transaction, Kind.ALREADY_REGISTERED, account.id)
 
 
 async def add_profile(
@@ -128,35 +97,14 @@ async def verify_email(context: Context, token: str) -> None:
             if link is None:
                 _refuse_link()
             if link.purpose == LinkPurpose.CHANGE_EMAIL:
-                await _move_address(transaction, link.account_id, link.new_email)
-            await _verified(transaction, link.account_id)
+                await move_address(transaction, link.account_id, link.new_email)
+            await mark_verified(transaction, link.account_id)
     except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
         _refuse_link()
 
 
 def _refuse_link() -> NoReturn:
     refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
-
-
-async def _verified(transaction: Transaction, account_id: UUID) -> None:
-    await transaction.run(
-        update(accounts)
-        .where(accounts.c.id == account_id)
-        .values(email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
-    )
-
-
-async def _move_address(transaction: Transaction, account_id: UUID, email: str) -> None:
-    """Change an account's address and tell the old one, whose links work no more; UniqueViolationError if taken."""
-    account = await transaction.first(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
-    if account is None:
-        _refuse_link()
-    await transaction.run(delete(accounts).where(_unproven(email), accounts.c.id != account_id))
-    await transaction.run(
-        update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=fold(email))
-    )
-    await transaction.run(delete(account_links).where(account_links.c.account_id == account_id))
-    await enqueue(transaction, Kind.EMAIL_CHANGED, account_id, recipient=account.email, recipient_name=account.name)
 
 
 async def sign_in(context: Context, email: str, password: str) -> None:
@@ -250,7 +198,7 @@ async def reset_password(context: Context, token: str, password: str) -> None:
         if link is None:
             _refuse_link()
         await _set_password(transaction, link.account_id, password)
-        await _verified(transaction, link.account_id)
+        await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
             await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
 
@@ -311,12 +259,12 @@ async def change_email(context: Context, email: str, password: str) -> None:
     check.done()
     await confirm_password(context, "password", password)
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-    if not await _may_mail(context, address):
+    if not await may_mail(context, address):
         return
     async with context.transaction() as transaction:
-        taken = (accounts.c.email_key == fold(address)) & (accounts.c.id != context.account_id) & ~_unproven(address)
+        taken = (accounts.c.email_key == fold(address)) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
-            await _tell_registered(transaction, address)
+            await tell_registered(transaction, address)
             return
         await mail_link(
             context,

@@ -5,7 +5,7 @@ from functools import cache
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Interval, Uuid
 
@@ -25,6 +25,7 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
+from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context
@@ -90,60 +91,7 @@ async def appoint(context: Context, reviewer_id: UUID) -> None:
     """Appoint a reviewer from the list in place of the present one; Refused if it cannot be them."""
     await context.limiter.count(limits.APPOINTMENTS, context.account_id)
     async with context.transaction() as transaction:
-        await _appoint(context, transaction, context.account_id, reviewer_id, "reviewerId")
-
-
-async def _appoint(
-    context: Context, transaction: Transaction, mediator_id: UUID, reviewer_id: UUID, field: str
-) -> None:
-    """Appoint, or leave waiting for approval where a setting says so; other invitations of the mediator's end."""
-    if mediator_id == reviewer_id:
-        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
-    # So that A appointing B and B appointing A cannot both pass the check below.
-    roles = await _lock_accounts(transaction, mediator_id, reviewer_id)
-    if Role.REVIEWER not in roles.get(reviewer_id, ()):
-        refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
-    reciprocal = await transaction.first(
-        select(appointments.c.id).where(
-            appointments.c.mediator_id == reviewer_id, appointments.c.reviewer_id == mediator_id
-        )
-    )
-    if reciprocal:
-        refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
-    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
-    approved = not context.settings.reviewer_approval
-    present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))
-    if any(row.reviewer_id == reviewer_id and row.approved >= approved for row in present):
-        return
-    await transaction.run(
-        delete(appointments).where(appointments.c.mediator_id == mediator_id, appointments.c.approved == approved)
-    )
-    await transaction.run(
-        insert(appointments).values(mediator_id=mediator_id, reviewer_id=reviewer_id, approved=approved)
-    )
-    if not approved:
-        await enqueue(transaction, Kind.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
-        return
-    await _tell_of_appointment(transaction, mediator_id, reviewer_id)
-    for row in present:
-        if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
-
-
-async def _lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, list[str]]:
-    """Lock accounts until commit, in the order of ids so that two changes wait in turn; give the roles of each."""
-    rows = await transaction.all(
-        select(accounts.c.id, accounts.c.roles)
-        .where(accounts.c.id == func.any(bindparam("ids", account_ids, ARRAY(Uuid()))))
-        .order_by(accounts.c.id)
-        .with_for_update()
-    )
-    return {row.id: row.roles for row in rows}
-
-
-async def _tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
-    await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
-    await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
+        await put_reviewer(context, transaction, context.account_id, reviewer_id, "reviewerId")
 
 
 async def approve(context: Context, appointment_id: UUID) -> None:
@@ -152,7 +100,7 @@ async def approve(context: Context, appointment_id: UUID) -> None:
     async with context.transaction() as transaction:
         asked = await transaction.first(waiting)
         if asked:
-            await _lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
+            await lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
             asked = await transaction.first(waiting)
         if asked is None:
             refuse("id", Code.NOT_FOUND, "There is no such appointment.")
@@ -166,7 +114,7 @@ async def approve(context: Context, appointment_id: UUID) -> None:
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
-        await _tell_of_appointment(transaction, asked.mediator_id, asked.reviewer_id)
+        await tell_of_appointment(transaction, asked.mediator_id, asked.reviewer_id)
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
@@ -177,7 +125,7 @@ async def end(context: Context, mediator_id: UUID | None) -> None:
     """
     whose = mediator_id or context.account_id
     async with context.transaction() as transaction:
-        await _lock_accounts(transaction, whose, context.account_id)
+        await lock_accounts(transaction, whose, context.account_id)
         ended = appointments.c.mediator_id == whose
         taken_back = 0
         if whose == context.account_id:
@@ -187,20 +135,6 @@ async def end(context: Context, mediator_id: UUID | None) -> None:
             ended &= appointments.c.reviewer_id == context.account_id
         if not await end_reviews(transaction, ended) + taken_back:
             refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
-
-
-async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> int:
-    """Delete the appointments selected, and tell both sides of each that was in force; give how many there were."""
-    ended = await transaction.all(
-        delete(appointments)
-        .where(which)
-        .returning(appointments.c.mediator_id, appointments.c.reviewer_id, appointments.c.approved)
-    )
-    for row in ended:
-        if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
-            await enqueue(transaction, Kind.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
-    return len(ended)
 
 
 async def invite(context: Context, email: str, request_key: str | None) -> None:
@@ -248,10 +182,12 @@ async def accept(context: Context, token: str, name: str | None, password: str |
             _refuse_invitation()
         account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == invitation.email_key))
         if account_id is None:
+            # Before the new address is taken, to which the mediator may just be moving.
+            await lock_accounts(transaction, invitation.mediator_id)
             account_id = await _new_reviewer(transaction, invitation.email, name, password)
         elif account_id != context.viewer.account_id:
             _refuse_signed_out()
-        roles = await _lock_accounts(transaction, invitation.mediator_id, account_id)
+        roles = await lock_accounts(transaction, invitation.mediator_id, account_id)
         if not await transaction.run(delete(reviewer_invitations).where(works)):
             _refuse_invitation()
         # The link came to the account's address, whoever signed up with it.
@@ -263,7 +199,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
                 email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()),
             )
         )
-        await _appoint(context, transaction, invitation.mediator_id, account_id, "token")
+        await put_reviewer(context, transaction, invitation.mediator_id, account_id, "token")
 
 
 def _refuse_invitation() -> NoReturn:

@@ -18,6 +18,7 @@ from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.secrets import fold
 from resolvers.account import add_profile
+from resolvers.appointment import end_reviews
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context
@@ -25,7 +26,6 @@ from resolvers.deletion import delete_account, lock_account, refuse_last_adminis
 from resolvers.errors import Code, refuse
 from resolvers.mediator import name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.reviewer import end_reviews
 
 _account_rows = select(
     accounts.c.id,

@@ -276,6 +276,18 @@ async def test_the_same_filters_find_everything_in_ones_own_logbook(hub: Hub) ->
         assert (page["totalCount"], len(page["nodes"])) == (found, found)
 
 
+async def test_a_search_looks_only_into_the_columns_of_the_one_who_searches(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, *CASES)
+    for viewer, found in (
+        (await hub.person(Role.ADMIN), [0, 0, 2, 5]),
+        (await hub.person(Role.DIRECTORY), [0, 0, 0, 5]),
+    ):
+        words = ("whispered", "ref", "utopia", "neighbours")
+        pages = [await listed(hub, viewer, ann, f'(filter: {{ text: "{word}" }})') for word in words]
+        assert [page["totalCount"] for page in pages] == found
+
+
 async def test_takeaways_are_not_searched_for_others(hub: Hub) -> None:
     viewer = await hub.person(Role.MEDIATOR, Role.DIRECTORY, Role.ADMIN)
     ann = await hub.mediator()

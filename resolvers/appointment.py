@@ -1,0 +1,85 @@
+"""Appointments: put in force and ended under a lock on both accounts, so that no two people review each other."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Uuid
+
+from jobs.outbox import Kind, enqueue
+from models.account import Role, accounts
+from models.database import Transaction
+from models.reviewer import appointments, reviewer_invitations
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+
+
+async def put_reviewer(
+    context: Context, transaction: Transaction, mediator_id: UUID, reviewer_id: UUID, field: str
+) -> None:
+    """Appoint, or leave waiting for approval where a setting says so; invitations of the mediator's end.
+
+    Refused, for `field`, if it cannot be them.
+    """
+    if mediator_id == reviewer_id:
+        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
+    # So that A appointing B and B appointing A cannot both pass the check below.
+    roles = await lock_accounts(transaction, mediator_id, reviewer_id)
+    if Role.REVIEWER not in roles.get(reviewer_id, ()):
+        refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
+    reciprocal = await transaction.first(
+        select(appointments.c.id).where(
+            appointments.c.mediator_id == reviewer_id, appointments.c.reviewer_id == mediator_id
+        )
+    )
+    if reciprocal:
+        refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
+    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
+    approved = not context.settings.reviewer_approval
+    present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))
+    if any(row.reviewer_id == reviewer_id and row.approved >= approved for row in present):
+        return
+    await transaction.run(
+        delete(appointments).where(appointments.c.mediator_id == mediator_id, appointments.c.approved == approved)
+    )
+    await transaction.run(
+        insert(appointments).values(mediator_id=mediator_id, reviewer_id=reviewer_id, approved=approved)
+    )
+    if not approved:
+        await enqueue(transaction, Kind.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
+        return
+    await tell_of_appointment(transaction, mediator_id, reviewer_id)
+    for row in present:
+        if row.approved:
+            await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
+
+
+async def lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, list[str]]:
+    """Lock accounts until commit, in the order of ids so that two changes wait in turn; give the roles of each."""
+    rows = await transaction.all(
+        select(accounts.c.id, accounts.c.roles)
+        .where(accounts.c.id == func.any(bindparam("ids", account_ids, ARRAY(Uuid()))))
+        .order_by(accounts.c.id)
+        .with_for_update()
+    )
+    return {row.id: row.roles for row in rows}
+
+
+async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
+    """Tell both sides that an appointment is in force."""
+    await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
+
+
+async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> int:
+    """Delete the appointments selected, and tell both sides of each that was in force; give how many there were."""
+    ended = await transaction.all(
+        delete(appointments)
+        .where(which)
+        .returning(appointments.c.mediator_id, appointments.c.reviewer_id, appointments.c.approved)
+    )
+    for row in ended:
+        if row.approved:
+            await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, Kind.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
+    return len(ended)
