@@ -1,12 +1,15 @@
 """The one table of who may read and do what. The schema of each viewer is built from it (`schema/build.py`).
 
 A row names fields of the GraphQL schema and the standings that have them. For all others they do not exist: not null,
-absent. A field without a row does not build, and neither does a row without its field. The input type of a mutation
-(`<Mutation>Input`) goes with the mutation; arguments go with their field, and with the type they take.
+absent. A field without a row does not build, and neither does a row without its field. What a mutation takes and
+answers (`<Mutation>Input`, `<Mutation>Payload`) goes with the mutation, a list's frame (`<Type>Connection`,
+`<Type>Edge`) with what is listed; arguments go with their field, and with the type they take.
 """
 
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
 
@@ -148,9 +151,6 @@ SECTIONS = {
 }
 TABLE = tuple(one for section in SECTIONS.values() for one in section)
 
-# What a type's name says: a list's frame or a mutation's payload or input is as visible as what it belongs to.
-FRAMES = ("Connection", "Edge", "Payload")
-
 
 def _index() -> dict[tuple[str, str], Row]:
     index: dict[tuple[str, str], Row] = {}
@@ -168,7 +168,10 @@ class PolicyError(Exception):
 
 
 _INDEX = _index()
-_FRAME = row("the frame of a list or an answer", P)
+
+# What a type's name says it belongs to: a mutation, or what is listed.
+_TAKEN_OR_ANSWERED = re.compile(r"(?<=\w)(Input|Payload)$")
+_LISTED = re.compile("(Connection|Edge)$")
 
 
 @cache
@@ -177,12 +180,15 @@ def rule(type_name: str, name: str) -> Row:
     found = _INDEX.get((type_name, name)) or _INDEX.get((type_name, "*"))
     if found:
         return found
-    if type_name.endswith("Input"):
-        mutation = type_name.removesuffix("Input")
-        return rule("Mutation", mutation[0].lower() + mutation[1:])
-    if type_name.endswith(FRAMES):
-        return _FRAME
-    raise PolicyError(f"no row for {type_name}.{name}")
+    of = _TAKEN_OR_ANSWERED.sub("", type_name)
+    if of != type_name:
+        return rule("Mutation", of[0].lower() + of[1:])
+    of = _LISTED.sub("", type_name)
+    rows = [one for (owner, _), one in _INDEX.items() if owner == of != type_name]
+    if not rows:
+        raise PolicyError(f"no row for {type_name}.{name}")
+    standings = reduce(or_, (one.standings for one in rows))
+    return Row(f"lists of {of}", standings, {}, any(one.tokens for one in rows), any(one.unverified for one in rows))
 
 
 def has_all(type_name: str) -> bool:

@@ -38,6 +38,7 @@ from strawberry.schema.config import StrawberryConfig
 from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import EVERYBODY, Standing
 from resolvers.errors import BadInput, Forbidden
+from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
@@ -59,6 +60,7 @@ class Query(AccountQueries, MediatorQueries, DirectoryQueries, ReviewerQueries, 
 @strawberry.type
 class Mutation(
     AccountMutations,
+    AccessMutations,
     MediatorMutations,
     LogbookMutations,
     CpdMutations,

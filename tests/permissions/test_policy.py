@@ -76,6 +76,10 @@ def test_the_committed_form_marks_each_element_with_who_has_it() -> None:
         ("LogbookEntry", "country", ["SELF", "ADMIN"]),
         ("FeedbackOrigin", "email", ["ADMIN"]),
         ("Query", "survey", ["PUBLIC"]),
+        ("CreateApiTokenPayload", "token", ["SELF", "REVIEWER", "DIRECTORY", "ADMIN"]),
+        ("UpdateLogbookEntryPayload", "current", ["SELF"]),
+        ("FeedbackConnection", "totalCount", ["SELF", "REVIEWER", "ADMIN"]),
+        ("DeadMailEdge", "node", ["ADMIN"]),
     ):
         node = marked.type_map[type_name].fields[name].ast_node  # type: ignore[attr-defined]
         (directive,) = node.directives

@@ -43,6 +43,22 @@ def test_a_type_without_a_row_does_not_build(kind: str) -> None:
         check_policy(build_schema(WHOLE + kind))
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("type ReadMindsPayload { thought: String }", "Mutation.readMinds"),
+        ("input ReadMindsInput { whose: ID }", "Mutation.readMinds"),
+        ("type MindConnection { nodes: [String] }", "MindConnection.nodes"),
+        ("type MindEdge { cursor: String }", "MindEdge.cursor"),
+        ("type Connection { nodes: [String] }", "Connection.nodes"),
+        ("type Payload { thought: String }", "Payload.thought"),
+    ],
+)
+def test_a_name_that_sounds_like_a_frame_is_no_row(kind: str, named: str) -> None:
+    with pytest.raises(PolicyError, match=f"^no row for {named}$"):
+        check_policy(build_schema(WHOLE + kind))
+
+
 @pytest.mark.parametrize("kind", ["union Either = Feedback | Reviewer", "interface Either { id: ID! }"])
 def test_interfaces_and_unions_which_the_table_does_not_know_do_not_build(kind: str) -> None:
     with pytest.raises(PolicyError, match="interfaces and unions"):
