@@ -97,3 +97,11 @@ async def test_the_table_of_keys_holds_no_key(hub: Hub) -> None:
     await add(hub, person, "Philippa Party, 2 March")
     (row,) = await hub.rows("SELECT encode(key_hash, 'escape') AS key FROM request_key")
     assert "Philippa" not in row["key"]
+
+
+async def test_an_export_asked_for_twice_with_one_key_is_made_once(hub: Hub) -> None:
+    person = await hub.mediator()
+    asked = [await hub.change("exportMyData", {"requestKey": "key"}, "dataExport { id }", by=person) for _ in range(2)]
+    assert payload(asked[0]) == payload(asked[1])
+    await hub.work()
+    assert len(hub.mails(person.email)) == 1
