@@ -99,7 +99,7 @@ async def post_office(
                 require_starttls=tls is not None and not implicit,
                 authenticator=office.authenticate if sign_in else None,
                 auth_required=sign_in,
-                auth_require_tls=not implicit,
+                auth_require_tls=tls is not None and not implicit,
             )
 
     server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0, ssl=tls if implicit else None)

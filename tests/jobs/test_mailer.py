@@ -65,7 +65,7 @@ def with_sign_in(url: str, password: str = "p%40ss%2Fword%3A%20%C3%BC") -> str:
     return f"{scheme}://mailer%40demo.example:{password}@{server}"
 
 
-async def test_a_mail_arrives_whole(trust: None) -> None:
+async def test_a_mail_arrives_whole() -> None:
     async with post_office() as office:
         sent = mail_to()
         await mailer.hand_in(settings(office.url), sent)
@@ -104,11 +104,12 @@ async def test_tls_from_the_first_byte(trusted: Path, trust: None) -> None:
         assert len(office.accepted) == 1
 
 
-async def test_a_server_without_starttls_gets_neither_password_nor_mail(trust: None) -> None:
-    async with post_office(sign_in=True) as office:
+@pytest.mark.parametrize("sign_in", [False, True])
+async def test_a_server_without_starttls_gets_neither_password_nor_mail(sign_in: bool) -> None:
+    async with post_office(sign_in=sign_in) as office:
         url = office.url.removesuffix("?tls=none")
         with pytest.raises(aiosmtplib.SMTPException):
-            await mailer.hand_in(settings(with_sign_in(url)), mail_to())
+            await mailer.hand_in(settings(with_sign_in(url) if sign_in else url), mail_to())
         assert (office.sign_ins, office.accepted) == ([], [])
 
 

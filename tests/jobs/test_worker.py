@@ -290,10 +290,10 @@ async def test_what_has_to_be_erased_does_not_wait_for_a_mail_server_that_hangs(
     async def chores_ran() -> bool:
         return bool(await hub.rows("SELECT FROM chore WHERE name = 'erase_request_details'"))
 
-    async with running(hub, smtp_url=office.url, redis_url=AWAY):
+    async with running(hub, smtp_url=office.url, smtp_timeout=50, redis_url=AWAY):
         await office.waiting.wait()
         await hub.rows("DELETE FROM chore")
-        await until(chores_ran)
+        await until(chores_ran, seconds=30)
         office.open.set()
 
 
