@@ -16,6 +16,7 @@ from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
+from permissions.scopes import readable_audit
 from permissions.secrets import fold
 from resolvers.account import add_profile
 from resolvers.appointment import end_reviews
@@ -75,16 +76,21 @@ async def account_page(context: Context, search: str | None, asked: Page) -> Con
 
 
 async def _plain_page(
-    context: Context, page: Callable[[bool, bool | None], Statement], counted: Statement, sort: Sort, asked: Page
+    context: Context,
+    page: Callable[[bool, bool | None], Statement],
+    counted: Statement,
+    sort: Sort,
+    asked: Page,
+    **values: object,
 ) -> Connection:
-    """Give a page of a list that takes no filter."""
+    """Give a page of a list that takes no filter; `values` are the parameters of its scope."""
     cursor, paging = page_values(sort, asked)
     async with context.database.reading() as reading:
-        rows = await reading.all(page(asked.backwards, cursor), **paging)
+        rows = await reading.all(page(asked.backwards, cursor), **paging, **values)
 
     async def count() -> int:
         async with context.database.reading() as reading:
-            return int(await reading.value(counted))
+            return int(await reading.value(counted, **values))
 
     return connection(rows, sort, asked, count)
 
@@ -166,14 +172,14 @@ def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
         audit_entries.c.actor_id,
         audit_entries.c.action,
         audit_entries.c.subject_id,
-    )
+    ).where(readable_audit())
     return Statement(page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor))
 
 
 async def audit_page(context: Context, asked: Page) -> Connection:
     """Give a page of the audit log, newest first."""
-    count = Statement(select(func.count()).select_from(audit_entries))
-    return await _plain_page(context, _audit_page, count, _NEWEST, asked)
+    count = Statement(select(func.count()).select_from(audit_entries).where(readable_audit()))
+    return await _plain_page(context, _audit_page, count, _NEWEST, asked, viewer=context.account_id)
 
 
 _dead = outbox.c.state == OutboxState.DEAD
