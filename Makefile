@@ -5,9 +5,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8000
 DATA   ?= .demo
+SECONDS ?= 60
+SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -27,6 +29,11 @@ demo-reset: setup
 
 test: setup
 	$(BIN)/pytest -n $(WORKERS) -q
+
+# Random operations of everybody on a world of markers, for as long as one likes: `make privacy SECONDS=600 SEED=2`.
+privacy: setup
+	PRIVACY_SECONDS=$(SECONDS) PRIVACY_SEED=$(SEED) PRIVACY_OPERATIONS=2000 \
+		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random | grep -v 'request  '
 
 lint: setup
 	$(BIN)/ruff format --check .
