@@ -4,6 +4,7 @@
 replaced here: ids, cursors, tokens and words that exist, page sizes that go together, filters of a field or two.
 """
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _documents(strategy: Any, number: int, share: float, start: int) -> list[Doc
 
     @seed(start)
     @settings(
-        max_examples=max(1, round(number * share / FEEDINGS)),
+        max_examples=math.ceil(number * share / FEEDINGS),
         database=None,
         deadline=None,
         phases=[Phase.generate],

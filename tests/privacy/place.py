@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from resolvers.entries import camel
 from schema.build import projection
 from settings import Settings
 from tests.conftest import fresh_database
@@ -225,5 +226,6 @@ async def _delete(hub: Hub, world: World, gone: Watcher, its: set[Marker]) -> No
     headers = {"cookie": f"session={admin.cookie}"}
     payload(await hub.change("deleteAccount", {"id": str(gone.account_id)}, headers=headers))
     world.forget(_id(gone), its)
-    world.note(gone.account_id, Shown("AuditEntry", "subjectId"))
-    world.note(admin.account_id, Shown("AuditEntry", "actorId"))
+    (entry,) = await hub.rows("SELECT id, at, actor_id, subject_id FROM audit_entry WHERE action = 'ACCOUNT_DELETED'")
+    for name, value in entry.items():
+        world.note(value, Shown("AuditEntry", camel(name)))

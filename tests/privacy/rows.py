@@ -126,6 +126,10 @@ async def insert(connection: "asyncpg.Connection[asyncpg.Record]", world: Rows) 
     """Put the rows in, past every fence and in an order of the tables that their references allow."""
     order = {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
     for table, row in sorted(world.rows, key=lambda one: order[one[0].name]):
-        names = ", ".join(f'"{name}"' for name in row)
-        places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-        await connection.execute(f'INSERT INTO "{table.name}" ({names}) VALUES ({places})', *row.values())
+        await insert_row(connection, table, row)
+
+
+async def insert_row(connection: "asyncpg.Connection[asyncpg.Record]", table: Table, row: dict[str, Any]) -> None:
+    """Put one row in."""
+    names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f"${place}" for place, _ in enumerate(row, 1))
+    await connection.execute(f'INSERT INTO "{table.name}" ({names}) VALUES ({places})', *row.values())

@@ -10,6 +10,7 @@ from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInputObjectType,
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
@@ -17,7 +18,7 @@ from graphql import (
 )
 
 # How many fields one document asks for side by side: the bounds on aliases and on cost allow as many.
-AT_ONCE = 25
+AT_ONCE = 10
 
 
 def selection(type_: GraphQLObjectType, above: frozenset[str] = frozenset()) -> str:
@@ -85,3 +86,39 @@ def documents(schema: GraphQLSchema, pools: Mapping[str, Sequence[str]]) -> Iter
         while batch := list(islice(choices, 1 if is_list else AT_ONCE)):
             asked = " ".join(f"f{number}: {name}{choice} {selected}" for number, choice in enumerate(batch))
             yield f"query{'($after: String)' if is_list else ''} {{ {asked} }}"
+
+
+def lists(schema: GraphQLSchema) -> Iterator[str]:
+    """Each list of a mediator's in every order and with every filter, two rows from either end, of all mediators."""
+    mediator = schema.type_map.get("Mediator")
+    if not isinstance(mediator, GraphQLObjectType):
+        return
+    for name, field in mediator.fields.items():
+        if "first" not in field.args:
+            continue
+        for choice in [*_orders(field), *_filters(field), ""]:
+            for end in ("first: 2", "last: 2"):
+                given = ", ".join(filter(None, (end, choice)))
+                frame = "totalCount edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage }"
+                yield f"{{ mediators {{ nodes {{ id {name}({given}) {{ {frame} }} }} }} }}"
+
+
+def _orders(field: GraphQLField) -> Iterator[str]:
+    order = get_named_type(field.args["orderBy"].type) if "orderBy" in field.args else None
+    if isinstance(order, GraphQLInputObjectType):
+        kind = get_named_type(order.fields["field"].type)
+        assert isinstance(kind, GraphQLEnumType)
+        for value in kind.values:
+            yield from (f"orderBy: {{ field: {value}, direction: {way} }}" for way in ("ASC", "DESC"))
+
+
+def _filters(field: GraphQLField) -> Iterator[str]:
+    wanted = get_named_type(field.args["filter"].type) if "filter" in field.args else None
+    if isinstance(wanted, GraphQLInputObjectType):
+        for name, one in wanted.fields.items():
+            kind = get_named_type(one.type)
+            if isinstance(kind, GraphQLEnumType):
+                values = list(kind.values)
+            else:
+                values = {"Boolean": ["true", "false"], "Int": ["1980", "2001"], "String": ['"zq"', '"a"']}[kind.name]
+            yield from (f"filter: {{ {name}: {value} }}" for value in values)

@@ -77,14 +77,17 @@ class World(Rows):
     def _session(self, account_id: UUID) -> str:
         cookie = f"session-{self.mint.word()}-of-a-browser-that-signed-in"
         self.note(cookie)
-        self.put("session", ("Session", account_id, NONE), account_id=account_id, secret_hash=hash_secret(cookie))
+        later = self.mint.moment(self.now + timedelta(hours=1))  # so that no reading writes a newer one
+        hashed = hash_secret(cookie)
+        self.put("session", ("Session", account_id, NONE), account_id=account_id, secret_hash=hashed, used_at=later)
         return cookie
 
     def token(self, owner: Watcher, **facts: Any) -> Watcher:
         """An API token of somebody's."""
         secret = f"token-{self.mint.word()}-of-a-program-that-reads-a-lot"
         self.note(secret)
-        row = {"expires_at": self.mint.moment(self.now + timedelta(days=90)), "revoked_at": None} | facts
+        later, end = self.now + timedelta(hours=1), self.now + timedelta(days=90)
+        row = {"used_at": self.mint.moment(later), "expires_at": self.mint.moment(end), "revoked_at": None} | facts
         self.put(
             "api_token",
             ("ApiToken", owner.account_id, NONE),
