@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from models.columns import moment, one_of, owner, random_id, secret_hash, table, word_list, words
@@ -85,13 +87,18 @@ class AccountLink(SQLModel, table=True):
 
 
 class RequestKey(SQLModel, table=True):
-    """That a creating request was answered, so that its repeat gets the same answer for 24 hours."""
+    """That a creating request was answered, so that its repeat gets the same answer for 24 hours.
+
+    Most answers are found anew by the id of what was made; of a change that made many things, `answer` says how each
+    of them fared.
+    """
 
     __tablename__ = "request_key"
 
     key_hash: bytes = Field(sa_type=LargeBinary, primary_key=True)
     account_id: UUID | None = Field(default=None, foreign_key="account.id", ondelete="CASCADE", index=True)
     result_id: UUID | None = None
+    answer: list[Any] | None = Field(default=None, sa_type=JSONB)
     made_at: datetime = moment(default_now=True)
 
 

@@ -18,6 +18,7 @@ _rows = select(
     data_exports.c.requested_at,
     data_exports.c.ready_at,
     data_exports.c.expires_at,
+    data_exports.c.percent,
 )
 
 

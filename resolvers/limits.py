@@ -42,6 +42,7 @@ MAIL_TO = Limit("mail_to", "20/day")  # mail address, for mail that strangers ca
 INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
 APPOINTMENTS = Limit("appointments", "30/day")  # account; each is told to two people
 EXPORTS = Limit("exports", "10/day")  # account
+IMPORTS = Limit("imports", "60/hour")  # account; trying one out counts too
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
 

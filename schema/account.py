@@ -22,6 +22,7 @@ class DataExport:
     requested_at: datetime
     ready_at: datetime | None
     expires_at: datetime | None
+    percent: int = strawberry.field(description="How much of it is made, from 0 to 100.")
 
 
 @strawberry.type(description="Your own account.")

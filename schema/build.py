@@ -8,6 +8,7 @@ where a field's row is narrower than the projection, the standing that its row w
 the entrances are closed to accounts that have not verified their address, but for those that say otherwise.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -219,9 +220,12 @@ def _clean(resolve: Resolve) -> Resolve:
     return resolve_if_clean
 
 
+_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+
+
 def _check_text(value: object) -> None:
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if _UNSTORABLE.search(value):
             raise BadInput("Text must not hold NUL characters or lone surrogates.")
     elif isinstance(value, dict):
         for item in value.values():

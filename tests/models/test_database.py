@@ -3,12 +3,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
+import asyncpg
 import pytest
 from sqlalchemy import bindparam, column, func, insert, literal, select, text
 from sqlalchemy.types import Integer
 
 from models import database as models_database
-from models.account import accounts
+from models.account import accounts, request_keys
+from models.cpd import cpd_entries
 from models.database import Database, Statement, Unavailable, connect
 from models.outbox import chores
 from settings import Pooler
@@ -46,6 +48,23 @@ async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
         assert await reading.first(nobody) is None
         assert await reading.value(nobody) is None
         assert await reading.all(nobody) == []
+
+
+async def test_rows_are_inserted_as_they_are_given_and_binary_ones_are_refused(hub: Hub) -> None:
+    moment, person = datetime(2024, 2, 29, 1, 2, 3, 456789, tzinfo=UTC), await hub.mediator()
+    rows = [{"name": name, "ran_at": moment} for name in ("plain", 'it\'s \\ "odd"\n', "\N{GRINNING FACE}")]
+    entry = {"kind": "OTHER", "title": "T", "started_on": date(2024, 2, 29), "ended_on": date(2024, 2, 29)}
+    async with hub.database.transaction() as transaction:
+        await transaction.insert(chores, rows)
+        (read,) = await transaction.all(select(accounts.c.id).where(accounts.c.id == person.id))
+        await transaction.insert(cpd_entries, [entry | {"mediator_id": read.id, "minutes": n} for n in range(1, 4)])
+        assert [dict(row) for row in await transaction.all(select(chores).order_by(chores.c.name))] == sorted(
+            rows, key=lambda row: str(row["name"])
+        )
+        assert await transaction.value(select(func.sum(cpd_entries.c.minutes))) == 6
+    with pytest.raises(asyncpg.DataError, match="not JSON serializable"):
+        async with hub.database.transaction() as transaction:
+            await transaction.insert(request_keys, [{"key_hash": b"binary"}])
 
 
 async def chore_names(database: Database) -> list[str]:

@@ -100,6 +100,26 @@ def test_history_is_one_line_and_every_step_can_be_undone() -> None:
     assert all(hasattr(revision.module, "downgrade") for revision in script.walk_revisions())
 
 
+async def test_an_export_that_was_made_before_there_was_a_percentage_is_whole(services: Services) -> None:
+    async with empty_database(services) as settings:
+        await in_thread(to(command.upgrade, settings, "0001"))
+        connection = await asyncpg.connect(owner_url(settings))
+        try:
+            await connection.execute(
+                """WITH made AS (
+                    INSERT INTO account (name, name_key, email, email_key, roles) VALUES ('A', 'a', 'a', 'a', '{}')
+                    RETURNING id
+                )
+                INSERT INTO data_export (account_id, secret_hash, ready_at)
+                SELECT id, '\\x01'::bytea, clock() FROM made UNION ALL SELECT id, '\\x02', NULL FROM made"""
+            )
+            await in_thread(to(command.upgrade, settings, "head"))
+            rows = await connection.fetch("SELECT ready_at IS NOT NULL AS is_ready, percent FROM data_export")
+        finally:
+            await connection.close()
+        assert {tuple(row) for row in rows} == {(True, 100), (False, 0)}
+
+
 async def test_the_models_say_what_the_migrations_made(services: Services) -> None:
     async with empty_database(services) as migrated, empty_database(services) as modelled:
         await in_thread(partial(migrate.upgrade, migrated))

@@ -117,6 +117,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
         (
             "updateProfile",
             "addLogbookEntry",
+            "importLogbookEntries",
             "updateLogbookEntry",
             "deleteLogbookEntry",
             "addCpdEntry",
@@ -239,6 +240,7 @@ async def world(hub: Hub) -> World:
         "deleteMyAccount": {"password": PASSWORD},
         "updateProfile": {"about": "A", "profileUrl": "https://demo.example", "visibility": "PRIVATE"},
         "addLogbookEntry": CASE | {"requestKey": "k"},
+        "importLogbookEntries": {"entries": [CASE], "allOrNothing": True, "dryRun": False, "requestKey": "k"},
         "updateLogbookEntry": CASE | {"id": str(case), "version": 1},
         "deleteLogbookEntry": {"id": str(case)},
         "addCpdEntry": CPD | {"requestKey": "k"},

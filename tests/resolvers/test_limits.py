@@ -25,6 +25,7 @@ REQUEST = {
     "mediationEndedOn": "2024-03-02",
     "partyAgreed": True,
 }
+CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
 
 
 async def use_up(hub: Hub, limit: Limit, *by: object) -> int:
@@ -90,6 +91,11 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
         (limits.APPOINTMENTS, (mediator.id,), [("appointReviewer", {"reviewerId": str(chosen.id)})]),
         (limits.EXPORTS, (mediator.id,), [("exportMyData", {})]),
         (
+            limits.IMPORTS,
+            (mediator.id,),
+            [("importLogbookEntries", {"entries": [CASE]} | options) for options in ({}, {"dryRun": True})],
+        ),
+        (
             limits.PASSWORD_CHECKS,
             (mediator.id,),
             [
@@ -105,7 +111,14 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     for limit, by, attempts in stopped:
         await use_up(hub, limit, *by)
         for what, values in attempts:
-            signed_in = limit.name in {"mail_to", "appointments", "exports", "password_checks", "invitations_sent"}
+            signed_in = limit.name in {
+                "mail_to",
+                "appointments",
+                "exports",
+                "imports",
+                "password_checks",
+                "invitations_sent",
+            }
             who = mediator if signed_in or what == "requestFeedback" else None
             is_query = "{" in what
             answer = await (hub.ask(what, values, by=who) if is_query else hub.change(what, values, by=who))
