@@ -90,21 +90,27 @@ POLICY = (
 )
 
 
-class SecurityHeaders:
-    """Middleware: the headers that every answer carries, unless it set its own."""
+def security_headers(settings: Settings) -> dict[str, str]:
+    """Give the headers that every answer carries, unless it sets its own."""
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        # No address of ours, which may hold a link's secret, goes anywhere.
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+    if settings.is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return headers
 
-    def __init__(self, app: ASGIApp, https: bool) -> None:
+
+class SecurityHeaders:
+    """Middleware: gives each answer the headers that it must carry."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            # No address of ours, which may hold a link's secret, goes anywhere.
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cache-Control": "no-store",
-        }
-        if https:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        self._headers = security_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -15,7 +15,7 @@ from resolvers.giving import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
 from tests.web.reading import HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
-from web.survey_page import ACTED_AS, CAPACITIES, CLOSED
+from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}

@@ -4,10 +4,11 @@ import re
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from permissions.viewer import Viewer
 from web.asking import ask, change
-from web.rendering import read_form, render
+from web.rendering import page, read_form, render
 
 # A browser reads `//host` and `/\host` as another host, and drops white space before it looks.
 _LOCAL = re.compile(r"/(?![/\\])[!-~]*")
@@ -37,3 +38,9 @@ async def sign_out(request: Request) -> Response:
     if viewer.account_id is not None:
         await ask(request, "signout", "SignOut")
     return RedirectResponse("/", 303)
+
+
+routes: list[BaseRoute] = [
+    Route("/signin", page(sign_in), methods=["GET", "POST"]),
+    Route("/signout", page(sign_out), methods=["POST"]),
+]

@@ -5,9 +5,10 @@ from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from web.asking import Outcome, Problem, Trouble, ask, change
-from web.rendering import Form, read_form, render
+from web.rendering import Form, page, read_form, render
 
 CAPACITIES = {
     "PARTY": "As a party to the dispute",
@@ -157,3 +158,12 @@ def _answer(question: dict[str, Any], value: str) -> dict[str, Any]:
     if value == NOT_APPLICABLE:
         return answer | {"notApplicable": True}
     return answer | {"rating": _RATINGS.get(value, value or None)}
+
+
+_BOTH = ["GET", "POST"]
+routes: list[BaseRoute] = [
+    Route("/feedback/{secret}", page(by_request), methods=_BOTH),
+    Route("/give", page(search), methods=_BOTH),
+    Route("/give/{secret}", page(by_link), methods=_BOTH),
+    Route("/give/to/{id}", page(by_choice), methods=_BOTH),
+]
