@@ -7,7 +7,7 @@ PORT   ?= 8000
 DATA   ?= .demo
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test shots check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -25,8 +25,12 @@ demo: setup
 demo-reset: setup
 	$(BIN)/logbook demo --port $(PORT) --data $(DATA) --reset
 
-test: setup
+test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest -n $(WORKERS) -q
+
+# Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots. Needs Chromium.
+shots: setup
+	$(BIN)/python -m tests.browser.shots
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -37,7 +41,7 @@ types: setup
 	$(BIN)/mypy
 	$(BIN)/mypy examples
 
-coverage: setup
+coverage: setup tests/npm/node_modules/installed
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) -q --cov --cov-report=term
 
@@ -54,8 +58,12 @@ requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf $(VENV) web/static/graphiql build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 # GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
 web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc web/graphiql_assets.py | $(VENV)/installed
 	$(BIN)/python -m web.graphiql_assets
+
+# What the tests use of npm. Without a network the tests go on, and those that miss something say so.
+tests/npm/node_modules/installed: $(wildcard tests/npm/*.json) tests/npm/.npmrc tests/npm/install.py web/npm/requirements-node.txt | $(VENV)/installed
+	$(BIN)/python -m tests.npm.install
