@@ -16,9 +16,12 @@ for (const form of document.querySelectorAll("[data-filters]")) {
 }
 
 // On a phone what can be filtered stays folded until it is used, so that the table comes first.
-for (const box of document.querySelectorAll("[data-choosing]")) {
-  box.open = "used" in box.dataset || matchMedia("(width >= 48rem)").matches;
+const roomy = matchMedia("(width >= 48rem)");
+function fold() {
+  for (const box of document.querySelectorAll("[data-choosing]")) box.open = "used" in box.dataset || roomy.matches;
 }
+roomy.addEventListener("change", fold);
+fold();
 
 // "Saved" is said once, not at each reload of the page or from a bookmark.
 const address = new URL(location.href);
