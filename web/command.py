@@ -124,7 +124,7 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     """Do it and tell what was done. An account that is there already keeps its name and password."""
     check = Check()
     address, name = check.email("email", email) or "", check.name("name", name)
-    check.password("password", password)
+    check.password("password", password, settings.organisation_name, name, address)
     check.done()
     new = insert(accounts).values(
         name=name,
