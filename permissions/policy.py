@@ -20,8 +20,9 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 class Row:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified; that
-    is asked where a request enters, in Query, Mutation and OwnAccount.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified, and
+    before an administrator has the second factor that a setting asks for; that is asked where a request enters, in
+    Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -93,14 +94,15 @@ FEEDBACK = (
 
 PEOPLE = (
     row("one's own account", SIGNED_IN, unverified=True, Query="me",
-        OwnAccount="id name email roles emailVerifiedAt paidUntil", Role="*"),
+        OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
     row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
     row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
         OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
         ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
-    row("accounts", A, Query="accounts", Account="id name email roles emailVerifiedAt paidUntil createdAt"),
+    row("accounts", A, Query="accounts",
+        Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
     row("appointments that wait for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
     row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
@@ -129,6 +131,8 @@ CHANGES = (
     row("ending a review", S | R, Mutation="endReview"),
     row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
         Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
+    row("one's own second factor", SIGNED_IN, tokens=False, unverified=True,
+        Mutation="setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes"),
     row("one's own tokens and export", SIGNED_IN, tokens=False,
         Mutation="createApiToken revokeApiToken exportMyData"),
     row("support: directories' facts, paid access, dead mail, approvals", A,

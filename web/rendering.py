@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Message
 
 from web.asking import Outcome, Problem, Trouble
-from web.viewers import is_foreign, keep_session
+from web.viewers import is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
 
@@ -68,6 +68,7 @@ def page(answer: Page) -> Page:
     async def endpoint(request: Request) -> Response:
         settings = request.app.state.settings
         request.state.new_session = "" if request.state.ended else None
+        request.state.new_device = None
         try:
             _guard(request)
             response = await answer(request)
@@ -81,6 +82,8 @@ def page(answer: Page) -> Page:
             )
         if request.state.new_session is not None:
             keep_session(settings, response, request.state.new_session)
+        if request.state.new_device is not None:
+            keep_device(settings, response, request.state.new_device)
         return response
 
     return endpoint

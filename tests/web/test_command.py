@@ -45,6 +45,7 @@ WRONG = {
     "PRIVACY_POLICY_URL": "privacy",
     "PAID_ACCESS": "perhaps",
     "REVIEWER_APPROVAL": "perhaps",
+    "ADMIN_SECOND_FACTOR": "perhaps",
     "SHARED_RELEASE": "hourly",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
