@@ -1,6 +1,7 @@
 """One's own second factor: setting it up, taking it away, and its recovery codes."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import pyotp
 from sqlalchemy import delete, func, select, update
@@ -64,7 +65,8 @@ async def confirm(context: Context, code: str) -> list[str]:
             refuse_code()
         await transaction.run(update(second_factors).where(own).values(confirmed_at=func.clock(), last_step=step))
         codes = await new_recovery_codes(transaction, context.account_id)
-        await _renew_sessions(context, transaction)
+        await transaction.run(delete(sessions).where(sessions.c.account_id == context.account_id))
+        await begin_session(context, transaction, context.account_id)
         await enqueue(transaction, Kind.SECOND_FACTOR_ADDED, context.account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, context.account_id)
     return codes
@@ -76,10 +78,18 @@ async def remove(context: Context, password: str, code: str) -> None:
     async with context.transaction() as transaction:
         await _lock(context, transaction)
         await _check_own(context, transaction, code)
-        for table in (second_factors, recovery_codes):
-            await transaction.run(delete(table).where(table.c.account_id == context.account_id))
-        await _renew_sessions(context, transaction)
-        await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, context.account_id)
+        await take_away(transaction, context.account_id)
+        await begin_session(context, transaction, context.account_id)
+
+
+async def take_away(transaction: Transaction, account_id: UUID) -> int:
+    """Remove an account's second factor, end its sessions and tell its owner; give how many factors there were."""
+    removed = await transaction.run(delete(second_factors).where(second_factors.c.account_id == account_id))
+    for table in (recovery_codes, sessions):
+        await transaction.run(delete(table).where(table.c.account_id == account_id))
+    if removed:
+        await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, account_id)
+    return removed
 
 
 async def renew_codes(context: Context, password: str, code: str) -> list[str]:
@@ -103,8 +113,3 @@ async def _check_own(context: Context, transaction: Transaction, code: str) -> N
 async def _lock(context: Context, transaction: Transaction) -> None:
     """Let whoever signs in at the same time wait, and then be asked for what holds now."""
     await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update())
-
-
-async def _renew_sessions(context: Context, transaction: Transaction) -> None:
-    await transaction.run(delete(sessions).where(sessions.c.account_id == context.account_id))
-    await begin_session(context, transaction, context.account_id)
