@@ -187,7 +187,7 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if field.args:
         resolve = _clean(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else _fully_admitted(resolve)
+        return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
     if viewer_could & ~row.standings:
         return _fenced(resolve, row.standings)
     return resolve
@@ -202,11 +202,11 @@ def _fenced(resolve: Resolve, allowed: Standing) -> Resolve:
     return resolve_if_allowed
 
 
-def _fully_admitted(resolve: Resolve) -> Resolve:
+def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
     def resolve_if_admitted(source: Any, info: Any, **arguments: Any) -> Any:
         if not info.context.viewer.verified:
             raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
-        if info.context.viewer.lacks_second_factor:
+        if info.context.viewer.lacks_second_factor and not without_factor:
             raise Forbidden("Set up a second factor first: administrators must have one here.")
         return resolve(source, info, **arguments)
 
