@@ -10,7 +10,7 @@ import pytest
 from models.account import Role
 from resolvers import limits
 from tests.hub import BASE_URL, PASSWORD, Hub, payload
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems
 
 NEW_PASSWORD = "a wholly new password"
 UNKNOWN = "x" * 43
@@ -110,7 +110,7 @@ async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub
     for headers in FOREIGN:
         assert is_a_page(await hub.client.post(path, data=FORMS[name], headers=headers), 403)
     assert await everything(hub) == before
-    accepted = await hub.client.post(path, data=FORMS[name], headers={"origin": BASE_URL})
+    accepted = await hub.client.post(path, data=FORMS[name] | {"begun": handed_out(hub)}, headers={"origin": BASE_URL})
     assert accepted.status_code == (200 if name == "export" else 303)
 
 
@@ -277,9 +277,10 @@ async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
 
 async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
     ann = await hub.mediator()
+    survey = SURVEY | {"begun": handed_out(hub)}
     hub.app.state.database = None
     looked = await hub.client.get(f"/give/to/{ann.id}")
-    given = await hub.client.post(f"/give/to/{ann.id}", data=SURVEY | {"answer-impressed": "Patience"})
+    given = await hub.client.post(f"/give/to/{ann.id}", data=survey | {"answer-impressed": "Patience"})
     for response in (looked, given):
         assert is_a_page(response, 500)
         assert re.search(r"Something went wrong. Reference: [0-9a-f-]{36}", response.text)

@@ -104,7 +104,8 @@ if (survey) {
   const progress = survey.querySelector("progress");
 
   function fields() {
-    return [...new FormData(survey)].filter(([, value]) => typeof value === "string" && value !== "");
+    // When the form was handed out is this page's own affair.
+    return [...new FormData(survey)].filter(([name, value]) => name !== "begun" && typeof value === "string" && value);
   }
 
   function show() {
