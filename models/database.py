@@ -159,10 +159,10 @@ class Database:
             try:
                 await connection.execute(self._asker.begin if self._asker else "BEGIN")
                 yield Transaction(connection)
+                await connection.execute("COMMIT")
             except BaseException:
-                await connection.execute("ROLLBACK")
+                await _roll_back(connection)
                 raise
-            await connection.execute("COMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
@@ -184,6 +184,17 @@ def _is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> 
         return connection.is_closed()
     except asyncpg.InterfaceError:  # the pool has thrown it away already
         return True
+
+
+async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    """Undo a transaction. A connection that cannot is not used again: it might still know who asked."""
+    try:
+        await connection.execute("ROLLBACK")
+    except BaseException as error:
+        if not _is_lost(connection):
+            connection.terminate()
+        if not isinstance(error, Exception):
+            raise
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
