@@ -5,9 +5,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8000
 DATA   ?= .demo
+SECONDS ?= 60
+SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test shots bench-pages check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy shots bench-pages check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -35,6 +37,11 @@ shots: setup
 # What a page costs beside its own document over HTTP.
 bench-pages: setup
 	$(BIN)/python -m tests.bench.pages
+
+# Random operations of everybody on a world of markers, for as long as one likes: `make privacy SECONDS=600 SEED=2`.
+privacy: setup
+	PRIVACY_SECONDS=$(SECONDS) PRIVACY_SEED=$(SEED) PRIVACY_OPERATIONS=2000 \
+		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random | grep -v 'request  '
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -117,7 +117,7 @@ async def _feedback_received(transaction: Transaction, settings: Settings, work:
         )
         .join(accounts, accounts.c.id == feedback.c.mediator_id)
         .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
-        .where(feedback.c.id == work.subject_id)
+        .where(feedback.c.id == work.subject_id, accounts.c.roles.contains([Role.MEDIATOR.value]))
     )
     if row is None:
         return None

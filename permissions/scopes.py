@@ -5,12 +5,13 @@ A row outside its scope does not exist for the viewer. Parameters: `viewer` is t
 
 from functools import cache
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, false, func, literal, or_, text, true
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, false, func, literal, or_, select, text, true
 from sqlalchemy.types import Integer, Uuid
 
 from models.account import Role, accounts
 from models.feedback import feedback, feedback_answers, feedback_request_details, feedback_requests
 from models.mediator import Visibility, mediators
+from models.outbox import audit_entries
 from models.reviewer import appointments
 from permissions.viewer import Standing
 
@@ -82,6 +83,12 @@ def readable_answers(standing: Standing) -> ColumnElement[bool]:
     if standing & (Standing.REVIEWER | Standing.ADMIN):
         return true()
     return ~feedback_answers.c.reviewer_only
+
+
+def readable_audit() -> ColumnElement[bool]:
+    """Select audit entries but those on feedback about the viewer: its id would tell that there is some not shared."""
+    # Asked of the database itself, whose rules hide those rows from the viewer.
+    return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
 
 
 def details_kept() -> ColumnElement[bool]:

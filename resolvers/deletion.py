@@ -33,8 +33,10 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
     )
     await transaction.value(select(func.erase_origins(account_id)))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
-    await transaction.run(delete(request_keys).where(request_keys.c.result_id == account_id))
-    await transaction.run(delete(outbox).where(or_(outbox.c.subject_id == account_id, outbox.c.other_id == account_id)))
+    # The account's own, and those of what hangs on it, which its owner may not all read.
+    theirs = select(func.ids_of(account_id))
+    await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
+    await transaction.run(delete(outbox).where(or_(outbox.c.subject_id.in_(theirs), outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
     await note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
     # The mail that is still to be sent names the account until then, and does not bear its id.

@@ -16,6 +16,7 @@ from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
+from permissions.scopes import readable_audit
 from permissions.secrets import fold
 from resolvers.access import has_second_factor
 from resolvers.account import add_profile
@@ -168,13 +169,13 @@ def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
         audit_entries.c.actor_id,
         audit_entries.c.action,
         audit_entries.c.subject_id,
-    )
+    ).where(readable_audit())
     return Statement(page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor))
 
 
 async def audit_page(context: Context, asked: Page) -> Connection:
     """Give a page of the audit log, newest first."""
-    count = Statement(select(func.count()).select_from(audit_entries))
+    count = Statement(select(func.count()).select_from(audit_entries).where(readable_audit()))
     return await _plain_page(context, _audit_page, count, _NEWEST, asked)
 
 

@@ -345,3 +345,19 @@ async def test_a_token_s_program_is_told_apart_from_its_owner(hub: Hub) -> None:
         by_session, by_token = await hub.ask(ALL, by=admin), await hub.ask(ALL, token=token)
     assert "Gil Giver" in str(by_session.body)
     assert "Gil Giver" not in str(by_token.body)
+
+
+async def test_what_hangs_on_an_account_is_named_to_its_owner_or_an_administrator_alone(world: World) -> None:
+    hub, ann = world.hub, world.people["ann"]
+    await put_feedback(hub, ann, shared=False)
+    everything = await hub.rows("SELECT count(*) FROM feedback WHERE mediator_id = $1", ann.id)
+    others = (Asker(), seen_by(world.people["bea"], Standing.SELF), seen_by(ann, Standing.SELF, by_token=True))
+    named = "SELECT count(*) FROM ids_of($1) AS theirs JOIN feedback ON feedback.id = theirs"
+    whole = "SELECT count(*) FROM ids_of($1)"
+    for asker in others:
+        async with asked(hub.services.database_url, asker) as connection:
+            assert await connection.fetchval(whole, ann.id) == 0
+    async with asked(hub.services.database_url, seen_by(ann, Standing.SELF)) as connection:
+        assert await connection.fetchval(whole, ann.id) > everything[0][0]
+        # Their ids tell nothing of them: the rows stay out of reach.
+        assert await connection.fetchval(named, ann.id) < everything[0][0]

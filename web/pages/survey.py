@@ -142,7 +142,7 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
 
 def _begun(request: Request) -> str:
     """Say when a form was handed out, sealed, so that nobody can make it up."""
-    return seal(request.app.state.settings, "survey", str(_now(request).timestamp()))
+    return seal(request.app.state.settings, "survey", f"{_now(request).timestamp():.6f}")
 
 
 def _now(request: Request) -> datetime:

@@ -1,0 +1,239 @@
+"""Two worlds that differ only in what somebody may not read answer that one byte for byte the same.
+
+The second world is made from the first by the oracle: each value that the viewer may not read is another one, each row
+of which they may see nothing is gone or has company, and all rows arrived in another order. So it needs no list of
+what is private, and a table or a column that is added later takes part.
+"""
+
+import random
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from sqlalchemy import Boolean, Date, DateTime, Integer, String, Table, Uuid
+from sqlmodel import AutoString, SQLModel
+
+from models.account import Role
+from schema.build import projection
+from tests.privacy.markers import written
+from tests.privacy.oracle import Watcher
+from tests.privacy.pages import paths
+from tests.privacy.place import Place, admin_connection, living
+from tests.privacy.rows import insert_row, word_in
+from tests.privacy.walk import documents, lists
+from web.embedded import Services
+
+# What decides who may see a row is no value to be changed: then it would be another row's world.
+DECIDES = {
+    *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
+    *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
+    *("email_verified_at", "made_at", "state", "key_hash", "name_key", "email_key", "question", "purpose", "kind"),
+    *("subject_id", "answer"),
+}
+# Words of an enumeration, to be exchanged for one another.
+WORDS = {
+    "role": ("LEAD_MEDIATOR", "OBSERVER"),
+    "medium": ("ONLINE", "IN_PERSON"),
+    "outcome": ("SETTLED", "NOT_KNOWN"),
+    "capacity": ("PARTY", "OTHER"),
+    "acted_as": ("MEDIATOR", "ADVOCATE"),
+}
+# Enumerations and switches hold no marker; they are read by who reads this column of the same row.
+READ_WITH = {
+    "role": "minutes",
+    "medium": "minutes",
+    "simulated": "minutes",
+    "outcome": "country",
+    "capacity": "received_on",
+    "acted_as": "received_on",
+    "by_invitation": "received_on",
+    "shared": "received_on",
+    "rating": "text",
+    "percent": "requested_at",
+}
+
+# What goes with a piece of feedback.
+HANGING = (("feedback_answer", "feedback_id"), ("feedback_origin", "id"), ("audit_entry", "subject_id"))
+
+
+@pytest.fixture
+async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
+    async with living(services, tmp_path) as place:
+        yield place
+
+
+class Other:
+    """The other world of one viewer."""
+
+    def __init__(self, place: Place, watcher: Watcher) -> None:
+        self.place = place
+        self.visible = place.world.facts.visible(watcher, place.world.facts.told_by)
+        self.dice = random.Random(watcher.name)
+        self.changed = self.gone = self.come = 0
+
+    def may_read(self, table: str, row: dict[str, Any], column: str) -> bool:
+        """Whether the viewer may; what holds no marker is read by whoever reads a column beside it."""
+        if table == "feedback_answer" and column == "rating":
+            return str(row["feedback_id"]) in self.visible and not row["reviewer_only"]
+        value = row.get(READ_WITH.get(column, column))
+        return value is not None and written(word_in(value)) in self.visible
+
+    def another(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with another value in each column that the viewer may not read."""
+        other: dict[str, Any] = {}
+        for column in table.c:
+            name, value = column.name, row[column.name]
+            if value is None or name in DECIDES or column.foreign_keys or self.may_read(table.name, row, name):
+                continue
+            if name != "shared" or not row["released"]:  # what has reached the mediator was shared
+                other[name] = self._value(column.type, name, value)
+        if table.name == "logbook_entry" and "ended_on" in other:
+            if self.may_read("logbook_entry", row, "minutes"):  # and the month, which is no marker
+                other["ended_on"] = row["ended_on"].replace(day=self.dice.randrange(1, 28))
+            other["started_on"] = other["ended_on"] - timedelta(days=self.dice.randrange(400))
+        self.changed += len(other)
+        return other
+
+    def _value(self, kind: Any, name: str, value: Any) -> Any:
+        mint = self.place.world.mint
+        if name in WORDS:
+            return self.dice.choice(WORDS[name])
+        if name == "rating":
+            return self.dice.randrange(1, 6)
+        if name == "percent":
+            return self.dice.randrange(101)
+        if isinstance(kind, Boolean):
+            return self.dice.random() < 0.5
+        if isinstance(kind, Integer):
+            return mint.number()
+        if isinstance(kind, Date):
+            return mint.day()
+        if isinstance(kind, DateTime):
+            return mint.moment(value)
+        if isinstance(kind, String | AutoString):
+            return re.sub("zq[a-z]{12}", mint.word(), value)
+        return mint.id() if isinstance(kind, Uuid) else value
+
+
+async def _make(place: Place, watcher: Watcher) -> Other:
+    """Turn the world into the viewer's other one."""
+    other = Other(place, watcher)
+    async with admin_connection(place.hub) as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        for name, table in {table.name: table for table, _ in place.world.rows}.items():
+            rows = [dict(row) for row in await connection.fetch(f'SELECT * FROM "{name}"')]
+            await connection.execute(f'DELETE FROM "{name}"')
+            other.dice.shuffle(rows)
+            for row in rows:
+                changes = other.another(table, row)
+                # A name and an address change together with the form that they are compared by.
+                keys = {f"{one}_key": changes[one] for one in ("name", "email") if one in changes}
+                await insert_row(connection, table, row | changes | {one: keys[one] for one in keys if one in table.c})
+        await _come_and_go(connection, other, watcher)
+    return other
+
+
+async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: Other, watcher: Watcher) -> None:
+    """Of the rows that the viewer may see nothing of, half go and half get company."""
+    mint = other.place.world.mint
+    for name in ("feedback", "logbook_entry", "cpd_entry", "feedback_request", "session", "outbox", "audit_entry"):
+        table = SQLModel.metadata.tables[name]
+        for record in await connection.fetch(f'SELECT * FROM "{name}"'):
+            row = dict(record)
+            if str(row["id"]) in other.visible:
+                continue
+            # A request stays: its link is held by somebody who may tell that it works.
+            if name != "feedback_request" and other.dice.random() < 0.5:
+                other.gone += 1
+                await connection.execute(f'DELETE FROM "{name}" WHERE id = $1', row["id"])
+                if name == "feedback":
+                    hanging = (
+                        ("feedback_answer", "feedback_id"),
+                        ("feedback_origin", "id"),
+                        ("audit_entry", "subject_id"),
+                    )
+                    for part, key in hanging:
+                        await connection.execute(f"DELETE FROM {part} WHERE {key} = $1", row["id"])
+                continue
+            unique = {"id": mint.id(), "secret_hash": mint.id().bytes * 2, "dedupe_key": str(mint.id())}
+            other.come += 1
+            await insert_row(connection, table, row | {one: unique[one] for one in unique if one in table.c})
+
+
+async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list[str]:
+    """All that somebody can read, in every order, through every filter, and on pages; byte for byte."""
+    schema = projection(watcher.could)
+    # Origins last: that they were read stands in the audit log.
+    asked = sorted([*documents(schema, _pools(place)), *lists(schema)], key=lambda document: "origin {" in document)
+    answers = []
+    for document in asked:
+        response = await place.ask(watcher, document)
+        answers.append(f"{document} {response.status_code} {_in_order(response.text)}")
+    for path in addresses:
+        response = await place.send(watcher, "GET", path)
+        # Each form has a key of its own, so that it counts once however often it is sent.
+        text = re.sub(r'name="(?:requestKey|begun)" value="[^"]+"', "", response.text)
+        answers.append(f"{path} {response.status_code} {sorted(response.headers.items())} {text}")
+    return answers
+
+
+def _in_order(text: str) -> str:
+    """An answer with its errors in the order of their fields: those that fail side by side fail in any order."""
+    body = orjson.loads(text)
+    if "errors" in body:
+        body["errors"].sort(key=lambda error: [str(part) for part in error.get("path", [])])
+    return orjson.dumps(body).decode()
+
+
+def _where_they_part(one: str, other: str) -> str:
+    at = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    return f"{one[:200]} ... {one[max(0, at - 200) : at + 200]!r}\nand {other[max(0, at - 200) : at + 200]!r}"
+
+
+def _pools(place: Place) -> dict[str, list[str]]:
+    """Ids and links that are in both worlds."""
+    links = place.world.links
+    accounts = [str(account.account_id) for account in place.world.accounts.values()]
+    tokens, given = sorted(links["feedback"])[:10], sorted(links["give"])[:10]
+    return {"id": accounts, "token": tokens, "link": given, "search": ["zq", "zqa"]}
+
+
+# What others read, and the viewer does not.
+NOTES = "{ me { mediator { logbook { nodes { notes } } } } }"
+NAMES = "{ accounts(first: 100) { nodes { name } } }"
+
+MOST_TELLING = [
+    (Role.MEDIATOR,),
+    (Role.REVIEWER,),
+    (Role.DIRECTORY,),
+    (Role.ADMIN,),
+    (Role.MEDIATOR, Role.ADMIN),
+    (Role.MEDIATOR, Role.REVIEWER),
+    tuple(Role),
+]
+
+
+@pytest.mark.parametrize("roles", MOST_TELLING, ids="+".join)
+async def test_what_somebody_may_not_read_changes_nothing_that_they_are_answered(
+    place: Place, roles: tuple[Role, ...]
+) -> None:
+    watcher = next(one for one in place.world.watchers if one.roles == set(roles) and one.cookie)
+    addresses = [path for path, _ in paths(place)]
+    before = await _answers(place, watcher, addresses)
+    await place.put_back()
+    role, document = (Role.MEDIATOR, NOTES) if Role.ADMIN in roles else (Role.ADMIN, NAMES)
+    reader = next(one for one in place.world.watchers if one.roles == {role})
+    known = (await place.ask(reader, document)).text
+    other = await _make(place, watcher)
+    after = await _answers(place, watcher, addresses)
+    assert other.changed > 100
+    assert other.gone
+    assert other.come
+    assert known != (await place.ask(reader, document)).text, "who may read it sees the other world"
+    for was, is_now in zip(before, after, strict=True):
+        assert was == is_now, _where_they_part(was, is_now)

@@ -1,0 +1,349 @@
+"""A world in which every column of every row holds a marker of its own, and its people: accounts of all kinds.
+
+Rows are written from the tables' own columns: what a noun's function here does not name gets a marker by its type. So
+a column that is added later is filled, and shown to nobody until the table of the policy says to whom.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+from uuid import UUID
+
+from models.account import Role
+from permissions.secrets import Opens, hash_secret, link_secret, stop_token
+from permissions.viewer import Standing
+from resolvers.entries import camel
+from tests.hub import password_hash
+from tests.privacy.markers import Marker, written
+from tests.privacy.oracle import NONE, Shown, Watcher
+from tests.privacy.rows import Rows, word_in
+
+M, R, D, A = Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN
+S = Standing.SELF
+COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), (M, R, D, A)]
+
+
+@dataclass
+class World(Rows):
+    """Everything that a noun of the product has, written as rows."""
+
+    # People.
+
+    def account(self, *roles: Role, verified: bool = True, listed: bool = False) -> Watcher:
+        """An account with everything that hangs on it, and its session; `listed`: it chose to be found."""
+        findable = listed and verified
+        account_id, word = self.mint.id(), self.mint.word()
+        email = f"{self.mint.word()}@demo.example"
+        everybodys: list[tuple[str, UUID | None, Standing]] = [
+            ("OwnAccount", account_id, NONE),
+            ("Account", None, NONE),
+        ]
+        if D in roles:
+            everybodys.append(("Directory", None, NONE))
+        if R in roles:
+            everybodys.append(("Reviewer", None, NONE))
+        if M in roles:
+            everybodys.append(("Mediator", account_id, NONE))
+            self.facts.mediators.add(account_id)
+            if findable:
+                self.facts.findable.add(account_id)
+                everybodys += [("FeedbackSubject", None, NONE), ("FeedbackSubjectName", None, NONE)]
+        self.put(
+            "account",
+            *everybodys,
+            id=account_id,
+            name=word,
+            name_key=word,
+            email=email,
+            email_key=email,
+            roles=[role.value for role in roles],
+            password_hash=password_hash(),
+            email_verified_at=self.mint.moment(self.now) if verified else None,
+            paid_until=self.mint.moment(self.now + timedelta(days=400)),
+        )
+        self.names[account_id], self.emails[account_id] = word, email
+        if D in roles:
+            self.put("directory", ("Directory", None, NONE), id=account_id)
+        if M in roles:
+            self.mediator(account_id, listed=listed, open_to_feedback=verified)
+        cookie = self._session(account_id)
+        watcher = Watcher("+".join(roles), account_id, frozenset(roles), cookie=cookie, verified=verified)
+        self.accounts[email] = watcher
+        self._belongings(account_id)
+        return watcher
+
+    def _session(self, account_id: UUID) -> str:
+        cookie = f"session-{self.mint.word()}-of-a-browser-that-signed-in"
+        self.note(cookie)
+        later = self.mint.moment(self.now + timedelta(hours=1))  # so that no reading writes a newer one
+        hashed = hash_secret(cookie)
+        self.put("session", ("Session", account_id, NONE), account_id=account_id, secret_hash=hashed, used_at=later)
+        return cookie
+
+    def token(self, owner: Watcher, **facts: Any) -> Watcher:
+        """An API token of somebody's."""
+        secret = f"token-{self.mint.word()}-of-a-program-that-reads-a-lot"
+        self.note(secret)
+        later, end = self.now + timedelta(hours=1), self.now + timedelta(days=90)
+        row = {"used_at": self.mint.moment(later), "expires_at": self.mint.moment(end), "revoked_at": None} | facts
+        self.put(
+            "api_token",
+            ("ApiToken", owner.account_id, NONE),
+            account_id=owner.account_id,
+            secret_hash=hash_secret(secret),
+            **row,
+        )
+        return Watcher(f"{owner.name} by token", owner.account_id, owner.roles, token=secret, verified=owner.verified)
+
+    def _belongings(self, account_id: UUID) -> None:
+        """What every account may have: links in mails, an export, keys of repeated requests, mail of its own."""
+        for purpose, page in (("CHANGE_EMAIL", "verify"), ("RESET_PASSWORD", "password")):
+            link_id = self.mint.id()
+            hashed = self.secret(page, Opens.ACCOUNT_LINK, link_id)
+            later = self.mint.moment(self.now + timedelta(hours=1))
+            facts = {"purpose": purpose, "secret_hash": hashed, "expires_at": later}
+            self.put("account_link", id=link_id, account_id=account_id, **facts)
+        export_id = self.mint.id()
+        self.put(
+            "data_export",
+            ("DataExport", account_id, NONE),
+            id=export_id,
+            account_id=account_id,
+            secret_hash=self.secret("export", Opens.EXPORT, export_id),
+            expires_at=self.mint.moment(self.now + timedelta(days=7)),
+            percent=100,
+        )
+        self.put("request_key", account_id=account_id)
+        self.put("second_factor", account_id=account_id)
+        self.put("recovery_code", account_id=account_id)
+
+    # What mediators have.
+
+    def mediator(self, mediator: UUID, *, listed: bool, open_to_feedback: bool = True) -> None:
+        """A profile, and something in every list of it; `open_to_feedback`: its links say whose they are."""
+        about = {str(mediator), self.names[mediator]} if open_to_feedback else set()
+        own = ("Mediator", mediator, NONE)
+        link = link_secret(self.settings, Opens.PERSONAL_LINK, mediator)
+        self.note(link, Shown("Mediator", "feedbackLink", mediator))
+        self.links.setdefault("give", set()).add(link)
+        self.facts.told_by[link] = set(about)
+        visibility = "DIRECTORIES" if listed else "PRIVATE"
+        self.put("mediator", own, id=mediator, visibility=visibility, feedback_link_hash=hash_secret(link))
+        self._logbook(mediator, entries=2)
+        self._cpd(mediator, entries=2)
+        for shared, released in ((True, True), (True, False), (False, False)):
+            self.feedback(mediator, shared, released)
+        for state, hours in (("OPEN", 1.0), ("SPENT", 2.0), ("WITHDRAWN", 3.0), ("OPEN", 121.0)):
+            self.request(mediator, state, hours, about)
+        invitation = self.mint.id()
+        email = f"{self.mint.word()}@demo.example"
+        self.put(
+            "reviewer_invitation",
+            id=invitation,
+            mediator_id=mediator,
+            email=email,
+            email_key=email,
+            secret_hash=self.secret("invitation", Opens.INVITATION, invitation),
+            expires_at=self.mint.moment(self.now + timedelta(days=7)),
+        )
+
+    def _logbook(self, mediator: UUID, entries: int) -> None:
+        minutes = 0
+        for number in range(entries):
+            entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
+            of = ("LogbookEntry", mediator, NONE)
+            row = self.put(
+                "logbook_entry",
+                of,
+                ("Learning", mediator, NONE),
+                id=entry,
+                mediator_id=mediator,
+                role=("LEAD_MEDIATOR", "CO_MEDIATOR", "OBSERVER")[number % 3],
+                medium=("ONLINE", "HYBRID")[number % 2],
+                outcome=("SETTLED", "ONGOING")[number % 2],
+                started_on=days[0],
+                ended_on=days[1],
+                simulated=number == 1,
+            )
+            self.note(entry, Shown("Learning", "entryId", mediator))
+            self.note(days[1], Shown("Learning", "date", mediator))
+            self.note(row["dispute_kind"], Shown("LogbookFacets", "disputeKinds", mediator))
+            self.note(row["country"], Shown("LogbookFacets", "countries", mediator))
+            for place in ("minutes", "simulatedMinutes"):
+                self.note(row["minutes"], Shown("Experience", place, mediator))
+            for type_name in ("RoleHours", "YearHours"):
+                self.note(row["minutes"], Shown(type_name, "minutes", mediator))
+            minutes += 0 if row["simulated"] else row["minutes"]
+            private = self.put("logbook_private", of, id=entry, mediator_id=mediator)
+            for name in ("did_well", "found_challenging"):
+                self.note(private[name], Shown("Learning", "text", mediator))
+        self.note(minutes, Shown("Experience", "minutes", mediator))
+
+    def _cpd(self, mediator: UUID, entries: int) -> None:
+        for number in range(entries):
+            entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
+            of = ("CpdEntry", mediator, NONE)
+            facts = {"kind": ("CONFERENCE", "OTHER")[number % 2], "started_on": days[0], "ended_on": days[1]}
+            self.put("cpd_entry", of, id=entry, mediator_id=mediator, **facts)
+            private = self.put("cpd_private", of, id=entry, mediator_id=mediator)
+            self.note(entry, Shown("Learning", "entryId", mediator))
+            self.note(days[1], Shown("Learning", "date", mediator))
+            self.note(private["takeaways"], Shown("Learning", "text", mediator))
+
+    def feedback(self, mediator: UUID, shared: bool, released: bool) -> None:
+        """A finished survey, with an answer for the reviewer alone."""
+        piece, day = self.mint.id(), self.mint.day()
+        of = ("Feedback", mediator, NONE if shared and released else S)
+        self.put(
+            "feedback",
+            of,
+            id=piece,
+            mediator_id=mediator,
+            capacity="PARTY",
+            acted_as="MEDIATOR" if shared else "ADVOCATE",
+            shared=shared,
+            released=released,
+            by_invitation=shared,
+            received_on=day,
+        )
+        for question, but in (("impressed", of[2]), ("for_reviewer", S)):
+            self.put(
+                "feedback_answer",
+                ("FeedbackAnswer", mediator, but),
+                feedback_id=piece,
+                mediator_id=mediator,
+                question=question,
+                reviewer_only=question == "for_reviewer",
+                rating=None,
+            )
+        self.put(
+            "feedback_answer",
+            feedback_id=piece,
+            mediator_id=mediator,
+            question="listening",
+            reviewer_only=False,
+            rating=2 if shared else 5,
+            text=None,
+        )
+        moment = self.mint.moment(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+        email = f"{self.mint.word()}@demo.example"
+        origin = ("FeedbackOrigin", mediator, NONE)
+        row = self.put("feedback_origin", origin, id=piece, email=email, email_key=email, received_at=moment)
+        if shared and not released:
+            self._queued(mediator, "feedback_received", piece, self.emails[mediator], {row["name"]})
+
+    def request(self, mediator: UUID, state: str, hours: float, about: set[Marker]) -> None:
+        """A request made so many hours ago; one that was withdrawn has no details, and none is listed after that."""
+        request, made = self.mint.id(), self.mint.moment(self.now - timedelta(hours=hours))
+        of = ("FeedbackRequest", mediator, NONE)
+        asked = self.put(
+            "feedback_request",
+            *([of] if state != "WITHDRAWN" else []),
+            id=request,
+            mediator_id=mediator,
+            state=state,
+            made_at=made,
+            secret_hash=self.secret("feedback", Opens.FEEDBACK_REQUEST, request),
+        )
+        secret = link_secret(self.settings, Opens.FEEDBACK_REQUEST, request)
+        self.facts.told_by[secret] = set(about)
+        if state == "WITHDRAWN":
+            return
+        row = self.put(
+            "feedback_request_details",
+            *([of] if hours < 120 else []),
+            id=request,
+            mediator_id=mediator,
+            made_at=made,
+        )
+        stop = stop_token(self.settings, row["party_email"])
+        self.note(stop)
+        self.links.setdefault("stop", set()).add(stop)
+        if state == "OPEN":
+            told = {
+                row["party_name"],
+                row["reference"],
+                asked["mediation_ended_on"],
+                secret,
+                stop,
+                self.names[mediator],
+            }
+            self._queued(mediator, "feedback_request", request, row["party_email"], told if hours < 120 else set())
+
+    def _queued(self, mediator: UUID, kind: str, subject: UUID, to: str, told: Iterable[object]) -> None:
+        """Mail that waits; it is not due before a worker is told that an hour has passed."""
+        if told and mediator in self.facts.mediators:
+            self.recipients.setdefault(to, set()).update(written(word_in(one)) for one in told)
+        self.put(
+            "outbox",
+            kind=kind,
+            subject_id=subject,
+            other_id=None,
+            dedupe_key=f"{kind}:{subject}",
+            recipient=None,
+            recipient_name=None,
+            state="QUEUED",
+            attempts=0,
+            next_at=self.mint.moment(self.now + timedelta(minutes=30)),
+            lease=None,
+            leased_until=None,
+            smtp_code=None,
+            finished_at=None,
+        )
+
+    def appointed(self, mediator: UUID, reviewer: UUID, *, approved: bool = True) -> None:
+        """A reviewer's appointment, in force or waiting; whoever may see the mediator's reviewer sees who it is."""
+        shown = () if approved else (("WaitingAppointment", None, NONE),)
+        self.put("appointment", *shown, mediator_id=mediator, reviewer_id=reviewer, approved=approved)
+        name = "reviewer" if approved else "waitingReviewer"
+        for marker in (str(reviewer), self.names[reviewer]):
+            self.note(marker, Shown("Mediator", name, mediator))
+        if not approved:
+            self.note(mediator, Shown("WaitingAppointment", "mediatorId"))
+            self.note(reviewer, Shown("WaitingAppointment", "reviewerId"))
+            return
+        self.facts.reviewers[mediator] = reviewer
+        if mediator in self.facts.findable:
+            self.note(self.names[reviewer], Shown("FeedbackSubject", "reviewerName"))
+        for told in self.facts.told_by.values():
+            if str(mediator) in told:  # a link says who will read the answers
+                told.add(self.names[reviewer])
+
+    def forget(self, account: UUID, its: set[Marker]) -> None:
+        """Take note that an account was deleted with all its markers; they stay known, and nobody may see them."""
+        for marker in its:
+            self.facts.shown[marker] = set()
+            self.facts.told_by.pop(marker, None)
+        self.facts.mediators.discard(account)
+        self.facts.findable.discard(account)
+        for page in self.links:
+            self.links[page] -= its
+        self.recipients = {to: told for to, told in self.recipients.items() if not told & its}
+        self.recipients[self.emails[account]] = {self.names[account]}
+
+    def _feedback_about(self, mediator: UUID) -> list[UUID]:
+        return [row["id"] for table, row in self.rows if table.name == "feedback" and row["mediator_id"] == mediator]
+
+    def kept_by_the_service(self, actor: UUID, account: UUID) -> None:
+        """What no account has: mail that is dead or waits for somebody who is gone, chores, stopped addresses."""
+        dead = {"lease": None, "leased_until": None, "other_id": None, "dedupe_key": "one"}
+        self.put("outbox", ("DeadMail", None, NONE), kind="account_deleted", state="DEAD", **dead)
+        to = f"{self.mint.word()}@demo.example"
+        name = self.mint.word()
+        self.recipients[to] = {name}
+        queued = {"recipient": to, "recipient_name": name, "finished_at": None, "smtp_code": None}
+        later = self.mint.moment(self.now + timedelta(minutes=30))
+        self.put(
+            "outbox", kind="email_changed", state="QUEUED", next_at=later, **(dead | queued | {"dedupe_key": "another"})
+        )
+        self.put("outbox", kind="reset_password", state="DONE", recipient=None, recipient_name=None, dedupe_key="done")
+        self.put("chore", name="none_of_ours")
+        self.put("stopped_address")
+        for about in (account, *self._feedback_about(account)):
+            # Not to the mediator whom the feedback is about, for its id alone would say that there is some.
+            not_to = account if about != account else None
+            row = self.put("audit_entry", actor_id=actor, subject_id=about, action="ORIGIN_READ")
+            for name in ("id", "at", "actor_id", "subject_id"):
+                self.note(row[name], Shown("AuditEntry", camel(name), not_to=not_to))
