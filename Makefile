@@ -9,7 +9,7 @@ SECONDS ?= 60
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots bench-pages check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -27,13 +27,21 @@ demo: setup
 demo-reset: setup
 	$(BIN)/logbook demo --port $(PORT) --data $(DATA) --reset
 
-test: setup
+test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest -n $(WORKERS) -q
+
+# Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots. Needs Chromium.
+shots: setup
+	$(BIN)/python -m tests.browser.shots
+
+# What a page costs beside its own document over HTTP.
+bench-pages: setup
+	$(BIN)/python -m tests.bench.pages
 
 # Random operations of everybody on a world of markers, for as long as one likes: `make privacy SECONDS=600 SEED=2`.
 privacy: setup
 	PRIVACY_SECONDS=$(SECONDS) PRIVACY_SEED=$(SEED) PRIVACY_OPERATIONS=2000 \
-		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random | grep -v 'request  '
+		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random
 
 # One change at a time to the table and the scopes of permissions/: each must turn a test red.
 mutants: setup
@@ -48,7 +56,7 @@ types: setup
 	$(BIN)/mypy
 	$(BIN)/mypy examples
 
-coverage: setup
+coverage: setup tests/npm/node_modules/installed
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) -q --cov --cov-report=term
 
@@ -60,13 +68,18 @@ schema: setup
 	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m web.readme
 
-# Pins every dependency, for every platform, with hashes and without a registry's name.
+# Pins every dependency, for every platform, with hashes and without a registry's name. With extras, for pip does not
+# see that a pin of `x` is one of `x[extra]` too.
 requirements:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf $(VENV) web/static/graphiql build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 # GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
 web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc web/graphiql_assets.py | $(VENV)/installed
 	$(BIN)/python -m web.graphiql_assets
+
+# What the tests use of npm. Without a network the tests go on, and those that miss something say so.
+tests/npm/node_modules/installed: $(wildcard tests/npm/*.json) tests/npm/.npmrc tests/npm/install.py web/npm/requirements-node.txt | $(VENV)/installed
+	$(BIN)/python -m tests.npm.install

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy import BigInteger, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from models.columns import moment, one_of, owner, random_id, secret_hash, table, word_list, words
@@ -84,14 +86,43 @@ class AccountLink(SQLModel, table=True):
     expires_at: datetime = moment()
 
 
+class SecondFactor(SQLModel, table=True):
+    """A program that makes codes (RFC 6238), which an account asks for beside the password once it is confirmed.
+
+    `last_step` is the half minute of the code that was used last, so that none works twice.
+    """
+
+    __tablename__ = "second_factor"
+
+    account_id: UUID = owner("account", primary=True)
+    sealed_secret: str = words()
+    confirmed_at: datetime | None = moment()
+    last_step: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """What stands in for a second factor that was lost; deleted when it is used."""
+
+    __tablename__ = "recovery_code"
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    secret_hash: bytes = secret_hash()
+
+
 class RequestKey(SQLModel, table=True):
-    """That a creating request was answered, so that its repeat gets the same answer for 24 hours."""
+    """That a creating request was answered, so that its repeat gets the same answer for 24 hours.
+
+    Most answers are found anew by the id of what was made; of a change that made many things, `answer` says how each
+    of them fared.
+    """
 
     __tablename__ = "request_key"
 
     key_hash: bytes = Field(sa_type=LargeBinary, primary_key=True)
     account_id: UUID | None = Field(default=None, foreign_key="account.id", ondelete="CASCADE", index=True)
     result_id: UUID | None = None
+    answer: list[Any] | None = Field(default=None, sa_type=JSONB)
     made_at: datetime = moment(default_now=True)
 
 
@@ -99,4 +130,6 @@ accounts = table(Account)
 sessions = table(Session)
 api_tokens = table(ApiToken)
 account_links = table(AccountLink)
+second_factors = table(SecondFactor)
+recovery_codes = table(RecoveryCode)
 request_keys = table(RequestKey)

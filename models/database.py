@@ -7,16 +7,22 @@ they change, and both share one pool and one transaction.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import ClauseElement
+from pydantic import SecretStr
+from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from models.wall import WORKER, Asker, asking
 from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -39,12 +45,13 @@ class Row(asyncpg.Record):
 class Statement:
     """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
 
-    __slots__ = ("defaults", "names", "row_class", "sql")
+    __slots__ = ("asking", "defaults", "names", "row_class", "sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT))
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
         columns = [entry.keyname for entry in compiled._result_columns]  # noqa: SLF001 - no public name for it
         # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
@@ -68,30 +75,41 @@ def _statement(clause: Runnable) -> Statement:
 
 
 class Transaction:
-    """An open transaction. Methods take a statement and its named values."""
+    """An open transaction. Methods take a statement and its named values.
 
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    With an `asker`, each statement that gives rows is a transaction of its own and tells by itself who asks.
+    """
+
+    def __init__(
+        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", asker: Asker | None = None
+    ) -> None:
         self._connection = connection
+        self._asker = asker
         self.wakes_worker = False
+
+    def _told(self, statement: Statement, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Give the SQL text and its arguments."""
+        if self._asker is None:
+            return statement.sql, statement.arguments(values)
+        return statement.asking, [*statement.arguments(values), *self._asker.values]
 
     async def all(self, clause: Runnable, **values: Any) -> list[Row]:
         """Give every row."""
         statement = _statement(clause)
-        return await self._connection.fetch(
-            statement.sql, *statement.arguments(values), record_class=statement.row_class
-        )
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetch(sql, *arguments, record_class=statement.row_class)
 
     async def first(self, clause: Runnable, **values: Any) -> Row | None:
         """Give the first row, or None."""
         statement = _statement(clause)
-        return await self._connection.fetchrow(
-            statement.sql, *statement.arguments(values), record_class=statement.row_class
-        )
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetchrow(sql, *arguments, record_class=statement.row_class)
 
     async def value(self, clause: Runnable, **values: Any) -> Any:
         """Give the first column of the first row, or None."""
         statement = _statement(clause)
-        return await self._connection.fetchval(statement.sql, *statement.arguments(values))
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetchval(sql, *arguments)
 
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute; give the number of rows touched."""
@@ -99,13 +117,54 @@ class Transaction:
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
+    async def mark(self) -> None:
+        """Begin the part of this transaction that `undo` takes back."""
+        await self._connection.execute("SAVEPOINT part")
+
+    async def undo(self) -> None:
+        """Take back what was written since `mark`."""
+        await self._connection.execute("ROLLBACK TO SAVEPOINT part")
+
+    async def keep(self) -> None:
+        """Keep what was written since `mark`, as far as the whole is kept."""
+        await self._connection.execute("RELEASE SAVEPOINT part")
+
+    async def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert one row or many that all have the same columns, none of them binary."""
+        await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
+
+
+@cache
+def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
+    """Insert the rows in the parameter `rows`.
+
+    They travel as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
+    """
+    given = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), bindparam("rows", type_=JSONB()))
+    columns = given.table_valued(*names)
+    return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))))
+
 
 class Database:
-    """The pool of connections to one database, and the service's clock."""
+    """The pool of connections to one database, who asks there, and the service's clock.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta) -> None:
+    As it is connected it is nobody's, and its rules show nobody a private row.
+    """
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta, asker: Asker | None = None
+    ) -> None:
         self._pool = pool
         self._clock_offset = clock_offset
+        self._asker = asker
+
+    def asked_by(self, asker: Asker) -> "Database":
+        """Give the same database as that asker's."""
+        return Database(self._pool, self._clock_offset, asker)
+
+    def opened_by(self, link: bytes | None) -> "Database":
+        """Give the same database as that of an asker who also holds a link, known by its hash, or none."""
+        return self.asked_by(replace(self._asker or Asker(), link=link)) if link else self
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]:
@@ -126,14 +185,20 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit at the end, roll back if anything is raised. Raises Unavailable."""
-        async with self._connection() as connection, connection.transaction():
-            yield Transaction(connection)
+        async with self._connection() as connection:
+            try:
+                await connection.execute(self._asker.begin if self._asker else "BEGIN")
+                yield Transaction(connection)
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection)
+                raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
         async with self._connection() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self._asker)
 
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
@@ -151,11 +216,28 @@ def _is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> 
         return True
 
 
+def _id_as_text(value: object) -> str:
+    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not take
+        return str(value)
+    raise TypeError(value)
+
+
+async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    """Undo a transaction. A connection that cannot is not used again: it might still know who asked."""
+    try:
+        await connection.execute("ROLLBACK")
+    except BaseException as error:
+        if not _is_lost(connection):
+            connection.terminate()
+        if not isinstance(error, Exception):
+            raise
+
+
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda v: orjson.dumps(v).decode(),
+        encoder=lambda v: orjson.dumps(v, default=_id_as_text).decode(),
         decoder=orjson.loads,
         format="text",
     )
@@ -166,13 +248,13 @@ async def _no_reset(_connection: object) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Database]:
-    """Open the pool for as long as the block runs."""
+async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
+    """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(
-        settings.database_url.get_secret_value(),
+        (url or settings.database_url).get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
         init=_prepare,
@@ -183,3 +265,10 @@ async def connect(settings: Settings) -> AsyncIterator[Database]:
     )
     async with pool:
         yield Database(pool, settings.clock_offset)
+
+
+@asynccontextmanager
+async def connect_worker(settings: Settings) -> AsyncIterator[Database]:
+    """Open the pool as the worker's role, for the worker's own work."""
+    async with connect(settings, settings.database_worker_url) as database:
+        yield database.asked_by(WORKER)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, words
@@ -58,9 +58,10 @@ class Chore(SQLModel, table=True):
 
 
 class DataExport(SQLModel, table=True):
-    """An archive of all of one's data; `archive` is a ZIP, null until it is made."""
+    """An archive of all of one's data; `archive` is a ZIP, null until it is made. `percent`: how much of it is."""
 
     __tablename__ = "data_export"
+    __table_args__ = (CheckConstraint("percent BETWEEN 0 AND 100", name="percent_bounds"),)
 
     id: UUID = random_id()
     account_id: UUID = owner("account")
@@ -69,6 +70,7 @@ class DataExport(SQLModel, table=True):
     ready_at: datetime | None = moment()
     expires_at: datetime | None = moment()
     archive: bytes | None = Field(default=None, sa_type=LargeBinary)
+    percent: int = preset("0")
 
 
 class AuditAction(StrEnum):

@@ -20,8 +20,9 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 class Row:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified; that
-    is asked where a request enters, in Query, Mutation and OwnAccount.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
+    `without_factor`: whether it works before an administrator has the second factor that a setting asks for. Both are
+    asked where a request enters, in Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -29,13 +30,23 @@ class Row:
     fields: dict[str, tuple[str, ...]]
     tokens: bool
     unverified: bool
+    without_factor: bool
 
 
-def row(what: str, standings: Standing, *, tokens: bool = True, unverified: bool = False, **fields: str) -> Row:
+def row(
+    what: str,
+    standings: Standing,
+    *,
+    tokens: bool = True,
+    unverified: bool = False,
+    without_factor: bool = False,
+    **fields: str,
+) -> Row:
     """Write one row of the table; PUBLIC includes everybody, signed in or not."""
     if P in standings:
         standings, unverified = EVERYBODY, True
-    return Row(what, standings, {name: tuple(names.split()) for name, names in fields.items()}, tokens, unverified)
+    named = {name: tuple(names.split()) for name, names in fields.items()}
+    return Row(what, standings, named, tokens, unverified, unverified or without_factor)
 
 
 # fmt: off
@@ -54,21 +65,23 @@ EXPERIENCE = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
         Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
         YearHours="year minutes cases"),
-    row("logbook entries: role, medium, month, hours, kind of dispute, simulated", S | D | A, Mediator="logbook",
+    row("logbook entries: role, medium, month, hours, kind of dispute, simulated", S | D | A,
+        Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds",
         LogbookEntry="id role medium endedMonth minutes disputeKind simulated",
         LogbookFilter="role medium year disputeKind simulated text", LogbookOrder="field direction",
         LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED"),
     row("logbook entries: days, country, number of parties, outcome", S | A,
         LogbookEntry="startedOn endedOn country partyCount outcome", LogbookFilter="country outcome",
+        LogbookFacets="countries",
         LogbookOrderField="STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME"),
     row("logbook entries: reference, parties, did well, challenging, notes", S,
         LogbookEntry="reference parties didWell foundChallenging notes version",
         LogbookOrderField="REFERENCE PARTIES"),
-    row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd",
+    row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd cpdEntry cpdFacets",
         CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="kind year text",
-        CpdOrder="field direction", CpdOrderField="*"),
-    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings",
-        Learning="id date source kind text entryId", LearningFilter="source kind year text",
+        CpdFacets="years", CpdOrder="field direction", CpdOrderField="*"),
+    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
+        Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
     row("words for entries", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
     row("words for outcomes", S | A, Outcome="*"),
@@ -79,7 +92,7 @@ FEEDBACK = (
         Mediator="feedbackRequests",
         FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
     row("feedback shared with the mediator and released: answers (but those for the reviewer only)", S | R | A,
-        Mediator="feedback", Feedback="id answers", FeedbackAnswer="question rating text"),
+        Mediator="feedback feedbackPiece", Feedback="id answers", FeedbackAnswer="question rating text"),
     row("feedback not shared", R | A, FeedbackFilter="shared"),
     row("feedback: year, day received, capacity, acted as, shared or not, by invitation or open link", R | A,
         Feedback="year receivedOn capacity actedAs shared byInvitation",
@@ -93,14 +106,15 @@ FEEDBACK = (
 
 PEOPLE = (
     row("one's own account", SIGNED_IN, unverified=True, Query="me",
-        OwnAccount="id name email roles emailVerifiedAt paidUntil", Role="*"),
+        OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
     row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
     row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
         OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
-        ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt"),
+        ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt percent"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
-    row("accounts", A, Query="accounts", Account="id name email roles emailVerifiedAt paidUntil createdAt"),
+    row("accounts", A, Query="accounts",
+        Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
     row("appointments that wait for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
     row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
@@ -123,12 +137,18 @@ PUBLIC = (
 
 CHANGES = (
     row("one's own logbook, CPD, profile, requests", S,
-        Mutation="updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry addCpdEntry updateCpdEntry "
-        "deleteCpdEntry requestFeedback withdrawFeedbackRequest"),
+        Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
+        "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
+        ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country partyCount outcome "
+        "simulated reference parties didWell foundChallenging notes",
+        ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S, Mutation="appointReviewer inviteReviewer"),
     row("ending a review", S | R, Mutation="endReview"),
     row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
         Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
+    # Not before the address is shown to be one's own: whoever it belongs to could not get in past a stranger's factor.
+    row("one's own second factor", SIGNED_IN, tokens=False, without_factor=True,
+        Mutation="setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes"),
     row("one's own tokens and export", SIGNED_IN, tokens=False,
         Mutation="createApiToken revokeApiToken exportMyData"),
     row("support: directories' facts, paid access, dead mail, approvals", A,
@@ -188,7 +208,14 @@ def rule(type_name: str, name: str) -> Row:
     if not rows:
         raise PolicyError(f"no row for {type_name}.{name}")
     standings = reduce(or_, (one.standings for one in rows))
-    return Row(f"lists of {of}", standings, {}, any(one.tokens for one in rows), any(one.unverified for one in rows))
+    return Row(
+        f"lists of {of}",
+        standings,
+        {},
+        any(one.tokens for one in rows),
+        any(one.unverified for one in rows),
+        any(one.without_factor for one in rows),
+    )
 
 
 def has_all(type_name: str) -> bool:

@@ -17,6 +17,8 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from settings import Settings
 
@@ -83,6 +85,37 @@ def read_stop_token(settings: Settings, token: str) -> bytes | None:
     hashed, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
     fits = hmac.compare_digest(signature, _keyed(settings, "stop", hashed)[:_SIGNATURE_BYTES])
     return hashed if fits else None
+
+
+@cache
+def _cipher(settings: Settings, purpose: str) -> AESSIV:
+    return AESSIV(_keyed(settings, f"seal {purpose}", b""))
+
+
+def seal(settings: Settings, purpose: str, text: str, *bound_to: object) -> str:
+    """Encrypt a text for a place where others may see it; URL-safe, the same each time (AES-SIV, RFC 5297).
+
+    It opens for the same purpose and the same `bound_to` alone.
+    """
+    sealed = _cipher(settings, purpose).encrypt(text.encode(), [str(one).encode() for one in bound_to])
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def unseal(settings: Settings, purpose: str, sealed: str, *bound_to: object) -> str | None:
+    """Give the text that was sealed; None for anything else."""
+    try:
+        raw = urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
+        return _cipher(settings, purpose).decrypt(raw, [str(one).encode() for one in bound_to]).decode()
+    except (ValueError, InvalidTag):
+        return None
+
+
+def device_token(settings: Settings, email: str) -> str:
+    """Make what a browser keeps once it has signed in with an address: 43 URL-safe characters.
+
+    It opens nothing; it only tells the browsers of an account's owner from those that guess.
+    """
+    return urlsafe_b64encode(_keyed(settings, "device", fold(email).encode())).rstrip(b"=").decode()
 
 
 def fold(text: str) -> str:

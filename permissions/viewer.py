@@ -6,12 +6,14 @@ from functools import cached_property
 from uuid import UUID
 
 from models.account import Role
+from models.wall import Asker
 
 
 class Standing(IntFlag):
     """What somebody is towards the mediator whose data it is; bits, for standings add up.
 
-    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody.
+    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody. The
+    database's own rules know them by the same numbers.
     """
 
     SELF = 1
@@ -34,12 +36,16 @@ _STANDING_OF_ROLE = {
 
 @dataclass(frozen=True)
 class Viewer:
-    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address."""
+    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address.
+
+    `lacks_second_factor`: an administrator who must have one by a setting, and has none.
+    """
 
     account_id: UUID | None = None
     roles: frozenset[Role] = frozenset()
     verified: bool = False
     paid: bool = False
+    lacks_second_factor: bool = False
     by_token: bool = False
     session_id: UUID | None = None
     address: str = ""
@@ -51,3 +57,8 @@ class Viewer:
         for role in self.roles:
             standings |= _STANDING_OF_ROLE[role]
         return standings
+
+    @cached_property
+    def asker(self) -> Asker:
+        """This viewer as the database's own rules know them."""
+        return Asker(self.account_id, int(self.standings), self.by_token)

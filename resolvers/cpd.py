@@ -6,7 +6,7 @@ from typing import Any
 
 from models.cpd import CpdKind, cpd_entries, cpd_private
 from resolvers.checks import Check
-from resolvers.entries import OwnedList, equals, year_of
+from resolvers.entries import OwnedList, equals, in_year, year_of
 
 _entry, _private = cpd_entries.c, cpd_private.c
 
@@ -42,11 +42,12 @@ CPD = OwnedList(
     table=cpd_entries,
     private=cpd_private,
     columns=_COLUMNS,
-    filters={"kind": equals(_entry.kind), "year": year_of(_entry.ended_on)},
+    filters={"kind": equals(_entry.kind), "year": in_year(_entry.ended_on)},
     sorts={name: _COLUMNS[name] for name in ("kind", "title", "provider", "started_on", "ended_on", "minutes")},
     nullable=frozenset({"provider"}),
     searched=("title", "provider", "takeaways"),
     default=("ended_on",),
+    facets={"years": year_of(_entry.ended_on)},
     check=_checked,
 )
 

@@ -3,15 +3,12 @@
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import CompoundSelect, delete, or_, select, union_all
+from sqlalchemy import delete, func, or_, select
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, account_links, accounts, api_tokens, request_keys
-from models.cpd import cpd_entries
+from models.account import Role, accounts, request_keys
 from models.database import Row, Transaction
-from models.feedback import feedback, feedback_origins, feedback_requests
-from models.logbook import logbook_entries
-from models.outbox import AuditAction, data_exports, outbox
+from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
 from resolvers.audit import note
 from resolvers.context import Context
@@ -34,9 +31,10 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
             appointments.c.approved,
         )
     )
-    await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key == account.email_key))
+    await transaction.value(select(func.erase_origins(account_id)))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
-    theirs = _ids_of_theirs(account_id)
+    # The account's own, and those of what hangs on it, which its owner may not all read.
+    theirs = select(func.ids_of(account_id))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id.in_(theirs), outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
@@ -50,22 +48,6 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
             ended, mediator_id, reviewer_id = Kind.APPOINTMENT_ENDED, review.mediator_id, nobody
         await enqueue(transaction, ended, mediator_id, other_id=reviewer_id, recipient_name=account.name)
     await enqueue(transaction, Kind.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
-
-
-def _ids_of_theirs(account_id: UUID) -> CompoundSelect[tuple[UUID]]:
-    """Select the ids that work and repeated requests may bear: the account's, and those of what hangs on it."""
-    owned = [
-        feedback.c.mediator_id,
-        feedback_requests.c.mediator_id,
-        reviewer_invitations.c.mediator_id,
-        account_links.c.account_id,
-        data_exports.c.account_id,
-        api_tokens.c.account_id,
-        logbook_entries.c.mediator_id,
-        cpd_entries.c.mediator_id,
-    ]
-    selected = [select(owner.table.c.id).where(owner == account_id) for owner in owned]
-    return union_all(select(accounts.c.id).where(accounts.c.id == account_id), *selected)
 
 
 async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row | None, bool]:

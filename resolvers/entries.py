@@ -1,23 +1,24 @@
-"""What the lists of one mediator's entries share: columns by standing, filters, one page for many mediators at once.
+"""What the lists of one mediator's entries share: a description, and the columns and rows that a standing reads.
 
 A list is described by what the GraphQL schema calls its rows, and the policy decides what of it a standing may read:
 an unreadable column is null to that reader, in what is shown, filtered, searched and sorted alike.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Integer,
     Select,
     Table,
     and_,
     bindparam,
+    cast,
+    extract,
     func,
     literal_column,
     null,
@@ -25,19 +26,15 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy.types import Text
 
-from models.database import Row, Statement
 from permissions.policy import allows
 from permissions.viewer import Standing
-from resolvers.checks import cleaned
-from resolvers.context import Context
-from resolvers.errors import BadInput
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 
 # A column, or one that differs by standing.
 Column = ColumnElement[Any] | Callable[[Standing], ColumnElement[Any]]
+
+SORTED_BY = 100  # characters of a long text
 
 
 def camel(name: str) -> str:
@@ -53,7 +50,8 @@ class EntryList:
     `table` holds it, `private` what only its mediator reads. `columns`: what a row shows. `filters`: for each field of
     the filter, the clause it makes of a parameter's name. `sorts`: what it may be ordered by; `nullable`: those of
     them that may be null. `default`: what it is ordered by, newest first, if nothing was asked; the first that is
-    readable. `searched`: where free text is looked for. `rows`: which rows a standing may read.
+    readable. `searched`: where free text is looked for. `facets`: the columns whose values are listed, to filter by.
+    `rows`: which rows a standing may read.
     """
 
     type_name: str
@@ -65,7 +63,13 @@ class EntryList:
     nullable: frozenset[str] = frozenset()
     searched: tuple[str, ...]
     default: tuple[str, ...] = ()
+    facets: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
+
+    @property
+    def noun(self) -> str:
+        """What the types around it are named for."""
+        return self.type_name.removesuffix("Entry")
 
     def source(self, standing: Standing) -> FromClause:
         """Give the tables that a standing reads."""
@@ -105,157 +109,53 @@ def equals(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
     return lambda name: of == bindparam(name, type_=of.type)
 
 
-def year_of(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+def in_year(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
     """Make a filter that takes the days of one year."""
     return lambda name: and_(
         of >= bindparam(f"{name}_first", type_=of.type), of <= bindparam(f"{name}_last", type_=of.type)
     )
 
 
-def _conditions(of: EntryList, standing: Standing, used: frozenset[str]) -> list[ColumnElement[bool]]:
-    conditions = [of.rows(standing)]
-    for name in sorted(used):
-        if name == "text":
-            readable = (c for c in of.searched if allows(standing, of.type_name, camel(c)))
-            conditions.append(_contains(*(_column(of.columns[c], standing) for c in readable))("filter_text"))
-        else:
-            conditions.append(of.filters[name](f"filter_{name}"))
-    return conditions
+def year_of(of: ColumnElement[Any]) -> ColumnElement[int]:
+    """Give the year of a day."""
+    return cast(extract("year", of), Integer)
+
+
+def opening(of: ColumnElement[Any]) -> ColumnElement[str]:
+    """Give the first characters of a long text: what it is sorted by, so that its cursors stay short."""
+    return func.left(of, SORTED_BY, type_=Text())
 
 
 def _column(column: Column, standing: Standing) -> ColumnElement[Any]:
     return column if isinstance(column, ColumnElement) else column(standing)
 
 
-def _noun(of: EntryList) -> str:
-    return of.type_name.removesuffix("Entry")
+def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozenset()) -> list[ColumnElement[bool]]:
+    """Select the rows that a standing may read and that fit the filters `used`, whose values are parameters."""
+    found = [of.rows(standing)]
+    for name in sorted(used):
+        if name == "text":
+            readable = (c for c in of.searched if allows(standing, of.type_name, camel(c)))
+            found.append(_contains(*(_column(of.columns[c], standing) for c in readable))("filter_text"))
+        else:
+            found.append(of.filters[name](f"filter_{name}"))
+    return found
 
 
-def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
-    if order is None:
-        readable = (name for name in of.default if allows(standing, f"{_noun(of)}OrderField", name.upper()))
-        order = Order(next(readable, ""), descending=True)
-    if not order.field or not allows(standing, f"{_noun(of)}OrderField", order.field.upper()):
-        return Sort("id", None, order.descending)
-    return Sort(order.field, of.sorts[order.field], order.descending, order.field in of.nullable)
-
-
-def _bits(standing: Standing) -> ColumnElement[Any]:
+def bits(standing: Standing) -> ColumnElement[Any]:
+    """Give the standing that a row is loaded with, for the second fence."""
     return literal_column(str(int(standing))).label("standing")
 
 
 def own_columns(of: EntryList) -> list[ColumnElement[Any]]:
     """Give what the mediator's own row shows."""
-    return [_bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
+    return [bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
 
 
-def _rows(of: EntryList, standing: Standing, used: frozenset[str]) -> Select[Any]:
+def rows_of(of: EntryList, standing: Standing, used: frozenset[str] = frozenset()) -> Select[Any]:
+    """Select what a standing may read of the rows that fit."""
     shown = [
         (_column(c, standing) if allows(standing, of.type_name, camel(name)) else null()).label(name)
         for name, c in of.columns.items()
     ]
-    return (
-        select(literal_column(str(int(standing))).label("standing"), *shown)
-        .select_from(of.source(standing))
-        .where(*_conditions(of, standing, used))
-    )
-
-
-@cache
-def _page(
-    of: EntryList, standing: Standing, used: frozenset[str], order: Order | None, backwards: bool, cursor: bool | None
-) -> Statement:
-    rows = _rows(of, standing, used)
-    sort = _sort(of, standing, order)
-    table = of.table.c
-    return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=table.mediator_id))
-
-
-@cache
-def _count(of: EntryList, standing: Standing, used: frozenset[str]) -> Statement:
-    parents = bindparam("parents", type_=ARRAY(Uuid()))
-    return Statement(
-        select(of.table.c.mediator_id.label("parent"), func.count().label("count"))
-        .select_from(of.source(standing))
-        .where(of.table.c.mediator_id == func.any(parents), *_conditions(of, standing, used))
-        .group_by(of.table.c.mediator_id)
-    )
-
-
-def _given(filters: Any) -> dict[str, Any]:
-    """Give the fields of a filter that are set; a blank text is none."""
-    given = {f.name: getattr(filters, f.name) for f in fields(filters)}
-    if "text" in given:
-        given["text"] = cleaned(given["text"])
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what is filtered by into the values of the statement's parameters."""
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name == "year":
-            values["filter_year_first"], values["filter_year_last"] = year_bounds(value)
-        elif name == "text":
-            values["filter_text"] = like_literal(value)
-        else:
-            values[f"filter_{name}"] = value
-    return values
-
-
-def like_literal(text: str) -> str:
-    """Make a pattern for LIKE that finds the text itself anywhere."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def year_bounds(year: int) -> tuple[date, date]:
-    """Give the first and last day of a year; BadInput for one that no calendar has."""
-    if not 1 <= year <= 9999:
-        raise BadInput("A year has four digits.")
-    return date(year, 1, 1), date(year, 12, 31)
-
-
-async def entry_page(
-    context: Context, of: EntryList, mediator: Row, filters: Any, order: Order | None, asked: Page
-) -> Connection:
-    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
-
-    Mediators of one request that are asked for the same page share one statement.
-    """
-    standing = Standing(mediator.standing)
-    given = _given(filters)
-    values, used = _values(given), frozenset(given)
-    sort = _sort(of, standing, order)
-    cursor, paging = page_values(sort, asked)
-    if not all(allows(standing, f"{_noun(of)}Filter", camel(name)) for name in used):
-        return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
-    shape = (of, standing, used, order)
-
-    async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
-        statement = _page(*shape, asked.backwards, cursor)
-        async with context.database.reading() as reading:
-            return _by_parent(parents, await reading.all(statement, parents=parents, **values, **paging))
-
-    async def counts(parents: list[UUID]) -> Sequence[int]:
-        async with context.database.reading() as reading:
-            rows = await reading.all(_count(of, standing, used), parents=parents, **values)
-        found = {row.parent: row.count for row in rows}
-        return [found.get(parent, 0) for parent in parents]
-
-    async def count() -> int:
-        return await context.load(counts, ("count", *shape, filters), mediator.id)
-
-    rows = await context.load(pages, ("page", *shape, filters, asked), mediator.id)
-    return connection(rows, sort, asked, count)
-
-
-async def _none() -> int:
-    return 0
-
-
-def _by_parent(parents: list[UUID], rows: list[Row]) -> list[list[Row]]:
-    grouped: dict[UUID, list[Row]] = {parent: [] for parent in parents}
-    for row in rows:
-        grouped[row.parent].append(row)
-    return [grouped[parent] for parent in parents]
+    return select(bits(standing), *shown).select_from(of.source(standing)).where(*conditions(of, standing, used))

@@ -15,7 +15,8 @@ from resolvers.errors import Code, Problem, Refused, refuse
 from resolvers.repeats import earlier_result
 
 
-def _writable(table: Table) -> list[str]:
+def writable(table: Table) -> list[str]:
+    """Name the columns that hold what a mediator wrote."""
     return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
 
 
@@ -50,7 +51,7 @@ async def add_entry(context: Context, of: OwnedList, values: dict[str, Any], req
         if earlier := await earlier_result(context, transaction, f"add{of.type_name}", request_key, new_id):
             return earlier
         for table in (of.table, of.private):
-            written = {name: checked[name] for name in _writable(table)}
+            written = {name: checked[name] for name in writable(table)}
             await transaction.run(insert(table).values(id=new_id, mediator_id=context.account_id, **written))
     return new_id
 
@@ -69,10 +70,10 @@ async def update_entry(context: Context, of: OwnedList, entry_id: UUID, version:
         if row.version != version:
             refuse("version", Code.CONFLICT, "This entry was changed meanwhile. Compare, then save again.", current=row)
         _refuse_blanks(of, changes)
-        names = _writable(of.table) + _writable(of.private)
+        names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())
         for table, counted in ((of.table, {"version": version + 1}), (of.private, {})):
-            written = {name: checked[name] for name in _writable(table)}
+            written = {name: checked[name] for name in writable(table)}
             await transaction.run(update(table).where(table.c.id == entry_id).values(**written, **counted))
     return entry_id
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, bindparam, cast, extract, func, select
+from sqlalchemy import ColumnElement, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import Float, Uuid
 
@@ -16,12 +16,12 @@ from permissions.scopes import readable_answers, readable_feedback
 from permissions.viewer import Standing
 from resolvers.audit import note
 from resolvers.context import Context
-from resolvers.entries import EntryList, equals, year_of
+from resolvers.entries import EntryList, equals, in_year, year_of
 from resolvers.mediator import in_order
 from resolvers.survey import position
 
 _feedback, _answer, _origin = feedback.c, feedback_answers.c, feedback_origins.c
-_YEAR = cast(extract("year", _feedback.received_on), Integer)
+_YEAR = year_of(_feedback.received_on)
 
 
 def _answers(standing: Standing) -> ColumnElement[object]:
@@ -48,7 +48,7 @@ FEEDBACK = EntryList(
         "answers": _answers,
     },
     filters={
-        "year": year_of(_feedback.received_on),
+        "year": in_year(_feedback.received_on),
         "capacity": equals(_feedback.capacity),
         "acted_as": equals(_feedback.acted_as),
         "shared": equals(_feedback.shared),

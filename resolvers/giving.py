@@ -1,16 +1,17 @@
 """Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
-from sqlalchemy.types import LargeBinary, Uuid
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy.types import LargeBinary, Text, Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, accounts
+from models.account import Role, account_links, accounts
 from models.database import Row, Statement, Transaction
 from models.feedback import (
     ActedAs,
@@ -36,6 +37,8 @@ from settings import Release
 
 SEARCH_LEAST = 3
 FOUND_MOST = 10
+
+_TAG = re.compile(r"\+[^@]*(?=@)")
 
 _reviewers = accounts.alias("reviewers")
 _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
@@ -104,8 +107,9 @@ def _link_state(request: Row) -> LinkState:
 async def invitation(context: Context, token: str) -> Invitation:
     """Tell who a request's link is about; NotFound for a link that was never made."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    async with context.database.reading() as reading:
-        request = await reading.first(_REQUEST, hash=hash_secret(token))
+    link = hash_secret(token)
+    async with context.database.opened_by(link).reading() as reading:
+        request = await reading.first(_REQUEST, hash=link)
         subject = request and await reading.first(_BY_ID, id=request.mediator_id)
     if not request or not subject:
         raise NotFound
@@ -173,18 +177,37 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
     answers = _checked(check, new.answers)
     check.done()
     new_id = uuid4()
-    async with context.transaction() as transaction:
+    link = hash_secret(new.token) if new.token is not None else None
+    async with context.transaction(link=link) as transaction:
         # A repeat is told from a second answer before the link is looked at, which the first one spent.
         if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
             return
         about = await _whom(transaction, new)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
+        if new.token is None:
+            await context.limiter.count(limits.OPEN_FEEDBACK_ABOUT, about.id)
+        await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
         await transaction.run(
             insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email and fold(email))
         )
         await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
+        # Taken back after it was written, so that the time tells nothing either.
+        discarded = await transaction.value(select(_is_own(about.id, email)))
+        await (transaction.undo() if discarded else transaction.keep())
+
+
+def _is_own(mediator_id: UUID, email: str | None) -> ColumnElement[bool]:
+    """Select whether an address is the mediator's own, also one that they are moving to, or with a `+tag`.
+
+    What comes from such an address is thrown away without a word: a refusal would tell strangers whose address it is.
+    """
+    mailbox = literal(_TAG.sub("", fold(email or "")), Text())
+    own = select(accounts.c.email_key).where(accounts.c.id == mediator_id)
+    moving_to = select(func.lower(account_links.c.new_email)).where(account_links.c.account_id == mediator_id)
+    addresses = own.union_all(moving_to).subquery()
+    return exists().where(func.regexp_replace(addresses.c.email_key, _TAG.pattern, "") == mailbox)
 
 
 async def _whom(transaction: Transaction, new: NewFeedback) -> Row:

@@ -9,7 +9,7 @@ from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
 from models.logbook import logbook_entries, logbook_private
-from resolvers.entries import EntryList, equals, year_of
+from resolvers.entries import EntryList, equals, in_year, year_of
 
 
 class LearningSource(StrEnum):
@@ -60,11 +60,12 @@ LEARNINGS = EntryList(
     filters={
         "source": equals(_columns["source"]),
         "kind": equals(_columns["kind"]),
-        "year": year_of(_columns["date"]),
+        "year": in_year(_columns["date"]),
     },
     sorts={name: _columns[name] for name in ("date", "source", "kind")},
     searched=("text",),
     default=("date",),
+    facets={"years": year_of(_columns["date"])},
     rows=lambda _standing: _columns["text"].is_not(None),
 )
 

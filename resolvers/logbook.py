@@ -16,7 +16,7 @@ from models.database import Row, Statement
 from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
 from resolvers.checks import PARTIES_MOST, Check
 from resolvers.context import Context
-from resolvers.entries import OwnedList, camel, equals, year_of
+from resolvers.entries import OwnedList, camel, equals, in_year, opening, year_of
 
 _entry, _private = logbook_entries.c, logbook_private.c
 _PRIVATE = ("reference", "parties", "did_well", "found_challenging", "notes")
@@ -62,19 +62,22 @@ LOGBOOK = OwnedList(
     filters={
         "role": equals(_entry.role),
         "medium": equals(_entry.medium),
-        "year": year_of(_entry.ended_on),
+        "year": in_year(_entry.ended_on),
         "dispute_kind": equals(_entry.dispute_kind),
         "country": equals(_entry.country),
         "outcome": equals(_entry.outcome),
         "simulated": equals(_entry.simulated),
     },
     sorts={
-        **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", "notes", "did_well"}},
+        **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", *_PRIVATE}},
         "ended_month": cast(func.date_trunc("month", _entry.ended_on), Date),
+        "reference": opening(_private.reference),
+        "parties": opening(_private.parties),
     },
-    nullable=frozenset({"dispute_kind", "country", "party_count", *_PRIVATE}),
+    nullable=frozenset({"dispute_kind", "country", "party_count", "reference", "parties"}),
     searched=("dispute_kind", "country", *_PRIVATE),
     default=("ended_on", "ended_month"),
+    facets={"years": year_of(_entry.ended_on), "dispute_kinds": _entry.dispute_kind, "countries": _entry.country},
     check=_checked,
 )
 
@@ -114,7 +117,7 @@ class Experience:
     by_year: list[Hours] = field(default_factory=list)
 
 
-_YEAR = func.date_part("year", _entry.ended_on).cast(Text).cast(_entry.minutes.type)
+_YEAR = year_of(_entry.ended_on)
 
 
 @cache

@@ -49,16 +49,20 @@ def _rows(standings: Standing) -> Select[Any]:
 
 
 @cache
-def _one(standings: Standing) -> Statement:
-    return Statement(
-        _rows(standings).where(visible_mediators(standings), mediators.c.id == bindparam("id", type_=Uuid()))
-    )
+def _one(standings: Standing, asked: Standing) -> Statement:
+    return Statement(_rows(standings).where(visible_mediators(asked), mediators.c.id == bindparam("id", type_=Uuid())))
 
 
-async def mediator(context: Context, mediator_id: UUID) -> Row:
-    """Load a mediator that the viewer has a standing towards; NotFound for any other."""
+def _wanted(context: Context, standing: Standing | None) -> Standing:
+    standings = context.viewer.standings
+    return standings if standing is None else standings & standing
+
+
+async def mediator(context: Context, mediator_id: UUID, standing: Standing | None = None) -> Row:
+    """Load a mediator that the viewer has that standing towards (None: any standing); NotFound for any other."""
+    statement = _one(context.viewer.standings, _wanted(context, standing))
     async with context.database.reading() as reading:
-        row = await reading.first(_one(context.viewer.standings), viewer=context.account_id, id=mediator_id)
+        row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
     if row is None:
         raise NotFound
     return row
@@ -88,8 +92,7 @@ def _count(asked: Standing, searched: bool) -> Statement:
 
 async def mediator_page(context: Context, search: str | None, standing: Standing | None, asked: Page) -> Connection:
     """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one."""
-    standings = context.viewer.standings
-    wanted = standings if standing is None else standings & standing
+    standings, wanted = context.viewer.standings, _wanted(context, standing)
     searched = bool(search and search.strip())
     values: dict[str, Any] = {"viewer": context.account_id}
     if searched:

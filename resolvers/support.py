@@ -18,6 +18,7 @@ from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.scopes import readable_audit
 from permissions.secrets import fold
+from resolvers.access import has_second_factor
 from resolvers.account import add_profile
 from resolvers.appointment import end_reviews
 from resolvers.audit import note
@@ -36,6 +37,7 @@ _account_rows = select(
     accounts.c.email_verified_at,
     accounts.c.paid_until,
     accounts.c.created_at,
+    has_second_factor().label("second_factor"),
 )
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
@@ -76,21 +78,16 @@ async def account_page(context: Context, search: str | None, asked: Page) -> Con
 
 
 async def _plain_page(
-    context: Context,
-    page: Callable[[bool, bool | None], Statement],
-    counted: Statement,
-    sort: Sort,
-    asked: Page,
-    **values: object,
+    context: Context, page: Callable[[bool, bool | None], Statement], counted: Statement, sort: Sort, asked: Page
 ) -> Connection:
-    """Give a page of a list that takes no filter; `values` are the parameters of its scope."""
+    """Give a page of a list that takes no filter."""
     cursor, paging = page_values(sort, asked)
     async with context.database.reading() as reading:
-        rows = await reading.all(page(asked.backwards, cursor), **paging, **values)
+        rows = await reading.all(page(asked.backwards, cursor), **paging)
 
     async def count() -> int:
         async with context.database.reading() as reading:
-            return int(await reading.value(counted, **values))
+            return int(await reading.value(counted))
 
     return connection(rows, sort, asked, count)
 
@@ -179,7 +176,7 @@ def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
 async def audit_page(context: Context, asked: Page) -> Connection:
     """Give a page of the audit log, newest first."""
     count = Statement(select(func.count()).select_from(audit_entries).where(readable_audit()))
-    return await _plain_page(context, _audit_page, count, _NEWEST, asked, viewer=context.account_id)
+    return await _plain_page(context, _audit_page, count, _NEWEST, asked)
 
 
 _dead = outbox.c.state == OutboxState.DEAD

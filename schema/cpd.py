@@ -90,6 +90,16 @@ class LearningOrder:
     direction: OrderDirection = OrderDirection.ASC
 
 
+@strawberry.type(description="What occurs in the entries that you may read, to filter by.")
+class CpdFacets:
+    years: list[int] = strawberry.field(description="Of the last days, the newest first.")
+
+
+@strawberry.type(description="What occurs in the reflections that you may read, to filter by.")
+class LearningFacets:
+    years: list[int] = strawberry.field(description="The newest first.")
+
+
 @strawberry.input(description="A new entry. Dates are days; `minutes` is the duration.")
 class AddCpdEntryInput:
     kind: CpdKind

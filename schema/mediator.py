@@ -12,7 +12,7 @@ from permissions.viewer import Standing
 from resolvers import feedback, feedback_request, logbook, mediator, reviewer
 from resolvers.cpd import CPD
 from resolvers.cpd import CpdFilter as CpdChoice
-from resolvers.entries import entry_page
+from resolvers.entry_reading import entry, entry_page, facets
 from resolvers.feedback import FEEDBACK
 from resolvers.feedback import FeedbackFilter as FeedbackChoice
 from resolvers.learning import LEARNINGS
@@ -21,10 +21,10 @@ from resolvers.logbook import LOGBOOK
 from resolvers.logbook import LogbookFilter as LogbookChoice
 from resolvers.paging import page
 from schema.changes import Payload, attempt
-from schema.cpd import CpdEntry, CpdFilter, CpdOrder, Learning, LearningFilter, LearningOrder
+from schema.cpd import CpdEntry, CpdFacets, CpdFilter, CpdOrder, Learning, LearningFacets, LearningFilter, LearningOrder
 from schema.feedback import Feedback, FeedbackFilter, FeedbackOrder, FeedbackRequest, FeedbackSummary
 from schema.lists import Connection, Info, given, read_id, read_order
-from schema.logbook import Experience, LogbookEntry, LogbookFilter, LogbookOrder
+from schema.logbook import Experience, LogbookEntry, LogbookFacets, LogbookFilter, LogbookOrder
 from schema.reviewer import Reviewer, as_reviewer
 
 strawberry.enum(Visibility)
@@ -85,6 +85,16 @@ class Mediator:
         found: Any = await entry_page(info.context, LOGBOOK, row, choice, read_order(order_by), asked)
         return found
 
+    @strawberry.field(description="One case of the logbook.")
+    async def logbook_entry(self, info: Info, row: strawberry.Parent[Any], id: strawberry.ID) -> LogbookEntry | None:
+        found: Any = await entry(info.context, LOGBOOK, row, read_id(id))
+        return found
+
+    @strawberry.field
+    async def logbook_facets(self, info: Info, row: strawberry.Parent[Any]) -> LogbookFacets | None:
+        found: Any = await facets(info.context, LOGBOOK, row)
+        return found
+
     @strawberry.field
     async def cpd(
         self,
@@ -102,6 +112,16 @@ class Mediator:
         found: Any = await entry_page(info.context, CPD, row, choice, read_order(order_by), asked)
         return found
 
+    @strawberry.field(description="One entry of the CPD.")
+    async def cpd_entry(self, info: Info, row: strawberry.Parent[Any], id: strawberry.ID) -> CpdEntry | None:
+        found: Any = await entry(info.context, CPD, row, read_id(id))
+        return found
+
+    @strawberry.field
+    async def cpd_facets(self, info: Info, row: strawberry.Parent[Any]) -> CpdFacets | None:
+        found: Any = await facets(info.context, CPD, row)
+        return found
+
     @strawberry.field
     async def learnings(
         self,
@@ -117,6 +137,11 @@ class Mediator:
         choice = LearningChoice(**vars(filter)) if filter else LearningChoice()
         asked = page(first, after, last, before)
         found: Any = await entry_page(info.context, LEARNINGS, row, choice, read_order(order_by), asked)
+        return found
+
+    @strawberry.field
+    async def learning_facets(self, info: Info, row: strawberry.Parent[Any]) -> LearningFacets | None:
+        found: Any = await facets(info.context, LEARNINGS, row)
         return found
 
     @strawberry.field(description="Newest first. It never tells whether one was answered.")
@@ -150,6 +175,11 @@ class Mediator:
         found: Any = await entry_page(info.context, FEEDBACK, row, choice, read_order(order_by), asked)
         return found
 
+    @strawberry.field(description="One piece of the feedback that you may read.")
+    async def feedback_piece(self, info: Info, row: strawberry.Parent[Any], id: strawberry.ID) -> Feedback | None:
+        found: Any = await entry(info.context, FEEDBACK, row, read_id(id))
+        return found
+
     @strawberry.field
     async def feedback_summary(self, info: Info, row: strawberry.Parent[Any]) -> FeedbackSummary | None:
         found: Any = await feedback.summary(info.context, row)
@@ -170,9 +200,10 @@ class UpdateProfilePayload(Payload):
 
 @strawberry.type
 class MediatorQueries:
-    @strawberry.field(description="One mediator whom you may see.")
-    async def mediator(self, info: Info, id: strawberry.ID) -> Mediator | None:
-        found: Any = await mediator.mediator(info.context, read_id(id))
+    @strawberry.field(description="One mediator whom you may see; with `standing`, only one seen by that one.")
+    async def mediator(self, info: Info, id: strawberry.ID, standing: StandingName | None = None) -> Mediator | None:
+        by = Standing(standing.value) if standing else None
+        found: Any = await mediator.mediator(info.context, read_id(id), by)
         return found
 
     @strawberry.field(description="The mediators whom you may see, by name; `standing` keeps those seen by that one.")

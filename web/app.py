@@ -21,10 +21,13 @@ from models.database import connect
 from resolvers.errors import Failure
 from resolvers.limits import Limiter
 from settings import Settings
-from web import graphiql, mailbox, pages
+from web import graphiql, mailbox
+from web.asking import Trouble, nothing_here
 from web.graphql import graphql
 from web.logs import RequestLog
-from web.viewers import SecurityHeaders, Viewers
+from web.pages import routes as pages
+from web.rendering import tell
+from web.viewers import SecurityHeaders, Viewers, security_headers
 
 log = structlog.get_logger()
 
@@ -52,16 +55,27 @@ async def failed(request: Request, error: Exception) -> Response:
     reference = str(uuid4())
     log.error("request_failed", reference=reference, exc_info=error)
     text = f"{Failure.text} Reference: {reference}"
+    # Outside of all middleware, which may be what failed.
+    headers = security_headers(request.app.state.settings)
     if request.url.path == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
-        return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500)
-    return PlainTextResponse(text, 500)
+        return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)
+    response = _told(request, Trouble(500, text))
+    response.headers.update(headers)
+    return response
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """Answer with an HTTP error and nothing about why."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return PlainTextResponse({404: "Not found.", 405: "Not allowed."}.get(status, "Refused."), status)
+    return _told(request, nothing_here() if status == 404 else Trouble(status, "This is not possible."))
+
+
+def _told(request: Request, trouble: Trouble) -> Response:
+    """Tell of trouble: people by a page, programs by a line."""
+    if "text/html" in request.headers.get("accept", ""):
+        return tell(request, trouble)
+    return PlainTextResponse(f"{trouble.text}\n", trouble.status)
 
 
 def make_app(settings: Settings) -> Starlette:
@@ -83,7 +97,7 @@ def make_app(settings: Settings) -> Starlette:
         Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/healthz", healthz),
         *graphiql.routes,
-        *pages.routes,
+        *pages,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
     ]
     if settings.mailbox is not None:
@@ -93,7 +107,7 @@ def make_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
-            Middleware(SecurityHeaders, https=settings.is_https),
+            Middleware(SecurityHeaders, settings=settings),
             Middleware(Viewers),
         ],
         exception_handlers={HTTPException: refused, Exception: failed},

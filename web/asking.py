@@ -32,11 +32,17 @@ class Trouble(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a form: with no problems it was accepted."""
+    """What became of a form: with no problems it was accepted. `payload` is what the mutation answered."""
 
     problems: list[Problem] = field(default_factory=list)
     status: int = 200
     retry_after: int | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+def to_mend(problems: list[Problem]) -> Outcome:
+    """Send a form back before anything was asked for: what was typed into it cannot be read."""
+    return Outcome(problems, 422)
 
 
 @cache
@@ -51,6 +57,8 @@ async def ask(request: Request, page: str, operation: str, **variables: Any) -> 
     answer = await execution.run(context, document(page), variables, operation)
     if context.new_session is not None:
         request.state.new_session = context.new_session
+    if context.new_device is not None:
+        request.state.new_device = context.new_device
     if "errors" in answer.body:
         raise _trouble(answer.body["errors"][0])
     data: dict[str, Any] = answer.body["data"]
@@ -69,7 +77,12 @@ async def change(request: Request, page: str, operation: str, **input: Any) -> O
             if problem["code"] == "NOT_FOUND":
                 raise Trouble(404, problem["message"])
             problem["field"] = None  # no field of the page's form
-    return Outcome(problems, 422 if problems else 200)
+    return Outcome(problems, 422 if problems else 200, payload=payload)
+
+
+def nothing_here() -> Trouble:
+    """Say that there is no such page, to whoever may not know whether there is."""
+    return Trouble(404, "There is nothing here.")
 
 
 def _trouble(error: dict[str, Any]) -> Trouble:
@@ -77,15 +90,19 @@ def _trouble(error: dict[str, Any]) -> Trouble:
     match extensions["code"]:
         case "NOT_FOUND" | "GRAPHQL_VALIDATION_FAILED":
             # What is not in the viewer's projection does not exist for them.
-            return Trouble(404, "There is nothing here.")
+            return nothing_here()
         case "RATE_LIMITED":
             seconds: int = extensions["retryAfter"]
             return Trouble(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
         case "BAD_USER_INPUT":
             return Trouble(400, error["message"])
+        case "FORBIDDEN":
+            return Trouble(403, error["message"])
     return Trouble(500, error["message"])
 
 
 def _wait(seconds: int) -> str:
     minutes = ceil(seconds / 60)
+    if minutes > 90:
+        return f"{ceil(minutes / 60)} hours"
     return "a minute" if minutes == 1 else f"{minutes} minutes"

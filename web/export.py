@@ -13,7 +13,7 @@ from typing import Any
 
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse, print_ast
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.types import Interval, LargeBinary, Uuid
+from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
 from jobs.outbox import Kind, enqueue
 from jobs.worker import Job
@@ -97,11 +97,15 @@ _STORE = Statement(
         archive=bindparam("made", type_=LargeBinary()),
         ready_at=func.clock(),
         expires_at=func.clock() + bindparam("lasts", EXPORT_LASTS, Interval()),
+        percent=100,
     )
 )
+_PROGRESS = Statement(update(data_exports).where(*_to_make).values(percent=bindparam("done", type_=Integer())))
 
 # Runs a part's operation, from a cursor or None, and gives what it asks for: an object, a list or a connection.
 Ask = Callable[[Part, str | None], Awaitable[Any]]
+# Is told how much is made, in percent.
+Progress = Callable[[int], Awaitable[None]]
 
 
 async def make(database: Database, settings: Settings, work: Row) -> None:
@@ -112,8 +116,14 @@ async def make(database: Database, settings: Settings, work: Row) -> None:
         return
     viewer = Viewer(owner.id, frozenset(Role(role) for role in owner.roles), verified=owner.verified)
     limiter = Limiter(settings)
+
+    async def progress(percent: int) -> None:
+        async with database.transaction() as transaction:
+            await transaction.run(_PROGRESS, export_id=work.subject_id, done=percent)
+
     try:
-        made = await _archive(_asking(viewer, database, settings, limiter), viewer, settings, database.now())
+        ask = _asking(viewer, database, settings, limiter)
+        made = await _archive(ask, progress, viewer, settings, database.now())
     finally:
         await limiter.close()
     async with database.transaction() as transaction:
@@ -137,11 +147,13 @@ def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Lim
     return ask
 
 
-async def _archive(ask: Ask, viewer: Viewer, settings: Settings, now: datetime) -> bytes:
+async def _archive(ask: Ask, progress: Progress, viewer: Viewer, settings: Settings, now: datetime) -> bytes:
     parts = parts_of(viewer.roles)
     archive = Archive(now)
     archive.add_text("README.txt", guide(settings, parts, now))
-    for part in parts:
+    for number, part in enumerate(parts):
+        # It never tells 100, which is written with the archive itself.
+        await progress(100 * number // len(parts))
         if part.is_list:
             await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
         else:

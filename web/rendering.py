@@ -1,23 +1,54 @@
 """What all pages share: the templates, reading a form, and the endpoint around each page's function."""
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.types import Message
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import Message, Receive
 
-from web.asking import Outcome, Problem, Trouble
-from web.viewers import is_foreign, keep_session
+from models.account import Role
+from permissions.viewer import Viewer
+from web import words
+from web.asking import Outcome, Problem, Trouble, nothing_here
+from web.viewers import is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
+_STATIC = Path(__file__).parent / "static"
 
 Form = Mapping[str, str]
 Page = Callable[[Request], Awaitable[Response]]
+
+Audience = frozenset[Role] | None
+"""Who has a page: everybody (None), or who is signed in and has one of the roles."""
+EVERYBODY: Audience = None
+SIGNED_IN: Audience = frozenset(Role)
+MEDIATORS: Audience = frozenset({Role.MEDIATOR})
+REVIEWERS: Audience = frozenset({Role.REVIEWER})
+# Administrators look at what a directory sees, to support it.
+DIRECTORIES: Audience = frozenset({Role.DIRECTORY, Role.ADMIN})
+
+# What the header leads to: a word, an address, and for whom.
+MENU = (
+    ("Home", "/", SIGNED_IN),
+    ("Logbook", "/logbook", MEDIATORS),
+    ("Learnings", "/learnings", MEDIATORS),
+    ("Request Feedback", "/request", MEDIATORS),
+    ("My Feedback", "/my-feedback", MEDIATORS),
+    ("Review Feedback", "/review", REVIEWERS),
+    ("Mediators", "/mediators", DIRECTORIES),
+    ("GraphiQL", "/graphiql", frozenset({Role.ADMIN})),
+)
+ACCOUNT_MENU = (("Account Settings", "/account", SIGNED_IN), ("My Details", "/details", MEDIATORS))
 
 
 def _about(problems: list[Problem], field: str) -> str:
@@ -33,9 +64,42 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters["about"] = _about
+_templates.tests["day_text"] = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
+_templates.filters["day"] = words.day
+_templates.filters["moment"] = words.moment
+_templates.filters["month"] = words.month
+_templates.filters["hours"] = words.hours
+_templates.globals["words"] = words
+
+
+def _version(file: str) -> str:
+    """Name a state of one of our own files, so that browsers may keep it for good."""
+    return hashlib.sha256((_STATIC / file).read_bytes()).hexdigest()[:12]
+
+
+_templates.globals["style"] = f"/static/style.css?v={_version('style.css')}"
+_templates.globals["script"] = f"/static/pages.js?v={_version('pages.js')}"
+
+# What a page says after a form was accepted; the address carries the word.
+DONE = {
+    "added": "The entry was added.",
+    "saved": "What you changed has been saved.",
+    "deleted": "The entry was deleted.",
+    "requested": "The request is on its way.",
+    "withdrawn": "The request was withdrawn.",
+    "appointed": "Your choice was saved.",
+    "invited": "The invitation is on its way.",
+    "ended": "The review has ended.",
+    "removed": "Your password alone opens your account now.",
+    "mailed": "A link is on its way to the new address. Your address changes when you open it.",
+    "password": "Your password was changed. All your other browsers are signed out.",
+    "browser": "That browser is signed out.",
+    "revoked": "The token was revoked: it works no more.",
+}
 
 _TITLES = {
     400: "This could not be read",
+    401: "You have been signed out",
     403: "This is not possible",
     404: "This link does not work",
     410: "This link is closed",
@@ -51,39 +115,75 @@ def render(
     request: Request, template: str, *, outcome: Outcome = _NOTHING_SENT, typed: Form = _NOTHING_TYPED, **facts: Any
 ) -> Response:
     """Write a page; `typed` is what its form comes back with, `outcome` what to mend in it and the page's status."""
+    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # to say who asks may be what failed
     text = _templates.get_template(template).render(
-        settings=request.app.state.settings, problems=outcome.problems, typed=typed, **facts
+        settings=request.app.state.settings,
+        problems=outcome.problems,
+        typed=typed,
+        done=DONE.get(request.query_params.get("done", "")),
+        viewer=viewer,
+        here=request.url.path,
+        menu=_offered(MENU, viewer),
+        account_menu=_offered(ACCOUNT_MENU, viewer),
+        **facts,
     )
     headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else None
     return HTMLResponse(text, outcome.status, headers)
 
 
-def page(answer: Page) -> Page:
-    """Make the endpoint of a page: it refuses forms of other sites, tells of trouble, and keeps the session's cookie.
+def tell(request: Request, trouble: Trouble) -> Response:
+    """Tell somebody why there is no answer."""
+    outcome = Outcome([], trouble.status, trouble.retry_after)
+    title = _TITLES.get(trouble.status, _TITLES[403])
+    return render(request, "trouble.html", outcome=outcome, title=title, trouble=trouble)
 
-    An ended session counts as none, and its cookie is taken away.
+
+def _offered(menu: tuple[tuple[str, str, Audience], ...], viewer: Viewer) -> list[tuple[str, str]]:
+    return [(title, path) for title, path, audience in menu if audience and audience & viewer.roles]
+
+
+def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = False) -> Page:
+    """Make the endpoint of a page: it keeps others out, refuses forms of other sites, and tells of trouble.
+
+    `unverified`: whether it is there for those too who have not confirmed their mail address yet. An ended session
+    counts as none, and its cookie is taken away.
     """
 
     @wraps(answer)
     async def endpoint(request: Request) -> Response:
         settings = request.app.state.settings
         request.state.new_session = "" if request.state.ended else None
+        request.state.new_device = None
         try:
             _guard(request)
-            response = await answer(request)
+            response = _admit(request, audience, unverified) or await answer(request)
         except Trouble as trouble:
-            response = render(
-                request,
-                "trouble.html",
-                outcome=Outcome([], trouble.status, trouble.retry_after),
-                title=_TITLES[trouble.status],
-                trouble=trouble,
-            )
+            response = tell(request, trouble)
         if request.state.new_session is not None:
             keep_session(settings, response, request.state.new_session)
+        if request.state.new_device is not None:
+            keep_device(settings, response, request.state.new_device)
         return response
 
     return endpoint
+
+
+def _admit(request: Request, audience: Audience, unverified: bool) -> Response | None:
+    """Let the viewer in (None), or send them to sign in; raise Trouble for those who do not have this page."""
+    viewer: Viewer = request.state.viewer
+    if audience is None:
+        return None
+    if viewer.account_id is None:
+        if request.method == "POST":
+            # To send the page anew sends what was typed anew, so nothing of it is lost.
+            raise Trouble(401, "Sign in again in another tab, then come back here and reload this page.")
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/signin?next={quote(wanted)}", 303)
+    if not audience & viewer.roles or viewer.by_token:
+        raise nothing_here()
+    if not viewer.verified and not unverified:
+        raise Trouble(403, "Please confirm your email address first: open the link in the mail that we sent you.")
+    return None
 
 
 def _guard(request: Request) -> None:
@@ -91,22 +191,46 @@ def _guard(request: Request) -> None:
         raise Trouble(403, "This form came from another site. Please open the page here and try again.")
 
 
-async def read_form(request: Request) -> Form:
-    """Read what was typed, with line ends as we keep them; raise Trouble if it is too much."""
-    length = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal length
-        message = await request.receive()
-        length += len(message.get("body", b""))
-        if length > FORM_MOST:
-            raise Trouble(413, f"A form may hold {FORM_MOST // 1024} KB. Please shorten what you wrote.")
-        return message
-
+async def read_form(request: Request, most: int = FORM_MOST) -> Form:
+    """Read what was typed, with line ends as we keep them; raise Trouble if it is more than so many bytes."""
+    too_much = f"A form may hold {most // 1024} KB. Please shorten what you wrote."
     try:
-        form = await Request(request.scope, receive_bounded).form(max_files=0)
+        form = await Request(request.scope, _bounded(request, most, too_much)).form(max_files=0)
         typed = {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
         "".join(typed.values()).encode()  # a charset of the sender's choice can make what no page can show
     except (HTTPException, UnicodeError):
         raise Trouble(400, "What was sent is not a form of ours.") from None
     return typed
+
+
+async def read_file(request: Request, field: str, most: int) -> bytes:
+    """Read a form's file of at most so many bytes; nothing if none was chosen. Raise Trouble if it is too much."""
+    too_much = f"A file may have {most // 1024 // 1024} MB, and this one has more."
+    stream = Request(request.scope, _bounded(request, most + FORM_MOST, too_much)).stream()
+    try:
+        parser = MultiPartParser(request.headers, stream, max_files=1)
+        parser.spool_max_size = most + FORM_MOST  # in memory: it is written to no disk
+        form = await parser.parse()
+    except MultiPartException:
+        raise Trouble(400, "What was sent is not a form of ours.") from None
+    file = form.get(field)
+    data = await file.read() if isinstance(file, UploadFile) else b""
+    await form.close()
+    if len(data) > most:
+        raise Trouble(413, too_much)
+    return data
+
+
+def _bounded(request: Request, most: int, too_much: str) -> Receive:
+    """Receive a body as it comes, until it is more than so many bytes."""
+    length = 0
+
+    async def receive() -> Message:
+        nonlocal length
+        message = await request.receive()
+        length += len(message.get("body", b""))
+        if length > most:
+            raise Trouble(413, too_much)
+        return message
+
+    return receive

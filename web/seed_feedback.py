@@ -22,7 +22,7 @@ from models.feedback import (
 from permissions.secrets import Opens, fold, hash_secret, link_secret
 from resolvers.survey import Question, QuestionKind, survey
 from settings import Settings
-from web.seed_practice import insert_rows, pick, random_id, sometimes
+from web.seed_practice import pick, random_id, sometimes
 
 _CAPACITIES = {
     Capacity.PARTY: 6.0,
@@ -81,9 +81,9 @@ async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UU
         owner = {"feedback_id": feedback_id, "mediator_id": mediator_id}
         answers += [owner | answer for answer in _answers(chance, acted_as, well_liked)]
         origins.append({"id": feedback_id, "received_at": received_at, **_giver(chance)})
-    await insert_rows(transaction, feedback, rows)
-    await insert_rows(transaction, feedback_answers, answers)
-    await insert_rows(transaction, feedback_origins, origins)
+    await transaction.insert(feedback, rows)
+    await transaction.insert(feedback_answers, answers)
+    await transaction.insert(feedback_origins, origins)
 
 
 def _answers(chance: Random, acted_as: ActedAs, well_liked: float) -> list[dict[str, Any]]:

@@ -6,8 +6,7 @@ from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, func, insert, literal_column, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Table
 
 from models.cpd import CpdKind, cpd_entries, cpd_private
 from models.database import Transaction
@@ -115,24 +114,12 @@ def random_id(chance: Random) -> UUID:
     return UUID(int=chance.getrandbits(128), version=4)
 
 
-async def insert_rows(transaction: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows that all have the same columns, none of them binary.
-
-    They travel as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
-    """
-    names = list(rows[0])
-    given = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), bindparam("rows", type_=JSONB()))
-    columns = given.table_valued(*names)
-    statement = insert(table).from_select(names, select(*(columns.c[name] for name in names)))
-    await transaction.run(statement, rows=rows)
-
-
 async def _insert(
     transaction: Transaction, chance: Random, mediator_id: UUID, table: Table, private: Table, made: list[Entry]
 ) -> None:
     keys = [{"id": random_id(chance), "mediator_id": mediator_id} for _ in made]
     for into, part in ((table, 0), (private, 1)):
-        await insert_rows(transaction, into, [key | entry[part] for key, entry in zip(keys, made, strict=True)])
+        await transaction.insert(into, [key | entry[part] for key, entry in zip(keys, made, strict=True)])
 
 
 def _case(chance: Random, today: date, years: int) -> Entry:

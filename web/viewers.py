@@ -14,6 +14,7 @@ from settings import Settings
 
 # Paths that look the same to everybody need no look into the database.
 ANONYMOUS = ("/static/", "/healthz")
+DEVICE_DAYS = 365
 
 
 def cookie_name(settings: Settings) -> str:
@@ -27,6 +28,24 @@ def keep_session(settings: Settings, response: Response, secret: str) -> None:
         cookie_name(settings),
         secret,
         max_age=settings.session_days * 86400 if secret else 0,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def device_cookie_name(settings: Settings) -> str:
+    """Name the cookie by which a browser is known that has signed in before."""
+    return "__Host-device" if settings.is_https else "device"
+
+
+def keep_device(settings: Settings, response: Response, device: str) -> None:
+    """Let a browser be known as one of its owner's. It opens nothing, so signing out leaves it."""
+    response.set_cookie(
+        device_cookie_name(settings),
+        device,
+        max_age=DEVICE_DAYS * 86400,
         path="/",
         secure=settings.is_https,
         httponly=True,
@@ -51,7 +70,7 @@ async def _viewer(request: HTTPConnection) -> Viewer:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated
-        return await viewer_of_token(request.app.state.database, token.strip(), address)
+        return await viewer_of_token(request.app.state.database, settings, token.strip(), address)
     secret = request.cookies.get(cookie_name(settings))
     if secret:
         return await viewer_of_session(request.app.state.database, settings, secret, address)
@@ -90,21 +109,27 @@ POLICY = (
 )
 
 
-class SecurityHeaders:
-    """Middleware: the headers that every answer carries, unless it set its own."""
+def security_headers(settings: Settings) -> dict[str, str]:
+    """Give the headers that every answer carries, unless it sets its own."""
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        # No address of ours, which may hold a link's secret, goes anywhere.
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+    if settings.is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return headers
 
-    def __init__(self, app: ASGIApp, https: bool) -> None:
+
+class SecurityHeaders:
+    """Middleware: gives each answer the headers that it must carry."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            # No address of ours, which may hold a link's secret, goes anywhere.
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cache-Control": "no-store",
-        }
-        if https:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        self._headers = security_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

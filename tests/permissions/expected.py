@@ -23,13 +23,16 @@ TABLE = """
 SRDA SRDA Mediator            id name about profileUrl
 SA   SA   Mediator            visibility email reviewer waitingReviewer
 S    S    Mediator            feedbackLink
-SRDA SRDA Query               mediator(id) mediators(search standing)[Mediator]
+SRDA SRDA Query               mediator(id standing) mediators(search standing)[Mediator]
 S    S    Standing            SELF
 R    R    Standing            REVIEWER
 D    D    Standing            DIRECTORY
 A    A    Standing            ADMIN
 
 SDA  SDA  Mediator            logbook(filter orderBy)[LogbookEntry]
+SDA  SDA  Mediator            logbookEntry(id) logbookFacets
+SDA  SDA  LogbookFacets       years disputeKinds
+SA   SA   LogbookFacets       countries
 SDA  SDA  LogbookEntry        id role medium endedMonth minutes disputeKind simulated
 SA   SA   LogbookEntry        startedOn endedOn country partyCount outcome
 S    S    LogbookEntry        reference parties didWell foundChallenging notes version
@@ -48,6 +51,8 @@ SDA  SDA  RoleHours           role minutes cases
 SDA  SDA  YearHours           year minutes cases
 
 SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
+SDA  SDA  Mediator            cpdEntry(id) cpdFacets
+SDA  SDA  CpdFacets           years
 SDA  SDA  CpdEntry            id kind title provider startedOn endedOn minutes evidenceUrl
 S    S    CpdEntry            takeaways version
 SDA  SDA  CpdFilter           kind year text
@@ -55,6 +60,8 @@ SDA  SDA  CpdOrder            field direction
 SDA  SDA  CpdOrderField       KIND TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
 SDA  SDA  CpdKind             *
 S    S    Mediator            learnings(filter orderBy)[Learning]
+S    S    Mediator            learningFacets
+S    S    LearningFacets      years
 S    S    Learning            id date source kind text entryId
 S    S    LearningFilter      source kind year text
 S    S    LearningOrder       field direction
@@ -66,6 +73,7 @@ S    S    Mediator            feedbackRequests[FeedbackRequest]
 S    S    FeedbackRequest     id madeOn partyName partyEmail reference mediationEndedOn
 SRA  SRA  Mediator            feedback[Feedback]
 RA   RA   Mediator            feedback(filter orderBy)
+SRA  SRA  Mediator            feedbackPiece(id)
 SRA  SRA  Feedback            id answers
 RA   RA   Feedback            year receivedOn capacity actedAs shared byInvitation
 A    -    Feedback            origin
@@ -80,19 +88,19 @@ RA   RA   FeedbackYear        year count questions
 RA   RA   QuestionSummary     question count average spread
 
 SRDA SRDA Query               me
-SRDA SRDA OwnAccount          id name email roles emailVerifiedAt paidUntil
+SRDA SRDA OwnAccount          id name email roles emailVerifiedAt paidUntil secondFactor
 S    S    OwnAccount          mediator
 SRDA -    OwnAccount          sessions apiTokens exports
 SRDA -    Session             id createdAt usedAt current
 SRDA -    ApiToken            id name createdAt usedAt expiresAt revokedAt
-SRDA -    DataExport          id requestedAt readyAt expiresAt
+SRDA -    DataExport          id requestedAt readyAt expiresAt percent
 SRDA SRDA Role                MEDIATOR REVIEWER DIRECTORY ADMIN
 SRDA SRDA Query               directories[Directory]
 SRDA SRDA Directory           id name website
 SA   SA   Query               reviewers(search)[Reviewer]
 SA   SA   Reviewer            id name
 A    A    Query               accounts(search)[Account] waitingAppointments[WaitingAppointment]
-A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt
+A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt secondFactor
 A    A    WaitingAppointment  id askedAt mediatorId reviewerId
 A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
 A    A    AuditEntry          id at actorId action subjectId
@@ -117,8 +125,14 @@ P    SRDA Change              giveFeedback stopRequests
 P    SRDA FeedbackAnswerInput question rating text notApplicable
 P    -    Change              signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation
 SRDA -    Change              signOut updateAccount changeEmail changePassword endSession deleteMyAccount
+SRDA -    Change              setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
 SRDA -    Change              createApiToken revokeApiToken exportMyData
 S    S    Change              updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry
+S    S    Change              importLogbookEntries
+S    S    ImportedLogbookEntryInput role medium startedOn endedOn minutes disputeKind country partyCount outcome
+S    S    ImportedLogbookEntryInput simulated reference parties didWell foundChallenging notes
+S    S    ImportOutcome       status problems
+S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
 S    S    Change              appointReviewer inviteReviewer
 SR   SR   Change              endReview

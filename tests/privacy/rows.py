@@ -98,6 +98,8 @@ class Rows:
             return self.mint.id().bytes * 2
         if isinstance(kind, postgresql.ARRAY):
             return []
+        if isinstance(kind, postgresql.JSONB):
+            return "[]"  # as asyncpg takes it
         assert isinstance(kind, String | AutoString), f"{table.name}.{name}: a kind of column that has no marker yet"
         word = self.mint.word()
         if name.endswith("url") or name == "website":

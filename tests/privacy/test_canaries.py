@@ -39,6 +39,7 @@ NO_MARKERS = {
     *("Survey", "SurveyQuestion", "SurveyScaleStep", "UserError", "PageInfo"),
     *("FeedbackSummary", "FeedbackYear", "QuestionSummary"),
     *("Experience.cases", "RoleHours.cases", "YearHours.cases", "YearHours.year", "LogbookEntry.endedMonth"),
+    *("LogbookFacets.years", "CpdFacets.years", "LearningFacets.years", "DataExport.percent"),
     *("Feedback.year", "FeedbackAnswer.question", "FeedbackAnswer.rating", "DeadMail.kind"),
 }
 

@@ -33,7 +33,7 @@ DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "name_key", "email_key", "question", "purpose", "kind"),
-    "subject_id",
+    *("subject_id", "answer"),
 }
 # Words of an enumeration, to be exchanged for one another.
 WORDS = {
@@ -54,6 +54,7 @@ READ_WITH = {
     "by_invitation": "received_on",
     "shared": "received_on",
     "rating": "text",
+    "percent": "requested_at",
 }
 
 # What goes with a piece of feedback.
@@ -104,6 +105,8 @@ class Other:
             return self.dice.choice(WORDS[name])
         if name == "rating":
             return self.dice.randrange(1, 6)
+        if name == "percent":
+            return self.dice.randrange(101)
         if isinstance(kind, Boolean):
             return self.dice.random() < 0.5
         if isinstance(kind, Integer):
@@ -174,7 +177,7 @@ async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list
     for path in addresses:
         response = await place.send(watcher, "GET", path)
         # Each form has a key of its own, so that it counts once however often it is sent.
-        text = re.sub(r'name="requestKey" value="[^"]+"', "", response.text)
+        text = re.sub(r'name="(?:requestKey|begun)" value="[^"]+"', "", response.text)
         answers.append(f"{path} {response.status_code} {sorted(response.headers.items())} {text}")
     return answers
 

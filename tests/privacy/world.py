@@ -113,8 +113,11 @@ class World(Rows):
             account_id=account_id,
             secret_hash=self.secret("export", Opens.EXPORT, export_id),
             expires_at=self.mint.moment(self.now + timedelta(days=7)),
+            percent=100,
         )
         self.put("request_key", account_id=account_id)
+        self.put("second_factor", account_id=account_id)
+        self.put("recovery_code", account_id=account_id)
 
     # What mediators have.
 
@@ -166,6 +169,8 @@ class World(Rows):
             )
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
+            self.note(row["dispute_kind"], Shown("LogbookFacets", "disputeKinds", mediator))
+            self.note(row["country"], Shown("LogbookFacets", "countries", mediator))
             for place in ("minutes", "simulatedMinutes"):
                 self.note(row["minutes"], Shown("Experience", place, mediator))
             for type_name in ("RoleHours", "YearHours"):

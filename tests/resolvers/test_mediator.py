@@ -69,6 +69,32 @@ async def test_a_standing_keeps_the_mediators_seen_by_it(hub: Hub) -> None:
     assert await names(hub, await hub.mediator(name="Only Me"), "") == ["Only Me"]
 
 
+async def test_one_mediator_is_found_by_the_standing_asked_for_alone(hub: Hub) -> None:
+    everything = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN)
+    ann, bea = await hub.mediator(), await hub.mediator(visibility=Visibility.PRIVATE)
+    cid = await hub.mediator(visibility=Visibility.PRIVATE)
+    await hub.appointed(bea, everything)
+    document = "query($id: ID!, $standing: Standing) { mediator(id: $id, standing: $standing) { email } }"
+    for standing, found in (
+        ("SELF", [everything]),
+        ("REVIEWER", [bea]),
+        ("DIRECTORY", [ann]),
+        ("ADMIN", [ann, bea, cid]),
+        (None, [ann, bea, cid, everything]),
+    ):
+        for whose in (ann, bea, cid, everything):
+            answer = await hub.ask(document, {"id": str(whose.id), "standing": standing}, by=everything)
+            if whose in found:
+                # What may be read of them does not hang on what they were asked for by: standings add up.
+                assert answer.data["mediator"] == {"email": whose.email}, standing
+            else:
+                assert answer.codes == ["NOT_FOUND"], standing
+    for role, foreign in ((Role.DIRECTORY, "ADMIN"), (Role.MEDIATOR, "REVIEWER")):
+        answer = await hub.ask(document, {"id": str(ann.id), "standing": foreign}, by=await hub.person(role))
+        assert answer.status == 400
+        assert "data" not in answer.body
+
+
 async def profile(hub: Hub, mediator: Person) -> Any:
     document = "{ me { mediator { about profileUrl visibility } } }"
     return (await hub.ask(document, by=mediator)).data["me"]["mediator"]

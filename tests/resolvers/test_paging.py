@@ -137,6 +137,21 @@ async def test_a_logbook_comes_newest_first_unless_asked_otherwise(hub: Hub) -> 
     await assert_pages_make_the_list(fetcher(hub, own("logbook"), ann), expected, size=1)
 
 
+async def test_long_texts_are_sorted_by_their_beginning_so_that_cursors_stay_short(hub: Hub) -> None:
+    ann = await hub.mediator()
+    start = "\N{GRINNING FACE}" * 100  # four bytes each
+    texts = [None, *("a", "z", start[:99], start, *(start + f"{9 - n}" * 9_900 for n in range(7)))]
+    ids = [str(one) for one in await put_cases(hub, ann, *({"reference": text, "parties": text} for text in texts))]
+    rows = [(one, text and text[:100]) for one, text in zip(ids, texts, strict=True)]
+    for name in ("REFERENCE", "PARTIES"):
+        for direction in ("ASC", "DESC"):
+            document = own("logbook", f"orderBy: {{ field: {name}, direction: {direction} }}")
+            fetch = fetcher(hub, document, ann)
+            await assert_pages_make_the_list(fetch, in_order(rows, descending=direction == "DESC"), size=2)
+            cursors = [edge["cursor"] for edge in (await fetch({"first": 100}))["edges"]]
+            assert max(map(len, cursors)) < 700
+
+
 async def test_every_order_of_cpd_pages_from_both_ends(hub: Hub) -> None:
     ann = await hub.mediator()
     entries: list[dict[str, Any]] = [

@@ -70,7 +70,7 @@ def test_interfaces_and_unions_which_the_table_does_not_know_do_not_build(kind: 
     [
         ("LogbookEntry", "  reference: String", "LogbookEntry.reference"),
         ("Query", "  survey: Survey", "Query.survey"),
-        ("LogbookOrderField", "  PARTIES", "LogbookOrderField.PARTIES"),
+        ("LogbookOrderField", "  COUNTRY", "LogbookOrderField.COUNTRY"),
         ("LogbookFilter", "  country: String = null", "LogbookFilter.country"),
     ],
 )

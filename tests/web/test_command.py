@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.account import Role
+from resolvers.codes import seal_secret
 from settings import Settings
 from tests.hub import Hub
 from web.children import PATIENCE
@@ -30,6 +31,7 @@ NOWHERE = "127.0.0.1:1"  # a port on which nothing listens
 WRONG = {
     "DATABASE_URL": "mysql://db.demo.example/logbook",
     "DATABASE_OWNER_URL": "logbook",
+    "DATABASE_WORKER_URL": "worker@db.demo.example",
     "DATABASE_POOL_SIZE": "many",
     "DATABASE_POOLER": "session",
     "REDIS_URL": "http://redis.demo.example",
@@ -45,6 +47,7 @@ WRONG = {
     "PRIVACY_POLICY_URL": "privacy",
     "PAID_ACCESS": "perhaps",
     "REVIEWER_APPROVAL": "perhaps",
+    "ADMIN_SECOND_FACTOR": "perhaps",
     "SHARED_RELEASE": "hourly",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
@@ -173,6 +176,25 @@ def test_migrate_as_somebody_who_owns_nothing_is_told_in_one_line(services: Serv
     assert "permission denied" in said
 
 
+@pytest.mark.parametrize("command", ["serve", "worker", "create-admin"])
+@pytest.mark.parametrize("past_it", ["database_owner_url", "superuser"])
+def test_a_role_that_goes_past_row_level_security_is_refused(command: str, past_it: str, services: Services) -> None:
+    superuser = at(services.admin_url, "logbook")
+    url = superuser if past_it == "superuser" else services.database_owner_url
+    status, said = ends(command, environment(services, DATABASE_URL=url))
+    assert (status, said.count("\n")) == (1, 1)
+    assert said.startswith("DATABASE_URL is wrong: its role goes past row-level security")
+
+
+def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None:
+    """The database's worker has a role of its own: as another it would erase nothing, and say nothing."""
+    status, said = ends("worker", environment(services, DATABASE_WORKER_URL=None))
+    assert (status, said) == (
+        1,
+        "DATABASE_URL has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate\n",
+    )
+
+
 def test_caught_mail_is_never_served_beyond_this_machine(hub: Hub, tmp_path: Path) -> None:
     status, said = ends("serve", environment(hub.services, MAILBOX=str(tmp_path)), "--host", "0.0.0.0")
     assert (status, said) == (1, "MAILBOX is wrong: caught mail is only ever served on the loopback\n")
@@ -253,6 +275,27 @@ async def test_what_a_person_can_mend_is_told_by_field(hub: Hub) -> None:
     assert result.exit_code == 1
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["email", "name", "password"]
     assert await hub.rows("SELECT FROM account") == []
+
+
+async def test_who_has_lost_the_second_factor_signs_in_with_the_password_again(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    for one in (person, other):
+        sealed = seal_secret(hub.settings, one.id, "A" * 32)
+        await hub.rows("INSERT INTO second_factor VALUES ($1, $2, clock())", one.id, sealed)
+    env = environment(hub.services)
+    command = ["remove-second-factor", "--email"]
+    removed = await asyncio.to_thread(CliRunner().invoke, main, [*command, f" {person.email.upper()}"], env=env)
+    assert (removed.exit_code, removed.stderr) == (0, "")
+    assert [row["account_id"] for row in await hub.rows("SELECT * FROM second_factor")] == [other.id]
+    assert (await hub.ask("{ me { id } }", by=person)).status == 401
+    assert (await hub.ask("{ me { id } }", by=other)).status == 200
+    await hub.sign_in(person.email)
+    await hub.work()
+    assert ["no longer asks for a code" in mail["subject"] for mail in hub.mails()] == [True]
+    for email in (person.email, "nobody@demo.example"):
+        nothing = await asyncio.to_thread(CliRunner().invoke, main, [*command, email], env=env)
+        assert nothing.exit_code == 1
+        assert nothing.stderr == "There is no account with that address and a second factor.\n"
 
 
 @pytest.mark.parametrize("role", ["public", "mediator", "reviewer", "directory", "admin"])

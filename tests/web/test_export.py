@@ -296,7 +296,7 @@ async def test_csv_holds_no_formulas_and_json_what_was_typed(hub: Hub) -> None:
     header, *rows = export.csv("logbook")
     notes, reference, minutes = header.index("notes"), header.index("reference"), header.index("minutes")
     assert sorted(case["notes"] for case in export.json("logbook")) == sorted(typed)
-    assert {row[notes] for row in rows} == {f"'{text}" for text in typed[:6]} | {*typed[6:]}
+    assert {row[notes] for row in rows} == {f"'{text}" for text in typed[:-1]} | {"a=1"}
     assert {(row[reference], row[minutes]) for row in rows} == {("'+", "90")}
 
 
@@ -317,13 +317,13 @@ async def test_the_link_comes_by_mail_and_works_for_seven_days(hub: Hub) -> None
     [mail] = hub.mails(ann.email)
     secret = secret_in(mail, "export")
     [row] = await hub.rows("SELECT archive FROM data_export")
-    assert await archive(hub.database, secret) == row["archive"]
-    assert await archive(hub.database, "x" + secret[1:]) is None
+    assert await archive(hub.app.state.database, secret) == row["archive"]
+    assert await archive(hub.app.state.database, "x" + secret[1:]) is None
     async with hub.later(days=6, hours=23) as later:
         await later.work()
-        assert await archive(later.database, secret) == row["archive"]
+        assert await archive(later.app.state.database, secret) == row["archive"]
     async with hub.later(days=7, hours=1) as later:
-        assert await archive(later.database, secret) is None
+        assert await archive(later.app.state.database, secret) is None
         await later.work()
     assert await hub.rows("SELECT id FROM data_export") == []
 
@@ -363,6 +363,26 @@ async def test_an_export_whose_owner_cannot_be_answered_is_tried_again(hub: Hub)
     async with hub.later(hours=1) as later:
         await later.work()
         assert (await opened(later, ann)).json("cpd") == []
+
+
+async def percent(hub: Hub, person: Person) -> list[int]:
+    answer = await hub.ask("{ me { exports { percent } } }", by=person)
+    return [export["percent"] for export in answer.data["me"]["exports"]]
+
+
+async def test_an_export_tells_its_owner_how_far_it_is(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    await ask_for_export(hub, ann)
+    assert await percent(hub, ann) == [0]
+    before_cpd = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))].index("cpd")
+    await hub.rows("ALTER TABLE cpd_entry RENAME TO cpd_entry_away")
+    await hub.work()
+    await hub.rows("ALTER TABLE cpd_entry_away RENAME TO cpd_entry")
+    assert await percent(hub, ann) == [10 * before_cpd]
+    assert await percent(hub, bob) == []
+    async with hub.later(hours=1) as later:
+        await later.work()
+        assert await percent(later, ann) == [100]
 
 
 @pytest.mark.parametrize("roles", [*(frozenset({role}) for role in Role), frozenset(Role)])

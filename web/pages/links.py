@@ -1,4 +1,4 @@
-"""One plain page for each link that a mail carries, for signing in, and the start page.
+"""One plain page for each link that a mail carries.
 
 A GET changes nothing, for mail scanners open links; what a link does is done by its page's button.
 """
@@ -9,10 +9,8 @@ from starlette.routing import BaseRoute, Route
 
 from permissions.viewer import Viewer
 from resolvers.export import archive
-from web import survey_page
 from web.asking import Outcome, Trouble, ask, change
 from web.rendering import page, read_form, render
-from web.sign_in_page import sign_in, sign_out
 
 # Where a page's form leads to once it was accepted, so that reloading does not send it again.
 DONE = {
@@ -20,6 +18,22 @@ DONE = {
     "verify": ("Your email address is confirmed", "Thank you. You can sign in now."),
     "password": ("Your new password is set", "You are signed out everywhere. Sign in with the new password."),
     "stop": ("You will not be asked again", "No more requests for feedback will be sent to your email address."),
+    "signup": (
+        "Please open the mail that we sent you",
+        (
+            "A mail is on its way to the address that you typed. Open the link in it within two days, and your account "
+            "is ready. If nothing arrives, look among the unwanted mail, or sign up again with the same address."
+        ),
+    ),
+    "forgotten": (
+        "Please look into your mail",
+        (
+            "If there is an account with the address that you typed, a mail with a link is on its way to it. Open the "
+            "link within two hours to choose a new password. If nothing arrives, look among the unwanted mail, and "
+            "check whether your account has another address."
+        ),
+    ),
+    "deleted": ("Your account is deleted", "Everything of yours here is gone, and a last mail says so. Goodbye."),
     "invitation": ("Thank you for accepting", "We have told the mediator. Sign in to see whose feedback you review."),
 }
 
@@ -32,13 +46,6 @@ NOT_YOURS = (
 def _signed_in(request: Request) -> bool:
     viewer: Viewer = request.state.viewer
     return viewer.account_id is not None
-
-
-async def home(request: Request) -> Response:
-    """Welcome whoever comes."""
-    if not _signed_in(request):
-        return render(request, "welcome.html")
-    return render(request, "home.html", me=(await ask(request, "home", "Home"))["me"])
 
 
 async def verify(request: Request) -> Response:
@@ -117,17 +124,10 @@ async def done(request: Request) -> Response:
 
 _BOTH = ["GET", "POST"]
 routes: list[BaseRoute] = [
-    Route("/", page(home)),
-    Route("/signin", page(sign_in), methods=_BOTH),
-    Route("/signout", page(sign_out), methods=["POST"]),
     Route("/verify/{secret}", page(verify), methods=_BOTH),
     Route("/password/{secret}", page(password), methods=_BOTH),
     Route("/invitation/{secret}", page(invitation), methods=_BOTH),
     Route("/export/{secret}", page(export), methods=_BOTH),
     Route("/stop/{secret}", page(stop), methods=_BOTH),
-    Route("/feedback/{secret}", page(survey_page.by_request), methods=_BOTH),
-    Route("/give", page(survey_page.search), methods=_BOTH),
-    Route("/give/{secret}", page(survey_page.by_link), methods=_BOTH),
-    Route("/give/to/{id}", page(survey_page.by_choice), methods=_BOTH),
     Route("/done/{what}", page(done)),
 ]

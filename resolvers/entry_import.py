@@ -1,0 +1,165 @@
+"""Importing many entries at once: each is checked as if it were added, and what the list holds already is skipped.
+
+Equal entries are legitimate, so copies are counted: of those in the import, as many are skipped as the list holds.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Integer, bindparam, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import Text, Uuid
+
+from models.database import Statement, Transaction
+from models.mediator import mediators
+from permissions.viewer import Standing
+from resolvers import limits
+from resolvers.context import Context
+from resolvers.entries import OwnedList
+from resolvers.entry_changes import writable
+from resolvers.errors import Code, NotFound, Problem, Refused, refuse
+from resolvers.repeats import earlier_answer, keep_answer
+
+ENTRIES_MOST = 5_000
+_AT_A_TIME = 200  # entries to check before other requests have their turn
+
+
+class ImportStatus(StrEnum):
+    """What became of an entry."""
+
+    IMPORTED = "IMPORTED"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    LEFT_OUT = "LEFT_OUT"
+
+
+@dataclass(frozen=True)
+class ImportOutcome:
+    """What became of an entry, and if it failed, what to mend."""
+
+    status: ImportStatus
+    problems: tuple[Problem, ...] = ()
+
+
+_me = bindparam("me", type_=Uuid())
+# Two imports of one mediator take turns; feedback and single entries, which refer to this row too, need not wait.
+_TURN = Statement(select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True))
+
+
+@cache
+def _new(of: OwnedList) -> Statement:
+    """Give the places of those in the parameter `rows` that the list does not hold yet."""
+    columns = [into.c[name] for into in (of.table, of.private) for name in writable(into)]
+    given = (
+        func.jsonb_to_recordset(bindparam("rows", type_=JSONB()))
+        .table_valued(column("place", Integer), *(column(one.name, one.type) for one in columns))
+        .render_derived(name="given", with_types=True)
+    )
+
+    def content(*parts: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.md5(cast(func.jsonb_build_array(*parts), Text))
+
+    of_given, of_held = content(*(given.c[one.name] for one in columns)), content(*columns)
+    copies = (
+        select(
+            given.c.place,
+            of_given.label("content"),
+            func.row_number().over(partition_by=of_given, order_by=given.c.place).label("number"),
+        )
+        .select_from(given)
+        .subquery("copies")
+    )
+    held = (
+        select(of_held.label("content"), func.count().label("number"))
+        .select_from(of.source(Standing.SELF))
+        .where(of.table.c.mediator_id == _me)
+        .group_by(of_held)
+        .subquery("held")
+    )
+    return Statement(
+        select(copies.c.place)
+        .select_from(copies.outerjoin(held, held.c.content == copies.c.content))
+        .where(copies.c.number > func.coalesce(held.c.number, 0))
+    )
+
+
+async def _checked(
+    context: Context, of: OwnedList, entries: Sequence[dict[str, Any]]
+) -> tuple[dict[int, dict[str, Any]], dict[int, tuple[Problem, ...]]]:
+    """Check each entry: give the sound ones as they are to be stored, and the problems of the others, by place."""
+    sound, failed = {}, {}
+    latest = context.database.latest_today()
+    for place, entry in enumerate(entries):
+        if place % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+        try:
+            sound[place] = of.check(entry, latest)
+        except Refused as refused:
+            failed[place] = refused.problems
+    return sound, failed
+
+
+async def _write(context: Context, transaction: Transaction, of: OwnedList, entries: list[dict[str, Any]]) -> None:
+    keys = [{"id": uuid4(), "mediator_id": context.account_id} for _ in entries]
+    for table in (of.table, of.private):
+        names = writable(table)
+        rows = [key | {name: entry[name] for name in names} for key, entry in zip(keys, entries, strict=True)]
+        await transaction.insert(table, rows)
+
+
+async def import_entries(
+    context: Context,
+    of: OwnedList,
+    entries: Sequence[dict[str, Any]],
+    *,
+    all_or_nothing: bool,
+    dry_run: bool,
+    request_key: str | None,
+) -> list[ImportOutcome]:
+    """Import entries of the viewer's; tell of each, in their order, what became of it. Refused if there are too many.
+
+    With `all_or_nothing` one entry that fails leaves all out. A `dry_run` writes nothing, and so needs no key.
+    """
+    context.require_paid()
+    if not 1 <= len(entries) <= ENTRIES_MOST:
+        refuse("entries", Code.OUT_OF_RANGE, f"Give 1 to {ENTRIES_MOST:,} entries at a time.")
+    await context.limiter.count(limits.IMPORTS, context.account_id)
+    change, key = f"import{of.type_name}", None if dry_run else request_key
+    sound, failed = await _checked(context, of, entries)
+    async with context.transaction() as transaction:
+        if await transaction.first(_TURN, me=context.account_id) is None:
+            raise NotFound
+        if earlier := await earlier_answer(context, transaction, change, key):
+            return _read(earlier)
+        rows = [{"place": place, **entry} for place, entry in sound.items()]
+        new = {row.place for row in await transaction.all(_new(of), rows=rows, me=context.account_id)}
+        is_left_out = all_or_nothing and bool(failed)
+        outcomes = [
+            ImportOutcome(ImportStatus.FAILED, failed[place])
+            if place in failed
+            else ImportOutcome(ImportStatus.SKIPPED)
+            if place not in new
+            else ImportOutcome(ImportStatus.LEFT_OUT if is_left_out else ImportStatus.IMPORTED)
+            for place in range(len(entries))
+        ]
+        if not dry_run and not is_left_out:
+            if new:
+                await _write(context, transaction, of, [sound[place] for place in sorted(new)])
+            await keep_answer(context, transaction, change, key, _written(outcomes))
+    return outcomes
+
+
+def _written(outcomes: list[ImportOutcome]) -> list[Any]:
+    return [[one.status, [[p.field, p.message, p.code] for p in one.problems]] for one in outcomes]
+
+
+def _read(answer: list[Any]) -> list[ImportOutcome]:
+    return [
+        ImportOutcome(ImportStatus(status), tuple(Problem(field, text, Code(code)) for field, text, code in problems))
+        for status, problems in answer
+    ]

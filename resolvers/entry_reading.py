@@ -1,0 +1,193 @@
+"""Reading one mediator's entries: a page of them, one by its id, or what there is to filter by.
+
+Mediators of one request that are asked for the same share one statement.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import date
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, column, func, null, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Integer, Uuid
+
+from models.database import Row, Statement
+from permissions.policy import allows
+from permissions.viewer import Standing
+from resolvers.checks import cleaned
+from resolvers.context import Context
+from resolvers.entries import EntryList, Order, bits, camel, conditions, rows_of
+from resolvers.errors import BadInput, NotFound
+from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+
+FACETS_MOST = 200
+
+_parents = bindparam("parents", type_=ARRAY(Uuid()))
+
+
+def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
+    if order is None:
+        readable = (name for name in of.default if allows(standing, f"{of.noun}OrderField", name.upper()))
+        order = Order(next(readable, ""), descending=True)
+    if not order.field or not allows(standing, f"{of.noun}OrderField", order.field.upper()):
+        return Sort("id", None, order.descending)
+    return Sort(order.field, of.sorts[order.field], order.descending, order.field in of.nullable)
+
+
+@cache
+def _page(
+    of: EntryList, standing: Standing, used: frozenset[str], order: Order | None, backwards: bool, cursor: bool | None
+) -> Statement:
+    rows = rows_of(of, standing, used)
+    sort = _sort(of, standing, order)
+    table = of.table.c
+    return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=table.mediator_id))
+
+
+@cache
+def _count(of: EntryList, standing: Standing, used: frozenset[str]) -> Statement:
+    return Statement(
+        select(of.table.c.mediator_id.label("parent"), func.count().label("count"))
+        .select_from(of.source(standing))
+        .where(of.table.c.mediator_id == func.any(_parents), *conditions(of, standing, used))
+        .group_by(of.table.c.mediator_id)
+    )
+
+
+def _given(filters: Any) -> dict[str, Any]:
+    """Give the fields of a filter that are set; a blank text is none."""
+    given = {f.name: getattr(filters, f.name) for f in fields(filters)}
+    if "text" in given:
+        given["text"] = cleaned(given["text"])
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn what is filtered by into the values of the statement's parameters."""
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "year":
+            values["filter_year_first"], values["filter_year_last"] = _year_bounds(value)
+        elif name == "text":
+            values["filter_text"] = _like_literal(value)
+        else:
+            values[f"filter_{name}"] = value
+    return values
+
+
+def _like_literal(text: str) -> str:
+    """Make a pattern for LIKE that finds the text itself anywhere."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _year_bounds(year: int) -> tuple[date, date]:
+    """Give the first and last day of a year; BadInput for one that no calendar has."""
+    if not 1 <= year <= 9999:
+        raise BadInput("A year has four digits.")
+    return date(year, 1, 1), date(year, 12, 31)
+
+
+async def entry_page(
+    context: Context, of: EntryList, mediator: Row, filters: Any, order: Order | None, asked: Page
+) -> Connection:
+    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes."""
+    standing = Standing(mediator.standing)
+    given = _given(filters)
+    values, used = _values(given), frozenset(given)
+    sort = _sort(of, standing, order)
+    cursor, paging = page_values(sort, asked)
+    if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
+        return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
+    shape = (of, standing, used, order)
+
+    async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
+        statement = _page(*shape, asked.backwards, cursor)
+        async with context.database.reading() as reading:
+            return _by_parent(parents, await reading.all(statement, parents=parents, **values, **paging))
+
+    async def counts(parents: list[UUID]) -> Sequence[int]:
+        async with context.database.reading() as reading:
+            rows = await reading.all(_count(of, standing, used), parents=parents, **values)
+        found = {row.parent: row.count for row in rows}
+        return [found.get(parent, 0) for parent in parents]
+
+    async def count() -> int:
+        return await context.load(counts, ("count", *shape, filters), mediator.id)
+
+    rows = await context.load(pages, ("page", *shape, filters, asked), mediator.id)
+    return connection(rows, sort, asked, count)
+
+
+async def _none() -> int:
+    return 0
+
+
+def _by_parent(parents: list[UUID], rows: list[Row]) -> list[list[Row]]:
+    grouped: dict[UUID, list[Row]] = {parent: [] for parent in parents}
+    for row in rows:
+        grouped[row.parent].append(row)
+    return [grouped[parent] for parent in parents]
+
+
+@cache
+def _some(of: EntryList, standing: Standing) -> Statement:
+    table, ids = of.table.c, bindparam("ids", type_=ARRAY(Uuid()))
+    rows = rows_of(of, standing).add_columns(table.mediator_id.label("parent"))
+    return Statement(rows.where(table.id == func.any(ids), table.mediator_id == func.any(_parents)))
+
+
+async def entry(context: Context, of: EntryList, mediator: Row, entry_id: UUID) -> Row:
+    """Load one of a mediator's entries, as its list shows it; NotFound for any that the list does not show."""
+    standing = Standing(mediator.standing)
+
+    async def some(keys: list[tuple[UUID, UUID]]) -> Sequence[Row | None]:
+        parents, ids = zip(*keys, strict=True)
+        async with context.database.reading() as reading:
+            rows = await reading.all(_some(of, standing), parents=parents, ids=ids)
+        found = {(row.parent, row.id): row for row in rows}
+        return [found.get(key) for key in keys]
+
+    row = await context.load(some, ("some", of, standing), (mediator.id, entry_id))
+    if row is None:
+        raise NotFound
+    return row
+
+
+@cache
+def _facets(of: EntryList, standing: Standing) -> Statement:
+    parents = func.unnest(_parents).table_valued(column("id", Uuid())).render_derived(name="parents")
+
+    def values(facet: ColumnElement[Any]) -> ColumnElement[Any]:
+        order = [facet.desc()] if isinstance(facet.type, Integer) else [func.lower(facet), facet]
+        found = (
+            select(facet)
+            .select_from(of.source(standing))
+            .where(of.table.c.mediator_id == parents.c.id, facet.is_not(None), *conditions(of, standing))
+            .group_by(facet)
+            .order_by(*order)
+            .limit(FACETS_MOST)
+        )
+        return func.array(found.scalar_subquery(), type_=ARRAY(facet.type))
+
+    listed = [
+        (values(facet) if allows(standing, f"{of.noun}Facets", camel(name)) else null()).label(name)
+        for name, facet in of.facets.items()
+    ]
+    return Statement(select(parents.c.id.label("parent"), bits(standing), *listed))
+
+
+async def facets(context: Context, of: EntryList, mediator: Row) -> Row:
+    """Give what occurs in a mediator's entries and can be filtered by: years newest first, words by alphabet."""
+    standing = Standing(mediator.standing)
+
+    async def load(parents: list[UUID]) -> Sequence[Row]:
+        async with context.database.reading() as reading:
+            rows = await reading.all(_facets(of, standing), parents=parents)
+        found = {row.parent: row for row in rows}
+        return [found[parent] for parent in parents]
+
+    return await context.load(load, ("facets", of, standing), mediator.id)

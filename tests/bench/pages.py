@@ -1,0 +1,98 @@
+"""What a page costs beside its own document over HTTP: `python -m tests.bench.pages`, or `make bench-pages`.
+
+Both are asked in turns of the same application in this process, over the demo's data, as the same viewer; the time is
+that from the request to the last byte of the answer. The table's ratio is that of the medians.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import structlog
+import typer
+
+from models import migrate
+from resolvers.context import Context
+from schema import execution
+from tests.browser.demo import Demo, demo_hub
+from tests.hub import settings_for
+from web.embedded import Services, embedded
+
+ROUNDS = 200
+
+
+CASES = (
+    ("logbook, 25 rows", "mediator", "/logbook"),
+    ("learnings, 25 rows", "mediator", "/learnings"),
+    ("reviewer's overview", "reviewer", "/review/{mediator}"),
+    ("directory's view", "directory", "/mediators/{mediator}"),
+)
+
+Ask = Callable[[], Awaitable[httpx.Response]]
+
+
+async def asked(ask: Ask) -> list[dict[str, Any]]:
+    """Load a page, and give the requests over HTTP that ask for the same."""
+    requests: list[dict[str, Any]] = []
+    plain = execution.run
+
+    async def noting(context: Context, text: str, variables: Any, operation: str | None) -> execution.Answer:
+        requests.append({"query": text, "variables": variables, "operationName": operation})
+        return await plain(context, text, variables, operation)
+
+    execution.run = noting
+    try:
+        shown = await ask()
+    finally:
+        execution.run = plain
+    assert shown.status_code == 200, shown.text
+    return requests
+
+
+async def measured(demo: Demo, by: str, path: str) -> tuple[float, float, int]:
+    """Give the medians of page and document, in seconds, and the page's bytes."""
+    headers = {"cookie": f"session={(await demo.person(by)).cookie}"}
+    client = demo.hub.client
+
+    async def page() -> httpx.Response:
+        return await client.get(path.format(**demo.places), headers=headers)
+
+    requests = await asked(page)
+
+    async def graphql() -> httpx.Response:
+        for body in requests:
+            answer = await client.post("/graphql", json=body, headers=headers)
+        return answer
+
+    assert "errors" not in (await graphql()).json()
+    times: dict[Ask, list[float]] = {page: [], graphql: []}
+    for _ in range(ROUNDS):
+        for ask, taken in times.items():
+            began = time.perf_counter()
+            await ask()
+            taken.append(time.perf_counter() - began)
+    return median(times[page]), median(times[graphql]), len((await page()).content)
+
+
+async def run(services: Services) -> None:
+    """Measure every case and print the table."""
+    async with demo_hub(services) as demo:
+        typer.echo("| page | page, ms | its document over HTTP, ms | ratio | page, KB |")
+        typer.echo("| --- | --- | --- | --- | --- |")
+        for name, by, path in CASES:
+            page, graphql, size = await measured(demo, by, path)
+            figures = f"{page * 1000:.1f} | {graphql * 1000:.1f} | {page / graphql:.2f} | {size / 1000:.1f}"
+            typer.echo(f"| {name} | {figures} |")
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with TemporaryDirectory() as folder, embedded(Path(folder), durable=False) as services:
+        migrate.upgrade(settings_for(services))
+        asyncio.run(run(services))

@@ -1,0 +1,88 @@
+"""The demo's data, served, and where in it there is something to see: an address for each kind of secret and id."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from tests.browser.serving import served
+from tests.hub import Hub, Person, payload, secret_in
+from web.embedded import Services
+from web.seed import DEMO_PASSWORD, PEOPLE, fill
+
+UNKNOWN = "x" * 43
+
+
+@dataclass
+class Demo:
+    """A served hub with the demo's people; they are named by handle."""
+
+    hub: Hub
+    places: dict[str, str]
+    _people: dict[str, Person] = field(default_factory=dict)
+
+    async def person(self, handle: str) -> Person:
+        """Give somebody, signed in."""
+        if handle not in self._people:
+            self._people[handle] = await self.hub.sign_in(f"{handle}@demo.example", DEMO_PASSWORD)
+        return self._people[handle]
+
+
+@asynccontextmanager
+async def demo_hub(services: Services) -> AsyncIterator[Demo]:
+    """Serve a hub over an empty database, which is filled."""
+    async with served(services) as hub:
+        await fill(hub.settings)
+        demo = Demo(hub, {"unknown": UNKNOWN})
+        demo.places |= await _ids(demo) | await _secrets(demo)
+        yield demo
+
+
+async def _ids(demo: Demo) -> dict[str, str]:
+    """Give one of each thing of the demo's mediator."""
+    document = """{ me { mediator { feedbackLink
+        logbook(first: 1) { nodes { id } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } } } } }"""
+    own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
+    return {
+        "mediator": str(next(person.id for person in PEOPLE if person.handle == "mediator")),
+        "personal": own["feedbackLink"].rpartition("/")[2],
+        "entry": own["logbook"]["nodes"][0]["id"],
+        "cpd": own["cpd"]["nodes"][0]["id"],
+        "feedback": own["feedback"]["nodes"][0]["id"],
+    }
+
+
+async def _secrets(demo: Demo) -> dict[str, str]:
+    """Have each kind of mail with a link sent; give the links' secrets by the name of their page."""
+    hub = demo.hub
+    mediator = await demo.person("mediator")
+    request = {"partyName": "Demo Party", "mediationEndedOn": "2024-05-06", "partyAgreed": True}
+    new = {"name": "Demo Newcomer", "email": "newcomer@demo.example", "password": DEMO_PASSWORD}
+    payload(await hub.change("requestFeedback", request | {"partyEmail": "pat@demo.example"}, by=mediator))
+    payload(await hub.change("requestFeedback", request | {"partyEmail": "sam@demo.example"}, by=mediator))
+    payload(await hub.change("exportMyData", {}, by=mediator))
+    payload(await hub.change("signUp", new))
+    payload(await hub.change("requestPasswordReset", {"email": "mediator12@demo.example"}))
+    payload(await hub.change("inviteReviewer", {"email": "invited@demo.example"}, by=await demo.person("mediator11")))
+    await hub.work()
+    spent = _secret(hub, "sam@demo.example", "feedback")
+    answer = {
+        "token": spent,
+        "capacity": "PARTY",
+        "actedAs": "MEDIATOR",
+        "answers": [{"question": "listening", "rating": 5}],
+    }
+    payload(await hub.change("giveFeedback", answer))
+    return {
+        "request": _secret(hub, "pat@demo.example", "feedback"),
+        "spent": spent,
+        "stop": _secret(hub, "pat@demo.example", "stop"),
+        "export": _secret(hub, mediator.email, "export"),
+        "verify": _secret(hub, new["email"], "verify"),
+        "password": _secret(hub, "mediator12@demo.example", "password"),
+        "invitation": _secret(hub, "invited@demo.example", "invitation"),
+    }
+
+
+def _secret(hub: Hub, to: str, page: str) -> str:
+    mail = next(mail for mail in hub.mails(to) if f"/{page}/" in mail["text"])
+    return secret_in(mail, page)

@@ -1,0 +1,76 @@
+"""Pictures of every page of the table, of the demo's data, for people to look at: `make shots`.
+
+They are tests/browser/shots/<page>-<width>.png, and `-dark` where the table says so.
+"""
+
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import structlog
+from playwright.async_api import Browser, Page
+
+from models import migrate
+from tests.browser.chromium import NONE, found, launched
+from tests.browser.demo import Demo, demo_hub
+from tests.browser.pages import LOOKS, Look
+from tests.browser.visiting import DESKTOP, PHONE, visiting
+from tests.hub import settings_for
+from web.embedded import Services, embedded
+
+SHOTS = Path(__file__).parent / "shots"
+
+
+async def shoot(page: Page, demo: Demo, look: Look) -> None:
+    """Take a page at both widths, each from top to bottom."""
+    await page.emulate_media(color_scheme="light")
+    await page.goto(look.path.format(**demo.places))
+    if look.then:
+        await look.then(page)
+    for dark in (False, True) if look.dark else (False,):
+        await page.emulate_media(color_scheme="dark" if dark else "light")
+        for width in (DESKTOP, PHONE):
+            await page.set_viewport_size({"width": width, "height": 800})
+            path = SHOTS / f"{look.name}-{width}{'-dark' if dark else ''}.png"
+            await page.screenshot(path=path, full_page=True)
+
+
+async def shoot_for(browser: Browser, demo: Demo, handle: str | None) -> None:
+    """Take all that somebody sees, in one window: most of the time would go into opening more."""
+    by = await demo.person(handle) if handle else None
+    async with visiting(browser, demo.hub, by) as page:
+        for look in LOOKS:
+            if look.by == handle:
+                await shoot(page, demo, look)
+
+
+async def shoot_all(program: str, services: Services) -> None:
+    """Fill a hub with the demo's data, and take every page, as several people at once."""
+    async with launched(program) as browser, demo_hub(services) as demo, asyncio.TaskGroup() as group:
+        for handle in {look.by for look in LOOKS}:
+            group.create_task(shoot_for(browser, demo, handle))
+
+
+def main() -> int:
+    """Take the pictures; give the exit status."""
+    program = found()
+    if program is None:
+        print(NONE, file=sys.stderr)  # noqa: T201
+        return 1
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    shutil.rmtree(SHOTS, ignore_errors=True)
+    SHOTS.mkdir()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder), durable=False) as services:
+        migrate.upgrade(settings_for(services))
+        asyncio.run(shoot_all(program, services))
+    print(f"{len(list(SHOTS.iterdir()))} pictures in {SHOTS}, {time.monotonic() - began:.0f} s")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Each page of the table, looked at: by axe, on a phone, with the keyboard alone, and on the scales."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser
+from starlette.routing import Route
+
+import web.pages
+from tests.browser.demo import Demo, demo_hub
+from tests.browser.looking import asked_for, out_of_reach, sideways, violations, weight
+from tests.browser.pages import LOOKS, Look
+from tests.browser.visiting import PHONE, path_of, visiting
+from tests.conftest import fresh_database
+from web.embedded import Services
+from web.mailcatcher import catching
+
+FIRST_VIEW_MOST = 60_000  # bytes, all that a page loads included
+
+
+@pytest.fixture(scope="module")
+async def demo(browser: Browser, services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    """The demo, for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("mailbox")
+    with catching(folder) as smtp_url:
+        async with fresh_database(services, folder) as own, demo_hub(replace(own, smtp_url=smtp_url)) as demo:
+            yield demo
+
+
+def test_every_page_is_in_the_table() -> None:
+    paths = [urlsplit(look.path).path.replace("{", "").replace("}", "") for look in LOOKS]
+    pages = {route.path: route.path_regex for route in web.pages.routes if isinstance(route, Route) and shows(route)}
+    assert "/logbook/{id}" in pages
+    assert [path for path, regex in pages.items() if not any(map(regex.match, paths))] == []
+
+
+def shows(route: Route) -> bool:
+    """Whether it answers with a page that can be opened."""
+    return "GET" in (route.methods or ()) and not route.path.endswith(".csv")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+async def test_a_page_is_light_fits_a_phone_and_keeps_nobody_out(browser: Browser, demo: Demo, look: Look) -> None:
+    """All in one visit, for most of the time would go into opening pages."""
+    by = await demo.person(look.by) if look.by else None
+    path = look.path.format(**demo.places)
+    async with visiting(browser, demo.hub, by) as page:
+        requests = asked_for(page)
+        answer = await page.goto(path)
+        assert answer is not None
+        assert (answer.status, path_of(page)) == (look.status, path)
+        transferred = await weight(requests)
+        found = {"too heavy": [f"{transferred} bytes"] if transferred > FIRST_VIEW_MOST else []}
+        if look.then:
+            await look.then(page)
+        found["out of the keyboard's reach"] = await out_of_reach(page)
+        found["axe, light"] = await violations(page)
+        await page.set_viewport_size({"width": PHONE, "height": 800})
+        await page.emulate_media(color_scheme="dark")
+        found["axe, dark"] = await violations(page)
+        found["wider than a phone"] = await sideways(page)
+        assert {what: lines for what, lines in found.items() if lines} == {}

@@ -1,0 +1,169 @@
+"""What our script adds to the pages: filters that apply by themselves, nothing lost by accident, nothing sent twice."""
+
+import re
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Dialog, Page, expect
+
+from tests.browser.visiting import PHONE, read_on, visiting
+from tests.hub import Hub
+from tests.world import put_cases
+
+
+def query_of(page: Page) -> str:
+    return urlsplit(page.url).query
+
+
+async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    await put_cases(site, ann, {"role": "OBSERVER"}, {"role": "LEAD_MEDIATOR", "reference": "Fence"})
+    async with visiting(browser, site, ann) as page:
+        await page.goto("/logbook")
+        cases = page.get_by_role("table", name="Your cases")
+        await page.get_by_role("form", name="Which cases to show").get_by_label("Role").select_option("Observer")
+        await expect(cases).not_to_contain_text("Fence")
+        assert query_of(page) == "role=OBSERVER"  # what is not chosen stays out of the address
+        await page.get_by_role("link", name="Hours").first.click()
+        await expect(cases.get_by_role("columnheader", name="Hours")).to_have_attribute("aria-sort", "ascending")
+        await page.go_back()
+        await page.go_back()
+        await expect(cases).to_contain_text("Fence")
+        await page.get_by_role("form", name="Which cases to show").get_by_label("Words").fill("fence")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("main")).to_contain_text("1 case with this filter")
+
+
+async def test_on_a_phone_the_table_comes_before_what_it_can_be_filtered_by(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    await put_cases(site, ann, {})
+    async with visiting(browser, site, ann, width=PHONE) as page:
+        await page.goto("/logbook")
+        role = page.get_by_role("form", name="Which cases to show").get_by_label("Role")
+        await expect(role).to_be_hidden()
+        await page.get_by_text("Filter and sort").first.click()
+        await role.select_option("Lead mediator")
+        await expect(page.get_by_role("form", name="Which cases to show").get_by_label("Role")).to_be_visible()
+
+
+async def test_leaving_what_was_typed_asks_first_and_saving_does_not(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    async with visiting(browser, site, ann) as page:
+        page.on("dialog", stay)
+        await page.goto("/logbook/new")
+        await page.get_by_label("Notes").press_sequentially("Not lost")
+        await page.get_by_role("link", name="Learnings").click()
+        await expect(page.get_by_label("Notes")).to_have_value("Not lost")
+        assert asked == ["beforeunload"]
+        await page.get_by_label("Your role").select_option("Observer")
+        await page.get_by_label("Medium").select_option("Online")
+        await page.get_by_label("Duration in hours").fill("1:00")
+        await page.get_by_role("button", name="Save", exact=True).click()
+        await expect(page.get_by_role("status")).to_have_text("The entry was added.")
+        assert asked == ["beforeunload"]
+        assert "done" not in query_of(page)  # a reload does not say it again
+
+
+async def test_a_double_click_sends_a_form_once(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    sent: list[str] = []
+    async with visiting(browser, site, ann) as page:
+        page.on("request", lambda request: sent.append(request.method) if request.method == "POST" else None)
+        await page.goto("/request")
+        await page.get_by_label("Name of the party").fill("Pat")
+        await page.get_by_label("Email address of the party").fill("pat@demo.example")
+        await page.get_by_label("Last day of the mediation").fill("2024-05-07")
+        await page.get_by_label("The party agreed").check()
+        await page.get_by_role("button", name="Send the request").dblclick()
+        await expect(page.get_by_role("status")).to_have_text("The request is on its way.")
+    assert sent == ["POST"]
+    assert len(await site.rows("SELECT 1 FROM feedback_request")) == 1
+
+
+async def test_the_personal_link_is_copied(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    async with visiting(browser, site, ann) as page:
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.goto("/request")
+        link = await page.get_by_label("Link to hand out").input_value()
+        await page.get_by_role("button", name="Copy").click()
+        await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        assert await page.evaluate("navigator.clipboard.readText()") == link
+
+
+async def personal_path(site: Hub) -> str:
+    found = await site.ask("{ me { mediator { feedbackLink } } }", by=await site.mediator())
+    link: str = found.data["me"]["mediator"]["feedbackLink"]
+    return urlsplit(link).path
+
+
+async def test_a_survey_that_is_begun_is_there_again_from_the_same_link_and_gone_once_sent(
+    browser: Browser, site: Hub
+) -> None:
+    path, other = await personal_path(site), await personal_path(site)
+    async with visiting(browser, site, width=PHONE) as page:
+        await page.goto(path)
+        await expect(page.get_by_text(re.compile(r"^Answered: 0 of \d+$"))).to_be_visible()
+        key = await page.locator("[name=requestKey]").input_value()
+        await page.get_by_label("As a party to the dispute").check()
+        await page.get_by_label("They were the mediator").check()
+        await page.get_by_role("group", name="They favoured nobody").get_by_label("Agree", exact=True).check()
+        await page.locator("#answer-impressed").fill("The calm of it")
+        await expect(page.get_by_text(re.compile(r"^Answered: 2 of \d+$"))).to_be_visible()
+        await page.context.set_offline(True)
+        await page.get_by_role("button", name="Send my feedback").click()
+        await expect(page.get_by_role("button", name="Send my feedback")).to_be_hidden()
+        await page.context.set_offline(False)
+        await page.goto(other)
+        await expect(page.locator("#answer-impressed")).to_have_value("")
+        await page.goto(path)
+        await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
+        await expect(page.get_by_label("As a party to the dispute")).to_be_checked()
+        await expect(page.get_by_role("status")).to_contain_text("is here again")
+        assert await page.locator("[name=requestKey]").input_value() == key
+        await read_on(page, site)
+        await page.get_by_role("button", name="Send my feedback").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+        assert await page.evaluate("Object.keys(localStorage).length") == 0
+        await page.goto(path)
+        await expect(page.locator("#answer-impressed")).to_have_value("")
+    assert len(await site.rows("SELECT 1 FROM feedback")) == 1
+
+
+async def test_a_draft_is_thrown_away_at_a_press_and_after_five_days(browser: Browser, site: Hub) -> None:
+    path = await personal_path(site)
+    async with visiting(browser, site) as page:
+        await page.goto(path)
+        await page.locator("#answer-impressed").fill("The calm of it")
+        await page.reload()
+        await page.get_by_role("button", name="Throw it away").click()
+        await expect(page.locator("#answer-impressed")).to_have_value("")
+        await page.locator("#answer-impressed").fill("Anew")
+        await page.evaluate(
+            """(key) => {
+              const draft = JSON.parse(localStorage.getItem(key));
+              draft.at -= 5 * 24 * 3600 * 1000;
+              localStorage.setItem(key, JSON.stringify(draft));
+            }""",
+            f"survey:{path}",
+        )
+        await page.goto("/")
+        assert await page.evaluate("Object.keys(localStorage).length") == 0
+
+
+async def test_a_print_of_the_logbook_has_the_tables_and_nothing_to_press(browser: Browser, site: Hub) -> None:
+    ann = await site.mediator()
+    await put_cases(site, ann, {"reference": "Fence"})
+    async with visiting(browser, site, ann) as page:
+        await page.goto("/logbook")
+        await page.emulate_media(media="print")
+        await expect(page.get_by_role("table", name="Your cases")).to_be_visible()
+        await expect(page.get_by_text("Hours by role, simulations left out").first).to_be_visible()
+        for role in ("button", "navigation", "combobox"):
+            assert await page.get_by_role(role).count() == 0, role
+        assert (await page.pdf()).startswith(b"%PDF")

@@ -1,0 +1,315 @@
+"""Importing a logbook: sound rows once each, what is there already skipped, the rest told what to mend."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models.account import Role
+from permissions.viewer import Viewer
+from resolvers.context import Context
+from resolvers.entry_import import _TURN, ENTRIES_MOST
+from resolvers.limits import IMPORTS
+from schema import execution
+from tests.hub import Answer, Hub, Person, opened, payload, problems
+from tests.permissions.expected import ROLES
+from tests.world import put_token, statements
+
+LEAST = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
+WHOLE = LEAST | {
+    "disputeKind": "Neighbours",
+    "country": "Utopia",
+    "partyCount": 3,
+    "outcome": "SETTLED",
+    "simulated": True,
+    "reference": "case seven",
+    "parties": "one and other",
+    "didWell": "waited",
+    "foundChallenging": "the 'noise', \"too\"\n\\ \N{GRINNING FACE}",
+    "notes": "a note",
+}
+ENTRY = " ".join(WHOLE)
+FIELDS = "imported skipped failed outcomes { status problems { field message code } }"
+STORED = "SELECT * FROM logbook_entry JOIN logbook_private USING (id) ORDER BY id"
+
+
+def rows(number: int, **facts: Any) -> list[dict[str, Any]]:
+    """That many different entries."""
+    return [LEAST | {"minutes": minutes} | facts for minutes in range(1, number + 1)]
+
+
+async def send(hub: Hub, who: Person | None, entries: list[Any], **options: Any) -> Answer:
+    return await hub.change("importLogbookEntries", {"entries": entries} | options, FIELDS, by=who)
+
+
+async def imported(hub: Hub, who: Person, entries: list[Any], **options: Any) -> Any:
+    return payload(await send(hub, who, entries, **options))
+
+
+def statuses(answer: Any) -> str:
+    """The outcomes' first letters: I(mported), S(kipped), F(ailed), L(eft out)."""
+    letters = "".join(one["status"][0] for one in answer["outcomes"])
+    counts = [letters.count(letter) for letter in "ISF"]
+    assert [answer["imported"], answer["skipped"], answer["failed"]] == counts
+    assert all(bool(one["problems"]) == (one["status"] == "FAILED") for one in answer["outcomes"])
+    return letters
+
+
+async def count(hub: Hub) -> int:
+    return len(await hub.rows(STORED))
+
+
+async def logbook(hub: Hub, who: Person) -> list[dict[str, Any]]:
+    document = f"{{ me {{ mediator {{ logbook(first: 100) {{ nodes {{ {ENTRY} version }} }} }} }} }}"
+    nodes: list[dict[str, Any]] = (await hub.ask(document, by=who)).data["me"]["mediator"]["logbook"]["nodes"]
+    return nodes
+
+
+async def test_an_imported_entry_is_what_an_added_one_would_be(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    for entry in (
+        WHOLE,
+        LEAST,
+        LEAST | {"notes": "  e\u0301 ", "country": "", "reference": None, "outcome": "ONGOING"},
+    ):
+        payload(await hub.change("addLogbookEntry", entry, by=ann))
+        assert statuses(await imported(hub, bea, [entry])) == "I"
+    by_text = [sorted(await logbook(hub, who), key=str) for who in (ann, bea)]
+    assert by_text[0] == by_text[1]
+    assert len(by_text[0]) == 3
+    assert {"é"} <= {one["notes"] for one in by_text[0]}
+
+
+async def test_importing_a_file_again_skips_all_of_it(hub: Hub) -> None:
+    ann = await hub.mediator()
+    file = [WHOLE, *rows(7, notes="x"), WHOLE | {"parties": None}]
+    assert statuses(await imported(hub, ann, file)) == "I" * 9
+    before = await hub.rows(STORED)
+    assert statuses(await imported(hub, ann, file)) == "S" * 9
+    assert await hub.rows(STORED) == before
+    assert statuses(await imported(hub, ann, [*file, LEAST])) == "S" * 9 + "I"
+
+
+async def test_equal_rows_are_counted_against_what_the_logbook_holds(hub: Hub) -> None:
+    ann = await hub.mediator()
+    assert statuses(await imported(hub, ann, [LEAST, WHOLE, LEAST])) == "III"
+    assert statuses(await imported(hub, ann, [LEAST, LEAST, LEAST, LEAST])).count("I") == 2
+    assert await count(hub) == 5
+    assert statuses(await imported(hub, ann, [LEAST] * 4 + [WHOLE] * 2)).count("S") == 5
+
+
+async def test_an_entry_that_was_typed_in_is_skipped_however_it_is_written_now(hub: Hub) -> None:
+    ann = await hub.mediator()
+    payload(await hub.change("addLogbookEntry", WHOLE | {"country": "Espa\u00f1a"}, by=ann))
+    again = WHOLE | {"country": " Espan\u0303a\n", "notes": "\ta note  "}
+    assert statuses(await imported(hub, ann, [again])) == "S"
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+async def test_entries_that_differ_in_any_field_are_two(hub: Hub, name: str) -> None:
+    ann = await hub.mediator()
+    other: dict[str, Any] = {
+        "role": "OTHER",
+        "medium": "HYBRID",
+        "startedOn": "2024-01-01",
+        "endedOn": "2024-01-04",
+        "minutes": 91,
+        "partyCount": None,
+        "outcome": "ONGOING",
+        "simulated": False,
+    }
+    changed = WHOLE | {name: other.get(name, str(WHOLE[name]).upper())}
+    assert statuses(await imported(hub, ann, [WHOLE, changed])) == "II"
+    assert statuses(await imported(hub, ann, [changed, WHOLE, changed | {"notes": ""}])) == ("SSI")
+
+
+async def test_what_stands_in_one_field_is_not_taken_for_what_stands_in_the_next(hub: Hub) -> None:
+    ann = await hub.mediator()
+    pairs: list[dict[str, Any]] = [
+        {"reference": "a", "parties": "b"},
+        {"reference": "ab", "parties": None},
+        {"reference": None, "parties": "ab"},
+        {"reference": 'a", "b'},
+        {"reference": "null"},
+        {},
+    ]
+    assert statuses(await imported(hub, ann, [LEAST | pair for pair in pairs])) == "IIIIII"
+
+
+async def test_other_mediators_entries_make_nothing_a_duplicate(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    assert statuses(await imported(hub, ann, [WHOLE])) == "I"
+    assert statuses(await imported(hub, bea, [WHOLE])) == "I"
+    assert len(await logbook(hub, ann)) == len(await logbook(hub, bea)) == 1
+
+
+async def test_a_row_that_fails_says_why_as_adding_it_would_and_the_others_are_imported(hub: Hub) -> None:
+    ann = await hub.mediator()
+    wrong: list[dict[str, Any]] = [
+        {"minutes": 0},
+        {"startedOn": "2024-01-04"},
+        {"startedOn": "1949-12-31", "notes": "x" * 10_001, "partyCount": 0},
+        {"country": "two\nlines"},
+        {"endedOn": "9999-12-31"},
+    ]
+    found = await imported(hub, ann, [LEAST, *(LEAST | facts for facts in wrong), WHOLE])
+    assert statuses(found) == "IFFFFFI"
+    assert await count(hub) == 2
+    for facts, outcome in zip(wrong, found["outcomes"][1:6], strict=True):
+        added = await hub.change("addLogbookEntry", LEAST | facts, by=ann)
+        assert outcome["problems"] == added.data["addLogbookEntry"]["userErrors"]
+    assert await count(hub) == 2
+
+
+async def test_all_or_nothing_writes_nothing_if_one_fails(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await imported(hub, ann, [WHOLE])
+    before = await hub.rows(STORED)
+    file = [LEAST, LEAST | {"minutes": 0}, WHOLE, LEAST]
+    assert statuses(await imported(hub, ann, file, allOrNothing=True)) == "LFSL"
+    assert await hub.rows(STORED) == before
+    mended = [LEAST, LEAST | {"minutes": 1}, WHOLE, LEAST]
+    assert statuses(await imported(hub, ann, mended, allOrNothing=True)) == "IISI"
+    assert await count(hub) == 4
+
+
+@pytest.mark.parametrize("all_or_nothing", [False, True])
+async def test_a_dry_run_tells_what_the_import_then_does_and_writes_nothing(hub: Hub, all_or_nothing: bool) -> None:
+    ann = await hub.mediator()
+    await imported(hub, ann, [WHOLE])
+    before = await hub.rows(STORED)
+    for file in ([WHOLE, WHOLE, LEAST, LEAST | {"minutes": -1}], [WHOLE, LEAST], [WHOLE]):
+        options = {"allOrNothing": all_or_nothing, "requestKey": str(len(file))}
+        told = await imported(hub, ann, file, dryRun=True, **options)
+        assert await hub.rows(STORED) == before
+        assert await hub.rows("SELECT 1 FROM request_key") == []
+        assert await imported(hub, ann, file, **options) == told
+        await hub.rows("DELETE FROM logbook_entry WHERE NOT id = $1", before[0]["id"])
+        await hub.rows("DELETE FROM request_key")
+
+
+async def test_a_repeat_gets_the_first_answer_whatever_it_says(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    file = [WHOLE, LEAST, LEAST | {"minutes": 0, "notes": "x" * 10_001}]
+    first = await imported(hub, ann, file, requestKey="k")
+    assert statuses(first) == "IIF"
+    before = await hub.rows(STORED)
+    for again in (file, rows(3), [LEAST | {"minutes": -1}]):
+        assert await imported(hub, ann, again, requestKey="k") == first
+    assert await imported(hub, ann, [LEAST | {"minutes": 0}], requestKey="k", allOrNothing=True) == first
+    assert await hub.rows(STORED) == before
+    assert statuses(await imported(hub, ann, file, requestKey="other")) == "SSF"
+    assert statuses(await imported(hub, bea, file, requestKey="k")) == "IIF"
+    (kept,) = await hub.rows("SELECT answer::text FROM request_key WHERE account_id = $1 LIMIT 1", bea.id)
+    assert not any(str(value) in kept["answer"] for value in WHOLE.values() if isinstance(value, str))
+    async with hub.later(hours=25) as then:
+        assert statuses(await imported(then, ann, file, requestKey="k")) == "SSF"
+        assert statuses(await imported(then, ann, rows(2), requestKey="k")) == "SSF"
+
+
+async def test_an_import_that_wrote_nothing_does_not_use_up_its_key(hub: Hub) -> None:
+    ann = await hub.mediator()
+    bad = LEAST | {"minutes": 0}
+    assert statuses(await imported(hub, ann, [LEAST, bad], requestKey="k", allOrNothing=True)) == "LF"
+    assert statuses(await imported(hub, ann, [LEAST], requestKey="k", dryRun=True)) == "I"
+    assert statuses(await imported(hub, ann, [LEAST], requestKey="k", allOrNothing=True)) == "I"
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_imports_at_once_import_each_row_once(hub: Hub, key: str | None) -> None:
+    ann = await hub.mediator()
+    answers = await asyncio.gather(*(imported(hub, ann, rows(300), requestKey=key) for _ in range(4)))
+    found = sorted(statuses(answer) for answer in answers)
+    assert found == ["I" * 300] * 4 if key else found == ["I" * 300, *["S" * 300] * 3]
+    assert await count(hub) == 300
+
+
+async def test_what_others_do_meanwhile_need_not_wait_for_an_import(hub: Hub) -> None:
+    """The turn that imports take keeps nothing out that only refers to the mediator."""
+    ann = await hub.mediator()
+    async with hub.database.transaction() as transaction:
+        await transaction.run(_TURN, me=ann.id)
+        payload(await asyncio.wait_for(hub.change("addLogbookEntry", LEAST, by=ann), 5))
+
+
+async def test_a_number_of_entries_that_is_not_1_to_5000_is_refused(hub: Hub) -> None:
+    ann = await hub.mediator()
+    assert problems(await send(hub, ann, [])) == [("entries", "OUT_OF_RANGE")]
+    found = (await in_process(hub, ann, rows(ENTRIES_MOST + 1)))["importLogbookEntries"]
+    assert [error["code"] for error in found["userErrors"]] == ["OUT_OF_RANGE"]
+    assert found["outcomes"] == []
+    assert await count(hub) == 0
+
+
+async def in_process(hub: Hub, who: Person, entries: list[dict[str, Any]], **options: Any) -> Any:
+    """Send an import as a page does, which the size of a request does not bound."""
+    viewer = Viewer(who.id, frozenset({Role.MEDIATOR}), verified=True)
+    context = Context(viewer, hub.database, hub.settings, hub.app.state.limiter, wake=lambda: None)
+    document = f"""mutation($input: ImportLogbookEntriesInput!) {{
+        importLogbookEntries(input: $input) {{ {FIELDS} userErrors {{ field code }} }} }}"""
+    answer = await execution.run(context, document, {"input": {"entries": entries} | options}, None)
+    assert "errors" not in answer.body
+    return answer.body["data"]
+
+
+async def test_5000_entries_take_as_many_statements_as_one(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    async with statements(hub) as few:
+        await in_process(hub, bea, rows(1))
+    file = [
+        LEAST | {"minutes": 1 + n, "notes": f"note {n}", "disputeKind": f"Kind {n % 9}"} for n in range(ENTRIES_MOST)
+    ]
+    async with statements(hub) as many:
+        found = await in_process(hub, ann, file)
+    assert len(many) == len(few)
+    assert statuses(found["importLogbookEntries"]) == "I" * ENTRIES_MOST
+    again = await in_process(hub, ann, file)
+    assert statuses(again["importLogbookEntries"]) == "S" * ENTRIES_MOST
+    assert await count(hub) == ENTRIES_MOST + 1
+
+
+# Who may.
+
+
+async def test_a_mediators_api_token_imports_too(hub: Hub) -> None:
+    ann = await hub.mediator()
+    token = await put_token(hub, ann)
+    answer = await hub.change("importLogbookEntries", {"entries": [LEAST]}, FIELDS, token=token)
+    assert statuses(payload(answer)) == "I"
+    assert len(await logbook(hub, ann)) == 1
+
+
+@pytest.mark.parametrize("who", ["", "R", "D", "A"])
+async def test_nobody_but_a_mediator_has_an_import(hub: Hub, who: str) -> None:
+    by = await hub.person(ROLES[who]) if who else None
+    for options in ({}, {"dryRun": True}):
+        answer = await send(hub, by, [LEAST], **options)
+        assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}
+        assert "data" not in answer.body
+    assert await count(hub) == 0
+
+
+async def test_an_unverified_mediator_imports_nothing(hub: Hub) -> None:
+    answer = await send(hub, await hub.mediator(verified=False), [LEAST])
+    assert answer.codes == ["FORBIDDEN"]
+    assert await count(hub) == 0
+
+
+async def test_without_paid_access_nothing_is_imported_nor_tried_out(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
+        ann = await paid.mediator()
+        for options in ({}, {"dryRun": True}):
+            assert (await send(paid, ann, [LEAST], **options)).codes == ["FORBIDDEN"]
+        assert await count(paid) == 0
+        await paid.rows("UPDATE account SET paid_until = clock() + interval '1 hour' WHERE id = $1", ann.id)
+        assert statuses(await imported(paid, ann, [LEAST])) == "I"
+
+
+async def test_imports_are_limited_per_account(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    for _ in range(60):
+        await hub.app.state.limiter.count(IMPORTS, ann.id)
+    answer = await send(hub, ann, [LEAST])
+    assert answer.codes == ["RATE_LIMITED"]
+    assert await count(hub) == 0
+    assert statuses(await imported(hub, bea, [LEAST])) == "I"

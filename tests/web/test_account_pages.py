@@ -1,0 +1,256 @@
+"""Account Settings: who has which page, what each form about oneself changes, what it refuses, and how it ends."""
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+
+from models.account import Role
+from resolvers import limits
+from tests.hub import BASE_URL, PASSWORD, Hub, Person
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, only_id, problems
+from tests.world import put_cases, put_feedback, put_token
+
+NEW_PASSWORD = "a wholly new password"
+NOBODYS = "3f0c2f0e-1111-4222-8333-444455556666"
+
+OWN = ("/account", "/account/name", "/account/email", "/account/password", "/account/delete")
+VERIFIED = ("/account/tokens/new", "/account/export")
+FORMS = {
+    "/account/name": {"name": "Another"},
+    "/account/email": {"email": "other@demo.example", "password": PASSWORD},
+    "/account/password": {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD},
+    "/account/delete": {"password": PASSWORD},
+    "/account/sessions/{id}/end": {},
+    "/account/tokens/new": {"name": "program"},
+    "/account/tokens/{id}/revoke": {},
+    "/account/export": {},
+}
+
+
+async def post(hub: Hub, by: Person, path: str, **form: str) -> httpx.Response:
+    return await hub.client.post(path, data=form, headers=cookie(by))
+
+
+async def get(hub: Hub, by: Person, path: str) -> httpx.Response:
+    return await hub.client.get(path, headers=cookie(by))
+
+
+async def signs_in(hub: Hub, email: str, password: str) -> bool:
+    response = await hub.client.post("/signin", data={"email": email, "password": password})
+    hub.client.cookies.clear()
+    return response.status_code == 303
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_everybody_with_an_account_has_the_pages_and_nobody_else(hub: Hub, role: Role) -> None:
+    person = await hub.person(role, name=HOSTILE)
+    for path in (*OWN, *VERIFIED):
+        page = await get(hub, person, path)
+        assert is_a_page(page)
+        assert "noindex" in page.text
+        signed_out = await hub.client.get(path)
+        assert (signed_out.status_code, signed_out.headers["location"]) == (303, f"/signin?next={path}")
+    assert "&lt;script&gt;" in (await get(hub, person, "/account")).text
+    secret = await put_token(hub, person)
+    program = {"authorization": f"Bearer {secret}"}
+    before = await everything(hub)
+    for path, form in FORMS.items():
+        address = path.format(id=person.id)
+        assert is_a_page(await hub.client.post(address, data=form), 401), path
+        refused = await hub.client.post(address, data=form, headers=program)
+        assert is_a_page(refused, 404), path
+        assert person.email not in refused.text
+    after = await everything(hub)
+    assert after | {"api_token": ""} == before | {"api_token": ""}  # that it was used was noted
+
+
+async def test_no_form_is_taken_from_another_site(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_token(hub, ann)
+    ids = {"sessions": await only_id(hub, "session", ann), "tokens": await only_id(hub, "api_token", ann)}
+    before = await everything(hub)
+    for path, form in FORMS.items():
+        address = path.format(id=ids.get(path.split("/")[2]))
+        for headers in FOREIGN:
+            assert is_a_page(await hub.client.post(address, data=form, headers=headers | cookie(ann)), 403), path
+    assert await everything(hub) == before
+
+
+async def test_an_unconfirmed_address_leaves_out_tokens_and_the_copy(hub: Hub) -> None:
+    una = await hub.mediator(verified=False)
+    for path in OWN:
+        assert is_a_page(await get(hub, una, path))
+    page = await get(hub, una, "/account")
+    assert "confirm your email address first" in page.text
+    for hidden in ("API tokens", "/account/tokens", "/account/export"):
+        assert hidden not in page.text
+    before = await everything(hub)
+    for path in VERIFIED:
+        assert is_a_page(await get(hub, una, path), 403)
+        assert is_a_page(await post(hub, una, path, **FORMS[path]), 403)
+    assert is_a_page(await post(hub, una, f"/account/tokens/{NOBODYS}/revoke"), 403)
+    assert await everything(hub) == before
+    assert (await post(hub, una, "/account/name", name="Una")).status_code == 303
+    assert (await post(hub, una, "/account/delete", password=PASSWORD)).headers["location"] == "/done/deleted"
+
+
+async def test_a_name_is_changed(hub: Hub) -> None:
+    ann, bob = await hub.mediator(name="Ann"), await hub.mediator(name="Bob")
+    assert 'value="Ann"' in (await get(hub, ann, "/account/name")).text
+    before = await everything(hub)
+    for wrong in ("", "x" * 201):
+        bad = await post(hub, ann, "/account/name", name=wrong)
+        assert is_a_page(bad, 422)
+        assert [field for field, _ in problems(bad)] == ["name"]
+        assert f'value="{wrong}"' in bad.text
+    assert await everything(hub) == before
+    response = await post(hub, ann, "/account/name", name=HOSTILE)
+    assert (response.status_code, response.headers["location"]) == (303, "/account?done=saved")
+    page = await get(hub, ann, "/account?done=saved")
+    assert is_a_page(page)
+    assert "has been saved" in page.text
+    names = await hub.rows("SELECT id, name FROM account")
+    assert {row["id"]: row["name"] for row in names} == {ann.id: HOSTILE, bob.id: "Bob"}
+
+
+async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: Hub) -> None:
+    ann = await hub.mediator()
+    response = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
+    assert (response.status_code, response.headers["location"]) == (303, "/account?done=mailed")
+    page = await get(hub, ann, "/account?done=mailed")
+    assert is_a_page(page)
+    assert ann.email in page.text
+    assert "other@demo.example" not in page.text
+    path = await link(hub, "other@demo.example")
+    assert not hub.mails(ann.email)
+    assert (await hub.client.post(path)).status_code == 303
+    assert "other@demo.example" in (await get(hub, ann, "/account")).text
+    await hub.work()
+    assert len(hub.mails(ann.email)) == 1
+
+
+async def test_an_address_is_not_changed_without_the_password_or_to_what_is_none(hub: Hub) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    wrong = await post(hub, ann, "/account/email", email="other@demo.example", password="not my password")
+    assert is_a_page(wrong, 422)
+    (problem,) = problems(wrong)
+    assert problem[0] == "password"
+    assert problem[1].endswith("This is not your password.")
+    assert 'value="other@demo.example"' in wrong.text
+    assert "not my password" not in wrong.text
+    none = await post(hub, ann, "/account/email", email=HOSTILE, password=PASSWORD)
+    assert is_a_page(none, 422)
+    assert [field for field, _ in problems(none)] == ["email"]
+    assert unescape(re.findall(r'id="email"[^>]* value="([^"]*)"', none.text)[0]) == HOSTILE
+    assert PASSWORD not in none.text
+    assert await everything(hub) == before
+    await hub.work()
+    assert not hub.mails()
+
+
+async def test_another_ones_address_gets_the_same_answer(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    taken = await post(hub, ann, "/account/email", email=bob.email, password=PASSWORD)
+    free = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
+    assert (taken.status_code, taken.text, dict(taken.headers)) == (free.status_code, free.text, dict(free.headers))
+    emails = await hub.rows("SELECT email FROM account")
+    assert {row["email"] for row in emails} == {ann.email, bob.email}
+
+
+async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
+    ann = await hub.mediator()
+    elsewhere = await hub.sign_in(ann.email)
+    response = await post(hub, ann, "/account/password", currentPassword=PASSWORD, newPassword=NEW_PASSWORD)
+    assert (response.status_code, response.headers["location"]) == (303, "/account?done=password")
+    fresh = response.headers["set-cookie"].split(";")[0]
+    assert is_a_page(await hub.client.get("/account?done=password", headers={"cookie": fresh}))
+    hub.client.cookies.clear()
+    for old in (ann, elsewhere):
+        assert (await get(hub, old, "/account")).headers["location"] == "/signin?next=/account"
+    assert await signs_in(hub, ann.email, NEW_PASSWORD)
+    assert not await signs_in(hub, ann.email, PASSWORD)
+
+
+async def test_a_password_stays_if_the_old_one_is_wrong_or_the_new_one_too_short(hub: Hub) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    wrong = await post(hub, ann, "/account/password", currentPassword="not my password", newPassword=NEW_PASSWORD)
+    short = await post(hub, ann, "/account/password", currentPassword=PASSWORD, newPassword="short!")
+    for response, field in ((wrong, "currentPassword"), (short, "newPassword")):
+        assert is_a_page(response, 422)
+        assert [found for found, _ in problems(response)] == [field]
+        assert "set-cookie" not in response.headers
+        for typed in (PASSWORD, NEW_PASSWORD, "not my password", "short!"):
+            assert typed not in response.text
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize("path", ["/account/email", "/account/password", "/account/delete"])
+async def test_too_many_guesses_at_ones_password_say_when_to_try_again(hub: Hub, path: str) -> None:
+    ann = await hub.mediator()
+    await exhausted(hub, limits.PASSWORD_CHECKS, 20, ann.id)
+    before = await everything(hub)
+    response = await post(hub, ann, path, **FORMS[path])
+    assert is_a_page(response, 429)
+    assert 1 <= int(response.headers["retry-after"]) <= 3600
+    assert re.search(r"try again in (a minute|\d+ minutes)", response.text)
+    assert await everything(hub) == before
+
+
+async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
+    ann, rev = await hub.person(Role.MEDIATOR, Role.REVIEWER), await hub.person(Role.REVIEWER)
+    await hub.appointed(ann, rev)
+    await put_cases(hub, ann, {"notes": "private"})
+    await put_feedback(hub, ann, {"preparation": 5})
+    page = await get(hub, ann, "/account/delete")
+    assert is_a_page(page)
+    for said in ("your logbook", "all feedback about you", "your view of the feedback", "/account/export"):
+        assert said in page.text
+    assert "your directory" not in page.text
+    before = await everything(hub)
+    wrong = await post(hub, ann, "/account/delete", password="not my password")
+    assert is_a_page(wrong, 422)
+    (problem,) = problems(wrong)
+    assert problem[0] == "password"
+    assert problem[1].endswith("This is not your password.")
+    assert "set-cookie" not in wrong.headers
+    assert await everything(hub) == before
+    response = await post(hub, ann, "/account/delete", password=PASSWORD)
+    assert (response.status_code, response.headers["location"]) == (303, "/done/deleted")
+    assert "Max-Age=0" in response.headers["set-cookie"]
+    goodbye = await hub.client.get("/done/deleted")
+    assert is_a_page(goodbye)
+    assert 'class="button" href="/signin"' not in goodbye.text
+    assert [row["id"] for row in await hub.rows("SELECT id FROM account")] == [rev.id]
+    for table in ("mediator", "logbook_entry", "logbook_private", "feedback", "appointment"):
+        assert not await hub.rows(f"SELECT 1 FROM {table}")
+    assert not await signs_in(hub, ann.email, PASSWORD)
+
+
+async def test_the_last_administrator_stays(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    before = await everything(hub)
+    response = await post(hub, admin, "/account/delete", password=PASSWORD)
+    assert is_a_page(response, 422)
+    assert problems(response) == [(None, "There has to be another administrator first.")]
+    assert "set-cookie" not in response.headers
+    assert await everything(hub) == before
+
+
+async def test_a_form_with_what_no_database_holds_is_an_error_and_no_fault(hub: Hub) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    for path, form in FORMS.items():
+        if form:
+            response = await post(hub, ann, path, **{field: f"{text}\0" for field, text in form.items()})
+            assert is_a_page(response, 400), path
+    assert await everything(hub) == before
+
+
+async def test_the_account_menu_leads_here(hub: Hub) -> None:
+    page = await get(hub, await hub.person(Role.DIRECTORY), "/")
+    assert 'href="/account"' in page.text
+    assert BASE_URL not in page.text

@@ -1,0 +1,193 @@
+"""Who has which page: one table of routes and their status for each role, and each page's document against it."""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from graphql import parse, validate
+from starlette.routing import Route
+
+from models.account import Role
+from permissions.viewer import Standing
+from schema.build import projection
+from tests.hub import Hub, Person
+from tests.web.reading import cookie, everything
+from tests.world import put_cases, put_cpd, put_feedback
+from web.asking import QUERIES, document
+from web.pages import routes
+
+S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.ADMIN, Standing.PUBLIC
+SIGNED_IN = (S, R, D, A)
+
+# Who sees the pages that ask by a document.
+DOCUMENTS: dict[str, tuple[Standing, ...]] = {
+    "account": SIGNED_IN,
+    "cpd": (S,),
+    "details": (S,),
+    "directories": SIGNED_IN,
+    "directory": (D, A),
+    "forgotten": (P,),
+    "give": (P,),
+    "home": SIGNED_IN,
+    "home_mediator": (S,),
+    "home_reviewer": (R,),
+    "import": (S,),
+    "invitation": (P,),
+    "learnings": (S,),
+    "logbook": (S,),
+    "my_feedback": (S,),
+    "password": (P,),
+    "requests": (S,),
+    "review": (R,),
+    "second_factor": SIGNED_IN,
+    "signin": (P,),
+    "signout": SIGNED_IN,
+    "signup": (P,),
+    "stop": (P,),
+    "survey": (P,),
+    "verify": (P,),
+}
+
+VIEWERS = ("signed out", "mediator", "reviewer", "directory", "admin", "unverified")
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """What a GET gets: signed out, as mediator, reviewer, directory, administrator, unverified mediator."""
+
+    of: tuple[int, ...]
+
+
+EVERYBODY = Statuses((200, 200, 200, 200, 200, 200))
+LINK = Statuses((200, 200, 200, 200, 200, 200))
+ONE_OF_MINE = Statuses((303, 200, 404, 404, 404, 403))
+MEMBER = Statuses((303, 200, 200, 200, 200, 200))
+VERIFIED = Statuses((303, 200, 200, 200, 200, 403))
+MEDIATOR = ONE_OF_MINE
+REVIEWER = Statuses((303, 404, 200, 404, 404, 404))
+DIRECTORY = Statuses((303, 404, 404, 200, 200, 404))
+BY_POST = Statuses((405, 405, 405, 405, 405, 405))
+
+TABLE: dict[str, Statuses] = {
+    "/": EVERYBODY,
+    "/signin": EVERYBODY,
+    "/signout": BY_POST,
+    "/signup": EVERYBODY,
+    "/forgotten": EVERYBODY,
+    "/verify/{secret}": LINK,
+    "/password/{secret}": LINK,
+    "/invitation/{secret}": LINK,
+    "/stop/{secret}": LINK,
+    "/export/{secret}": Statuses((404,) * 6),  # here of an export that never was
+    "/done/{what}": EVERYBODY,
+    "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never was
+    "/give": EVERYBODY,
+    "/give/{secret}": Statuses((404,) * 6),  # here of a link that never was
+    "/give/to/{id}": EVERYBODY,
+    "/logbook": MEDIATOR,
+    "/logbook.csv": MEDIATOR,
+    "/logbook/import": MEDIATOR,
+    "/logbook/import/failed.csv": BY_POST,
+    "/logbook/new": MEDIATOR,
+    "/logbook/{id}": ONE_OF_MINE,
+    "/logbook/{id}/edit": ONE_OF_MINE,
+    "/logbook/{id}/delete": BY_POST,
+    "/cpd.csv": MEDIATOR,
+    "/cpd/new": MEDIATOR,
+    "/cpd/{id}": ONE_OF_MINE,
+    "/cpd/{id}/edit": ONE_OF_MINE,
+    "/cpd/{id}/delete": BY_POST,
+    "/learnings": MEDIATOR,
+    "/learnings.csv": MEDIATOR,
+    "/request": MEDIATOR,
+    "/request/{id}/withdraw": BY_POST,
+    "/my-feedback": MEDIATOR,
+    "/my-feedback/{id}": ONE_OF_MINE,
+    "/details": MEDIATOR,
+    "/details/appoint": BY_POST,
+    "/details/invite": BY_POST,
+    "/details/end-review": BY_POST,
+    "/review": REVIEWER,
+    "/review/{id}": REVIEWER,
+    "/review/{id}/feedback.csv": REVIEWER,
+    "/review/{id}/end": REVIEWER,
+    "/mediators": DIRECTORY,
+    "/mediators/{id}": DIRECTORY,
+    "/mediators/{id}/logbook.csv": DIRECTORY,
+    "/mediators/{id}/cpd.csv": DIRECTORY,
+    "/account": MEMBER,
+    "/account/name": MEMBER,
+    "/account/email": MEMBER,
+    "/account/password": MEMBER,
+    "/account/delete": MEMBER,
+    "/account/sessions/{id}/end": BY_POST,
+    "/account/tokens/new": VERIFIED,
+    "/account/tokens/{id}/revoke": BY_POST,
+    "/account/export": VERIFIED,
+    "/account/second-factor": VERIFIED,
+    "/account/second-factor/confirm": BY_POST,
+    "/account/second-factor/codes": VERIFIED,
+    "/account/second-factor/remove": VERIFIED,
+}
+
+
+def test_each_document_is_valid_for_all_who_see_its_page() -> None:
+    # The export runs one operation at a time, each as somebody whose projection has it.
+    assert {path.stem for path in QUERIES.glob("*.graphql")} - {"export"} == set(DOCUMENTS)
+    for name, audience in DOCUMENTS.items():
+        for standing in SIGNED_IN if P in audience else audience:
+            assert not validate(projection(standing | P), parse(document(name))), (name, standing)
+        if P in audience:
+            assert not validate(projection(P), parse(document(name))), name
+
+
+def test_a_document_of_some_asks_for_what_others_do_not_have() -> None:
+    for name, audience in DOCUMENTS.items():
+        if audience not in {SIGNED_IN, (P,)}:
+            assert validate(projection(P), parse(document(name))), name
+
+
+def paths() -> set[str]:
+    return {route.path for route in routes if isinstance(route, Route)}
+
+
+def test_every_page_stands_in_the_table() -> None:
+    assert paths() == set(TABLE)
+
+
+async def people(hub: Hub) -> dict[str, Person | None]:
+    return {
+        "signed out": None,
+        "mediator": await hub.mediator(),
+        "reviewer": await hub.person(Role.REVIEWER),
+        "directory": await hub.person(Role.DIRECTORY),
+        "admin": await hub.person(Role.ADMIN),
+        "unverified": await hub.person(Role.MEDIATOR, verified=False),
+    }
+
+
+@pytest.mark.parametrize("path", TABLE)
+async def test_each_role_gets_the_pages_that_it_has_and_no_others(hub: Hub, path: str) -> None:
+    who = await people(hub)
+    ann, rob = who["mediator"], who["reviewer"]
+    assert ann
+    assert rob
+    await hub.appointed(ann, rob)
+    ids: dict[str, UUID | str] = {
+        "logbook": (await put_cases(hub, ann, {}))[0],
+        "cpd": (await put_cpd(hub, ann, {}))[0],
+        "my-feedback": await put_feedback(hub, ann),
+    }
+    filled = path.replace("{secret}", "x" * 43).replace("{what}", "verify")
+    filled = filled.replace("{id}", str(ids.get(path.split("/")[1], ann.id)))
+    before = await everything(hub)
+    found = {}
+    for name, person in who.items():
+        response = await hub.client.get(filled, headers=cookie(person) if person else {})
+        found[name] = response.status_code
+        if response.status_code == 303:
+            assert response.headers["location"] == f"/signin?next={filled}"
+        assert re.match(r"text/(html|csv|plain)", response.headers.get("content-type", "text/plain"))
+    assert found == dict(zip(VIEWERS, TABLE[path].of, strict=True))
+    assert await everything(hub) == before

@@ -1,0 +1,364 @@
+"""A directory's pages: finding a mediator, and verifying their experience and CPD; nothing private, nobody private."""
+
+import csv
+import re
+from datetime import date
+from html import unescape
+from io import StringIO
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from models.account import Role
+from models.mediator import Visibility, mediators
+from tests.hub import Hub, Person
+from tests.web.reading import HOSTILE, cookie, everything, is_a_page
+from tests.world import put_cases, put_cpd, put_feedback, statements
+
+ADDRESS = "https://demo.example/profiles/ann?a=1&b=2"
+EVIDENCE = "https://demo.example/certificates/1?a=1&b=2"
+CASE: dict[str, Any] = {
+    "role": "CO_MEDIATOR",
+    "medium": "HYBRID",
+    "started_on": date(2023, 4, 3),
+    "ended_on": date(2023, 4, 17),
+    "minutes": 450,
+    "dispute_kind": "=Tenancy",
+}
+HIDDEN_OF_CASE: dict[str, Any] = {
+    "country": "Norway",
+    "party_count": 477,
+    "outcome": "PARTLY_SETTLED",
+    "reference": "Private reference",
+    "parties": "Private parties",
+    "did_well": "Private success",
+    "found_challenging": "Private challenge",
+    "notes": "Private notes",
+}
+COURSE: dict[str, Any] = {
+    "kind": "CONFERENCE",
+    "title": "+Peace",
+    "provider": "A school",
+    "started_on": date(2023, 9, 1),
+    "ended_on": date(2023, 9, 2),
+    "minutes": 615,
+    "evidence_url": EVIDENCE,
+    "takeaways": "Private takeaway",
+}
+HIDDEN = ("Norway", "477", "settled", "Private", "3 Apr", "17 Apr", "2023-04-17", "2023-04-03")
+
+
+def plain(text: str) -> str:
+    """The words of a page, without its tags."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", text)).split())
+
+
+async def read(hub: Hub, path: str, by: Person) -> httpx.Response:
+    response = await hub.client.get(path, headers=cookie(by))
+    assert is_a_page(response)
+    return response
+
+
+def listed(response: httpx.Response) -> list[str]:
+    """The names that a search found, in its order."""
+    return [unescape(name) for name in re.findall(r'<td data-label="Name"><a href="[^"]*">(.*?)</a>', response.text)]
+
+
+def column(response: httpx.Response, title: str) -> list[str]:
+    """The cells of a table's column."""
+    return [plain(cell) for cell in re.findall(rf'<td data-label="{title}"[^>]*>(.*?)</td>', response.text)]
+
+
+async def rows(hub: Hub, path: str, by: Person) -> list[dict[str, str]]:
+    response = await hub.client.get(path, headers=cookie(by))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(StringIO(response.content.decode("utf-8-sig"), newline="")))
+
+
+async def test_a_search_finds_mediators_who_are_not_private(hub: Hub) -> None:
+    ann = await hub.mediator(name=HOSTILE)
+    await hub.mediator(name="Ann Bo")
+    await hub.mediator(name="Ann Hidden", visibility=Visibility.PRIVATE)
+    await hub.mediator(name="Ann Unverified", verified=False)
+    async with hub.database.transaction() as transaction:
+        await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(profile_url=ADDRESS))
+    directory = await hub.person(Role.DIRECTORY)
+    everybody = await read(hub, "/mediators", directory)
+    assert listed(everybody) == [HOSTILE, "Ann Bo"]
+    assert f'href="/mediators/{ann.id}"' in everybody.text
+    assert 'href="https://demo.example/profiles/ann?a=1&amp;b=2"' in everybody.text
+    found = await read(hub, "/mediators?search=bo+ann", directory)
+    assert listed(found) == ["Ann Bo"]
+    assert 'value="bo ann"' in found.text
+    nobody = await read(hub, "/mediators?search=hidden", directory)
+    assert listed(nobody) == []
+    assert "There is no mediator by that name whom you can see" in nobody.text
+
+
+async def test_each_searches_by_the_standing_that_they_have_the_page_for(hub: Hub) -> None:
+    await hub.mediator(name="Ann")
+    bea = await hub.mediator(name="Bea", visibility=Visibility.PRIVATE)
+    me = await hub.person(Role.DIRECTORY, Role.ADMIN, Role.MEDIATOR, Role.REVIEWER, name="Me")
+    await hub.appointed(bea, me)
+    assert listed(await read(hub, "/mediators", me)) == ["Ann"]
+    assert listed(await read(hub, "/mediators", await hub.person(Role.ADMIN))) == ["Ann", "Bea", "Me"]
+    assert listed(await read(hub, "/mediators", await hub.person(Role.ADMIN, Role.MEDIATOR, name="Zoe"))) == [
+        "Ann",
+        "Bea",
+        "Me",
+    ]
+
+
+async def test_a_search_is_paged_by_cursors_that_tell_no_name(hub: Hub) -> None:
+    directory = await hub.person(Role.DIRECTORY)
+    names = [f"Ann Mediator {number:02}" for number in range(23)]
+    for name in names:
+        await hub.mediator(name=name)
+    page = await read(hub, "/mediators?search=ann&size=10", directory)
+    found = listed(page)
+    while following := re.search(r'rel="next" href="(.*?)"', page.text):
+        address = unescape(following.group(1))
+        assert "search=ann" in address
+        assert "Mediator" not in address
+        page = await read(hub, address, directory)
+        found += listed(page)
+    assert found == names
+
+
+async def test_a_directory_reads_what_verifies_experience_and_nothing_private(hub: Hub) -> None:
+    ann = await hub.mediator(name=HOSTILE)
+    await put_cases(hub, ann, CASE | HIDDEN_OF_CASE, {"minutes": 90}, {"minutes": 6000, "simulated": True})
+    await put_cpd(hub, ann, COURSE)
+    await put_feedback(hub, ann, {"impressed": "Private praise"})
+    directory = await hub.person(Role.DIRECTORY)
+    page = await read(hub, f"/mediators/{ann.id}", directory)
+    said = plain(page.text)
+    assert "9:00 hours 2 cases Beside these, 100:00 hours in simulations" in said
+    assert "Year Hours Cases 2024 1:30 1 2023 7:30 1" in said
+    assert column(page, "Month") == ["May 2024", "May 2024", "Apr 2023"]
+    assert column(page, "Kind of dispute")[-1] == "=Tenancy"
+    assert sorted(column(page, "Simulated")) == ["", "", "Yes"]
+    assert (column(page, "Title"), column(page, "Last day"), column(page, "First day")) == (
+        ["+Peace"],
+        ["2 Sep 2023"],
+        ["1 Sep 2023"],
+    )
+    assert f'href="{EVIDENCE.replace("&", "&amp;")}" rel="noopener noreferrer"' in page.text
+    for part in (*HIDDEN, ann.email):
+        assert part not in said, part
+
+
+async def test_an_administrator_sees_on_these_pages_what_a_directory_sees(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    await put_cases(hub, ann, CASE | HIDDEN_OF_CASE)
+    await put_cpd(hub, ann, COURSE)
+    directory = await hub.person(Role.DIRECTORY)
+    bodies = []
+    for by in (directory, await hub.person(Role.ADMIN)):
+        page = await read(hub, f"/mediators/{ann.id}", by)
+        bodies.append(page.text.partition("<main")[2])
+        sheets = [
+            await hub.client.get(f"/mediators/{ann.id}/{name}.csv", headers=cookie(by)) for name in ("logbook", "cpd")
+        ]
+        bodies[-1] += "".join(sheet.text for sheet in sheets)
+    assert bodies[0] == bodies[1]
+    for part in HIDDEN:
+        assert part not in plain(bodies[0]), part
+
+
+async def test_totals_chart_and_cases_follow_the_chosen_role(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, CASE, {"minutes": 90}, {"minutes": 30, "ended_on": date(2025, 1, 1)})
+    directory = await hub.person(Role.DIRECTORY)
+    page = await read(hub, f"/mediators/{ann.id}?role=LEAD_MEDIATOR&cpd-year=2024", directory)
+    said = plain(page.text)
+    assert "Experience as lead mediator" in said
+    assert "2:00 hours 2 cases" in said
+    assert "Year Hours Cases 2025 0:30 1 2024 1:30 1" in said
+    assert column(page, "Role") == ["Lead mediator", "Lead mediator"]
+    links = dict(re.findall(r'<a class="button small[^"]*" href="([^"]*)"[^>]*>(.*?)</a>', page.text))
+    assert links[f"/mediators/{ann.id}?cpd-year=2024"] == "All roles"
+    assert links[f"/mediators/{ann.id}?cpd-year=2024&amp;role=OBSERVER"] == "Observer"
+    none = await read(hub, f"/mediators/{ann.id}?role=OBSERVER", directory)
+    assert "There are no cases in this role." in plain(none.text)
+    whole = plain((await read(hub, f"/mediators/{ann.id}?role=nobody", directory)).text)
+    assert "9:30 hours 3 cases" in whole
+
+
+async def test_both_tables_are_filtered_sorted_and_paged_by_the_address(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, CASE, *({"minutes": minutes} for minutes in range(1, 13)))
+    await put_cpd(hub, ann, COURSE, *({"title": f"Course {number:02}"} for number in range(1, 13)))
+    directory = await hub.person(Role.DIRECTORY)
+    path = f"/mediators/{ann.id}"
+    for one in ("medium=HYBRID", "year=2023", "disputeKind=%3DTenancy", "text=tenan"):
+        assert column(await read(hub, f"{path}?{one}", directory), "Medium") == ["Hybrid"], one
+    for one in ("cpd-kind=CONFERENCE", "cpd-year=2023", "cpd-text=school"):
+        page = await read(hub, f"{path}?{one}", directory)
+        assert column(page, "Title") == ["+Peace"], one
+        assert len(column(page, "Medium")) == 13, one
+    page = await read(hub, f"{path}?sort=minutes&dir=desc&size=10&cpd-sort=title&cpd-size=10", directory)
+    assert column(page, "Role")[0] == "Co-mediator"
+    assert column(page, "Title") == ["+Peace", *(f"Course {number:02}" for number in range(1, 10))]
+    later = re.findall(r'rel="next" href="(.*?)"', page.text)
+    assert len(later) == 2
+    cases = await read(hub, unescape(later[0]), directory)
+    assert len(column(cases, "Month")) == 3
+    assert column(cases, "Title") == column(page, "Title")
+    courses = await read(hub, unescape(later[1]), directory)
+    assert column(courses, "Title") == ["Course 10", "Course 11", "Course 12"]
+    assert column(courses, "Month") == column(page, "Month")
+
+
+async def test_what_only_the_mediator_may_read_is_neither_searched_nor_sorted_by(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, CASE | HIDDEN_OF_CASE, {})
+    await put_cpd(hub, ann, COURSE)
+    directory = await hub.person(Role.DIRECTORY)
+    path = f"/mediators/{ann.id}"
+    for words in ("private", "norway", "settled"):
+        page = await read(hub, f"{path}?text={words}&cpd-text={words}", directory)
+        assert (column(page, "Month"), column(page, "Title")) == ([], []), words
+        assert "No case fits." in page.text
+    usual = column(await read(hub, path, directory), "Month")
+    for address in ("sort=reference", "sort=ended_on", "sort=country", "outcome=SETTLED", "country=Norway"):
+        assert column(await read(hub, f"{path}?{address}", directory), "Month") == usual, address
+    assert "ountry" not in (await read(hub, path, directory)).text
+
+
+async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, CASE | HIDDEN_OF_CASE, {"minutes": 60, "simulated": True})
+    await put_cpd(hub, ann, COURSE, {})
+    directory = await hub.person(Role.DIRECTORY)
+    path = f"/mediators/{ann.id}"
+    cases = await rows(hub, f"{path}/logbook.csv", directory)
+    assert [list(one.values()) for one in cases] == [
+        ["2024-05", "Lead mediator", "Online", "", "1.0", "Yes"],
+        ["2023-04", "Co-mediator", "Hybrid", "'=Tenancy", "7.5", "No"],
+    ]
+    assert list(cases[0]) == ["Month", "Role", "Medium", "Kind of dispute", "Hours", "Simulated"]
+    assert await rows(hub, f"{path}/logbook.csv?role=CO_MEDIATOR&cpd-year=2024", directory) == [cases[1]]
+    assert await rows(hub, f"{path}/logbook.csv?sort=minutes&dir=desc", directory) == [cases[1], cases[0]]
+    courses = await rows(hub, f"{path}/cpd.csv?cpd-kind=CONFERENCE", directory)
+    assert courses == [
+        {
+            "Last day": "2023-09-02",
+            "Kind": "Conference",
+            "Title": "'+Peace",
+            "Provider": "A school",
+            "Hours": "10.25",
+            "First day": "2023-09-01",
+            "Evidence": EVIDENCE,
+        }
+    ]
+    assert len(await rows(hub, f"{path}/cpd.csv", directory)) == 2
+
+
+async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
+    """A mediator's pages are not there: by every answer the same as for an id that never existed."""
+    before = await everything(hub)
+    for page in ("", "?role=OBSERVER", "/logbook.csv", "/cpd.csv"):
+        hidden = await hub.client.get(f"/mediators/{whose}{page}", headers=cookie(by))
+        unknown = await hub.client.get(f"/mediators/{uuid4()}{page}", headers=cookie(by))
+        assert is_a_page(hidden, 404), page
+        assert hidden.text == unknown.text
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        (Role.DIRECTORY,),
+        (Role.DIRECTORY, Role.REVIEWER),
+        (Role.DIRECTORY, Role.ADMIN),
+        (Role.DIRECTORY, Role.MEDIATOR),
+        (Role.REVIEWER,),
+        (Role.MEDIATOR,),
+    ],
+)
+async def test_a_private_mediator_is_not_found_by_whoever_reads_as_a_directory(
+    hub: Hub, roles: tuple[Role, ...]
+) -> None:
+    me, ann = await hub.person(*roles), await hub.mediator(visibility=Visibility.PRIVATE)
+    if Role.REVIEWER in roles:
+        await hub.appointed(ann, me)
+    await put_cases(hub, ann, {})
+    await hidden_from(hub, me, ann.id)
+    await hidden_from(hub, me, "no-id")
+
+
+async def test_one_who_turns_private_is_gone_at_once(hub: Hub) -> None:
+    ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
+    await read(hub, f"/mediators/{ann.id}", directory)
+    async with hub.database.transaction() as transaction:
+        await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(visibility=Visibility.PRIVATE))
+    await hidden_from(hub, directory, ann.id)
+    assert listed(await read(hub, "/mediators", directory)) == []
+
+
+@pytest.mark.parametrize("more", [(Role.DIRECTORY,), (Role.ADMIN,), (Role.DIRECTORY, Role.ADMIN)])
+async def test_nobody_finds_themselves(hub: Hub, more: tuple[Role, ...]) -> None:
+    me = await hub.person(Role.MEDIATOR, *more)
+    await put_cases(hub, me, {})
+    await hidden_from(hub, me, me.id)
+
+
+async def test_an_administrator_finds_private_mediators_too(hub: Hub) -> None:
+    ann, admin = await hub.mediator(visibility=Visibility.PRIVATE), await hub.person(Role.ADMIN)
+    await put_cases(hub, ann, CASE)
+    assert column(await read(hub, f"/mediators/{ann.id}", admin), "Month") == ["Apr 2023"]
+
+
+async def test_a_directory_that_also_reviews_reads_both_each_in_its_place(hub: Hub) -> None:
+    ann, me = await hub.mediator(), await hub.person(Role.DIRECTORY, Role.REVIEWER)
+    await hub.appointed(ann, me)
+    await put_cases(hub, ann, CASE | HIDDEN_OF_CASE)
+    await put_feedback(hub, ann, {"impressed": "Patience"}, shared=False)
+    verified = await read(hub, f"/mediators/{ann.id}", me)
+    assert column(verified, "Month") == ["Apr 2023"]
+    for part in (*HIDDEN, "Patience"):
+        assert part not in plain(verified.text), part
+    assert "Patience" in (await read(hub, f"/review/{ann.id}", me)).text
+    for part in ("/review", "/mediators"):
+        assert f'<a href="{part}"' in verified.text
+
+
+async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for path in ("/mediators", *(f"/mediators/{ann.id}{page}" for page in ("", "/logbook.csv", "/cpd.csv"))):
+        response = await hub.client.get(path)
+        assert (response.status_code, response.headers["location"]) == (303, f"/signin?next={path}")
+
+
+async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> None:
+    ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
+    said = plain((await read(hub, f"/mediators/{ann.id}", directory)).text)
+    for part in ("There are no cases yet.", "Ann has no cases in their logbook yet.", "Ann has entered no CPD yet."):
+        assert part in said
+    assert await rows(hub, f"/mediators/{ann.id}/logbook.csv", directory) == []
+
+
+async def test_the_pages_run_as_many_statements_whatever_there_is(hub: Hub) -> None:
+    ann, directory = await hub.mediator(), await hub.person(Role.DIRECTORY)
+    counts: set[tuple[int, ...]] = set()
+    for more in (1, 4, 20):
+        await put_cases(
+            hub, ann, *({"minutes": 60, "ended_on": date(2000 + one, 5, 6)} for one in range(24, 24 + more))
+        )
+        await put_cpd(hub, ann, *({} for _ in range(more)))
+        for _ in range(more):
+            await hub.mediator()
+        counted = []
+        path = f"/mediators/{ann.id}"
+        for address in ("/mediators", f"{path}?size=100&cpd-size=100", f"{path}/logbook.csv", f"{path}/cpd.csv"):
+            async with statements(hub) as run:
+                assert (await hub.client.get(address, headers=cookie(directory))).status_code == 200
+            counted.append(len(run))
+        counts.add(tuple(counted))
+    # Who asks, and the mediator; two tables, how long each is and what there is to filter by; the experience.
+    assert counts == {(3, 9, 3, 3)}

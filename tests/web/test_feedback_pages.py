@@ -1,0 +1,192 @@
+"""A mediator's pages of feedback: asking for it, and reading what was shared, without learning who or when."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from models.account import Role
+from tests.hub import Hub, Person
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, problems
+from tests.world import put_feedback
+
+ASKED = {
+    "partyName": "Pat Party",
+    "partyEmail": "pat@demo.example",
+    "reference": "Fence",
+    "mediationEndedOn": "7 May 2024",
+    "partyAgreed": "yes",
+}
+
+
+async def text(hub: Hub, who: Person, path: str) -> str:
+    response = await hub.client.get(path, headers=cookie(who))
+    assert is_a_page(response)
+    return response.text
+
+
+async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    response = await hub.client.post("/request", data=ASKED, headers=cookie(ann))
+    assert (response.status_code, response.headers["location"]) == (303, "/request?done=requested")
+    await hub.work()
+    assert "Fence" in hub.mails("pat@demo.example")[0]["text"]
+    page = await text(hub, ann, "/request")
+    for part in ("Pat Party", "pat@demo.example", "Fence", "7 May 2024"):
+        assert part in page
+    async with hub.later(hours=121) as later:
+        gone = await text(later, ann, "/request")
+        for part in ("Pat Party", "pat@demo.example", "Fence"):
+            assert part not in gone
+        assert "1 request so far" in gone
+    (path,) = re.findall(r'action="(/request/[0-9a-f-]{36}/withdraw)"', page)
+    withdrawn = await hub.client.post(path, headers=cookie(ann))
+    assert withdrawn.headers["location"] == "/request?done=withdrawn"
+    assert "Pat Party" not in await text(hub, ann, "/request")
+    assert is_a_page(await hub.client.post(path, headers=cookie(ann)), 404)
+
+
+async def test_a_double_submit_asks_once(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for _ in range(2):
+        await hub.client.post("/request", data=ASKED | {"requestKey": "k"}, headers=cookie(ann))
+    await hub.work()
+    assert len(hub.mails("pat@demo.example")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"partyAgreed": ""}, "partyAgreed"),
+        ({"partyEmail": "nowhere"}, "partyEmail"),
+        ({"partyName": ""}, "partyName"),
+        ({"mediationEndedOn": "2999-01-01"}, "mediationEndedOn"),
+        ({"mediationEndedOn": "soon"}, "mediationEndedOn"),
+    ],
+)
+async def test_a_wrong_request_is_not_sent_and_comes_back_as_typed(hub: Hub, wrong: dict[str, str], field: str) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    response = await hub.client.post("/request", data=ASKED | {"reference": HOSTILE} | wrong, headers=cookie(ann))
+    assert is_a_page(response, 422)
+    assert [name for name, _ in problems(response)] == [field]
+    assert "O&#39;Neil" in response.text
+    assert await everything(hub) == before
+
+
+async def test_the_request_page_has_the_personal_link_and_never_tells_what_was_answered(hub: Hub) -> None:
+    ann = await hub.mediator()
+    own = await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)
+    before = await text(hub, ann, "/request")
+    assert own.data["me"]["mediator"]["feedbackLink"] in before
+    await put_feedback(hub, ann, shared=False)
+    assert _without_key(await text(hub, ann, "/request")) == _without_key(before)
+
+
+def _without_key(page: str) -> str:
+    return re.sub(r'name="requestKey" value="[^"]*"', "", page)
+
+
+async def test_shared_feedback_is_read_without_who_when_or_how(hub: Hub) -> None:
+    ann = await hub.mediator()
+    when = datetime(2019, 3, 4, tzinfo=UTC)
+    answers: dict[str, Any] = {"listening": 4, "impressed": HOSTILE, "for_reviewer": "secret words"}
+    shared = await put_feedback(hub, ann, answers, name="Gil Giver", email="gil@demo.example", received_at=when)
+    hidden = await put_feedback(hub, ann, {"impressed": "unshared words"}, shared=False)
+    waiting = await put_feedback(hub, ann, {"impressed": "waiting words"}, released=False)
+    pages = [await text(hub, ann, path) for path in ("/my-feedback", f"/my-feedback/{shared}")]
+    assert "4.0 of 5 on average, 1 rating" in pages[0]
+    assert "They listened carefully, and I felt heard." in pages[1]
+    assert "<strong>4</strong> of 5: Agree" in pages[1]
+    for page in pages:
+        assert "O&#39;Neil" in page
+        for private in ("Gil", "gil@", "2019", "secret words", "unshared", "waiting words", "Party to the dispute"):
+            assert private not in page, private
+    gone = [await hub.client.get(f"/my-feedback/{one}", headers=cookie(ann)) for one in (hidden, waiting, uuid4(), "x")]
+    assert len({response.text.replace(str(response.url), "") for response in gone}) == 1
+    assert all(is_a_page(response, 404) for response in gone)
+
+
+async def test_feedback_of_others_is_not_found(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    rob, admin = await hub.person(Role.REVIEWER), await hub.person(Role.ADMIN)
+    await hub.appointed(ann, rob)
+    shared = await put_feedback(hub, ann, {"impressed": "shared words"})
+    for who in (bob, rob, admin):
+        response = await hub.client.get(f"/my-feedback/{shared}", headers=cookie(who))
+        assert is_a_page(response, 404)
+        assert "shared words" not in response.text
+    assert (await hub.client.get("/my-feedback")).headers["location"] == "/signin?next=/my-feedback"
+
+
+async def test_details_are_changed_and_say_who_may_find_one(hub: Hub) -> None:
+    ann = await hub.mediator()
+    form = {"about": HOSTILE, "profileUrl": "https://demo.example/ann", "visibility": "PRIVATE"}
+    response = await hub.client.post("/details", data=form, headers=cookie(ann))
+    assert response.headers["location"] == "/details?done=saved"
+    page = await text(hub, ann, "/details")
+    assert "O&#39;Neil" in page
+    assert re.search(r'value="PRIVATE"[^>]* checked', page)
+    wrong = await hub.client.post("/details", data=form | {"profileUrl": "ftp://x"}, headers=cookie(ann))
+    assert is_a_page(wrong, 422)
+    assert [name for name, _ in problems(wrong)] == ["profileUrl"]
+    assert 'value="ftp://x"' in wrong.text
+
+
+async def test_a_reviewer_is_chosen_invited_and_parted_with(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    rob = await hub.person(Role.REVIEWER, name="Rob Reviewer")
+    page = await text(hub, ann, "/details?search=rob")
+    assert f'value="{rob.id}"' in page
+    assert f'value="{rob.id}"' not in await text(hub, ann, "/details?search=nobody")
+    chosen = await hub.client.post("/details/appoint", data={"reviewerId": str(rob.id)}, headers=cookie(ann))
+    assert chosen.headers["location"] == "/details?done=appointed"
+    assert "Your reviewer is <strong>Rob Reviewer</strong>" in await text(hub, ann, "/details")
+    ended = await hub.client.post("/details/end-review", headers=cookie(ann))
+    assert ended.headers["location"] == "/details?done=ended"
+    assert not await hub.rows("SELECT 1 FROM appointment")
+    again = await hub.client.post("/details/end-review", headers=cookie(ann))
+    assert is_a_page(again, 422)
+    for _ in range(2):
+        invited = {"email": "new@demo.example", "requestKey": "k"}
+        response = await hub.client.post("/details/invite", data=invited, headers=cookie(ann))
+        assert response.headers["location"] == "/details?done=invited"
+    await hub.work()
+    assert len(hub.mails("new@demo.example")) == 1
+
+
+async def test_nobody_appoints_or_invites_themselves(hub: Hub) -> None:
+    ann = await hub.person(Role.MEDIATOR, Role.REVIEWER)
+    before = await everything(hub)
+    for path, form in {
+        "/details/appoint": {"reviewerId": str(ann.id)},
+        "/details/invite": {"email": ann.email},
+    }.items():
+        response = await hub.client.post(path, data=form, headers=cookie(ann))
+        assert is_a_page(response, 422)
+        assert len(problems(response)) == 1
+    nothing = await hub.client.post("/details/appoint", data={}, headers=cookie(ann))
+    assert is_a_page(nothing, 422)
+    assert await everything(hub) == before
+
+
+async def test_forms_of_other_sites_and_of_other_roles_change_nothing(hub: Hub) -> None:
+    ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
+    rob = await hub.person(Role.REVIEWER)
+    before = await everything(hub)
+    forms: dict[str, dict[str, str]] = {
+        "/request": ASKED,
+        "/details": {"visibility": "PRIVATE"},
+        "/details/appoint": {"reviewerId": str(rob.id)},
+        "/details/invite": {"email": "new@demo.example"},
+        "/details/end-review": {},
+    }
+    for path, form in forms.items():
+        for headers in FOREIGN:
+            assert is_a_page(await hub.client.post(path, data=form, headers=headers | cookie(ann)), 403)
+        for who in (admin, rob):
+            assert is_a_page(await hub.client.post(path, data=form, headers=cookie(who)), 404)
+        assert is_a_page(await hub.client.post(path, data=form), 401)
+    assert await everything(hub) == before

@@ -1,0 +1,262 @@
+"""Reading other people's spreadsheets: encodings, separators, headings, days, durations; and our own, back again."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolvers.checks import cleaned
+from resolvers.entry_import import ENTRIES_MOST
+from web import imports, words
+from web.case_words import CHOICES, FIELDS, meanings
+from web.csv_files import FILE_MOST, ROWS_MOST, NotCsv, Row, pack, read_csv, unpack, write_csv
+from web.imports import Plan, Reading
+from web.pages.logbook import CASE, LOGBOOK
+from web.spreadsheet import guarded, sheet, unguarded
+
+PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
+
+
+def read(text: str, **plan: Any) -> list[Reading]:
+    """Read a file whose days, hours and choices need no more than their headings."""
+    file = read_csv(text.encode())
+    guessed = imports.guess(file)
+    return imports.read_rows(file, replace(guessed, **({"defaults": PLAN_WORDS} | plan)))
+
+
+def one(heading: str, cell: str, **plan: Any) -> Any:
+    """What one cell under a heading is read as; the reason if it cannot be."""
+    name = next(iter(imports.guess(read_csv(f"{heading}\nx".encode())).columns))
+    row = {"Last day": "2024-01-02", "Hours": "1"} | {"First day" if name == "startedOn" else heading: cell}
+    if name in {"endedOn", "minutes"}:
+        row.pop({"endedOn": "Last day", "minutes": "Hours"}[name])
+        row[heading] = cell
+    out = io.StringIO()
+    csv.writer(out).writerows([row.keys(), row.values()])
+    (reading,) = read(out.getvalue(), **plan)
+    told = [problem["message"] for problem in reading.problems if problem["field"] == name]
+    return told[0] if told else reading.values.get(name)
+
+
+def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
+    assert ROWS_MOST == ENTRIES_MOST
+
+
+def test_the_fields_are_those_of_a_case() -> None:
+    assert {field.name for field in FIELDS} == set(CASE.readers)
+
+
+def test_the_headings_of_our_exports_are_known() -> None:
+    titles = [column.title for column in LOGBOOK.exported]
+    found = imports.guess(read_csv(write_csv([titles, titles])))
+    assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK.exported)}
+    names = [column.field for column in LOGBOOK.exported]
+    archive = imports.guess(read_csv(write_csv([names, names])))
+    assert archive.columns == found.columns
+    assert (found.in_minutes, archive.in_minutes) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("heading", "field"),
+    [
+        ("DATE", "endedOn"),
+        ("Start_Date", "startedOn"),
+        ("Duration (hrs)", "minutes"),
+        ("No. of parties", "partyCount"),
+        ("  Type of\ndispute ", "disputeKind"),
+        ("Comments", "notes"),
+    ],
+)
+def test_usual_headings_are_known(heading: str, field: str) -> None:
+    assert imports.guess(read_csv(write_csv([["X", heading], ["1", "2"]]))).columns == {field: 1}
+
+
+def test_each_usual_word_means_one_thing() -> None:
+    choices = [list(meanings(name).values()) for name in CHOICES]
+    for said in ([field.headings for field in FIELDS], *choices):
+        every = [word for words in said for word in {imports.key(one) for one in words}]
+        assert "" not in every
+        assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_encodings_separators_and_line_ends_of_spreadsheet_programs_are_read(
+    encoding: str, separator: str, end: str
+) -> None:
+    text = end.join(
+        [separator.join(["Date", '"Notes, long; or\tnot"']), "", f'2024-01-02{separator}"é, ""x""{end}; €"', ""]
+    )
+    file = read_csv(text.encode(encoding))
+    assert file.headings == ["Date", "Notes, long; or not"]
+    assert file.rows == [Row(3, ["2024-01-02", f'é, "x"{end}; €'])]
+
+
+def test_a_line_that_names_the_separator_is_none_of_the_rows() -> None:
+    assert read_csv(b"sep=;\r\na,b;c\r\n1;2\r\n").rows == [Row(2, ["1", "2"])]
+
+
+def test_blank_lines_and_cells_are_left_out_and_rows_keep_their_numbers() -> None:
+    file = read_csv(b"\n ,\na,b,,\n,,,\n1\n\n2,3, ,\n")
+    assert (file.headings, file.rows) == (["a", "b"], [Row(5, ["1"]), Row(7, ["2", "3"])])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b" \n ", "empty"),
+        (b"\xd0\xcf\x11\xe0rest", "older spreadsheet"),
+        (b"<!DOCTYPE html><table>", "web page"),
+        (b'<?xml version="1.0"?>', "web page or XML"),
+        (b"a\x81b\n1", "characters of this file cannot be read"),
+        (b"\xff\xfea", "characters of this file cannot be read"),
+        ("a\nb".encode("utf-16-le"), "NUL"),
+        (b'a\n"1"2"\n', "Behind row 1"),
+        (b"a\n" + b"x" * 200_000, "a cell is too long"),
+        (b"a\n" + b"1," * 101, "Row 2 has more than 100 columns"),
+    ],
+)
+def test_what_is_no_csv_says_what_to_do(data: bytes, says: str) -> None:
+    with pytest.raises(NotCsv, match=says):
+        read_csv(data)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused_with_a_reason(data: bytes) -> None:
+    try:
+        file = read_csv(data)
+    except NotCsv:
+        return
+    readings = imports.read_rows(file, imports.guess(file))
+    assert [reading.row for reading in readings] == file.rows
+
+
+@given(st.binary(max_size=300))
+def test_a_packed_file_is_unpacked_as_it_was(data: bytes) -> None:
+    assert unpack(pack(data)) == data
+
+
+def test_only_what_was_packed_whole_is_unpacked() -> None:
+    whole = bytes(FILE_MOST)
+    assert unpack(pack(whole)) == whole
+    for wrong in ("", "????", pack(b"abc")[:-4], pack(bytes(FILE_MOST + 1))):
+        with pytest.raises(NotCsv):
+            unpack(wrong)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "value"),
+    [
+        ("Last day", "31.5.2024", "2024-05-31"),
+        ("Last day", "5/31/2024", "2024-05-31"),
+        ("Last day", "2024-05-31 00:00:00", "2024-05-31"),
+        ("Last day", "31/02/2024", "Write a day as 2026-05-31 or 31 May 2026."),
+        ("Hours", "7:30", 450),
+        ("Hours", "7:30:00", 450),
+        ("Hours", "7,5", 450),
+        ("Hours", "long", "Write the duration in hours, as 7:30 or 7.5."),
+        ("Minutes", "90", 90),
+        ("Minutes", "1:30", 90),
+        ("Duration (min)", "45 min", 45),
+        ("Role", " co mediator ", "CO_MEDIATOR"),
+        ("Role", "CO_MEDIATOR", "CO_MEDIATOR"),
+        ("Role", "", "OBSERVER"),
+        ("Role", "-", "Write one of: " + ", ".join(words.ROLES.values()) + "."),
+        ("Medium", "face-to-face", "IN_PERSON"),
+        ("Outcome", "N/A", "NOT_KNOWN"),
+        ("Simulated", "x", True),
+        ("Simulated", "No", False),
+        ("Simulated", "", None),
+        ("Simulated", "perhaps", "Write Yes for a simulation, and No or nothing for a real case."),
+        ("Number of parties", "3", 3),
+        ("Number of parties", "three", "Write a whole number."),
+        ("Notes", "'=1", "=1"),
+        ("Notes", "'tis", "'tis"),
+    ],
+)
+def test_cells_are_read_as_people_write_them(heading: str, cell: str, value: object) -> None:
+    assert one(heading, cell) == value
+
+
+def test_whether_the_month_comes_first_is_guessed_from_the_days() -> None:
+    for days, is_first, is_ambiguous in (
+        (["5/6/2024"], False, True),
+        (["5/6/2024", "5/31/2024"], True, True),
+        (["5/31/2024", "31/5/2024"], False, False),
+        (["2024-05-06", "5/5/2024"], False, False),
+    ):
+        file = read_csv("\n".join(["Date", *days]).encode())
+        plan = imports.guess(file)
+        assert (plan.month_first, imports.is_ambiguous(file, plan)) == (is_first, is_ambiguous), days
+    assert one("Last day", "5/6/2024") == "2024-06-05"
+    assert one("Last day", "5/6/2024", month_first=True) == "2024-05-06"
+
+
+def test_one_day_stands_for_both_and_is_told_of_once() -> None:
+    good, bad = read("Start,Hours\n2024-05-06,1\nsoon,1\n")
+    assert (good.values["startedOn"], good.values["endedOn"]) == ("2024-05-06", "2024-05-06")
+    file = read_csv(b"Start,Hours\nsoon,1\n")
+    (result,) = imports.results(imports.guess(file), [bad], [])
+    assert [name for name, _ in result.problems] == ["startedOn"]
+    assert result.reason() == "First day: Write a day as 2026-05-31 or 31 May 2026."
+
+
+def test_what_is_lacking_is_asked_for() -> None:
+    plan = imports.guess(read_csv(b"a\n1\n"))
+    assert [problem["field"] for problem in plan.problems()] == ["endedOn", "minutes", "roleElse", "mediumElse"]
+
+
+def test_a_plan_is_read_from_its_form_as_it_was() -> None:
+    file = read_csv(b"Date,Mins,Role,What\n5/31/2024,90,lead,x\n")
+    plan = imports.guess(file)
+    assert imports.plan_of(file, plan.typed()) == plan
+    wrong = imports.plan_of(file, {"endedOn": "4", "minutes": "-1", "role": "0.0", "roleElse": "JUDGE", "days": "week"})
+    assert wrong == Plan({}, month_first=False, in_minutes=False, defaults={})
+
+
+def test_row_numbers_are_written_in_short() -> None:
+    assert imports.ranges([]) == []
+    assert imports.ranges([2, 4, 5, 6, 8, 9, 1200]) == ["2", "4-6", "8-9", "1,200"]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40).map(cleaned)
+DAYS = st.integers(0, 27_000).map(lambda days: date(1950, 1, 1) + timedelta(days))
+ENTRIES = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(list(words.ROLES)),
+        "medium": st.sampled_from(list(words.MEDIA)),
+        "outcome": st.sampled_from(list(words.OUTCOMES)),
+        "startedOn": DAYS.map(date.isoformat),
+        "endedOn": DAYS.map(date.isoformat),
+        "minutes": st.integers(1, 600_000),
+        "partyCount": st.none() | st.integers(1, 10_000),
+        "simulated": st.booleans(),
+        **dict.fromkeys(("disputeKind", "country", "reference", "parties", "didWell", "foundChallenging"), TEXT),
+        "notes": TEXT,
+    }
+)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=5))
+def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) -> None:
+    out = io.BytesIO()
+    with sheet(out, [column.title for column in LOGBOOK.exported]) as add:
+        for entry in entries:
+            add({column.title: column.kind.cell(entry[column.field]) for column in LOGBOOK.exported})
+    file = read_csv(out.getvalue())
+    readings = imports.read_rows(file, imports.guess(file))
+    assert [reading.problems for reading in readings] == [[]] * len(entries)
+    expected = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    assert [reading.values for reading in readings] == expected
+
+
+@given(st.text(st.sampled_from("'=+-@\t\ra"), max_size=5))
+def test_a_guard_is_taken_off_again_and_nothing_else(text: str) -> None:
+    assert unguarded(guarded(text)) == text
+    assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))

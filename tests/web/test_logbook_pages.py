@@ -1,0 +1,393 @@
+"""The logbook's pages: tables with filters, order and place in the address, exports, and the forms of entries."""
+
+import csv
+import io
+import re
+from html import unescape
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from models.account import Role
+from tests.hub import BASE_URL, Hub, Person
+from tests.hub import opened as opened_hub
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, problems
+from tests.web.test_feedback_pages import ASKED
+from tests.world import put_cases, put_cpd, statements
+from web.pages.logbook import LOGBOOK
+
+CASE = {
+    "role": "CO_MEDIATOR",
+    "medium": "ONLINE",
+    "startedOn": "2024-05-06",
+    "endedOn": "2024-05-07",
+    "minutes": "7:30",
+    "outcome": "SETTLED",
+    "disputeKind": "Neighbours",
+    "country": "Belgium",
+    "partyCount": "3",
+    "reference": "Fence",
+    "parties": "Two households",
+    "didWell": "Took time",
+    "foundChallenging": "The hedge",
+    "notes": "Ask again",
+}
+COURSE = {
+    "kind": "CONFERENCE",
+    "title": "Days of mediation",
+    "provider": "Demo Circle",
+    "startedOn": "2024-05-06",
+    "endedOn": "2024-05-07",
+    "minutes": "12",
+    "evidenceUrl": "https://demo.example/evidence",
+    "takeaways": "Listen",
+}
+FORMS = {"logbook": CASE, "cpd": COURSE}
+
+
+async def opened(hub: Hub, who: Person, path: str, **query: str) -> httpx.Response:
+    response = await hub.client.get(path, params=query or None, headers=cookie(who))
+    assert is_a_page(response)
+    return response
+
+
+async def sent(hub: Hub, who: Person, path: str, form: dict[str, Any]) -> httpx.Response:
+    return await hub.client.post(path, data=form, headers=cookie(who))
+
+
+def cells(response: httpx.Response, heading: str) -> list[str]:
+    """What stands under a heading, row by row."""
+    found = re.findall(rf'<td data-label="{heading}"[^>]*>(.*?)</td>', response.text, re.DOTALL)
+    return [unescape(re.sub("<.*?>", "", cell)).strip() for cell in found]
+
+
+def hidden(response: httpx.Response, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', response.text)
+    assert found, name
+    return unescape(found.group(1))
+
+
+def address(response: httpx.Response, rel: str) -> str:
+    found = re.search(rf'<a rel="{rel}" href="([^"]*)"', response.text)
+    assert found, rel
+    return unescape(found.group(1))
+
+
+async def exported(hub: Hub, who: Person, path: str) -> list[dict[str, str]]:
+    response = await hub.client.get(path, headers=cookie(who))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "attachment" in response.headers["content-disposition"]
+    return list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
+
+
+async def test_an_empty_logbook_explains_itself_and_offers_the_first_step(hub: Hub) -> None:
+    page = await opened(hub, await hub.mediator(), "/logbook")
+    for path in ("/logbook/new", "/logbook/import", "/cpd/new"):
+        assert f'href="{path}"' in page.text
+    assert "<table" not in page.text
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) -> None:
+    ann, form = await hub.mediator(), FORMS[name]
+    blank = await opened(hub, ann, f"/{name}/new")
+    today = hub.database.now().date().isoformat()
+    assert f'name="endedOn" type="date" autocomplete="off" maxlength="30" value="{today}"' in blank.text
+    made = await sent(hub, ann, f"/{name}/new", form | {"requestKey": hidden(blank, "requestKey")})
+    assert (made.status_code, made.headers["location"]) == (303, "/logbook?done=added")
+    table = await opened(hub, ann, made.headers["location"])
+    assert "The entry was added." in table.text
+    (entry,) = set(re.findall(rf"/{name}/([0-9a-f-]{{36}})\?", table.text))
+    whole = await opened(hub, ann, f"/{name}/{entry}")
+    for value in ("Took time", "The hedge", "7:30") if name == "logbook" else ("Listen", "12:00", "Demo Circle"):
+        assert value in whole.text
+    edit = await opened(hub, ann, f"/{name}/{entry}/edit", back="/logbook?size=10")
+    changed = form | {"minutes": "1,5", "version": hidden(edit, "version"), "back": hidden(edit, "back")}
+    saved = await sent(hub, ann, f"/{name}/{entry}/edit", changed)
+    assert saved.headers["location"] == "/logbook?size=10&done=saved"
+    assert cells(await opened(hub, ann, "/logbook"), "Hours") == ["1:30"]
+    gone = await sent(hub, ann, f"/{name}/{entry}/delete", {})
+    assert gone.headers["location"] == "/logbook?done=deleted"
+    assert not await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")
+    assert is_a_page(await hub.client.get(f"/{name}/{entry}", headers=cookie(ann)), 404)
+
+
+async def test_the_form_begins_with_what_the_last_case_had(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, {"medium": "HYBRID", "country": "Ireland"})
+    page = await opened(hub, ann, "/logbook/new")
+    assert '<option value="HYBRID" selected>' in page.text
+    assert 'value="Ireland"' in page.text
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_a_double_submit_adds_one_entry(hub: Hub, name: str) -> None:
+    ann = await hub.mediator()
+    form = FORMS[name] | {"requestKey": str(uuid4())}
+    for _ in range(2):
+        assert (await sent(hub, ann, f"/{name}/new", form)).status_code == 303
+    assert len(await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")) == 1
+
+
+async def test_another_can_be_added_at_once(hub: Hub) -> None:
+    response = await sent(hub, await hub.mediator(), "/logbook/new", CASE | {"then": "another"})
+    assert response.headers["location"] == "/logbook/new?done=added"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "message"),
+    [
+        ({"minutes": "soon"}, "minutes", "Write the duration in hours, as 7:30 or 7.5."),
+        ({"minutes": ""}, "minutes", "Fill this in."),
+        ({"minutes": "0"}, "minutes", "Give a duration from 1 minute to 10,000 hours, in minutes."),
+        ({"endedOn": "31.31.2024"}, "endedOn", "Write a day as 2026-05-31 or 31 May 2026."),
+        ({"endedOn": "1949-01-01"}, "endedOn", "Give a day from 1950-01-01 to today."),
+        ({"endedOn": "2024-05-05"}, "endedOn", "The last day cannot be before the first."),
+        ({"role": "KING"}, "role", "Choose one."),
+        ({"partyCount": "many"}, "partyCount", "Write a whole number."),
+        ({"partyCount": "0"}, "partyCount", "Give 1 to 10,000 parties."),
+        ({"notes": "x" * 10_001}, "notes", "Shorten this to 10,000 characters; it has 10,001."),
+    ],
+)
+async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_comes_back(
+    hub: Hub, wrong: dict[str, str], field: str, message: str
+) -> None:
+    ann = await hub.mediator()
+    before = await everything(hub)
+    response = await sent(hub, ann, "/logbook/new", CASE | {"reference": HOSTILE} | wrong)
+    assert is_a_page(response, 422)
+    assert [text for name, text in problems(response) if name == field and text.endswith(message)]
+    assert f'id="{field}-problem"' in response.text
+    assert "Took time" in response.text
+    assert "<script>alert" not in response.text
+    assert unescape(response.text).count(HOSTILE)
+    if field == "endedOn":
+        assert wrong["endedOn"] in response.text
+    assert await everything(hub) == before
+
+
+@pytest.mark.parametrize("typed", ["2024-05-07", "7.5.2024", "7/5/2024", "7 May 2024", "May 7, 2024"])
+async def test_days_are_read_as_people_write_them(hub: Hub, typed: str) -> None:
+    ann = await hub.mediator()
+    assert (await sent(hub, ann, "/logbook/new", CASE | {"endedOn": typed})).status_code == 303
+    ((day,),) = await hub.rows("SELECT ended_on::text FROM logbook_entry")
+    assert day == "2024-05-07"
+
+
+@pytest.mark.parametrize("typed", ["7:30", "7.5", "7,5", "7h30", "450 min", "7.5 h", "07:30"])
+async def test_durations_are_read_as_people_write_them(hub: Hub, typed: str) -> None:
+    ann = await hub.mediator()
+    assert (await sent(hub, ann, "/logbook/new", CASE | {"minutes": typed})).status_code == 303
+    ((minutes,),) = await hub.rows("SELECT minutes FROM logbook_entry")
+    assert minutes == 450
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_unasked(hub: Hub, name: str) -> None:
+    ann, form = await hub.mediator(), FORMS[name]
+    text = "notes" if name == "logbook" else "takeaways"
+    await sent(hub, ann, f"/{name}/new", form)
+    ((entry,),) = await hub.rows(f"SELECT id::text FROM {'logbook' if name == 'logbook' else 'cpd'}_entry")
+    version = hidden(await opened(hub, ann, f"/{name}/{entry}/edit"), "version")
+    path = f"/{name}/{entry}/edit"
+    assert (await sent(hub, ann, path, form | {text: "first", "version": version})).status_code == 303
+    second = await sent(hub, ann, path, form | {text: "second", "version": version})
+    assert is_a_page(second, 422)
+    assert "This entry was changed meanwhile" in second.text
+    assert cells(second, "You typed") == ["second"]
+    assert cells(second, "Saved meanwhile") == ["first"]
+    ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
+    assert stored == "first"
+    again = await sent(hub, ann, path, form | {text: "second", "version": hidden(second, "version")})
+    assert again.status_code == 303
+    ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
+    assert stored == "second"
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_nobody_opens_or_changes_an_entry_of_somebody_else(hub: Hub, name: str) -> None:
+    ann, bob, rob = await hub.mediator(), await hub.mediator(), await hub.person(Role.REVIEWER)
+    admin = await hub.person(Role.ADMIN)
+    await hub.appointed(ann, rob)
+    put = put_cases if name == "logbook" else put_cpd
+    (entry,) = await put(hub, ann, {})
+    before = await everything(hub)
+    for who in (bob, rob, admin):
+        for asked in (entry, UUID(int=0)):
+            for path in (f"/{name}/{asked}", f"/{name}/{asked}/edit"):
+                assert is_a_page(await hub.client.get(path, headers=cookie(who)), 404)
+            deleted = await sent(hub, who, f"/{name}/{asked}/delete", {})
+            assert is_a_page(deleted, 404)
+        changed = await sent(hub, who, f"/{name}/{entry}/edit", FORMS[name] | {"version": "1"})
+        assert changed.status_code in {404, 422}
+        assert "Saved meanwhile" not in changed.text
+    for path in (f"/{name}/{entry}", f"/{name}/{entry}/edit", "/logbook?year=2024", f"/{name}.csv"):
+        signed_out = await hub.client.get(path)
+        assert signed_out.status_code == 303
+        assert signed_out.headers["location"].startswith("/signin?next=/")
+    lost = await hub.client.post(f"/{name}/{entry}/edit", data=FORMS[name])
+    assert is_a_page(lost, 401)
+    assert await everything(hub) == before
+
+
+async def test_forms_of_other_sites_change_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cases(hub, ann, {})
+    before = await everything(hub)
+    for path in ("/logbook/new", f"/logbook/{entry}/edit", f"/logbook/{entry}/delete", "/cpd/new"):
+        for headers in FOREIGN:
+            response = await hub.client.post(path, data=CASE, headers=headers | cookie(ann))
+            assert is_a_page(response, 403)
+    assert await everything(hub) == before
+
+
+async def filled(hub: Hub) -> Person:
+    ann = await hub.mediator()
+    await put_cases(
+        hub,
+        ann,
+        *(
+            {
+                "role": "OBSERVER" if number % 2 else "LEAD_MEDIATOR",
+                "minutes": 60 * number + 60,
+                "reference": f"ref {number:02}",
+                "dispute_kind": "School" if number < 3 else "Tenancy",
+            }
+            for number in range(30)
+        ),
+    )
+    return ann
+
+
+async def test_the_address_holds_filters_order_and_size(hub: Hub) -> None:
+    ann = await filled(hub)
+    page = await opened(hub, ann, "/logbook", disputeKind="School", sort="minutes", dir="desc")
+    assert cells(page, "Hours") == ["3:00", "2:00", "1:00"]
+    assert "3 cases with this filter" in page.text
+    assert (
+        '<th scope="col" aria-sort="descending"><a href="/logbook?disputeKind=School&amp;sort=minutes&amp;dir=asc">'
+        in (page.text)
+    )
+    assert '<option value="School" selected>' in page.text
+    assert len(cells(await opened(hub, ann, "/logbook", size="10"), "Hours")) == 10
+    assert len(cells(await opened(hub, ann, "/logbook"), "Hours")) == 25
+    observed = await opened(hub, ann, "/logbook", role="OBSERVER", size="50")
+    assert set(cells(observed, "Role")) == {"Observer"}
+    assert cells(await opened(hub, ann, "/logbook", text="ref 07"), "Reference") == ["ref 07"]
+
+
+async def test_pages_lead_to_the_next_and_back_and_their_addresses_hold_no_word_of_a_row(hub: Hub) -> None:
+    ann = await filled(hub)
+    first = await opened(hub, ann, "/logbook", sort="reference", size="10")
+    following = address(first, "next")
+    assert "ref" not in following.replace("sort=reference", "")
+    second = await opened(hub, ann, following)
+    assert cells(second, "Reference") == [f"ref {number:02}" for number in range(10, 20)]
+    back = await opened(hub, ann, address(second, "prev"))
+    assert cells(back, "Reference") == cells(first, "Reference")
+    last = await opened(hub, ann, address(second, "next"))
+    assert 'rel="next"' not in last.text
+    bob = await filled(hub)
+    assert cells(await opened(hub, bob, following), "Reference") == cells(first, "Reference")  # not their place
+
+
+async def test_what_an_address_says_that_cannot_be_read_counts_as_not_said(hub: Hub) -> None:
+    ann = await filled(hub)
+    plain = cells(await opened(hub, ann, "/logbook"), "Reference")
+    for query in ("role=KING", "year=soon", "size=7", "sort=notes", "after=%00", "before=x", "year=99999999999", "a=b"):
+        assert cells(await opened(hub, ann, f"/logbook?{query}"), "Reference") == plain, query
+
+
+async def test_two_tables_of_one_page_keep_to_themselves(hub: Hub) -> None:
+    ann = await filled(hub)
+    await put_cpd(hub, ann, {"title": "One", "kind": "CONFERENCE"}, {"title": "Two"})
+    page = await opened(hub, ann, "/logbook?role=OBSERVER&cpd-kind=CONFERENCE")
+    assert cells(page, "Title") == ["One"]
+    assert set(cells(page, "Role")) == {"Observer"}
+    assert '<input type="hidden" name="cpd-kind" value="CONFERENCE">' in page.text
+    assert '<input type="hidden" name="role" value="OBSERVER">' in page.text
+    assert await exported(hub, ann, "/cpd.csv?role=OBSERVER&cpd-kind=CONFERENCE") != []
+
+
+async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field(hub: Hub) -> None:
+    ann = await filled(hub)
+    rows = await exported(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
+    assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
+    assert list(rows[0]) == [column.title for column in LOGBOOK.exported]
+    few = await exported(hub, ann, "/logbook.csv?disputeKind=School")
+    assert {row["Reference"] for row in few} == {"ref 00", "ref 01", "ref 02"}
+    assert await exported(hub, await hub.mediator(), "/logbook.csv") == []
+
+
+async def test_an_export_holds_nothing_that_a_spreadsheet_would_run(hub: Hub) -> None:
+    ann = await hub.mediator()
+    texts = ["=1+1", "+1", "-1", "@x", "\tx", "fine"]
+    await put_cases(hub, ann, *({"notes": text, "dispute_kind": text, "reference": text} for text in texts))
+    for row in await exported(hub, ann, "/logbook.csv"):
+        for heading in ("Notes", "Kind of dispute", "Reference"):
+            assert not row[heading].startswith(("=", "+", "-", "@", "\t")), row
+
+
+async def test_a_long_logbook_is_exported_in_parts(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, *({"notes": "x" * 2000} for _ in range(250)))
+    async with hub.client.stream("GET", f"{BASE_URL}/logbook.csv", headers=cookie(ann)) as response:
+        assert "content-length" not in response.headers
+        await response.aread()
+    assert len(list(csv.DictReader(io.StringIO(response.text)))) == 250
+
+
+async def test_the_page_takes_as_many_statements_for_50_rows_as_for_one(hub: Hub) -> None:
+    counts = set()
+    for number in (1, 50):
+        ann = await hub.mediator()
+        await put_cases(hub, ann, *({"notes": "n"} for _ in range(number)))
+        await put_cpd(hub, ann, *({} for _ in range(number)))
+        async with statements(hub) as run:
+            await opened(hub, ann, "/logbook", size="50")
+        counts.add(len([sql for sql in run if "typeinfo" not in sql and "'jit'" not in sql]))
+    assert len(counts) == 1
+
+
+async def test_hours_are_drawn_and_written(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_cases(hub, ann, {"minutes": 90}, {"minutes": 45, "role": "OBSERVER"}, {"minutes": 600, "simulated": True})
+    page = await opened(hub, ann, "/logbook")
+    assert '<rect class="bar" x="0" y="66" width="50.0%"' in page.text
+    assert "<td>1:30</td><td>1</td>" in page.text
+    assert "Beside them 10:00 hours in simulations" in page.text
+
+
+async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (case,) = await put_cases(hub, ann, {"did_well": "Took time", "found_challenging": HOSTILE})
+    (course,) = await put_cpd(hub, ann, {"takeaways": "Listen"})
+    page = await opened(hub, ann, "/learnings")
+    assert set(cells(page, "What you wrote")) == {"Took time", "Listen", HOSTILE}
+    assert f"/logbook/{case}?back=/learnings" in page.text
+    assert f"/cpd/{course}?back=/learnings" in page.text
+    only = await opened(hub, ann, "/learnings", kind="TAKEAWAY")
+    assert cells(only, "What you wrote") == ["Listen"]
+    rows = await exported(hub, ann, "/learnings.csv?source=CPD")
+    assert [row["What you wrote"] for row in rows] == ["Listen"]
+    assert "<table" not in (await opened(hub, await hub.mediator(), "/learnings")).text
+
+
+async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neither_adds_nor_requests(hub: Hub) -> None:
+    async with opened_hub(hub.services, paid_access=True) as paid:
+        ann = await paid.mediator()
+        (entry,) = await put_cases(paid, ann, {"notes": "mine"})
+        before = await everything(paid)
+        for path, form in {"/logbook/new": CASE, "/cpd/new": COURSE, "/request": ASKED}.items():
+            response = await paid.client.post(path, data=form, headers=cookie(ann))
+            assert is_a_page(response, 403)
+            assert [text[:27] for _, text in problems(response)] == ["Your paid access has ended:"]
+        assert await everything(paid) == before
+        assert (await exported(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
+        version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")
+        edited = await sent(paid, ann, f"/logbook/{entry}/edit", CASE | {"version": version})
+        assert edited.headers["location"] == "/logbook?done=saved"
+        assert (await sent(paid, ann, f"/logbook/{entry}/delete", {})).status_code == 303

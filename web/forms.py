@@ -1,0 +1,116 @@
+"""What people type into forms, read as the API takes it: days, durations, numbers, choices.
+
+A reader gives the value for a text that is not blank, or raises Unreadable with a sentence on how to mend it.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
+from typing import Any
+
+from web.asking import Problem
+
+Reader = Callable[[str], Any]
+
+
+class Unreadable(ValueError):
+    """What was typed cannot be read; the text says how to write it."""
+
+
+_DAY = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*(\d{4})")
+_NAMED_DAY = re.compile(r"(\d{1,2})\.?\s+([a-z]{3,9})\.?,?\s+(\d{4})|([a-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_HINT = "Write a day as 2026-05-31 or 31 May 2026."
+
+
+def day(text: str, *, month_first: bool = False) -> str:
+    """Read a day, as in 2026-05-31, 31.5.2026, 31/5/2026 or 31 May 2026; give it in ISO 8601.
+
+    Of two numbers that could both be the month, the second is, unless `month_first`.
+    """
+    text = text.strip().lower()
+    try:
+        return date.fromisoformat(text).isoformat() if text[:4].isdigit() else _numbered_day(text, month_first)
+    except ValueError:
+        raise Unreadable(_DAY_HINT) from None
+
+
+def _numbered_day(text: str, month_first: bool) -> str:
+    if found := _DAY.fullmatch(text):
+        first, second, year = map(int, found.groups())
+        day_number, month_number = (second, first) if month_first else (first, second)
+        if month_number > 12 >= day_number:  # there is only one way to read 5/31/2026
+            day_number, month_number = month_number, day_number
+        return date(year, month_number, day_number).isoformat()
+    if found := _NAMED_DAY.fullmatch(text):
+        day_text, name, year_text = found.group(1, 2, 3) if found.group(1) else found.group(5, 4, 6)
+        return date(int(year_text), _MONTHS.index(name[:3]) + 1, int(day_text)).isoformat()
+    raise Unreadable(_DAY_HINT)
+
+
+_CLOCK = re.compile(r"(\d{1,6})\s*(?::|h|hrs?|hours?)\s*(\d{1,2})\s*(?:m|min|minutes)?")
+_DECIMAL = re.compile(r"(\d{0,6})(?:[.,](\d{1,4}))?\s*(?:h|hrs?|hours?)?")
+_MINUTES = re.compile(r"(\d{1,7})\s*(?:m|min|minutes)")
+
+
+def minutes(text: str) -> int:
+    """Read a duration in hours, as in 7:30, 7.5, 7,5 or 7h30, or as 90 min; give whole minutes."""
+    text = text.strip().lower()
+    if (found := _CLOCK.fullmatch(text)) and int(found.group(2)) < 60:
+        return int(found.group(1)) * 60 + int(found.group(2))
+    if found := _MINUTES.fullmatch(text):
+        return int(found.group(1))
+    if text[:1].isdigit() or text[1:2].isdigit():
+        found = _DECIMAL.fullmatch(text)
+        if found:
+            return round(float(f"{found.group(1) or 0}.{found.group(2) or 0}") * 60)
+    raise Unreadable("Write the duration in hours, as 7:30 or 7.5.")
+
+
+def whole(text: str) -> int:
+    """Read a whole number of at most nine digits."""
+    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
+        raise Unreadable("Write a whole number.")
+    return int(text)
+
+
+def one_of(words: Mapping[str, str]) -> Reader:
+    """Make the reader of a choice: the API's word, or what the page calls it."""
+    by_label = {label.casefold(): word for word, label in words.items()}
+
+    def read(text: str) -> str:
+        word = text if text in words else by_label.get(" ".join(text.split()).casefold())
+        if word is None:
+            raise Unreadable("Choose one.")
+        return word
+
+    return read
+
+
+def yes(text: str) -> bool:
+    """Read a ticked box."""
+    return text == "yes"
+
+
+def text(typed: str) -> str:
+    """Take a text as it is; the API cleans and checks it."""
+    return typed
+
+
+def read(
+    typed: Mapping[str, str], readers: Mapping[str, Reader], required: Collection[str]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Read a form's fields; give the API's values by field, None for blank ones, and what could not be read."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for field, reader in readers.items():
+        written = typed.get(field, "")
+        values[field] = None
+        if reader is yes or written.strip():
+            try:
+                values[field] = reader(written)
+            except Unreadable as unreadable:
+                problems.append({"field": field, "message": str(unreadable), "code": "INVALID"})
+        elif field in required:
+            problems.append({"field": field, "message": "Fill this in.", "code": "REQUIRED"})
+    return values, problems

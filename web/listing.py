@@ -1,0 +1,186 @@
+"""Tables: a list of the API as a page shows it, with filters, order, page size and place held in the address.
+
+A listing says once what a table has; a `View` is one request's look at it. What an address says that cannot be read
+counts as not said, so that an old bookmark still shows something.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from permissions.secrets import seal, unseal
+from web.words import TEXT, YES_NO, Kind, Words
+
+SIZES = (10, 25, 50, 100)
+SIZE = 25
+_CURSOR = "cursor"
+_TEXT_MOST = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: the API's field, its heading, how values are written, and the API's word to sort by (None: not)."""
+
+    field: str
+    title: str
+    kind: Kind = TEXT
+    sort: str | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter: the API's field and its label. Either fixed `words`, or `found`: words that occur in the list's facets.
+
+    Without both it is free text. Words for `true` and `false` are those of a yes or no.
+    """
+
+    field: str
+    title: str
+    words: Words | None = None
+    found: str | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table: its name, which begins its parameters in the address where a page has a second one; what it can do.
+
+    `columns` stand on the page, `more` in exports alone. If nothing is chosen, the first is ordered by, newest first,
+    and `size` rows are shown.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    filters: tuple[Filter, ...] = ()
+    more: tuple[Column, ...] = ()
+    prefix: str = ""
+    size: int = SIZE
+
+    @property
+    def exported(self) -> tuple[Column, ...]:
+        """What an export has."""
+        return (*self.columns, *self.more)
+
+
+class View:
+    """One request's look at a table. `facets` are the words that occur, for its choices: by name."""
+
+    def __init__(self, request: Request, listing: Listing, path: str) -> None:
+        self.listing = listing
+        self.path = path
+        self._settings = request.app.state.settings
+        self._viewer = request.state.viewer.account_id
+        self._others = {
+            name: value for name, value in request.query_params.items() if not self._is_own(name) and name != "done"
+        }
+        self._given = {
+            name.removeprefix(listing.prefix): value
+            for name, value in request.query_params.items()
+            if self._is_own(name)
+        }
+        self.filters = {one.field: value for one in listing.filters if (value := self._filter(one)) is not None}
+        sorts = [column.sort for column in listing.columns if column.sort]
+        wanted = self._given.get("sort", "").upper()
+        self.sort = wanted if wanted in sorts else ""
+        self.descending = self._given.get("dir") == "desc"
+        size = self._given.get("size", "")
+        self.size = int(size) if size in {str(one) for one in SIZES} else listing.size
+        self.after, self.before = self._cursor("after"), self._cursor("before")
+
+    def _is_own(self, name: str) -> bool:
+        own = {"sort", "dir", "size", "after", "before", *(one.field for one in self.listing.filters)}
+        return name.startswith(self.listing.prefix) and name.removeprefix(self.listing.prefix) in own
+
+    def _filter(self, one: Filter) -> Any:
+        value = self._given.get(one.field, "").strip()[:_TEXT_MOST]
+        if not value or "\0" in value or (one.words is not None and value not in one.words):
+            return None
+        if one.found == "years":
+            return int(value) if value.isascii() and value.isdigit() and 0 < int(value) < 10_000 else None
+        return value == "true" if one.words and one.words.keys() == YES_NO.keys() else value
+
+    def _cursor(self, name: str) -> str | None:
+        sealed = self._given.get(name)
+        return unseal(self._settings, _CURSOR, sealed, self._viewer) if sealed else None
+
+    def variables(self, called: str = "") -> dict[str, Any]:
+        """Give the variables of the list's operation; in a document with several lists, `called` begins their names."""
+        page = {"last": self.size, "before": self.before} if self.before else {"first": self.size, "after": self.after}
+        return _called(page | self.choice(), called)
+
+    def choice(self) -> dict[str, Any]:
+        """Give the variables that say which rows and in what order."""
+        order = {"field": self.sort, "direction": "DESC" if self.descending else "ASC"} if self.sort else None
+        return {"filter": self.filters or None, "orderBy": order}
+
+    def url(self, path: str = "", /, **changes: Any) -> str:
+        """Write the address of this view with changes; a change to None takes a parameter away."""
+        kept: dict[str, Any] = dict(self.filters)
+        if self.sort:
+            kept |= {"sort": self.sort.lower(), "dir": "desc" if self.descending else "asc"}
+        if self.size != self.listing.size:
+            kept["size"] = self.size
+        kept |= changes
+        own = {f"{self.listing.prefix}{name}": _written(value) for name, value in kept.items() if value is not None}
+        parameters = urlencode(self._others | own)
+        return f"{path or self.path}{'?' if parameters else ''}{parameters}"
+
+    def here(self) -> str:
+        """Write the address of this very view, its place in the list included."""
+        return self.url(**{name: self._given[name] for name in ("after", "before") if self._given.get(name)})
+
+    def cleared(self) -> str:
+        """Write the address of this view without its filters."""
+        return self.url(**dict.fromkeys(self.filters))
+
+    def sort_url(self, column: Column) -> str:
+        """Write the address that sorts by a column; by the one that is sorted by already, the other way round."""
+        descending = not self.descending if column.sort == self.sort else False
+        return self.url(sort=(column.sort or "").lower(), dir="desc" if descending else "asc")
+
+    def sorted(self, column: Column) -> str | None:
+        """Say how the table is sorted by a column, as ARIA does; None if it is not."""
+        if not self.sort or column.sort != self.sort:
+            return None
+        return "descending" if self.descending else "ascending"
+
+    def place(self, **cursor: str) -> str:
+        """Write the address of the page after or before a cursor. It is sealed: it may hold a word of the row's."""
+        return self.url(**{name: seal(self._settings, _CURSOR, value, self._viewer) for name, value in cursor.items()})
+
+    def parameter(self, name: str) -> str:
+        """Give the name of a parameter in the address."""
+        return f"{self.listing.prefix}{name}"
+
+    def others(self) -> Mapping[str, str]:
+        """Give what the address says beside this table's own, to be kept by its form."""
+        return self._others
+
+    def choices(self, one: Filter, facets: Mapping[str, list[Any]]) -> list[tuple[str, str]]:
+        """Give what can be chosen in a filter: pairs of value and label."""
+        if one.words is not None:
+            return list(one.words.items())
+        words = [str(word) for word in facets.get(one.found or "") or []]
+        chosen = self.filters.get(one.field)
+        if chosen is not None and str(chosen) not in words:
+            words.append(str(chosen))
+        return [(word, word) for word in words]
+
+    def chosen(self, one: Filter) -> str:
+        """Give what is chosen in a filter, as its form has it."""
+        return _written(self.filters.get(one.field, ""))
+
+    def told(self) -> list[tuple[str, str]]:
+        """Tell what is chosen in its filters, for a print that has no form: pairs of title and words."""
+        chosen = [(one, self.chosen(one)) for one in self.listing.filters if one.field in self.filters]
+        return [(one.title, (one.words or {}).get(value, value)) for one, value in chosen]
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _called(variables: dict[str, Any], called: str) -> dict[str, Any]:
+    return {f"{called}{name[0].upper()}{name[1:]}" if called else name: value for name, value in variables.items()}

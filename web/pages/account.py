@@ -1,0 +1,118 @@
+"""Account Settings: one's name, address and password, what else opens the account, a copy of its data, and its end.
+
+The page itself shows and leads on. Each form has a page of its own, so that what is to mend stands with that form
+alone, and a page that looks again by itself takes nothing from anybody's hands.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web.asking import Outcome, ask, change, nothing_here, to_mend
+from web.forms import day, read, text
+from web.rendering import SIGNED_IN, page, read_form, render
+
+
+@dataclass(frozen=True)
+class AccountForm:
+    """A form about oneself: its address and template are called `name`; `after` is where it leads when accepted."""
+
+    name: str
+    operation: str
+    fields: tuple[str, ...]
+    after: str
+
+
+FORMS = (
+    AccountForm("name", "UpdateAccount", ("name",), "/account?done=saved"),
+    AccountForm("email", "ChangeEmail", ("email", "password"), "/account?done=mailed"),
+    AccountForm("password", "ChangePassword", ("currentPassword", "newPassword"), "/account?done=password"),
+    AccountForm("delete", "DeleteMyAccount", ("password",), "/done/deleted"),
+)
+
+
+async def settings(request: Request) -> Response:
+    """Show one's account, a section for each thing that can be done about it."""
+    found = await ask(request, "account", "Settings")
+    return render(request, "account/settings.html", me=found["me"])
+
+
+async def own(request: Request, *, form: AccountForm) -> Response:
+    """Show one form about oneself, or do what it is for."""
+    me = (await ask(request, "account", "Own"))["me"]
+    template = f"account/{form.name}.html"
+    if request.method != "POST":
+        return render(request, template, typed={"name": me["name"]}, me=me)
+    typed = await read_form(request)
+    outcome = await change(request, "account", form.operation, **{field: typed.get(field, "") for field in form.fields})
+    if outcome.problems:
+        return render(request, template, outcome=outcome, typed=typed, me=me)
+    return RedirectResponse(form.after, 303)
+
+
+async def take_away(request: Request, *, operation: str, done: str) -> Response:
+    """End one session, or revoke one token."""
+    outcome = await change(request, "account", operation, id=request.path_params["id"])
+    if outcome.problems:
+        raise nothing_here()
+    return RedirectResponse(f"/account?done={done}", 303)
+
+
+def _end_of_day(typed: str) -> str:
+    """Read a day; give its last moment."""
+    return f"{day(typed)}T23:59:59Z"
+
+
+async def new_token(request: Request) -> Response:
+    """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
+    if request.method != "POST":
+        return render(request, "account/token.html", typed={"requestKey": str(uuid4())})
+    typed = await read_form(request)
+    values, problems = read(typed, {"name": text, "expiresAt": _end_of_day}, {"name"})
+    outcome = (
+        to_mend(problems)
+        if problems
+        else await change(request, "account", "CreateApiToken", **values, requestKey=typed.get("requestKey"))
+    )
+    if outcome.problems:
+        return render(request, "account/token.html", outcome=outcome, typed=typed)
+    return render(request, "account/token_made.html", made=outcome.payload)
+
+
+async def export(request: Request) -> Response:
+    """Ask for a copy of all of one's data, and see how far it has come."""
+    outcome = Outcome()
+    if request.method == "POST":
+        typed = await read_form(request)
+        outcome = await change(request, "account", "ExportMyData", requestKey=typed.get("requestKey"))
+        if not outcome.problems:
+            return RedirectResponse("/account/export", 303)
+    me = (await ask(request, "account", "Exports"))["me"]
+    return render(request, "account/export.html", outcome=outcome, typed={"requestKey": str(uuid4())}, me=me)
+
+
+_BOTH = ["GET", "POST"]
+_POST = ["POST"]
+routes: list[BaseRoute] = [
+    Route("/account", page(settings, SIGNED_IN, unverified=True)),
+    *(
+        Route(f"/account/{form.name}", page(partial(own, form=form), SIGNED_IN, unverified=True), methods=_BOTH)
+        for form in FORMS
+    ),
+    Route(
+        "/account/sessions/{id}/end",
+        page(partial(take_away, operation="EndSession", done="browser"), SIGNED_IN, unverified=True),
+        methods=_POST,
+    ),
+    Route("/account/tokens/new", page(new_token, SIGNED_IN), methods=_BOTH),
+    Route(
+        "/account/tokens/{id}/revoke",
+        page(partial(take_away, operation="RevokeApiToken", done="revoked"), SIGNED_IN),
+        methods=_POST,
+    ),
+    Route("/account/export", page(export, SIGNED_IN), methods=_BOTH),
+]

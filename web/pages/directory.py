@@ -1,0 +1,110 @@
+"""A directory's pages: finding a mediator, and what verifies their experience. Administrators have them, too.
+
+They read a mediator as a directory does, whatever else the viewer is to that mediator: who is private, or is the
+viewer, does not exist here. An administrator who is no directory reads as the administrator, and so of everybody else.
+"""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from models.account import Role
+from permissions.viewer import Viewer
+from web.asking import ask
+from web.charts import hours_by_year
+from web.listing import Column, Filter, Listing, View
+from web.pages import cpd, logbook
+from web.rendering import DIRECTORIES, page, render
+from web.sheets import export
+from web.words import DAY, HOURS, LINK, MEDIUM, MONTH, ROLE, YES
+
+MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
+CASES = Listing(
+    "logbook",
+    (
+        Column("endedMonth", "Month", MONTH, "ENDED_MONTH"),
+        Column("role", "Role", ROLE, "ROLE"),
+        Column("medium", "Medium", MEDIUM, "MEDIUM"),
+        Column("disputeKind", "Kind of dispute", sort="DISPUTE_KIND"),
+        Column("minutes", "Hours", HOURS, "MINUTES"),
+        Column("simulated", "Simulated", YES, "SIMULATED"),
+    ),
+    logbook.FILTERS,
+)
+COURSES = Listing(
+    "cpd",
+    (
+        *cpd.COLUMNS,
+        Column("startedOn", "First day", DAY, "STARTED_ON"),
+        Column("evidenceUrl", "Evidence", LINK),
+    ),
+    cpd.FILTERS,
+    prefix="cpd-",
+)
+
+
+def _standing(request: Request) -> str:
+    viewer: Viewer = request.state.viewer
+    return "DIRECTORY" if Role.DIRECTORY in viewer.roles else "ADMIN"
+
+
+async def search(request: Request) -> Response:
+    """Find mediators by name; all of them if nothing is looked for."""
+    view = View(request, MEDIATORS, "/mediators")
+    found = await ask(
+        request,
+        "directory",
+        "Mediators",
+        standing=_standing(request),
+        search=view.filters.get("search"),
+        **view.variables(),
+    )
+    return render(request, "directory/list.html", view=view, mediators=found["mediators"])
+
+
+async def show(request: Request) -> Response:
+    """Show what a mediator's experience adds up to, in one role if asked, their cases and their CPD."""
+    facts = _of(request)
+    path = f"/mediators/{facts['id']}"
+    cases, courses = View(request, CASES, path), View(request, COURSES, path)
+    role = cases.filters.get("role")
+    found = await ask(
+        request, "directory", "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd")
+    )
+    mediator = found["mediator"]
+    return render(
+        request,
+        "directory/mediator.html",
+        cases=cases,
+        courses=courses,
+        mediator=mediator,
+        role=role,
+        chart=hours_by_year(mediator["experience"]),
+    )
+
+
+def _of(request: Request) -> dict[str, Any]:
+    """Give the variables that say which mediator, and by which standing."""
+    return {"id": request.path_params["id"], "standing": _standing(request)}
+
+
+async def case_sheet(request: Request) -> Response:
+    """Export the cases of a view."""
+    view = View(request, CASES, request.url.path)
+    return await export(request, view, "directory", "Cases", ("mediator", "logbook"), **_of(request))
+
+
+async def course_sheet(request: Request) -> Response:
+    """Export the CPD of a view."""
+    view = View(request, COURSES, request.url.path)
+    return await export(request, view, "directory", "Courses", ("mediator", "cpd"), **_of(request))
+
+
+routes: list[BaseRoute] = [
+    Route("/mediators", page(search, DIRECTORIES)),
+    Route("/mediators/{id}", page(show, DIRECTORIES)),
+    Route("/mediators/{id}/logbook.csv", page(case_sheet, DIRECTORIES)),
+    Route("/mediators/{id}/cpd.csv", page(course_sheet, DIRECTORIES)),
+]

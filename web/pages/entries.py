@@ -1,0 +1,173 @@
+"""A mediator's own entries, of whatever kind: looking at one, adding, changing and deleting it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web import words
+from web.asking import Outcome, ask, change, nothing_here, to_mend
+from web.forms import Reader, minutes, read, yes
+from web.pages.sign_in import local_path
+from web.rendering import MEDIATORS, Form, page, read_form, render
+
+
+@dataclass(frozen=True)
+class EntryForm:
+    """One kind of entry: what its pages, document and operations are called, and its fields.
+
+    `name` is the address, the document and the templates' folder; `noun` the API's type, `field` its name in a payload.
+    `readers` read what is typed; `labels` stand beside the fields.
+    """
+
+    name: str
+    noun: str
+    field: str
+    readers: Mapping[str, Reader]
+    required: frozenset[str]
+    labels: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+    def typed(self, entry: Mapping[str, Any]) -> dict[str, str]:
+        """Write an entry as its form has it."""
+        return {name: self._written(name, entry[name]) for name in self.readers}
+
+    def _written(self, name: str, value: Any) -> str:
+        if value is None:
+            return ""
+        if self.readers[name] is yes:
+            return "yes" if value else ""
+        return words.hours(value).replace(",", "") if self.readers[name] is minutes else str(value)
+
+
+async def show(request: Request, *, form: EntryForm) -> Response:
+    """Show one entry, whole."""
+    entry = await _entry(request, form)
+    return render(request, f"{form.name}/entry.html", entry=entry, form=form, back=_back(request))
+
+
+async def add(request: Request, *, form: EntryForm) -> Response:
+    """Add an entry."""
+    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    if request.method != "POST":
+        return _blank(request, form, known)
+    typed = await read_form(request)
+    values, problems = read(typed, form.readers, form.required)
+    outcome = (
+        to_mend(problems)
+        if problems
+        else await change(request, form.name, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
+    )
+    if outcome.problems:
+        return render(request, f"{form.name}/form.html", outcome=outcome, typed=typed, form=form, known=known)
+    if typed.get("then") == "another":
+        return RedirectResponse(f"/{form.name}/new?done=added", 303)
+    return _done(typed.get("back", ""), "added")
+
+
+async def edit(request: Request, *, form: EntryForm) -> Response:
+    """Change an entry; of two people who do so at once, the second is shown both."""
+    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    if request.method != "POST":
+        entry = await _entry(request, form)
+        typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
+        return render(request, f"{form.name}/form.html", typed=typed, form=form, known=known)
+    sent = dict(await read_form(request))
+    values, problems = read(sent, form.readers, form.required)
+    outcome = to_mend(problems) if problems else await _update(request, form, sent, values)
+    if not outcome.problems:
+        return _done(sent.get("back", ""), "saved")
+    differences = []
+    if current := outcome.payload.get("current"):
+        differences = _differences(form, sent, values, current)
+        sent["version"] = str(current["version"])
+    return render(
+        request,
+        f"{form.name}/form.html",
+        outcome=outcome,
+        typed=sent,
+        form=form,
+        known=known,
+        differences=differences,
+    )
+
+
+async def delete(request: Request, *, form: EntryForm) -> Response:
+    """Delete an entry."""
+    typed = await read_form(request)
+    outcome = await change(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
+    if outcome.problems:
+        raise nothing_here()
+    return _done(typed.get("back", ""), "deleted")
+
+
+def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
+    """Show a new entry's form: today, and what the last entry had."""
+    today = request.app.state.database.now().date().isoformat()
+    typed = {"startedOn": today, "endedOn": today, **form.defaults}
+    for last in known["last"]["nodes"]:
+        typed |= {name: value for name, value in last.items() if value}
+    typed |= {"requestKey": str(uuid4()), "back": _back(request)}
+    return render(request, f"{form.name}/form.html", typed=typed, form=form, known=known)
+
+
+async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
+    found = await ask(request, form.name, form.noun, id=request.path_params["id"])
+    entry: dict[str, Any] = found["me"]["mediator"][form.field]
+    return entry
+
+
+async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> Outcome:
+    version = typed.get("version", "")
+    outcome = await change(
+        request,
+        form.name,
+        f"Update{form.noun}",
+        id=request.path_params["id"],
+        version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
+        **values,
+    )
+    for problem in outcome.problems:
+        if problem["field"] in {"version", "id"}:
+            problem["field"] = None  # no field of the form's
+    return outcome
+
+
+def _differences(
+    form: EntryForm, typed: Form, values: Mapping[str, Any], current: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """List what differs from the entry as it stands now: field, what was typed, what is stored."""
+    stored = form.typed(current)
+    return [
+        (name, typed.get(name, ""), stored[name]) for name in form.readers if _trimmed(values[name]) != current[name]
+    ]
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _back(request: Request) -> str:
+    """Say where somebody came from: the table as they saw it."""
+    return local_path(request.query_params.get("back", "/logbook"))
+
+
+def _done(back: str, what: str) -> Response:
+    wanted = local_path(back or "/logbook")
+    return RedirectResponse(f"{wanted}{'&' if '?' in wanted else '?'}done={what}", 303)
+
+
+def routes(form: EntryForm) -> list[BaseRoute]:
+    """Give the pages of one kind of entry."""
+    both = ["GET", "POST"]
+    return [
+        Route(f"/{form.name}/new", page(partial(add, form=form), MEDIATORS), methods=both),
+        Route(f"/{form.name}/{{id}}", page(partial(show, form=form), MEDIATORS)),
+        Route(f"/{form.name}/{{id}}/edit", page(partial(edit, form=form), MEDIATORS), methods=both),
+        Route(f"/{form.name}/{{id}}/delete", page(partial(delete, form=form), MEDIATORS), methods=["POST"]),
+    ]

@@ -1,0 +1,93 @@
+"""A mediator's side of feedback: asking parties for it, and reading what was shared."""
+
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web.asking import Outcome, ask, change, nothing_here, to_mend
+from web.forms import Reader, day, read, text, yes
+from web.listing import Listing, View
+from web.rendering import MEDIATORS, Form, page, read_form, render
+
+_READERS: dict[str, Reader] = {
+    "partyName": text,
+    "partyEmail": text,
+    "reference": text,
+    "mediationEndedOn": day,
+    "partyAgreed": yes,
+}
+_REQUIRED = ("partyName", "partyEmail", "mediationEndedOn")
+
+SHARED = Listing("my-feedback", ())
+_REQUESTS = Listing("requests", ())
+
+
+async def request_feedback(request: Request) -> Response:
+    """Ask a party for feedback, and show whom one has asked in the last five days."""
+    if request.method != "POST":
+        return await _requests(request, {"requestKey": str(uuid4())}, Outcome())
+    typed = await read_form(request)
+    values, problems = read(typed, _READERS, _REQUIRED)
+    outcome = (
+        to_mend(problems)
+        if problems
+        else await change(request, "requests", "RequestFeedback", **values, requestKey=typed.get("requestKey"))
+    )
+    if outcome.problems:
+        return await _requests(request, typed, outcome)
+    return RedirectResponse("/request?done=requested", 303)
+
+
+async def _requests(request: Request, typed: Form, outcome: Outcome) -> Response:
+    view = View(request, _REQUESTS, "/request")
+    found = await ask(request, "requests", "Requests", **view.variables())
+    mediator = found["me"]["mediator"]
+    return render(request, "request.html", outcome=outcome, typed=typed, mediator=mediator, view=view)
+
+
+async def withdraw(request: Request) -> Response:
+    """Withdraw a request."""
+    outcome = await change(request, "requests", "WithdrawFeedbackRequest", id=request.path_params["id"])
+    if outcome.problems:
+        raise nothing_here()
+    return RedirectResponse("/request?done=withdrawn", 303)
+
+
+async def shared(request: Request) -> Response:
+    """Show all feedback that was shared with the mediator, in an order that means nothing."""
+    view = View(request, SHARED, "/my-feedback")
+    found = await ask(request, "my_feedback", "Shared", **view.variables())
+    return render(
+        request,
+        "my_feedback/list.html",
+        feedback=found["me"]["mediator"]["feedback"],
+        questions=_texts(found["survey"]),
+        view=view,
+    )
+
+
+async def piece(request: Request) -> Response:
+    """Show one piece of shared feedback, whole."""
+    found = await ask(request, "my_feedback", "Piece", id=request.path_params["id"])
+    return render(
+        request,
+        "my_feedback/piece.html",
+        piece=found["me"]["mediator"]["feedbackPiece"],
+        questions=_texts(found["survey"]),
+        scale={step["rating"]: step["label"] for step in found["survey"]["scale"]},
+    )
+
+
+def _texts(survey: dict[str, Any]) -> dict[str, str]:
+    return {question["key"]: question["text"] for question in survey["questions"]}
+
+
+routes: list[BaseRoute] = [
+    Route("/request", page(request_feedback, MEDIATORS), methods=["GET", "POST"]),
+    Route("/request/{id}/withdraw", page(withdraw, MEDIATORS), methods=["POST"]),
+    Route("/my-feedback", page(shared, MEDIATORS)),
+    Route("/my-feedback/{id}", page(piece, MEDIATORS)),
+]

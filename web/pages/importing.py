@@ -1,0 +1,232 @@
+"""Importing a spreadsheet into the logbook: choose a file, look at how it is read, import it.
+
+No step keeps the file: it travels in the page, so each step's answer is a page, with no address to return to. Reloading
+the last one imports nothing twice.
+"""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from web import imports
+from web.asking import Outcome, Trouble, change, to_mend
+from web.case_words import CHOICES, FIELDS, TITLES
+from web.csv_files import (
+    COLUMNS_MOST,
+    FILE_MOST,
+    PACKED_MOST,
+    ROWS_MOST,
+    CsvFile,
+    NotCsv,
+    pack,
+    read_csv,
+    unpack,
+    write_csv,
+)
+from web.imports import Plan, Reading, Result
+from web.rendering import FORM_MOST, MEDIATORS, Form, page, read_file, read_form, render
+from web.spreadsheet import guarded, unguarded
+
+SHOWN = 10  # rows of a preview
+LISTED_MOST = 200  # rows of a report
+REASON = "What to mend"  # a heading that is ours
+_LABELS = {
+    "file": "Your file",
+    "days": "Days such as 5/6/2026 are written",
+    "unit": "Durations that are plain numbers are",
+    "roleElse": "Role, where the file has none",
+    "mediumElse": "Medium, where the file has none",
+    "outcomeElse": "Outcome, where the file has none",
+    "mode": "If some rows cannot be imported",
+    **TITLES,
+}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one step of an import works on: the file, how it is read, and what was typed (nothing at the first)."""
+
+    data: bytes
+    file: CsvFile
+    plan: Plan
+    typed: Form
+
+
+async def importing(request: Request) -> Response:
+    """Take a file, show how it is read as often as that is changed, and import it."""
+    if request.method != "POST":
+        return _start(request)
+    try:
+        step = await _step(request)
+    except NotCsv as reason:
+        return _start(request, to_mend([{"field": "file", "message": str(reason)}]))
+    problems = step.plan.problems()
+    if problems:
+        return _look(request, step, to_mend(problems) if step.typed else Outcome(problems), [])
+    wants_import = step.typed.get("then") == "import"
+    if wants_import and step.typed.get("previewed") == _digest(step.plan.typed()):
+        return await _import(request, step)
+    outcome, found = await _run(request, step, dry_run=True)
+    if wants_import and not outcome.problems:
+        changed = "You changed how the file is read. Look at the new preview, then import."
+        outcome = to_mend([{"field": None, "message": changed}])
+    return _look(request, step, outcome, found)
+
+
+async def failed(request: Request) -> Response:
+    """Give the rows that failed as a file, as they were, each with what to mend."""
+    try:
+        step = await _step(request)
+    except NotCsv as reason:
+        raise Trouble(400, str(reason)) from None
+    outcome, found = await _run(request, step, dry_run=True)
+    if outcome.problems:
+        raise Trouble(outcome.status, outcome.problems[0]["message"], outcome.retry_after)
+    failures = [one for one in found if one.status == "FAILED"]
+    earlier = {index for index, heading in enumerate(step.file.headings) if heading == REASON}
+    rows = [(REASON, step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
+    body = write_csv(
+        # In front, for a row that fails may have any number of cells.
+        [reason, *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
+        for reason, cells in rows
+    )
+    headers = {"Content-Disposition": 'attachment; filename="rows-to-mend.csv"'}
+    return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _step(request: Request) -> _Step:
+    """Read what was sent: a file that was chosen just now, or the one in the page with what was typed there."""
+    typed: Form = {}
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        try:
+            data = await read_file(request, "file", FILE_MOST)
+        except Trouble as trouble:
+            if trouble.status != 413:
+                raise
+            raise NotCsv(f"{trouble.text} Please split it, or leave out what is not needed.") from None
+    else:
+        typed = await read_form(request, PACKED_MOST + FORM_MOST)
+        data = unpack(typed.get("sheet", ""))
+    file = await run_in_threadpool(read_csv, data)
+    return _Step(data, file, imports.plan_of(file, typed) if typed else imports.guess(file), typed)
+
+
+def _start(request: Request, outcome: Outcome | None = None) -> Response:
+    return render(
+        request,
+        "import/start.html",
+        outcome=outcome or Outcome(),
+        labels=_LABELS,
+        fields=FIELDS,
+        megabytes=FILE_MOST // 1024**2,
+        rows_most=ROWS_MOST,
+        columns_most=COLUMNS_MOST,
+    )
+
+
+def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) -> Response:
+    """Show how a file is read, and what becomes of its rows."""
+    file, chosen = step.file, step.plan.typed()
+    kept = {"mode": step.typed.get("mode", "readable")}
+    hidden = {"sheet": pack(step.data), "previewed": _digest(chosen), "requestKey": str(uuid4())}
+    return render(
+        request,
+        "import/preview.html",
+        outcome=outcome,
+        typed=chosen | kept | hidden,
+        labels=_LABELS,
+        fields=FIELDS,
+        choices=CHOICES,
+        columns=[(imports.NONE, "Not in my file"), *((str(i), file.title(i)) for i in range(len(file.headings)))],
+        is_ambiguous=imports.is_ambiguous(file, step.plan),
+        shown=found[:SHOWN],
+        **_report(step, found),
+    )
+
+
+async def _import(request: Request, step: _Step) -> Response:
+    is_all = step.typed.get("mode") == "all"
+    # The key counts for this very form: what is sent otherwise is another import.
+    key = f"{step.typed.get('requestKey', '')[:64]}-{_digest(step.typed)}"
+    outcome, found = await _run(request, step, key=key, all_or_nothing=is_all)
+    report = _report(step, found)
+    if is_all and report["failed"]:
+        nothing = "Nothing was imported, for some rows cannot be. They are listed below."
+        outcome = to_mend([{"field": None, "message": nothing}])
+    if outcome.problems:
+        return _look(request, step, outcome, found)
+    rest = [one.reading.row.cells for one in found if one.status == "FAILED"]
+    typed = step.plan.typed() | {"sheet": pack(write_csv([step.file.headings, *rest]))}
+    return render(request, "import/done.html", typed=typed, fields=FIELDS, **report)
+
+
+async def _run(
+    request: Request, step: _Step, *, dry_run: bool = False, all_or_nothing: bool = False, key: str | None = None
+) -> tuple[Outcome, list[Result]]:
+    """Read the rows and have the API import them, or with `dry_run` say what it would do."""
+    readings = await run_in_threadpool(imports.read_rows, step.file, step.plan)
+    sound = [one.values for one in readings if not one.problems]
+    if not sound:
+        return Outcome(), imports.results(step.plan, readings, [])
+    outcome = await change(
+        request,
+        "import",
+        "ImportLogbookEntries",
+        entries=sound,
+        allOrNothing=all_or_nothing,
+        # The API does not know of the rows that cannot be read; they fail all the same.
+        dryRun=dry_run or (all_or_nothing and len(sound) < len(readings)),
+        requestKey=key,
+    )
+    if outcome.problems:
+        return replace(outcome, problems=[one | {"field": None} for one in outcome.problems]), []
+    return outcome, imports.results(step.plan, readings, outcome.payload["outcomes"])
+
+
+def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
+    """Count what became of the rows, and list those that were skipped or failed, as far as a page may be long."""
+    counted = Counter(one.status for one in found)
+    skipped = imports.ranges([one.reading.row.number for one in found if one.status == "SKIPPED"])
+    failures = [one for one in found if one.status == "FAILED"]
+    return {
+        "total": len(found),
+        # Those that were left out would be imported, if it were not for others.
+        "imported": counted["IMPORTED"] + counted["LEFT_OUT"],
+        "skipped": counted["SKIPPED"],
+        "failed": counted["FAILED"],
+        "skipped_list": skipped[:LISTED_MOST],
+        "skipped_more": len(skipped) - LISTED_MOST,
+        "failures": [
+            (one.reading.row.number, *_place(step, one.reading, name), reason)
+            for one in failures[:LISTED_MOST]
+            for name, reason in one.problems
+        ],
+        "failures_more": len(failures) - LISTED_MOST,
+    }
+
+
+def _place(step: _Step, reading: Reading, name: str | None) -> tuple[str, str]:
+    """Give the column that a problem is in, and what the cell holds."""
+    column = step.plan.columns.get(name or "")
+    if column is None:
+        return TITLES.get(name or "", "The row"), ""
+    cells = reading.row.cells
+    return step.file.title(column), cells[column] if column < len(cells) else ""
+
+
+def _digest(typed: Form) -> str:
+    return hashlib.sha256(urlencode(sorted(typed.items())).encode()).hexdigest()
+
+
+routes: list[BaseRoute] = [
+    Route("/logbook/import", page(importing, MEDIATORS), methods=["GET", "POST"]),
+    Route("/logbook/import/failed.csv", page(failed, MEDIATORS), methods=["POST"]),
+]

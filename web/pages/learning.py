@@ -1,0 +1,47 @@
+"""Learnings: all of a mediator's reflections over time, in one table."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from web import words
+from web.asking import ask
+from web.listing import Column, Filter, Listing, View
+from web.rendering import MEDIATORS, page, render
+from web.sheets import export
+from web.words import DAY, LEARNING_KIND, LEARNING_SOURCE
+
+LEARNINGS = Listing(
+    "learnings",
+    (
+        Column("date", "Day", DAY, "DATE"),
+        Column("source", "From", LEARNING_SOURCE, "SOURCE"),
+        Column("kind", "Kind", LEARNING_KIND, "KIND"),
+        Column("text", "What you wrote"),
+    ),
+    (
+        Filter("source", "From", words.LEARNING_SOURCES),
+        Filter("kind", "Kind", words.LEARNING_KINDS),
+        Filter("year", "Year", found="years"),
+        Filter("text", "Words"),
+    ),
+)
+
+
+async def show(request: Request) -> Response:
+    """Show the reflections."""
+    view = View(request, LEARNINGS, "/learnings")
+    found = await ask(request, "learnings", "Learnings", **view.variables())
+    return render(request, "learnings.html", view=view, mediator=found["me"]["mediator"])
+
+
+async def sheet(request: Request) -> Response:
+    """Export the reflections of a view."""
+    view = View(request, LEARNINGS, "/learnings")
+    return await export(request, view, "learnings", "Export", ("me", "mediator", "learnings"))
+
+
+routes: list[BaseRoute] = [
+    Route("/learnings", page(show, MEDIATORS)),
+    Route("/learnings.csv", page(sheet, MEDIATORS)),
+]

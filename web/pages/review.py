@@ -1,0 +1,142 @@
+"""A reviewer's pages: the mediators who appointed them, all feedback about one of these, and the end of a review.
+
+They read a mediator as their reviewer and by no other standing that they may have, so nobody else exists here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web import charts, words
+from web.asking import ask, change, nothing_here
+from web.listing import Column, Filter, Listing, View
+from web.rendering import REVIEWERS, page, render
+from web.sheets import export
+from web.words import ACTING, CAPACITY, DAY, SHARED, WAY, Kind
+
+MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
+PIECES = Listing(
+    "feedback",
+    (
+        Column("receivedOn", "Day received", DAY, "RECEIVED_ON"),
+        Column("capacity", "Capacity", CAPACITY),
+        Column("actedAs", "Acted as", ACTING),
+        Column("shared", "Shared", SHARED),
+        Column("byInvitation", "Came", WAY),
+    ),
+    (
+        Filter("year", "Year", found="years"),
+        Filter("capacity", "Capacity", words.CAPACITIES),
+        Filter("actedAs", "Acted as", words.ACTED_AS),
+        Filter("shared", "Shared", words.SHARING),
+        Filter("byInvitation", "Came", words.WAYS),
+    ),
+    size=10,  # each is whole, and as long as a screen
+)
+
+Answers = Sequence[Mapping[str, Any]]
+
+
+class _Answer(Kind):
+    """The answer to one question, as a spreadsheet gets it: a number or words; nothing where there is none."""
+
+    def __init__(self, question: str, not_applicable: str) -> None:
+        self._question = question
+        self._not_applicable = not_applicable
+
+    def cell(self, value: Answers) -> Any:
+        for answer in value:
+            if answer["question"] == self._question:
+                return answer["text"] or answer["rating"] or self._not_applicable
+        return None
+
+
+class _Others(Kind):
+    """The answers to questions that the survey has no more, together."""
+
+    def __init__(self, known: Mapping[str, str], not_applicable: str) -> None:
+        self._known = known
+        self._not_applicable = not_applicable
+
+    def cell(self, value: Answers) -> Any:
+        others = [answer for answer in value if answer["question"] not in self._known]
+        return "\n".join(f"{one['question']}: {one['text'] or one['rating'] or self._not_applicable}" for one in others)
+
+
+async def mine(request: Request) -> Response:
+    """Show the mediators who appointed the reviewer, and find one among them."""
+    view = View(request, MEDIATORS, "/review")
+    found = await ask(request, "review", "Mediators", **view.variables(), search=view.filters.get("search"))
+    return render(request, "review/list.html", view=view, mediators=found["mediators"])
+
+
+async def overview(request: Request) -> Response:
+    """Show a mediator's years, the averages of one of them, and the feedback, whole."""
+    mediator_id = request.path_params["id"]
+    view = View(request, PIECES, f"/review/{mediator_id}")
+    found = await ask(request, "review", "Overview", id=mediator_id, **view.variables())
+    mediator, survey = found["mediator"], found["survey"]
+    years = mediator["feedbackSummary"]["years"]
+    chosen = _chosen(years, view.filters.get("year"))
+    questions, scale = _texts(survey), _scale(survey)
+    return render(
+        request,
+        "review/overview.html",
+        view=view,
+        mediator=mediator,
+        years=[year | {"average": charts.overall(year["questions"])} for year in years],
+        chosen=chosen,
+        chart=charts.ratings(chosen["questions"], questions) if chosen else [],
+        facets={"years": [year["year"] for year in years]},
+        questions=questions,
+        scale=scale,
+    )
+
+
+def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, Any] | None:
+    """Give the year that was chosen, or the latest; None if no feedback came in it."""
+    if wanted is None:
+        return years[0] if years else None
+    return next((year for year in years if year["year"] == wanted), None)
+
+
+def _texts(survey: Mapping[str, Any]) -> dict[str, str]:
+    return {question["key"]: question["text"] for question in survey["questions"]}
+
+
+def _scale(survey: Mapping[str, Any]) -> dict[int | None, str]:
+    return {step["rating"]: step["label"] for step in survey["scale"]}
+
+
+async def sheet(request: Request) -> Response:
+    """Export the feedback of a view: a row for each piece, a column for each question."""
+    mediator_id = request.path_params["id"]
+    survey = (await ask(request, "review", "Survey"))["survey"]
+    texts, not_applicable = _texts(survey), _scale(survey)[None]
+    answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
+    others = Column("answers", "Questions no longer asked", _Others(texts, not_applicable))
+    view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
+    return await export(request, view, "review", "Export", ("mediator", "feedback"), id=mediator_id)
+
+
+async def end(request: Request) -> Response:
+    """End a review, after one question."""
+    found = await ask(request, "review", "Mediator", id=request.path_params["id"])
+    if request.method != "POST":
+        return render(request, "review/end.html", mediator=found["mediator"])
+    outcome = await change(request, "review", "EndReview", mediatorId=found["mediator"]["id"])
+    if outcome.problems:
+        raise nothing_here()
+    return RedirectResponse("/review?done=ended", 303)
+
+
+routes: list[BaseRoute] = [
+    Route("/review", page(mine, REVIEWERS)),
+    Route("/review/{id}", page(overview, REVIEWERS)),
+    Route("/review/{id}/feedback.csv", page(sheet, REVIEWERS)),
+    Route("/review/{id}/end", page(end, REVIEWERS), methods=["GET", "POST"]),
+]

@@ -1,0 +1,48 @@
+"""Signing up, and asking for a new password: the answer never tells whether an address has an account."""
+
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web import words
+from web.asking import change, to_mend
+from web.forms import one_of, read
+from web.rendering import page, read_form, render
+
+
+async def sign_up(request: Request) -> Response:
+    """Make a mediator's account, whose address a mailed link then confirms."""
+    if request.method != "POST":
+        return render(request, "sign_up.html", typed={"visibility": "PRIVATE", "requestKey": str(uuid4())})
+    typed = await read_form(request)
+    values, problems = read(typed, {"visibility": one_of(words.VISIBILITIES)}, {"visibility"})
+    # A password is sent as it was typed: it may consist of spaces.
+    values |= {field: typed.get(field, "") for field in ("name", "email", "password")}
+    outcome = (
+        to_mend(problems)
+        if problems
+        else await change(request, "signup", "SignUp", **values, requestKey=typed.get("requestKey"))
+    )
+    if outcome.problems:
+        return render(request, "sign_up.html", outcome=outcome, typed=typed)
+    return RedirectResponse("/done/signup", 303)
+
+
+async def forgotten(request: Request) -> Response:
+    """Mail a link that sets a new password."""
+    if request.method != "POST":
+        return render(request, "forgotten.html")
+    typed = await read_form(request)
+    outcome = await change(request, "forgotten", "RequestPasswordReset", email=typed.get("email", ""))
+    if outcome.problems:
+        return render(request, "forgotten.html", outcome=outcome, typed=typed)
+    return RedirectResponse("/done/forgotten", 303)
+
+
+_BOTH = ["GET", "POST"]
+routes: list[BaseRoute] = [
+    Route("/signup", page(sign_up), methods=_BOTH),
+    Route("/forgotten", page(forgotten), methods=_BOTH),
+]

@@ -1,0 +1,169 @@
+"""How the pages write values: the API's words in English, days, months and hours; and as a spreadsheet gets them."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+ROLES = {
+    "LEAD_MEDIATOR": "Lead mediator",
+    "CO_MEDIATOR": "Co-mediator",
+    "ASSISTANT_MEDIATOR": "Assistant mediator",
+    "MEDIATION_ADVOCATE": "Mediation advocate",
+    "OBSERVER": "Observer",
+    "OTHER": "Other",
+}
+MEDIA = {"IN_PERSON": "In person", "ONLINE": "Online", "HYBRID": "Hybrid"}
+OUTCOMES = {
+    "SETTLED": "Settled",
+    "PARTLY_SETTLED": "Partly settled",
+    "NOT_SETTLED": "Not settled",
+    "ONGOING": "Ongoing",
+    "NOT_KNOWN": "Not known",
+}
+CPD_KINDS = {
+    "TRAINING_RECEIVED": "Training received",
+    "TRAINING_GIVEN": "Training given",
+    "PRESENTATION": "Presentation",
+    "CONFERENCE": "Conference",
+    "PUBLICATION": "Publication",
+    "SUPERVISION": "Supervision or peer reflection",
+    "SELF_STUDY": "Self-directed study",
+    "OTHER": "Other",
+}
+LEARNING_SOURCES = {"MEDIATION": "Mediation", "CPD": "CPD"}
+LEARNING_KINDS = {
+    "DID_WELL": "What I did well",
+    "FOUND_CHALLENGING": "What I found challenging",
+    "TAKEAWAY": "Takeaway",
+}
+CAPACITIES = {
+    "PARTY": "Party to the dispute",
+    "PARTY_ADVISER": "Lawyer or adviser of a party",
+    "PROFESSIONAL": "Co-mediator or other professional",
+    "OTHER": "Other",
+}
+ACTED_AS = {"MEDIATOR": "Mediator", "ADVOCATE": "Advocate"}
+VISIBILITIES = {
+    "DIRECTORIES": "Directories can find me and verify my experience",
+    "PRIVATE": "Private: no directory sees me",
+}
+ACCOUNT_ROLES = {"MEDIATOR": "mediator", "REVIEWER": "reviewer", "DIRECTORY": "directory", "ADMIN": "administrator"}
+YES_NO = {"true": "Yes", "false": "No"}
+SHARING = {"true": "Shared with the mediator", "false": "Not shared"}
+WAYS = {"true": "By invitation", "false": "Through the open link"}
+
+Words = dict[str, str]
+
+
+def day(value: str) -> str:
+    """Write a day of the API (ISO 8601) for people: 31 May 2026."""
+    parsed = date.fromisoformat(value[:10])
+    return f"{parsed.day} {parsed:%b %Y}"
+
+
+def moment(value: str) -> str:
+    """Write a moment of the API (ISO 8601) for people: 31 May 2026, 14:05 UTC."""
+    parsed = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{day(parsed.date().isoformat())}, {parsed:%H:%M} UTC"
+
+
+def month(value: str) -> str:
+    """Write a month of the API, as in 2026-05, for people: May 2026."""
+    return f"{date.fromisoformat(f'{value}-01'):%b %Y}"
+
+
+def hours(minutes: int) -> str:
+    """Write minutes as hours and minutes: 7:30."""
+    whole, rest = divmod(minutes, 60)
+    return f"{whole:,}:{rest:02}"
+
+
+def decimal_hours(minutes: int) -> float:
+    """Give minutes as hours for a spreadsheet, exact to the minute when read back: 7.5."""
+    return round(minutes / 60, 2)
+
+
+class Kind:
+    """How one kind of value is written: on a page, and as a cell of a spreadsheet. `leads`: whether it is a link."""
+
+    leads = False
+
+    def page(self, value: Any) -> str:
+        """Write it for people; nothing for None."""
+        return "" if value is None else str(value)
+
+    def cell(self, value: Any) -> Any:
+        """Give text, number or None for a spreadsheet."""
+        return value
+
+
+class _Words(Kind):
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else self._words[value]
+
+    def cell(self, value: Any) -> Any:
+        return self.page(value)
+
+
+class _Either(_Words):
+    """One of two words, for a yes or no."""
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else self._words["true" if value else "false"]
+
+
+class _Link(Kind):
+    """A web address that leads there."""
+
+    leads = True
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else str(value).removeprefix("https://").removeprefix("http://")
+
+
+class _Day(Kind):
+    def page(self, value: Any) -> str:
+        return "" if value is None else day(value)
+
+
+class _Month(Kind):
+    def page(self, value: Any) -> str:
+        return month(value)
+
+
+class _Hours(Kind):
+    def page(self, value: Any) -> str:
+        return "" if value is None else hours(value)
+
+    def cell(self, value: Any) -> Any:
+        return None if value is None else decimal_hours(value)
+
+
+class _Yes(Kind):
+    """A mark that is worth a word only where it is set."""
+
+    def page(self, value: Any) -> str:
+        return "Yes" if value else ""
+
+    def cell(self, value: Any) -> Any:
+        return "Yes" if value else "No"
+
+
+TEXT = Kind()
+DAY = _Day()
+MONTH = _Month()
+HOURS = _Hours()
+YES = _Yes()
+ROLE = _Words(ROLES)
+MEDIUM = _Words(MEDIA)
+OUTCOME = _Words(OUTCOMES)
+CPD_KIND = _Words(CPD_KINDS)
+CAPACITY = _Words(CAPACITIES)
+ACTING = _Words(ACTED_AS)
+SHARED = _Either(SHARING)
+WAY = _Either(WAYS)
+LINK = _Link()
+LEARNING_SOURCE = _Words(LEARNING_SOURCES)
+LEARNING_KIND = _Words(LEARNING_KINDS)
