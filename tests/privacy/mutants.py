@@ -14,6 +14,7 @@ import pickle
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from settings import Settings
 
 ROOT = Path(__file__).parents[2]
+
+BROKEN = 70  # the run itself failed: it says nothing about the mutant
 
 # Quick tests, the likeliest to find out first; the first that fails ends a mutant.
 OF_THE_TABLE = ["tests/permissions/test_policy.py", "-k", "not served and not taken_away"]
@@ -207,7 +210,7 @@ def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    status = 1  # a table that does not even build is found out
+    status = BROKEN
     try:
         import pytest
 
@@ -217,10 +220,13 @@ def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
             _without_the_wall()
         temporary = f"--basetemp={log.parent / 'pytest'}"
         status = int(
-            pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-n", "0", temporary, *tests])
+            pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-n", "0", temporary, *tests])
         )
+    except BaseException:  # noqa: BLE001 - whatever it is, it is told and counted as broken
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 
@@ -278,16 +284,18 @@ def main() -> int:
                 importlib.import_module("tests.hub")
             tests = OF_THE_SCOPES if mutant.module == "scopes" else OF_THE_TABLE
             status = _tested(mutant, tests, log)
-            verdict = {0: "survived"}.get(status, "killed")
-            if status not in {0, 1, 2, 3, 4}:
-                print(log.read_text()[-3000:])
+            verdict = {0: "survived", 1: "killed"}.get(status, "no start")
+            if status == BROKEN:
+                print(log.read_text())
+                return 1
             score[verdict] += 1
             if verdict == "survived":
                 survivors.append(f"{mutant.module}: {mutant.what}")
             print(f"{number:4} {verdict:8} {mutant.module}: {mutant.what}", flush=True)
     total = sum(score.values())
     took = f"{time.monotonic() - began:.0f} s"
-    print(f"{score['killed']} of {total} mutants killed, {score['killed'] / total:.1%}, in {took}")
+    killed = total - score["survived"]
+    print(f"{killed} of {total} mutants killed, {killed / total:.1%}, in {took}: {dict(score)}")
     print("\n".join(survivors))
     return bool(survivors)
 
