@@ -85,6 +85,8 @@ class _One(ast.NodeTransformer):
         self.generic_visit(node)
         neutral = {"and_": "true()", "or_": "false()"}.get(getattr(node.func, "id", ""))
         for at, argument in enumerate(node.args):
+            if ast.unparse(argument) == neutral:
+                continue  # no other program
             if neutral and self._here(argument, f"{ast.unparse(argument)} taken away"):
                 node.args[at] = _expression(neutral)
             elif isinstance(argument, ast.Tuple) and self._here(argument, f"never {ast.unparse(argument.elts[0])}"):
