@@ -9,7 +9,7 @@ SECONDS ?= 60
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy shots bench-pages check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots bench-pages check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -41,7 +41,11 @@ bench-pages: setup
 # Random operations of everybody on a world of markers, for as long as one likes: `make privacy SECONDS=600 SEED=2`.
 privacy: setup
 	PRIVACY_SECONDS=$(SECONDS) PRIVACY_SEED=$(SEED) PRIVACY_OPERATIONS=2000 \
-		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random | grep -v 'request  '
+		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random
+
+# One change at a time to the table and the scopes of permissions/: each must turn a test red.
+mutants: setup
+	$(BIN)/python -m tests.privacy.mutants
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -7,10 +7,12 @@ import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, graphql_sync, print_schema
 
 from models.account import Role
-from permissions.viewer import Standing
+from permissions.policy import rule
+from permissions.viewer import EVERYBODY, Standing, Viewer
 from schema.build import projection, sdl
 from tests.hub import Hub
 from tests.permissions.expected import LETTERS, ROLES, expected, lacking, named, whole
+from tests.permissions.test_scopes import OPEN_TO_UNVERIFIED
 from tests.world import put_token
 
 
@@ -37,12 +39,34 @@ def test_every_element_of_the_api_stands_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("by_token", [False, True])
-@pytest.mark.parametrize("who", ["SR", "SD", "SA", "RD", "RA", "DA", "SRD", "SRA", "SDA", "RDA", "SRDA"])
+@pytest.mark.parametrize(
+    "who", ["S", "R", "D", "A", "SR", "SD", "SA", "RD", "RA", "DA", "SRD", "SRA", "SDA", "RDA", "SRDA"]
+)
 def test_several_roles_have_exactly_what_one_of_them_has(who: str, by_token: bool) -> None:
     standings = Standing.PUBLIC
     for letter in who:
         standings |= LETTERS[letter]
     assert introspected(projection(standings, by_token=by_token)) == expected(who, by_token=by_token)
+
+
+def test_somebody_signed_out_has_what_everybody_has() -> None:
+    assert introspected(projection(Standing.PUBLIC)) == expected("")
+
+
+def test_each_role_has_its_own_standing_and_that_of_everybody() -> None:
+    for letter, role in ROLES.items():
+        assert Viewer(roles=frozenset({role})).standings == LETTERS[letter] | Standing.PUBLIC
+    assert Viewer(roles=frozenset(Role)).standings == EVERYBODY
+    assert Viewer().standings == Standing.PUBLIC
+
+
+def test_before_an_address_is_verified_works_what_is_public_and_ones_own_account() -> None:
+    entrances = [
+        name.split(".") for name in expected("SRDA") if re.fullmatch(r"(Query|Mutation|OwnAccount)\.\w+", name)
+    ]
+    works = {name for type_name, name in entrances if rule(type_name, name).unverified}
+    own = {name for type_name, name in entrances if type_name == "OwnAccount"}
+    assert works == OPEN_TO_UNVERIFIED | own
 
 
 async def test_each_role_is_served_exactly_its_own_schema_by_session_and_by_token(hub: Hub) -> None:

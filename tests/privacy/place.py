@@ -80,6 +80,8 @@ class Place:
     client: httpx.AsyncClient
     transport: httpx.ASGITransport
     dice: random.Random
+    gone: Watcher  # whose account was deleted
+    of_the_gone: set[Marker]
 
     async def send(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
         """One request as somebody, with nothing kept of it."""
@@ -211,13 +213,14 @@ async def living(services: Services, mailbox: Path, seed: int = 1, **overrides: 
             token = world.token(gone)
             async with admin_connection(hub) as connection:
                 await insert(connection, world)
-            await _delete(hub, world, gone, set(world.facts.shown) - others)
+            its = set(world.facts.shown) - others
+            await _delete(hub, world, gone, its)
             world.watchers += [replace(one, name=f"deleted {one.name}", over=True) for one in (gone, token)]
             async with admin_connection(hub) as connection:
                 await connection.execute(SAVE)
             transport = httpx.ASGITransport(hub.app)
             async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
-                yield Place(hub, world, client, transport, random.Random(seed))
+                yield Place(hub, world, client, transport, random.Random(seed), gone, its)
 
 
 async def _delete(hub: Hub, world: World, gone: Watcher, its: set[Marker]) -> None:

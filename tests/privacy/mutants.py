@@ -1,0 +1,273 @@
+# ruff: noqa: T201 - a program that reports
+"""Mutation testing of `permissions/`: each mutant must turn a test red. Run as `python -m tests.privacy.mutants`.
+
+A mutant is one change: a standing given or taken in one row of the table, a row's tokens or unverified flipped, one
+condition of a scope taken away, one role's standing lost. Each runs in a process of its own, forked before anything
+of the project is imported, on a few tests that are quick; the table's need no database. `--only scopes` runs a part.
+"""
+
+import argparse
+import ast
+import importlib
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+
+# Quick tests, the likeliest to find out first; the first that fails ends a mutant.
+OF_THE_TABLE = ["tests/permissions/test_policy.py", "-k", "not served and not taken_away"]
+OF_THE_SCOPES = [
+    "tests/permissions/test_scopes.py",
+    "tests/permissions/test_feedback.py",
+    "tests/privacy/test_inference.py",
+    "tests/permissions/test_standings.py",
+    "tests/resolvers/test_feedback_request.py",
+    "tests/resolvers/test_giving.py",
+    "tests/resolvers/test_mediator.py",
+]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: of which module, what it is, and what it does: a row's number and change, or the changed source."""
+
+    module: str
+    what: str
+    row: int = -1
+    change: str = ""
+    source: str = ""
+
+
+def of_the_table() -> Iterator[Mutant]:
+    """Each row with each standing given or taken, and with tokens and unverified flipped."""
+    from permissions.policy import TABLE
+    from permissions.viewer import Standing
+
+    # Only where a request enters is it asked whether one's address is verified.
+    entrances = {"Query", "Mutation", "OwnAccount"}
+    for number, row in enumerate(TABLE):
+        for change in [*(str(standing.name) for standing in Standing), "tokens", "unverified"]:
+            if change != "unverified" or row.fields.keys() & entrances:
+                yield Mutant("policy", f"{change} flipped in {row.what!r}", number, change)
+
+
+class _One(ast.NodeTransformer):
+    """Makes the change at one place; `places` counts how many there are."""
+
+    def __init__(self, place: int) -> None:
+        self.places = 0
+        self.what = ""
+        self._place = place
+
+    def _here(self, node: ast.AST, what: str) -> bool:
+        here = self.places == self._place
+        self.places += 1
+        if here:
+            self.what = f"line {getattr(node, 'lineno', 0)}: {what}"
+        return here
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        neutral = {"and_": "true()", "or_": "false()"}.get(getattr(node.func, "id", ""))
+        for at, argument in enumerate(node.args):
+            if neutral and self._here(argument, f"{ast.unparse(argument)} taken away"):
+                node.args[at] = _expression(neutral)
+            elif isinstance(argument, ast.Tuple) and self._here(argument, f"never {ast.unparse(argument.elts[0])}"):
+                argument.elts[0] = _expression("false()")
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is not None and self._selects and self._here(node, f"{ast.unparse(node.value)} for everything"):
+            node.value = _expression("false()" if ast.unparse(node.value) == "true()" else "true()")
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self._selects = node.returns is not None and ast.unparse(node.returns) == "ColumnElement[bool]"
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        self.generic_visit(node)
+        for constant in (True, False):
+            if self._here(node, f"{ast.unparse(node.test)} is {constant}"):
+                node.test = ast.Constant(constant)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        self.generic_visit(node)
+        if self._here(node, f"{ast.unparse(node.test)} always"):
+            node.test = ast.Constant(True)
+        elif self._here(node, f"{ast.unparse(node.test)} never"):
+            node.test = ast.Constant(False)
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        self.generic_visit(node)
+        for at, value in enumerate(node.values):
+            changed = "false()" if ast.unparse(value) == "true()" else "true()"
+            if self._here(value, f"{ast.unparse(value)} is {changed}"):
+                node.values[at] = _expression(changed)
+        return node
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        self.generic_visit(node)
+        for part in node.generators:
+            if part.ifs and self._here(part.ifs[0], f"whether or not {ast.unparse(part.ifs[0])}"):
+                part.ifs = []
+        return node
+
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def of_the_scopes() -> Iterator[Mutant]:
+    """Each condition of each scope taken away."""
+    source = (ROOT / "permissions" / "scopes.py").read_text()
+    counting = _One(-1)
+    counting.visit(ast.parse(source))
+    for place in range(counting.places):
+        changing = _One(place)
+        tree = ast.fix_missing_locations(changing.visit(ast.parse(source)))
+        yield Mutant("scopes", changing.what, source=ast.unparse(tree))
+
+
+def of_the_viewer() -> Iterator[Mutant]:
+    """Each role without its standing, and each with another's."""
+    source = (ROOT / "permissions" / "viewer.py").read_text()
+    for role in ("MEDIATOR", "REVIEWER", "DIRECTORY", "ADMIN"):
+        for standing in ("PUBLIC", "ADMIN" if role != "ADMIN" else "SELF"):
+            given = f"Role.{role}: Standing."
+            line = next(line for line in source.splitlines() if given in line)
+            changed = source.replace(line, f"    {given}{standing},")
+            yield Mutant("viewer", f"the role {role} gives {standing}", source=changed)
+
+
+def _apply(mutant: Mutant) -> None:
+    """Make the change in this process, before anything of the project has been loaded with it."""
+    sys.path.insert(0, str(ROOT))
+    name = f"permissions.{mutant.module}"
+    if mutant.source:
+        module = ModuleType(name)
+        module.__file__ = str(ROOT / "permissions" / f"{mutant.module}.py")
+        sys.modules[name] = module
+        package = importlib.import_module("permissions")
+        setattr(package, mutant.module, module)
+        exec(compile(mutant.source, module.__file__, "exec"), module.__dict__)
+        return
+    from permissions import policy
+    from permissions.viewer import Standing
+
+    row = policy.TABLE[mutant.row]
+    if mutant.change == "tokens":
+        changed = replace(row, tokens=not row.tokens)
+    elif mutant.change == "unverified":
+        changed = replace(row, unverified=not row.unverified)
+    else:
+        changed = replace(row, standings=row.standings ^ Standing[mutant.change])
+    policy.TABLE = (*policy.TABLE[: mutant.row], changed, *policy.TABLE[mutant.row + 1 :])
+    policy._INDEX = policy._index()
+    policy.rule.cache_clear()
+
+
+def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
+    """Run the tests on a mutant in a process forked from this one; give pytest's status."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    status = 1  # a table that does not even build is found out
+    try:
+        import pytest
+
+        if mutant:
+            _apply(mutant)
+        temporary = f"--basetemp={log.parent / 'pytest'}"
+        status = int(
+            pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-n", "0", temporary, *tests])
+        )
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def _preload() -> None:
+    """Import what is not the project's own, so that every mutant need not."""
+    sys.path.insert(0, str(ROOT))
+    for name in (
+        "pytest",
+        "_pytest.assertion.rewrite",
+        "strawberry",
+        "graphql",
+        "sqlmodel",
+        "asyncpg",
+        "httpx",
+        "starlette",
+    ):
+        importlib.import_module(name)
+
+
+def _mutants(only: str) -> list[Mutant]:
+    """Every mutant, found by a process that ends, so that none of the project is loaded in this one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        sys.path.insert(0, str(ROOT))
+        found = [*of_the_scopes(), *of_the_viewer(), *of_the_table()]
+        with os.fdopen(writing, "wb") as out:
+            pickle.dump([one for one in found if one.module.startswith(only)], out)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as given:
+        mutants: list[Mutant] = pickle.load(given)
+    os.waitpid(child, 0)
+    return mutants
+
+
+def main() -> int:
+    """Run every mutant and report the score; 1 if one survives."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--only", default="", help="policy, scopes or viewer")
+    arguments.add_argument("--from", type=int, default=0, dest="first", help="leave out the mutants before this one")
+    chosen = arguments.parse_args()
+    began, score, survivors = time.monotonic(), Counter[str](), list[str]()
+    _preload()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        log = Path(folder) / "log"
+        for tests in (OF_THE_TABLE, OF_THE_SCOPES):
+            if _tested(None, tests, log):
+                print(log.read_text())
+                return 1
+        for number, mutant in enumerate(_mutants(chosen.only)):
+            if number < chosen.first:
+                continue
+            if mutant.module == "policy":  # the last of all: a row is changed after everything was imported
+                importlib.import_module("tests.hub")
+            tests = OF_THE_SCOPES if mutant.module == "scopes" else OF_THE_TABLE
+            status = _tested(mutant, tests, log)
+            verdict = {0: "survived"}.get(status, "killed")
+            if status not in {0, 1, 2, 3, 4}:
+                print(log.read_text()[-3000:])
+            score[verdict] += 1
+            if verdict == "survived":
+                survivors.append(f"{mutant.module}: {mutant.what}")
+            print(f"{number:4} {verdict:8} {mutant.module}: {mutant.what}", flush=True)
+    total = sum(score.values())
+    took = f"{time.monotonic() - began:.0f} s"
+    print(f"{score['killed']} of {total} mutants killed, {score['killed'] / total:.1%}, in {took}")
+    print("\n".join(survivors))
+    return bool(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

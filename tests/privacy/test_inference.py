@@ -1,0 +1,150 @@
+"""What could be told from the edges of an answer: cursors, keys, limits, batches, and the audit log."""
+
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from models.account import Role
+from resolvers import limits
+from tests.hub import Answer, Hub, Person, opened, payload
+from tests.web.reading import everything, exhausted
+from tests.world import put_cases, put_feedback, put_token
+
+OWN = "{ me { mediator { feedback%s { totalCount edges { cursor node { id } } pageInfo { hasNextPage } } } } }"
+
+
+async def own_feedback(hub: Hub, mediator: Person, arguments: str = "") -> Answer:
+    return await hub.ask(OWN % arguments, by=mediator)
+
+
+async def read_origins(hub: Hub, admin: Person, of: Person) -> None:
+    document = "query($id: ID!) { mediator(id: $id) { feedback { nodes { origin { name } } } } }"
+    (await hub.ask(document, {"id": str(of.id)}, by=admin)).data  # noqa: B018 - raises if it was refused
+
+
+AUDIT = "{ auditLog { totalCount nodes { action subjectId } } }"
+
+
+async def test_an_administrator_who_is_a_mediator_sees_no_trace_of_feedback_about_them_in_the_audit_log(
+    hub: Hub,
+) -> None:
+    both, other = await hub.person(Role.MEDIATOR, Role.ADMIN), await hub.mediator()
+    admin = await hub.person(Role.ADMIN)
+    piece = await put_feedback(hub, other, shared=False)
+    for shared in (False, True):
+        await put_feedback(hub, both, shared=shared)
+    await read_origins(hub, admin, both)
+    await read_origins(hub, admin, other)
+    entry = {"action": "ORIGIN_READ", "subjectId": str(piece)}
+    assert (await hub.ask(AUDIT, by=both)).data["auditLog"] == {"totalCount": 1, "nodes": [entry]}
+    assert (await hub.ask(AUDIT, by=admin)).data["auditLog"]["totalCount"] == 3
+    page = "{ auditLog(first: 1) { pageInfo { hasNextPage } } }"
+    assert (await hub.ask(page, by=both)).data["auditLog"]["pageInfo"] == {"hasNextPage": False}
+
+
+async def test_a_mediator_cannot_try_days_with_the_cursors_of_who_may_read_them(hub: Hub) -> None:
+    ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
+    for day in range(3):
+        await put_feedback(hub, ann, received_at=datetime(2024, 5, 1 + day, tzinfo=UTC))
+    document = "query($id: ID!) { mediator(id: $id) { feedback { edges { cursor } } } }"
+    theirs = (await hub.ask(document, {"id": str(ann.id)}, by=admin)).data["mediator"]["feedback"]["edges"]
+    made_up = urlsafe_b64encode(orjson.dumps(["received_on", "2024-05-02", str(UUID(int=0))])).decode()
+    for cursor in [*(edge["cursor"] for edge in theirs), made_up]:
+        for way in ("after", "before"):
+            answer = await own_feedback(hub, ann, f'({way}: "{cursor}")')
+            assert answer.codes == ["BAD_USER_INPUT"]
+            assert "2024" not in str(answer.body)
+
+
+async def test_a_cursor_at_feedback_that_is_not_shared_goes_on_like_any_id(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_feedback(hub, ann)
+    hidden = await put_feedback(hub, ann, shared=False)
+    cursor = urlsafe_b64encode(orjson.dumps(["id", None, str(hidden)])).decode()
+    with_it = (await own_feedback(hub, ann, f'(after: "{cursor}")')).body
+    await hub.rows("DELETE FROM feedback WHERE id = $1", hidden)
+    assert (await own_feedback(hub, ann, f'(after: "{cursor}")')).body == with_it
+
+
+async def test_shared_answers_come_together_in_an_order_that_tells_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    async with opened(hub.services, settings=hub.settings, shared_release="daily") as daily:
+        await daily.work()
+        start = daily.database.now()
+        ids, seen = [], list[Any]()
+        for number in range(6):
+            at = start + timedelta(minutes=number)
+            ids.append(await put_feedback(daily, ann, released=False, received_at=at))
+            await daily.work()
+            seen.append((await own_feedback(daily, ann)).body)
+        assert seen == seen[:1] * 6, "nothing moves when one comes"
+        async with daily.later(days=1) as tomorrow:
+            await tomorrow.work()
+            found = (await own_feedback(tomorrow, ann)).data["me"]["mediator"]["feedback"]
+    assert [UUID(edge["node"]["id"]) for edge in found["edges"]] == sorted(ids, reverse=True)
+
+
+async def test_somebody_elses_request_key_makes_a_new_thing_and_tells_nothing(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    entry = {"kind": "OTHER", "title": "T", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 1}
+    ids = []
+    for title, by in (("Ann's", ann), ("Bea's", bea), ("Bea's again", bea)):
+        facts = entry | {"title": title, "requestKey": "the same"}
+        ids.append(payload(await hub.change("addCpdEntry", facts, "cpdEntry { id title }", by=by))["cpdEntry"])
+    assert ids[1]["title"] == "Bea's"
+    assert ids[0]["id"] != ids[1]["id"] == ids[2]["id"]
+
+
+async def test_limits_answer_alike_whether_or_not_an_address_has_an_account(hub: Hub) -> None:
+    ann = await hub.mediator(email="ann@demo.example")
+    answers = []
+    for email in (ann.email, "nobody@demo.example"):
+        tries = [await hub.change("requestPasswordReset", {"email": email}, "mailSent") for _ in range(7)]
+        wrong = [await hub.change("signIn", {"email": email, "password": "wrong words"}) for _ in range(12)]
+        answers.append([(one.status, _without_seconds(one)) for one in [*tries, *wrong]])
+    assert answers[0] == answers[1]
+    assert "RATE_LIMITED" in str(answers[0])
+
+
+def _without_seconds(answer: Answer) -> str:
+    return "".join(c for c in str(answer.body) if not c.isdigit())
+
+
+async def test_a_limit_that_is_used_up_stands_before_any_answer_about_a_link(hub: Hub) -> None:
+    ann = await hub.mediator()
+    own = await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)
+    link = own.data["me"]["mediator"]["feedbackLink"].rpartition("/")[2]
+    await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
+    before = await everything(hub)
+    document = "query($link: String) { feedbackSubject(link: $link) { name } }"
+    answers = [await hub.ask(document, {"link": one}) for one in (link, "x" * 43)]
+    assert [answer.codes for answer in answers] == [["RATE_LIMITED"]] * 2
+    assert await everything(hub) == before
+
+
+async def test_a_token_lends_nobody_the_order_or_the_count_of_what_it_may_not_read(hub: Hub) -> None:
+    directory, ann = await hub.person(Role.DIRECTORY), await hub.mediator()
+    token = await put_token(hub, directory)
+    document = """query($id: ID!) { mediator(id: $id) {
+        logbook(filter: { text: "secret" }) { totalCount edges { cursor } } } }"""
+    await put_cases(hub, ann, {"notes": "a secret"}, {"reference": "secret", "country": "Secret"})
+    by_token = await hub.ask(document, {"id": str(ann.id)}, token=token)
+    assert by_token.data["mediator"]["logbook"] == {"totalCount": 0, "edges": []}
+    both = "{ mediators(first: 5) { nodes { name } totalCount } }"
+    assert (await hub.ask(both, token=token)).body == (await hub.ask(both, by=directory)).body
+
+
+async def test_a_search_among_colleagues_finds_nobody_by_address_or_private_word(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann Subject", email="hidden-words@demo.example")
+    await hub.rows("UPDATE mediator SET about = 'quixotic' WHERE id = $1", ann.id)
+    directory = await hub.person(Role.DIRECTORY)
+    for text in ("hidden", ann.email, "quixotic"):
+        found = await hub.ask("query($s: String) { mediators(search: $s) { totalCount } }", {"s": text}, by=directory)
+        assert found.data["mediators"]["totalCount"] == 0
+        open_search = await hub.ask("query($s: String!) { feedbackSubjects(search: $s) { id } }", {"s": text})
+        assert open_search.data["feedbackSubjects"] == []
+    named = await hub.ask('{ mediators(search: "subj") { totalCount } }', by=directory)
+    assert named.data["mediators"]["totalCount"] == 1

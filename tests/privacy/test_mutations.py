@@ -1,0 +1,216 @@
+"""Changes: whatever a payload can tell is asked for, and an id of somebody else's is answered as one that never was."""
+
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+    is_required_input_field,
+)
+from sqlmodel import SQLModel
+
+from models.account import Role
+from permissions.viewer import Standing
+from schema.build import projection
+from tests.privacy.oracle import Watcher
+from tests.privacy.overheard import empty_redis
+from tests.privacy.place import Place, living
+from tests.privacy.walk import selection
+from tests.schema.samples import value_of
+from tests.web.reading import everything
+from web.embedded import Services
+
+A_PAIR = {Role.MEDIATOR, Role.REVIEWER}
+
+
+@pytest.fixture
+async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
+    async with living(services, tmp_path) as place:
+        yield place
+
+
+def who_change(place: Place) -> list[Watcher]:
+    """Each role, a pair, a reviewer whose reviews have ended, and a token."""
+    return [
+        one
+        for one in place.world.watchers
+        if not one.over
+        and (one.roles == A_PAIR or len(one.roles) in {0, 1} or len(one.roles) == 4)
+        and (not one.token or one.roles == {Role.MEDIATOR})
+    ]
+
+
+def _schema(watcher: Watcher) -> GraphQLSchema:
+    return projection(watcher.could, by_token=bool(watcher.token))
+
+
+def _input(schema: GraphQLSchema, mutation: str) -> GraphQLInputObjectType | None:
+    assert schema.mutation_type
+    argument = schema.mutation_type.fields[mutation].args.get("input")
+    kind = get_named_type(argument.type) if argument else None
+    return kind if isinstance(kind, GraphQLInputObjectType) else None
+
+
+def _document(schema: GraphQLSchema, mutation: str) -> str:
+    """A change with everything of its payload selected."""
+    assert schema.mutation_type
+    field = schema.mutation_type.fields[mutation]
+    payload = get_named_type(field.type)
+    assert isinstance(payload, GraphQLObjectType)
+    kind = _input(schema, mutation)
+    if kind is None:
+        return f"mutation {{ {mutation} {selection(payload)} }}"
+    return f"mutation($input: {kind.name}!) {{ {mutation}(input: $input) {selection(payload)} }}"
+
+
+def _taking_ids(schema: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every change and each of its fields that takes an id, with what else its input needs."""
+    for mutation in schema.mutation_type.fields if schema.mutation_type else ():
+        kind = _input(schema, mutation)
+        for name, field in kind.fields.items() if kind else ():
+            if get_named_type(field.type).name == "ID":
+                assert kind
+                needed = {
+                    n: value_of(one.type, every=False) for n, one in kind.fields.items() if is_required_input_field(one)
+                }
+                if "answers" in needed:
+                    needed["answers"] = [{"question": "listening", "rating": 4}]
+                yield mutation, name, needed
+
+
+def _ids_not_for(place: Place, watcher: Watcher) -> list[str]:
+    """Of every table, ids of rows that somebody may not know of."""
+    visible, ids = place.world.facts.visible(watcher), dict[str, list[str]]()
+    for table, row in place.world.rows:
+        if "id" in row and str(row["id"]) not in visible:
+            ids.setdefault(table.name, []).append(str(row["id"]))
+    return [one for each in ids.values() for one in (each[0], each[-1])]
+
+
+async def test_an_id_of_somebody_else_is_answered_as_one_that_never_was(place: Place) -> None:
+    tried = set()
+    before = await everything(place.hub)
+    for watcher in who_change(place):
+        schema, foreign = _schema(watcher), _ids_not_for(place, watcher)
+        assert len(foreign) > 8
+        for mutation, name, needed in _taking_ids(schema):
+            document = _document(schema, mutation)
+
+            async def answer(id: str) -> tuple[int, str]:
+                response = await place.ask(watcher, document, {"input": needed | {name: id}})  # noqa: B023 - used at once
+                return response.status_code, response.text
+
+            never = await answer(str(uuid4()))
+            assert "NOT_FOUND" in never[1] or not watcher.verified, (watcher.name, mutation, never)
+            for number, one in enumerate(foreign):
+                if number % 10 == 0:
+                    await empty_redis(place.hub)  # no limit is to stand before the answer
+                assert await answer(one) == never, (watcher.name, mutation, name, one)
+            tried.add(mutation)
+    assert await everything(place.hub) == before
+    assert tried == {mutation for mutation, _, _ in _taking_ids(projection(Standing(31)))}
+
+
+async def test_reading_by_an_id_that_is_not_for_one_is_answered_as_one_that_never_was(place: Place) -> None:
+    for watcher in place.world.watchers:
+        if watcher.over or watcher.token:
+            continue
+        schema, foreign = _schema(watcher), _ids_not_for(place, watcher)
+        assert schema.query_type
+        for name, field in schema.query_type.fields.items():
+            for argument, one in field.args.items():
+                if get_named_type(one.type).name != "ID":
+                    continue
+                kind = get_named_type(field.type)
+                selected = selection(kind) if isinstance(kind, GraphQLObjectType) else ""
+                document = f"query($id: ID!) {{ {name}({argument}: $id) {selected} }}"
+                never = await place.ask(watcher, document, {"id": str(uuid4())})
+                for other in foreign:
+                    answer = await place.ask(watcher, document, {"id": other})
+                    assert (answer.status_code, answer.text) == (never.status_code, never.text), (watcher.name, name)
+
+
+PAIRS = 15
+APART = 2.5  # a ratio of medians; a second statement or a lock on a row would show as more
+
+
+def _noun(place: Place, watcher: Watcher, mutation: str) -> str:
+    """A foreign id of the table that the change is about."""
+    visible = place.world.facts.visible(watcher)
+    names = [name for name in SQLModel.metadata.tables if name.replace("_", "") in mutation.lower()]
+    wanted = names[0] if names else {"retryMail": "outbox"}.get(mutation, "account")
+    ids = [str(row["id"]) for table, row in place.world.rows if table.name == wanted and str(row["id"]) not in visible]
+    return ids[0] if ids else str(uuid4())  # an administrator knows every account
+
+
+async def test_the_time_of_an_answer_does_not_tell_whether_an_id_is_somebodys(place: Place) -> None:
+    for role in (Role.MEDIATOR, Role.ADMIN):
+        watcher = next(one for one in place.world.watchers if one.roles == {role} and one.cookie)
+        schema = _schema(watcher)
+        for mutation, name, needed in _taking_ids(schema):
+            document, foreign = _document(schema, mutation), _noun(place, watcher, mutation)
+
+            async def seconds(id: str) -> float:
+                began = time.perf_counter()
+                await place.ask(watcher, document, {"input": needed | {name: id}})  # noqa: B023 - used at once
+                return time.perf_counter() - began
+
+            for _attempt in range(4):  # the machine has other things to do too
+                await empty_redis(place.hub)
+                took = [(await seconds(foreign), await seconds(str(uuid4()))) for _ in range(PAIRS)]
+                ratio = statistics.median(one for one, _ in took) / statistics.median(other for _, other in took)
+                if 1 / APART < ratio < APART:
+                    break
+            else:
+                pytest.fail(f"{mutation}: {ratio:.2f} times as long")
+
+
+def _value(place: Place, watcher: Watcher, pools: dict[str, list[str]], name: str, type_: Any) -> Any:
+    """A value for an input field: one that exists where its name has such, of ids one that the viewer knows."""
+    kind = get_named_type(type_)
+    if isinstance(kind, GraphQLInputObjectType):
+        made = {n: _value(place, watcher, pools, n, one.type) for n, one in kind.fields.items() if n != "notApplicable"}
+        if "rating" in made:  # one answer, in words
+            made = {"question": "impressed", "text": made["text"]}
+        return [made] if "[" in str(type_) else made
+    if kind.name == "ID":
+        return place.dice.choice(sorted(one for one in place.world.facts.visible(watcher) if one.count("-") == 4))
+    pool = pools.get(name)
+    if pool and get_nullable_type(type_) is kind:
+        chosen = place.dice.choice(pool)
+        return int(chosen) if kind.name == "Int" else chosen
+    return value_of(type_, every=True)
+
+
+async def test_no_payload_tells_more_than_the_table_grants(place: Place) -> None:
+    accepted = set()
+    pools = place.pools()
+    for watcher in who_change(place):
+        schema, granted = _schema(watcher), place.world.facts.visible(watcher, place.world.facts.told_by)
+        assert schema.mutation_type
+        await empty_redis(place.hub)
+        for mutation in schema.mutation_type.fields:
+            document, kind = _document(schema, mutation), _input(schema, mutation)
+            for _attempt in range(2):
+                given = _value(place, watcher, pools, "input", kind) if kind else None
+                if given and mutation == "giveFeedback":
+                    given = {n: v for n, v in given.items() if n not in {"link", "token"}}
+                response = await place.ask(watcher, document, {"input": given} if kind else None)
+                leaked = place.found(response) - granted - place.world.known.found_in(str(given))
+                assert not leaked, (watcher.name, mutation, given, response.text)
+                body = response.json()
+                assert "INTERNAL_SERVER_ERROR" not in response.text, (mutation, given)
+                if "errors" not in body and not body["data"][mutation]["userErrors"]:
+                    accepted.add(mutation)
+                    await place.put_back()
+    # Some need more than luck: a secret of the right kind, or a row in a certain state.
+    assert len(accepted) > 15, accepted

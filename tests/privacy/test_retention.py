@@ -1,0 +1,103 @@
+"""What is to be gone is gone from everywhere: tables, Redis, caught mail and logs, read as text."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs import worker
+from models.account import Role
+from tests.hub import Hub, payload, secret_in
+from tests.privacy.markers import Known, Mint, written
+from tests.privacy.overheard import kept_in_redis, logged
+from tests.privacy.place import Place, living
+from tests.web.reading import everything
+from web.embedded import Services
+from web.export import JOBS
+from web.mailcatcher import erase_expired, machine_time
+
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": True}
+
+
+@pytest.fixture
+async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
+    async with living(services, tmp_path) as place:
+        yield place
+
+
+async def everywhere(hub: Hub) -> dict[str, str]:
+    """All tables, Redis and all caught mail, each as one text."""
+    assert hub.settings.mailbox
+    mails = "\n".join(path.read_text() for path in hub.settings.mailbox.glob("*.json"))
+    tables = {name: text or "" for name, text in (await everything(hub)).items()}
+    return tables | {"redis": await kept_in_redis(hub), "mailbox": mails}
+
+
+def where(known: Known, texts: dict[str, str]) -> dict[str, set[str]]:
+    found = {name: known.found_in(text) for name, text in texts.items()}
+    return {name: markers for name, markers in found.items() if markers}
+
+
+async def test_after_five_days_nobody_finds_whom_a_mediator_asked(hub: Hub) -> None:
+    mint, names = Mint(5), set[str]()
+
+    def asked(**facts: Any) -> dict[str, Any]:
+        name, mailbox, reference = mint.word(), mint.word(), mint.word()
+        names.update((name, mailbox, reference))
+        party = {"partyName": name, "partyEmail": f"{mailbox}@demo.example", "reference": reference}
+        return party | {"mediationEndedOn": "2024-05-06", "partyAgreed": True} | facts
+
+    typed = {"name": mint.word(), "email": f"{mint.word()}@demo.example"}
+    with logged() as lines:
+        ann, rob = await hub.mediator(), await hub.person(Role.REVIEWER)
+        await hub.appointed(ann, rob)
+        answered, withdrawn = asked(requestKey="one"), asked()
+        payload(await hub.change("requestFeedback", answered, by=ann))
+        payload(await hub.change("requestFeedback", answered, by=ann))
+        made = payload(await hub.change("requestFeedback", withdrawn, "feedbackRequest { id }", by=ann))
+        await hub.work()
+        payload(await hub.change("withdrawFeedbackRequest", {"id": made["feedbackRequest"]["id"]}, by=ann))
+        token = secret_in(hub.mails(answered["partyEmail"])[0], "feedback")
+        answers = [{"question": "impressed", "text": mint.word()}]
+        payload(await hub.change("giveFeedback", GIVEN | typed | {"token": token, "answers": answers}))
+        payload(await hub.change("exportMyData", {}, by=ann))
+        await hub.work()
+        await hub.rows("UPDATE outbox SET next_at = 'infinity' WHERE state = 'QUEUED'")
+        payload(await hub.change("requestFeedback", asked(), by=ann))
+        await hub.rows(
+            "UPDATE outbox SET state = 'DEAD', attempts = 24 WHERE state = 'QUEUED' AND kind = 'feedback_request'"
+        )
+        payload(await hub.change("requestFeedback", asked(), by=ann))
+        known = Known(names)
+        before = where(known, await everywhere(hub))
+        assert {"feedback_request_details", "mailbox"} == set(before)
+        async with hub.later(hours=121) as later:
+            shown = "{ me { mediator { feedbackRequests { nodes { partyName partyEmail reference } } } } }"
+            answer = await later.ask(shown, by=ann)
+            assert not known.found_in(str(answer.body)), "whether or not anything has run"
+            await later.work()
+            erase_expired(hub.settings.mailbox or Path(), machine_time() + timedelta(hours=121))
+            assert where(known, await everywhere(later)) == {}
+            archives = await later.rows("SELECT archive FROM data_export")
+            assert not [one for one in archives if known.found_in(str(one["archive"]))]
+            kept = Known({typed["name"], written(answers[0]["text"])})
+            assert {"feedback_origin", "feedback_answer"} == set(where(kept, await everywhere(later)))
+    assert known.found_in(lines.getvalue()) == set()
+
+
+async def test_of_a_deleted_account_nothing_is_left_but_its_id_in_the_audit_log(place: Place) -> None:
+    known, its_id = Known(place.of_the_gone), str(place.gone.account_id)
+    left = where(known, await everywhere(place.hub))
+    name, email = place.world.names[place.gone.account_id], place.world.emails[place.gone.account_id]  # type: ignore[index]
+    # Until the farewell has gone out.
+    assert left == {"audit_entry": {its_id}, "outbox": {name, email.partition("@")[0]}}
+    with logged() as lines:
+        await worker.drain(place.hub.database, place.hub.settings, JOBS)
+    assert where(known, await everywhere(place.hub)).keys() == {"audit_entry", "mailbox"}
+    (farewell,) = place.hub.mails(email)
+    assert known.found_in(str(farewell)) == {name, email.partition("@")[0]}
+    place.burn_mails()
+    assert where(known, await everywhere(place.hub)) == {"audit_entry": {its_id}}
+    assert known.found_in(lines.getvalue()) == set()
