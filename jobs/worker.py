@@ -5,6 +5,7 @@ goes away or restarts, the listener is started again while the sweep goes on.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 SWEEP_EVERY = 5.0  # seconds
 WAKE_TIMEOUT = 0.5  # seconds
+RECORD_EVERY = 0.5  # seconds
 _WAKE = "drain_outbox"
 
 # A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
@@ -58,12 +60,27 @@ async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> 
         if not isinstance(error, SMTPException | OSError | TimeoutError):
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
-    kept = await outbox.finish(database, work, state, code=code, wait=wait)
+    kept = await _record(lambda: outbox.finish(database, work, state, code=code, wait=wait))
     log.info("work", work=str(work.id), kind=work.kind, state=state, attempts=work.attempts, code=code, fenced=not kept)
     return kept
 
 
+async def _record(finish: Callable[[], Awaitable[bool]]) -> bool:
+    """Record how work ended, as soon as the database is there: what was sent and not recorded would be sent again."""
+    given_up = time.monotonic() + outbox.LEASE.total_seconds()
+    while True:
+        try:
+            return await finish()
+        except Exception as error:
+            if time.monotonic() > given_up:
+                raise
+            log.error("record_failed", exc_info=error)
+        await asyncio.sleep(RECORD_EVERY)
+
+
 async def _perform(database: Database, settings: Settings, jobs: Jobs, work: Row) -> OutboxState:
+    if work.attempts > outbox.MAX_ATTEMPTS:  # attempts ended their workers, before they could be recorded
+        raise mailer.Undeliverable
     kind = Kind(work.kind)
     if kind in jobs:
         await jobs[kind](database, settings, work)

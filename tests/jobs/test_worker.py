@@ -358,3 +358,38 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(h
             assert await drain(later, other.url) == 1
         assert message_ids(office.offered) == message_ids(other.offered)
     assert await states(hub) == [("DONE", 2, None)]
+
+
+async def test_work_that_ended_its_worker_each_time_is_given_up_undone(hub: Hub, office: PostOffice) -> None:
+    await queue(hub, 1)
+    await hub.rows("UPDATE outbox SET attempts = $1", MAX_ATTEMPTS)
+    await queue(hub, 2)
+    assert await drain(hub, office.url) == 2
+    assert await states(hub) == [("DEAD", MAX_ATTEMPTS + 1, None), ("DONE", 1, None)]
+    assert [mail.recipients for mail in office.accepted] == [["old2@demo.example"]]
+
+
+async def test_what_was_sent_is_recorded_as_soon_as_the_database_is_back_and_not_sent_again(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "RECORD_EVERY", 0.05)
+    await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
+    await queue(hub)
+    office.open.clear()
+    draining = asyncio.create_task(drain(hub, office.url))
+    await office.waiting.wait()
+    await hub.rows("CREATE TRIGGER refuse BEFORE UPDATE ON outbox EXECUTE FUNCTION refuse()")
+    try:
+        office.open.set()
+
+        async def sent() -> bool:
+            return bool(office.accepted)
+
+        await until(sent)
+        assert await states(hub) == [("QUEUED", 1, None)]
+    finally:
+        await hub.rows("DROP TRIGGER refuse ON outbox")
+        await hub.rows("DROP FUNCTION refuse()")
+    assert await draining == 1
+    assert await states(hub) == [("DONE", 1, None)]
+    assert len(office.offered) == 1
