@@ -6,7 +6,7 @@ they change, and both share one pool and one transaction.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
@@ -28,7 +28,10 @@ ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them
 
 
 class Unavailable(Exception):
-    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
+    """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
+
+    Whoever asked may try again in a few seconds.
+    """
 
 
 class Row(asyncpg.Record):
@@ -130,16 +133,17 @@ class Database:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT):
                 connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             raise Unavailable from error
         try:
             yield connection
         except Exception as error:
-            if _is_lost(connection):
+            if _is_lost(connection) or isinstance(error, asyncpg.InsufficientResourcesError):
                 raise Unavailable from error
             raise
         finally:
-            await self._pool.release(connection)
+            with suppress(asyncpg.InternalClientError):  # it died just as the block ended, and is given back already
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
