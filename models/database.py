@@ -26,6 +26,8 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
 
+IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+
 
 class Unavailable(Exception):
     """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
@@ -197,6 +199,8 @@ async def _no_reset(_connection: object) -> None:
 async def connect(settings: Settings) -> AsyncIterator[Database]:
     """Open the pool for as long as the block runs."""
     server_settings = {"application_name": "logbook"}
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+        server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(
