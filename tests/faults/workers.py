@@ -81,6 +81,42 @@ async def stopped(machine: Machine, *, mails: int = 20, wait: bool = True) -> Li
     return line
 
 
+async def recording(machine: Machine) -> Line:
+    """Freeze a worker while it records a mail that it sent, in an open transaction that locks the mail's row."""
+    line = Line("worker frozen (SIGSTOP) inside a transaction that locks a row of the outbox", "mails")
+    async with installed(machine) as site:
+        site.mail.open.clear()
+        await site.queue(1)
+        frozen = site.worker()
+        await site.mail.more(1)
+        admin = await asyncpg.connect(site.hub.services.admin_url)
+        lock = admin.transaction()
+        await lock.start()
+        await admin.execute("SELECT FROM outbox FOR UPDATE")
+        site.mail.open.set()
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+        async def waits() -> bool:
+            return bool(await admin.fetch(waiting))
+
+        await until(waits)
+        frozen.send(signal.SIGSTOP)
+        await lock.rollback()
+        await admin.close()
+        cuts = await site.cut()
+        await site.queue(5)
+        site.worker()
+        await site.drained()
+        line.promise(not await site.cut(), "a mail waited for a worker that was frozen")
+        frozen.send(signal.SIGCONT)
+        await site.queue(5)
+        await site.drained()
+        await site.tally(line, cuts)
+        await _taken_over(site, line, cuts)
+        line.promise(frozen.runs, "the frozen worker ended")
+    return line
+
+
 async def told_to_stop(machine: Machine, *, rounds: int = 5) -> Line:
     """Tell workers to stop in the midst of sending."""
     line = Line(f"worker told to stop (SIGTERM) during a send, {rounds} times", "mails")

@@ -9,7 +9,7 @@ from permissions.secrets import Opens, link_secret, stop_token
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
-from tests.faults.people import CASE, Doings, new_request
+from tests.faults.people import CASE, MINUTES, Doings, new_request
 from tests.hub import PASSWORD, Person, payload
 from tests.waiting import until
 
@@ -42,7 +42,7 @@ async def edits(machine: Machine, *, people: int = 200) -> Line:
         line.notes.append(f"{ended['landed']} landed, {ended['CONFLICT']} told of a conflict")
         line.promise(ended["landed"] >= 1 and set(ended) <= {"landed", "CONFLICT"}, f"edits ended as {dict(ended)}")
         sums = (entry["minutes"], entry["version"])
-        right = (CASE["minutes"] + ended["landed"], 1 + ended["landed"])
+        right = (MINUTES + ended["landed"], 1 + ended["landed"])
         line.promise(sums == right, f"minutes and version are {sums}, not {right}")
     return line
 
@@ -100,7 +100,7 @@ def _token(site: Installation, request_id: UUID) -> str:
 
 
 async def poison(machine: Machine, *, mails: int = 50) -> Line:
-    """Put rows first that nobody can do: of an unknown kind, without a name to greet, and one that ended its workers."""
+    """Put rows first that nobody can do: of an unknown kind, with nobody to greet, and one that ended its workers."""
     line = Line(f"3 rows that nobody can do before {mails} mails", "mails")
     async with installed(machine) as site:
         await site.hub.rows(
