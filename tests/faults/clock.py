@@ -75,7 +75,7 @@ async def away_for_a_day(machine: Machine, *, mails: int = 30) -> Line:
         kept_ids = ", ".join(f"'{row['id']}'" for row in kept)
         await site.tally(line, {}, but=f"subject_id NOT IN ({kept_ids})")
         turns = Counter(chore["chore"] for chore in late.lines("chore"))
-        line.notes.append(f"{expired} requests past their five days erased, a link past its day not sent")
+        line.notes.append(f"{expired} requests past their five days erased, and a link that had expired not sent")
         line.promise(expired == mails // 2, "expiry was not right")
         line.promise(line.doubled == 0, "a mail was doubled")
         line.promise(max(turns.values()) <= 2, f"chores ran in a storm: {dict(turns)}")

@@ -68,6 +68,7 @@ async def crashed(machine: Machine, *, people: int = 20, times: int = 2, seconds
         await site.tally(mails, cuts)
         line.lost += mails.lost
         line.promise(not mails.broken, "; ".join(mails.broken))
+        line.promise(mails.doubled == 0, "a mail was sent again though its worker lived")
         line.notes.append(f"{mails.count} mails, {mails.lost} lost, {mails.doubled} doubled")
         await whole(site, line, doings)
         doings.tell(line)

@@ -117,13 +117,13 @@ async def restarted(machine: Machine, *, changes: int = 100, times: int = 2) -> 
     return await _while_changing(machine, line, changes, trouble)
 
 
-async def frozen(machine: Machine, *, changes: int = 60) -> Line:
+async def frozen(machine: Machine, *, changes: int = 100, seconds: float = 8) -> Line:
     """Freeze Valkey, so that it takes what is sent to it and never answers."""
 
     async def trouble(_site: Installation) -> None:
         machine.pause(VALKEY)
-        await asyncio.sleep(3)
+        await asyncio.sleep(seconds)
         machine.pause(VALKEY, signal.SIGCONT)
 
-    line = Line(f"Valkey frozen (SIGSTOP) for 3 s during {changes} changes", "mails")
+    line = Line(f"Valkey frozen (SIGSTOP) for {seconds:g} s during {changes} changes", "mails")
     return await _while_changing(machine, line, changes, trouble)

@@ -263,6 +263,26 @@ async def test_the_worker_listens_again_whenever_redis_comes_back(
                 await office.waiting.wait()
 
 
+async def test_the_worker_listens_anew_when_redis_has_fallen_silent(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    monkeypatch.setattr(worker, "SILENCE", 0.05)
+    connections = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read(-1)
+        writer.close()
+
+    async def again() -> bool:
+        return connections >= 3
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    async with server, running(hub, redis_url=url):
+        await until(again)
+
+
 async def test_a_request_is_answered_while_redis_is_away(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, redis_url=AWAY) as alone:
         payload(await alone.change("signUp", {"name": "N", "email": "n@demo.example", "password": "long enough"}))
