@@ -34,7 +34,7 @@ shots: setup
 
 # What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
 # --readme to write the README's table from all of them.
-LOAD_SECONDS ?= 75
+LOAD_SECONDS ?= 90
 drills: setup
 	LOAD_SECONDS=$(LOAD_SECONDS) $(BIN)/python -m tests.faults $(DRILLS)
 

@@ -49,6 +49,15 @@ class Machine:
         """Make a service hang; SIGCONT lets it go on."""
         self._child(name)[1].send_signal(sign)
 
+    async def revive(self, name: str) -> bool:
+        """Start a service that has ended by itself; False if it still runs."""
+        child = self._child(name)
+        if child[1].poll() is None:
+            return False
+        self.services.children._running.remove(child)
+        await self.start(name)
+        return True
+
     async def start(self, name: str) -> None:
         """Start a service that was stopped, and wait until it answers."""
         children = self.services.children
