@@ -19,6 +19,12 @@ from tests.hub import Answer, Person
 PAUSE = 0.2
 """Seconds before somebody tries again what failed."""
 
+PATIENCE = 60.0
+"""Seconds after which they try no more."""
+
+REQUESTS_MOST = 80
+"""Requests for feedback that somebody may make in a drill; the service's own limit is above that."""
+
 MINUTES = 90
 CASE: dict[str, Any] = {
     "role": "LEAD_MEDIATOR",
@@ -89,9 +95,12 @@ class Doings:
         return answer
 
     async def insist(self, name: str, input: dict[str, Any], by: Person) -> None:
-        """Make a change, again and again with the same key until it is accepted."""
-        keyed = input | {"requestKey": str(uuid4())}
-        while await self.change(name, keyed, by) is None:  # noqa: ASYNC110 - nothing tells when it may work
+        """Make a change, again and again with the same key until it is accepted; at most for `PATIENCE`."""
+        keyed, given_up = input | {"requestKey": str(uuid4())}, time.monotonic() + PATIENCE
+        while await self.change(name, keyed, by) is None:
+            if time.monotonic() > given_up:
+                self.unclean["never accepted"] += 1
+                return
             await asyncio.sleep(PAUSE)
 
     def tell(self, line: Line) -> None:

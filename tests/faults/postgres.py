@@ -7,7 +7,7 @@ from random import Random
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
 from tests.faults.machine import POSTGRES, Machine
-from tests.faults.people import CASE, Doings, new_request
+from tests.faults.people import CASE, REQUESTS_MOST, Doings, new_request
 from tests.hub import Person
 
 LONGEST_ERROR = 10.0
@@ -18,11 +18,13 @@ READ = "{ me { mediator { logbook(first: 10) { nodes { id minutes notes } } expe
 
 async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.Event) -> None:
     """Add entries, ask for feedback and read, one after the other; what failed is sent again with its key."""
+    asked = 0
     while not stop.is_set():
         kind = chance.random()
         if kind < 0.4:
             await doings.insist("addLogbookEntry", CASE, mediator)
-        elif kind < 0.6:
+        elif kind < 0.6 and asked < REQUESTS_MOST:
+            asked += 1
             await doings.insist("requestFeedback", new_request(), mediator)
         else:
             await doings.timed(lambda: doings.site.hub.ask(READ, by=mediator))

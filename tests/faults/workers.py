@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ import asyncpg
 
 from jobs.outbox import LEASE
 from jobs.worker import SWEEP_EVERY
-from tests.faults.installation import Cut, Installation, installed
+from tests.faults.installation import Cut, Installation, Process, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.waiting import until
@@ -19,9 +20,10 @@ SENDING = 2.0
 """Seconds that sending may add to what is promised of a lease's end."""
 
 
-async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Record]) -> None:
-    """Note how long after the end of its lease each cut row was done by another."""
-    ended = {row["id"]: row["leased_until"] for row in cuts.values()}
+async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Record], by: Process) -> None:
+    """Note how long after the end of its lease each cut row was done by another; from its first work, at the least."""
+    works_since = datetime.fromisoformat(by.lines("work")[0]["timestamp"])
+    ended = {row["id"]: max(row["leased_until"], works_since) for row in cuts.values()}
     late = [row["finished_at"] - ended[row["id"]] for row in await site.outbox("state = 'DONE'") if row["id"] in ended]
     if late:
         line.took("sent anew after a lease's end within", max(late).total_seconds(), SWEEP_EVERY + SENDING)
@@ -42,11 +44,11 @@ async def killed(machine: Machine, *, mails: int = 300, kills: int = 10, wait: b
             worker.send(signal.SIGKILL)
             await worker.ended()
             cuts |= await site.cut()
-        site.worker(demo_clock_offset_hours=0 if wait else 1)
+        last = site.worker(demo_clock_offset_hours=0 if wait else 1)
         await site.drained()
         await site.tally(line, cuts)
         if wait:
-            await _taken_over(site, line, cuts)
+            await _taken_over(site, line, cuts, last)
     return line
 
 
@@ -77,7 +79,7 @@ async def stopped(machine: Machine, *, mails: int = 20, wait: bool = True) -> Li
         await site.drained()  # by the one that was frozen
         await site.tally(line, cuts)
         if wait:
-            await _taken_over(site, line, cuts)
+            await _taken_over(site, line, cuts, other)
     return line
 
 
@@ -105,14 +107,14 @@ async def recording(machine: Machine) -> Line:
         await admin.close()
         cuts = await site.cut()
         await site.queue(5)
-        site.worker()
+        other = site.worker()
         await site.drained()
         line.promise(not await site.cut(), "a mail waited for a worker that was frozen")
         frozen.send(signal.SIGCONT)
         await site.queue(5)
         await site.drained()
         await site.tally(line, cuts)
-        await _taken_over(site, line, cuts)
+        await _taken_over(site, line, cuts, other)
         line.promise(frozen.runs, "the frozen worker ended")
     return line
 
