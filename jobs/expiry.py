@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
+from jobs.metrics import CHORES
 from models.account import account_links, api_tokens, request_keys, sessions
 from models.database import Database, Statement, Transaction
 from models.feedback import feedback, feedback_request_details
@@ -98,9 +99,13 @@ async def run_chores(database: Database, settings: Settings) -> list[str]:
     for name, due, job in chores_due:
         try:
             async with database.transaction() as transaction:
-                if await transaction.first(due, chore=name):
+                is_due = await transaction.first(due, chore=name) is not None
+                if is_due:
                     await job(transaction)
-                    ran.append(name)
+            if is_due:
+                CHORES.labels(name, "done").inc()
+                ran.append(name)
         except Exception as error:  # it is tried again at the next sweep
+            CHORES.labels(name, "failed").inc()
             log.error("chore_failed", chore=name, exc_info=error)
     return ran

@@ -10,9 +10,9 @@ from functools import cache
 from random import uniform
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, func, literal_column, or_, select, text, update
+from sqlalchemy import bindparam, case, cast, extract, func, literal_column, or_, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import Integer, Interval, Text, Uuid
+from sqlalchemy.types import Float, Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
 from models.outbox import OutboxState, outbox
@@ -139,6 +139,31 @@ def back_off(attempts: int) -> timedelta:
     """How long to wait after that many attempts: doubling from 10 s to six hours, with jitter so that none march."""
     longest = min(10 * 2 ** (attempts - 1), LONGEST_WAIT.total_seconds())
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
+
+
+@cache
+def _census() -> Statement:
+    # Only what is still to do or given up: the index of each holds just that, however much was done.
+    return Statement(
+        union_all(
+            *(
+                select(
+                    literal_column(f"'{state}'").label("state"),
+                    outbox.c.kind,
+                    func.count().label("number"),
+                    cast(extract("epoch", func.clock() - func.min(outbox.c.created_at)), Float).label("oldest"),
+                )
+                .where(text(f"state = '{state}'"))
+                .group_by(outbox.c.kind)
+                for state in (OutboxState.QUEUED, OutboxState.DEAD)
+            )
+        )
+    )
+
+
+async def census(reading: Transaction) -> list[Row]:
+    """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (the age of the oldest, seconds) of what is there."""
+    return await reading.all(_census())
 
 
 async def retry_dead(transaction: Transaction, outbox_id: UUID) -> bool:

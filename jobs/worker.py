@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from jobs import letters, mailer, outbox
 from jobs.expiry import run_chores
+from jobs.metrics import count_work
 from jobs.outbox import Kind
 from models.database import Database, Row
 from models.outbox import OutboxState
@@ -59,6 +60,7 @@ async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> 
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
     kept = await outbox.finish(database, work, state, code=code, wait=wait)
+    count_work(work.kind, state, is_mail=work.kind not in jobs, kept=kept)
     log.info("work", work=str(work.id), kind=work.kind, state=state, attempts=work.attempts, code=code, fenced=not kept)
     return kept
 

@@ -153,6 +153,10 @@ class Database:
         async with self._connection() as connection:
             yield Transaction(connection)
 
+    def in_use(self) -> int:
+        """Tell how many of the pool's connections somebody has in hand."""
+        return self._pool.get_size() - self._pool.get_idle_size()
+
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
         return datetime.now(UTC) + self._clock_offset

@@ -21,9 +21,10 @@ from models.database import connect
 from resolvers.errors import Failure
 from resolvers.limits import Limiter
 from settings import Settings
-from web import graphiql, mailbox
+from web import graphiql, mailbox, metrics
 from web.asking import Trouble, nothing_here
 from web.graphql import graphql
+from web.health import healthz, readyz
 from web.logs import RequestLog
 from web.pages import routes as pages
 from web.rendering import tell
@@ -43,11 +44,6 @@ class Assets(StaticFiles):
         kept = "31536000, immutable" if b"v=" in scope["query_string"] else "300"
         response.headers["Cache-Control"] = f"public, max-age={kept}"
         return response
-
-
-async def healthz(_request: Request) -> Response:
-    """Tell that the process answers."""
-    return PlainTextResponse("alive\n")
 
 
 async def failed(request: Request, error: Exception) -> Response:
@@ -85,6 +81,7 @@ def make_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with connect(settings) as database:
             app.state.database = database
+            metrics.watch_pool(database, settings)
             app.state.limiter = Limiter(settings)
             app.state.waker = Waker(settings)
             try:
@@ -96,6 +93,7 @@ def make_app(settings: Settings) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/healthz", healthz),
+        Route("/readyz", readyz),
         *graphiql.routes,
         *pages,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),

@@ -24,7 +24,7 @@ from resolvers.errors import Refused
 from schema.build import sdl
 from settings import Settings, SettingsError
 from web import demo as web_demo
-from web import logs
+from web import logs, metrics
 from web.app import make_app
 from web.export import JOBS
 from web.start import listen, reach_database, reach_services, service_settings, usable_database
@@ -60,7 +60,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     if settings.mailbox is not None and host not in LOOPBACK:
         raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
     asyncio.run(reach_services(settings))
-    with listen(host, port) as listening, suppress(KeyboardInterrupt):
+    with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
         logs.configure()
         config = uvicorn.Config(
             make_app(settings),
@@ -80,8 +80,9 @@ def worker() -> None:
     """Run the worker: mail, expiry, exports."""
     settings = service_settings()
     asyncio.run(reach_services(settings))
-    logs.configure()
-    asyncio.run(_work(settings))
+    with metrics.served(settings):
+        logs.configure()
+        asyncio.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
@@ -90,6 +91,7 @@ async def _work(settings: Settings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     async with connect(settings) as database:
+        metrics.watch_pool(database, settings)
         await jobs_worker.run(database, settings, JOBS, stop)
 
 
