@@ -24,7 +24,7 @@ from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
-ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
+ACQUIRE_TIMEOUT = 3.0  # seconds to wait for a connection, while others use them all or the server is away
 
 
 class Unavailable(Exception):

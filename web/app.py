@@ -23,6 +23,7 @@ from resolvers.limits import Limiter
 from settings import Settings
 from web import graphiql, mailbox, metrics
 from web.asking import Trouble, nothing_here
+from web.availability import Availability
 from web.graphql import graphql
 from web.health import healthz, readyz
 from web.logs import RequestLog
@@ -106,6 +107,7 @@ def make_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(RequestLog),
             Middleware(SecurityHeaders, settings=settings),
+            Middleware(Availability),
             Middleware(Viewers),
         ],
         exception_handlers={HTTPException: refused, Exception: failed},

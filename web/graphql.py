@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolvers.context import Context
-from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
+from resolvers.errors import Away, BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
 from web.metrics import OPERATIONS
 from web.viewers import is_foreign, keep_session
@@ -69,6 +69,10 @@ async def graphql(request: Request) -> Response:
             keep_session(request.app.state.settings, response, "")
         return response
     OPERATIONS.labels(outcome(answer.body)).inc()
+    if answer.away:
+        response = _respond(503, answer.body, media_type)
+        response.headers["Retry-After"] = str(Away.retry_after)
+        return response
     response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)
     if context.new_session is not None:
         keep_session(request.app.state.settings, response, context.new_session)
