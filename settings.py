@@ -130,6 +130,13 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
     )
+    deletions_ledger: Path | None = Field(
+        None,
+        description=(
+            "File in which workers note the ids of deleted accounts, apart from the database and its backups, so that "
+            "a restored backup can delete them again"
+        ),
+    )
     metrics_port: int | None = Field(
         None,
         ge=1,
@@ -202,6 +209,13 @@ class Settings(BaseSettings):
         # The web server would take what it cannot read for the name of no proxy at all.
         for address in value.split(","):
             ip_network(address.strip())
+        return value
+
+    @field_validator("deletions_ledger")
+    @classmethod
+    def _ledger(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("must be a whole path, which starts with /")
         return value
 
     @field_validator("metrics_host")

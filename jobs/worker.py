@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from jobs import letters, mailer, outbox
 from jobs.expiry import run_chores
+from jobs.ledger import Ledger
 from jobs.metrics import count_work
 from jobs.outbox import Kind
 from models.database import Database, Row
@@ -60,7 +61,7 @@ async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> 
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
     kept = await outbox.finish(database, work, state, code=code, wait=wait)
-    count_work(work.kind, state, is_mail=work.kind not in jobs, kept=kept)
+    count_work(work.kind, state, is_mail=work.kind in letters.WRITERS, kept=kept)
     log.info("work", work=str(work.id), kind=work.kind, state=state, attempts=work.attempts, code=code, fenced=not kept)
     return kept
 
@@ -161,6 +162,9 @@ async def run(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.
         async with asyncio.TaskGroup() as group:
             group.create_task(_repeat(lambda: drain(database, settings, jobs, stop), woken, stop))
             group.create_task(_repeat(lambda: run_chores(database, settings), never, stop))
+            if settings.deletions_ledger is not None:
+                ledger = Ledger(settings.deletions_ledger)
+                group.create_task(_repeat(lambda: ledger.keep(database), never, stop))
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
@@ -194,13 +195,13 @@ async def _no_reset(_connection: object) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Database]:
-    """Open the pool for as long as the block runs."""
+async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
+    """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(
-        settings.database_url.get_secret_value(),
+        (url or settings.database_url).get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
         init=_prepare,
