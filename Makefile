@@ -7,7 +7,7 @@ PORT   ?= 8000
 DATA   ?= .demo
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test shots check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test drills shots check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -27,6 +27,10 @@ demo-reset: setup
 
 test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest -n $(WORKERS) -q
+
+# Faults, backup and several machines, over real processes; a line each. Some need Debian's nginx and pgbouncer.
+drills: setup
+	$(BIN)/python -m tests.faults
 
 # Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots. Needs Chromium.
 shots: setup
@@ -53,9 +57,10 @@ schema: setup
 	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m web.readme
 
-# Pins every dependency, for every platform, with hashes and without a registry's name.
+# Pins every dependency, for every platform, with hashes and without a registry's name; for production alone as well.
 requirements:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -c requirements.txt pyproject.toml -o deploy/requirements.txt
 
 clean:
 	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
