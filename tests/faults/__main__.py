@@ -16,7 +16,7 @@ import structlog
 import typer
 
 from models import migrate
-from tests.faults import backup, balanced
+from tests.faults import backup, balanced, upgrade
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.hub import settings_for
@@ -27,6 +27,7 @@ Drill = Callable[[Machine], Awaitable[Line]]
 DRILLS: dict[str, Drill] = {
     "restored": backup.restored,
     "balanced": balanced.balanced,
+    "upgraded": upgrade.upgraded,
 }
 
 
