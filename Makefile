@@ -7,7 +7,7 @@ PORT   ?= 8000
 DATA   ?= .demo
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test drills shots check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test shots drills check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -28,13 +28,15 @@ demo-reset: setup
 test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest -n $(WORKERS) -q
 
-# Faults, backup and several machines, over real processes; a line each. Some need Debian's nginx and pgbouncer.
-drills: setup
-	$(BIN)/python -m tests.faults
-
 # Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots. Needs Chromium.
 shots: setup
 	$(BIN)/python -m tests.browser.shots
+
+# What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
+# --readme to write the README's table from all of them.
+LOAD_SECONDS ?= 75
+drills: setup
+	LOAD_SECONDS=$(LOAD_SECONDS) $(BIN)/python -m tests.faults $(DRILLS)
 
 lint: setup
 	$(BIN)/ruff format --check .

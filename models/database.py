@@ -6,7 +6,7 @@ they change, and both share one pool and one transaction.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
@@ -27,9 +27,14 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 ACQUIRE_TIMEOUT = 3.0  # seconds to wait for a connection, while others use them all or the server is away
 
+IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+
 
 class Unavailable(Exception):
-    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
+    """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
+
+    Whoever asked may try again in a few seconds.
+    """
 
 
 class Row(asyncpg.Record):
@@ -131,16 +136,17 @@ class Database:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT):
                 connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             raise Unavailable from error
         try:
             yield connection
         except Exception as error:
-            if _is_lost(connection):
+            if _is_lost(connection) or isinstance(error, asyncpg.InsufficientResourcesError):
                 raise Unavailable from error
             raise
         finally:
-            await self._pool.release(connection)
+            with suppress(asyncpg.InternalClientError):  # it died just as the block ended, and is given back already
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -198,6 +204,8 @@ async def _no_reset(_connection: object) -> None:
 async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
     """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+        server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(

@@ -54,6 +54,7 @@ async def failed(request: Request, error: Exception) -> Response:
     text = f"{Failure.text} Reference: {reference}"
     # Outside of all middleware, which may be what failed.
     headers = security_headers(request.app.state.settings)
+    headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
     if request.url.path == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
         return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)

@@ -27,7 +27,7 @@ async def readyz(request: Request) -> Response:
     """Tell whether requests can be served (else 503), and how much waits in the queue, which decides nothing."""
     try:
         found = await _look(request)
-    except (Unavailable, OSError, asyncpg.PostgresError) as error:
+    except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         log.info("not_ready", error=type(error).__name__)
         found = {"ready": False, "database": "away"}
     return JSONResponse(found, 200 if found["ready"] else 503)

@@ -72,13 +72,13 @@ async def writing(doings: Doings, people: list[Person]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def dump(site: Installation, doings: Doings, people: list[Person], to: Path) -> Contents:
+async def dump(site: Installation, doings: Doings, people: list[Person], to: Path, changes: int) -> Contents:
     """Dump while people write; give what the tables held at the very moment that the dump is of."""
     reader = await asyncpg.connect(site.hub.services.admin_url)
     try:
         async with writing(doings, people), reader.transaction(isolation="repeatable_read", readonly=True):
             before = doings.made.total()
-            await until(lambda: _more(doings, before + 200))
+            await until(lambda: _more(doings, before + changes))
             snapshot = await reader.fetchval("SELECT pg_export_snapshot()")
             owner = site.hub.services.database_owner_url
             options = ("--format=custom", f"--file={to}", f"--snapshot={snapshot}", owner)
@@ -86,7 +86,7 @@ async def dump(site: Installation, doings: Doings, people: list[Person], to: Pat
             assert status == 0, said
             at_dump = await contents(reader)
             before = doings.made.total()
-            await until(lambda: _more(doings, before + 20))
+            await until(lambda: _more(doings, before + changes // 10))
         return at_dump
     finally:
         await reader.close()
@@ -101,7 +101,7 @@ async def logbook(settings: Settings, *arguments: str) -> tuple[int, str]:
     return await run(sys.executable, "-m", "web.command", *arguments, env=environment(settings))
 
 
-async def restored(machine: Machine, *, people: int = 12, deleted: int = 4) -> Line:
+async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, changes: int = 200) -> Line:
     """Back up under load, delete some accounts, lose the database, and bring it back elsewhere six days later."""
     line = Line("database dumped under load and restored in another cluster", "rows")
     async with installed(machine) as site:
@@ -110,7 +110,7 @@ async def restored(machine: Machine, *, people: int = 12, deleted: int = 4) -> L
         site.worker(deletions_ledger=kept)
         everybody = [await site.hub.person(Role.MEDIATOR) for _ in range(people)]
         doings = Doings(site)
-        at_dump = await dump(site, doings, everybody[: people // 2], site.folder / "dump")
+        at_dump = await dump(site, doings, everybody[: people // 2], site.folder / "dump", changes)
         doings.tell(line)
         gone, stay = everybody[:deleted], everybody[deleted:]
         for person in gone:

@@ -108,6 +108,7 @@ class Installation:
         process = self._start("serve", "--port", str(port), base_url=base_url, **settings)
         # It lets idle connections go before the server does, so that none ends just as it is used.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
+        await self.hub.client.aclose()
         self.hub.client = httpx.AsyncClient(base_url=base_url, timeout=30, limits=limits)
 
         async def answers() -> bool:
@@ -181,5 +182,7 @@ async def installed(machine: Machine, *, place: str = "", **settings: Any) -> As
             } | settings
             with Children(Path(tempfile.mkdtemp(prefix="logbook-drill-"))) as children:
                 async with opened(services, **(own | settings)) as hub:
-                    yield Installation(machine, hub, mail, children, folder)
-                    await hub.client.aclose()
+                    try:
+                        yield Installation(machine, hub, mail, children, folder)
+                    finally:
+                        await hub.client.aclose()

@@ -19,8 +19,13 @@ from tests.hub import Answer, Person
 PAUSE = 0.2
 """Seconds before somebody tries again what failed."""
 
-CASE = {"role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-05-06", "endedOn": "2024-05-07"} | {
-    "minutes": 90,
+MINUTES = 90
+CASE: dict[str, Any] = {
+    "role": "LEAD_MEDIATOR",
+    "medium": "ONLINE",
+    "startedOn": "2024-05-06",
+    "endedOn": "2024-05-07",
+    "minutes": MINUTES,
     "outcome": "SETTLED",
     "simulated": False,
     "notes": "What went well, and what did not.",
