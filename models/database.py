@@ -25,7 +25,7 @@ from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
-ACQUIRE_TIMEOUT = 3.0  # seconds to wait for a connection, while others use them all or the server is away
+ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
 
 IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
 

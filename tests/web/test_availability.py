@@ -52,7 +52,7 @@ async def test_an_exhausted_pool_is_told_by_503_with_when_to_try_again_and_not_b
     async with exhausted(hub):
         began = time.monotonic()
         assert (await hub.ask(ME, by=ann)).status == 503
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 8
         monkeypatch.setattr(models_database, "ACQUIRE_TIMEOUT", 0.05)
         await assert_all_is_503(hub, ann)
     assert (await hub.ask(ME, by=ann)).data == {"me": {"name": ann.name}}
