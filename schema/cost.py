@@ -1,7 +1,8 @@
 """What a document may ask for at once: bounds on its depth, aliases, directives, and the number of things it can load.
 
-Each fragment is measured once however often it is spread, so a document that doubles fragments over and over costs no
-more to refuse than its own length.
+One rule for all of them, which runs before the specification's: those compare fields with each other, which takes long
+in a document that is made for it. Each fragment is measured once however often it is spread, so a document that
+doubles fragments over and over costs no more to refuse than its own length.
 
 The cost of a document is the number of objects that it can load: a field with a selection counts one, and what stands
 inside a list counts once for each row that the list may have (`first` or `last`, else 25).
@@ -45,31 +46,55 @@ class Measure:
     directives: int = 0
     cost: int = 0
 
+    def too_much(self) -> str | None:
+        """Tell, in a sentence with the limit in it, what there is too much of; None if nothing."""
+        return self.badly_formed() or _above(self.cost, COST_MOST, "objects to load")
 
-def too_much(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> str | None:
-    """Tell, in a sentence with the limit in it, what the document has too much of; None if nothing.
+    def badly_formed(self) -> str | None:
+        """Tell what there is too much of whatever the variables are."""
+        return (
+            _above(self.depth, DEPTH_MOST, "levels")
+            or _above(self.aliases, ALIASES_MOST, "aliases")
+            or _above(self.directives, DIRECTIVES_MOST, "directives")
+        )
 
-    The document is valid for the schema, so fragments exist and have no cycles.
+    def beside(self, other: "Measure") -> "Measure":
+        """Take two selections of one place together."""
+        return Measure(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.directives + other.directives,
+            self.cost + other.cost,
+        )
+
+
+def _above(found: int, most: int, name: str) -> str | None:
+    if found <= most:
+        return None
+    shown = f"{found:,}" if found < 10**9 else "more than a billion"
+    return f"A document has at most {most:,} {name}; this one has {shown}."
+
+
+def measured(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> Measure:
+    """Measure the largest of each in a document's operations. The document need not be valid.
+
+    A page size in a variable that `variables` lacks counts as the largest there is.
     """
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     reader = _Reader(schema, fragments, variables)
-    for operation in document.definitions:
-        if not isinstance(operation, OperationDefinitionNode):
-            continue
-        measure = reader.selections(operation.selection_set, schema.get_root_type(operation.operation))
-        for name, found, most in (
-            ("levels", measure.depth, DEPTH_MOST),
-            ("aliases", measure.aliases, ALIASES_MOST),
-            ("directives", measure.directives, DIRECTIVES_MOST),
-            ("objects to load", measure.cost, COST_MOST),
-        ):
-            if found > most:
-                return f"A document has at most {most:,} {name}; this one has {_shown(found)}."
-    return None
-
-
-def _shown(number: int) -> str:
-    return f"{number:,}" if number < 10**9 else "more than a billion"
+    found = [
+        reader.selections(one.selection_set, schema.get_root_type(one.operation)).beside(
+            Measure(directives=len(one.directives or ()))
+        )
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode)
+    ]
+    return Measure(
+        max((one.depth for one in found), default=0),
+        max((one.aliases for one in found), default=0),
+        max((one.directives for one in found), default=0),
+        max((one.cost for one in found), default=0),
+    )
 
 
 class _Reader:
@@ -85,14 +110,11 @@ class _Reader:
 
     def selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> Measure:
         """Measure a selection set."""
-        depth = aliases = directives = cost = 0
+        found = Measure()
         for selection in node.selections:
-            one = self._selection(selection, parent)
-            depth = max(depth, one.depth)
-            aliases += one.aliases
-            directives += one.directives + len(selection.directives or ())
-            cost += one.cost
-        return Measure(depth, aliases, directives, cost)
+            directives = Measure(directives=len(selection.directives or ()))
+            found = found.beside(self._selection(selection, parent)).beside(directives)
+        return found
 
     def _selection(self, node: object, parent: GraphQLNamedType | None) -> Measure:
         if isinstance(node, FieldNode):
@@ -107,12 +129,12 @@ class _Reader:
         raise TypeError(node)
 
     def _fragment(self, name: str) -> Measure:
-        found = self._measured.get(name)
-        if found is None:
+        if name not in self._measured and name in self._fragments:
+            self._measured[name] = Measure()  # what it counts as inside itself; validation refuses it for that
             fragment = self._fragments[name]
             parent = self._schema.get_type(fragment.type_condition.name.value)
-            found = self._measured[name] = self.selections(fragment.selection_set, parent)
-        return found
+            self._measured[name] = self.selections(fragment.selection_set, parent)
+        return self._measured.get(name, Measure())
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Measure:
         aliases = int(node.alias is not None)
@@ -134,4 +156,6 @@ class _Reader:
         if isinstance(value, VariableNode):
             given = self._variables.get(value.name.value)
             return min(max(given, 0), MOST) if isinstance(given, int) else MOST
-        return min(int(value.value), MOST) if isinstance(value, IntValueNode) else DEFAULT
+        if isinstance(value, IntValueNode):
+            return min(max(int(value.value[:10]), 0), MOST)  # longer is out of range; validation says so
+        return DEFAULT

@@ -14,26 +14,39 @@ import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    ValidationRule,
     execute,
     parse,
+    specified_rules,
     validate,
 )
 from graphql.language import ValueNode
+from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
+from graphql.validation.validate import ValidationAbortedError
 
 from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Failure, RateLimited
 from schema.build import projection
-from schema.cost import too_much
+from schema.cost import DEPTH_MOST, measured
 
 log = structlog.get_logger()
 
 # A projection's. A client's own documents are few and short; parsed, one takes up to 300 times the room of its text.
 CHARACTERS_KEPT = 200_000
-TOKENS_MOST = 10_000
+TOKENS_MOST = 4_000
+COMPARISONS_MOST = 20_000
+ERRORS_MOST = 20
+
+# graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
+overlapping.MAX_COMPLEXITY_BUDGET = COMPARISONS_MOST
+
+
+_FAR_TOO_DEEP = f"A document has at most {DEPTH_MOST} levels; this one nests far deeper."
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,9 @@ class _Prepared:
 class Documents:
     """The documents that viewers of one projection send, parsed and validated once."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
+        self._rules = [*specified_rules] if introspection else [*specified_rules, NoIntrospection]
         self._kept: OrderedDict[str, _Prepared] = OrderedDict()
         self._characters = 0
 
@@ -68,7 +82,7 @@ class Documents:
             try:
                 found = self._prepare(text)
             except RecursionError:
-                found = _Prepared(None, [_error("The document nests too deeply.", "GRAPHQL_PARSE_FAILED")])
+                found = _refused(_FAR_TOO_DEEP)
             self._keep(text, found)
         else:
             self._kept.move_to_end(text)
@@ -85,17 +99,36 @@ class Documents:
         try:
             document = parse(text, max_tokens=TOKENS_MOST)
         except GraphQLSyntaxError as error:
+            if "nested too deeply" in error.message:  # where the parser reaches its own bound first
+                return _refused(_FAR_TOO_DEEP)
             return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
-        errors = validate(self.schema, document, hide_suggestions=True)
+        measure = measured(self.schema, document, {})
+        if reason := measure.badly_formed():
+            return _refused(reason)
+        errors = validate(self.schema, document, self._rules, max_errors=ERRORS_MOST, hide_suggestions=True)
         if errors:
-            return _Prepared(None, [_formatted(error, _validation_code(error)) for error in errors])
-        return _Prepared(document, [], may_be_too_much=too_much(self.schema, document, {}) is not None)
+            return _Prepared(None, [_validation_error(error) for error in errors])
+        return _Prepared(document, [], may_be_too_much=measure.too_much() is not None)
+
+
+class NoIntrospection(ValidationRule):
+    """Refuses `__schema` and `__type`, in the words for a field that there is not."""
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        """Look at one field."""
+        name, parent = node.name.value, self.context.get_parent_type()
+        if name in {"__schema", "__type"} and parent == self.context.schema.query_type:
+            self.report_error(GraphQLError(f"Cannot query field '{name}' on type '{parent}'.", node))
 
 
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
-    """Give the documents of a projection."""
-    return Documents(projection(standings, by_token=by_token))
+    """Give the documents of a projection; only those who are signed in may ask what their schema has."""
+    return Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
+
+
+def _refused(reason: str) -> _Prepared:
+    return _Prepared(None, [_error(reason, "GRAPHQL_VALIDATION_FAILED")])
 
 
 async def run(context: Context, text: str, variables: dict[str, Any] | None, operation: str | None) -> Answer:
@@ -105,8 +138,8 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
     prepared = kept.prepared(text)
     if prepared.document is None:
         return Answer({"errors": prepared.errors}, started=False)
-    if prepared.may_be_too_much and (reason := too_much(kept.schema, prepared.document, variables or {})):
-        return Answer({"errors": [_error(reason, "GRAPHQL_VALIDATION_FAILED")]}, started=False)
+    if prepared.may_be_too_much and (reason := measured(kept.schema, prepared.document, variables or {}).too_much()):
+        return Answer({"errors": _refused(reason).errors}, started=False)
     result = execute(
         kept.schema,
         prepared.document,
@@ -162,8 +195,11 @@ def _formatted(error: GraphQLError, code: str, **extensions: Any) -> dict[str, A
     return written
 
 
-def _validation_code(error: GraphQLError) -> str:
-    """Tell a value of the wrong type, which is bad input, from asking for what is not there."""
+def _validation_error(error: GraphQLError) -> dict[str, Any]:
+    """Write an error of validation; a value of the wrong type is bad input, all else asks for what is not there."""
+    if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
+        text = f"A document repeats fields for at most {COMPARISONS_MOST:,} comparisons; this one needs more."
+        return _error(text, "GRAPHQL_VALIDATION_FAILED")
     node = error.nodes[0] if error.nodes else None
     value = isinstance(node, ValueNode) and node.kind not in {"enum_value", "variable"}
-    return "BAD_USER_INPUT" if value else "GRAPHQL_VALIDATION_FAILED"
+    return _formatted(error, "BAD_USER_INPUT" if value else "GRAPHQL_VALIDATION_FAILED")

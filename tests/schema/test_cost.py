@@ -1,13 +1,16 @@
 """What a document may ask for at once."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from graphql import get_introspection_query, parse
 
-from permissions.viewer import EVERYBODY
+from models.account import Role
+from permissions.viewer import EVERYBODY, Standing
 from schema.build import projection
-from schema.cost import too_much
+from schema.cost import Measure, measured
+from schema.execution import COMPARISONS_MOST, TOKENS_MOST, Documents
 from tests.hub import Hub
 
 WIDE = """{ mediators(first: $n) { nodes {
@@ -16,8 +19,19 @@ WIDE = """{ mediators(first: $n) { nodes {
 } } }"""
 
 
+def measure(text: str, **variables: object) -> Measure:
+    return measured(projection(EVERYBODY), parse(text), variables)
+
+
 def refusal(text: str, **variables: object) -> str | None:
-    return too_much(projection(EVERYBODY), parse(text), variables)
+    return measure(text, **variables).too_much()
+
+
+def first_error(text: str) -> dict[str, Any]:
+    """What a signed-in viewer's document is refused with."""
+    prepared = Documents(projection(EVERYBODY)).prepared(text)
+    assert prepared.document is None
+    return prepared.errors[0]
 
 
 def bomb(fragments: int) -> str:
@@ -33,38 +47,91 @@ def test_ordinary_documents_and_introspection_are_let_through() -> None:
     assert refusal("{ mediators(first: 100) { nodes { id logbook(first: 100) { nodes { id } } } } }") is None
 
 
-def test_a_fragment_bomb_is_measured_in_the_length_of_its_text() -> None:
+def test_a_fragment_bomb_is_measured_in_the_length_of_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     found = refusal(bomb(200))
     assert found is not None
     assert "at most 100 aliases" in found
     assert "more than a billion" in found
+    looked_at = 0
+    beside = Measure.beside
+
+    def counted(one: Measure, other: Measure) -> Measure:
+        nonlocal looked_at
+        looked_at += 1
+        return beside(one, other)
+
+    monkeypatch.setattr(Measure, "beside", counted)
+    work = []
+    for fragments in (50, 100, 200):
+        looked_at = 0
+        measure(bomb(fragments))
+        work.append(looked_at / fragments)
+    assert max(work) < 2 * min(work)
+
+
+def test_a_bomb_is_refused_before_its_fields_are_compared() -> None:
+    for text in (bomb(20), bomb(190), "{ me { " + " ".join(f"a{i}: id" for i in range(101)) + " } }"):
+        assert "at most 100 aliases" in first_error(text)["message"]
+
+
+def level(depth: int) -> str:
+    return "{ me " + "{ mediator " * depth + "{ id }" + " }" * (depth + 1)
+
+
+REFUSED = {
+    "{ " + " ".join(f"a{i}: me {{ id }}" for i in range(101)) + " }": "at most 100 aliases; this one has 101",
+    "{ me { id " + "@skip(if: true) " * 101 + "} }": "at most 100 directives; this one has 101",
+    "query " + "@skip(if: true) " * 101 + "{ me { id } }": "at most 100 directives; this one has 101",
+    "{ me { id ...f ...f } } fragment f on OwnAccount { id " + "@skip(if: true) " * 51 + " }": "100 directives",
+    level(20): "at most 20 levels; this one has 22",
+    level(600): "at most 20 levels",
+    "{" + " me" * TOKENS_MOST + "}": f"more than {TOKENS_MOST} tokens",
+    "{" + " me { mediator { id name } }" * 300 + "}": f"at most {COMPARISONS_MOST:,} comparisons",
+    "{ me {" + " id" * 3000 + "} }": f"at most {COMPARISONS_MOST:,} comparisons",
+}
+
+
+@pytest.mark.parametrize(("text", "limit"), REFUSED.items(), ids=map(str, range(len(REFUSED))))
+async def test_each_bound_has_its_own_error_with_the_limit_in_it(hub: Hub, text: str, limit: str) -> None:
+    ann = await hub.mediator()
+    answer = await hub.ask(text, by=ann)
+    assert answer.status == 400
+    assert answer.codes in (["GRAPHQL_VALIDATION_FAILED"], ["GRAPHQL_PARSE_FAILED"])
+    assert "data" not in answer.body
+    assert limit in answer.body["errors"][0]["message"]
+
+
+async def test_the_number_of_objects_is_bounded_with_its_own_error(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    answer = await hub.ask(WIDE.replace("$n", "100"), by=admin)
+    assert (answer.status, answer.codes) == (400, ["GRAPHQL_VALIDATION_FAILED"])
+    assert "at most 50,000 objects to load; this one has 60,301" in answer.body["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(
-    ("text", "limit"),
+    "text",
     [
-        ("{ me " + "{ mediator { reviewer { id } } }" * 1 + " }", None),
-        ("{ " + " ".join(f"a{i}: me {{ id }}" for i in range(101)) + " }", "100 aliases"),
-        ("{ me { id " + "@skip(if: true) " * 101 + "} }", "100 directives"),
-        (WIDE.replace("$n", "100"), "50,000 objects"),
+        "{ me { ...a } } fragment a on OwnAccount { ...b } fragment b on OwnAccount { ...a mediator { ...a } }",
+        "{ me { ...nowhere } }",
+        "{ mediators(first: " + "9" * 3000 + ") { nodes { id } } }",
+        "{ mediators(first: -5) { nodes { id } } nothing { of { the { kind } } } }",
+        "subscription { me { id } }",
+        "fragment a on OwnAccount { id }",
+        "fragment a on Nobody { id } { ...a }",
     ],
 )
-def test_each_bound_has_its_own_answer_with_the_limit_in_it(text: str, limit: str | None) -> None:
-    found = refusal(text)
-    if limit is None:
-        assert found is None
-    else:
-        assert found is not None
-        assert limit in found
+def test_what_is_not_valid_is_measured_without_a_fault_and_refused(text: str) -> None:
+    assert first_error(text)["extensions"]["code"] in {"GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"}
 
 
-def test_depth_is_bounded() -> None:
-    inner = "type { name }"
-    for _ in range(20):
-        inner = f"fields {{ type {{ {inner} }} }}" if "fields" not in inner else f"ofType {{ {inner} }}"
-    found = refusal(f'{{ __type(name: "Query") {{ {inner.replace("type { fields", "fields", 1)} }} }}')
-    assert found is not None
-    assert "20 levels" in found
+def test_a_document_full_of_mistakes_is_not_told_all_of_them() -> None:
+    prepared = Documents(projection(EVERYBODY)).prepared("{" + " ".join(f"n{i}" for i in range(500)) + "}")
+    assert len(prepared.errors) == 21
+
+
+def test_introspection_does_not_go_round_in_circles() -> None:
+    text = "{ __schema { types { " + "fields { type { " * 4 + "name" + " } }" * 4 + " } } }"
+    assert first_error(text)["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
 def test_a_page_size_in_a_variable_counts_as_what_was_sent() -> None:
@@ -74,10 +141,33 @@ def test_a_page_size_in_a_variable_counts_as_what_was_sent() -> None:
     assert refusal(text) is not None  # nothing tells that it is small
 
 
-async def test_too_much_is_refused_before_anything_runs(hub: Hub) -> None:
-    ann = await hub.mediator()
-    answer = await hub.ask("{ " + " ".join(f"a{i}: me {{ id }}" for i in range(101)) + " }", by=ann)
-    assert answer.status == 400
-    assert answer.codes == ["GRAPHQL_VALIDATION_FAILED"]
-    assert "data" not in answer.body
-    assert "100 aliases" in answer.body["errors"][0]["message"]
+INTROSPECTION = [
+    "{ __schema { types { name } } }",
+    '{ __type(name: "Query") { name } }',
+    'query { shape: __type(name: "Survey") { fields { name } } survey { leastMinutes } }',
+    "{ ...f } fragment f on Query { ... { __schema { queryType { name } } } }",
+    get_introspection_query(),
+]
+
+
+@pytest.mark.parametrize("text", INTROSPECTION)
+async def test_only_those_who_are_signed_in_are_told_the_schema(hub: Hub, text: str) -> None:
+    refused = await hub.ask(text)
+    assert (refused.status, refused.codes) == (400, ["GRAPHQL_VALIDATION_FAILED"])
+    name = "__type" if "__type(" in text else "__schema"
+    missing = await hub.ask("{ missing { name } }")
+    (error,) = refused.body["errors"]
+    assert error["message"] == missing.body["errors"][0]["message"].replace("missing", name)
+    answer = await hub.ask(text, by=await hub.mediator())
+    assert not answer.codes
+
+
+async def test_everybody_may_ask_what_type_an_object_has(hub: Hub) -> None:
+    assert (await hub.ask("{ __typename survey { __typename } }")).data == {
+        "__typename": "Query",
+        "survey": {"__typename": "Survey"},
+    }
+
+
+def test_the_signed_out_are_those_without_any_standing() -> None:
+    assert Documents(projection(Standing.PUBLIC)).prepared("{ __schema { description } }").document is not None
