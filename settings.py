@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     shared_release: Release = Field(
         Release.DAILY, description="When shared answers reach the mediator: `daily` in a batch, or `at_once`"
     )
+    admin_second_factor: bool = Field(
+        False, description="Whether administrators must have a second factor before they may do anything else"
+    )
     session_idle_days: Days = Field(14, description="Days without use after which a session ends")
     session_days: Days = Field(90, description="Days after which a session ends in any case")
     compiled_execution: bool = Field(

@@ -250,6 +250,9 @@ WRITERS: dict[Kind, Write] = {
     Kind.ALREADY_REGISTERED: _to_account(messages.already_registered),
     Kind.EMAIL_CHANGED: _to_account(messages.email_changed),
     Kind.PASSWORD_CHANGED: _to_account(messages.password_changed),
+    Kind.SECOND_FACTOR_ADDED: _to_account(messages.second_factor_added),
+    Kind.SECOND_FACTOR_REMOVED: _to_account(messages.second_factor_removed),
+    Kind.RECOVERY_CODE_USED: _to_account(messages.recovery_code_used),
     Kind.ACCOUNT_DELETED: _to_account(messages.account_deleted),
     Kind.EXPORT_READY: _export_ready,
 }

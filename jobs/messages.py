@@ -214,6 +214,21 @@ def password_changed(settings: Settings, *, name: str) -> Message:
     return _to_account("password_changed", settings, name)
 
 
+def second_factor_added(settings: Settings, *, name: str) -> Message:
+    """Tell an account's holder that signing in asks for a code from now on."""
+    return _to_account("second_factor_added", settings, name)
+
+
+def second_factor_removed(settings: Settings, *, name: str) -> Message:
+    """Tell an account's holder that signing in asks for the password alone from now on."""
+    return _to_account("second_factor_removed", settings, name)
+
+
+def recovery_code_used(settings: Settings, *, name: str) -> Message:
+    """Tell an account's holder that one of its recovery codes was used."""
+    return _to_account("recovery_code_used", settings, name)
+
+
 def directory_access(settings: Settings, *, name: str, link: str, expires_in_hours: int) -> Message:
     """Tell a directory that it has access, with the link that sets a password."""
     return _to_account("directory_access", settings, name, link=link, expires_in_hours=expires_in_hours)

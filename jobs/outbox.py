@@ -39,6 +39,9 @@ class Kind(StrEnum):
     CHANGE_EMAIL = "change_email"
     EMAIL_CHANGED = "email_changed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the mail's name
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    RECOVERY_CODE_USED = "recovery_code_used"
     DIRECTORY_ACCESS = "directory_access"
     ACCOUNT_DELETED = "account_deleted"
     EXPORT_READY = "export_ready"

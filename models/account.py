@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, text
+from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -86,6 +86,30 @@ class AccountLink(SQLModel, table=True):
     expires_at: datetime = moment()
 
 
+class SecondFactor(SQLModel, table=True):
+    """A program that makes codes (RFC 6238), which an account asks for beside the password once it is confirmed.
+
+    `last_step` is the half minute of the code that was used last, so that none works twice.
+    """
+
+    __tablename__ = "second_factor"
+
+    account_id: UUID = owner("account", primary=True)
+    sealed_secret: str = words()
+    confirmed_at: datetime | None = moment()
+    last_step: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """What stands in for a second factor that was lost; deleted when it is used."""
+
+    __tablename__ = "recovery_code"
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    secret_hash: bytes = secret_hash()
+
+
 class RequestKey(SQLModel, table=True):
     """That a creating request was answered, so that its repeat gets the same answer for 24 hours.
 
@@ -106,4 +130,6 @@ accounts = table(Account)
 sessions = table(Session)
 api_tokens = table(ApiToken)
 account_links = table(AccountLink)
+second_factors = table(SecondFactor)
+recovery_codes = table(RecoveryCode)
 request_keys = table(RequestKey)

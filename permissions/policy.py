@@ -20,8 +20,9 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 class Row:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified; that
-    is asked where a request enters, in Query, Mutation and OwnAccount.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
+    `without_factor`: whether it works before an administrator has the second factor that a setting asks for. Both are
+    asked where a request enters, in Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -29,13 +30,23 @@ class Row:
     fields: dict[str, tuple[str, ...]]
     tokens: bool
     unverified: bool
+    without_factor: bool
 
 
-def row(what: str, standings: Standing, *, tokens: bool = True, unverified: bool = False, **fields: str) -> Row:
+def row(
+    what: str,
+    standings: Standing,
+    *,
+    tokens: bool = True,
+    unverified: bool = False,
+    without_factor: bool = False,
+    **fields: str,
+) -> Row:
     """Write one row of the table; PUBLIC includes everybody, signed in or not."""
     if P in standings:
         standings, unverified = EVERYBODY, True
-    return Row(what, standings, {name: tuple(names.split()) for name, names in fields.items()}, tokens, unverified)
+    named = {name: tuple(names.split()) for name, names in fields.items()}
+    return Row(what, standings, named, tokens, unverified, unverified or without_factor)
 
 
 # fmt: off
@@ -95,14 +106,15 @@ FEEDBACK = (
 
 PEOPLE = (
     row("one's own account", SIGNED_IN, unverified=True, Query="me",
-        OwnAccount="id name email roles emailVerifiedAt paidUntil", Role="*"),
+        OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
     row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
     row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
         OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
         ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt percent"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
-    row("accounts", A, Query="accounts", Account="id name email roles emailVerifiedAt paidUntil createdAt"),
+    row("accounts", A, Query="accounts",
+        Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
     row("appointments that wait for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
     row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
@@ -134,6 +146,9 @@ CHANGES = (
     row("ending a review", S | R, Mutation="endReview"),
     row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
         Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
+    # Not before the address is shown to be one's own: whoever it belongs to could not get in past a stranger's factor.
+    row("one's own second factor", SIGNED_IN, tokens=False, without_factor=True,
+        Mutation="setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes"),
     row("one's own tokens and export", SIGNED_IN, tokens=False,
         Mutation="createApiToken revokeApiToken exportMyData"),
     row("support: directories' facts, paid access, dead mail, approvals", A,
@@ -193,7 +208,14 @@ def rule(type_name: str, name: str) -> Row:
     if not rows:
         raise PolicyError(f"no row for {type_name}.{name}")
     standings = reduce(or_, (one.standings for one in rows))
-    return Row(f"lists of {of}", standings, {}, any(one.tokens for one in rows), any(one.unverified for one in rows))
+    return Row(
+        f"lists of {of}",
+        standings,
+        {},
+        any(one.tokens for one in rows),
+        any(one.unverified for one in rows),
+        any(one.without_factor for one in rows),
+    )
 
 
 def has_all(type_name: str) -> bool:

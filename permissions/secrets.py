@@ -110,6 +110,14 @@ def unseal(settings: Settings, purpose: str, sealed: str, *bound_to: object) -> 
         return None
 
 
+def device_token(settings: Settings, email: str) -> str:
+    """Make what a browser keeps once it has signed in with an address: 43 URL-safe characters.
+
+    It opens nothing; it only tells the browsers of an account's owner from those that guess.
+    """
+    return urlsafe_b64encode(_keyed(settings, "device", fold(email).encode())).rstrip(b"=").decode()
+
+
 def fold(text: str) -> str:
     """Fold text for comparison: one form of each character, no case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold())

@@ -34,12 +34,16 @@ _STANDING_OF_ROLE = {
 
 @dataclass(frozen=True)
 class Viewer:
-    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address."""
+    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address.
+
+    `lacks_second_factor`: an administrator who must have one by a setting, and has none.
+    """
 
     account_id: UUID | None = None
     roles: frozenset[Role] = frozenset()
     verified: bool = False
     paid: bool = False
+    lacks_second_factor: bool = False
     by_token: bool = False
     session_id: UUID | None = None
     address: str = ""

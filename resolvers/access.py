@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.types import Interval, LargeBinary
 
-from models.account import Role, accounts, api_tokens, sessions
+from models.account import Role, accounts, api_tokens, second_factors, sessions
 from models.database import Database, Row, Statement
 from permissions.secrets import hash_secret, new_secret
 from permissions.viewer import Viewer
@@ -26,6 +26,11 @@ _now = func.clock()
 _hash = bindparam("hash", type_=LargeBinary())
 
 
+def has_second_factor() -> ColumnElement[bool]:
+    """Select whether an account has a second factor that was confirmed; over `accounts`."""
+    return exists().where(second_factors.c.account_id == accounts.c.id, second_factors.c.confirmed_at.is_not(None))
+
+
 def _opened(used_at: Any, *columns: Any) -> Select[Any]:
     stale = func.coalesce(used_at < _now - bindparam("stale", STALE, Interval()), True)
     return select(
@@ -34,6 +39,7 @@ def _opened(used_at: Any, *columns: Any) -> Select[Any]:
         accounts.c.roles,
         accounts.c.email_verified_at.is_not(None).label("verified"),
         func.coalesce(accounts.c.paid_until > _now, False).label("paid"),
+        has_second_factor().label("has_second_factor"),
         stale.label("stale"),
     )
 
@@ -61,17 +67,19 @@ _TOKEN = Statement(
 async def viewer_of_session(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
     """Make the viewer of a session's secret; Unauthenticated if it has ended or never was."""
     lasts = {"idle": timedelta(days=settings.session_idle_days), "whole": timedelta(days=settings.session_days)}
-    return await _viewer(database, _SESSION, sessions, secret, address, by_token=False, **lasts)
+    return await _viewer(database, settings, _SESSION, secret, address, **lasts)
 
 
-async def viewer_of_token(database: Database, secret: str, address: str) -> Viewer:
+async def viewer_of_token(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
     """Make the viewer of an API token; Unauthenticated if it has expired, was revoked or never was."""
-    return await _viewer(database, _TOKEN, api_tokens, secret, address, by_token=True)
+    return await _viewer(database, settings, _TOKEN, secret, address)
 
 
 async def _viewer(
-    database: Database, statement: Statement, table: Any, secret: str, address: str, *, by_token: bool, **values: Any
+    database: Database, settings: Settings, statement: Statement, secret: str, address: str, **values: Any
 ) -> Viewer:
+    by_token = statement is _TOKEN
+    table = api_tokens if by_token else sessions
     async with database.reading() as reading:
         row = await reading.first(statement, hash=hash_secret(secret), **values)
         if row is None:
@@ -83,6 +91,7 @@ async def _viewer(
         roles=frozenset(Role(role) for role in row.roles),
         verified=row.verified,
         paid=row.paid,
+        lacks_second_factor=settings.admin_second_factor and Role.ADMIN in row.roles and not row.has_second_factor,
         by_token=by_token,
         session_id=None if by_token else row.id,
         address=address,

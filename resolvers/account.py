@@ -1,4 +1,4 @@
-"""Accounts: signing up, in and out, the links in mails, changing and deleting one's own."""
+"""Accounts: signing up, the links in mails, changing and deleting one's own."""
 
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -16,14 +16,12 @@ from permissions.secrets import (
     VERIFY_LASTS,
     Opens,
     address_hash,
-    check_password,
+    device_token,
     fold,
     fold_name,
     hash_password,
     hash_secret,
     link_secret,
-    new_secret,
-    outdated,
 )
 from resolvers import limits
 from resolvers.address import mark_verified, may_mail, move_address, tell_registered, unproven
@@ -33,6 +31,7 @@ from resolvers.deletion import delete_account
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
 from resolvers.repeats import earlier_result
+from resolvers.sign_in import begin_session, confirm_password
 from settings import Settings
 
 
@@ -46,7 +45,7 @@ async def sign_up(
     await context.limiter.count(limits.SIGN_UP, context.viewer.address)
     check = Check()
     name, address = check.name("name", name), check.email("email", email) or ""
-    check.password("password", password)
+    check.password("password", password, context.settings.organisation_name, name, address)
     check.done()
     password_hash = await hash_password(password)
     new_id = uuid4()
@@ -107,104 +106,56 @@ def _refuse_link() -> NoReturn:
     refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
 
 
-async def sign_in(context: Context, email: str, password: str) -> None:
-    """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account."""
-    email = email.strip()
-    whose = (address_hash(context.settings, email), context.viewer.address)
-    await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
-    await context.limiter.count(limits.SIGN_IN_ACCOUNT, *whose)
-    async with context.database.reading() as reading:
-        account = await reading.first(
-            select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == fold(email))
-        )
-    stored = account.password_hash if account else None
-    if not await check_password(password, stored) or account is None or stored is None:
-        _refuse_credentials()
-    await context.limiter.forget(limits.SIGN_IN_ACCOUNT, *whose)
-    rehashed = await hash_password(password) if outdated(stored) else stored
-    async with context.transaction() as transaction:
-        # Nothing if the password was changed, or the account deleted, while the check went on.
-        unchanged = await transaction.run(
-            update(accounts)
-            .where(accounts.c.id == account.id, accounts.c.password_hash == stored)
-            .values(password_hash=rehashed)
-        )
-        if not unchanged:
-            _refuse_credentials()
-        await begin_session(context, transaction, account.id)
-
-
-def _refuse_credentials() -> NoReturn:
-    refuse(None, Code.WRONG_CREDENTIALS, "The address or the password is wrong.")
-
-
-async def begin_session(context: Context, transaction: Transaction, account_id: UUID) -> None:
-    """Begin a session in place of the one that the request came with, if it came with one."""
-    if context.viewer.session_id is not None:
-        await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
-    secret = new_secret()
-    await transaction.run(insert(sessions).values(account_id=account_id, secret_hash=hash_secret(secret)))
-    context.new_session = secret
-
-
-async def sign_out(context: Context) -> None:
-    """End the session that the request came with."""
-    async with context.transaction() as transaction:
-        await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
-    context.new_session = ""
-
-
-async def end_session(context: Context, session_id: UUID) -> UUID:
-    """End one of the viewer's own sessions."""
-    async with context.transaction() as transaction:
-        ended = await transaction.run(
-            delete(sessions).where(sessions.c.id == session_id, sessions.c.account_id == context.account_id)
-        )
-    if not ended:
-        refuse("id", Code.NOT_FOUND, "There is no such session.")
-    if session_id == context.viewer.session_id:
-        context.new_session = ""
-    return session_id
-
-
 async def request_password_reset(context: Context, email: str) -> None:
-    """Mail a link that sets a new password, if there is such an account; the answer is the same if not."""
+    """Mail a link that sets a new password, if there is such an account.
+
+    The answer is the same if not, and so is what is done for it: the worker finds that there is nothing to send.
+    """
     await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
     check = Check()
     address = check.email("email", email) or ""
     check.done()
     await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, address))
     async with context.transaction() as transaction:
-        account = await transaction.first(select(accounts.c.id).where(accounts.c.email_key == fold(address)))
-        if account:
-            await mail_link(
-                context,
-                transaction,
-                account.id,
-                LinkPurpose.RESET_PASSWORD,
-                RESET_LASTS,
-                Kind.RESET_PASSWORD,
-            )
+        account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == fold(address)))
+        await mail_link(
+            context,
+            transaction,
+            account_id or uuid4(),
+            LinkPurpose.RESET_PASSWORD,
+            RESET_LASTS,
+            Kind.RESET_PASSWORD,
+        )
 
 
 async def reset_password(context: Context, token: str, password: str) -> None:
     """Set a password by a mailed link, which also shows the address to be one's own; all sessions end."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     check = Check()
-    check.password("password", password)
+    check.password("password", password, context.settings.organisation_name)
     check.done()
     async with context.transaction() as transaction:
         link = await use_link(transaction, token, LinkPurpose.RESET_PASSWORD, LinkPurpose.SET_PASSWORD)
         if link is None:
             _refuse_link()
-        await _set_password(transaction, link.account_id, password)
+        await _set_password(context, transaction, link.account_id, "password", password)
         await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
             await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
 
 
-async def _set_password(transaction: Transaction, account_id: UUID, password: str) -> None:
-    """Set a password; what somebody who knew the old one has opened, or is about to, ends."""
+async def _set_password(
+    context: Context, transaction: Transaction, account_id: UUID, field: str, password: str
+) -> None:
+    """Set a password; what somebody who knew the old one has opened, or is about to, ends.
+
+    This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
+    """
+    (account,) = await transaction.all(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
+    check = Check()
+    check.password(field, password, account.name, account.email)
+    check.done()
+    context.new_device = device_token(context.settings, account.email)
     await transaction.run(
         update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(password))
     )
@@ -216,24 +167,14 @@ async def _set_password(transaction: Transaction, account_id: UUID, password: st
     )
 
 
-async def confirm_password(context: Context, field: str, password: str) -> None:
-    """Refused unless the password is the viewer's own."""
-    await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
-    async with context.database.reading() as reading:
-        stored = await reading.value(select(accounts.c.password_hash).where(accounts.c.id == context.account_id))
-    if not await check_password(password, stored):
-        refuse(field, Code.WRONG_CREDENTIALS, "This is not your password.")
-    await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)
-
-
 async def change_password(context: Context, current: str, new: str) -> None:
     """Change one's own password: every session ends, and this browser gets a new one."""
     check = Check()
-    check.password("newPassword", new)
+    check.password("newPassword", new, context.settings.organisation_name)
     check.done()
     await confirm_password(context, "currentPassword", current)
     async with context.transaction() as transaction:
-        await _set_password(transaction, context.account_id, new)
+        await _set_password(context, transaction, context.account_id, "newPassword", new)
         await begin_session(context, transaction, context.account_id)
         await enqueue(transaction, Kind.PASSWORD_CHANGED, context.account_id)
 

@@ -5,6 +5,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
+from permissions.guessable import is_guessable
 from permissions.secrets import fold
 from resolvers.errors import Code, Problem, Refused
 
@@ -85,12 +86,17 @@ class Check:
                 self.add(field, Code.INVALID, "Give a web address that starts with https://.")
         return value
 
-    def password(self, field: str, value: str) -> str:
-        """Check a new password; any characters will do."""
+    def password(self, field: str, value: str, *known: str) -> str:
+        """Check a new password; any characters will do, but not what is guessed first.
+
+        `known`: names and addresses that it must not be.
+        """
         if len(value) < 8:
             self.add(field, Code.TOO_SHORT, "Choose a password of at least 8 characters.")
         elif len(value) > 256:
             self.add(field, Code.TOO_LONG, "Choose a password of at most 256 characters.")
+        elif is_guessable(value, *known):
+            self.add(field, Code.NOT_ALLOWED, "This password is easy to guess. Three or four words do well together.")
         return value
 
     def moment(self, field: str, value: datetime | None) -> datetime | None:

@@ -21,14 +21,19 @@ Value = TypeVar("Value")
 
 @dataclass
 class Context:
-    """One request's. `new_session` is the secret of a session that this request began; "" says that one ended."""
+    """One request's. `new_session` is the secret of a session that this request began; "" says that one ended.
+
+    `device` is what the browser kept of an earlier sign-in, `new_device` what it is to keep of this one.
+    """
 
     viewer: Viewer
     database: Database
     settings: Settings
     limiter: Limiter
     wake: Callable[[], None]
+    device: str = ""
     new_session: str | None = None
+    new_device: str | None = None
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property

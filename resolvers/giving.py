@@ -1,16 +1,17 @@
 """Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
-from sqlalchemy.types import LargeBinary, Uuid
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy.types import LargeBinary, Text, Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, accounts
+from models.account import Role, account_links, accounts
 from models.database import Row, Statement, Transaction
 from models.feedback import (
     ActedAs,
@@ -36,6 +37,8 @@ from settings import Release
 
 SEARCH_LEAST = 3
 FOUND_MOST = 10
+
+_TAG = re.compile(r"\+[^@]*(?=@)")
 
 _reviewers = accounts.alias("reviewers")
 _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
@@ -180,11 +183,26 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
         about = await _whom(transaction, new)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
+        if new.token is None:
+            await context.limiter.count(limits.OPEN_FEEDBACK_ABOUT, about.id)
         await _store(context, transaction, new_id, about.id, new, answers)
         await transaction.run(
             insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email and fold(email))
         )
         await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
+        await transaction.run(delete(feedback).where(feedback.c.id == new_id, _is_own(about.id, email)))
+
+
+def _is_own(mediator_id: UUID, email: str | None) -> ColumnElement[bool]:
+    """Select whether an address is the mediator's own, also one that they are moving to, or with a `+tag`.
+
+    What comes from such an address is thrown away without a word: a refusal would tell strangers whose address it is.
+    """
+    mailbox = literal(_TAG.sub("", fold(email or "")), Text())
+    own = select(accounts.c.email_key).where(accounts.c.id == mediator_id)
+    moving_to = select(func.lower(account_links.c.new_email)).where(account_links.c.account_id == mediator_id)
+    addresses = own.union_all(moving_to).subquery()
+    return exists().where(func.regexp_replace(addresses.c.email_key, _TAG.pattern, "") == mailbox)
 
 
 async def _whom(transaction: Transaction, new: NewFeedback) -> Row:

@@ -27,14 +27,18 @@ class Limit:
 
 
 SIGN_IN_ADDRESS = Limit("sign_in_address", "200/10 minutes")  # network address
-SIGN_IN_ACCOUNT = Limit(
-    "sign_in_account", "10/10 minutes"
-)  # account and network address: nobody is locked out by others
+# Account and network address: nobody is locked out by others.
+SIGN_IN_ACCOUNT = Limit("sign_in_account", "10/10 minutes")
+# Account, from browsers that have never signed in to it: guesses from many addresses. Its owner's browsers go on, and a
+# link for a new password makes a browser theirs.
+SIGN_IN_STRANGERS = Limit("sign_in_strangers", "100/hour")
+SECOND_FACTOR = Limit("second_factor", "10/hour")  # account; only who has the password gets that far
 SIGN_UP = Limit("sign_up", "60/hour")  # network address
 RESET_ADDRESS = Limit("reset_address", "60/hour")  # network address
 RESET_ACCOUNT = Limit("reset_account", "5/hour")  # mail address
 LINK_TRIES = Limit("link_tries", "100/10 minutes")  # network address
 OPEN_FEEDBACK = Limit("open_feedback", "60/hour")  # network address
+OPEN_FEEDBACK_ABOUT = Limit("open_feedback_about", "60/hour")  # mediator
 SEARCH = Limit("search", "120/minute")  # network address
 REQUESTS_SENT = Limit("requests_sent", "100/day")  # account
 REQUESTS_TO = Limit("requests_to", "5/day")  # account and mail address

@@ -6,8 +6,8 @@ An account is locked before its links are, as where it is deleted with them, so 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select
-from sqlalchemy.types import Interval
+from sqlalchemy import and_, delete, func, insert, literal, or_, select
+from sqlalchemy.types import Interval, LargeBinary, Text, Uuid
 
 from jobs.outbox import Kind, enqueue
 from models.account import LinkPurpose, account_links, accounts
@@ -26,20 +26,26 @@ async def mail_link(
     *,
     new_email: str | None = None,
 ) -> None:
-    """Make a link that replaces the account's earlier ones of that purpose, and queue its mail."""
+    """Make a link that replaces the account's earlier ones of that purpose, and queue its mail.
+
+    Where there is no such account the same statements run, for time would tell; there is no link then, and no mail.
+    """
     link_id = uuid4()
     await _lock(transaction, account_id)
     await transaction.run(
         delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
     )
+    made = select(
+        literal(link_id, Uuid()),
+        accounts.c.id,
+        literal(purpose.value, Text()),
+        literal(hash_secret(link_secret(context.settings, Opens.ACCOUNT_LINK, link_id)), LargeBinary()),
+        literal(new_email, Text()),
+        func.clock() + literal(lasts, Interval()),
+    ).where(accounts.c.id == account_id)
     await transaction.run(
-        insert(account_links).values(
-            id=link_id,
-            account_id=account_id,
-            purpose=purpose,
-            secret_hash=hash_secret(link_secret(context.settings, Opens.ACCOUNT_LINK, link_id)),
-            new_email=new_email,
-            expires_at=func.clock() + bindparam("lasts", lasts, Interval()),
+        insert(account_links).from_select(
+            ["id", "account_id", "purpose", "secret_hash", "new_email", "expires_at"], made
         )
     )
     await enqueue(transaction, mail, link_id)

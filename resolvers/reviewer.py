@@ -33,6 +33,7 @@ from resolvers.errors import Code, refuse
 from resolvers.mediator import in_order, name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 from resolvers.repeats import earlier_result
+from settings import Settings
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _rows = select(accounts.c.id, accounts.c.name).where(accounts.c.roles.contains([Role.REVIEWER.value]))
@@ -184,7 +185,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
         if account_id is None:
             # Before the new address is taken, to which the mediator may just be moving.
             await lock_accounts(transaction, invitation.mediator_id)
-            account_id = await _new_reviewer(transaction, invitation.email, name, password)
+            account_id = await _new_reviewer(context.settings, transaction, invitation.email, name, password)
         elif account_id != context.viewer.account_id:
             _refuse_signed_out()
         roles = await lock_accounts(transaction, invitation.mediator_id, account_id)
@@ -210,9 +211,12 @@ def _refuse_signed_out() -> NoReturn:
     refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
 
 
-async def _new_reviewer(transaction: Transaction, email: str, name: str | None, password: str | None) -> UUID:
+async def _new_reviewer(
+    settings: Settings, transaction: Transaction, email: str, name: str | None, password: str | None
+) -> UUID:
     check = Check()
-    name, password = check.name("name", name), check.password("password", password or "")
+    name = check.name("name", name)
+    password = check.password("password", password or "", settings.organisation_name, name, email)
     check.done()
     new_id = uuid4()
     made = await transaction.run(

@@ -17,6 +17,7 @@ from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.secrets import fold
+from resolvers.access import has_second_factor
 from resolvers.account import add_profile
 from resolvers.appointment import end_reviews
 from resolvers.audit import note
@@ -35,6 +36,7 @@ _account_rows = select(
     accounts.c.email_verified_at,
     accounts.c.paid_until,
     accounts.c.created_at,
+    has_second_factor().label("second_factor"),
 )
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers import access, account
+from resolvers import access, sign_in
 from schema.changes import Payload, attempt
 from schema.lists import Info, read_id
 
@@ -66,7 +66,7 @@ class AccessMutations:
     @strawberry.mutation
     async def end_session(self, info: Info, input: EndSessionInput) -> EndSessionPayload | None:
         async def change() -> dict[str, Any]:
-            return {"ended_id": await account.end_session(info.context, read_id(input.id))}
+            return {"ended_id": await sign_in.end_session(info.context, read_id(input.id))}
 
         return await attempt(EndSessionPayload, change())
 

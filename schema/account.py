@@ -7,7 +7,7 @@ import strawberry
 
 from models.account import Role
 from models.mediator import Visibility
-from resolvers import access, account, export, mediator, support
+from resolvers import access, account, export, mediator, sign_in, support
 from schema.access import ApiToken, Session
 from schema.changes import Payload, attempt
 from schema.lists import Info
@@ -33,6 +33,7 @@ class OwnAccount:
     roles: list[Role]
     email_verified_at: datetime | None
     paid_until: datetime | None
+    second_factor: bool = strawberry.field(description="Whether signing in asks for a code beside the password.")
 
     @strawberry.field(description="Your profile as a mediator.")
     async def mediator(self, info: Info) -> Mediator | None:
@@ -73,6 +74,9 @@ class VerifyEmailInput:
 class SignInInput:
     email: str
     password: str
+    code: str | None = strawberry.field(
+        default=None, description="What the account's second factor shows, or a recovery code."
+    )
 
 
 @strawberry.input
@@ -126,6 +130,9 @@ class VerifyEmailPayload(Payload):
 @strawberry.type(description="The session itself is in a cookie.")
 class SignInPayload(Payload):
     signed_in: bool = False
+    second_factor_required: bool = strawberry.field(
+        default=False, description="The password is right, and a code has to come with it."
+    )
 
 
 @strawberry.type
@@ -199,15 +206,17 @@ class AccountMutations:
     @strawberry.mutation
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload | None:
         async def change() -> dict[str, Any]:
-            await account.sign_in(info.context, input.email, input.password)
+            await sign_in.sign_in(info.context, input.email, input.password, input.code)
             return {"signed_in": True}
 
-        return await attempt(SignInPayload, change())
+        answer = await attempt(SignInPayload, change())
+        answer.second_factor_required = any(problem.field == "code" for problem in answer.user_errors)
+        return answer
 
     @strawberry.mutation
     async def sign_out(self, info: Info) -> SignOutPayload | None:
         async def change() -> dict[str, Any]:
-            await account.sign_out(info.context)
+            await sign_in.sign_out(info.context)
             return {"signed_out": True}
 
         return await attempt(SignOutPayload, change())

@@ -5,7 +5,8 @@ nothing leads to any more. So it costs nothing at run time, and nobody can ask f
 
 Two fences stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so
 where a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And
-the entrances are closed to accounts that have not verified their address, but for those that say otherwise.
+the entrances are closed to accounts that have not verified their address, and to administrators without a second
+factor where a setting asks for it, but for those that say otherwise.
 """
 
 import re
@@ -48,6 +49,7 @@ from schema.lists import SCALARS
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
 from schema.reviewer import ReviewerMutations, ReviewerQueries
+from schema.second_factor import SecondFactorMutations
 from schema.support import SupportMutations, SupportQueries
 
 Resolve = Callable[..., Any]
@@ -62,6 +64,7 @@ class Query(AccountQueries, MediatorQueries, DirectoryQueries, ReviewerQueries, 
 class Mutation(
     AccountMutations,
     AccessMutations,
+    SecondFactorMutations,
     MediatorMutations,
     LogbookMutations,
     CpdMutations,
@@ -185,7 +188,7 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if field.args:
         resolve = _clean(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else _verified(resolve)
+        return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
     if viewer_could & ~row.standings:
         return Fenced(resolve, row.standings)
     return resolve
@@ -203,13 +206,15 @@ class Fenced:
         return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
 
 
-def _verified(resolve: Resolve) -> Resolve:
-    def resolve_if_verified(source: Any, info: Any, **arguments: Any) -> Any:
+def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
+    def resolve_if_admitted(source: Any, info: Any, **arguments: Any) -> Any:
         if not info.context.viewer.verified:
             raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
+        if info.context.viewer.lacks_second_factor and not without_factor:
+            raise Forbidden("Set up a second factor first: administrators must have one here.")
         return resolve(source, info, **arguments)
 
-    return resolve_if_verified
+    return resolve_if_admitted
 
 
 def _clean(resolve: Resolve) -> Resolve:

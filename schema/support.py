@@ -24,6 +24,7 @@ class Account:
     email_verified_at: datetime | None
     paid_until: datetime | None
     created_at: datetime
+    second_factor: bool
 
 
 @strawberry.type(description="An appointment that an administrator has to approve.")

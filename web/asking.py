@@ -57,6 +57,8 @@ async def ask(request: Request, page: str, operation: str, **variables: Any) -> 
     answer = await execution.run(context, document(page), variables, operation)
     if context.new_session is not None:
         request.state.new_session = context.new_session
+    if context.new_device is not None:
+        request.state.new_device = context.new_device
     if "errors" in answer.body:
         raise _trouble(answer.body["errors"][0])
     data: dict[str, Any] = answer.body["data"]

@@ -10,7 +10,7 @@ from typing import Annotated, ParamSpec, TypeVar
 
 import typer
 import uvicorn
-from sqlalchemy import func, literal_column
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs import worker as jobs_worker
@@ -21,6 +21,7 @@ from permissions.secrets import fold, fold_name, hash_password
 from permissions.viewer import Standing
 from resolvers.checks import Check
 from resolvers.errors import Refused
+from resolvers.second_factor import take_away
 from schema.build import sdl
 from settings import Settings, SettingsError
 from web import demo as web_demo
@@ -124,7 +125,7 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     """Do it and tell what was done. An account that is there already keeps its name and password."""
     check = Check()
     address, name = check.email("email", email) or "", check.name("name", name)
-    check.password("password", password)
+    check.password("password", password, settings.organisation_name, name, address)
     check.done()
     new = insert(accounts).values(
         name=name,
@@ -148,6 +149,25 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     if done.new:
         return "The account was made."
     return "There was such an account: it is an administrator's now, and keeps its name and password."
+
+
+@main.command("remove-second-factor")
+@_one_line
+def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> None:
+    """Remove the second factor of somebody who has lost it and the recovery codes. Make sure first who it is."""
+    settings = service_settings()
+    asyncio.run(reach_database(settings))
+    if not asyncio.run(_remove_second_factor(settings, email)):
+        typer.echo("There is no account with that address and a second factor.", err=True)
+        raise typer.Exit(1)
+    typer.echo("It was removed, all sessions have ended, and a mail tells the account's owner.")
+
+
+async def _remove_second_factor(settings: Settings, email: str) -> bool:
+    async with connect(settings) as database, database.transaction() as transaction:
+        whose = accounts.c.email_key == fold(email.strip())
+        account_id = await transaction.value(select(accounts.c.id).where(whose).with_for_update())
+        return account_id is not None and await take_away(transaction, account_id) > 0
 
 
 @main.command()

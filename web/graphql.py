@@ -14,7 +14,7 @@ from starlette.responses import Response
 from resolvers.context import Context
 from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
-from web.viewers import is_foreign, keep_session
+from web.viewers import device_cookie_name, is_foreign, keep_device, keep_session
 
 BODY_MOST = 256 * 1024  # bytes
 _JSON = "application/json"
@@ -40,6 +40,7 @@ def make_context(request: Request) -> Context:
         settings=state.settings,
         limiter=state.limiter,
         wake=state.waker.wake,
+        device=request.cookies.get(device_cookie_name(state.settings), ""),
     )
 
 
@@ -69,6 +70,8 @@ async def graphql(request: Request) -> Response:
     response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)
     if context.new_session is not None:
         keep_session(request.app.state.settings, response, context.new_session)
+    if context.new_device is not None:
+        keep_device(request.app.state.settings, response, context.new_device)
     return response
 
 

@@ -20,7 +20,7 @@ from models.account import Role
 from permissions.viewer import Viewer
 from web import words
 from web.asking import Outcome, Problem, Trouble, nothing_here
-from web.viewers import is_foreign, keep_session
+from web.viewers import is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
 _STATIC = Path(__file__).parent / "static"
@@ -90,6 +90,7 @@ DONE = {
     "appointed": "Your choice was saved.",
     "invited": "The invitation is on its way.",
     "ended": "The review has ended.",
+    "removed": "Your password alone opens your account now.",
     "mailed": "A link is on its way to the new address. Your address changes when you open it.",
     "password": "Your password was changed. All your other browsers are signed out.",
     "browser": "That browser is signed out.",
@@ -152,6 +153,7 @@ def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = Fal
     async def endpoint(request: Request) -> Response:
         settings = request.app.state.settings
         request.state.new_session = "" if request.state.ended else None
+        request.state.new_device = None
         try:
             _guard(request)
             response = _admit(request, audience, unverified) or await answer(request)
@@ -159,6 +161,8 @@ def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = Fal
             response = tell(request, trouble)
         if request.state.new_session is not None:
             keep_session(settings, response, request.state.new_session)
+        if request.state.new_device is not None:
+            keep_device(settings, response, request.state.new_device)
         return response
 
     return endpoint

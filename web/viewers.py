@@ -14,6 +14,7 @@ from settings import Settings
 
 # Paths that look the same to everybody need no look into the database.
 ANONYMOUS = ("/static/", "/healthz")
+DEVICE_DAYS = 365
 
 
 def cookie_name(settings: Settings) -> str:
@@ -27,6 +28,24 @@ def keep_session(settings: Settings, response: Response, secret: str) -> None:
         cookie_name(settings),
         secret,
         max_age=settings.session_days * 86400 if secret else 0,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def device_cookie_name(settings: Settings) -> str:
+    """Name the cookie by which a browser is known that has signed in before."""
+    return "__Host-device" if settings.is_https else "device"
+
+
+def keep_device(settings: Settings, response: Response, device: str) -> None:
+    """Let a browser be known as one of its owner's. It opens nothing, so signing out leaves it."""
+    response.set_cookie(
+        device_cookie_name(settings),
+        device,
+        max_age=DEVICE_DAYS * 86400,
         path="/",
         secure=settings.is_https,
         httponly=True,
@@ -51,7 +70,7 @@ async def _viewer(request: HTTPConnection) -> Viewer:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated
-        return await viewer_of_token(request.app.state.database, token.strip(), address)
+        return await viewer_of_token(request.app.state.database, settings, token.strip(), address)
     secret = request.cookies.get(cookie_name(settings))
     if secret:
         return await viewer_of_session(request.app.state.database, settings, secret, address)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from playwright.async_api import Page
 
 from tests.browser.visiting import press
+from web.seed import DEMO_PASSWORD
 
 Act = Callable[[Page], Awaitable[None]]
 
@@ -91,6 +92,10 @@ LOOKS = [
     Look("account-password", "/account/password", by="mediator"),
     Look("account-delete", "/account/delete", by="mediator"),
     Look("account-token", "/account/tokens/new", by="mediator"),
+    Look("second-factor", "/account/second-factor", by="mediator"),
+    Look("second-factor-secret", "/account/second-factor", by="mediator", then=typed("Begin", password=DEMO_PASSWORD)),
+    Look("second-factor-codes", "/account/second-factor/codes", by="mediator"),
+    Look("second-factor-remove", "/account/second-factor/remove", by="mediator"),
     Look("account-export", "/account/export", by="mediator"),
     Look("details", "/details", by="mediator"),
     Look("logbook", "/logbook", by="mediator", dark=True),

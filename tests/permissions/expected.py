@@ -88,7 +88,7 @@ RA   RA   FeedbackYear        year count questions
 RA   RA   QuestionSummary     question count average spread
 
 SRDA SRDA Query               me
-SRDA SRDA OwnAccount          id name email roles emailVerifiedAt paidUntil
+SRDA SRDA OwnAccount          id name email roles emailVerifiedAt paidUntil secondFactor
 S    S    OwnAccount          mediator
 SRDA -    OwnAccount          sessions apiTokens exports
 SRDA -    Session             id createdAt usedAt current
@@ -100,7 +100,7 @@ SRDA SRDA Directory           id name website
 SA   SA   Query               reviewers(search)[Reviewer]
 SA   SA   Reviewer            id name
 A    A    Query               accounts(search)[Account] waitingAppointments[WaitingAppointment]
-A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt
+A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt secondFactor
 A    A    WaitingAppointment  id askedAt mediatorId reviewerId
 A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
 A    A    AuditEntry          id at actorId action subjectId
@@ -125,6 +125,7 @@ P    SRDA Change              giveFeedback stopRequests
 P    SRDA FeedbackAnswerInput question rating text notApplicable
 P    -    Change              signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation
 SRDA -    Change              signOut updateAccount changeEmail changePassword endSession deleteMyAccount
+SRDA -    Change              setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
 SRDA -    Change              createApiToken revokeApiToken exportMyData
 S    S    Change              updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry
 S    S    Change              importLogbookEntries

@@ -7,9 +7,9 @@ import pytest
 
 from models.account import Role
 from models.mediator import Visibility
-from permissions.viewer import Standing
+from permissions.viewer import EVERYBODY, Standing
 from schema.build import projection
-from tests.hub import Answer, Hub, Person, payload, problems
+from tests.hub import Answer, Hub, Person, opened, payload, problems
 from tests.permissions.expected import LETTERS, ROLES
 from tests.schema.samples import samples
 from tests.world import put_feedback, put_token
@@ -181,3 +181,28 @@ async def test_an_unverified_account_reaches_itself_and_what_is_public(hub: Hub)
     own = "{ me { id mediator { id } sessions { current } apiTokens { id } exports { id } } survey { leastMinutes } }"
     assert (await hub.ask(own, by=by)).data["me"]["sessions"] == [{"current": True}]
     assert payload(await hub.change("updateAccount", {"name": "New Name"}, by=by)) == {"userErrors": []}
+
+
+# Before an administrator has the second factor that a setting asks for.
+
+OPEN_WITHOUT_FACTOR = OPEN_TO_UNVERIFIED | {
+    "setUpSecondFactor", "confirmSecondFactor", "removeSecondFactor", "renewRecoveryCodes",
+}  # fmt: skip
+
+
+async def test_an_administrator_who_lacks_a_second_factor_is_forbidden_everything_but_their_own_account(
+    hub: Hub,
+) -> None:
+    async with opened(hub.services, settings=hub.settings, admin_second_factor=True) as strict:
+        by = await strict.person(*Role)
+        before = await hub.rows("SELECT * FROM account")
+        forbidden = set()
+        for sample in samples(projection(EVERYBODY)):
+            if sample.name not in OPEN_WITHOUT_FACTOR:
+                answer = await strict.ask(sample.document, sample.variables, by=by)
+                assert answer.codes == ["FORBIDDEN"], sample.name
+                assert answer.body["data"] == {sample.name: None}
+                forbidden.add(sample.name)
+        assert {"accounts", "auditLog", "setRoles", "mediators", "addLogbookEntry", "createApiToken"} <= forbidden
+        assert await hub.rows("SELECT * FROM account") == before
+        assert await hub.rows("SELECT * FROM outbox") == []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+import pyotp
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -19,8 +20,9 @@ from redis.asyncio import Redis
 
 from models.account import Role
 from models.mediator import Visibility
-from permissions.secrets import Opens, link_secret, stop_token
+from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import EVERYBODY
+from resolvers.codes import seal_secret
 from schema.build import projection
 from tests.hub import PASSWORD, Answer, Hub, Person, payload
 from tests.world import put_cases, put_cpd
@@ -39,6 +41,7 @@ BAD: dict[str, list[Any]] = {
     "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
 }
 BLANK = ["", "  \n"]
+FACTOR, RECOVERY = "A" * 32, "abcd" * 6
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 CASE = {
@@ -110,6 +113,10 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "revokeApiToken",
             "exportMyData",
             "deleteMyAccount",
+            "setUpSecondFactor",
+            "confirmSecondFactor",
+            "removeSecondFactor",
+            "renewRecoveryCodes",
         ),
         SIGNED_IN,
     ),
@@ -156,12 +163,15 @@ class World:
     hub: Hub
     mediator: Person
     admin: Person
+    others: dict[str, Person]
     sound: dict[str, dict[str, Any]]
     foreign: dict[str, tuple[str, UUID]]
 
     def actor(self, mutation: str) -> Person | None:
         """Who makes the change."""
         allowed = ALLOWED[mutation]
+        if mutation in self.others:
+            return self.others[mutation]
         return None if not allowed else self.admin if allowed == {ADMIN} else self.mediator
 
 
@@ -175,6 +185,13 @@ async def world(hub: Hub) -> World:
     await hub.appointed(other, reviewer)
     (case,), (others_case,) = await put_cases(hub, mediator, {}), await put_cases(hub, other, {})
     (cpd,), (others_cpd,) = await put_cpd(hub, mediator, {}), await put_cpd(hub, other, {})
+
+    guarded, halfway = await hub.mediator(), await hub.mediator()
+    for person, confirmed in ((guarded, "clock()"), (halfway, "NULL")):
+        sealed = seal_secret(hub.settings, person.id, FACTOR)
+        await hub.rows(f"INSERT INTO second_factor VALUES ($1, $2, {confirmed})", person.id, sealed)
+    kept = hash_secret(RECOVERY)
+    await hub.rows("INSERT INTO recovery_code (account_id, secret_hash) VALUES ($1, $2)", guarded.id, kept)
 
     async def made(mutation: str, values: dict[str, Any], by: Person | None, sql: str) -> UUID:
         payload(await hub.change(mutation, values, by=by))
@@ -222,7 +239,11 @@ async def world(hub: Hub) -> World:
             "requestKey": "k",
         },
         "verifyEmail": {"token": secret(Opens.ACCOUNT_LINK, verification)},
-        "signIn": {"email": mediator.email, "password": PASSWORD},
+        "signIn": {"email": guarded.email, "password": PASSWORD, "code": RECOVERY},
+        "setUpSecondFactor": {"password": PASSWORD},
+        "confirmSecondFactor": {"code": pyotp.TOTP(FACTOR).at(hub.database.now(), counter_offset=1)},
+        "removeSecondFactor": {"password": PASSWORD, "code": RECOVERY},
+        "renewRecoveryCodes": {"password": PASSWORD, "code": RECOVERY},
         "requestPasswordReset": {"email": mediator.email},
         "resetPassword": {"token": secret(Opens.ACCOUNT_LINK, reset), "password": PASSWORD},
         "acceptInvitation": {"token": secret(Opens.INVITATION, invitation), "name": "N", "password": PASSWORD},
@@ -282,7 +303,8 @@ async def world(hub: Hub) -> World:
         "retryMail": ("id", queued["id"]),
         "approveAppointment": ("id", appointment["id"]),
     }
-    return World(hub, mediator, admin, sound, foreign)
+    others = {"confirmSecondFactor": halfway, "removeSecondFactor": guarded, "renewRecoveryCodes": guarded}
+    return World(hub, mediator, admin, others, sound, foreign)
 
 
 async def everything(hub: Hub) -> dict[str, list[str]]:

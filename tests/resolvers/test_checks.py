@@ -160,11 +160,20 @@ def test_what_is_no_web_address_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("password", "found"),
-    [("a" * 7, [Code.TOO_SHORT]), ("a" * 8, []), ("ö" * 256, []), ("a" * 257, [Code.TOO_LONG]), (" " * 8, [])],
+    [
+        ("q9 zöld", [Code.TOO_SHORT]),
+        ("q9 zölde", []),
+        ("öxäkü" * 51 + "!", []),
+        ("öxäkü" * 51 + "!!", [Code.TOO_LONG]),
+        ("調停の 日誌を", [Code.TOO_SHORT]),
+        ("調停の 日誌を書", []),
+        ("password", [Code.NOT_ALLOWED]),
+        ("Anna Demo", [Code.NOT_ALLOWED]),
+    ],
 )
 def test_a_password_has_8_to_256_characters_of_any_kind(password: str, found: list[Code]) -> None:
     check = Check()
-    assert check.password("password", password) == password
+    assert check.password("password", password, "Anna Demo") == password
     assert codes(check) == found
 
 

@@ -78,6 +78,7 @@ async def lived_in(hub: Hub) -> tuple[Person, Person, Person]:
     payload(await hub.change("inviteReviewer", {"email": person.email}, by=other))
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     payload(await hub.change("changeEmail", {"email": "next@demo.example", "password": PASSWORD}, by=person))
+    payload(await hub.change("setUpSecondFactor", {"password": PASSWORD}, by=person))
     given = GIVEN | {"mediatorId": str(other.id), "name": "W", "email": "WILHELMINA@demo.example"}
     payload(await hub.change("giveFeedback", given))
     return person, reviewer, other

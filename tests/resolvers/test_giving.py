@@ -8,7 +8,8 @@ import pytest
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.survey import QuestionKind, survey
-from tests.hub import Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.world import statements
 
 ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 SUBJECT = "query($id: ID, $link: String) { feedbackSubject(id: $id, link: $link) { id name reviewerName } }"
@@ -192,6 +193,36 @@ async def test_a_stranger_cannot_find_out_a_mediators_address_by_giving_it(hub: 
         await give(hub, mediatorId=str(mediator.id), email=email) for email in (mediator.email, "x@demo.example")
     ]
     assert right.body == wrong.body
+
+
+async def test_what_comes_from_the_mediators_own_address_is_thrown_away_and_nothing_tells(hub: Hub) -> None:
+    mediator = await hub.mediator(email="Ann+book@demo.example")
+    payload(await hub.change("changeEmail", {"email": "New@demo.example", "password": PASSWORD}, by=mediator))
+    honest = (await give(hub, mediatorId=str(mediator.id), email="ann@other.example")).body
+    assert len(await kept(hub)) == 1
+    for own in ("Ann+book@demo.example", "ann@demo.example", "ANN+other@demo.example", "new@demo.example"):
+        for by in ({"link": await personal_link(hub, mediator)}, {"mediatorId": str(mediator.id)}):
+            assert (await give(hub, email=own, **by)).body == honest
+    token = await requested(hub, mediator)
+    assert (await give(hub, token=token, email="ann@demo.example")).body == honest
+    assert problems(await give(hub, token=token)) == [("token", "SPENT")]
+    assert len(await kept(hub)) == 1
+    assert len(await hub.rows("SELECT 1 FROM feedback_origin")) == 1
+    await hub.work()
+    assert len([mail for mail in hub.mails(mediator.email) if "feedback" in mail["subject"].lower()]) == 1
+    other = await hub.mediator()
+    payload(await give(hub, mediatorId=str(other.id), email="ann@demo.example"))
+    assert len(await kept(hub)) == 2
+
+
+async def test_the_mediators_own_address_takes_the_same_statements_as_any_other(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    run = []
+    for email in ("x@demo.example", mediator.email, "y@demo.example"):
+        async with statements(hub) as run_for_one:
+            payload(await give(hub, mediatorId=str(mediator.id), email=email))
+        run.append(sorted(run_for_one))
+    assert run[1] == run[2]
 
 
 @pytest.mark.parametrize("short", ["", "a", "ab", "  a b ", "--", "a-b", "!!!"])

@@ -11,11 +11,11 @@ import pytest
 from redis.asyncio import Redis
 
 from models.account import Role
-from permissions.secrets import address_hash
+from permissions.secrets import Opens, address_hash, device_token, link_secret
 from resolvers import limits
 from resolvers.errors import RateLimited
 from resolvers.limits import Limit, Limiter
-from tests.hub import PASSWORD, Answer, Hub, opened, payload, problems
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in
 
 HERE = "127.0.0.1"  # where the test's client comes from
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
@@ -58,14 +58,19 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     mediator, chosen = await hub.mediator(), await hub.person(Role.REVIEWER)
     email, party = mediator.email, REQUEST["partyEmail"]
     credentials = {"email": email, "password": PASSWORD}
-    to_party, to_mediator = (address_hash(hub.settings, str(one)) for one in (party, email))
+    to_party, to_mediator, to_stranger = (
+        address_hash(hub.settings, str(one)) for one in (party, email, "stranger@demo.example")
+    )
     about = {"mediatorId": str(mediator.id)}
+    by_link = GIVEN | {"link": link_secret(hub.settings, Opens.PERSONAL_LINK, mediator.id)}
     subject = "query($id: ID, $link: String) { feedbackSubject(id: $id, link: $link) { id } }"
 
     # Mutations by name with their input; queries as a document with its variables.
     stopped: list[tuple[Limit, tuple[object, ...], list[tuple[str, dict[str, Any]]]]] = [
         (limits.SIGN_IN_ACCOUNT, (to_mediator, HERE), [("signIn", credentials | {"email": f" {email.upper()}"})]),
+        (limits.SIGN_IN_STRANGERS, (to_stranger,), [("signIn", credentials | {"email": "stranger@demo.example"})]),
         (limits.SIGN_IN_ADDRESS, (HERE,), [("signIn", credentials | {"email": "other@demo.example"})]),
+        (limits.SECOND_FACTOR, (mediator.id,), [("confirmSecondFactor", {"code": "000000"})]),
         (limits.SIGN_UP, (HERE,), [("signUp", credentials | {"name": "N"})]),
         (limits.RESET_ACCOUNT, (to_mediator,), [("requestPasswordReset", {"email": f"{email.upper()}\u00a0"})]),
         (limits.RESET_ADDRESS, (HERE,), [("requestPasswordReset", {"email": "other@demo.example"})]),
@@ -82,6 +87,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
                 (subject, {"link": "t"}),
             ],
         ),
+        (limits.OPEN_FEEDBACK_ABOUT, (mediator.id,), [("giveFeedback", GIVEN | about), ("giveFeedback", by_link)]),
         (limits.OPEN_FEEDBACK, (HERE,), [("giveFeedback", GIVEN | about), ("giveFeedback", GIVEN | {"link": "t"})]),
         (limits.SEARCH, (HERE,), [('{ feedbackSubjects(search: "abc") { id } }', {}), (subject, {"id": "t"})]),
         (limits.REQUESTS_TO, (mediator.id, to_party), [("requestFeedback", REQUEST)]),
@@ -112,6 +118,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
         await use_up(hub, limit, *by)
         for what, values in attempts:
             signed_in = limit.name in {
+                "second_factor",
                 "mail_to",
                 "appointments",
                 "exports",
@@ -153,6 +160,58 @@ async def test_nobody_is_locked_out_by_a_stranger_elsewhere(hub: Hub) -> None:
     person = await hub.mediator()
     await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), "203.0.113.7")
     await hub.sign_in(person.email)
+
+
+async def guessed_from_everywhere(hub: Hub, person: Person) -> None:
+    """Use up what browsers may guess that have never signed in to an account."""
+    await use_up(hub, limits.SIGN_IN_STRANGERS, address_hash(hub.settings, person.email))
+
+
+async def test_guesses_from_many_addresses_slow_down_strangers_but_not_the_owners_browser(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    first = await hub.change("signIn", {"email": person.email.upper(), "password": PASSWORD})
+    device = hub.client.cookies["device"]
+    hub.client.cookies.clear()
+    cookie = first.headers.get_list("set-cookie")[1].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    await guessed_from_everywhere(hub, person)
+    credentials = {"email": person.email, "password": PASSWORD}
+    assert_limited(await hub.change("signIn", credentials), "a stranger, even with the right password")
+    for foreign in ("", "x", "\u00e9", device_token(hub.settings, other.email)):
+        headers = {"cookie": f"device={foreign}".encode()}
+        assert_limited(await hub.change("signIn", credentials, headers=headers), foreign)
+    known = await hub.change("signIn", credentials, "signedIn", headers={"cookie": f"device={device}"})
+    assert payload(known)["signedIn"]
+    hub.client.cookies.clear()
+
+
+async def test_a_known_browser_guesses_no_more_often_than_others_from_one_address(hub: Hub) -> None:
+    person = await hub.mediator()
+    known = {"cookie": f"device={device_token(hub.settings, person.email)}"}
+    await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), HERE)
+    assert_limited(await hub.change("signIn", {"email": person.email, "password": PASSWORD}, headers=known), "known")
+
+
+async def test_a_new_password_by_mail_makes_a_browser_the_owners(hub: Hub) -> None:
+    person = await hub.mediator()
+    await guessed_from_everywhere(hub, person)
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    await hub.work()
+    reset = {"token": secret_in(hub.mails(person.email)[0], "password"), "password": "another good password"}
+    payload(await hub.change("resetPassword", reset))
+    device = hub.client.cookies["device"]
+    hub.client.cookies.clear()
+    known = {"cookie": f"device={device}"}
+    credentials = {"email": person.email, "password": "another good password"}
+    assert payload(await hub.change("signIn", credentials, "signedIn", headers=known))["signedIn"]
+    hub.client.cookies.clear()
+
+
+async def test_a_failed_sign_in_makes_no_browser_known(hub: Hub) -> None:
+    person = await hub.mediator()
+    answer = await hub.change("signIn", {"email": person.email, "password": "wrong"})
+    assert "set-cookie" not in answer.headers
 
 
 async def test_an_address_that_strangers_wrote_to_often_gets_no_more_and_nobody_is_told(hub: Hub) -> None:

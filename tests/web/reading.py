@@ -2,10 +2,12 @@
 
 import itertools
 import re
+from datetime import timedelta
 from html import unescape
 
 import httpx
 
+from permissions.secrets import seal
 from resolvers.limits import Limit
 from tests.hub import BASE_URL, Hub, Person
 
@@ -61,6 +63,12 @@ async def everything(hub: Hub) -> dict[str, str]:
         name: (await hub.rows(f"SELECT string_agg(t::text, '|' ORDER BY t::text) AS text FROM \"{name}\" t"))[0]["text"]
         for (name,) in names
     }
+
+
+def handed_out(hub: Hub, **ago: float) -> str:
+    """What a survey's form carries that was handed out a while ago."""
+    moment = hub.database.now() - timedelta(**(ago or {"minutes": 6}))
+    return seal(hub.settings, "survey", str(moment.timestamp()))
 
 
 async def exhausted(hub: Hub, limit: Limit, times: int, *by: object) -> None:

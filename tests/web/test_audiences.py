@@ -40,6 +40,7 @@ DOCUMENTS: dict[str, tuple[Standing, ...]] = {
     "password": (P,),
     "requests": (S,),
     "review": (R,),
+    "second_factor": SIGNED_IN,
     "signin": (P,),
     "signout": SIGNED_IN,
     "signup": (P,),
@@ -124,6 +125,10 @@ TABLE: dict[str, Statuses] = {
     "/account/tokens/new": VERIFIED,
     "/account/tokens/{id}/revoke": BY_POST,
     "/account/export": VERIFIED,
+    "/account/second-factor": VERIFIED,
+    "/account/second-factor/confirm": BY_POST,
+    "/account/second-factor/codes": VERIFIED,
+    "/account/second-factor/remove": VERIFIED,
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.account import Role
+from resolvers.codes import seal_secret
 from settings import Settings
 from tests.hub import Hub
 from web.children import PATIENCE
@@ -45,6 +46,7 @@ WRONG = {
     "PRIVACY_POLICY_URL": "privacy",
     "PAID_ACCESS": "perhaps",
     "REVIEWER_APPROVAL": "perhaps",
+    "ADMIN_SECOND_FACTOR": "perhaps",
     "SHARED_RELEASE": "hourly",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
@@ -253,6 +255,27 @@ async def test_what_a_person_can_mend_is_told_by_field(hub: Hub) -> None:
     assert result.exit_code == 1
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["email", "name", "password"]
     assert await hub.rows("SELECT FROM account") == []
+
+
+async def test_who_has_lost_the_second_factor_signs_in_with_the_password_again(hub: Hub) -> None:
+    person, other = await hub.mediator(), await hub.mediator()
+    for one in (person, other):
+        sealed = seal_secret(hub.settings, one.id, "A" * 32)
+        await hub.rows("INSERT INTO second_factor VALUES ($1, $2, clock())", one.id, sealed)
+    env = environment(hub.services)
+    command = ["remove-second-factor", "--email"]
+    removed = await asyncio.to_thread(CliRunner().invoke, main, [*command, f" {person.email.upper()}"], env=env)
+    assert (removed.exit_code, removed.stderr) == (0, "")
+    assert [row["account_id"] for row in await hub.rows("SELECT * FROM second_factor")] == [other.id]
+    assert (await hub.ask("{ me { id } }", by=person)).status == 401
+    assert (await hub.ask("{ me { id } }", by=other)).status == 200
+    await hub.sign_in(person.email)
+    await hub.work()
+    assert ["no longer asks for a code" in mail["subject"] for mail in hub.mails()] == [True]
+    for email in (person.email, "nobody@demo.example"):
+        nothing = await asyncio.to_thread(CliRunner().invoke, main, [*command, email], env=env)
+        assert nothing.exit_code == 1
+        assert nothing.stderr == "There is no account with that address and a second factor.\n"
 
 
 @pytest.mark.parametrize("role", ["public", "mediator", "reviewer", "directory", "admin"])

@@ -12,7 +12,9 @@ import pytest
 
 from models.account import Role
 from tests.hub import BASE_URL, Hub, Person
+from tests.hub import opened as opened_hub
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, problems
+from tests.web.test_feedback_pages import ASKED
 from tests.world import put_cases, put_cpd, statements
 from web.pages.logbook import LOGBOOK
 
@@ -372,3 +374,20 @@ async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: 
     rows = await exported(hub, ann, "/learnings.csv?source=CPD")
     assert [row["What you wrote"] for row in rows] == ["Listen"]
     assert "<table" not in (await opened(hub, await hub.mediator(), "/learnings")).text
+
+
+async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neither_adds_nor_requests(hub: Hub) -> None:
+    async with opened_hub(hub.services, paid_access=True) as paid:
+        ann = await paid.mediator()
+        (entry,) = await put_cases(paid, ann, {"notes": "mine"})
+        before = await everything(paid)
+        for path, form in {"/logbook/new": CASE, "/cpd/new": COURSE, "/request": ASKED}.items():
+            response = await paid.client.post(path, data=form, headers=cookie(ann))
+            assert is_a_page(response, 403)
+            assert [text[:27] for _, text in problems(response)] == ["Your paid access has ended:"]
+        assert await everything(paid) == before
+        assert (await exported(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
+        version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")
+        edited = await sent(paid, ann, f"/logbook/{entry}/edit", CASE | {"version": version})
+        assert edited.headers["location"] == "/logbook?done=saved"
+        assert (await sent(paid, ann, f"/logbook/{entry}/delete", {})).status_code == 303

@@ -4,12 +4,13 @@ import re
 from html import unescape
 from typing import Any
 
+import httpx
 import pytest
 
 from models.account import Role
 from resolvers import limits
 from tests.hub import BASE_URL, PASSWORD, Hub, payload
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems
 
 NEW_PASSWORD = "a wholly new password"
 UNKNOWN = "x" * 43
@@ -109,7 +110,7 @@ async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub
     for headers in FOREIGN:
         assert is_a_page(await hub.client.post(path, data=FORMS[name], headers=headers), 403)
     assert await everything(hub) == before
-    accepted = await hub.client.post(path, data=FORMS[name], headers={"origin": BASE_URL})
+    accepted = await hub.client.post(path, data=FORMS[name] | {"begun": handed_out(hub)}, headers={"origin": BASE_URL})
     assert accepted.status_code == (200 if name == "export" else 303)
 
 
@@ -276,9 +277,10 @@ async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
 
 async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
     ann = await hub.mediator()
+    survey = SURVEY | {"begun": handed_out(hub)}
     hub.app.state.database = None
     looked = await hub.client.get(f"/give/to/{ann.id}")
-    given = await hub.client.post(f"/give/to/{ann.id}", data=SURVEY | {"answer-impressed": "Patience"})
+    given = await hub.client.post(f"/give/to/{ann.id}", data=survey | {"answer-impressed": "Patience"})
     for response in (looked, given):
         assert is_a_page(response, 500)
         assert re.search(r"Something went wrong. Reference: [0-9a-f-]{36}", response.text)
@@ -290,3 +292,31 @@ async def test_what_is_done_is_said_and_nothing_else(hub: Hub) -> None:
     for what in ("feedback", "verify", "password", "stop", "invitation"):
         assert is_a_page(await hub.client.get(f"/done/{what}"))
     assert is_a_page(await hub.client.get("/done/else"), 404)
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_to_people_and_a_line_to_programs(hub: Hub) -> None:
+    for path in ("/nowhere", "/logbook/x/y/z", "/static/nowhere.css"):
+        assert is_a_page(await hub.client.get(path, headers=BROWSER), 404)
+        plain = await hub.client.get(path)
+        assert (plain.status_code, plain.text) == (404, "There is nothing here.\n")
+    assert is_a_page(await hub.client.get("/signout", headers=BROWSER), 405)
+
+
+async def test_a_fault_outside_of_every_page_is_one_with_all_its_headers(hub: Hub) -> None:
+    ann = await hub.mediator()
+    hub.app.state.database = None
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(hub.app, raise_app_exceptions=False), base_url=hub.settings.base_url
+    )
+    async with client:
+        response = await client.get("/logbook", headers=BROWSER | cookie(ann))
+        answer = await client.post("/graphql", json={"query": "{ me { id } }"}, headers=cookie(ann))
+    assert is_a_page(response, 500)
+    assert re.search(r"Reference: [0-9a-f-]{36}", response.text)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    for one in (response, answer):
+        assert "frame-ancestors 'none'" in one.headers["content-security-policy"]
+        assert one.headers["x-content-type-options"] == "nosniff"

@@ -32,8 +32,11 @@ async def test_signing_in_begins_a_session_and_goes_on_to_the_page_that_asked(hu
     form = {"email": ann.email.upper(), "password": PASSWORD, "next": "/graphiql"}
     response = await hub.client.post("/signin", data=form)
     assert (response.status_code, response.headers["location"]) == (303, "/graphiql")
-    secret, *attributes = response.headers["set-cookie"].split("; ")
+    session, device = (one.split("; ") for one in response.headers.get_list("set-cookie"))
+    secret, *attributes = session
     assert sorted(attributes) == ["HttpOnly", f"Max-Age={90 * 86400}", "Path=/", "SameSite=lax"]
+    assert device[0].startswith("device=")
+    assert sorted(device[1:]) == ["HttpOnly", f"Max-Age={365 * 86400}", "Path=/", "SameSite=lax"]
     home = await hub.client.get("/", headers={"cookie": secret})
     assert is_a_page(home)
     assert "Welcome, &lt;script&gt;" in home.text

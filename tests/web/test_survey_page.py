@@ -10,15 +10,21 @@ import pytest
 from models.account import Role
 from models.feedback import ActedAs, Capacity
 from models.mediator import Visibility
+from permissions.secrets import seal
 from resolvers import limits
 from resolvers.giving import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
-from tests.web.reading import HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from tests.web.reading import HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems
 from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
+
+
+def form(hub: Hub) -> dict[str, str]:
+    """What a person sends."""
+    return FORM | {"begun": handed_out(hub), "website": ""}
 
 
 async def requested(hub: Hub, ann: Person) -> str:
@@ -55,15 +61,15 @@ async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
     path = await requested(hub, ann)
     page = await hub.client.get(path)
     assert is_a_page(page)
-    form = dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', page.text))
-    form |= {"capacity": "PARTY_ADVISER", "actedAs": "MEDIATOR", "share": "yes", "name": "Pat", "email": PAT}
-    form |= {
+    filled = dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', page.text))
+    filled |= {"capacity": "PARTY_ADVISER", "actedAs": "MEDIATOR", "share": "yes", "name": "Pat", "email": PAT}
+    filled |= {
         "answer-listening": "5",
         "answer-safety": "na",
         "answer-impressed": "Calm.\r\nKind.",
         "answer-neutrality": "",
     }
-    given = await hub.client.post(path, data=form)
+    given = await hub.client.post(path, data=filled)
     assert (given.status_code, given.headers["location"]) == (303, "/done/feedback")
     thanks = await hub.client.get("/done/feedback")
     assert is_a_page(thanks)
@@ -92,7 +98,7 @@ async def test_all_three_ways_lead_to_the_same_survey_and_keep_an_answer(hub: Hu
     ann = await hub.mediator(name="Ann")
     for path in await doors(hub, ann):
         assert "Your feedback about Ann" in (await hub.client.get(path)).text
-        assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"
+        assert (await hub.client.post(path, data=form(hub))).headers["location"] == "/done/feedback"
     rows = await hub.rows("SELECT mediator_id, by_invitation, shared FROM feedback ORDER BY by_invitation")
     assert [tuple(row) for row in rows] == [(ann.id, False, False), (ann.id, False, False), (ann.id, True, False)]
 
@@ -153,7 +159,7 @@ async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
 ) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
-    typed = FORM | {"answer-for_reviewer": f"\n{HOSTILE}", "share": "yes"} | change
+    typed = form(hub) | {"answer-for_reviewer": f"\n{HOSTILE}", "share": "yes"} | change
     if not change.get("answer-listening", "5"):
         del typed["answer-for_reviewer"]
     response = await hub.client.post(f"/give/to/{ann.id}", data=typed)
@@ -173,7 +179,7 @@ async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
 async def test_what_nobody_types_is_refused(hub: Hub, change: dict[str, str]) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
-    assert is_a_page(await hub.client.post(f"/give/to/{ann.id}", data=FORM | change), 400)
+    assert is_a_page(await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | change), 400)
     assert await everything(hub) == before
 
 
@@ -181,7 +187,7 @@ async def test_a_form_sent_twice_counts_once(hub: Hub) -> None:
     ann = await hub.mediator()
     for path in await doors(hub, ann):
         for _ in range(2):
-            assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"
+            assert (await hub.client.post(path, data=form(hub))).headers["location"] == "/done/feedback"
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 3
     pages = [(await hub.client.get(f"/give/to/{ann.id}")).text for _ in range(2)]
     keys = [re.findall(r'name="requestKey" value="(.+?)"', page)[0] for page in pages]
@@ -192,7 +198,7 @@ async def test_long_answers_in_any_script_fit(hub: Hub) -> None:
     ann = await hub.mediator()
     long = {f"answer-{key}": "調" * 10_000 for key in ("impressed", "could_be_better", "for_reviewer")}
     assert 'enctype="multipart/form-data"' in (await hub.client.get(f"/give/to/{ann.id}")).text
-    parts = {name: (None, value) for name, value in (FORM | long).items()}
+    parts = {name: (None, value) for name, value in (form(hub) | long).items()}
     response = await hub.client.post(f"/give/to/{ann.id}", files=parts)
     assert response.status_code == 303
     (row,) = await hub.rows("SELECT min(length(text)) FROM feedback_answer WHERE text IS NOT NULL")
@@ -217,13 +223,13 @@ async def test_withdrawn_and_expired_requests_say_so_and_take_no_answer(hub: Hub
     withdrawn = await requested(hub, ann)
     asked = await hub.rows("SELECT id FROM feedback_request")
     payload(await hub.change("withdrawFeedbackRequest", {"id": str(asked[0]["id"])}, by=ann))
-    for response in (await hub.client.get(withdrawn), await hub.client.post(withdrawn, data=FORM)):
+    for response in (await hub.client.get(withdrawn), await hub.client.post(withdrawn, data=form(hub))):
         assert is_a_page(response, 410)
         assert "has been withdrawn" in response.text
         assert "Ann" not in response.text
     expired = await requested(hub, ann)
     async with hub.later(days=91) as then:
-        for response in (await then.client.get(expired), await then.client.post(expired, data=FORM)):
+        for response in (await then.client.get(expired), await then.client.post(expired, data=form(then))):
             assert is_a_page(response, 410)
             assert "90 days" in response.text
             assert "Ann" not in response.text
@@ -235,7 +241,7 @@ async def test_a_private_mediator_is_reached_by_their_own_link_alone(hub: Hub) -
     _, personal, by_choice = await doors(hub, ann)
     assert is_a_page(await hub.client.get(personal))
     unknown = await hub.client.get(f"/give/to/{uuid4()}")
-    for response in (await hub.client.get(by_choice), await hub.client.post(by_choice, data=FORM)):
+    for response in (await hub.client.get(by_choice), await hub.client.post(by_choice, data=form(hub))):
         assert is_a_page(response, 404)
         assert response.text == unknown.text
     found = await hub.client.post("/give", data={"search": "Annabel"})
@@ -278,7 +284,7 @@ async def test_too_many_searches_say_when_to_try_again(hub: Hub) -> None:
 async def test_too_many_answers_say_when_to_try_again_and_lose_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     await exhausted(hub, limits.OPEN_FEEDBACK, 60, "127.0.0.1")
-    response = await hub.client.post(f"/give/to/{ann.id}", data=FORM | {"answer-impressed": "Patience"})
+    response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | {"answer-impressed": "Patience"})
     assert is_a_page(response, 429)
     assert int(response.headers["retry-after"]) > 600
     assert "Patience</textarea>" in response.text
@@ -290,7 +296,7 @@ async def test_what_was_typed_comes_back_even_where_the_link_may_not_be_looked_u
     ann = await hub.mediator()
     path = await requested(hub, ann)
     await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
-    response = await hub.client.post(path, data=FORM | {"answer-impressed": "Patience"})
+    response = await hub.client.post(path, data=form(hub) | {"answer-impressed": "Patience"})
     assert is_a_page(response, 429)
     assert "Patience</textarea>" in response.text
     assert "Your feedback about the mediator" in response.text
@@ -311,7 +317,57 @@ async def test_hostile_names_are_shown_as_text(hub: Hub) -> None:
 async def test_nobody_gives_feedback_about_themselves(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
-    response = await hub.client.post(f"/give/to/{ann.id}", data=FORM, headers=cookie(ann))
+    response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub), headers=cookie(ann))
     assert is_a_page(response, 422)
     assert problems(response) == [(None, "Nobody can give feedback about themselves.")]
     assert await everything(hub) == before
+
+
+async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_what_was_typed(hub: Hub) -> None:
+    ann = await hub.mediator()
+    _, *open_doors = await doors(hub, ann)
+    before = await everything(hub)
+    automatic = [
+        {"begun": handed_out(hub, seconds=1)},
+        {"begun": handed_out(hub, days=2)},
+        {"begun": handed_out(hub, seconds=-60)},
+        {"begun": ""},
+        {"begun": "x"},
+        {"website": "https://evil.example"},
+    ]
+    for path in open_doors:
+        for change in automatic:
+            response = await hub.client.post(path, data=form(hub) | change | {"answer-impressed": "Patience"})
+            assert is_a_page(response, 422)
+            assert problems(response) == [(None, "Please look it over, and send it once more.")]
+            assert "Patience</textarea>" in response.text
+            assert "evil.example" not in response.text
+    assert await everything(hub) == before
+
+
+async def test_whoever_was_too_slow_only_has_to_send_it_once_more(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = f"/give/to/{ann.id}"
+    first = await hub.client.get(path)
+    filled = FORM | dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', first.text))
+    async with hub.later(hours=30) as then:
+        late = await then.client.post(path, data=filled)
+        assert is_a_page(late, 422)
+        filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', late.text))
+        assert filled["begun"] != ""
+    async with hub.later(hours=31) as then:
+        again = await then.client.post(path, data=filled)
+    assert again.headers["location"] == "/done/feedback"
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 1
+
+
+async def test_nobody_can_make_up_when_a_form_was_handed_out(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for begun in ("1700000000", seal(hub.settings, "other", "1700000000.0"), "é"):
+        response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | {"begun": begun})
+        assert is_a_page(response, 422)
+
+
+async def test_whoever_was_asked_by_mail_is_never_taken_for_a_program(hub: Hub) -> None:
+    path = await requested(hub, await hub.mediator())
+    assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"

@@ -14,6 +14,7 @@ from web.pages import (
     logbook,
     mediator,
     review,
+    second_factor,
     sign_in,
     sign_up,
     survey,
@@ -24,6 +25,7 @@ routes: list[BaseRoute] = [
     *sign_in.routes,
     *sign_up.routes,
     *account.routes,
+    *second_factor.routes,
     *links.routes,
     *survey.routes,
     *importing.routes,  # before the logbook's, which would take it for an entry

@@ -22,7 +22,7 @@ async def home(request: Request) -> Response:
         return render(request, "welcome.html")
     found = await ask(request, "home", "Home")
     parts: dict[str, Any] = {}
-    if viewer.verified:
+    if viewer.verified and not viewer.lacks_second_factor:
         parts["directories"] = await _directories(request)
         for role in viewer.roles & _PARTS.keys():
             document, name = _PARTS[role]

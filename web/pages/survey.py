@@ -1,5 +1,6 @@
 """The survey: for who was asked by mail, who has a mediator's personal link, and who found a mediator by name."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from permissions.secrets import seal, unseal
 from web.asking import Outcome, Problem, Trouble, ask, change
 from web.rendering import Form, page, read_form, render
 
@@ -27,6 +29,7 @@ CLOSED = {
 }
 
 NOT_APPLICABLE = "na"
+QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
 _RATINGS = {str(rating): rating for rating in range(1, 6)}
 
 About = dict[str, str]
@@ -65,12 +68,15 @@ async def _survey(request: Request, about: About) -> Response:
     survey = (await ask(request, "survey", "Survey"))["survey"]
     if request.method != "POST":
         # A form sent twice counts once: both bear the key that the form came with.
-        typed: Form = {"requestKey": str(uuid4()), "share": "no"}
+        typed: Form = {"requestKey": str(uuid4()), "share": "no", "begun": _begun(request)}
         return _form(request, survey, await _subject(request, about), typed, Outcome())
     typed = await read_form(request)
     outcome = await _give(request, about, survey["questions"], typed)
     if not outcome.problems:
         return RedirectResponse("/done/feedback", 303)
+    age = _age(request, typed)
+    if age is None or age > SLOWEST:
+        typed = {**typed, "begun": _begun(request)}
     try:
         subject = await _subject(request, about)
     except Trouble as trouble:
@@ -112,6 +118,8 @@ def _form(
 
 async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
     """Send the answers; a problem's field becomes the one of the form that it is about."""
+    if "token" not in about and _is_automatic(request, typed):
+        return Outcome([{"field": None, "message": "Please look it over, and send it once more."}], 422)
     unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
     if unchosen:
         return Outcome(unchosen, 422)
@@ -130,6 +138,31 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
     )
     problems = [problem | {"field": _form_field(problem["field"], questions)} for problem in outcome.problems]
     return Outcome(problems, outcome.status, outcome.retry_after)
+
+
+def _begun(request: Request) -> str:
+    """Say when a form was handed out, sealed, so that nobody can make it up."""
+    return seal(request.app.state.settings, "survey", str(_now(request).timestamp()))
+
+
+def _now(request: Request) -> datetime:
+    moved: timedelta = request.app.state.settings.clock_offset
+    return datetime.now(UTC) + moved
+
+
+def _age(request: Request, typed: Form) -> timedelta | None:
+    """Tell how long ago a form was handed out; None if that was not by us."""
+    begun = unseal(request.app.state.settings, "survey", typed.get("begun", ""))
+    return _now(request) - datetime.fromtimestamp(float(begun), UTC) if begun is not None else None
+
+
+def _is_automatic(request: Request, typed: Form) -> bool:
+    """Whether a form of the open doors was filled in by a program: no person is so quick, or sees the field for it.
+
+    Whoever was asked by mail has a link that works once; programs that mean well use the API.
+    """
+    age = _age(request, typed)
+    return age is None or not QUICKEST <= age <= SLOWEST or bool(typed.get("website"))
 
 
 _CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}

@@ -16,9 +16,12 @@ for (const form of document.querySelectorAll("[data-filters]")) {
 }
 
 // On a phone what can be filtered stays folded until it is used, so that the table comes first.
-for (const box of document.querySelectorAll("[data-choosing]")) {
-  box.open = "used" in box.dataset || matchMedia("(width >= 48rem)").matches;
+const roomy = matchMedia("(width >= 48rem)");
+function fold() {
+  for (const box of document.querySelectorAll("[data-choosing]")) box.open = "used" in box.dataset || roomy.matches;
 }
+roomy.addEventListener("change", fold);
+fold();
 
 // "Saved" is said once, not at each reload of the page or from a bookmark.
 const address = new URL(location.href);
@@ -101,7 +104,8 @@ if (survey) {
   const progress = survey.querySelector("progress");
 
   function fields() {
-    return [...new FormData(survey)].filter(([, value]) => typeof value === "string" && value !== "");
+    // When the form was handed out is this page's own affair.
+    return [...new FormData(survey)].filter(([name, value]) => name !== "begun" && typeof value === "string" && value);
   }
 
   function show() {

@@ -1,0 +1,59 @@
+"""Passwords that are guessed first, and so are refused: the commonest, plain patterns, and what is known of a person.
+
+The commonest are the 30,000 of zxcvbn's list. There are no rules for what a password has to consist of.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from itertools import pairwise
+
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from permissions.secrets import fold
+
+_DIFFERENT_LEAST = 3
+_ENDING_MOST = 4  # the digits and signs that people put behind a word, where a site asks for some
+_SHORT = 4
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    return frozenset(map(fold, FREQUENCY_LISTS["passwords"]))
+
+
+def is_guessable(password: str, *known: str) -> bool:
+    """Whether a password is guessed first; `known` are names and addresses of the account and of the service."""
+    folded = fold(password)
+    unit = folded[: (folded + folded).find(folded, 1)]  # what the whole is a repetition of
+    stems = {folded, unit, _without_ending(folded)}
+    return (
+        len(set(folded)) < _DIFFERENT_LEAST
+        or len(unit) <= min(_SHORT, len(folded) - 1)
+        or _is_run(folded)
+        or bool(stems & _commonest())
+        or bool({_letters(stem) for stem in stems} & _known(known))
+    )
+
+
+def _without_ending(folded: str) -> str:
+    stem = re.sub(r"[\W\d_]+$", "", folded)
+    return stem if len(folded) - len(stem) <= _ENDING_MOST else folded
+
+
+def _is_run(folded: str) -> bool:
+    """Whether each character follows on the one before, or goes before it: 23456789, hgfedcba."""
+    steps = {ord(after) - ord(before) for before, after in pairwise(folded)}
+    return steps in ({1}, {-1})
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFC", text) if c.isalnum())
+
+
+def _known(known: tuple[str, ...]) -> set[str]:
+    """Give names as one word, and each of their words; an address also as what stands before its @."""
+    words: set[str] = set()
+    for one in map(fold, known):
+        words |= {one, one.partition("@")[0], *one.split()}
+    return {_letters(word) for word in words} - {""}

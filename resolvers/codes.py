@@ -1,0 +1,90 @@
+"""Codes of a second factor: those of the owner's program (RFC 6238), and recovery codes for when it is lost."""
+
+import re
+from base64 import b32encode
+from datetime import datetime
+from secrets import token_bytes
+from typing import NoReturn
+from uuid import UUID
+
+import pyotp
+from pyotp import OTPVerificationError
+from sqlalchemy import delete, insert, select, update
+
+from jobs.outbox import Kind, enqueue
+from models.account import recovery_codes, second_factors
+from models.database import Transaction
+from permissions.secrets import fold, hash_secret, seal, unseal
+from resolvers import limits
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from settings import Settings
+
+RECOVERY_CODES = 10
+RECOVERY_BYTES = 15  # 24 letters and digits
+_PURPOSE = "second factor"
+
+
+def read_code(typed: str | None) -> str:
+    """Give a code without the gaps that people type, and whatever its case."""
+    return re.sub(r"[\s-]", "", fold(typed or ""))
+
+
+def seal_secret(settings: Settings, account_id: UUID, secret: str) -> str:
+    """Encrypt a factor's secret for storage; it opens for that account alone."""
+    return seal(settings, _PURPOSE, secret, account_id)
+
+
+async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
+    """Refused unless the code is right, and used up with this transaction; nothing if the account has no factor."""
+    row = await transaction.first(
+        select(second_factors.c.sealed_secret, second_factors.c.last_step)
+        .where(second_factors.c.account_id == account_id, second_factors.c.confirmed_at.is_not(None))
+        .with_for_update()
+    )
+    if row is None:
+        return
+    typed = read_code(code)
+    if not typed:
+        refuse("code", Code.REQUIRED, "Type the code that your second factor shows, or a recovery code.")
+    # Whoever comes here has the password, so that no stranger can keep the owner out by this.
+    await context.limiter.count(limits.SECOND_FACTOR, account_id)
+    if re.fullmatch("[0-9]{6}", typed):
+        step = matching_step(context.settings, account_id, row.sealed_secret, typed, context.database.now())
+        if step is None or (row.last_step is not None and step <= row.last_step):
+            refuse_code()
+        await transaction.run(
+            update(second_factors).where(second_factors.c.account_id == account_id).values(last_step=step)
+        )
+    else:
+        own = (recovery_codes.c.account_id == account_id) & (recovery_codes.c.secret_hash == hash_secret(typed))
+        if not await transaction.run(delete(recovery_codes).where(own)):
+            refuse_code()
+        await enqueue(transaction, Kind.RECOVERY_CODE_USED, account_id)
+    await context.limiter.forget(limits.SECOND_FACTOR, account_id)
+
+
+def refuse_code() -> NoReturn:
+    """Refuse a code that is wrong, or was used before."""
+    refuse("code", Code.WRONG_CREDENTIALS, "This code is wrong, or was used before. Wait for the next one.")
+
+
+def matching_step(settings: Settings, account_id: UUID, sealed: str, code: str, now: datetime) -> int | None:
+    """Tell which half minute a code is for, at most one away from now; None if it is for none."""
+    secret = unseal(settings, _PURPOSE, sealed, account_id)
+    if secret is None:  # sealed under an earlier SECRET_KEY
+        return None
+    try:
+        return pyotp.TOTP(secret).verify_and_get_timecode(code, for_time=now, valid_window=1)
+    except OTPVerificationError:
+        return None
+
+
+async def new_recovery_codes(transaction: Transaction, account_id: UUID) -> list[str]:
+    """Make recovery codes in place of the earlier ones; give them as they are shown, this once."""
+    codes = [b32encode(token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
+    await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
+    await transaction.run(
+        insert(recovery_codes).values([{"account_id": account_id, "secret_hash": hash_secret(one)} for one in codes])
+    )
+    return ["-".join(re.findall("....", one)) for one in codes]

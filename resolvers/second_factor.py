@@ -1,0 +1,115 @@
+"""One's own second factor: setting it up, taking it away, and its recovery codes."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import pyotp
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from jobs.outbox import Kind, enqueue
+from models.account import accounts, recovery_codes, second_factors, sessions
+from models.database import Transaction
+from resolvers import limits
+from resolvers.codes import check_second_factor, matching_step, new_recovery_codes, read_code, refuse_code, seal_secret
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+from resolvers.sign_in import begin_session, confirm_password
+
+
+@dataclass(frozen=True)
+class NewFactor:
+    """What the owner's program takes: a secret in Base32, and the same as an address that can be shown as a QR code."""
+
+    secret: str
+    otpauth_uri: str
+
+
+async def set_up(context: Context, password: str) -> NewFactor:
+    """Make a secret for the owner's program; it counts once a code of it has confirmed that the program has it."""
+    await confirm_password(context, "password", password)
+    secret = pyotp.random_base32()
+    sealed = seal_secret(context.settings, context.account_id, secret)
+    async with context.transaction() as transaction:
+        (account,) = await transaction.all(select(accounts.c.email).where(accounts.c.id == context.account_id))
+        placed = await transaction.run(
+            insert(second_factors)
+            .values(account_id=context.account_id, sealed_secret=sealed)
+            .on_conflict_do_update(
+                index_elements=[second_factors.c.account_id],
+                set_={"sealed_secret": sealed},
+                where=second_factors.c.confirmed_at.is_(None),
+            )
+        )
+        if not placed:
+            refuse(None, Code.NOT_ALLOWED, "You have a second factor. Remove it first to set up another.")
+    uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=context.settings.organisation_name)
+    return NewFactor(secret, uri)
+
+
+async def confirm(context: Context, code: str) -> list[str]:
+    """Begin to ask for the factor, once a code shows that the program has its secret; give the recovery codes.
+
+    Sessions that began without it end, and this browser gets a new one.
+    """
+    await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
+    async with context.transaction() as transaction:
+        await _lock(context, transaction)
+        own = second_factors.c.account_id == context.account_id
+        row = await transaction.first(select(second_factors).where(own, second_factors.c.confirmed_at.is_(None)))
+        if row is None:
+            refuse(None, Code.NOT_FOUND, "Set up a second factor first.")
+        now, typed = context.database.now(), read_code(code)
+        step = matching_step(context.settings, context.account_id, row.sealed_secret, typed, now)
+        if step is None:
+            refuse_code()
+        await transaction.run(update(second_factors).where(own).values(confirmed_at=func.clock(), last_step=step))
+        codes = await new_recovery_codes(transaction, context.account_id)
+        await transaction.run(delete(sessions).where(sessions.c.account_id == context.account_id))
+        await begin_session(context, transaction, context.account_id)
+        await enqueue(transaction, Kind.SECOND_FACTOR_ADDED, context.account_id)
+    await context.limiter.forget(limits.SECOND_FACTOR, context.account_id)
+    return codes
+
+
+async def remove(context: Context, password: str, code: str) -> None:
+    """Ask for the password alone from now on; every other session ends."""
+    await confirm_password(context, "password", password)
+    async with context.transaction() as transaction:
+        await _lock(context, transaction)
+        await _check_own(context, transaction, code)
+        await take_away(transaction, context.account_id)
+        await begin_session(context, transaction, context.account_id)
+
+
+async def take_away(transaction: Transaction, account_id: UUID) -> int:
+    """Remove an account's second factor, end its sessions and tell its owner; give how many factors there were."""
+    removed = await transaction.run(delete(second_factors).where(second_factors.c.account_id == account_id))
+    for table in (recovery_codes, sessions):
+        await transaction.run(delete(table).where(table.c.account_id == account_id))
+    if removed:
+        await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, account_id)
+    return removed
+
+
+async def renew_codes(context: Context, password: str, code: str) -> list[str]:
+    """Give new recovery codes in place of the earlier ones."""
+    await confirm_password(context, "password", password)
+    async with context.transaction() as transaction:
+        await _lock(context, transaction)
+        await _check_own(context, transaction, code)
+        return await new_recovery_codes(transaction, context.account_id)
+
+
+async def _check_own(context: Context, transaction: Transaction, code: str) -> None:
+    own = select(second_factors.c.account_id).where(
+        second_factors.c.account_id == context.account_id, second_factors.c.confirmed_at.is_not(None)
+    )
+    if await transaction.first(own) is None:
+        refuse(None, Code.NOT_FOUND, "You have no second factor.")
+    await check_second_factor(context, transaction, context.account_id, code)
+
+
+async def _lock(context: Context, transaction: Transaction) -> None:
+    """Let whoever signs in at the same time wait, and then be asked for what holds now."""
+    await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update())

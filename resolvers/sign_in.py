@@ -1,0 +1,103 @@
+"""Signing in and out, and whoever does something for which being signed in is not enough."""
+
+from hmac import compare_digest
+from typing import NoReturn
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select, update
+
+from models.account import accounts, sessions
+from models.database import Transaction
+from permissions.secrets import (
+    address_hash,
+    check_password,
+    device_token,
+    fold,
+    hash_password,
+    hash_secret,
+    new_secret,
+    outdated,
+)
+from resolvers import limits
+from resolvers.codes import check_second_factor
+from resolvers.context import Context
+from resolvers.errors import Code, refuse
+
+
+async def sign_in(context: Context, email: str, password: str, code: str | None) -> None:
+    """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
+
+    Only after the right password does anything tell that the account has a second factor.
+    """
+    email = email.strip()
+    device = device_token(context.settings, email)
+    account_key = address_hash(context.settings, email)
+    await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
+    await context.limiter.count(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
+    if not compare_digest(context.device.encode(), device.encode()):
+        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
+    async with context.database.reading() as reading:
+        account = await reading.first(
+            select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == fold(email))
+        )
+    stored = account.password_hash if account else None
+    if not await check_password(password, stored) or account is None or stored is None:
+        _refuse_credentials()
+    rehashed = await hash_password(password) if outdated(stored) else stored
+    async with context.transaction() as transaction:
+        # Nothing if the password was changed, or the account deleted, while the check went on.
+        unchanged = await transaction.run(
+            update(accounts)
+            .where(accounts.c.id == account.id, accounts.c.password_hash == stored)
+            .values(password_hash=rehashed)
+        )
+        if not unchanged:
+            _refuse_credentials()
+        await check_second_factor(context, transaction, account.id, code)
+        await begin_session(context, transaction, account.id)
+    context.new_device = device
+    await context.limiter.forget(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
+    await context.limiter.forget(limits.SIGN_IN_STRANGERS, account_key)
+
+
+def _refuse_credentials() -> NoReturn:
+    refuse(None, Code.WRONG_CREDENTIALS, "The address or the password is wrong.")
+
+
+async def begin_session(context: Context, transaction: Transaction, account_id: UUID) -> None:
+    """Begin a session in place of the one that the request came with, if it came with one."""
+    if context.viewer.session_id is not None:
+        await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
+    secret = new_secret()
+    await transaction.run(insert(sessions).values(account_id=account_id, secret_hash=hash_secret(secret)))
+    context.new_session = secret
+
+
+async def sign_out(context: Context) -> None:
+    """End the session that the request came with."""
+    async with context.transaction() as transaction:
+        await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
+    context.new_session = ""
+
+
+async def end_session(context: Context, session_id: UUID) -> UUID:
+    """End one of the viewer's own sessions."""
+    async with context.transaction() as transaction:
+        ended = await transaction.run(
+            delete(sessions).where(sessions.c.id == session_id, sessions.c.account_id == context.account_id)
+        )
+    if not ended:
+        refuse("id", Code.NOT_FOUND, "There is no such session.")
+    if session_id == context.viewer.session_id:
+        context.new_session = ""
+    return session_id
+
+
+async def confirm_password(context: Context, field: str, password: str) -> None:
+    """Refused unless the password is the viewer's own."""
+    await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
+    async with context.database.reading() as reading:
+        stored = await reading.value(select(accounts.c.password_hash).where(accounts.c.id == context.account_id))
+    if not await check_password(password, stored):
+        refuse(field, Code.WRONG_CREDENTIALS, "This is not your password.")
+    await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

@@ -1,0 +1,47 @@
+"""What is sealed opens for its purpose alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from permissions.secrets import device_token, seal, unseal
+from settings import Settings
+from tests.hub import settings_for
+from web.embedded import Services
+
+
+@pytest.fixture(scope="module")
+def settings(services: Services) -> Settings:
+    return settings_for(services)
+
+
+@pytest.mark.parametrize("text", ["", "a", "Åsa 🔑", "x" * 5000])
+def test_what_was_sealed_opens_and_stands_in_an_address_as_it_is(settings: Settings, text: str) -> None:
+    sealed = seal(settings, "page", text, "owner", 5)
+    assert unseal(settings, "page", sealed, "owner", 5) == text
+    assert sealed.replace("-", "a").replace("_", "a").isalnum()
+    assert sealed == seal(settings, "page", text, "owner", 5)
+
+
+def test_it_opens_for_nothing_else(settings: Settings, services: Services) -> None:
+    sealed = seal(settings, "page", "secret", "owner", "5")
+    assert unseal(settings, "other", sealed, "owner", "5") is None
+    assert unseal(settings_for(services), "page", sealed, "owner", "5") is None
+    for bound_to in ((), ("owner",), ("5", "owner"), ("owner5",), ("owner", "5", ""), ("owne", "r5")):
+        assert unseal(settings, "page", sealed, *bound_to) is None
+    for place in range(len(sealed)):
+        other = "A" if sealed[place] != "A" else "g"
+        assert unseal(settings, "page", sealed[:place] + other + sealed[place + 1 :], "owner", "5") != "secret"
+
+
+@given(st.text(max_size=40))
+def test_nothing_that_we_did_not_make_opens(settings: Settings, text: str) -> None:
+    assert unseal(settings, "page", text) is None
+
+
+def test_a_device_is_one_address_s_whatever_its_case(settings: Settings, services: Services) -> None:
+    one = device_token(settings, "Ann@demo.example")
+    assert one == device_token(settings, "ann@DEMO.example")
+    assert one != device_token(settings, "bob@demo.example")
+    assert one != device_token(settings_for(services), "ann@demo.example")
+    assert "ann" not in one.lower()

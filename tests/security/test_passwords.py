@@ -1,0 +1,267 @@
+"""Passwords and sessions at the edge: what is stored, how hard the work is, and what time tells."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from permissions import secrets
+from permissions.secrets import hash_secret
+from tests.hub import PASSWORD, Hub, payload, problems, secret_in
+from tests.waiting import until
+from tests.world import statements
+
+OTHER = "another good password"
+NOBODY = "nobody@demo.example"
+
+
+@pytest.fixture
+def argon2(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What argon2 was asked to do, in order: the hash that it compared with, or "" where it made one."""
+    done: list[str] = []
+    verify, make = PasswordHasher.verify, PasswordHasher.hash
+
+    def noted_verify(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        done.append(stored)
+        return verify(hasher, stored, password)
+
+    def noted_make(hasher: PasswordHasher, password: str) -> str:
+        done.append("")
+        return make(hasher, password)
+
+    secrets._nobodys_hash()
+    monkeypatch.setattr(PasswordHasher, "verify", noted_verify)
+    monkeypatch.setattr(PasswordHasher, "hash", noted_make)
+    return done
+
+
+async def sign_in(hub: Hub, email: str, password: str) -> Any:
+    answer = await hub.change("signIn", {"email": email, "password": password}, "signedIn secondFactorRequired")
+    hub.client.cookies.clear()
+    return answer
+
+
+async def test_a_wrong_password_and_an_unknown_address_take_the_same_work(hub: Hub, argon2: list[str]) -> None:
+    ann = await hub.mediator()
+    argon2.clear()
+    answers = [await sign_in(hub, email, OTHER) for email in (ann.email, NOBODY, "no address", "")]
+    assert [answer.body for answer in answers] == [answers[0].body] * 4
+    assert len(argon2) == 4
+    parameters = {stored.rsplit("$", 2)[0] for stored in argon2}
+    assert len(parameters) == 1
+    assert parameters.pop().startswith("$argon2id$")
+
+
+async def test_an_account_without_a_password_takes_the_same_work(hub: Hub, argon2: list[str]) -> None:
+    ann = await hub.mediator()
+    await hub.rows("UPDATE account SET password_hash = NULL WHERE id = $1", ann.id)
+    argon2.clear()
+    assert problems(await sign_in(hub, ann.email, PASSWORD)) == [(None, "WRONG_CREDENTIALS")]
+    assert len(argon2) == 1
+
+
+async def test_a_reset_takes_the_same_statements_for_an_address_of_nobody(hub: Hub) -> None:
+    ann = await hub.mediator()
+    run = []
+    for email in ("first@demo.example", ann.email, NOBODY):
+        async with statements(hub) as one:
+            assert payload(await hub.change("requestPasswordReset", {"email": email}, "mailSent"))["mailSent"]
+        run.append(one)
+    assert run[1] == run[2]
+    assert len(await hub.rows("SELECT 1 FROM account_link")) == 1
+    await hub.work()
+    assert [mail["to"] for mail in hub.mails()] == [ann.email]
+
+
+async def test_the_time_of_a_sign_in_and_a_reset_tells_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+
+    async def seconds(mutation: str, **values: str) -> float:
+        began = time.perf_counter()
+        await hub.change(mutation, values)
+        return time.perf_counter() - began
+
+    for mutation, more, times in (("signIn", {"password": OTHER}, 5), ("requestPasswordReset", {}, 4)):
+        await seconds(mutation, email="first@demo.example", **more)
+        known, unknown = [], []
+        for _ in range(times):
+            known.append(await seconds(mutation, email=ann.email, **more))
+            unknown.append(await seconds(mutation, email=NOBODY, **more))
+        ratio = median(known) / median(unknown)
+        assert 1 / 3 < ratio < 3, (mutation, known, unknown)
+
+
+async def test_argon2_runs_beside_the_event_loop_and_two_at_once_at_most(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await hub.mediator()
+    running, most, let_go, loop_thread = 0, 0, threading.Event(), threading.get_ident()
+    lock = threading.Lock()
+    verify = PasswordHasher.verify
+
+    def held(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        nonlocal running, most
+        assert threading.get_ident() != loop_thread
+        with lock:
+            running += 1
+            most = max(most, running)
+        let_go.wait(60)
+        with lock:
+            running -= 1
+        return verify(hasher, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", held)
+    signing_in = [asyncio.create_task(sign_in(hub, ann.email, OTHER)) for _ in range(6)]
+
+    async def busy() -> bool:
+        return running == 2
+
+    await until(busy)
+    # While they are at it, others are answered.
+    assert (await hub.ask("{ me { id } }", by=ann)).data["me"]["id"] == str(ann.id)
+    let_go.set()
+    assert [problems(answer) for answer in await asyncio.gather(*signing_in)] == [[(None, "WRONG_CREDENTIALS")]] * 6
+    assert most == 2
+
+
+async def test_a_hash_of_other_parameters_is_made_anew_at_the_next_sign_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await hub.rows("UPDATE account SET password_hash = $2 WHERE id = $1", ann.id, old)
+    await sign_in(hub, ann.email, OTHER)
+    (row,) = await hub.rows("SELECT password_hash FROM account WHERE id = $1", ann.id)
+    assert row["password_hash"] == old
+    assert payload(await sign_in(hub, ann.email, PASSWORD))["signedIn"]
+    (row,) = await hub.rows("SELECT password_hash FROM account WHERE id = $1", ann.id)
+    assert row["password_hash"].rsplit("$", 2)[0] == secrets._nobodys_hash().rsplit("$", 2)[0] != old.rsplit("$", 2)[0]
+    assert payload(await sign_in(hub, ann.email, PASSWORD))["signedIn"]
+
+
+Entry = Callable[[Hub, str], Any]
+
+
+async def by_sign_up(hub: Hub, password: str) -> Any:
+    given = {"name": "Nora Newcomer", "email": "nora.new@demo.example", "password": password}
+    return await hub.change("signUp", given)
+
+
+async def by_reset(hub: Hub, password: str) -> Any:
+    nora = await hub.mediator(name="Nora Newcomer", email="nora.new@demo.example")
+    payload(await hub.change("requestPasswordReset", {"email": nora.email}))
+    await hub.work()
+    token = secret_in(hub.mails(nora.email)[0], "password")
+    answer = await hub.change("resetPassword", {"token": token, "password": password})
+    if problems(answer):  # the link is still good
+        payload(await hub.change("resetPassword", {"token": token, "password": OTHER}))
+    return answer
+
+
+async def by_change(hub: Hub, password: str) -> Any:
+    nora = await hub.mediator(name="Nora Newcomer", email="nora.new@demo.example")
+    return await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": password}, by=nora)
+
+
+async def by_invitation(hub: Hub, password: str) -> Any:
+    payload(await hub.change("inviteReviewer", {"email": "nora.new@demo.example"}, by=await hub.mediator()))
+    await hub.work()
+    token = secret_in(hub.mails("nora.new@demo.example")[0], "invitation")
+    given = {"token": token, "name": "Nora Newcomer", "password": password}
+    return await hub.change("acceptInvitation", given)
+
+
+@pytest.mark.parametrize("password", ["password", "Mediation-Logbook", "nora newcomer", "nora.new@demo.example"])
+@pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
+async def test_what_is_guessed_first_is_refused_wherever_a_password_is_chosen(
+    hub: Hub, choose: Entry, password: str
+) -> None:
+    field = "newPassword" if choose is by_change else "password"
+    assert problems(await choose(hub, password)) == [(field, "NOT_ALLOWED")]
+
+
+@pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
+async def test_what_is_hard_to_guess_is_taken_wherever_a_password_is_chosen(hub: Hub, choose: Entry) -> None:
+    payload(await choose(hub, "調停の日誌を書くひと"))
+
+
+async def test_a_password_counts_to_its_last_character(hub: Hub) -> None:
+    ann = await hub.mediator()
+    chosen = "Long and good? " * 17
+    changed = await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": chosen}, by=ann)
+    payload(changed)
+    hub.client.cookies.clear()
+    for other in (chosen.rstrip(), chosen[:-1], chosen.lower(), chosen + " "):
+        assert problems(await sign_in(hub, ann.email, other)) == [(None, "WRONG_CREDENTIALS")]
+    assert payload(await sign_in(hub, ann.email, chosen))["signedIn"]
+
+
+async def test_a_session_is_256_bits_kept_as_a_hash_and_new_at_each_sign_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    seen = [ann.cookie]
+    for _ in range(3):
+        browser = replace(ann, cookie=seen[-1])
+        answer = await hub.change("signIn", {"email": ann.email, "password": PASSWORD}, by=browser)
+        cookie = hub.client.cookies["session"]
+        hub.client.cookies.clear()
+        assert cookie not in seen
+        assert len(cookie) == 43
+        assert cookie not in str(answer.body)
+        seen.append(cookie)
+    (stored,) = await hub.rows("SELECT secret_hash FROM session")
+    assert bytes(stored["secret_hash"]) == hash_secret(seen[-1])
+    for ended in (*seen[:-1], bytes(stored["secret_hash"]).hex()):
+        assert (await hub.ask("{ me { id } }", headers={"cookie": f"session={ended}"})).status == 401
+
+
+async def test_no_session_that_a_stranger_planted_becomes_the_owners(hub: Hub) -> None:
+    ann = await hub.mediator()
+    planted = "x" * 43
+    headers = {"cookie": f"session={planted}"}
+    assert (await hub.change("signIn", {"email": ann.email, "password": PASSWORD}, headers=headers)).status == 401
+    form = {"email": ann.email, "password": PASSWORD}
+    response = await hub.client.post("/signin", data=form, headers=headers)
+    assert response.status_code == 303
+    assert planted not in str(response.headers)
+    hub.client.cookies.clear()
+    assert (await hub.ask("{ me { id } }", headers=headers)).status == 401
+
+
+LINKS = """
+SELECT 'account_link' AS kind, secret_hash FROM account_link
+UNION ALL SELECT 'invitation', secret_hash FROM reviewer_invitation
+UNION ALL SELECT 'feedback_request', secret_hash FROM feedback_request
+UNION ALL SELECT 'personal_link', feedback_link_hash FROM mediator
+UNION ALL SELECT 'export', secret_hash FROM data_export
+"""
+
+
+async def test_no_table_holds_a_link_that_opens_something(hub: Hub) -> None:
+    ann = await hub.mediator()
+    request = {
+        "partyName": "Pat",
+        "partyEmail": "pat@demo.example",
+        "mediationEndedOn": "2024-05-06",
+        "partyAgreed": True,
+    }
+    payload(await hub.change("requestFeedback", request, by=ann))
+    payload(await hub.change("inviteReviewer", {"email": "rev@demo.example"}, by=ann))
+    payload(await hub.change("requestPasswordReset", {"email": ann.email}))
+    payload(await hub.change("exportMyData", {}, by=ann))
+    own = (await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)).data["me"]["mediator"]["feedbackLink"]
+    await hub.work()
+    mails = " ".join(mail["text"] for mail in hub.mails())
+    found = {own.rsplit("/", 1)[1]}
+    for page in ("feedback", "invitation", "password", "export"):
+        found |= {part.split()[0] for part in mails.split(f"/{page}/")[1:]}
+    assert len(found) == 5
+    kept = {bytes(row["secret_hash"]) for row in await hub.rows(LINKS)}
+    tables = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = [str(row[0]) for (table,) in tables for row in await hub.rows(f"SELECT t::text FROM {table} t")]
+    for secret in found:
+        assert hash_secret(secret) in kept
+        assert not [row for row in rows if secret in row]

@@ -1,0 +1,85 @@
+"""The second factor in Account Settings: adding it, new recovery codes, and taking it away.
+
+What is shown this once, a secret or codes, stands in the answer to the form itself: it is kept nowhere that could be
+looked up again, and must not be in an address.
+"""
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from web.asking import Outcome, ask, change
+from web.rendering import SIGNED_IN, page, read_form, render
+
+
+async def set_up(request: Request) -> Response:
+    """Say what a second factor is, then make one's secret."""
+    if request.method != "POST":
+        has_one = (await ask(request, "second_factor", "HasOne"))["me"]["secondFactor"]
+        return render(request, "second_factor/set_up.html", has_one=has_one)
+    password = (await read_form(request)).get("password", "")
+    outcome = await change(request, "second_factor", "SetUpSecondFactor", password=password)
+    if outcome.problems:
+        return render(request, "second_factor/set_up.html", outcome=outcome, has_one=False)
+    return render(
+        request,
+        "second_factor/confirm.html",
+        secret=outcome.payload["secret"],
+        drawing=_drawn(outcome.payload["otpauthUri"]),
+    )
+
+
+def _drawn(uri: str) -> Markup:
+    """Draw a QR code; black on white in dark colours, too, for that is what cameras read."""
+    return Markup(segno.make(uri, error="m").svg_inline(scale=4, light="#fff", border=4))  # noqa: S704 - ours alone
+
+
+async def confirm(request: Request) -> Response:
+    """Put the new factor in force once it has shown a code that is right."""
+    code = (await read_form(request)).get("code", "")
+    outcome = await change(request, "second_factor", "ConfirmSecondFactor", code=code)
+    if outcome.problems:
+        return render(request, "second_factor/confirm.html", outcome=outcome, secret=None, drawing=None)
+    return _codes(request, outcome)
+
+
+async def renew(request: Request) -> Response:
+    """Make new recovery codes in place of the old ones."""
+    if request.method != "POST":
+        return render(request, "second_factor/renew.html")
+    outcome = await _proven(request, "RenewRecoveryCodes")
+    return (
+        render(request, "second_factor/renew.html", outcome=outcome) if outcome.problems else _codes(request, outcome)
+    )
+
+
+async def remove(request: Request) -> Response:
+    """Take the factor away."""
+    if request.method != "POST":
+        return render(request, "second_factor/remove.html")
+    outcome = await _proven(request, "RemoveSecondFactor")
+    if outcome.problems:
+        return render(request, "second_factor/remove.html", outcome=outcome)
+    return RedirectResponse("/account?done=removed", 303)
+
+
+async def _proven(request: Request, operation: str) -> Outcome:
+    """Make a change that asks for both the password and a code."""
+    typed = await read_form(request)
+    password, code = typed.get("password", ""), typed.get("code", "")
+    return await change(request, "second_factor", operation, password=password, code=code)
+
+
+def _codes(request: Request, outcome: Outcome) -> Response:
+    return render(request, "second_factor/codes.html", codes=outcome.payload["recoveryCodes"])
+
+
+_BOTH = ["GET", "POST"]
+routes: list[BaseRoute] = [
+    Route("/account/second-factor", page(set_up, SIGNED_IN), methods=_BOTH),
+    Route("/account/second-factor/confirm", page(confirm, SIGNED_IN), methods=["POST"]),
+    Route("/account/second-factor/codes", page(renew, SIGNED_IN), methods=_BOTH),
+    Route("/account/second-factor/remove", page(remove, SIGNED_IN), methods=_BOTH),
+]
