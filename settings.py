@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as the role that owns the tables; only `logbook migrate` uses it"
     )
+    database_worker_url: SecretStr | None = Field(
+        None,
+        description=(
+            "The same database as the worker's role, which owns nothing either; without it the worker connects as the "
+            "web server does. `logbook migrate` needs it too"
+        ),
+    )
     database_pool_size: int = Field(10, ge=2, le=1000, description="Connections that each process holds at most")
     database_pooler: Pooler = Field(
         Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, else `none`"
@@ -143,7 +150,7 @@ class Settings(BaseSettings):
         0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; for demos and tests alone"
     )
 
-    @field_validator("database_url", "database_owner_url")
+    @field_validator("database_url", "database_owner_url", "database_worker_url")
     @classmethod
     def _database(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:

@@ -7,6 +7,7 @@ they change, and both share one pool and one transaction.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
@@ -15,11 +16,13 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from models.wall import WORKER, Asker, asking
 from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -42,12 +45,13 @@ class Row(asyncpg.Record):
 class Statement:
     """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
 
-    __slots__ = ("defaults", "names", "row_class", "sql")
+    __slots__ = ("asking", "defaults", "names", "row_class", "sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT))
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
         columns = [entry.keyname for entry in compiled._result_columns]  # noqa: SLF001 - no public name for it
         # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
@@ -71,30 +75,41 @@ def _statement(clause: Runnable) -> Statement:
 
 
 class Transaction:
-    """An open transaction. Methods take a statement and its named values."""
+    """An open transaction. Methods take a statement and its named values.
 
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    With an `asker`, each statement that gives rows is a transaction of its own and tells by itself who asks.
+    """
+
+    def __init__(
+        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", asker: Asker | None = None
+    ) -> None:
         self._connection = connection
+        self._asker = asker
         self.wakes_worker = False
+
+    def _told(self, statement: Statement, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Give the SQL text and its arguments."""
+        if self._asker is None:
+            return statement.sql, statement.arguments(values)
+        return statement.asking, [*statement.arguments(values), *self._asker.values]
 
     async def all(self, clause: Runnable, **values: Any) -> list[Row]:
         """Give every row."""
         statement = _statement(clause)
-        return await self._connection.fetch(
-            statement.sql, *statement.arguments(values), record_class=statement.row_class
-        )
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetch(sql, *arguments, record_class=statement.row_class)
 
     async def first(self, clause: Runnable, **values: Any) -> Row | None:
         """Give the first row, or None."""
         statement = _statement(clause)
-        return await self._connection.fetchrow(
-            statement.sql, *statement.arguments(values), record_class=statement.row_class
-        )
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetchrow(sql, *arguments, record_class=statement.row_class)
 
     async def value(self, clause: Runnable, **values: Any) -> Any:
         """Give the first column of the first row, or None."""
         statement = _statement(clause)
-        return await self._connection.fetchval(statement.sql, *statement.arguments(values))
+        sql, arguments = self._told(statement, values)
+        return await self._connection.fetchval(sql, *arguments)
 
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute; give the number of rows touched."""
@@ -119,11 +134,25 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
 
 
 class Database:
-    """The pool of connections to one database, and the service's clock."""
+    """The pool of connections to one database, who asks there, and the service's clock.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta) -> None:
+    As it is connected it is nobody's, and its rules show nobody a private row.
+    """
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta, asker: Asker | None = None
+    ) -> None:
         self._pool = pool
         self._clock_offset = clock_offset
+        self._asker = asker
+
+    def asked_by(self, asker: Asker) -> "Database":
+        """Give the same database as that asker's."""
+        return Database(self._pool, self._clock_offset, asker)
+
+    def opened_by(self, link: bytes | None) -> "Database":
+        """Give the same database as that of an asker who also holds a link, known by its hash, or none."""
+        return self.asked_by(replace(self._asker or Asker(), link=link)) if link else self
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]:
@@ -144,14 +173,20 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit at the end, roll back if anything is raised. Raises Unavailable."""
-        async with self._connection() as connection, connection.transaction():
-            yield Transaction(connection)
+        async with self._connection() as connection:
+            try:
+                await connection.execute(self._asker.begin if self._asker else "BEGIN")
+                yield Transaction(connection)
+            except BaseException:
+                await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
         async with self._connection() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self._asker)
 
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
@@ -190,13 +225,13 @@ async def _no_reset(_connection: object) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Database]:
-    """Open the pool for as long as the block runs."""
+async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
+    """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(
-        settings.database_url.get_secret_value(),
+        (url or settings.database_url).get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
         init=_prepare,
@@ -207,3 +242,10 @@ async def connect(settings: Settings) -> AsyncIterator[Database]:
     )
     async with pool:
         yield Database(pool, settings.clock_offset)
+
+
+@asynccontextmanager
+async def connect_worker(settings: Settings) -> AsyncIterator[Database]:
+    """Open the pool as the worker's role, for the worker's own work."""
+    async with connect(settings, settings.database_worker_url) as database:
+        yield database.asked_by(WORKER)

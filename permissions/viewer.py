@@ -6,12 +6,14 @@ from functools import cached_property
 from uuid import UUID
 
 from models.account import Role
+from models.wall import Asker
 
 
 class Standing(IntFlag):
     """What somebody is towards the mediator whose data it is; bits, for standings add up.
 
-    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody.
+    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody. The
+    database's own rules know them by the same numbers.
     """
 
     SELF = 1
@@ -55,3 +57,8 @@ class Viewer:
         for role in self.roles:
             standings |= _STANDING_OF_ROLE[role]
         return standings
+
+    @cached_property
+    def asker(self) -> Asker:
+        """This viewer as the database's own rules know them."""
+        return Asker(self.account_id, int(self.standings), self.by_token)

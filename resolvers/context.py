@@ -24,6 +24,7 @@ class Context:
     """One request's. `new_session` is the secret of a session that this request began; "" says that one ended.
 
     `device` is what the browser kept of an earlier sign-in, `new_device` what it is to keep of this one.
+    Its database is the viewer's: the second wall shows it what they may read.
     """
 
     viewer: Viewer
@@ -36,6 +37,9 @@ class Context:
     new_device: str | None = None
     _loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.database = self.database.asked_by(self.viewer.asker)
+
     @property
     def account_id(self) -> UUID:
         """The viewer's account; for fields that nobody signed out has."""
@@ -44,13 +48,14 @@ class Context:
         return self.viewer.account_id
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, link: bytes | None = None) -> AsyncIterator[Transaction]:
         """One change: all of it or nothing. The worker is woken after commit if there is work for it.
 
-        Raises NotFound if somebody deletes at the same time what the change hangs on.
+        `link` is the hash of a link that the viewer holds, by which the second wall lets them reach its row. Raises
+        NotFound if somebody deletes at the same time what the change hangs on.
         """
         try:
-            async with self.database.transaction() as transaction:
+            async with self.database.opened_by(link).transaction() as transaction:
                 yield transaction
         except ForeignKeyViolationError:
             raise NotFound from None

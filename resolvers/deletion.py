@@ -3,12 +3,11 @@
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from jobs.outbox import Kind, enqueue
 from models.account import Role, accounts, request_keys
 from models.database import Row, Transaction
-from models.feedback import feedback_origins
 from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
 from resolvers.audit import note
@@ -32,7 +31,7 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
             appointments.c.approved,
         )
     )
-    await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key == account.email_key))
+    await transaction.value(select(func.erase_origins(account_id)))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id == account_id))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id == account_id, outbox.c.other_id == account_id)))

@@ -60,10 +60,11 @@ async def request_export(context: Context, request_key: str | None) -> UUID:
 
 async def archive(database: Database, secret: str) -> bytes | None:
     """Give the ZIP archive that a mailed link leads to; None if it does not work, or not any more."""
-    async with database.reading() as reading:
+    link = hash_secret(secret)
+    async with database.opened_by(link).reading() as reading:
         found: bytes | None = await reading.value(
             select(data_exports.c.archive).where(
-                data_exports.c.secret_hash == hash_secret(secret), data_exports.c.expires_at > func.clock()
+                data_exports.c.secret_hash == link, data_exports.c.expires_at > func.clock()
             )
         )
     return found

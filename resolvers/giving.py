@@ -107,8 +107,9 @@ def _link_state(request: Row) -> LinkState:
 async def invitation(context: Context, token: str) -> Invitation:
     """Tell who a request's link is about; NotFound for a link that was never made."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    async with context.database.reading() as reading:
-        request = await reading.first(_REQUEST, hash=hash_secret(token))
+    link = hash_secret(token)
+    async with context.database.opened_by(link).reading() as reading:
+        request = await reading.first(_REQUEST, hash=link)
         subject = request and await reading.first(_BY_ID, id=request.mediator_id)
     if not request or not subject:
         raise NotFound
@@ -176,7 +177,8 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
     answers = _checked(check, new.answers)
     check.done()
     new_id = uuid4()
-    async with context.transaction() as transaction:
+    link = hash_secret(new.token) if new.token is not None else None
+    async with context.transaction(link=link) as transaction:
         # A repeat is told from a second answer before the link is looked at, which the first one spent.
         if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
             return

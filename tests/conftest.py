@@ -44,6 +44,7 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
             services,
             database_url=_named(services.database_url, name),
             database_owner_url=_named(services.database_owner_url, name),
+            database_worker_url=_named(services.database_worker_url, name),
             admin_url=_named(services.admin_url, name),
             mailbox=mailbox,
         )

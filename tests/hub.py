@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from jobs import worker
 from jobs.expiry import run_chores
 from models.account import Role, accounts, sessions
-from models.database import Database
+from models.database import Database, connect, connect_worker
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
@@ -43,6 +43,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
     values = {
         "database_url": services.database_url,
         "database_owner_url": services.database_owner_url,
+        "database_worker_url": services.database_worker_url,
         "database_pool_size": 5,
         "redis_url": services.redis_url,
         "smtp_url": services.smtp_url,
@@ -117,12 +118,13 @@ def text_of(mail: Mail) -> str:
 
 @dataclass
 class Hub:
-    """The application over one database."""
+    """The application over one database: `database` as its owner, for what is put in; `worker` as the worker's role."""
 
     app: Starlette
     client: httpx.AsyncClient
     settings: Settings
     database: Database
+    worker: Database
     services: Services
     moved: timedelta = field(default=timedelta())
 
@@ -205,8 +207,8 @@ class Hub:
 
     async def work(self) -> int:
         """Do what the worker has to do now; give how much it was."""
-        done = await worker.drain(self.database, self.settings, JOBS)
-        await run_chores(self.database, self.settings)
+        done = await worker.drain(self.worker, self.settings, JOBS)
+        await run_chores(self.worker, self.settings)
         return done
 
     def mails(self, to: str | None = None) -> list[Mail]:
@@ -242,6 +244,8 @@ async def opened(
     app = make_app(settings)
     async with (
         app.router.lifespan_context(app),
+        connect(settings, settings.database_owner_url) as database,
+        connect_worker(settings) as worker_database,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client,
     ):
-        yield Hub(app, client, settings, app.state.database, services, moved)
+        yield Hub(app, client, settings, database, worker_database, services, moved)

@@ -126,7 +126,7 @@ async def statements(hub: Hub) -> AsyncIterator[list[str]]:
         if "typeinfo_tree" not in query.query and "'jit'" not in query.query:
             run.append(query.query)
 
-    pool = hub.database._pool
+    pool = hub.app.state.database._pool
     everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
     for connection in everything:
         connection.add_query_logger(note)

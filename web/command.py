@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from jobs import worker as jobs_worker
 from models import migrate as models_migrate
 from models.account import Role, accounts
-from models.database import connect
+from models.database import connect, connect_worker
 from permissions.secrets import fold, fold_name, hash_password
 from permissions.viewer import Standing
 from resolvers.checks import Check
@@ -28,7 +28,7 @@ from web import demo as web_demo
 from web import logs
 from web.app import make_app
 from web.export import JOBS
-from web.start import listen, reach_database, reach_services, service_settings, usable_database
+from web.start import listen, reach_database, reach_services, reach_work, service_settings, usable_database
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
 
@@ -81,6 +81,7 @@ def worker() -> None:
     """Run the worker: mail, expiry, exports."""
     settings = service_settings()
     asyncio.run(reach_services(settings))
+    asyncio.run(reach_work(settings))
     logs.configure()
     asyncio.run(_work(settings))
 
@@ -90,7 +91,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    async with connect(settings) as database:
+    async with connect_worker(settings) as database:
         await jobs_worker.run(database, settings, JOBS, stop)
 
 

@@ -86,6 +86,7 @@ def _values(port: int, services: Services, secret_key: str, environment: Mapping
         | {
             "DATABASE_URL": services.database_url,
             "DATABASE_OWNER_URL": services.database_owner_url,
+            "DATABASE_WORKER_URL": services.database_worker_url,
             "REDIS_URL": services.redis_url,
             "SMTP_URL": services.smtp_url,
             "MAILBOX": str(services.mailbox),

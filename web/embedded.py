@@ -32,6 +32,7 @@ class Services:
 
     database_url: str
     database_owner_url: str
+    database_worker_url: str
     admin_url: str
     redis_url: str
     smtp_url: str
@@ -59,6 +60,7 @@ def embedded(data: Path, *, durable: bool = True, clock: Clock = machine_time) -
         yield Services(
             database_url=_postgres_url("logbook_app", "logbook", sockets),
             database_owner_url=_postgres_url("logbook_owner", "logbook", sockets),
+            database_worker_url=_postgres_url("logbook_worker", "logbook", sockets),
             admin_url=_postgres_url("postgres", "postgres", sockets),
             redis_url=f"unix://{sockets}/valkey.sock",
             smtp_url=smtp_url,

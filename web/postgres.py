@@ -38,12 +38,12 @@ _CLUSTER = [
 ]
 
 _ROLES_AND_DATABASE = r"""
-SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['logbook_owner', 'logbook_app']) AS name
+SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['logbook_owner', 'logbook_app', 'logbook_worker']) AS name
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 SELECT 'CREATE DATABASE logbook OWNER logbook_owner'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'logbook') \gexec
 REVOKE ALL ON DATABASE logbook FROM PUBLIC;
-GRANT CONNECT ON DATABASE logbook TO logbook_app;
+GRANT CONNECT ON DATABASE logbook TO logbook_app, logbook_worker;
 """
 
 

@@ -100,8 +100,8 @@ ACCOUNTS = [(person.email, person.description) for person in PEOPLE if person.de
 
 
 async def fill(settings: Settings) -> None:
-    """Put in the demo's data, all or nothing, unless somebody has an account already."""
-    async with connect(settings) as database, database.transaction() as transaction:
+    """Put in the demo's data as their owner, all or nothing, unless somebody has an account already."""
+    async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
         if await transaction.first(select(accounts.c.id).limit(1)):
             return
         await _add_accounts(transaction, database.now(), await hash_password(DEMO_PASSWORD))
@@ -160,7 +160,7 @@ async def links(settings: Settings) -> list[tuple[str, str]]:
     open_requests = select(feedback_requests.c.id).where(
         feedback_requests.c.mediator_id == mediator.id, feedback_requests.c.state == RequestState.OPEN, link_works()
     )
-    async with connect(settings) as database, database.reading() as reading:
+    async with connect(settings, settings.database_owner_url) as database, database.reading() as reading:
         newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1))
     found = [(f"Give feedback to {mediator.name}", feedback_link(settings, mediator.id))]
     if newest:

@@ -10,11 +10,18 @@ import typer
 from alembic.util import CommandError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import Boolean, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.database import Unavailable, connect
+from models.database import Unavailable, connect, connect_worker
 from settings import Settings, SettingsError, load
+
+_NEWEST_FUNCTION = "ask(uuid,integer,boolean,bytea,boolean)"
+
+# Without its policies a worker would find nothing to mail, to release or to erase, and say nothing.
+_MAY_WORK = text(
+    "SELECT count(*) > 0 FROM pg_policies WHERE policyname LIKE 'work%' AND current_user = ANY (roles)"
+).columns(may_work=Boolean())
 
 _DATABASE_ERRORS = (
     Unavailable,
@@ -47,12 +54,27 @@ def usable_database(setting: str) -> Iterator[None]:
 
 
 async def reach_database(settings: Settings) -> None:
-    """Raise SettingsError unless the database answers and has its tables."""
+    """Raise SettingsError unless the database answers, has its tables, and applies its rules to the role."""
     with usable_database("DATABASE_URL"):
         async with connect(settings) as database, database.reading() as reading:
-            migrated = await reading.value(select(func.to_regprocedure("clock()").is_not(None)))
+            migrated = await reading.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)))
+            guarded = migrated and await reading.value(select(func.row_security_active("feedback")))
     if not migrated:
         raise SettingsError("DATABASE_URL leads to a database without tables: run `logbook migrate` first")
+    if not guarded:
+        raise SettingsError(
+            "DATABASE_URL is wrong: its role goes past row-level security; use one that owns nothing, and no superuser"
+        )
+
+
+async def reach_work(settings: Settings) -> None:
+    """Raise SettingsError unless the database lets the worker's role do the worker's work."""
+    setting = "DATABASE_WORKER_URL" if settings.database_worker_url else "DATABASE_URL"
+    with usable_database(setting):
+        async with connect_worker(settings) as database, database.reading() as reading:
+            may_work = await reading.value(_MAY_WORK)
+    if not may_work:
+        raise SettingsError(f"{setting} has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate")
 
 
 async def reach_services(settings: Settings) -> None:

@@ -14,13 +14,31 @@ TABLES = ("account", "mediator", "logbook", "cpd", "feedback", "reviewer", "dire
 LOCK = 7203311  # any number; this product's own
 
 
-def _grant(connection: Connection, app_role: str) -> None:
-    role = connection.dialect.identifier_preparer.quote(app_role)
+def _grant(connection: Connection, role: str) -> None:
+    """Let a role use every table; which rows of the private ones is for the policies to say."""
     connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
     connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"))
     # The audit log only grows; nobody but the owner touches the migrations' own table.
     connection.execute(text(f"REVOKE UPDATE, DELETE ON audit_entry FROM {role}"))
     connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}"))
+    connection.execute(text(f"GRANT EXECUTE ON FUNCTION erase_origins TO {role}"))
+
+
+def _put_to_work(connection: Connection, role: str) -> None:
+    """Give the policies for the worker's work to its role alone."""
+    works = "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND policyname LIKE 'work%'"
+    for table, policy in connection.execute(text(works)):
+        connection.execute(text(f"ALTER POLICY {policy} ON {table} TO {role}"))
+
+
+def _give_rights(connection: Connection, web: str, worker: str) -> None:
+    """Give both roles their rights; one that is the owner's has them."""
+    owner = connection.scalar(text("SELECT current_user"))
+    quote = connection.dialect.identifier_preparer.quote
+    for role in {web, worker} - {"", owner}:
+        _grant(connection, quote(role))
+    if worker:
+        _put_to_work(connection, quote(worker))
 
 
 def _migrate(connection: Connection) -> None:
@@ -30,9 +48,9 @@ def _migrate(connection: Connection) -> None:
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         context.run_migrations()
-        app_role = context.config.attributes.get("app_role")
-        if app_role and app_role != connection.scalar(text("SELECT current_user")):
-            _grant(connection, app_role)
+        roles = context.config.attributes.get("roles")
+        if roles:
+            _give_rights(connection, *roles)
 
 
 async def _run() -> None:

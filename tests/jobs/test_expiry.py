@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from jobs.expiry import erase_request_details, run_chores
-from models.database import Database, connect
+from models.database import Database, connect_worker
 from settings import Settings, load
 from tests.hub import Hub, Person, opened, payload
 from tests.world import put_feedback
@@ -50,7 +50,7 @@ async def test_each_request_is_erased_at_its_own_hour(hub: Hub) -> None:
     async with hub.later(hours=60) as later:
         payload(await later.change("requestFeedback", REQUEST, by=mediator))
     for hours, kept in ((119, 2), (121, 1), (179, 1), (181, 0)):
-        async with hub.later(hours=hours) as later, later.database.transaction() as transaction:
+        async with hub.later(hours=hours) as later, later.worker.transaction() as transaction:
             erased = await erase_request_details(transaction)
         assert await count(hub, "feedback_request_details") == kept
         assert erased == (1 if hours in {121, 181} else 0)
@@ -188,13 +188,13 @@ async def test_shared_feedback_comes_at_once_where_a_setting_says_so(hub: Hub) -
 @pytest.fixture
 async def second(hub: Hub) -> AsyncIterator[Database]:
     """What a second worker has: connections of its own."""
-    async with connect(hub.settings) as database:
+    async with connect_worker(hub.settings) as database:
         yield database
 
 
 async def test_two_workers_share_one_schedule(hub: Hub, second: Database) -> None:
     daily = with_daily_release(hub)
-    chores = [run_chores(database, daily) for database in (hub.database, second) * 3]
+    chores = [run_chores(database, daily) for database in (hub.worker, second) * 3]
     ran = [name for names in await asyncio.gather(*chores) for name in names]
     assert (ran.count("clean_up"), ran.count("release_shared")) == (1, 1)
     assert ran.count("erase_request_details") in {1, 2}  # two, should a minute have ended meanwhile
@@ -205,25 +205,25 @@ async def test_two_workers_share_one_schedule(hub: Hub, second: Database) -> Non
 )
 async def test_a_chore_is_due_once_in_its_period(hub: Hub, chore: str, period: str) -> None:
     daily = with_daily_release(hub)
-    assert await run_chores(hub.database, daily) == ALL
+    assert await run_chores(hub.worker, daily) == ALL
     await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', now())")  # its first moment
-    assert chore not in await run_chores(hub.database, daily)
+    assert chore not in await run_chores(hub.worker, daily)
     await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', now()) - interval '1 microsecond'")
-    assert chore in await run_chores(hub.database, daily)
+    assert chore in await run_chores(hub.worker, daily)
 
 
 async def test_a_clock_that_is_put_back_stops_nothing(hub: Hub) -> None:
     async with hub.later(days=2) as later:
-        assert await run_chores(later.database, hub.settings) == ALL
-    assert await run_chores(hub.database, hub.settings) == ALL
+        assert await run_chores(later.worker, hub.settings) == ALL
+    assert await run_chores(hub.worker, hub.settings) == ALL
 
 
 async def test_a_chore_that_fails_stops_no_other_and_is_tried_again(hub: Hub) -> None:
     await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
     await hub.rows("CREATE TRIGGER refuse BEFORE DELETE ON session EXECUTE FUNCTION refuse()")
     try:
-        assert await run_chores(hub.database, hub.settings) == ["erase_request_details", "release_shared"]
+        assert await run_chores(hub.worker, hub.settings) == ["erase_request_details", "release_shared"]
     finally:
         await hub.rows("DROP TRIGGER refuse ON session")
         await hub.rows("DROP FUNCTION refuse()")
-    assert await run_chores(hub.database, hub.settings) == ["clean_up"]
+    assert await run_chores(hub.worker, hub.settings) == ["clean_up"]

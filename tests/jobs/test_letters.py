@@ -31,7 +31,7 @@ ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": 
 async def due(hub: Hub) -> dict[Kind, Letter | None]:
     """What would be mailed now; None where nothing would."""
     found: dict[Kind, Letter | None] = {}
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         for work in await transaction.all(select(outbox).where(outbox.c.kind != Kind.MAKE_EXPORT)):
             assert work.kind not in found
             found[Kind(work.kind)] = await letters.WRITERS[work.kind](transaction, hub.settings, work)
@@ -153,7 +153,7 @@ async def test_the_notice_names_the_reviewer_of_the_day_and_nobody_who_waits(hub
     feedback_id = await put_feedback(hub, mediator, name="Gil Giver")
     payload(await strict.change("appointReviewer", {"reviewerId": str(waiting.id)}, by=mediator))
     await forget_mail(hub)
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await enqueue(transaction, Kind.FEEDBACK_RECEIVED, feedback_id)
     assert says(await only(hub, Kind.FEEDBACK_RECEIVED), "You have no reviewer yet.")
     await hub.appointed(mediator, present)
@@ -317,7 +317,7 @@ async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
 
 async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await enqueue(transaction, Kind.PASSWORD_CHANGED, person.id)
         await enqueue(transaction, Kind.ALREADY_REGISTERED, person.id)
     await hub.rows("UPDATE account SET email = 'now@demo.example'")
@@ -350,7 +350,7 @@ async def test_an_export_is_announced_once_it_is_made_and_until_it_expires(hub: 
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     made = payload(await hub.change("exportMyData", {}, "dataExport { id }", by=person))
     await forget_mail(hub)
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await enqueue(transaction, Kind.EXPORT_READY, made["dataExport"]["id"])
     assert await due(hub) == {Kind.EXPORT_READY: None}
     await hub.rows("UPDATE data_export SET ready_at = now(), expires_at = now() + interval '7 days', archive = ''")

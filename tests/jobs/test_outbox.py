@@ -9,7 +9,7 @@ import pytest
 
 from jobs import outbox
 from jobs.outbox import Kind
-from models.database import Database, Row, connect
+from models.database import Database, Row, connect_worker
 from models.outbox import OutboxState
 from tests.hub import Hub
 
@@ -17,12 +17,12 @@ from tests.hub import Hub
 @pytest.fixture
 async def other(hub: Hub) -> AsyncIterator[Database]:
     """What a second worker has: connections of its own."""
-    async with connect(hub.settings) as database:
+    async with connect_worker(hub.settings) as database:
         yield database
 
 
 async def queue(hub: Hub, kind: Kind = Kind.EMAIL_CHANGED, **facts: Any) -> None:
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await outbox.enqueue(transaction, kind, uuid4(), **facts)
         assert transaction.wakes_worker
 
@@ -51,7 +51,7 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
             count += 1
         return count
 
-    shares = await asyncio.gather(work_at(hub.database), work_at(other), work_at(other))
+    shares = await asyncio.gather(work_at(hub.worker), work_at(other), work_at(other))
     assert sum(shares) == len(done) == len(set(done)) == 30
     assert all(shares)
     (row,) = await hub.rows(
@@ -62,57 +62,57 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
 
 async def test_claimed_work_is_nobody_else_s_until_its_lease_runs_out(hub: Hub, other: Database) -> None:
     await queue(hub)
-    first = await claimed(hub.database)
+    first = await claimed(hub.worker)
     assert await outbox.claim(other) is None
     async with hub.later(hours=1) as later:
-        assert (await claimed(later.database)).id == first.id
+        assert (await claimed(later.worker)).id == first.id
 
 
 async def test_who_lost_the_lease_cannot_finish_what_another_took(hub: Hub) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
-    late = await claimed(hub.database)
+    late = await claimed(hub.worker)
     async with hub.later(hours=1) as later:
-        taken = await claimed(later.database)
+        taken = await claimed(later.worker)
         before = await row_of(hub, late)
         for state in (OutboxState.DONE, OutboxState.DEAD, OutboxState.QUEUED):
-            assert not await outbox.finish(hub.database, late, state, code=550)
+            assert not await outbox.finish(hub.worker, late, state, code=550)
         assert await row_of(hub, late) == before
-        assert await outbox.finish(later.database, taken, OutboxState.DONE)
-        assert not await outbox.finish(hub.database, late, OutboxState.QUEUED)
+        assert await outbox.finish(later.worker, taken, OutboxState.DONE)
+        assert not await outbox.finish(hub.worker, late, OutboxState.QUEUED)
     row = await row_of(hub, late)
     assert (row["state"], row["attempts"], row["lease"]) == ("DONE", 2, None)
 
 
 async def test_who_lost_the_lease_cannot_finish_it_twice(hub: Hub) -> None:
     await queue(hub)
-    work = await claimed(hub.database)
-    assert await outbox.finish(hub.database, work, OutboxState.DONE)
-    assert not await outbox.finish(hub.database, work, OutboxState.QUEUED)
+    work = await claimed(hub.worker)
+    assert await outbox.finish(hub.worker, work, OutboxState.DONE)
+    assert not await outbox.finish(hub.worker, work, OutboxState.QUEUED)
     assert (await row_of(hub, work))["state"] == "DONE"
 
 
 async def test_what_is_due_longest_comes_first_and_what_is_not_due_does_not_come(hub: Hub) -> None:
     await queue(hub, dedupe_key="first")
     await queue(hub, dedupe_key="second")
-    first = await claimed(hub.database)
+    first = await claimed(hub.worker)
     assert first.dedupe_key == "first"
-    assert await outbox.finish(hub.database, first, OutboxState.QUEUED, wait=timedelta(minutes=90))
-    second = await claimed(hub.database)
+    assert await outbox.finish(hub.worker, first, OutboxState.QUEUED, wait=timedelta(minutes=90))
+    second = await claimed(hub.worker)
     assert second.dedupe_key == "second"
-    assert await outbox.finish(hub.database, second, OutboxState.DONE)
-    assert await outbox.claim(hub.database) is None
+    assert await outbox.finish(hub.worker, second, OutboxState.DONE)
+    assert await outbox.claim(hub.worker) is None
     async with hub.later(hours=1) as later:
-        assert await outbox.claim(later.database) is None
+        assert await outbox.claim(later.worker) is None
     async with hub.later(hours=2) as later:
-        assert (await claimed(later.database)).dedupe_key == "first"
+        assert (await claimed(later.worker)).dedupe_key == "first"
 
 
 @pytest.mark.parametrize("state", [OutboxState.DONE, OutboxState.DROPPED, OutboxState.DEAD])
 async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState) -> None:
     await queue(hub)
-    assert await outbox.finish(hub.database, await claimed(hub.database), state)
+    assert await outbox.finish(hub.worker, await claimed(hub.worker), state)
     async with hub.later(days=2) as later:
-        assert await outbox.claim(later.database) is None
+        assert await outbox.claim(later.worker) is None
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState)
 )
 async def test_an_address_is_kept_only_until_it_has_served(hub: Hub, state: OutboxState, kept: bool) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
-    work = await claimed(hub.database)
-    await outbox.finish(hub.database, work, state, code=250)
+    work = await claimed(hub.worker)
+    await outbox.finish(hub.worker, work, state, code=250)
     row = await row_of(hub, work)
     expected = ("old@demo.example", "Demo Name") if kept else (None, None)
     assert (row["recipient"], row["recipient_name"]) == expected
@@ -138,22 +138,22 @@ async def test_an_address_is_kept_only_until_it_has_served(hub: Hub, state: Outb
 async def test_the_same_key_is_queued_once_also_after_it_was_done(hub: Hub) -> None:
     for _ in range(2):
         await queue(hub, dedupe_key="once")
-    work = await claimed(hub.database)
-    assert await outbox.claim(hub.database) is None
-    await outbox.finish(hub.database, work, OutboxState.DONE)
+    work = await claimed(hub.worker)
+    assert await outbox.claim(hub.worker) is None
+    await outbox.finish(hub.worker, work, OutboxState.DONE)
     await queue(hub, dedupe_key="once")
-    assert await outbox.claim(hub.database) is None
+    assert await outbox.claim(hub.worker) is None
 
 
 async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: Hub) -> None:
     async def change_and_fail() -> None:
-        async with hub.database.transaction() as transaction:
+        async with hub.worker.transaction() as transaction:
             await outbox.enqueue(transaction, Kind.PASSWORD_CHANGED, uuid4())
             raise LookupError
 
     with pytest.raises(LookupError):
         await change_and_fail()
-    assert await outbox.claim(hub.database) is None
+    assert await outbox.claim(hub.worker) is None
 
 
 def test_waiting_doubles_up_to_six_hours_and_never_marches_in_step() -> None:
@@ -172,20 +172,20 @@ def test_a_mail_server_may_be_away_for_a_weekend() -> None:
 
 async def test_dead_work_is_queued_anew_and_nothing_else_is(hub: Hub) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
-    work = await claimed(hub.database)
+    work = await claimed(hub.worker)
 
     async def retry(outbox_id: UUID) -> bool:
-        async with hub.database.transaction() as transaction:
+        async with hub.worker.transaction() as transaction:
             return await outbox.retry_dead(transaction, outbox_id)
 
     assert not await retry(work.id)
-    await outbox.finish(hub.database, work, OutboxState.DEAD, code=550)
+    await outbox.finish(hub.worker, work, OutboxState.DEAD, code=550)
     assert not await retry(uuid4())
     assert await retry(work.id)
     assert not await retry(work.id)
-    again = await claimed(hub.database)
+    again = await claimed(hub.worker)
     assert (again.id, again.attempts, again.recipient) == (work.id, 1, "old@demo.example")
-    await outbox.finish(hub.database, again, OutboxState.DONE)
+    await outbox.finish(hub.worker, again, OutboxState.DONE)
     assert not await retry(work.id)
 
 

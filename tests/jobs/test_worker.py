@@ -39,11 +39,11 @@ def with_settings(hub: Hub, **overrides: Any) -> Settings:
 
 
 async def drain(hub: Hub, smtp_url: str, jobs: Jobs = JOBS, **overrides: Any) -> int:
-    return await worker.drain(hub.database, with_settings(hub, smtp_url=smtp_url, **overrides), jobs)
+    return await worker.drain(hub.worker, with_settings(hub, smtp_url=smtp_url, **overrides), jobs)
 
 
 async def queue(hub: Hub, number: int = 1, kind: Kind = Kind.EMAIL_CHANGED) -> None:
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         address = f"old{number}@demo.example"
         await enqueue(transaction, kind, uuid4(), recipient=address, recipient_name="Demo Name")
 
@@ -135,7 +135,7 @@ async def test_after_many_attempts_it_is_given_up_and_an_administrator_can_see_a
 
 
 async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOffice) -> None:
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         address = "=?utf-8?q?a=40b?=@c.example"
         await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
     await drain(hub, office.url)
@@ -147,7 +147,7 @@ async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> No
     async def broken_job(_database: Database, _settings: Settings, _work: Row) -> None:
         raise RuntimeError
 
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await enqueue(transaction, Kind.MAKE_EXPORT, uuid4())  # its job fails
         await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient="a@demo.example")  # nobody is greeted
     unknown = "INSERT INTO outbox (kind, subject_id, dedupe_key) VALUES ('unknown', gen_random_uuid(), 'unknown')"
@@ -171,7 +171,7 @@ async def test_a_job_that_is_no_mail_gets_its_row_and_is_done(hub: Hub, office: 
             seen.append(work.subject_id)
 
     subject = uuid4()
-    async with hub.database.transaction() as transaction:
+    async with hub.worker.transaction() as transaction:
         await enqueue(transaction, Kind.MAKE_EXPORT, subject)
     assert await drain(hub, office.url, {Kind.MAKE_EXPORT: job}) == 1
     assert seen == [subject]
@@ -200,7 +200,7 @@ async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
     """A worker, as `logbook worker` runs it; the event stops it."""
     stop = asyncio.Event()
     settings = with_settings(hub, **overrides)
-    task = asyncio.create_task(worker.run(hub.database, settings, JOBS, stop))
+    task = asyncio.create_task(worker.run(hub.worker, settings, JOBS, stop))
     try:
         yield stop
     finally:
@@ -301,7 +301,7 @@ async def test_a_worker_without_a_database_waits_for_it(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
-    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'logbook_app'"
+    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'logbook%'"
     async with running(hub, smtp_url=office.url, redis_url=AWAY):
         for number in range(3):
             office.waiting.clear()
@@ -312,7 +312,7 @@ async def test_a_worker_without_a_database_waits_for_it(
 
             async def back() -> bool:
                 try:
-                    async with hub.database.reading():
+                    async with hub.worker.reading():
                         return True
                 except Unavailable:
                     return False

@@ -26,7 +26,7 @@ ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND
 
 
 async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
-    async with hub.database.reading() as reading:
+    async with hub.app.state.database.reading() as reading:
         assert await reading.value(SUM, second=3, first=4) == 7
         assert await reading.value(SUM, first=4) == 6
         with pytest.raises(KeyError, match="third"):
@@ -34,7 +34,7 @@ async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
 
 
 async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> None:
-    async with hub.database.reading() as reading:
+    async with hub.app.state.database.reading() as reading:
         row = await reading.first(SUM, first=1)
         assert row is not None
         assert (row.sum, row.n) == (3, 1)
@@ -44,7 +44,7 @@ async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> No
 
 async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
     nobody = select(accounts.c.id).where(accounts.c.name == "nobody")
-    async with hub.database.reading() as reading:
+    async with hub.app.state.database.reading() as reading:
         assert await reading.first(nobody) is None
         assert await reading.value(nobody) is None
         assert await reading.all(nobody) == []
@@ -73,22 +73,22 @@ async def chore_names(database: Database) -> list[str]:
 
 
 async def test_a_transaction_is_kept_whole_or_not_at_all(hub: Hub) -> None:
-    async with hub.database.transaction() as transaction:
+    async with hub.app.state.database.transaction() as transaction:
         assert await transaction.run(insert(chores).values([{"name": "kept"}, {"name": "too"}])) == 2
 
     async def fail() -> None:
-        async with hub.database.transaction() as transaction:
+        async with hub.app.state.database.transaction() as transaction:
             await transaction.run(insert(chores).values(name="lost"))
             raise LookupError
 
     with pytest.raises(LookupError):
         await fail()
-    assert await chore_names(hub.database) == ["kept", "too"]
+    assert await chore_names(hub.app.state.database) == ["kept", "too"]
 
 
 async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
     async def slow(number: int) -> None:
-        async with hub.database.transaction() as transaction:
+        async with hub.app.state.database.transaction() as transaction:
             await transaction.run(insert(chores).values(name=f"lost {number}"))
             await transaction.first(SLEEP)
 
@@ -101,7 +101,7 @@ async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert await chore_names(hub.database) == []
+    assert await chore_names(hub.app.state.database) == []
     in_transaction = """
         SELECT count(*) FROM pg_stat_activity
          WHERE usename = 'logbook_app' AND datname = current_database() AND state <> 'idle'"""
@@ -128,15 +128,15 @@ def test_nobody_waits_long_for_a_connection() -> None:
 
 async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) -> None:
     moved = select((func.clock() - func.now()).label("moved"))
-    async with hub.later(days=-3) as earlier, earlier.database.reading() as reading:
+    async with hub.later(days=-3) as earlier, earlier.app.state.database.reading() as reading:
         assert await reading.value(moved) == timedelta(days=-3)
-        assert abs(earlier.database.now() - (datetime.now(UTC) - timedelta(days=3))) < timedelta(seconds=5)
-    async with hub.database.reading() as reading:
+        assert abs(earlier.app.state.database.now() - (datetime.now(UTC) - timedelta(days=3))) < timedelta(seconds=5)
+    async with hub.app.state.database.reading() as reading:
         assert await reading.value(moved) == timedelta(0)
 
 
 async def test_defaults_go_by_the_moved_clock(hub: Hub) -> None:
-    async with hub.later(hours=200) as later, later.database.transaction() as transaction:
+    async with hub.later(hours=200) as later, later.app.state.database.transaction() as transaction:
         ran_at = await transaction.value(insert(chores).values(name="chore").returning(chores.c.ran_at))
     assert timedelta(hours=199) < ran_at - datetime.now(UTC) < timedelta(hours=201)
 

@@ -33,7 +33,13 @@ CONSTRAINTS = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
  WHERE connamespace = 'public'::regnamespace
 """
-FUNCTIONS = "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+FUNCTIONS = (
+    "SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+)
+POLICIES = (
+    "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
+)
+SCHEMA = (COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS, POLICIES)
 
 
 @asynccontextmanager
@@ -78,20 +84,20 @@ def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable
 async def test_migrations_lead_from_nothing_to_everything_and_back(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        everything = await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS)
+        everything = await catalog(settings, *SCHEMA)
         assert all(everything)
         await in_thread(to(command.downgrade, settings, "base"))
-        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == [set(), set(), set(), set()]
+        assert await catalog(settings, *SCHEMA) == [set()] * len(SCHEMA)
         await in_thread(partial(migrate.upgrade, settings))
-        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == everything
+        assert await catalog(settings, *SCHEMA) == everything
 
 
 async def test_migrating_again_changes_nothing(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        before = await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS)
+        before = await catalog(settings, *SCHEMA)
         await in_thread(partial(migrate.upgrade, settings))
-        assert await catalog(settings, COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS) == before
+        assert await catalog(settings, *SCHEMA) == before
 
 
 def test_history_is_one_line_and_every_step_can_be_undone() -> None:
@@ -124,7 +130,7 @@ async def test_the_models_say_what_the_migrations_made(services: Services) -> No
     async with empty_database(services) as migrated, empty_database(services) as modelled:
         await in_thread(partial(migrate.upgrade, migrated))
         await in_thread(partial(command.check, migrate.config(owner_url(migrated))))
-        ((_, clock),) = (await catalog(migrated, FUNCTIONS))[0]
+        (clock,) = (made for name, made, _ in (await catalog(migrated, FUNCTIONS))[0] if name == "clock")
         engine = create_async_engine(
             "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url(modelled))
         )
@@ -180,27 +186,68 @@ def test_migrating_without_the_owner_s_url_says_so(services: Services) -> None:
         "UPDATE audit_entry SET actor_id = subject_id",
         "DELETE FROM audit_entry",
         "TRUNCATE audit_entry",
+        "ALTER TABLE feedback_origin DISABLE ROW LEVEL SECURITY",
+        "CREATE POLICY mine ON feedback_origin USING (true)",
+        "ALTER POLICY readable ON feedback_origin USING (true)",
+        "CREATE OR REPLACE FUNCTION viewer() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()'",
+        "SET ROLE logbook_owner",
         "INSERT INTO alembic_version VALUES ('0000')",
         "UPDATE alembic_version SET version_num = '0000'",
         "DELETE FROM alembic_version",
     ],
 )
-async def test_the_application_s_role_can_change_no_table_and_no_history(hub: Hub, statement: str) -> None:
-    connection = await asyncpg.connect(hub.services.database_url)
-    try:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(statement)
-    finally:
-        await connection.close()
+async def test_the_web_s_and_the_worker_s_role_can_change_no_table_and_no_history(hub: Hub, statement: str) -> None:
+    for url in (hub.services.database_url, hub.services.database_worker_url):
+        connection = await asyncpg.connect(url)
+        try:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
 
-async def test_the_application_s_role_owns_nothing(hub: Hub) -> None:
-    owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'logbook_app'::regrole AND deptype = 'o'"
-    assert (await hub.rows(owned))[0][0] == 0
+@pytest.mark.parametrize("role", ["logbook_app", "logbook_worker"])
+async def test_the_web_s_and_the_worker_s_role_own_nothing(hub: Hub, role: str) -> None:
+    owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = $1::text::regrole AND deptype = 'o'"
+    assert (await hub.rows(owned, role))[0][0] == 0
 
 
-async def test_the_audit_log_grows_and_is_read(hub: Hub) -> None:
-    connection = await asyncpg.connect(hub.services.database_url)
+async def workers(settings: Settings) -> set[str]:
+    """The roles that do the worker's work."""
+    (policies,) = await catalog(settings, POLICIES)
+    return {str(roles) for _, name, roles, *_ in policies if str(name).startswith("work_")}
+
+
+async def test_the_worker_s_work_goes_to_the_role_that_the_settings_name(services: Services) -> None:
+    async with empty_database(services) as settings:
+        one_role = settings.model_copy(update={"database_worker_url": None})
+        for now, role in ((settings, "{logbook_worker}"), (one_role, "{logbook_app}"), (settings, "{logbook_worker}")):
+            await in_thread(partial(migrate.upgrade, now))
+            assert await workers(settings) == {role}
+
+
+async def test_every_guarded_table_keeps_its_owner_s_way_open_and_nobody_else_s(hub: Hub) -> None:
+    """Backups and cascades run as the owner; the policies say what a role without any right would find."""
+    guarded = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relrowsecurity"
+    found = {tuple(row) for row in await hub.rows(guarded)}
+    assert {name for name, *_ in found} == {
+        "logbook_private",
+        "cpd_private",
+        "feedback_request",
+        "feedback_request_details",
+        "feedback",
+        "feedback_answer",
+        "feedback_origin",
+        "data_export",
+    }
+    assert {tuple(flags) for _, *flags in found} == {(True, False)}
+    passing = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'logbook%' AND (rolbypassrls OR rolsuper)"
+    assert await hub.rows(passing) == []
+
+
+@pytest.mark.parametrize("role", ["database_url", "database_worker_url"])
+async def test_the_audit_log_grows_and_is_read(hub: Hub, role: str) -> None:
+    connection = await asyncpg.connect(getattr(hub.services, role))
     try:
         await connection.execute(
             "INSERT INTO audit_entry (actor_id, action, subject_id) "

@@ -31,6 +31,7 @@ NOWHERE = "127.0.0.1:1"  # a port on which nothing listens
 WRONG = {
     "DATABASE_URL": "mysql://db.demo.example/logbook",
     "DATABASE_OWNER_URL": "logbook",
+    "DATABASE_WORKER_URL": "worker@db.demo.example",
     "DATABASE_POOL_SIZE": "many",
     "DATABASE_POOLER": "session",
     "REDIS_URL": "http://redis.demo.example",
@@ -173,6 +174,25 @@ def test_migrate_as_somebody_who_owns_nothing_is_told_in_one_line(services: Serv
     status, said = ends("migrate", environment(services, DATABASE_URL=url, DATABASE_OWNER_URL=url))
     assert (status, said.count("\n")) == (1, 1)
     assert "permission denied" in said
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "create-admin"])
+@pytest.mark.parametrize("past_it", ["database_owner_url", "superuser"])
+def test_a_role_that_goes_past_row_level_security_is_refused(command: str, past_it: str, services: Services) -> None:
+    superuser = at(services.admin_url, "logbook")
+    url = superuser if past_it == "superuser" else services.database_owner_url
+    status, said = ends(command, environment(services, DATABASE_URL=url))
+    assert (status, said.count("\n")) == (1, 1)
+    assert said.startswith("DATABASE_URL is wrong: its role goes past row-level security")
+
+
+def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None:
+    """The database's worker has a role of its own: as another it would erase nothing, and say nothing."""
+    status, said = ends("worker", environment(services, DATABASE_WORKER_URL=None))
+    assert (status, said) == (
+        1,
+        "DATABASE_URL has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate\n",
+    )
 
 
 def test_caught_mail_is_never_served_beyond_this_machine(hub: Hub, tmp_path: Path) -> None:

@@ -87,11 +87,12 @@ async def test_urls_lead_to_their_roles_whatever_the_environment_says(
     who = "SELECT current_user || ' ' || current_database()"
     assert await fetch(services.database_url, who) == "logbook_app logbook"
     assert await fetch(services.database_owner_url, who) == "logbook_owner logbook"
+    assert await fetch(services.database_worker_url, who) == "logbook_worker logbook"
     assert await fetch(services.admin_url, who) == "postgres postgres"
 
 
-@pytest.mark.parametrize("role", ["logbook_app", "logbook_owner"])
-async def test_neither_role_goes_past_row_level_security(services: Services, role: str) -> None:
+@pytest.mark.parametrize("role", ["logbook_app", "logbook_worker", "logbook_owner"])
+async def test_no_role_goes_past_row_level_security(services: Services, role: str) -> None:
     rights = f"SELECT rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = '{role}'"
     assert await fetch(services.admin_url, rights) is False
 

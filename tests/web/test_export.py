@@ -317,13 +317,13 @@ async def test_the_link_comes_by_mail_and_works_for_seven_days(hub: Hub) -> None
     [mail] = hub.mails(ann.email)
     secret = secret_in(mail, "export")
     [row] = await hub.rows("SELECT archive FROM data_export")
-    assert await archive(hub.database, secret) == row["archive"]
-    assert await archive(hub.database, "x" + secret[1:]) is None
+    assert await archive(hub.app.state.database, secret) == row["archive"]
+    assert await archive(hub.app.state.database, "x" + secret[1:]) is None
     async with hub.later(days=6, hours=23) as later:
         await later.work()
-        assert await archive(later.database, secret) == row["archive"]
+        assert await archive(later.app.state.database, secret) == row["archive"]
     async with hub.later(days=7, hours=1) as later:
-        assert await archive(later.database, secret) is None
+        assert await archive(later.app.state.database, secret) is None
         await later.work()
     assert await hub.rows("SELECT id FROM data_export") == []
 

@@ -278,7 +278,7 @@ async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
 async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
     ann = await hub.mediator()
     survey = SURVEY | {"begun": handed_out(hub)}
-    hub.app.state.database = None
+    hub.app.state.database._pool = None
     looked = await hub.client.get(f"/give/to/{ann.id}")
     given = await hub.client.post(f"/give/to/{ann.id}", data=survey | {"answer-impressed": "Patience"})
     for response in (looked, given):

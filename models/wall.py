@@ -1,0 +1,51 @@
+"""The second wall: what the database's own rules (row-level security) are told of who asks, in each transaction anew.
+
+The rules stand in `migrations/versions/0003_row_level_security.py`. They let nobody see a private row who has not been
+named, so a statement whose scope was forgotten finds nothing. They are told by PostgreSQL's function `ask`, whose
+settings end with the transaction: nothing is left on a connection, a pooler's or ours.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+# Names and types of what `ask` takes, in its order.
+ASKED = {"viewer": "uuid", "standings": "int", "by_token": "boolean", "link": "bytea", "at_work": "boolean"}
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: a viewer with the bits of their standings, the hash of a link that they hold, or the worker."""
+
+    viewer: UUID | None = None
+    standings: int = 0
+    by_token: bool = False
+    link: bytes | None = None
+    at_work: bool = False
+
+    @cached_property
+    def values(self) -> tuple[Any, ...]:
+        """Give what `ask` takes."""
+        return tuple(getattr(self, name) for name in ASKED)
+
+    @cached_property
+    def begin(self) -> str:
+        """Write the beginning of a transaction, as one message: the settings take no round trip of their own."""
+        # A message with several statements takes no parameters. None of these values can hold a quote.
+        viewer = f"'{UUID(int=self.viewer.int)}'" if self.viewer else "NULL"
+        link = f"'\\x{self.link.hex()}'" if self.link else "NULL"
+        return f"BEGIN; SELECT ask({viewer}, {int(self.standings)}, {self.by_token}, {link}, {self.at_work})"
+
+
+WORKER = Asker(at_work=True)
+
+
+def asking(sql: str, parameters: int) -> str:
+    """Write a reading statement so that it says by itself who asks, by parameters that follow its own.
+
+    `ask` takes no column, so the planner makes of it the condition of a node above all others, which PostgreSQL tests
+    before it fetches the first row. Were it ever tested later, the rules would know of nobody and show nothing.
+    """
+    asked = ", ".join(f"${parameters + place}::{kind}" for place, kind in enumerate(ASKED.values(), 1))
+    return f"SELECT * FROM ({sql}) AS found WHERE ask({asked})"  # noqa: S608 - our own statement

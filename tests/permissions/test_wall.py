@@ -1,0 +1,347 @@
+"""The second wall: with the application's own fences taken away, the database still shows nobody what is not theirs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import func, select, text
+
+from models.account import Role
+from models.database import connect
+from models.wall import WORKER, Asker
+from permissions.secrets import hash_secret
+from permissions.viewer import SIGNED_IN, Standing
+from settings import Pooler
+from tests.hub import Hub, Person, payload
+from tests.permissions.walled import ALL, FENCES, World, make_world, without
+from tests.world import put_feedback, put_token
+
+WALLED = (
+    "logbook_private",
+    "cpd_private",
+    "feedback_request",
+    "feedback_request_details",
+    "feedback",
+    "feedback_answer",
+    "feedback_origin",
+    "data_export",
+)
+# What a reader who may read nothing of it is told by each list: these tell it apart even when no text does.
+EMPTY = """{ mediators(first: 30) { nodes {
+    feedbackRequests { totalCount } feedbackSummary { years { count } } feedback { totalCount }
+} } }"""
+
+
+@pytest.fixture
+async def world(hub: Hub) -> World:
+    return await make_world(hub)
+
+
+@asynccontextmanager
+async def wall_down(hub: Hub) -> AsyncIterator[None]:
+    """Take the second wall away."""
+    for table in WALLED:
+        await hub.rows(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    try:
+        yield
+    finally:
+        for table in WALLED:
+            await hub.rows(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+
+
+async def test_with_every_fence_gone_the_wall_alone_shows_each_what_the_table_says(world: World) -> None:
+    with without(*FENCES):
+        for name in world.names:
+            assert await world.read(name) == world.readable(name), name
+
+
+async def test_with_fences_and_wall_gone_everybody_reads_everything(world: World) -> None:
+    """Else the test above would not have taken the fences away."""
+    with without(*FENCES):
+        async with wall_down(world.hub):
+            for name in set(world.names) - {"nobody"}:
+                assert await world.read(name) == set(world.readers), name
+
+
+@pytest.mark.parametrize("fence", FENCES)
+async def test_each_fence_can_go_and_nobody_reads_more_than_the_table_says(world: World, fence: str) -> None:
+    asked = {name: _own(world, name) for name in world.names}
+    with without(fence):
+        for name, document in asked.items():
+            assert await world.read(name, document) <= world.readable(name), name
+        if fence == "projection":  # the second fence holds there: it is null where the row's standing is too low
+            return
+        async with wall_down(world.hub):
+            leaks = [await world.read(name, document) - world.readable(name) for name, document in asked.items()]
+        assert any(leaks), "taking this fence away makes no difference"
+
+
+def _own(world: World, name: str) -> str:
+    """As much of the document as is in somebody's own projection; all of it if everybody's is asked for."""
+    roles = {
+        "ann": "S", "bea": "S", "gone": "S", "eve": "SA", "rob": "R", "ron": "R", "dora": "D", "admin": "A",
+    }.get(name.removesuffix("'s program"), "")  # fmt: skip
+    parts = {
+        "logbook(first: 30) { nodes { reference parties didWell foundChallenging notes } }": "S",
+        "cpd(first: 30) { nodes { takeaways } }": "S",
+        "learnings(first: 30) { nodes { text } }": "S",
+        "feedbackRequests(first: 30) { nodes { partyName partyEmail reference mediationEndedOn } }": "S",
+        "feedback(first: 30) { nodes { id answers { text } } }": "SRA",
+        "feedbackSummary { years { year } }": "RA",
+    }
+    if "program" not in name:
+        parts["origins: feedback(first: 30) { nodes { origin { name email } } }"] = "A"
+    selected = " ".join(part for part, readers in parts.items() if set(readers) & set(roles))
+    return f"{{ mediators(first: 30) {{ nodes {{ id {selected} }} }} }}"
+
+
+async def test_a_mediator_s_counts_tell_nothing_of_what_was_not_shared(world: World) -> None:
+    async def counts() -> list[dict[str, Any]]:
+        return [(await world.hub.ask(EMPTY, by=world.people[name])).data for name in ("ann", "bea", "dora", "ron")]
+
+    with without(*FENCES):
+        before = await counts()
+        await put_feedback(world.hub, world.people["ann"], shared=False)
+        await put_feedback(world.hub, world.people["ann"], released=False)
+        assert await counts() == before
+
+
+# Past the application: SQL as its role.
+
+
+@asynccontextmanager
+async def asked(url: str, asker: Asker | None = None) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A transaction as the role of that URL, begun as the application does it, and rolled back."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(asker.begin if asker else "BEGIN")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def rows(url: str, asker: Asker | None = None) -> dict[str, int]:
+    """How many rows of each guarded table there are for somebody."""
+    async with asked(url, asker) as connection:
+        return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in WALLED}
+
+
+def seen_by(person: Person, standings: Standing, **facts: Any) -> Asker:
+    return Asker(person.id, int(standings), **facts)
+
+
+NOTHING = dict.fromkeys(WALLED, 0)
+
+
+async def test_whoever_does_not_say_who_asks_finds_nothing(world: World) -> None:
+    payload(await world.hub.change("exportMyData", {}, by=world.people["ann"]))
+    for url in (world.hub.services.database_url, world.hub.services.database_worker_url):
+        assert await rows(url) == NOTHING
+        assert await rows(url, Asker()) == NOTHING
+        assert await rows(url, Asker(uuid4(), int(SIGNED_IN & ~Standing.ADMIN))) == NOTHING
+    assert all((await rows(world.hub.services.database_owner_url)).values())  # they are there
+
+
+async def test_each_finds_their_own_and_nothing_of_others(world: World) -> None:
+    url, people = world.hub.services.database_url, world.people
+    payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
+    own = {"logbook_private": 1, "cpd_private": 1, "feedback_request": 2, "feedback_request_details": 1}
+    shared = {"feedback": 1, "feedback_answer": 1, "feedback_origin": 0}
+    assert await rows(url, seen_by(people["ann"], Standing.SELF)) == own | shared | {"data_export": 1}
+    assert await rows(url, seen_by(people["bea"], Standing.SELF)) == NOTHING
+    reviewed = {"feedback": 8, "feedback_answer": 12}
+    assert await rows(url, seen_by(people["rob"], Standing.REVIEWER)) == NOTHING | reviewed
+    assert await rows(url, seen_by(people["ron"], Standing.REVIEWER)) == NOTHING
+    assert await rows(url, seen_by(people["admin"], Standing.ADMIN)) == NOTHING | reviewed | {"feedback_origin": 8}
+    assert await rows(url, seen_by(people["admin"], Standing.ADMIN, by_token=True)) == NOTHING | reviewed
+    not_own = {"feedback": 5, "feedback_answer": 7, "feedback_origin": 4}
+    assert await rows(url, seen_by(people["eve"], Standing.SELF | Standing.ADMIN)) == own | not_own | {"data_export": 0}
+
+
+async def test_somebody_whose_roles_are_gone_finds_nothing_and_neither_does_their_reviewer(world: World) -> None:
+    url, ann, rob = world.hub.services.database_url, world.people["ann"], world.people["rob"]
+    assert await rows(url, seen_by(ann, Standing.PUBLIC)) == NOTHING
+    assert await rows(url, seen_by(rob, Standing.PUBLIC | Standing.DIRECTORY)) == NOTHING
+    await world.hub.rows("UPDATE account SET roles = '{REVIEWER}' WHERE id = ANY($1)", [ann.id, world.people["eve"].id])
+    assert await rows(url, seen_by(rob, Standing.REVIEWER)) == NOTHING
+
+
+async def test_a_link_s_holder_finds_its_row_alone(world: World) -> None:
+    url, hub = world.hub.services.database_url, world.hub
+    payload(await hub.change("exportMyData", {}, by=world.people["ann"]))
+    [request] = await hub.rows("SELECT secret_hash FROM feedback_request LIMIT 1")
+    [export] = await hub.rows("SELECT secret_hash FROM data_export")
+    assert await rows(url, Asker(link=request["secret_hash"])) == NOTHING | {"feedback_request": 1}
+    assert await rows(url, Asker(link=export["secret_hash"])) == NOTHING | {"data_export": 1}
+    assert await rows(url, Asker(link=hash_secret("another"))) == NOTHING
+
+
+async def test_the_worker_s_work_is_its_role_s_alone_and_needs_no_private_text(world: World) -> None:
+    hub = world.hub
+    payload(await hub.change("exportMyData", {}, by=world.people["ann"]))
+    assert await rows(hub.services.database_url, WORKER) == NOTHING
+    at_work = await rows(hub.services.database_worker_url, WORKER)
+    assert {table for table, number in at_work.items() if not number} == {
+        "logbook_private",
+        "cpd_private",
+        "feedback_answer",
+    }
+    # An export runs as its owner's viewer, by the same role.
+    ann = seen_by(world.people["ann"], Standing.SELF)
+    assert await rows(hub.services.database_worker_url, ann) == await rows(hub.services.database_url, ann)
+
+
+TOUCH = {
+    "logbook_private": "notes = 'x'",
+    "cpd_private": "takeaways = 'x'",
+    "feedback_request": "state = 'SPENT'",
+    "feedback_request_details": "party_name = 'x'",
+    "feedback": "released = true",
+    "feedback_answer": "text = 'x'",
+    "feedback_origin": "name = 'x'",
+    "data_export": "archive = 'x'",
+}
+
+
+async def touched(url: str, asker: Asker | None) -> dict[str, tuple[int, int]]:
+    """How many rows somebody changes, and deletes, who tries it with all of them."""
+    found = {}
+    async with asked(url, asker) as connection:
+        for table, change in TOUCH.items():
+            updated = await connection.execute(f"UPDATE {table} SET {change}")
+            deleted = await connection.execute(f"DELETE FROM {table}")
+            found[table] = (int(updated.split()[-1]), int(deleted.split()[-1]))
+    return found
+
+
+async def test_an_update_or_a_deletion_by_somebody_else_touches_no_row(world: World) -> None:
+    url, people = world.hub.services.database_url, world.people
+    payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
+    nothing = dict.fromkeys(TOUCH, (0, 0))
+    everybody = Standing.REVIEWER | Standing.DIRECTORY
+    for asker in (None, Asker(), WORKER, seen_by(people["bea"], Standing.SELF), seen_by(people["rob"], everybody)):
+        assert await touched(url, asker) == nothing
+    assert await touched(url, seen_by(people["admin"], Standing.ADMIN)) == nothing
+    # One's own texts and requests; nobody edits feedback, not even who may read it.
+    assert await touched(url, seen_by(people["ann"], Standing.SELF)) == nothing | {
+        "logbook_private": (1, 1),
+        "cpd_private": (1, 1),
+        "feedback_request": (2, 0),
+        "feedback_request_details": (0, 2),
+    }
+
+
+INSERTS = {
+    "logbook_private": "INSERT INTO logbook_private (id, mediator_id) SELECT id, mediator_id FROM logbook_entry",
+    "cpd_private": "INSERT INTO cpd_private (id, mediator_id) SELECT id, mediator_id FROM cpd_entry",
+    "feedback_request": "INSERT INTO feedback_request (mediator_id, mediation_ended_on, secret_hash) "
+    "VALUES ($1, '2024-01-02', '\\x00')",
+    "feedback_request_details": "INSERT INTO feedback_request_details (id, mediator_id, made_at, party_name, "
+    "party_email) VALUES (gen_random_uuid(), $1, now(), 'x', 'x')",
+    "data_export": "INSERT INTO data_export (account_id, secret_hash) VALUES ($1, '\\x00')",
+}
+
+
+@pytest.mark.parametrize("table", INSERTS)
+async def test_nobody_writes_into_another_s_record(world: World, table: str) -> None:
+    bea = seen_by(world.people["bea"], Standing.SELF | Standing.ADMIN)
+    async with asked(world.hub.services.database_url, bea) as connection:
+        arguments = [world.people["ann"].id] if "$1" in INSERTS[table] else []
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await connection.execute(INSERTS[table], *arguments)
+
+
+async def test_nobody_gives_feedback_about_themselves_whatever_the_application_says(world: World) -> None:
+    given = """INSERT INTO feedback (mediator_id, capacity, acted_as, shared, by_invitation)
+        VALUES ($1, 'PARTY', 'MEDIATOR', true, false)"""
+    ann = world.people["ann"]
+    for asker, allowed in ((seen_by(ann, Standing.PUBLIC), False), (Asker(), True)):
+        async with asked(world.hub.services.database_url, asker) as connection:
+            if allowed:
+                assert await connection.execute(given, ann.id) == "INSERT 0 1"
+            else:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                    await connection.execute(given, ann.id)
+
+
+async def test_origins_are_erased_by_their_giver_or_an_administrator_alone(world: World) -> None:
+    hub, bea = world.hub, world.people["bea"]
+    await put_feedback(hub, world.people["ann"], name="Bea", email=bea.email)
+    others = (
+        Asker(),
+        seen_by(world.people["ann"], Standing.SELF),
+        seen_by(bea, Standing.SELF, by_token=True),
+        seen_by(world.people["admin"], Standing.ADMIN, by_token=True),
+    )
+    there = "SELECT count(*) FROM feedback_origin WHERE email = $1"
+    for asker, left in (*((one, 1) for one in others), (seen_by(bea, Standing.SELF), 0)):
+        async with asked(hub.services.database_url, asker) as connection:
+            await connection.execute("SELECT erase_origins($1)", bea.id)
+            await connection.execute("COMMIT")
+        [found] = await hub.rows(there, bea.email)
+        assert found[0] == left
+
+
+async def test_who_gave_feedback_about_an_administrator_is_forgotten_with_their_account(hub: Hub) -> None:
+    eve = await hub.person(Role.MEDIATOR, Role.ADMIN)
+    gil = await hub.person(Role.DIRECTORY)
+    await put_feedback(hub, eve, name="Gil Giver", email=gil.email)
+    payload(await hub.change("deleteAccount", {"id": str(gil.id)}, by=eve))
+    assert await hub.rows("SELECT * FROM feedback_origin") == []
+
+
+async def test_an_account_s_deletion_takes_what_its_owner_may_not_see(world: World) -> None:
+    ann = world.people["ann"]
+    payload(await world.hub.change("deleteMyAccount", {"password": "correct horse battery"}, by=ann))
+    for table in set(WALLED) - {"data_export", "feedback_origin"}:
+        assert await world.hub.rows(f"SELECT * FROM {table} WHERE mediator_id = $1", ann.id) == []
+    assert len(await world.hub.rows("SELECT * FROM feedback_origin")) == 4  # Eve's
+
+
+# What one transaction was told, the next does not know.
+
+
+@pytest.mark.parametrize("pooler", Pooler)
+async def test_nothing_of_who_asked_stays_on_a_connection(world: World, pooler: Pooler) -> None:
+    ann = seen_by(world.people["ann"], Standing.SELF)
+    own = select(func.count()).select_from(text("logbook_private"))
+    told = text("SELECT string_agg(current_setting('logbook.' || name, true), '') FROM unnest(ARRAY["
+                "'viewer', 'standings', 'by_token', 'link', 'at_work']) AS name")  # fmt: skip
+    settings = world.hub.settings.model_copy(update={"database_pooler": pooler, "database_pool_size": 2})
+    async with connect(settings) as database:
+        anns = database.asked_by(ann)
+        for _ in range(8):  # past the number of runs after which PostgreSQL keeps a statement's plan
+            async with anns.reading() as first, anns.transaction() as second:  # both connections
+                assert await first.value(own) == 1
+                assert await second.value(own) == 1
+            with suppress(LookupError):
+                async with anns.transaction() as cut:
+                    assert await cut.value(own) == 1
+                    raise LookupError
+            async with database.reading() as first, database.transaction() as second:
+                for one in (first, second):
+                    assert await one.value(own) == 0
+                    assert not await one.value(told)
+
+
+async def test_one_connection_serves_one_viewer_after_another(world: World) -> None:
+    own = select(func.min(text("notes"))).select_from(text("logbook_private"))
+    settings = world.hub.settings.model_copy(update={"database_pool_size": 2})
+    async with connect(settings) as database:
+        for name in ("ann", "eve", "bea", "ann", "rob", "eve") * 3:
+            viewer = seen_by(world.people[name], Standing.SELF | Standing.REVIEWER)
+            async with database.asked_by(viewer).reading() as reading:
+                assert await reading.value(own) == (f"{name}-case-notes" if name in {"ann", "eve"} else None)
+
+
+async def test_a_token_s_program_is_told_apart_from_its_owner(hub: Hub) -> None:
+    admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
+    await put_feedback(hub, ann, name="Gil Giver")
+    token = await put_token(hub, admin)
+    with without("projection"):
+        by_session, by_token = await hub.ask(ALL, by=admin), await hub.ask(ALL, token=token)
+    assert "Gil Giver" in str(by_session.body)
+    assert "Gil Giver" not in str(by_token.body)
