@@ -117,6 +117,18 @@ class Transaction:
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
+    async def mark(self) -> None:
+        """Begin the part of this transaction that `undo` takes back."""
+        await self._connection.execute("SAVEPOINT part")
+
+    async def undo(self) -> None:
+        """Take back what was written since `mark`."""
+        await self._connection.execute("ROLLBACK TO SAVEPOINT part")
+
+    async def keep(self) -> None:
+        """Keep what was written since `mark`, as far as the whole is kept."""
+        await self._connection.execute("RELEASE SAVEPOINT part")
+
     async def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert one row or many that all have the same columns, none of them binary."""
         await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
@@ -177,10 +189,10 @@ class Database:
             try:
                 await connection.execute(self._asker.begin if self._asker else "BEGIN")
                 yield Transaction(connection)
+                await connection.execute("COMMIT")
             except BaseException:
-                await connection.execute("ROLLBACK")
+                await _roll_back(connection)
                 raise
-            await connection.execute("COMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
@@ -208,6 +220,17 @@ def _id_as_text(value: object) -> str:
     if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not take
         return str(value)
     raise TypeError(value)
+
+
+async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    """Undo a transaction. A connection that cannot is not used again: it might still know who asked."""
+    try:
+        await connection.execute("ROLLBACK")
+    except BaseException as error:
+        if not _is_lost(connection):
+            connection.terminate()
+        if not isinstance(error, Exception):
+            raise
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -52,7 +52,8 @@ async def sideways(page: Page) -> list[str]:
 _STOPS = """() => {
   const stop = (element) => element.type === "radio" ? `${element.form?.id} ${element.name}` : element;
   const shown = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled;
-  const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, [onclick], [role=button]";
+  const field = "input:not([type=hidden], [tabindex='-1']), select, textarea";
+  const all = `a[href], button, ${field}, summary, [onclick], [role=button]`;
   globalThis.stops = new Map([...document.querySelectorAll(all)].filter(shown).map((one) => [stop(one), one]));
   globalThis.unmarked = new Set();
   globalThis.arrived = () => {

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Dialog, Page, expect
 
-from tests.browser.visiting import PHONE, visiting
+from tests.browser.visiting import PHONE, read_on, visiting
 from tests.hub import Hub
 from tests.world import put_cases
 
@@ -126,6 +126,7 @@ async def test_a_survey_that_is_begun_is_there_again_from_the_same_link_and_gone
         await expect(page.get_by_label("As a party to the dispute")).to_be_checked()
         await expect(page.get_by_role("status")).to_contain_text("is here again")
         assert await page.locator("[name=requestKey]").input_value() == key
+        await read_on(page, site)
         await page.get_by_role("button", name="Send my feedback").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
         assert await page.evaluate("Object.keys(localStorage).length") == 0

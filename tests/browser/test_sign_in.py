@@ -70,6 +70,7 @@ async def test_the_session_is_out_of_the_reach_of_scripts_and_of_other_sites(bro
     async with visiting(browser, site) as page:
         await sign_in(page, ann.email)
         await expect(page.get_by_role("heading", level=1)).to_contain_text(ann.name)
-        (cookie,) = await page.context.cookies()
-        assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("session", True, "Lax")
+        cookies = await page.context.cookies()
+        assert {cookie["name"] for cookie in cookies} == {"device", "session"}
+        assert all((cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax") for cookie in cookies)
         assert await page.evaluate("document.cookie") == ""

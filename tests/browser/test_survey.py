@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.looking import sideways
 from tests.browser.serving import HOST, served
-from tests.browser.visiting import PHONE, follow, open_link, path_of, press, tab_to, visiting
+from tests.browser.visiting import PHONE, follow, open_link, path_of, press, read_on, tab_to, visiting
 from tests.hub import Hub, Person, payload
 
 PAT = "pat@demo.example"
@@ -51,6 +51,7 @@ async def test_a_party_answers_on_a_phone(browser: Browser, site: Hub, way: Way,
         await way(page, site, ann)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your feedback about Anna Mediator")
         survey = path_of(page)
+        await read_on(page, site)
         await page.get_by_label("As a party to the dispute").check()
         await page.get_by_label("They were the mediator").check()
         await page.locator('[name="answer-listening"][value="5"]').check()

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.browser.serving import HOST
 from tests.hub import PASSWORD, Hub, Person
+from tests.web.reading import handed_out
 
 PHONE = 360
 DESKTOP = 1280
@@ -148,3 +149,8 @@ async def follow(page: Page, hub: Hub, to: str, what: str) -> None:
     mail = page.get_by_role("article").filter(has_text=f"To {to},").first
     async with page.expect_navigation():
         await mail.locator(f'a[href*="/{what}/"]').first.click()
+
+
+async def read_on(page: Page, hub: Hub) -> None:
+    """Let minutes pass over a survey that was just opened: on an open door, one that is sent at once is a program's."""
+    await page.locator("[name=begun]").evaluate("(field, begun) => (field.value = begun)", handed_out(hub))

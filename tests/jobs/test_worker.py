@@ -43,7 +43,7 @@ async def drain(hub: Hub, smtp_url: str, jobs: Jobs = JOBS, **overrides: Any) ->
 
 
 async def queue(hub: Hub, number: int = 1, kind: Kind = Kind.EMAIL_CHANGED) -> None:
-    async with hub.worker.transaction() as transaction:
+    async with hub.database.transaction() as transaction:
         address = f"old{number}@demo.example"
         await enqueue(transaction, kind, uuid4(), recipient=address, recipient_name="Demo Name")
 
@@ -301,7 +301,7 @@ async def test_a_worker_without_a_database_waits_for_it(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
-    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'logbook%'"
+    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'logbook_worker'"
     async with running(hub, smtp_url=office.url, redis_url=AWAY):
         for number in range(3):
             office.waiting.clear()

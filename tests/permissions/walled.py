@@ -15,7 +15,7 @@ from models.account import Role
 from models.mediator import Visibility
 from permissions import scopes
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
-from resolvers import entries, feedback, feedback_request, mediator
+from resolvers import entry_reading, feedback, feedback_request, mediator
 from resolvers.paging import page_statement
 from schema import execution
 from schema.build import projection
@@ -172,7 +172,7 @@ def without(*fences: str) -> Iterator[None]:
             patch.setattr(scopes, "details_kept", true)
             importlib.reload(feedback_request)
         if "whose list" in fences:
-            patch.setattr(entries, "page_statement", _of_everybody)
+            patch.setattr(entry_reading, "page_statement", _of_everybody)
             patch.setattr(feedback_request, "page_statement", _of_everybody)
         if "projection" in fences:
             patch.setattr(execution, "documents", _whole_schema)
@@ -184,5 +184,6 @@ def without(*fences: str) -> Iterator[None]:
 
 
 def _forget_statements() -> None:
-    for kept in (mediator._one, mediator._page, mediator._count, entries._page, entries._count, feedback_request._page):
+    reading = (entry_reading._page, entry_reading._count, entry_reading._some, entry_reading._facets)
+    for kept in (mediator._one, mediator._page, mediator._count, *reading, feedback_request._page):
         kept.cache_clear()

@@ -222,7 +222,10 @@ async def test_the_mediators_own_address_takes_the_same_statements_as_any_other(
         async with statements(hub) as run_for_one:
             payload(await give(hub, mediatorId=str(mediator.id), email=email))
         run.append(sorted(run_for_one))
-    assert run[1] == run[2]
+    undone, kept = ("ROLLBACK TO SAVEPOINT part", "RELEASE SAVEPOINT part")
+    assert (undone in run[1], kept in run[2]) == (True, True)
+    assert sorted({*run[1]} - {undone}) == sorted({*run[2]} - {kept})
+    assert len(run[1]) == len(run[2])
 
 
 @pytest.mark.parametrize("short", ["", "a", "ab", "  a b ", "--", "a-b", "!!!"])
