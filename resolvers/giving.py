@@ -172,13 +172,11 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
         raise BadInput("Give exactly one of token, link and mediatorId.")
     limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
     await context.limiter.count(limit, context.viewer.address)
-    check = Check()
+    check, new_id = Check(), uuid4()
     name, email = check.line("name", new.name), check.email("email", new.email, required=False)
     answers = _checked(check, new.answers)
     check.done()
-    new_id = uuid4()
-    link = hash_secret(new.token) if new.token is not None else None
-    async with context.transaction(link=link) as transaction:
+    async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
         # A repeat is told from a second answer before the link is looked at, which the first one spent.
         if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
             return
@@ -189,13 +187,12 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
             await context.limiter.count(limits.OPEN_FEEDBACK_ABOUT, about.id)
         await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
-        await transaction.run(
-            insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email and fold(email))
-        )
+        origin = {"id": new_id, "name": name, "email": email, "email_key": email and fold(email)}
+        await transaction.run(insert(feedback_origins).values(origin))
         await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
         # Taken back after it was written, so that the time tells nothing either.
-        discarded = await transaction.value(select(_is_own(about.id, email)))
-        await (transaction.undo() if discarded else transaction.keep())
+        own = await transaction.value(select(_is_own(about.id, email)))
+        await (transaction.undo() if own else transaction.keep())
 
 
 def _is_own(mediator_id: UUID, email: str | None) -> ColumnElement[bool]:

@@ -129,7 +129,7 @@ async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event
         await delete(hub, mediator)
     else:
         await set_roles(hub, mediator, Role.REVIEWER)
-    assert (await due(hub))[Kind.FEEDBACK_REQUEST] is None
+    assert (await due(hub)).get(Kind.FEEDBACK_REQUEST) is None
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_wit
     await delete(hub, giver)
     assert says(await only(hub, Kind.FEEDBACK_RECEIVED), "A party left feedback")
     await delete(hub, mediator)
-    assert await due(hub) == {Kind.FEEDBACK_RECEIVED: None}
+    assert await due(hub) == {}  # what was queued about somebody goes with their account
 
 
 async def test_an_invitation_goes_to_the_invited_and_works(hub: Hub) -> None:
@@ -195,7 +195,7 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
     elif event == "mediator gone":
         await delete(hub, mediator)
     async with hub.later(hours=14 * 24 if event == "expired" else 1) as later:
-        assert (await due(later))[Kind.REVIEWER_INVITED] is None
+        assert (await due(later)).get(Kind.REVIEWER_INVITED) is None
 
 
 async def test_both_sides_of_a_review_are_told_of_it(hub: Hub) -> None:
@@ -291,7 +291,7 @@ async def test_a_link_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
         await hub.rows("UPDATE outbox SET subject_id = $1", queued[0]["subject_id"])
     else:
         await delete(hub, person)
-    assert (await due(hub))[Kind.RESET_PASSWORD] is None
+    assert (await due(hub)).get(Kind.RESET_PASSWORD) is None
 
 
 async def test_a_row_of_one_kind_never_mails_the_link_of_another(hub: Hub) -> None:
