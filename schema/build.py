@@ -11,7 +11,7 @@ factor where a setting asks for it, but for those that say otherwise.
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -190,17 +190,20 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if _is_entrance(type_):
         return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
     if viewer_could & ~row.standings:
-        return _fenced(resolve, row.standings)
+        return Fenced(resolve, row.standings)
     return resolve
 
 
-def _fenced(resolve: Resolve, allowed: Standing) -> Resolve:
+@dataclass(frozen=True)
+class Fenced:
     """Second fence: null where the row was loaded with a standing that does not have the field."""
 
-    def resolve_if_allowed(source: Any, info: Any, **arguments: Any) -> Any:
-        return resolve(source, info, **arguments) if source.standing & allowed else None
+    resolve: Resolve
+    allowed: Standing
 
-    return resolve_if_allowed
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its row allows it."""
+        return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
 
 
 def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
