@@ -4,6 +4,7 @@ A document is parsed and validated once for each projection, and kept. Exception
 no error of ours becomes a reference that the log has too.
 """
 
+import gc
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
@@ -126,7 +127,9 @@ class NoIntrospection(ValidationRule):
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
     """Give the documents of a projection; only those who are signed in may ask what their schema has."""
-    return Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
+    made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
+    gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
+    return made
 
 
 def _refused(reason: str) -> _Prepared:

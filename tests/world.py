@@ -131,10 +131,10 @@ async def statements(hub: Hub) -> AsyncIterator[list[str]]:
     for connection in everything:
         connection.add_query_logger(note)
     for connection in everything:
-        await pool.release(connection)
+        await pool.release(connection, sound=True)
     yield run
     await asyncio.sleep(0)  # asyncpg notes a statement a moment after it has run
     everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
     for connection in everything:
         connection.remove_query_logger(note)
-        await pool.release(connection)
+        await pool.release(connection, sound=True)

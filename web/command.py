@@ -28,7 +28,15 @@ from web import demo as web_demo
 from web import logs
 from web.app import make_app
 from web.export import JOBS
-from web.start import listen, reach_database, reach_services, reach_work, service_settings, usable_database
+from web.start import (
+    listen,
+    reach_database,
+    reach_services,
+    reach_work,
+    service_settings,
+    spare_collection,
+    usable_database,
+)
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
 
@@ -72,6 +80,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=20,
         )
+        spare_collection()
         uvicorn.Server(config).run([listening])
 
 

@@ -16,7 +16,8 @@ from jobs import worker
 from jobs.outbox import MAX_ATTEMPTS, Kind, enqueue
 from jobs.worker import Jobs, Waker
 from models.account import Role
-from models.database import Database, Row, Unavailable
+from models.database import Database, Row
+from models.pool import Unavailable
 from settings import Settings, load
 from tests.hub import Hub, opened, payload
 from tests.jobs.post import PostOffice, message_ids, post_office, scripted
