@@ -230,7 +230,7 @@ async def _no_reset(_connection: object) -> None:
 @asynccontextmanager
 async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
     """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
-    server_settings = {"application_name": "logbook", "plan_cache_mode": "force_generic_plan"}
+    server_settings = {"application_name": "logbook"}
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(

@@ -54,7 +54,11 @@ def cases(known: Known) -> list[Case]:
     reviewing, looking = Standing.REVIEWER | Standing.PUBLIC, Standing.DIRECTORY | Standing.PUBLIC
     return [
         Case("A", "a mediator's own 25 cases x 8 fields, with totals", [
-            Asked(_hub(A, {"id": str(one)}, secret), _graphile(A_POSTGRAPHILE, {"id": str(one)}, one, own), _bare("a", one))
+            Asked(
+                _hub(A, {"id": str(one)}, secret),
+                _graphile(A_POSTGRAPHILE, {"id": str(one)}, one, own),
+                _bare("a", one),
+            )
             for one, secret in known.mediators
         ]),
         Case("B", "a directory's 20 mediators, with hours in each role", [

@@ -100,8 +100,7 @@ async def _rounds(found: list[Case], pids: dict[str, int], postgres: int) -> Rou
 
 def _table(found: list[Case], rounds: Rounds) -> list[str]:
     lines = [
-        "| document | hub, requests/s | of the limit | of PostGraphile with row-level security | processor time a "
-        "request, hub : limit : PostGraphile, ms | with PostgreSQL's, ms | p99, ms |",
+        "| document | hub, requests/s | to the limit | to PostGraphile | processor time | with PostgreSQL's | p99 |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for case in found:
@@ -139,7 +138,11 @@ async def _run(services: Services, folder: Path) -> None:
         for case in found:
             await load(PORTS[server], _requests(case, server), seconds / len(found))
     lines = _table(found, await _rounds(found, pids, postgres))
-    lines += ["", f"{CLIENTS} clients; {SIZE.mediators:,} mediators; medians of {ROUNDS} rounds."]
+    lines += [
+        "",
+        "Times are those of hub : limit : PostGraphile, a request, in ms.",
+        f"{CLIENTS} clients; {SIZE.mediators:,} mediators; medians of {ROUNDS} rounds.",
+    ]
     lines += [f"Resident after the load, MB: {', '.join(f'{one} {resident(pids[one]):.0f}' for one in PORTS)}."]
     typer.echo("\n".join(lines))
     REPORT.write_text("\n".join(lines) + "\n")
