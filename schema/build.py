@@ -186,7 +186,7 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if resolve is None:
         return None
     if field.args:
-        resolve = _clean(resolve)
+        resolve = Clean(resolve)
     if _is_entrance(type_):
         return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
     if viewer_could & ~row.standings:
@@ -217,30 +217,32 @@ def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
     return resolve_if_admitted
 
 
-def _clean(resolve: Resolve) -> Resolve:
-    """Refuse text that no database can hold: NUL, and halves of surrogate pairs."""
+@dataclass(frozen=True)
+class Clean:
+    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
 
-    def resolve_if_clean(source: Any, info: Any, **arguments: Any) -> Any:
-        for argument in arguments.values():
-            _check_text(argument)
-        return resolve(source, info, **arguments)
+    resolve: Resolve
 
-    return resolve_if_clean
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its arguments can be stored."""
+        check_text(arguments)
+        return self.resolve(source, info, **arguments)
 
 
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
-def _check_text(value: object) -> None:
+def check_text(value: object) -> None:
+    """Raise BadInput if a value holds text that no database can."""
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
             raise BadInput("Text must not hold NUL characters or lone surrogates.")
     elif isinstance(value, dict):
         for item in value.values():
-            _check_text(item)
+            check_text(item)
     elif isinstance(value, list):
         for item in value:
-            _check_text(item)
+            check_text(item)
 
 
 def sdl(standings: Standing | None = None) -> str:

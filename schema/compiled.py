@@ -3,34 +3,28 @@
 What it takes over, while all is as the schema says: fields that are an attribute of their row, fields that a plain
 function of the row gives, `__typename`, the second fence around them, and every sub-tree of nothing but these: objects
 and lists of them at any depth, wherever they hang, on a resolver's row or in a mutation's payload. And the fields that
-a selection comes to, which graphql-core collects anew for every request.
+a selection comes to, which graphql-core collects anew for every request. Awaited resolvers of rows it only calls, with
+arguments that are read once a request and not once a row; what they give is graphql-core's to await and to complete.
 
-What it leaves to graphql-core: documents, variables and arguments; resolvers that take arguments or `info` or are
-awaited; introspection; and whatever is not as expected. A null in a non-null field, a value of another type, an
+What it leaves to graphql-core: documents and variables; the roots; resolvers with inputs for arguments; introspection;
+and whatever is not as expected. A null in a non-null field, a value of another type, an
 exception or an awaitable is noticed, what was read so far is dropped, and the stock method does that one field from its
 beginning. Reading has no effects, so errors, their paths and order, and where nulls spread to are graphql-core's own.
 
 Functions are kept with the document that they were written for, so they live as long as the document's cache.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from math import isfinite
-from types import NoneType
 from typing import Any
-from uuid import UUID
 
-from asyncpg.pgproto import pgproto
 from graphql import (
     DirectiveNode,
     DocumentNode,
-    Executor,
     GraphQLEnumType,
-    GraphQLList,
+    GraphQLField,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLResolveInfo,
     GraphQLScalarType,
     OperationDefinitionNode,
@@ -41,20 +35,34 @@ from graphql import (
 )
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
-from graphql.execution.values import VariableValues
+from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path
+from strawberry import Info
 from strawberry.types.field import StrawberryField
 
-from schema.build import Fenced
+from resolvers.entries import camel
+from schema.build import Clean, Fenced, check_text
+from schema.written import LINES_MOST, Read, Writer
 
 CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
-LINES_MOST = 2_000  # of the functions written for one operation; the rest of it is done field by field
-
-Read = Callable[[Any], Any]  # gives a row's field, completed; raises if anything is not as the schema says
 
 
-class Unusual(Exception):
-    """Something is not as the schema says: graphql-core's stock method is to do this field."""
+@dataclass(frozen=True)
+class Call:
+    """An awaited resolver of a row, called as Strawberry does, but for reading the arguments anew for each row.
+
+    `given`: the argument that is named for the row, and for `info`. `names`: the parameters of GraphQL's arguments, all
+    of types that need no conversion. `allowed` is the second fence, 0 for none.
+    """
+
+    field: GraphQLField
+    definition: StrawberryField
+    resolve: Callable[..., Any]
+    row: str
+    info: str
+    names: Mapping[str, str]
+    allowed: int
+    checks_text: bool
 
 
 @dataclass
@@ -68,9 +76,9 @@ class Plan:
     subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]] = field(
         default_factory=dict
     )
-    fields: dict[int, Read | None] = field(default_factory=dict)
+    fields: dict[int, Read | Call | None] = field(default_factory=dict)
     objects: dict[int, Read | None] = field(default_factory=dict)
-    lines: int = 0
+    room: int = LINES_MOST
 
 
 class Plans:
@@ -110,9 +118,9 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
     def __init__(self, *arguments: Any, plans: Plans, **named: Any) -> None:
         super().__init__(*arguments, **named)
         plan = plans.of(self.operation, self.variable_values)
-        self._plan = Plan() if plan is None else plan
-        self._compiles = plan is not None
+        self._plan = Plan(room=0) if plan is None else plan
         self._relevant_sub_fields = self._plan.subfields
+        self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
 
     def execute_collected_root_fields(
         self,
@@ -137,14 +145,18 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         path: Path,
         position_context: None,
     ) -> Any:
-        """Read a field by its function, if it has one and all is as expected."""
+        """Read or call a field, if it has a function or a call and all is as expected."""
         try:
-            read = self._plan.fields[id(field_details_list)]
+            known = self._plan.fields[id(field_details_list)]
         except KeyError:
-            read = self._written(self._plan.fields, field_details_list, "field", parent_type)
-        if read is not None:
+            known = self._known(parent_type, field_details_list)
+        if isinstance(known, Call):
+            called = self._call(known, parent_type, source, field_details_list, path)
+            if called is not Undefined:
+                return called
+        elif known is not None:
             try:
-                return read(source)
+                return known(source)
             except Exception:  # noqa: BLE001, S110 - whatever it is, graphql-core meets it again and reports it
                 pass
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
@@ -162,7 +174,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         try:
             read = self._plan.objects[id(field_details_list)]
         except KeyError:
-            read = self._written(self._plan.objects, field_details_list, "object", return_type)
+            read = self._plan.objects[id(field_details_list)] = self._written("object", return_type, field_details_list)
         if read is not None:
             try:
                 return read(result)
@@ -170,168 +182,78 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
                 pass
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
 
-    def _written(
-        self, among: dict[int, Read | None], details: FieldDetailsList, kind: str, of: GraphQLObjectType
-    ) -> Read | None:
-        """Write the function of a field of a type, or of the objects in a field, and keep it."""
-        read = None
-        if self._compiles:
-            writer = _Writer(self)
-            name = writer.field(of, details) if kind == "field" else writer.object(of, details)
-            read = writer.function(name) if name else None
-        among[id(details)] = read
-        return read
+    def _known(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Read | Call | None:
+        known: Read | Call | None = self._written("field", parent, details)
+        if known is None and self._plan.room > 0:
+            known = _call_of(parent.fields.get(details[0].node.name.value))
+        self._plan.fields[id(details)] = known
+        return known
 
-
-class _Writer:
-    """Writes the functions for one selection, as Python text that names nothing but what `_names` holds."""
-
-    def __init__(self, executor: Executor[Any]) -> None:
-        self._executor = executor
-        self._lines: list[str] = []
-        self._names: dict[str, Any] = {
-            "Unusual": Unusual, "RowUUID": pgproto.UUID, "UUID": UUID, "date": date, "datetime": datetime,
-            "isfinite": isfinite, "checked": _checked,
-        }  # fmt: skip
-
-    def function(self, name: str) -> Read:
-        """Give one of the functions that were written."""
-        exec("\n".join(self._lines), self._names)  # noqa: S102 - the text is ours; what a client chose is a literal in it
-        read: Read = self._names[name]
-        return read
-
-    def _kept(self, value: object) -> str:
-        name = f"kept{len(self._names)}"
-        self._names[name] = value
-        return name
-
-    def _define(self, parameter: str, body: list[str], result: str) -> str | None:
-        """Write a function; None if there is too much of it."""
-        plan = self._executor._plan  # type: ignore[attr-defined]  # noqa: SLF001
-        plan.lines += len(body)
-        if plan.lines > LINES_MOST:
+    def _written(self, what: str, of: GraphQLObjectType, details: FieldDetailsList) -> Read | None:
+        """Write the function of a field of a type, or of the objects that a field has."""
+        if self._plan.room <= 0:
             return None
-        name = f"read{len(self._names)}"
-        self._names[name] = None
-        self._lines += [f"def {name}({parameter}):", *(f"    {line}" for line in body), f"    return {result}"]
-        return name
+        writer = Writer(self.collect_subfields, self._plan.room)
+        name = writer.field(of, details) if what == "field" else writer.object(of, details)
+        self._plan.room = writer.room
+        return writer.function(name) if name else None
 
-    def field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> str | None:
-        """Write the function that gives a field of a row; None if the field is not plain."""
-        body = self._read(parent, details, "value")
-        return self._define("row", body, "value") if body else None
+    def _call(
+        self, call: Call, parent_type: GraphQLObjectType, source: Any, details: FieldDetailsList, path: Path
+    ) -> Any:
+        """Call a resolver, and complete what it gives; Undefined if graphql-core is to do that."""
+        try:
+            given = self._arguments[id(details)]
+        except KeyError:
+            given = self._arguments[id(details)] = self._given(call, details)
+        if given is None:
+            return Undefined
+        try:
+            if call.allowed and not source.standing & call.allowed:
+                return None  # a field behind the fence can be null
+        except Exception:  # noqa: BLE001 - as above: nobody is let in where the standing cannot be read
+            return Undefined
+        info = self.build_resolve_info(call.field, [one.node for one in details], parent_type, path)
+        about = {call.row: source, call.info: Info(_raw_info=info, _field=call.definition)}
+        awaitable = call.resolve(source, **about, **given)
+        return self.complete_awaitable_value(call.field.type, details, info, path, awaitable, None)
 
-    def object(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
-        """Write the function that completes an object; None if anything in it is not plain."""
-        if of.is_type_of is not None:
+    def _given(self, call: Call, details: FieldDetailsList) -> dict[str, Any] | None:
+        """Read the arguments of a field; None if graphql-core and Strawberry are to do that, and to refuse them."""
+        try:
+            node, _, of_fragment = details[0]
+            read = get_argument_values(call.field, node, self.variable_values, of_fragment, self.hide_suggestions)
+            if call.checks_text:
+                check_text(read)
+            return {call.names[name]: value for name, value in read.items()}
+        except Exception:  # noqa: BLE001 - as above
             return None
-        grouped, deferred, _ = self._executor.collect_subfields(of, details)
-        # Rows of a list are of one class: it is looked at once.
-        last = self._kept([None])
-        body, members = [f"if type(row) is not {last}[0]: {last}[0] = checked(type(row))"], []
-        for place, (response_name, member) in enumerate(grouped.items()):
-            lines = None if deferred else self._read(of, member, f"v{place}")
-            if lines is None:
-                return None
-            body += lines
-            members.append(f"{response_name!r}: v{place}")
-        return self._define("row", body, f"{{{', '.join(members)}}}")
-
-    def _read(self, parent: GraphQLObjectType, details: FieldDetailsList, into: str) -> list[str] | None:
-        """Write lines that put a field of `row`, completed, into a variable."""
-        name = details[0].node.name.value
-        if name == "__typename":
-            return [f"{into} = {parent.name!r}"]
-        of = parent.fields.get(name)
-        if of is None or of.args:
-            return None
-        resolve, fence = of.resolve, ""
-        if isinstance(resolve, Fenced):
-            fence = f" if row.standing & {int(resolve.allowed)} else None"
-            resolve = resolve.resolve
-        # Strawberry's own resolvers bear this mark; one that something else was put around does not.
-        if not hasattr(resolve, "_is_default"):
-            return None
-        taken = self._taken(of.extensions.get("strawberry-definition"))
-        lines = self._completed(of.type, details, into) if taken else None
-        return None if lines is None else [f"{into} = {taken}{fence}", *lines]
-
-    def _taken(self, of: Any) -> str | None:
-        """Write how a field is taken from its row; None if that takes more than the row."""
-        if not isinstance(of, StrawberryField) or of.is_async:
-            return None
-        if of.is_basic_field:
-            return f"row.{of.python_name}" if of.default_resolver is getattr else None
-        resolver = of.base_resolver
-        if resolver is None or of.extensions or resolver.arguments or resolver.info_parameter:
-            return None
-        given = ["row"] if resolver.self_parameter else []
-        given += [f"{one.name}=row" for one in (resolver.parent_parameter, resolver.root_parameter) if one]
-        return f"{self._kept(resolver.wrapped_func)}({', '.join(given)})"
-
-    def _completed(self, of: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
-        """Write lines that complete the value in a variable; None if something in it is not plain."""
-        nullable = not isinstance(of, GraphQLNonNull)
-        inner: Any = of.of_type if isinstance(of, GraphQLNonNull) else of
-        lines: list[str] | None
-        if isinstance(inner, GraphQLList):
-            lines = self._list(inner.of_type, details, v)
-        elif isinstance(inner, GraphQLObjectType):
-            name = self.object(inner, details)
-            lines = [f"{v} = {name}({v})"] if name else None
-        else:
-            lines = self._leaf(inner, v)
-        if lines is not None and nullable:
-            return [f"if {v} is not None:", *(f"    {line}" for line in lines)]
-        return lines
-
-    def _list(self, item: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
-        named = item.of_type if isinstance(item, GraphQLNonNull) else None
-        if isinstance(named, GraphQLObjectType):
-            each = self.object(named, details)
-        else:
-            body = self._completed(item, details, "row")
-            each = self._define("row", body, "row") if body else None
-        return [_unless(f"type({v}) is list"), f"{v} = [{each}(one) for one in {v}]"] if each else None
-
-    def _leaf(self, of: Any, v: str) -> list[str] | None:
-        """Write lines that complete a leaf as its type's `coerce_output_value` does, for values of the usual type."""
-        if isinstance(of, GraphQLEnumType):
-            names = _names_of(of)
-            return [f"{v} = {self._kept(names)}[{v}]"] if names else None
-        return _SCALARS[of.name](v) if isinstance(of, GraphQLScalarType) and of.name in _SCALARS else None
 
 
-def _unless(condition: str) -> str:
-    return f"if not ({condition}): raise Unusual"
-
-
-_SCALARS: dict[str, Callable[[str], list[str]]] = {
-    "String": lambda v: [_unless(f"type({v}) is str")],
-    "Boolean": lambda v: [_unless(f"type({v}) is bool")],
-    "Int": lambda v: [_unless(f"type({v}) is int and -2147483648 <= {v} <= 2147483647")],
-    "Float": lambda v: [_unless(f"type({v}) is float and isfinite({v})")],
-    "Minutes": lambda v: [_unless(f"type({v}) is int")],
-    "Date": lambda v: [_unless(f"type({v}) is date"), f"{v} = {v}.isoformat()"],
-    "DateTime": lambda v: [_unless(f"type({v}) is datetime"), f"{v} = {v}.isoformat()"],
-    "ID": lambda v: [
-        f"if type({v}) is RowUUID or type({v}) is UUID: {v} = str({v})",
-        f"el{_unless(f'type({v}) is str')}",
-    ],
-}
-
-
-def _names_of(of: GraphQLEnumType) -> dict[Any, str] | None:
-    """Give an enumeration's names by what a row or a resolver has in their place; None if that is not text."""
-    raw = [value.value for value in of.values.values()]
-    if not all(isinstance(value, str) for value in raw):
+def _call_of(of: GraphQLField | None) -> Call | None:
+    """Describe how a field's resolver is called; None if it is no awaited resolver of a row, or guarded otherwise."""
+    if of is None:
         return None
-    members = [member for member in getattr(of, "wrapped_cls", ()) if member.value in raw]
-    return {value: of.coerce_output_value(value) for value in (*raw, *members)}
-
-
-def _checked(kind: type) -> type:
-    """Raise Unusual for what stands for no object of ours, though it may have every attribute that is asked for."""
-    if hasattr(kind, "__await__") or issubclass(kind, BaseException | NoneType | type(Undefined)):
-        raise Unusual
-    return kind
+    resolve: Any = of.resolve
+    allowed, checks_text = 0, False
+    if isinstance(resolve, Fenced):
+        resolve, allowed = resolve.resolve, int(resolve.allowed)
+    if isinstance(resolve, Clean):
+        resolve, checks_text = resolve.resolve, True
+    definition = of.extensions.get("strawberry-definition")
+    if not hasattr(resolve, "_is_default") or not isinstance(definition, StrawberryField) or definition.extensions:
+        return None
+    resolver: Any = definition.base_resolver
+    if resolver is None or not definition.is_async or not (resolver.self_parameter and resolver.info_parameter):
+        return None
+    if resolver.parent_parameter is None:
+        return None
+    inner = {
+        name: one.type.of_type if isinstance(one.type, GraphQLNonNull) else one.type for name, one in of.args.items()
+    }
+    plain = {name for name, type_ in inner.items() if isinstance(type_, GraphQLScalarType | GraphQLEnumType)}
+    names = {camel(one.python_name): one.python_name for one in resolver.arguments if camel(one.python_name) in plain}
+    return Call(
+        of, definition, resolver.wrapped_func, resolver.parent_parameter.name, resolver.info_parameter.name,
+        names, allowed, checks_text,
+    )  # fmt: skip
