@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, column, func, null, select
+from sqlalchemy import ColumnElement, FromClause, bindparam, column, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
@@ -44,6 +44,7 @@ def _page(
     used: frozenset[str],
     order: Order | None,
     lean: bool,
+    counted: bool,
     backwards: bool,
     cursor: bool | None,
     alone: bool,
@@ -52,10 +53,22 @@ def _page(
     rows = rows_of(of, standing, used, lean=lean)
     sort = _sort(of, standing, order)
     table = of.table.c
+    total = select(func.count()).select_from(_counted(of, standing, used)) if counted else None
+    if total is not None:
+        total = total.where(*conditions(of, standing, used))
     if alone:
         rows = rows.where(table.mediator_id == _parent)
-        return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor))
-    return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=table.mediator_id))
+        total = None if total is None else total.where(table.mediator_id == _parent)
+        return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, total=total))
+    parent = table.mediator_id
+    return Statement(
+        page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=parent, total=total)
+    )
+
+
+def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromClause:
+    """Give the tables by which a list can be counted."""
+    return of.source(standing, lean="text" not in used)
 
 
 @cache
@@ -63,7 +76,7 @@ def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool)
     owner = of.table.c.mediator_id
     return Statement(
         select(owner.label("parent"), func.count().label("count"))
-        .select_from(of.source(standing, lean="text" not in used))
+        .select_from(_counted(of, standing, used))
         .where(owner == (_parent if alone else func.any(_parents)), *conditions(of, standing, used))
         .group_by(owner)
     )
@@ -130,12 +143,13 @@ async def entry_page(
         return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
     needed = {"text"} & used or (order is not None and order.field in of.dear)
     lean = fields is not None and not needed and fields.isdisjoint(map(camel, of.dear))
+    counted = fields is not None and "totalCount" in fields
     shape = (of, standing, used, order, lean)
 
     async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
         alone = len(parents) == 1
         async with context.database.reading() as reading:
-            statement = _page(*shape, asked.backwards, cursor, alone)
+            statement = _page(*shape, counted, asked.backwards, cursor, alone)
             rows = await reading.all(statement, **_of(parents), **values, **paging)
         return [rows] if alone else _by_parent(parents, rows)
 
@@ -145,10 +159,13 @@ async def entry_page(
         found = {row.parent: row.count for row in rows}
         return [found.get(parent, 0) for parent in parents]
 
+    rows = await context.load(pages, ("page", *shape, counted, filters, asked), mediator.id)
+
     async def count() -> int:
+        if counted and (rows or cursor is None):
+            return int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
         return await context.load(counts, ("count", *shape, filters), mediator.id)
 
-    rows = await context.load(pages, ("page", *shape, filters, asked), mediator.id)
     return connection(rows, sort, asked, count)
 
 
