@@ -188,7 +188,7 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if field.args:
         resolve = Clean(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
+        return resolve if row.unverified else Admitted(resolve, row.without_factor)
     if viewer_could & ~row.standings:
         return Fenced(resolve, row.standings)
     return resolve
@@ -206,15 +206,20 @@ class Fenced:
         return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
 
 
-def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
-    def resolve_if_admitted(source: Any, info: Any, **arguments: Any) -> Any:
+@dataclass(frozen=True)
+class Admitted:
+    """Closes an entrance to those who have something to do first."""
+
+    resolve: Resolve
+    without_factor: bool
+
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if the viewer may enter."""
         if not info.context.viewer.verified:
             raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
-        if info.context.viewer.lacks_second_factor and not without_factor:
+        if info.context.viewer.lacks_second_factor and not self.without_factor:
             raise Forbidden("Set up a second factor first: administrators must have one here.")
-        return resolve(source, info, **arguments)
-
-    return resolve_if_admitted
+        return self.resolve(source, info, **arguments)
 
 
 @dataclass(frozen=True)
@@ -225,24 +230,23 @@ class Clean:
 
     def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
         """Resolve the field if its arguments can be stored."""
-        check_text(arguments)
+        _check_text(arguments)
         return self.resolve(source, info, **arguments)
 
 
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
-def check_text(value: object) -> None:
-    """Raise BadInput if a value holds text that no database can."""
+def _check_text(value: object) -> None:
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
             raise BadInput("Text must not hold NUL characters or lone surrogates.")
     elif isinstance(value, dict):
         for item in value.values():
-            check_text(item)
+            _check_text(item)
     elif isinstance(value, list):
         for item in value:
-            check_text(item)
+            _check_text(item)
 
 
 def sdl(standings: Standing | None = None) -> str:

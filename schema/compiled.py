@@ -3,19 +3,19 @@
 What it takes over, while all is as the schema says: fields that are an attribute of their row, fields that a plain
 function of the row gives, `__typename`, the second fence around them, and every sub-tree of nothing but these: objects
 and lists of them at any depth, wherever they hang, on a resolver's row or in a mutation's payload. And the fields that
-a selection comes to, which graphql-core collects anew for every request. Awaited resolvers of rows it only calls, with
-arguments that are read once a request and not once a row; what they give is graphql-core's to await and to complete.
+a selection comes to, which graphql-core collects anew for every request. Awaited resolvers it only calls, inside all
+guards, with arguments that are read once and not once a row; what they give is graphql-core's to await and to complete.
 
-What it leaves to graphql-core: documents and variables; the roots; resolvers with inputs for arguments; introspection;
-and whatever is not as expected. A null in a non-null field, a value of another type, an
-exception or an awaitable is noticed, what was read so far is dropped, and the stock method does that one field from its
-beginning. Reading has no effects, so errors, their paths and order, and where nulls spread to are graphql-core's own.
+What it leaves to graphql-core: documents and variables; resolvers with inputs for arguments; introspection; and
+whatever is not as expected. A null in a non-null field, a value of another type, an exception or an awaitable is
+noticed, what was read so far is dropped, and the stock method does that one field from its beginning. Reading has no
+effects, so errors, their paths and order, and where nulls spread to are graphql-core's own.
 
 Functions are kept with the document that they were written for, so they live as long as the document's cache.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -41,7 +41,7 @@ from strawberry import Info
 from strawberry.types.field import StrawberryField
 
 from resolvers.entries import camel
-from schema.build import Clean, Fenced, check_text
+from schema.build import Admitted, Clean, Fenced
 from schema.written import LINES_MOST, Read, Writer
 
 CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
@@ -49,20 +49,14 @@ CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more 
 
 @dataclass(frozen=True)
 class Call:
-    """An awaited resolver of a row, called as Strawberry does, but for reading the arguments anew for each row.
+    """How an awaited resolver is called: with its guards, but without Strawberry's reading of arguments for each row.
 
-    `given`: the argument that is named for the row, and for `info`. `names`: the parameters of GraphQL's arguments, all
-    of types that need no conversion. `allowed` is the second fence, 0 for none.
+    `names` are the parameters of GraphQL's arguments; those whose values need conversion are not among them.
     """
 
     field: GraphQLField
-    definition: StrawberryField
     resolve: Callable[..., Any]
-    row: str
-    info: str
     names: Mapping[str, str]
-    allowed: int
-    checks_text: bool
 
 
 @dataclass
@@ -78,6 +72,7 @@ class Plan:
     )
     fields: dict[int, Read | Call | None] = field(default_factory=dict)
     objects: dict[int, Read | None] = field(default_factory=dict)
+    arguments: dict[int, Any] = field(default_factory=dict)  # of fields whose arguments hold no variable
     room: int = LINES_MOST
 
 
@@ -205,55 +200,65 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         try:
             given = self._arguments[id(details)]
         except KeyError:
-            given = self._arguments[id(details)] = self._given(call, details)
+            given = self._plan.arguments.get(id(details), Undefined)
+            given = self._arguments[id(details)] = self._given(call, details) if given is Undefined else given
         if given is None:
             return Undefined
-        try:
-            if call.allowed and not source.standing & call.allowed:
-                return None  # a field behind the fence can be null
-        except Exception:  # noqa: BLE001 - as above: nobody is let in where the standing cannot be read
-            return Undefined
         info = self.build_resolve_info(call.field, [one.node for one in details], parent_type, path)
-        about = {call.row: source, call.info: Info(_raw_info=info, _field=call.definition)}
-        awaitable = call.resolve(source, **about, **given)
-        return self.complete_awaitable_value(call.field.type, details, info, path, awaitable, None)
+        try:
+            result = call.resolve(source, info, **given)
+        except Exception:  # noqa: BLE001 - a guard's; what it guards has not begun
+            return Undefined
+        if result is None:
+            return None  # a field behind the second fence can be null
+        return self.complete_awaitable_value(call.field.type, details, info, path, result, None)
 
     def _given(self, call: Call, details: FieldDetailsList) -> dict[str, Any] | None:
         """Read the arguments of a field; None if graphql-core and Strawberry are to do that, and to refuse them."""
+        node, _, of_fragment = details[0]
         try:
-            node, _, of_fragment = details[0]
             read = get_argument_values(call.field, node, self.variable_values, of_fragment, self.hide_suggestions)
-            if call.checks_text:
-                check_text(read)
-            return {call.names[name]: value for name, value in read.items()}
+            given = {call.names[name]: value for name, value in read.items()}
         except Exception:  # noqa: BLE001 - as above
             return None
+        if not any(isinstance(one.value, VariableNode) for one in node.arguments or ()):
+            self._plan.arguments[id(details)] = given
+        return given
 
 
 def _call_of(of: GraphQLField | None) -> Call | None:
-    """Describe how a field's resolver is called; None if it is no awaited resolver of a row, or guarded otherwise."""
-    if of is None:
-        return None
-    resolve: Any = of.resolve
-    allowed, checks_text = 0, False
-    if isinstance(resolve, Fenced):
-        resolve, allowed = resolve.resolve, int(resolve.allowed)
-    if isinstance(resolve, Clean):
-        resolve, checks_text = resolve.resolve, True
-    definition = of.extensions.get("strawberry-definition")
-    if not hasattr(resolve, "_is_default") or not isinstance(definition, StrawberryField) or definition.extensions:
+    """Describe how a field's resolver is called; None if it is not awaited, or guarded by what is not known here."""
+    definition: Any = of.extensions.get("strawberry-definition") if of is not None else None
+    if of is None or not isinstance(definition, StrawberryField) or not definition.is_async or definition.extensions:
         return None
     resolver: Any = definition.base_resolver
-    if resolver is None or not definition.is_async or not (resolver.self_parameter and resolver.info_parameter):
+    if resolver is None or not resolver.self_parameter:
         return None
-    if resolver.parent_parameter is None:
-        return None
+    resolve = _direct(of.resolve, definition)
     inner = {
         name: one.type.of_type if isinstance(one.type, GraphQLNonNull) else one.type for name, one in of.args.items()
     }
     plain = {name for name, type_ in inner.items() if isinstance(type_, GraphQLScalarType | GraphQLEnumType)}
     names = {camel(one.python_name): one.python_name for one in resolver.arguments if camel(one.python_name) in plain}
-    return Call(
-        of, definition, resolver.wrapped_func, resolver.parent_parameter.name, resolver.info_parameter.name,
-        names, allowed, checks_text,
-    )  # fmt: skip
+    return Call(of, resolve, names) if resolve is not None else None
+
+
+def _direct(resolve: Any, definition: StrawberryField) -> Callable[..., Any] | None:
+    """Put a call of the resolver itself in the place of Strawberry's, inside all guards."""
+    if isinstance(resolve, Fenced | Clean | Admitted):
+        inner = _direct(resolve.resolve, definition)
+        return replace(resolve, resolve=inner) if inner is not None else None
+    if not hasattr(resolve, "_is_default"):  # Strawberry's own bear this mark
+        return None
+    resolver: Any = definition.base_resolver
+    rows = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
+    takes_info = resolver.info_parameter and resolver.info_parameter.name
+
+    def call(source: Any, info: Any, **given: Any) -> Any:
+        for name in rows:
+            given[name] = source
+        if takes_info:
+            given[takes_info] = Info(_raw_info=info, _field=definition)
+        return resolver.wrapped_func(source, **given)
+
+    return call
