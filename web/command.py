@@ -14,7 +14,6 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs import worker as jobs_worker
-from models import migrate as models_migrate
 from models.account import Role, accounts
 from models.database import connect, connect_worker
 from permissions.secrets import fold, fold_name, hash_password
@@ -24,7 +23,6 @@ from resolvers.errors import Refused
 from resolvers.second_factor import take_away
 from schema.build import sdl
 from settings import Settings, SettingsError
-from web import demo as web_demo
 from web import logs
 from web.app import make_app
 from web.export import JOBS
@@ -109,7 +107,12 @@ async def _work(settings: Settings) -> None:
 def migrate() -> None:
     """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
     settings = service_settings()
-    with usable_database("DATABASE_OWNER_URL"):
+    # Late, for what serves and works never migrates: Alembic takes 10 MB and a tenth of a second.
+    from alembic.util import CommandError
+
+    from models import migrate as models_migrate
+
+    with usable_database("DATABASE_OWNER_URL", CommandError):
         models_migrate.upgrade(settings)
 
 
@@ -205,6 +208,8 @@ def schema(
 @_one_line
 def demo(port: Port = 8000, data: Path = Path(".demo"), reset: bool = False) -> None:
     """Run everything on this machine's loopback, with embedded services and demo data."""
+    from web import demo as web_demo  # late, as above
+
     raise typer.Exit(web_demo.run(port, data, reset))
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import asyncpg
 import typer
-from alembic.util import CommandError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Boolean, func, select, text
@@ -32,7 +31,6 @@ _DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     SQLAlchemyError,
-    CommandError,
 )
 
 
@@ -45,11 +43,12 @@ def service_settings() -> Settings:
 
 
 @contextmanager
-def usable_database(setting: str) -> Iterator[None]:
+def usable_database(setting: str, *more: type[Exception]) -> Iterator[None]:
     """Raise SettingsError, which names the setting, where what is done in the block fails on the database."""
+    caught: tuple[type[Exception], ...] = (*_DATABASE_ERRORS, *more)
     try:
         yield
-    except _DATABASE_ERRORS as error:
+    except caught as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error  # what the server or the system said
         lines = str(cause).splitlines() or [type(cause).__name__]
         raise SettingsError(f"{setting} leads to no usable database: {lines[0]}") from None
@@ -96,7 +95,7 @@ def spare_collection() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(5_000, 20, 50)
 
 
 def listen(host: str, port: int) -> socket.socket:
