@@ -70,6 +70,10 @@ class Context:
             loader = self._loaders[of] = Loader(batch)
         return loader.load(key)
 
+    def done(self) -> None:
+        """Let go of what was loaded: it holds this context, and only the garbage collector would part the two."""
+        self._loaders.clear()
+
     def require_paid(self) -> None:
         """Raise Forbidden for a mediator without paid access, where a setting asks for it."""
         if self.settings.paid_access and not self.viewer.paid:

@@ -9,12 +9,12 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, bindparam, cast, func, null, select, tuple_
+from sqlalchemy import Date, bindparam, func, literal_column, null, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text, Uuid
 
 from models.database import Row, Statement
-from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+from models.logbook import MONTH, CaseRole, Medium, Outcome, logbook_entries, logbook_private
 from resolvers.checks import PARTIES_MOST, Check
 from resolvers.context import Context
 from resolvers.entries import OwnedList, camel, equals, in_year, opening, year_of
@@ -71,7 +71,7 @@ LOGBOOK = OwnedList(
     },
     sorts={
         **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", *_PRIVATE}},
-        "ended_month": cast(func.date_trunc("month", _entry.ended_on), Date),
+        "ended_month": literal_column(MONTH, Date()),
         "reference": opening(_private.reference),
         "parties": opening(_private.parties),
     },

@@ -14,7 +14,7 @@ effects, so errors, their paths and order, and where nulls spread to are graphql
 Functions are kept with the document that they were written for, so they live as long as the document's cache.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLResolveInfo,
+    GraphQLResolveInfoHelpers,
     GraphQLScalarType,
     OperationDefinitionNode,
     Undefined,
@@ -36,7 +37,7 @@ from graphql import (
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 from graphql.execution.values import VariableValues, get_argument_values
-from graphql.pyutils import AwaitableOrValue, Path
+from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
 from strawberry import Info
 from strawberry.types.field import StrawberryField
 
@@ -107,6 +108,18 @@ class _Conditions(Visitor):
         self.variables |= {value.name.value for value in values if isinstance(value, VariableNode)}
 
 
+def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
+
+
+def _track(_values: Sequence[Any]) -> None:
+    """No resolver of ours leaves work behind."""
+
+
+# graphql-core's hold the executor, which holds them: only the garbage collector would part the two.
+_HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
+
+
 class CompiledExecutor(ExecutorThrowingOnIncremental):
     """graphql-core's executor, but for fields and objects that a plan has a function for."""
 
@@ -115,6 +128,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         plan = plans.of(self.operation, self.variable_values)
         self._plan = Plan(room=0) if plan is None else plan
         self._relevant_sub_fields = self._plan.subfields
+        self.async_helpers = _HELPERS
         self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
 
     def execute_collected_root_fields(

@@ -157,7 +157,10 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
         hide_suggestions=True,
         **compiled,
     )
-    result = result if isinstance(result, ExecutionResult) else await result
+    try:
+        result = result if isinstance(result, ExecutionResult) else await result
+    finally:
+        context.done()
     return _answer(result)
 
 
