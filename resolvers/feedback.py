@@ -150,7 +150,12 @@ _per_question = (
         cast(func.stddev_pop(_answer.rating), Float).label("spread"),
     )
     .join(feedback_answers, _answer.feedback_id == _feedback.id)
-    .where(_feedback.mediator_id == func.any(_parents), _answer.rating.is_not(None))
+    # Of the answers too, which have an index for it.
+    .where(
+        _feedback.mediator_id == func.any(_parents),
+        _answer.mediator_id == func.any(_parents),
+        _answer.rating.is_not(None),
+    )
     .group_by(_feedback.mediator_id, _YEAR, _answer.question)
     .cte("per_question")
 )

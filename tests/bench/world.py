@@ -79,8 +79,8 @@ INSERT INTO feedback_answer (feedback_id, mediator_id, question, reviewer_only, 
 """
 
 
-async def fill(admin: "asyncpg.Connection[asyncpg.Record]", size: Size) -> Known:
-    """Fill an empty, migrated database, and analyse it."""
+async def fill(admin: "asyncpg.Connection[asyncpg.Record]", size: Size, more: str = "") -> Known:
+    """Fill an empty, migrated database, also by the statements in `more`, and analyse it."""
     await admin.execute(
         _FILL.format(mediators=size.mediators, entries=size.entries, fed=size.fed, feedback=size.feedback, group=GROUP)
     )
@@ -98,6 +98,7 @@ async def fill(admin: "asyncpg.Connection[asyncpg.Record]", size: Size) -> Known
         "INSERT INTO session (account_id, secret_hash, used_at) VALUES ($1, $2, clock())",
         [(owner, hash_secret(secret)) for owner, secret in sessions],
     )
+    await admin.execute(more)
     await admin.execute("VACUUM ANALYZE")
     return known
 
