@@ -9,7 +9,7 @@ SECONDS ?= 60
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots bench-pages check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots bench bench-pages check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -47,6 +47,11 @@ privacy: setup
 mutants: setup
 	$(BIN)/python -m tests.privacy.mutants
 
+# The hub against PostGraphile and against a bare handler, in about three minutes; then its pages against their documents.
+bench: setup
+	$(BIN)/python -m tests.bench.compare
+	$(BIN)/python -m tests.bench.pages
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -74,7 +79,7 @@ requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots tests/bench/npm/node tests/bench/npm/node_modules build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 # GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
 web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc web/graphiql_assets.py | $(VENV)/installed

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     )
     session_idle_days: Days = Field(14, description="Days without use after which a session ends")
     session_days: Days = Field(90, description="Days after which a session ends in any case")
+    compiled_execution: bool = Field(
+        True, description="Whether plain fields are completed by compiled functions; if not, by graphql-core alone"
+    )
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
     )

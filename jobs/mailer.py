@@ -1,15 +1,16 @@
-"""Hands one mail in over SMTP: STARTTLS or TLS, authentication, a time limit shorter than the outbox's lease.
+"""Hands mail in over SMTP: STARTTLS or TLS, authentication, a time limit shorter than the outbox's lease.
 
 Certificates are checked against the machine's authorities; OpenSSL's `SSL_CERT_FILE` adds one of one's own.
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from jobs.letters import Letter
 from settings import Settings
 
 QUIT_TIMEOUT = 1.0  # seconds
+SURELY_OPEN = 1.0  # seconds that a connection may rest before it is asked whether it still answers
+MAILS_MOST = 100  # that one connection takes; servers have such a bound of their own
 
 
 class Undeliverable(Exception):
@@ -62,22 +65,70 @@ def _to(address: str) -> Address:
     return to
 
 
+class Post:
+    """Connections to the mail server, kept from mail to mail while the block runs, a mail at a time on each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._resting: list[tuple[aiosmtplib.SMTP, float, int]] = []  # since when, and how many mails it has taken
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(_leave(client) for client, _, _ in self._resting))
+        self._resting.clear()
+
+    async def hand_in(self, mail: EmailMessage) -> None:
+        """Send it. Undeliverable if the server refuses it for good, SMTPException or OSError if it may be tried again.
+
+        A connection that anything went wrong on is not used again.
+        """
+        client, taken = _client(self._settings), 0
+        try:
+            async with asyncio.timeout(self._settings.smtp_timeout):
+                client, taken = await self._connected() or (client, taken)
+                if not client.is_connected:
+                    await client.connect()
+                await client.send_message(mail)
+        except BaseException as error:
+            await _leave(client)
+            _tell(error)
+            raise
+        if taken + 1 < MAILS_MOST:
+            self._resting.append((client, time.monotonic(), taken + 1))
+        else:
+            await _leave(client)
+
+    async def _connected(self) -> tuple[aiosmtplib.SMTP, int] | None:
+        """Give a resting connection that still answers; None if there is none."""
+        while self._resting:
+            client, since, taken = self._resting.pop()
+            if time.monotonic() - since < SURELY_OPEN:
+                return client, taken
+            try:
+                await client.noop()
+            except (aiosmtplib.SMTPException, OSError):
+                client.close()
+            else:
+                return client, taken
+        return None
+
+
 async def hand_in(settings: Settings, mail: EmailMessage) -> None:
-    """Send it. Undeliverable if the server refuses it for good, SMTPException or OSError if it may be tried again."""
-    client = _client(settings)
-    try:
-        async with asyncio.timeout(settings.smtp_timeout):
-            await client.connect()
-            await client.send_message(mail)
-    except aiosmtplib.SMTPNotSupported as error:  # a local part that is not ASCII, and a server that is
+    """Send one mail by a connection of its own."""
+    async with Post(settings) as post:
+        await post.hand_in(mail)
+
+
+def _tell(error: BaseException) -> None:
+    """Raise Undeliverable for an error after which trying again is in vain."""
+    if isinstance(error, aiosmtplib.SMTPNotSupported):  # a local part that is not ASCII, and a server that is
         raise Undeliverable from error
-    except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as error:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError):
         code = refusal(error)
         if code is not None and code >= 500:
             raise Undeliverable(code) from error
-        raise
-    finally:
-        await _leave(client)
 
 
 def _client(settings: Settings) -> aiosmtplib.SMTP:

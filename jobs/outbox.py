@@ -10,8 +10,8 @@ from functools import cache
 from random import uniform
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, func, literal_column, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, case, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
@@ -84,15 +84,15 @@ def _claim() -> Statement:
             func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock(),
         )
         .order_by(outbox.c.next_at)
-        .limit(literal_column("1"))
+        .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
-        .scalar_subquery()
     )
     return Statement(
         update(outbox)
-        .where(outbox.c.id == due)
+        # As an array it is worked out once; joined, the planner could go through it again and take more.
+        .where(outbox.c.id == func.any(func.array(due.scalar_subquery(), type_=ARRAY(Uuid()))))
         .values(
-            lease=bindparam("new_lease", type_=Uuid()),
+            lease=func.gen_random_uuid(),
             leased_until=func.clock() + bindparam("lasts", LEASE, Interval()),
             attempts=outbox.c.attempts + 1,
         )
@@ -100,10 +100,15 @@ def _claim() -> Statement:
     )
 
 
+async def claim_some(database: Database, most: int) -> list[Row]:
+    """Take the work that is due longest, for the length of a lease; it has to be begun at once, all of it."""
+    async with database.transaction() as transaction:
+        return await transaction.all(_claim(), most=most)
+
+
 async def claim(database: Database) -> Row | None:
     """Take the work that is due longest, for the length of a lease; None if there is none."""
-    async with database.transaction() as transaction:
-        return await transaction.first(_claim(), new_lease=uuid4())
+    return next(iter(await claim_some(database, 1)), None)
 
 
 @cache

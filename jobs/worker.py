@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 SWEEP_EVERY = 5.0  # seconds
 WAKE_TIMEOUT = 0.5  # seconds
+AT_ONCE = 8  # pieces of work that a worker has under way; each has a connection of its own to the mail server
 _WAKE = "drain_outbox"
 
 # A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
@@ -38,18 +39,50 @@ Jobs = Mapping[Kind, Job]
 
 
 async def drain(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.Event | None = None) -> int:
-    """Do all the work that is due, or until `stop`; give how many rows were finished."""
-    finished = 0
-    while not (stop and stop.is_set()) and (work := await outbox.claim(database)):
-        finished += await _do(database, settings, jobs, work)
+    """Do all the work that is due, or until `stop`; give how many rows were finished.
+
+    As much is claimed as can be begun at once, or leases could end before it is. Work that was begun is finished in any
+    case, or it would be done twice.
+    """
+    under_way: set[asyncio.Task[bool]] = set()
+    finished: list[asyncio.Task[bool]] = []
+    async with mailer.Post(settings) as post:
+        try:
+            while not (stop and stop.is_set()):
+                for work in await outbox.claim_some(database, AT_ONCE - len(under_way)):
+                    under_way.add(asyncio.create_task(_do(database, settings, post, jobs, work)))
+                if not under_way:
+                    break
+                finished += await _some_of(under_way)
+        finally:
+            if under_way:
+                finished += (await asyncio.wait(under_way))[0]
+            errors = [error for task in finished if (error := task.exception())]
+    if errors:  # the database went away, and the outbox does not know of them
+        raise errors[0]
+    return sum(task.result() for task in finished)
+
+
+async def _some_of(under_way: set["asyncio.Task[bool]"]) -> list["asyncio.Task[bool]"]:
+    """Wait until there is room for half of what is done at once, and take away what is finished."""
+    finished: list[asyncio.Task[bool]] = []
+    room = AT_ONCE - len(under_way)
+    while under_way and room + len(finished) < AT_ONCE // 2:
+        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        under_way -= done
+        finished += done
+    if not finished:  # nothing more was due: it may be when one of these has ended
+        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        under_way -= done
+        finished += done
     return finished
 
 
-async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> bool:
+async def _do(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Row) -> bool:
     """Do one piece of work and record how it ended; a failure is put off, and given up after many."""
     code = None
     try:
-        state = await _perform(database, settings, jobs, work)
+        state = await _perform(database, settings, post, jobs, work)
     except mailer.Undeliverable as error:
         code, state = error.code, OutboxState.DEAD
     except Exception as error:  # a poisoned row must not stop the others
@@ -63,7 +96,7 @@ async def _do(database: Database, settings: Settings, jobs: Jobs, work: Row) -> 
     return kept
 
 
-async def _perform(database: Database, settings: Settings, jobs: Jobs, work: Row) -> OutboxState:
+async def _perform(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Row) -> OutboxState:
     kind = Kind(work.kind)
     if kind in jobs:
         await jobs[kind](database, settings, work)
@@ -72,7 +105,7 @@ async def _perform(database: Database, settings: Settings, jobs: Jobs, work: Row
         letter = await letters.WRITERS[kind](transaction, settings, work)
     if letter is None:
         return OutboxState.DROPPED
-    await mailer.hand_in(settings, mailer.compose(settings, letter, work.id))
+    await post.hand_in(mailer.compose(settings, letter, work.id))
     return OutboxState.DONE
 
 

@@ -33,7 +33,10 @@ class LinkPurpose(StrEnum):
 class Account(SQLModel, table=True):
     """A person or organisation that signs in. `email_key` is the address folded for comparison."""
 
-    __table_args__ = (Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),)
+    __table_args__ = (
+        Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
+        Index("account_by_name", "name_key", "id"),
+    )
 
     id: UUID = random_id()
     name: str = words()

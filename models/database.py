@@ -4,7 +4,6 @@ Rows come back as records whose columns are attributes. There is no ORM session:
 they change, and both share one pool and one transaction.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,16 +21,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from models.pool import Lent, Pool, is_lost
 from models.wall import WORKER, Asker, asking
 from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
-
-ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
-
-
-class Unavailable(Exception):
-    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
 
 
 class Row(asyncpg.Record):
@@ -145,15 +139,26 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
     return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))))
 
 
+class Reading(Lent):
+    """A transaction's methods for reading, for as long as a block runs."""
+
+    __slots__ = ("_asker",)
+
+    def __init__(self, pool: Pool, asker: Asker | None) -> None:
+        super().__init__(pool)
+        self._asker = asker
+
+    async def __aenter__(self) -> Transaction:  # type: ignore[override]  # the connection, with what a statement needs
+        return Transaction(await super().__aenter__(), self._asker)
+
+
 class Database:
     """The pool of connections to one database, who asks there, and the service's clock.
 
     As it is connected it is nobody's, and its rules show nobody a private row.
     """
 
-    def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", clock_offset: timedelta, asker: Asker | None = None
-    ) -> None:
+    def __init__(self, pool: Pool, clock_offset: timedelta, asker: Asker | None = None) -> None:
         self._pool = pool
         self._clock_offset = clock_offset
         self._asker = asker
@@ -167,25 +172,9 @@ class Database:
         return self.asked_by(replace(self._asker or Asker(), link=link)) if link else self
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"]:
-        try:
-            async with asyncio.timeout(ACQUIRE_TIMEOUT):
-                connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError) as error:
-            raise Unavailable from error
-        try:
-            yield connection
-        except Exception as error:
-            if _is_lost(connection):
-                raise Unavailable from error
-            raise
-        finally:
-            await self._pool.release(connection)
-
-    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit at the end, roll back if anything is raised. Raises Unavailable."""
-        async with self._connection() as connection:
+        async with Lent(self._pool) as connection:
             try:
                 await connection.execute(self._asker.begin if self._asker else "BEGIN")
                 yield Transaction(connection)
@@ -194,11 +183,9 @@ class Database:
                 await _roll_back(connection)
                 raise
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Transaction]:
+    def reading(self) -> "Reading":
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
-        async with self._connection() as connection:
-            yield Transaction(connection, self._asker)
+        return Reading(self._pool, self._asker)
 
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
@@ -207,13 +194,6 @@ class Database:
     def latest_today(self) -> date:
         """Give the date at UTC+14: the latest that is "today" anywhere (the bound for dates typed in)."""
         return (self.now() + timedelta(hours=14)).date()
-
-
-def _is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has thrown it away already
-        return True
 
 
 def _id_as_text(value: object) -> str:
@@ -227,7 +207,7 @@ async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Recor
     try:
         await connection.execute("ROLLBACK")
     except BaseException as error:
-        if not _is_lost(connection):
+        if not is_lost(connection):
             connection.terminate()
         if not isinstance(error, Exception):
             raise
@@ -264,7 +244,11 @@ async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIter
         command_timeout=30,
     )
     async with pool:
-        yield Database(pool, settings.clock_offset)
+        lending = Pool(pool, settings.database_pool_size)
+        try:
+            yield Database(lending, settings.clock_offset)
+        finally:
+            await lending.close()
 
 
 @asynccontextmanager

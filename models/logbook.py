@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from models.columns import moment, one_of, owner, preset, random_id, table, words
@@ -39,6 +39,9 @@ class Outcome(StrEnum):
     NOT_KNOWN = "NOT_KNOWN"
 
 
+MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # as an index can hold it: without a time zone's day
+
+
 class LogbookEntry(SQLModel, table=True):
     """One case. `minutes` is its duration; `version` counts its edits."""
 
@@ -46,6 +49,9 @@ class LogbookEntry(SQLModel, table=True):
     __table_args__ = (
         Index("logbook_entry_by_day", "mediator_id", "ended_on", "id"),
         Index("logbook_entry_by_role", "mediator_id", "role", "id"),
+        Index("logbook_entry_by_month", "mediator_id", text(MONTH), "id"),
+        # All that the totals are added up from.
+        Index("logbook_entry_sums", "mediator_id", postgresql_include=["role", "ended_on", "minutes", "simulated"]),
         one_of("role", CaseRole),
         one_of("medium", Medium),
         one_of("outcome", Outcome),

@@ -1,18 +1,18 @@
 """What a resolver is given: who asks, the database, the settings, the limits; and one transaction a change."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import ForeignKeyViolationError
-from strawberry.dataloader import DataLoader
 
 from models.database import Database, Transaction
 from permissions.viewer import Viewer
 from resolvers.errors import Forbidden, NotFound
 from resolvers.limits import Limiter
+from resolvers.loading import Batch, Loader
 from settings import Settings
 
 Key = TypeVar("Key")
@@ -35,7 +35,7 @@ class Context:
     device: str = ""
     new_session: str | None = None
     new_device: str | None = None
-    _loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+    _loaders: dict[Hashable, Loader[Any, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = self.database.asked_by(self.viewer.asker)
@@ -63,12 +63,16 @@ class Context:
         if transaction.wakes_worker:
             self.wake()
 
-    async def load(self, batch: Callable[[list[Key]], Awaitable[Sequence[Value]]], of: Hashable, key: Key) -> Value:
+    def load(self, batch: Batch[Key, Value], of: Hashable, key: Key) -> Awaitable[Value]:
         """Load one thing together with its like: every `key` asked for in one tick goes into one `batch`."""
         loader = self._loaders.get(of)
         if loader is None:
-            loader = self._loaders[of] = DataLoader(load_fn=batch)
-        return cast("Value", await loader.load(key))
+            loader = self._loaders[of] = Loader(batch)
+        return loader.load(key)
+
+    def done(self) -> None:
+        """Let go of what was loaded: it holds this context, and only the garbage collector would part the two."""
+        self._loaders.clear()
 
     def require_paid(self) -> None:
         """Raise Forbidden for a mediator without paid access, where a setting asks for it."""

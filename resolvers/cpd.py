@@ -47,6 +47,7 @@ CPD = OwnedList(
     nullable=frozenset({"provider"}),
     searched=("title", "provider", "takeaways"),
     default=("ended_on",),
+    dear=frozenset({"takeaways"}),
     facets={"years": year_of(_entry.ended_on)},
     check=_checked,
 )

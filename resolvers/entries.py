@@ -51,7 +51,8 @@ class EntryList:
     the filter, the clause it makes of a parameter's name. `sorts`: what it may be ordered by; `nullable`: those of
     them that may be null. `default`: what it is ordered by, newest first, if nothing was asked; the first that is
     readable. `searched`: where free text is looked for. `facets`: the columns whose values are listed, to filter by.
-    `rows`: which rows a standing may read.
+    `rows`: which rows a standing may read. `dear`: columns that cost as much as the rest of the row; a page that nobody
+    asked for one of them does not load them.
     """
 
     type_name: str
@@ -65,15 +66,16 @@ class EntryList:
     default: tuple[str, ...] = ()
     facets: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
+    dear: frozenset[str] = frozenset()
 
     @property
     def noun(self) -> str:
         """What the types around it are named for."""
         return self.type_name.removesuffix("Entry")
 
-    def source(self, standing: Standing) -> FromClause:
-        """Give the tables that a standing reads."""
-        if self.private is not None and standing & Standing.SELF:
+    def source(self, standing: Standing, *, lean: bool = False) -> FromClause:
+        """Give the tables that a standing reads; a `lean` one, without those of dear columns."""
+        if self.private is not None and standing & Standing.SELF and not lean:
             return self.table.outerjoin(self.private, self.private.c.id == self.table.c.id)
         return self.table
 
@@ -152,10 +154,14 @@ def own_columns(of: EntryList) -> list[ColumnElement[Any]]:
     return [bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
 
 
-def rows_of(of: EntryList, standing: Standing, used: frozenset[str] = frozenset()) -> Select[Any]:
-    """Select what a standing may read of the rows that fit."""
-    shown = [
-        (_column(c, standing) if allows(standing, of.type_name, camel(name)) else null()).label(name)
-        for name, c in of.columns.items()
-    ]
-    return select(bits(standing), *shown).select_from(of.source(standing)).where(*conditions(of, standing, used))
+def rows_of(
+    of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, lean: bool = False
+) -> Select[Any]:
+    """Select what a standing may read of the rows that fit; if `lean`, without dear columns."""
+
+    def shown(name: str) -> bool:
+        return allows(standing, of.type_name, camel(name)) and not (lean and name in of.dear)
+
+    columns = [(_column(c, standing) if shown(name) else null()).label(name) for name, c in of.columns.items()]
+    source = of.source(standing, lean=lean)
+    return select(bits(standing), *columns).select_from(source).where(*conditions(of, standing, used))

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, column, func, null, select
+from sqlalchemy import ColumnElement, FromClause, bindparam, column, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
@@ -25,7 +25,7 @@ from resolvers.paging import Connection, Page, Sort, connection, page_statement,
 
 FACETS_MOST = 200
 
-_parents = bindparam("parents", type_=ARRAY(Uuid()))
+_parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
 
 
 def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
@@ -39,22 +39,52 @@ def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
 
 @cache
 def _page(
-    of: EntryList, standing: Standing, used: frozenset[str], order: Order | None, backwards: bool, cursor: bool | None
+    of: EntryList,
+    standing: Standing,
+    used: frozenset[str],
+    order: Order | None,
+    lean: bool,
+    counted: bool,
+    backwards: bool,
+    cursor: bool | None,
+    alone: bool,
 ) -> Statement:
-    rows = rows_of(of, standing, used)
+    """Make the statement of a page. One mediator's `alone` is planned once by PostgreSQL, not at each request."""
+    rows = rows_of(of, standing, used, lean=lean)
     sort = _sort(of, standing, order)
     table = of.table.c
-    return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=table.mediator_id))
+    total = select(func.count()).select_from(_counted(of, standing, used)) if counted else None
+    if total is not None:
+        total = total.where(*conditions(of, standing, used))
+    if alone:
+        rows = rows.where(table.mediator_id == _parent)
+        total = None if total is None else total.where(table.mediator_id == _parent)
+        return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, total=total))
+    parent = table.mediator_id
+    return Statement(
+        page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=parent, total=total)
+    )
+
+
+def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromClause:
+    """Give the tables by which a list can be counted."""
+    return of.source(standing, lean="text" not in used)
 
 
 @cache
-def _count(of: EntryList, standing: Standing, used: frozenset[str]) -> Statement:
+def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool) -> Statement:
+    owner = of.table.c.mediator_id
     return Statement(
-        select(of.table.c.mediator_id.label("parent"), func.count().label("count"))
-        .select_from(of.source(standing))
-        .where(of.table.c.mediator_id == func.any(_parents), *conditions(of, standing, used))
-        .group_by(of.table.c.mediator_id)
+        select(owner.label("parent"), func.count().label("count"))
+        .select_from(_counted(of, standing, used))
+        .where(owner == (_parent if alone else func.any(_parents)), *conditions(of, standing, used))
+        .group_by(owner)
     )
+
+
+def _of(parents: list[UUID]) -> dict[str, Any]:
+    """Give the parameter that says whose entries are loaded."""
+    return {"parent": parents[0]} if len(parents) == 1 else {"parents": parents}
 
 
 def _given(filters: Any) -> dict[str, Any]:
@@ -92,9 +122,18 @@ def _year_bounds(year: int) -> tuple[date, date]:
 
 
 async def entry_page(
-    context: Context, of: EntryList, mediator: Row, filters: Any, order: Order | None, asked: Page
+    context: Context,
+    of: EntryList,
+    mediator: Row,
+    filters: Any,
+    order: Order | None,
+    asked: Page,
+    fields: frozenset[str] | None = None,
 ) -> Connection:
-    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes."""
+    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
+
+    `fields` are the names, written as in GraphQL, among which are all that the page is read for; None: any.
+    """
     standing = Standing(mediator.standing)
     given = _given(filters)
     values, used = _values(given), frozenset(given)
@@ -102,23 +141,31 @@ async def entry_page(
     cursor, paging = page_values(sort, asked)
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
         return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
-    shape = (of, standing, used, order)
+    needed = {"text"} & used or (order is not None and order.field in of.dear)
+    lean = fields is not None and not needed and fields.isdisjoint(map(camel, of.dear))
+    counted = fields is not None and "totalCount" in fields
+    shape = (of, standing, used, order, lean)
 
     async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
-        statement = _page(*shape, asked.backwards, cursor)
+        alone = len(parents) == 1
         async with context.database.reading() as reading:
-            return _by_parent(parents, await reading.all(statement, parents=parents, **values, **paging))
+            statement = _page(*shape, counted, asked.backwards, cursor, alone)
+            rows = await reading.all(statement, **_of(parents), **values, **paging)
+        return [rows] if alone else _by_parent(parents, rows)
 
     async def counts(parents: list[UUID]) -> Sequence[int]:
         async with context.database.reading() as reading:
-            rows = await reading.all(_count(of, standing, used), parents=parents, **values)
+            rows = await reading.all(_count(of, standing, used, len(parents) == 1), **_of(parents), **values)
         found = {row.parent: row.count for row in rows}
         return [found.get(parent, 0) for parent in parents]
 
+    rows = await context.load(pages, ("page", *shape, counted, filters, asked), mediator.id)
+
     async def count() -> int:
+        if counted and (rows or cursor is None):
+            return int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
         return await context.load(counts, ("count", *shape, filters), mediator.id)
 
-    rows = await context.load(pages, ("page", *shape, filters, asked), mediator.id)
     return connection(rows, sort, asked, count)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.types import Float, Uuid
+from sqlalchemy import ColumnElement, bindparam, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+from sqlalchemy.types import Float, Text, Uuid
 
 from models.database import Row, Statement
 from models.feedback import ActedAs, Capacity, feedback, feedback_answers, feedback_origins
@@ -18,7 +18,7 @@ from resolvers.audit import note
 from resolvers.context import Context
 from resolvers.entries import EntryList, equals, in_year, year_of
 from resolvers.mediator import in_order
-from resolvers.survey import position
+from resolvers.survey import position, survey
 
 _feedback, _answer, _origin = feedback.c, feedback_answers.c, feedback_origins.c
 _YEAR = year_of(_feedback.received_on)
@@ -26,8 +26,10 @@ _YEAR = year_of(_feedback.received_on)
 
 def _answers(standing: Standing) -> ColumnElement[object]:
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
+    asked = literal([one.key for one in survey().questions], ARRAY(Text()))
+    in_order = aggregate_order_by(each, func.array_position(asked, _answer.question), _answer.question)
     return (
-        select(func.coalesce(func.jsonb_agg(each), func.jsonb_build_array(), type_=JSONB()))
+        select(func.coalesce(func.jsonb_agg(in_order), func.jsonb_build_array(), type_=JSONB()))
         .where(_answer.feedback_id == _feedback.id, readable_answers(standing))
         .scalar_subquery()
     )
@@ -57,6 +59,7 @@ FEEDBACK = EntryList(
     sorts={"received_on": _feedback.received_on},
     searched=(),
     default=("received_on",),
+    dear=frozenset({"answers"}),
     rows=readable_feedback,
 )
 
@@ -82,7 +85,7 @@ class Answer(NamedTuple):
 
 def answers(row: Row) -> list[Answer]:
     """Give the answers that the row was loaded with, in the survey's order."""
-    return sorted((Answer(*answer) for answer in row.answers), key=lambda answer: (position(answer.question), answer))
+    return [*map(Answer._make, row.answers)]
 
 
 _ids = bindparam("ids", type_=ARRAY(Uuid()))
@@ -147,7 +150,12 @@ _per_question = (
         cast(func.stddev_pop(_answer.rating), Float).label("spread"),
     )
     .join(feedback_answers, _answer.feedback_id == _feedback.id)
-    .where(_feedback.mediator_id == func.any(_parents), _answer.rating.is_not(None))
+    # Of the answers too, which have an index for it.
+    .where(
+        _feedback.mediator_id == func.any(_parents),
+        _answer.mediator_id == func.any(_parents),
+        _answer.rating.is_not(None),
+    )
     .group_by(_feedback.mediator_id, _YEAR, _answer.question)
     .cte("per_question")
 )

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, bindparam, cast, func, select
+from sqlalchemy import Date, bindparam, func, literal_column, null, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text, Uuid
 
 from models.database import Row, Statement
-from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+from models.logbook import MONTH, CaseRole, Medium, Outcome, logbook_entries, logbook_private
 from resolvers.checks import PARTIES_MOST, Check
 from resolvers.context import Context
 from resolvers.entries import OwnedList, camel, equals, in_year, opening, year_of
@@ -70,13 +71,14 @@ LOGBOOK = OwnedList(
     },
     sorts={
         **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", *_PRIVATE}},
-        "ended_month": cast(func.date_trunc("month", _entry.ended_on), Date),
+        "ended_month": literal_column(MONTH, Date()),
         "reference": opening(_private.reference),
         "parties": opening(_private.parties),
     },
     nullable=frozenset({"dispute_kind", "country", "party_count", "reference", "parties"}),
     searched=("dispute_kind", "country", *_PRIVATE),
     default=("ended_on", "ended_month"),
+    dear=frozenset(_PRIVATE),
     facets={"years": year_of(_entry.ended_on), "dispute_kinds": _entry.dispute_kind, "countries": _entry.country},
     check=_checked,
 )
@@ -97,74 +99,74 @@ class LogbookFilter:
 
 
 @dataclass
-class Hours:
-    """Minutes and cases under one heading: a role or a year."""
-
-    minutes: int = 0
-    cases: int = 0
-    role: CaseRole | None = None
-    year: int | None = None
-
-
-@dataclass
 class Experience:
     """What a mediator's entries add up to. Simulated cases stand on a line of their own and count nowhere else."""
 
     minutes: int = 0
     cases: int = 0
     simulated_minutes: int = 0
-    by_role: list[Hours] = field(default_factory=list)
-    by_year: list[Hours] = field(default_factory=list)
+    by_role: list[Row] = field(default_factory=list)
+    by_year: list[Row] = field(default_factory=list)
 
 
 _YEAR = year_of(_entry.ended_on)
+_ROLES = {role.value: place for place, role in enumerate(CaseRole)}
 
 
 @cache
-def _totals(for_role: bool) -> Statement:
+def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> Statement:
+    """Make the statement of the sums: the whole, for which role and year are null, and by each of them if asked."""
+    role, year = _entry.role, _YEAR
+    sets = [tuple_(_entry.mediator_id)]
+    sets += [tuple_(_entry.mediator_id, part) for part, wanted in ((role, by_role), (year, by_year)) if wanted]
+    owner = bindparam("parent", type_=Uuid()) if alone else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     rows = (
         select(
             _entry.mediator_id,
-            _entry.role,
-            _YEAR.label("year"),
+            (role if by_role else null()).label("role"),
+            (year if by_year else null()).label("year"),
             func.coalesce(func.sum(_entry.minutes).filter(~_entry.simulated), 0).label("minutes"),
             func.count().filter(~_entry.simulated).label("cases"),
             func.coalesce(func.sum(_entry.minutes).filter(_entry.simulated), 0).label("simulated"),
         )
-        .where(_entry.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))))
-        .group_by(_entry.mediator_id, _entry.role, _YEAR)
-        .order_by(_YEAR, _entry.role)
+        .where(_entry.mediator_id == owner)
+        .group_by(func.grouping_sets(*sets))
     )
-    return Statement(rows.where(_entry.role == bindparam("role", type_=Text())) if for_role else rows)
+    return Statement(rows.where(role == bindparam("role", type_=Text())) if for_role else rows)
 
 
 def _added_up(rows: Sequence[Row]) -> Experience:
-    """Add up totals by role and year; years ascend, roles come in the order of the enumeration."""
+    """Put a mediator's sums together; years ascend, roles come in the order of the enumeration."""
     total = Experience()
-    roles: dict[CaseRole, Hours] = defaultdict(Hours)
-    years: dict[int, Hours] = defaultdict(Hours)
     for row in rows:
-        total.simulated_minutes += row.simulated
-        if row.cases == 0:
-            continue
-        for hours in (total, roles[CaseRole(row.role)], years[row.year]):
-            hours.minutes += row.minutes
-            hours.cases += row.cases
-    total.by_role = [Hours(roles[role].minutes, roles[role].cases, role=role) for role in CaseRole if role in roles]
-    total.by_year = [Hours(hours.minutes, hours.cases, year=year) for year, hours in years.items()]
+        if row.role is None and row.year is None:
+            total.minutes, total.cases, total.simulated_minutes = row.minutes, row.cases, row.simulated
+        elif row.cases:
+            (total.by_year if row.role is None else total.by_role).append(row)
+    total.by_role.sort(key=lambda row: _ROLES[row.role])
+    total.by_year.sort(key=attrgetter("year"))
     return total
 
 
-async def experience(context: Context, mediator: Row, role: CaseRole | None) -> Experience:
-    """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request."""
+async def experience(
+    context: Context, mediator: Row, role: CaseRole | None, fields: frozenset[str] | None = None
+) -> Experience:
+    """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request.
+
+    `fields` are the names, written as in GraphQL, among which are all that the sums are read for; None: any.
+    """
+    parts = tuple(fields is None or name in fields for name in ("byRole", "byYear"))
 
     async def load(parents: list[UUID]) -> list[Experience]:
-        values = {"role": role} if role else {}
+        alone = len(parents) == 1
+        values: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
+        if role is not None:
+            values["role"] = role
         async with context.database.reading() as reading:
-            rows = await reading.all(_totals(role is not None), parents=parents, **values)
+            rows = await reading.all(_totals(role is not None, alone, *parts), **values)
         grouped: dict[UUID, list[Row]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)
         return [_added_up(grouped[parent]) for parent in parents]
 
-    return await context.load(load, ("experience", role), mediator.id)
+    return await context.load(load, ("experience", role, parts), mediator.id)

@@ -154,11 +154,13 @@ def page_statement(
     backwards: bool,
     cursor: bool | None,
     parent: ColumnElement[Any] | None = None,
+    total: Select[Any] | None = None,
 ) -> Select[Any]:
     """Make the statement of one page of `rows`, with the parameter `size`.
 
     `cursor` says whether it starts from one: None for none, else whether that cursor's value is null. With a `parent`
     column it gives a page for each of the ids in the parameter `parents`, whose id stands in the rows' `parent`.
+    `total` counts the whole list, over all parents; each row then has the count of its own list as `total`.
     """
     value = sort.column
     rows = rows.add_columns((value if value is not None else row_id).label("sort_value"))
@@ -166,6 +168,8 @@ def page_statement(
         rows = rows.where(_keyset(sort, row_id, backwards, cursor))
     rows = rows.limit(bindparam("size", type_=Integer()))
     if parent is None:
+        if total is not None:
+            rows = rows.add_columns(total.correlate(None).scalar_subquery().label("total"))
         return rows.order_by(*_order(value, row_id, sort, backwards))
     parents = (
         func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
@@ -174,8 +178,11 @@ def page_statement(
     )
     part = rows.where(parent == parents.c.id).order_by(*_order(value, row_id, sort, backwards)).lateral("part")
     sort_value = part.c.sort_value if value is not None else None
+    counted = []
+    if total is not None:
+        counted = [total.where(parent == parents.c.id).correlate(parents).scalar_subquery().label("total")]
     return (
-        select(parents.c.id.label("parent"), *part.c)
+        select(parents.c.id.label("parent"), *part.c, *counted)
         .select_from(parents.join(part, onclause=true()))
         .order_by(parents.c.id, *_order(sort_value, part.c.id, sort, backwards))
     )

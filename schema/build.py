@@ -11,7 +11,7 @@ factor where a setting asks for it, but for those that say otherwise.
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -186,43 +186,52 @@ def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_co
     if resolve is None:
         return None
     if field.args:
-        resolve = _clean(resolve)
+        resolve = Clean(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else _admitted(resolve, without_factor=row.without_factor)
+        return resolve if row.unverified else Admitted(resolve, row.without_factor)
     if viewer_could & ~row.standings:
-        return _fenced(resolve, row.standings)
+        return Fenced(resolve, row.standings)
     return resolve
 
 
-def _fenced(resolve: Resolve, allowed: Standing) -> Resolve:
+@dataclass(frozen=True)
+class Fenced:
     """Second fence: null where the row was loaded with a standing that does not have the field."""
 
-    def resolve_if_allowed(source: Any, info: Any, **arguments: Any) -> Any:
-        return resolve(source, info, **arguments) if source.standing & allowed else None
+    resolve: Resolve
+    allowed: Standing
 
-    return resolve_if_allowed
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its row allows it."""
+        return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
 
 
-def _admitted(resolve: Resolve, *, without_factor: bool) -> Resolve:
-    def resolve_if_admitted(source: Any, info: Any, **arguments: Any) -> Any:
+@dataclass(frozen=True)
+class Admitted:
+    """Closes an entrance to those who have something to do first."""
+
+    resolve: Resolve
+    without_factor: bool
+
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if the viewer may enter."""
         if not info.context.viewer.verified:
             raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
-        if info.context.viewer.lacks_second_factor and not without_factor:
+        if info.context.viewer.lacks_second_factor and not self.without_factor:
             raise Forbidden("Set up a second factor first: administrators must have one here.")
-        return resolve(source, info, **arguments)
-
-    return resolve_if_admitted
+        return self.resolve(source, info, **arguments)
 
 
-def _clean(resolve: Resolve) -> Resolve:
-    """Refuse text that no database can hold: NUL, and halves of surrogate pairs."""
+@dataclass(frozen=True)
+class Clean:
+    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
 
-    def resolve_if_clean(source: Any, info: Any, **arguments: Any) -> Any:
-        for argument in arguments.values():
-            _check_text(argument)
-        return resolve(source, info, **arguments)
+    resolve: Resolve
 
-    return resolve_if_clean
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its arguments can be stored."""
+        _check_text(arguments)
+        return self.resolve(source, info, **arguments)
 
 
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")

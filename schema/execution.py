@@ -4,6 +4,7 @@ A document is parsed and validated once for each projection, and kept. Exception
 no error of ours becomes a reference that the log has too.
 """
 
+import gc
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,7 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Failure, RateLimited
 from schema.build import projection
+from schema.compiled import CompiledExecutor, Plans
 from schema.cost import DEPTH_MOST, measured
 
 log = structlog.get_logger()
@@ -64,6 +66,7 @@ class _Prepared:
     document: DocumentNode | None
     errors: list[dict[str, Any]]
     may_be_too_much: bool = False
+    plans: Plans | None = None
 
 
 class Documents:
@@ -108,7 +111,7 @@ class Documents:
         errors = validate(self.schema, document, self._rules, max_errors=ERRORS_MOST, hide_suggestions=True)
         if errors:
             return _Prepared(None, [_validation_error(error) for error in errors])
-        return _Prepared(document, [], may_be_too_much=measure.too_much() is not None)
+        return _Prepared(document, [], measure.too_much() is not None, Plans(document))
 
 
 class NoIntrospection(ValidationRule):
@@ -124,7 +127,9 @@ class NoIntrospection(ValidationRule):
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
     """Give the documents of a projection; only those who are signed in may ask what their schema has."""
-    return Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
+    made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
+    gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
+    return made
 
 
 def _refused(reason: str) -> _Prepared:
@@ -140,6 +145,9 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
         return Answer({"errors": prepared.errors}, started=False)
     if prepared.may_be_too_much and (reason := measured(kept.schema, prepared.document, variables or {}).too_much()):
         return Answer({"errors": _refused(reason).errors}, started=False)
+    compiled: dict[str, Any] = {}
+    if context.settings.compiled_execution:
+        compiled = {"executor_class": CompiledExecutor, "plans": prepared.plans}
     result = execute(
         kept.schema,
         prepared.document,
@@ -147,8 +155,12 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
         variable_values=variables,
         operation_name=operation,
         hide_suggestions=True,
+        **compiled,
     )
-    result = result if isinstance(result, ExecutionResult) else await result
+    try:
+        result = result if isinstance(result, ExecutionResult) else await result
+    finally:
+        context.done()
     return _answer(result)
 
 

@@ -23,7 +23,7 @@ from resolvers.paging import page
 from schema.changes import Payload, attempt
 from schema.cpd import CpdEntry, CpdFacets, CpdFilter, CpdOrder, Learning, LearningFacets, LearningFilter, LearningOrder
 from schema.feedback import Feedback, FeedbackFilter, FeedbackOrder, FeedbackRequest, FeedbackSummary
-from schema.lists import Connection, Info, given, read_id, read_order
+from schema.lists import Connection, Info, fields_below, given, read_id, read_order
 from schema.logbook import Experience, LogbookEntry, LogbookFacets, LogbookFilter, LogbookOrder
 from schema.reviewer import Reviewer, as_reviewer
 
@@ -65,7 +65,7 @@ class Mediator:
     async def experience(
         self, info: Info, row: strawberry.Parent[Any], role: CaseRole | None = None
     ) -> Experience | None:
-        found: Any = await logbook.experience(info.context, row, role)
+        found: Any = await logbook.experience(info.context, row, role, fields_below(info))
         return found
 
     @strawberry.field
@@ -82,7 +82,9 @@ class Mediator:
     ) -> Connection[LogbookEntry] | None:
         choice = LogbookChoice(**vars(filter)) if filter else LogbookChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, LOGBOOK, row, choice, read_order(order_by), asked)
+        found: Any = await entry_page(
+            info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info)
+        )
         return found
 
     @strawberry.field(description="One case of the logbook.")
@@ -109,7 +111,7 @@ class Mediator:
     ) -> Connection[CpdEntry] | None:
         choice = CpdChoice(**vars(filter)) if filter else CpdChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, CPD, row, choice, read_order(order_by), asked)
+        found: Any = await entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One entry of the CPD.")
@@ -136,7 +138,9 @@ class Mediator:
     ) -> Connection[Learning] | None:
         choice = LearningChoice(**vars(filter)) if filter else LearningChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, LEARNINGS, row, choice, read_order(order_by), asked)
+        found: Any = await entry_page(
+            info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info)
+        )
         return found
 
     @strawberry.field
@@ -172,7 +176,9 @@ class Mediator:
     ) -> Connection[Feedback] | None:
         choice = FeedbackChoice(**vars(filter)) if filter else FeedbackChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, FEEDBACK, row, choice, read_order(order_by), asked)
+        found: Any = await entry_page(
+            info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info)
+        )
         return found
 
     @strawberry.field(description="One piece of the feedback that you may read.")

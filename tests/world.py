@@ -117,24 +117,29 @@ async def put_token(hub: Hub, owner: Person) -> str:
 
 
 @asynccontextmanager
-async def statements(hub: Hub) -> AsyncIterator[list[str]]:
-    """Collect the SQL that the application runs inside the block; it is complete when the block has ended."""
+async def statements(hub: Hub, values: list[tuple[Any, ...]] | None = None) -> AsyncIterator[list[str]]:
+    """Collect the SQL that the application runs inside the block; it is complete when the block has ended.
+
+    What the statements' parameters were goes into `values`.
+    """
     run: list[str] = []
 
     def note(query: asyncpg.connection.LoggedQuery) -> None:
         # What a new connection asks about PostgreSQL's types is the driver's own.
         if "typeinfo_tree" not in query.query and "'jit'" not in query.query:
             run.append(query.query)
+            if values is not None:
+                values.append(tuple(query.args))
 
     pool = hub.app.state.database._pool
     everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
     for connection in everything:
         connection.add_query_logger(note)
     for connection in everything:
-        await pool.release(connection)
+        await pool.release(connection, sound=True)
     yield run
     await asyncio.sleep(0)  # asyncpg notes a statement a moment after it has run
     everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
     for connection in everything:
         connection.remove_query_logger(note)
-        await pool.release(connection)
+        await pool.release(connection, sound=True)

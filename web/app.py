@@ -23,7 +23,7 @@ from resolvers.limits import Limiter
 from settings import Settings
 from web import graphiql, mailbox
 from web.asking import Trouble, nothing_here
-from web.graphql import graphql
+from web.graphql import Graphql
 from web.logs import RequestLog
 from web.pages import routes as pages
 from web.rendering import tell
@@ -94,7 +94,7 @@ def make_app(settings: Settings) -> Starlette:
                 await app.state.limiter.close()
 
     routes: list[BaseRoute] = [
-        Route("/graphql", graphql, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route("/graphql", Graphql()),
         Route("/healthz", healthz),
         *graphiql.routes,
         *pages,

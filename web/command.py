@@ -14,7 +14,6 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs import worker as jobs_worker
-from models import migrate as models_migrate
 from models.account import Role, accounts
 from models.database import connect, connect_worker
 from permissions.secrets import fold, fold_name, hash_password
@@ -24,11 +23,18 @@ from resolvers.errors import Refused
 from resolvers.second_factor import take_away
 from schema.build import sdl
 from settings import Settings, SettingsError
-from web import demo as web_demo
 from web import logs
 from web.app import make_app
 from web.export import JOBS
-from web.start import listen, reach_database, reach_services, reach_work, service_settings, usable_database
+from web.start import (
+    listen,
+    reach_database,
+    reach_services,
+    reach_work,
+    service_settings,
+    spare_collection,
+    usable_database,
+)
 
 main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
 
@@ -72,6 +78,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=20,
         )
+        spare_collection()
         uvicorn.Server(config).run([listening])
 
 
@@ -100,7 +107,12 @@ async def _work(settings: Settings) -> None:
 def migrate() -> None:
     """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
     settings = service_settings()
-    with usable_database("DATABASE_OWNER_URL"):
+    # Late, for what serves and works never migrates: Alembic takes 10 MB and a tenth of a second.
+    from alembic.util import CommandError
+
+    from models import migrate as models_migrate
+
+    with usable_database("DATABASE_OWNER_URL", CommandError):
         models_migrate.upgrade(settings)
 
 
@@ -196,6 +208,8 @@ def schema(
 @_one_line
 def demo(port: Port = 8000, data: Path = Path(".demo"), reset: bool = False) -> None:
     """Run everything on this machine's loopback, with embedded services and demo data."""
+    from web import demo as web_demo  # late, as above
+
     raise typer.Exit(web_demo.run(port, data, reset))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
 from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
@@ -42,6 +43,15 @@ def make_context(request: Request) -> Context:
         wake=state.waker.wake,
         device=request.cookies.get(device_cookie_name(state.settings), ""),
     )
+
+
+class Graphql:
+    """The endpoint: an application of its own, for Starlette puts two more around a function."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, by whatever method."""
+        response = await graphql(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 async def graphql(request: Request) -> Response:

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from uuid import uuid4
 
+import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
@@ -26,6 +27,10 @@ def _without_messages(_logger: object, _method: str, event: EventDict) -> EventD
     return event
 
 
+def _json(event: object, **_: object) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
 def configure() -> None:
     """Write all logs of this process to standard output."""
     structlog.configure(
@@ -34,7 +39,7 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             _without_messages,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_json),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,

@@ -1,19 +1,20 @@
 """What a command makes sure of before it begins, and tells in one line where it is not so."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 import typer
-from alembic.util import CommandError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Boolean, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.database import Unavailable, connect, connect_worker
+from models.database import connect, connect_worker
+from models.pool import Unavailable
 from settings import Settings, SettingsError, load
 
 _NEWEST_FUNCTION = "ask(uuid,integer,boolean,bytea,boolean)"
@@ -30,7 +31,6 @@ _DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     SQLAlchemyError,
-    CommandError,
 )
 
 
@@ -43,11 +43,12 @@ def service_settings() -> Settings:
 
 
 @contextmanager
-def usable_database(setting: str) -> Iterator[None]:
+def usable_database(setting: str, *more: type[Exception]) -> Iterator[None]:
     """Raise SettingsError, which names the setting, where what is done in the block fails on the database."""
+    caught: tuple[type[Exception], ...] = (*_DATABASE_ERRORS, *more)
     try:
         yield
-    except _DATABASE_ERRORS as error:
+    except caught as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error  # what the server or the system said
         lines = str(cause).splitlines() or [type(cause).__name__]
         raise SettingsError(f"{setting} leads to no usable database: {lines[0]}") from None
@@ -85,6 +86,16 @@ async def reach_services(settings: Settings) -> None:
             await redis.ping()
     except (OSError, RedisError):
         typer.echo("REDIS_URL leads to no Redis that answers: going on without it", err=True)
+
+
+def spare_collection() -> None:
+    """Spare the garbage collector what start-up made and what a request makes and soon lets go.
+
+    It would look through all of it again and again, in the middle of requests: they took up to three times as long.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 50)
 
 
 def listen(host: str, port: int) -> socket.socket:

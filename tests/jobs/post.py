@@ -44,6 +44,7 @@ class PostOffice:
     sign_ins: list[tuple[str, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    sessions: list[SMTP] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd calls it so)
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -68,6 +69,17 @@ class PostOffice:
             )
         return answer
 
+    def hang_up(self) -> None:
+        """End every connection, as a server does that finds its clients idle."""
+        for session in self.sessions:
+            assert session.transport is not None
+            session.transport.close()
+
+    @property
+    def greeted(self) -> int:
+        """How many connections there have been."""
+        return len(self.sessions)
+
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, sent: Any) -> AuthResult:
         assert isinstance(sent, LoginPassword)
         self.sign_ins.append((sent.login.decode(), sent.password.decode()))
@@ -90,7 +102,7 @@ async def post_office(
     def session() -> SMTP:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a password is taken without STARTTLS
-            return SMTP(
+            made = SMTP(
                 office,
                 hostname="post.demo.example",
                 loop=asyncio.get_running_loop(),
@@ -101,6 +113,8 @@ async def post_office(
                 auth_required=sign_in,
                 auth_require_tls=tls is not None and not implicit,
             )
+        office.sessions.append(made)
+        return made
 
     server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0, ssl=tls if implicit else None)
     port = server.sockets[0].getsockname()[1]

@@ -16,7 +16,8 @@ from jobs import worker
 from jobs.outbox import MAX_ATTEMPTS, Kind, enqueue
 from jobs.worker import Jobs, Waker
 from models.account import Role
-from models.database import Database, Row, Unavailable
+from models.database import Database, Row
+from models.pool import Unavailable
 from settings import Settings, load
 from tests.hub import Hub, opened, payload
 from tests.jobs.post import PostOffice, message_ids, post_office, scripted
@@ -51,6 +52,11 @@ async def queue(hub: Hub, number: int = 1, kind: Kind = Kind.EMAIL_CHANGED) -> N
 async def states(hub: Hub) -> list[tuple[str, int, int | None]]:
     rows = await hub.rows("SELECT state, attempts, smtp_code FROM outbox ORDER BY recipient, created_at")
     return [tuple(row) for row in rows]
+
+
+async def all_offered(office: PostOffice) -> bool:
+    """Whether the server has been sent as many mails as a worker sends at once."""
+    return len(office.offered) == worker.AT_ONCE
 
 
 async def only_row(hub: Hub) -> asyncpg.Record:
@@ -330,18 +336,19 @@ async def start_worker(hub: Hub, office: PostOffice) -> asyncio.subprocess.Proce
 async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing_twice(
     hub: Hub, office: PostOffice, sign: signal.Signals
 ) -> None:
-    await queue(hub, 1)
-    await queue(hub, 2)
+    numbers = range(worker.AT_ONCE + 1)
+    for number in numbers:
+        await queue(hub, number)
     office.open.clear()
     process = await start_worker(hub, office)
     async with asyncio.timeout(60):
-        await office.waiting.wait()
+        await until(lambda: all_offered(office))
         process.send_signal(sign)
         office.open.set()
         assert await process.wait() == 0
-    assert await states(hub) == [("QUEUED", 0, None), ("DONE", 1, None)]
+    assert sorted(await states(hub)) == [*[("DONE", 1, None)] * worker.AT_ONCE, ("QUEUED", 0, None)]
     assert await drain(hub, office.url) == 1
-    assert sorted(mail.recipients[0] for mail in office.accepted) == ["old1@demo.example", "old2@demo.example"]
+    assert sorted(mail.recipients[0] for mail in office.accepted) == [f"old{number}@demo.example" for number in numbers]
 
 
 async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(hub: Hub, office: PostOffice) -> None:

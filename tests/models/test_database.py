@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import bindparam, column, func, insert, literal, select, text
 from sqlalchemy.types import Integer
 
-from models import database as models_database
+from models import pool as models_pool
 from models.account import accounts, request_keys
 from models.cpd import cpd_entries
-from models.database import Database, Statement, Unavailable, connect
+from models.database import Database, Statement, connect
 from models.outbox import chores
+from models.pool import Unavailable
 from settings import Pooler
 from tests.hub import Hub, settings_for
 from tests.servers import postgres
@@ -111,7 +112,7 @@ async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
 async def test_whoever_finds_every_connection_in_use_is_told_in_time(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     async with connect(hub.settings.model_copy(update={"database_pool_size": 2})) as database:
         async with database.reading(), database.transaction():
-            monkeypatch.setattr(models_database, "ACQUIRE_TIMEOUT", 0.05)
+            monkeypatch.setattr(models_pool, "ACQUIRE_TIMEOUT", 0.05)
             with pytest.raises(Unavailable):
                 async with database.reading():
                     pass
@@ -123,7 +124,7 @@ async def test_whoever_finds_every_connection_in_use_is_told_in_time(hub: Hub, m
 
 
 def test_nobody_waits_long_for_a_connection() -> None:
-    assert models_database.ACQUIRE_TIMEOUT <= 10
+    assert models_pool.ACQUIRE_TIMEOUT <= 10
 
 
 async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) -> None:

@@ -52,6 +52,7 @@ WRONG = {
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
+    "COMPILED_EXECUTION": "perhaps",
     "DEMO_CLOCK_OFFSET_HOURS": "1",  # right as such, but for a demo alone
 }
 

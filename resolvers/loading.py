@@ -1,0 +1,56 @@
+"""Loads things of one kind together: what is asked for in one turn of the event loop is one batch, nothing twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Batch = Callable[[list[Key]], Awaitable[Sequence[Value]]]
+
+
+class Loader(Generic[Key, Value]):
+    """What one request has loaded, and is loading, by one kind of batch."""
+
+    __slots__ = ("_batch", "_found", "_next", "_task", "_waiting")
+
+    def __init__(self, batch: Batch[Key, Value]) -> None:
+        self._batch = batch
+        self._found: dict[Key, Value] = {}
+        self._waiting: dict[Key, list[asyncio.Future[Value]]] = {}
+        self._next: list[Key] = []
+
+    def load(self, key: Key) -> Awaitable[Value]:
+        """Load one thing. Whatever the batch raises is raised for each of its keys."""
+        loop = asyncio.get_running_loop()
+        # A future for each who asks: it is cancelled with them, and nobody else's must be.
+        asked: asyncio.Future[Value] = loop.create_future()
+        if key in self._found:
+            asked.set_result(self._found[key])
+        elif key in self._waiting:
+            self._waiting[key].append(asked)
+        else:
+            self._waiting[key] = [asked]
+            if not self._next:
+                loop.call_soon(self._begin)
+            self._next.append(key)
+        return asked
+
+    def _begin(self) -> None:
+        keys, self._next = self._next, []
+        self._task = asyncio.get_running_loop().create_task(self._run(keys))
+
+    async def _run(self, keys: list[Key]) -> None:
+        try:
+            self._found.update(zip(keys, await self._batch(keys), strict=True))
+        except Exception as error:  # noqa: BLE001 - it is raised where the things were asked for
+            for asked in self._asked(keys):
+                asked.set_exception(error)
+        else:
+            for key in keys:
+                for asked in self._asked([key]):
+                    asked.set_result(self._found[key])
+
+    def _asked(self, keys: list[Key]) -> list[asyncio.Future[Value]]:
+        """Give those who still wait for the keys; nobody does any more."""
+        return [asked for key in keys for asked in self._waiting.pop(key) if not asked.done()]

@@ -1,0 +1,187 @@
+"""Writes the functions that read and complete plain fields, as `schema.compiled` says which; one text a selection."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from math import isfinite
+from types import NoneType
+from typing import Any
+from uuid import UUID
+
+from asyncpg.pgproto import pgproto
+from graphql import (
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    Undefined,
+)
+from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
+from strawberry.types.field import StrawberryField
+
+from schema.build import Fenced
+
+LINES_MOST = 2_000  # in all functions of one operation; the rest of it is done field by field
+
+Read = Callable[[Any], Any]  # gives a row's field, completed; raises if anything is not as the schema says
+Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
+
+
+class Unusual(Exception):
+    """Something is not as the schema says: graphql-core's stock method is to do this field."""
+
+
+class Writer:
+    """Writes the functions for one selection, as Python text that names nothing but what `_names` holds."""
+
+    def __init__(self, collect: Collect, room: int) -> None:
+        """`room` is how many lines there may be."""
+        self._collect = collect
+        self.room = room
+        self._lines: list[str] = []
+        self._names: dict[str, Any] = {
+            "Unusual": Unusual, "RowUUID": pgproto.UUID, "UUID": UUID, "date": date, "datetime": datetime,
+            "isfinite": isfinite, "checked": _checked,
+        }  # fmt: skip
+
+    def function(self, name: str) -> Read:
+        """Give one of the functions that were written."""
+        exec("\n".join(self._lines), self._names)  # noqa: S102 - the text is ours; what a client chose is a literal in it
+        read: Read = self._names[name]
+        return read
+
+    def _kept(self, value: object) -> str:
+        name = f"kept{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def _define(self, parameter: str, body: list[str], result: str) -> str | None:
+        """Write a function; None if there is too much of it."""
+        self.room -= len(body)
+        if self.room < 0:
+            return None
+        name = f"read{len(self._names)}"
+        self._names[name] = None
+        self._lines += [f"def {name}({parameter}):", *(f"    {line}" for line in body), f"    return {result}"]
+        return name
+
+    def field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> str | None:
+        """Write the function that gives a field of a row; None if the field is not plain."""
+        body = self._read(parent, details, "value")
+        return self._define("row", body, "value") if body else None
+
+    def object(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
+        """Write the function that completes an object; None if anything in it is not plain."""
+        if of.is_type_of is not None:
+            return None
+        grouped, deferred, _ = self._collect(of, details)
+        # Rows of a list are of one class: it is looked at once.
+        last = self._kept([None])
+        body, members = [f"if type(row) is not {last}[0]: {last}[0] = checked(type(row))"], []
+        for place, (response_name, member) in enumerate(grouped.items()):
+            lines = None if deferred else self._read(of, member, f"v{place}")
+            if lines is None:
+                return None
+            body += lines
+            members.append(f"{response_name!r}: v{place}")
+        return self._define("row", body, f"{{{', '.join(members)}}}")
+
+    def _read(self, parent: GraphQLObjectType, details: FieldDetailsList, into: str) -> list[str] | None:
+        """Write lines that put a field of `row`, completed, into a variable."""
+        name = details[0].node.name.value
+        if name == "__typename":
+            return [f"{into} = {parent.name!r}"]
+        of = parent.fields.get(name)
+        if of is None or of.args:
+            return None
+        resolve, fence = of.resolve, ""
+        if isinstance(resolve, Fenced):
+            fence = f" if row.standing & {int(resolve.allowed)} else None"
+            resolve = resolve.resolve
+        # Strawberry's own resolvers bear this mark; one that something else was put around does not.
+        if not hasattr(resolve, "_is_default"):
+            return None
+        taken = self._taken(of.extensions.get("strawberry-definition"))
+        lines = self._completed(of.type, details, into) if taken else None
+        return None if lines is None else [f"{into} = {taken}{fence}", *lines]
+
+    def _taken(self, of: Any) -> str | None:
+        """Write how a field is taken from its row; None if that takes more than the row."""
+        if not isinstance(of, StrawberryField) or of.is_async:
+            return None
+        if of.is_basic_field:
+            return f"row.{of.python_name}" if of.default_resolver is getattr else None
+        resolver = of.base_resolver
+        if resolver is None or of.extensions or resolver.arguments or resolver.info_parameter:
+            return None
+        given = ["row"] if resolver.self_parameter else []
+        given += [f"{one.name}=row" for one in (resolver.parent_parameter, resolver.root_parameter) if one]
+        return f"{self._kept(resolver.wrapped_func)}({', '.join(given)})"
+
+    def _completed(self, of: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
+        """Write lines that complete the value in a variable; None if something in it is not plain."""
+        nullable = not isinstance(of, GraphQLNonNull)
+        inner: Any = of.of_type if isinstance(of, GraphQLNonNull) else of
+        lines: list[str] | None
+        if isinstance(inner, GraphQLList):
+            lines = self._list(inner.of_type, details, v)
+        elif isinstance(inner, GraphQLObjectType):
+            name = self.object(inner, details)
+            lines = [f"{v} = {name}({v})"] if name else None
+        else:
+            lines = self._leaf(inner, v)
+        if lines is not None and nullable:
+            return [f"if {v} is not None:", *(f"    {line}" for line in lines)]
+        return lines
+
+    def _list(self, item: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
+        named = item.of_type if isinstance(item, GraphQLNonNull) else None
+        if isinstance(named, GraphQLObjectType):
+            each = self.object(named, details)
+        else:
+            body = self._completed(item, details, "row")
+            each = self._define("row", body, "row") if body else None
+        return [_unless(f"type({v}) is list"), f"{v} = [{each}(one) for one in {v}]"] if each else None
+
+    def _leaf(self, of: Any, v: str) -> list[str] | None:
+        """Write lines that complete a leaf as its type's `coerce_output_value` does, for values of the usual type."""
+        if isinstance(of, GraphQLEnumType):
+            names = _names_of(of)
+            return [f"{v} = {self._kept(names)}[{v}]"] if names else None
+        return _SCALARS[of.name](v) if isinstance(of, GraphQLScalarType) and of.name in _SCALARS else None
+
+
+def _unless(condition: str) -> str:
+    return f"if not ({condition}): raise Unusual"
+
+
+_SCALARS: dict[str, Callable[[str], list[str]]] = {
+    "String": lambda v: [_unless(f"type({v}) is str")],
+    "Boolean": lambda v: [_unless(f"type({v}) is bool")],
+    "Int": lambda v: [_unless(f"type({v}) is int and -2147483648 <= {v} <= 2147483647")],
+    "Float": lambda v: [_unless(f"type({v}) is float and isfinite({v})")],
+    "Minutes": lambda v: [_unless(f"type({v}) is int")],
+    "Date": lambda v: [_unless(f"type({v}) is date"), f"{v} = {v}.isoformat()"],
+    "DateTime": lambda v: [_unless(f"type({v}) is datetime"), f"{v} = {v}.isoformat()"],
+    "ID": lambda v: [
+        f"if type({v}) is RowUUID or type({v}) is UUID: {v} = str({v})",
+        f"el{_unless(f'type({v}) is str')}",
+    ],
+}
+
+
+def _names_of(of: GraphQLEnumType) -> dict[Any, str] | None:
+    """Give an enumeration's names by what a row or a resolver has in their place; None if that is not text."""
+    raw = [value.value for value in of.values.values()]
+    if not all(isinstance(value, str) for value in raw):
+        return None
+    members = [member for member in getattr(of, "wrapped_cls", ()) if member.value in raw]
+    return {value: of.coerce_output_value(value) for value in (*raw, *members)}
+
+
+def _checked(kind: type) -> type:
+    """Raise Unusual for what stands for no object of ours, though it may have every attribute that is asked for."""
+    if hasattr(kind, "__await__") or issubclass(kind, BaseException | NoneType | type(Undefined)):
+        raise Unusual
+    return kind

@@ -1,0 +1,156 @@
+"""The hub against the limit and against PostGraphile: `make bench`.
+
+Three servers, one process each, over one database: the hub as `logbook serve` runs it, sessions, limits, logs and the
+second wall included; a bare handler whose JSON PostgreSQL makes (the limit); PostGraphile with row-level security. They
+answer three documents, about something else each time. First their answers are compared; then PostGraphile is loaded
+for 20 seconds and the others until they are warm; then they take turns, each for a second, in every round in another
+order. A ratio is the median of its rounds', for whatever else the machine does falls on neighbours alike.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+import structlog
+import typer
+import uvloop
+
+from models import migrate
+from tests.bench import node
+from tests.bench.cases import Asked, Case, cases, values
+from tests.bench.load import CLIENTS, Measured, load, measured, once, resident
+from tests.bench.world import Size, fill
+from tests.hub import settings_for
+from tests.servers import environment
+from web.embedded import Services, embedded
+
+HERE = Path(__file__).parent
+SIZE = Size(mediators=2000, entries=60, fed=50, feedback=60)
+ROUNDS = int(os.environ.get("ROUNDS", "9"))
+SECONDS = 1.0
+PORTS = {"hub": 8701, "limit": 8702, "postgraphile": 8703}
+REPORT = HERE.parents[1] / "docs" / "bench.md"
+
+Rounds = dict[tuple[str, str], list[Measured]]  # by case and server
+
+
+def _requests(case: Case, server: str) -> list[bytes]:
+    return [{"hub": one.hub, "limit": one.bare, "postgraphile": one.postgraphile}[server] for one in case.requests]
+
+
+def _start(services: Services, folder: Path) -> dict[str, int]:
+    """Start the servers; give their process ids."""
+    sockets = urlsplit(services.admin_url).query.partition("host=")[2].partition("&")[0]
+    program = node.node()
+    node.install(program)
+    commands: dict[str, list[str | Path]] = {
+        "hub": [sys.executable, "-m", "web.command", "serve", "--port", str(PORTS["hub"])],
+        "limit": [sys.executable, "-m", "tests.bench.bare", sockets, str(PORTS["limit"])],
+        "postgraphile": [program, node.FOLDER / "serve.mjs", sockets, "logbook", str(PORTS["postgraphile"])],
+    }
+    env = environment(settings_for(services, database_pool_size=10, mailbox=None))
+    pids = {}
+    for name, command in commands.items():
+        services.children.start(name, command, folder / f"{name}.log", env=env)
+        pids[name] = services.children._running[-1][1].pid
+    for name, port in PORTS.items():
+        services.children.wait_for(name, partial(_listens, port))
+    return pids
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def check(case: Case, asked: Asked) -> int:
+    """Compare the three answers to one request; give the hub's size in bytes."""
+    answers = [
+        orjson.loads(await once(PORTS[server], of))
+        for server, of in (("hub", asked.hub), ("limit", asked.bare), ("postgraphile", asked.postgraphile))
+    ]
+    assert "errors" not in answers[0], answers[0]
+    assert orjson.dumps(answers[0]) == orjson.dumps(answers[1]), (case.name, answers[:2])
+    assert values(answers[0]) == values(answers[2]), (case.name, str(answers[0])[:500], str(answers[2])[:500])
+    return len(orjson.dumps(answers[0]))
+
+
+async def _rounds(found: list[Case], pids: dict[str, int], postgres: int) -> Rounds:
+    rounds: Rounds = defaultdict(list)
+    servers = list(PORTS)
+    for number in range(ROUNDS):
+        for case in found:
+            for server in (*servers[number % 3 :], *servers[: number % 3]):
+                requests = _requests(case, server)
+                rounds[case.name, server].append(
+                    await measured(PORTS[server], pids[server], postgres, requests, SECONDS)
+                )
+    return rounds
+
+
+def _table(found: list[Case], rounds: Rounds) -> list[str]:
+    lines = [
+        "| document | hub, requests/s | to the limit | to PostGraphile | processor time | with PostgreSQL's | p99 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case in found:
+        by = {server: rounds[case.name, server] for server in PORTS}
+        ratio = {
+            server: median(own.rate / theirs.rate for own, theirs in zip(by["hub"], by[server], strict=True))
+            for server in ("limit", "postgraphile")
+        }
+        own = " : ".join(f"{median(one.own for one in by[server]) * 1000:.2f}" for server in PORTS)
+        both = " : ".join(f"{median(one.own + one.database for one in by[server]) * 1000:.2f}" for server in PORTS)
+        late = " : ".join(
+            f"{median(sorted(one.latencies)[int(len(one.latencies) * 0.99)] for one in by[server]) * 1000:.0f}"
+            for server in PORTS
+        )
+        lines.append(
+            f"| {case.name}: {case.about} | {median(one.rate for one in by['hub']):.0f} | {ratio['limit']:.2f} | "
+            f"{ratio['postgraphile']:.2f} | {own} | {both} | {late} |"
+        )
+    return lines
+
+
+async def _run(services: Services, folder: Path) -> None:
+    admin_url = urlunsplit(urlsplit(services.admin_url)._replace(path="/logbook"))
+    admin = await asyncpg.connect(admin_url)
+    known = await fill(admin, SIZE)
+    await admin.execute((HERE / "postgraphile.sql").read_text())
+    await admin.close()
+    postgres = services.children._running[0][1].pid
+    pids = _start(services, folder)
+    found = cases(known)
+    for case in found:
+        sizes = [await check(case, asked) for asked in case.requests[:20]]
+        typer.echo(f"{case.name}: the same from all three, {median(sizes) / 1000:.1f} KB", err=True)
+    for server, seconds in (("postgraphile", 20.0), ("hub", 6.0), ("limit", 3.0)):
+        for case in found:
+            await load(PORTS[server], _requests(case, server), seconds / len(found))
+    lines = _table(found, await _rounds(found, pids, postgres))
+    lines += [
+        "",
+        "Times are those of hub : limit : PostGraphile, a request, in ms.",
+        f"{CLIENTS} clients; {SIZE.mediators:,} mediators; medians of {ROUNDS} rounds.",
+    ]
+    lines += [f"Resident after the load, MB: {', '.join(f'{one} {resident(pids[one]):.0f}' for one in PORTS)}."]
+    typer.echo("\n".join(lines))
+    REPORT.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with tempfile.TemporaryDirectory() as name, embedded(Path(name) / "data", durable=False) as running:
+        migrate.upgrade(settings_for(running))
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        asyncio.run(_run(running, Path(name)))

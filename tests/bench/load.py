@@ -1,0 +1,102 @@
+"""Load on one server: so many clients, each of which asks again as soon as it is answered; counted for some seconds."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+CLIENTS = 16
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a server did: requests a second, its own processor time a request, PostgreSQL's; latencies; in seconds."""
+
+    rate: float
+    own: float
+    database: float
+    latencies: list[float]
+
+
+async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    status, _, fields = head.partition(b"\r\n")
+    lower = fields.lower()
+    if b" 200 " not in status:
+        raise RuntimeError(head.decode())
+    start = lower.find(b"content-length:")
+    if start >= 0:
+        return await reader.readexactly(int(lower[start + 15 : lower.index(b"\r", start)]))
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return body
+
+
+async def once(port: int, request: bytes) -> bytes:
+    """Ask once; give the answer's body. RuntimeError for any status but 200."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+    try:
+        return await _ask(reader, writer, request)
+    finally:
+        writer.close()
+
+
+async def load(port: int, requests: list[bytes], seconds: float, clients: int = CLIENTS) -> list[float]:
+    """Ask for so many seconds; give how long each answer took."""
+    latencies: list[float] = []
+    until = time.perf_counter() + seconds
+
+    async def client(mine: Iterator[bytes]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+        began = time.perf_counter()
+        while began < until:
+            await _ask(reader, writer, next(mine))
+            now = time.perf_counter()
+            latencies.append(now - began)
+            began = now
+        writer.close()
+
+    # Each client begins elsewhere, so that what is asked about varies all the time.
+    await asyncio.gather(*(client(islice(cycle(requests), place * 7, None)) for place in range(clients)))
+    return latencies
+
+
+def processor_time(pids: list[int]) -> float:
+    """Give the processor time of processes, in seconds."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICK
+
+
+def children(pid: int) -> list[int]:
+    """Give the processes that one has started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(one) for one in text.split()]
+
+
+def resident(pid: int) -> float:
+    """Give a process's resident memory, in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def measured(port: int, pid: int, postgres: int, requests: list[bytes], seconds: float) -> Measured:
+    """Load a server and measure it."""
+    database = children(postgres)
+    own, theirs, began = processor_time([pid]), processor_time(database), time.perf_counter()
+    latencies = await load(port, requests, seconds)
+    number, taken = len(latencies), time.perf_counter() - began
+    spent = processor_time([pid]) - own, processor_time(children(postgres)) - theirs
+    return Measured(number / taken, spent[0] / number, spent[1] / number, latencies)

@@ -1,0 +1,85 @@
+"""How a worker gets through much mail: several at once, by connections that it keeps, and none twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from jobs import letters, mailer, messages, worker
+from models.database import connect_worker
+from tests.hub import Hub
+from tests.jobs.post import PostOffice, message_ids, post_office
+from tests.jobs.test_worker import all_offered, drain, queue, states, with_settings
+from tests.waiting import until
+from web.export import JOBS
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[PostOffice]:
+    async with post_office() as office:
+        yield office
+
+
+async def test_a_worker_sends_several_mails_at_once_over_few_connections(hub: Hub, office: PostOffice) -> None:
+    for number in range(60):
+        await queue(hub, number)
+    office.open.clear()
+    draining = asyncio.create_task(drain(hub, office.url))
+    async with asyncio.timeout(60):
+        await until(lambda: all_offered(office))
+        office.open.set()
+        assert await draining == 60
+    assert len(set(message_ids(office.offered))) == len(office.offered) == 60
+    assert office.greeted <= worker.AT_ONCE
+    assert set(await states(hub)) == {("DONE", 1, None)}
+
+
+async def test_two_workers_drain_one_queue_and_send_nothing_twice(hub: Hub, office: PostOffice) -> None:
+    for number in range(60):
+        await queue(hub, number)
+    async with connect_worker(hub.settings) as other:
+        settings = with_settings(hub, smtp_url=office.url)
+        shares = await asyncio.gather(*(worker.drain(one, settings, JOBS) for one in (hub.worker, other)))
+    assert sum(shares) == 60
+    assert all(shares)
+    assert len(set(message_ids(office.offered))) == len(office.offered) == 60
+
+
+async def test_one_mail_that_hangs_holds_up_no_other(hub: Hub, office: PostOffice) -> None:
+    office.open.clear()
+    await queue(hub)
+    first = asyncio.create_task(drain(hub, office.url))
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+        async with post_office() as other:
+            for number in range(30):
+                await queue(hub, number)
+            assert await drain(hub, other.url) == 30
+        office.open.set()
+        assert await first == 1
+
+
+async def test_a_connection_takes_a_bounded_number_of_mails(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailer, "MAILS_MOST", 3)
+    for number in range(10):
+        await queue(hub, number)
+    monkeypatch.setattr(worker, "AT_ONCE", 1)
+    assert await drain(hub, office.url) == 10
+    assert len(set(message_ids(office.offered))) == len(office.offered) == 10
+    assert office.greeted == 4
+
+
+async def test_a_connection_that_died_while_it_rested_costs_no_attempt(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailer, "SURELY_OPEN", 0.0)
+    settings = with_settings(hub, smtp_url=office.url)
+    letter = letters.Letter("old@demo.example", messages.Message("A subject", "A text", "<p>A text</p>"))
+    async with mailer.Post(settings) as post:
+        await post.hand_in(mailer.compose(settings, letter, uuid4()))
+        office.hang_up()
+        await post.hand_in(mailer.compose(settings, letter, uuid4()))
+    assert len(office.accepted) == office.greeted == 2

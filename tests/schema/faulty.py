@@ -1,0 +1,220 @@
+"""A schema whose resolvers give made-up rows, as they should be or faulty in every way that rows can be.
+
+What a field gives is decided by the seed and the field's path, so that two runs of one document meet the same.
+"""
+
+import asyncio
+from collections.abc import Generator
+from datetime import UTC, date, datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from asyncpg.pgproto import pgproto
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLString,
+    Undefined,
+)
+from strawberry.types.field import StrawberryField
+
+from permissions.viewer import EVERYBODY, Standing
+from schema.build import Fenced
+from tests.schema.samples import SCALARS
+
+
+class Fault(Exception):
+    """What a faulty resolver raises."""
+
+
+class Later:
+    """A value that has to be awaited; an exception is raised then."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from asyncio.sleep(0).__await__()
+        if isinstance(self._value, Exception):
+            raise self._value
+        return self._value
+
+
+class Thing:
+    """A row of a type, whose attributes are made when they are read, always the same."""
+
+    def __init__(self, data: "Data", of: GraphQLObjectType, path: str) -> None:
+        self._data, self._of, self._path = data, of, path
+        self._made: dict[str, Any] = {}
+        self._types: dict[str, GraphQLOutputType] = {"has_next_page": _BOOLEAN, "has_previous_page": _BOOLEAN}
+        self._types |= {
+            one.python_name: field.type
+            for field in of.fields.values()
+            if isinstance(one := field.extensions.get("strawberry-definition"), StrawberryField)
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        path = f"{self._path}.{name}"
+        if name == "standing":
+            return self._data.random(path).choice([int(EVERYBODY), int(Standing.SELF), int(Standing.DIRECTORY)])
+        if name == "cursor":
+            return lambda row: self._data.cursor(path, row)
+        if name not in self._made:
+            self._made[name] = self._data.raw(path) if name == "answers" else self._attribute(path, name)
+        return self._made[name]
+
+    def _attribute(self, path: str, name: str) -> Any:
+        if name not in self._types:
+            raise AttributeError(name)
+        return self._data.value(self._types[name], path, raises=True)
+
+
+class AwaitableThing(Thing):
+    """A row that has every attribute, and has to be awaited none the less."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from asyncio.sleep(0).__await__()
+        return Thing(self._data, self._of, self._path)
+
+
+class Data:
+    """Made-up values, of which `faults` (0 to 1) are faulty; some are null or empty, unless all are to be `full`."""
+
+    def __init__(self, seed: int, faults: float, *, full: bool = False) -> None:
+        self.seed, self._faults, self._full = seed, faults, full
+
+    def random(self, path: str) -> Random:
+        """Decide what happens at a path."""
+        return Random(f"{self.seed} {path}")
+
+    def cursor(self, path: str, row: Any) -> Any:
+        """Give the cursor of a row."""
+        return self.value(_STRING, f"{path} {row._path if isinstance(row, Thing) else ''}", raises=True)
+
+    def raw(self, path: str) -> Any:
+        """Give what a row of feedback holds its answers in."""
+        random = self.random(path)
+        rows: list[Any] = [[random.choice(("preparation", "neutrality")), random.choice((1, 5, None)), None]] * 2
+        return random.choice((rows, rows, None, [["preparation"]], 5)) if random.random() < self._faults else rows
+
+    def value(self, of: GraphQLOutputType, path: str, *, raises: bool = False) -> Any:
+        """Make a value of a type, or a fault in its place."""
+        random = self.random(path)
+        if random.random() < self._faults:
+            return self._fault(of, path, random, raises=raises)
+        return self._sound(of, path, random)
+
+    def _sound(self, of: GraphQLOutputType, path: str, random: Random) -> Any:
+        if isinstance(of, GraphQLNonNull):
+            return self._filled(of.of_type, path, random)
+        return None if random.random() < 0.1 and not self._full else self._filled(of, path, random)
+
+    def _filled(self, of: Any, path: str, random: Random) -> Any:
+        if isinstance(of, GraphQLList):
+            return [
+                self.value(of.of_type, f"{path}[{place}]")
+                for place in range(3 if self._full else random.choice((0, 1, 3)))
+            ]
+        if isinstance(of, GraphQLObjectType):
+            return Thing(self, of, path)
+        if isinstance(of, GraphQLEnumType):
+            members = [*(value.value for value in of.values.values()), *of.wrapped_cls]  # type: ignore[attr-defined]
+            return random.choice(members)
+        assert isinstance(of, GraphQLScalarType)
+        return random.choice(_USUAL[of.name])
+
+    def _fault(self, of: GraphQLOutputType, path: str, random: Random, *, raises: bool) -> Any:
+        sound = self._filled(of.of_type if isinstance(of, GraphQLNonNull) else of, path, random)
+        faults: list[Any] = [
+            None,
+            Fault("as a value"),
+            Later(sound),
+            Later(Fault("later")),
+            Later(None),
+            (sound,),
+            Undefined,
+            7.5,
+        ]
+        faults += [
+            True,
+            5,
+            2**40,
+            "words",
+            b"bytes",
+            float("nan"),
+            object,
+            [sound, None],
+            {},
+            UUID(int=1),
+            StrangeText("x"),
+        ]
+        if isinstance(sound, Thing):
+            faults += [AwaitableThing(self, sound._of, path)] * 4
+        if isinstance(sound, list):
+            faults += [tuple(sound), iter(sound), [Later(one) for one in sound]]
+        fault = random.choice([*faults, *([_RAISED] * 3 if raises else [])])
+        if fault is _RAISED:
+            raise Fault("by reading")
+        return fault
+
+
+class StrangeText(str):
+    """A text of a class of its own."""
+
+    __slots__ = ()
+
+
+_RAISED = object()
+_STRING, _BOOLEAN = GraphQLNonNull(GraphQLString), GraphQLNonNull(GraphQLBoolean)
+_USUAL: dict[str, list[Any]] = {
+    "ID": ["an-id", UUID(int=5), pgproto.UUID("00000000-0000-4000-8000-000000000000")],
+    "String": ["words", "", "\N{SNOWMAN}"],
+    "Int": [0, 5, -(2**31), 2**31 - 1],
+    "Minutes": [0, 5, 2**40],
+    "Float": [0.5, 3.0, -1.25],
+    "Boolean": [True, False],
+    "Date": [date(2024, 5, 6)],
+    "DateTime": [datetime(2024, 5, 6, 7, 8, 9, 10, tzinfo=UTC), datetime(2024, 5, 6, tzinfo=UTC)],
+}
+assert _USUAL.keys() >= SCALARS.keys()
+
+
+def with_faults(schema: GraphQLSchema, data: Data) -> None:
+    """Put made-up values in the place of what the resolvers of a schema give; what is read from rows stays."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            for name, field in type_.fields.items():
+                if _needs_resolver(field):
+                    field.resolve = _made_up(data, type_.name, name, field)
+
+
+def _needs_resolver(field: GraphQLField) -> bool:
+    resolve = field.resolve.resolve if isinstance(field.resolve, Fenced) else field.resolve
+    of = field.extensions["strawberry-definition"]
+    needs_row_alone = of.is_basic_field or not (of.is_async or of.arguments or of.base_resolver.info_parameter)
+    return not (needs_row_alone and hasattr(resolve, "_is_default"))
+
+
+def _made_up(data: Data, type_name: str, name: str, field: GraphQLField) -> Any:
+    def path(info: Any) -> str:
+        return f"{type_name}.{name} {'.'.join(map(str, info.path.as_list()))}"
+
+    def resolve(_source: Any, info: Any, **_arguments: Any) -> Any:
+        return data.value(field.type, path(info), raises=True)
+
+    async def resolve_later(_source: Any, info: Any, **_arguments: Any) -> Any:
+        for _ in range(data.random(path(info)).randrange(3)):
+            await asyncio.sleep(0)
+        return data.value(field.type, path(info), raises=True)
+
+    return resolve_later if data.random(type_name + name).random() < 0.6 else resolve
