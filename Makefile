@@ -7,7 +7,7 @@ PORT   ?= 8000
 DATA   ?= .demo
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test shots check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test shots drills check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -32,6 +32,12 @@ test: setup tests/npm/node_modules/installed
 shots: setup
 	$(BIN)/python -m tests.browser.shots
 
+# What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
+# --readme to write the README's table from all of them.
+LOAD_SECONDS ?= 90
+drills: setup
+	LOAD_SECONDS=$(LOAD_SECONDS) $(BIN)/python -m tests.faults $(DRILLS)
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,9 +59,10 @@ schema: setup
 	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m web.readme
 
-# Pins every dependency, for every platform, with hashes and without a registry's name.
+# Pins every dependency, for every platform, with hashes and without a registry's name; for production alone as well.
 requirements:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -c requirements.txt pyproject.toml -o deploy/requirements.txt
 
 clean:
 	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -6,7 +6,7 @@ they change, and both share one pool and one transaction.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import SecretStr
 from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
@@ -26,9 +27,14 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
 
+IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+
 
 class Unavailable(Exception):
-    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
+    """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
+
+    Whoever asked may try again in a few seconds.
+    """
 
 
 class Row(asyncpg.Record):
@@ -130,16 +136,17 @@ class Database:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT):
                 connection = await self._pool.acquire()
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             raise Unavailable from error
         try:
             yield connection
         except Exception as error:
-            if _is_lost(connection):
+            if _is_lost(connection) or isinstance(error, asyncpg.InsufficientResourcesError):
                 raise Unavailable from error
             raise
         finally:
-            await self._pool.release(connection)
+            with suppress(asyncpg.InternalClientError):  # it died just as the block ended, and is given back already
+                await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -152,6 +159,10 @@ class Database:
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
         async with self._connection() as connection:
             yield Transaction(connection)
+
+    def in_use(self) -> int:
+        """Tell how many of the pool's connections somebody has in hand."""
+        return self._pool.get_size() - self._pool.get_idle_size()
 
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
@@ -190,13 +201,15 @@ async def _no_reset(_connection: object) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[Database]:
-    """Open the pool for as long as the block runs."""
+async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
+    """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+        server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(
-        settings.database_url.get_secret_value(),
+        (url or settings.database_url).get_secret_value(),
         min_size=1,
         max_size=settings.database_pool_size,
         init=_prepare,

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs.restore import is_at_home
 from models.database import Unavailable, connect
 from settings import Settings, SettingsError, load
 
@@ -47,10 +48,15 @@ def usable_database(setting: str) -> Iterator[None]:
 
 
 async def reach_database(settings: Settings) -> None:
-    """Raise SettingsError unless the database answers and has its tables."""
+    """Raise SettingsError unless the database answers, has its tables, and was not just restored from a backup."""
     with usable_database("DATABASE_URL"):
-        async with connect(settings) as database, database.reading() as reading:
-            migrated = await reading.value(select(func.to_regprocedure("clock()").is_not(None)))
+        async with connect(settings) as database, database.transaction() as transaction:
+            migrated = await transaction.value(select(func.to_regprocedure("clock()").is_not(None)))
+            at_home = not migrated or await is_at_home(transaction)
+    if not at_home:
+        raise SettingsError(
+            "DATABASE_URL leads to a database that was restored from a backup: run `logbook restore-check` first"
+        )
     if not migrated:
         raise SettingsError("DATABASE_URL leads to a database without tables: run `logbook migrate` first")
 

@@ -49,6 +49,9 @@ WRONG = {
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
+    "DELETIONS_LEDGER": "deletions",
+    "METRICS_PORT": "0",
+    "METRICS_HOST": "localhost:9000",
     "DEMO_CLOCK_OFFSET_HOURS": "1",  # right as such, but for a demo alone
 }
 
