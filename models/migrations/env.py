@@ -47,6 +47,8 @@ def _migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=SQLModel.metadata, transaction_per_migration=False)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # Whatever waits for a table makes all that comes after it wait too; and a backup holds tables for long.
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         context.run_migrations()
         roles = context.config.attributes.get("roles")
         if roles:
