@@ -226,3 +226,16 @@ async def test_a_migration_that_would_have_to_wait_gives_up_before_others_queue_
     finally:
         await backup.close()
     await in_thread(partial(migrate.upgrade, filled))
+
+
+async def test_to_migrate_where_nothing_is_missing_waits_for_nobody_who_writes_or_reads(services: Services) -> None:
+    async with empty_database(services) as settings:
+        await in_thread(partial(migrate.upgrade, settings))
+        somebody = await asyncpg.connect(owner_url(settings))
+        try:
+            async with somebody.transaction():
+                tables = ", ".join(f'"{table}"' for table in SQLModel.metadata.tables)
+                await somebody.execute(f"LOCK TABLE {tables} IN ROW EXCLUSIVE MODE")
+                await in_thread(partial(migrate.upgrade, settings))
+        finally:
+            await somebody.close()
