@@ -18,7 +18,8 @@ from resolvers.errors import Code, refuse
 async def delete_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
     """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
 
-    The owner, and the other side of each review that ends, are told by mail. Refused for the last administrator.
+    What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other
+    side of each review that ends, are told by mail. Refused for the last administrator.
     """
     account, has_colleague = await lock_account(transaction, account_id)
     if account is None:
@@ -32,7 +33,8 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
         )
     )
     await transaction.value(select(func.erase_origins(account_id)))
-    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
+    if account.email_verified_at:  # anybody can sign up with another's address
+        await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
     # The account's own, and those of what hangs on it, which its owner may not all read.
     theirs = select(func.ids_of(account_id))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
@@ -57,7 +59,14 @@ async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row 
     wherever two accounts are locked, so that two changes wait for each other in turn.
     """
     rows = await transaction.all(
-        select(accounts.c.id, accounts.c.name, accounts.c.email, accounts.c.email_key, accounts.c.roles)
+        select(
+            accounts.c.id,
+            accounts.c.name,
+            accounts.c.email,
+            accounts.c.email_key,
+            accounts.c.email_verified_at,
+            accounts.c.roles,
+        )
         .where(or_(accounts.c.id == account_id, accounts.c.roles.contains([Role.ADMIN.value])))
         .order_by(accounts.c.id)
         .with_for_update()

@@ -122,6 +122,18 @@ async def test_feedback_that_they_gave_stays_but_loses_its_origin(hub: Hub) -> N
     assert not await hub.rows("SELECT 1 FROM feedback_origin WHERE id = $1", given["id"])
 
 
+async def test_whoever_signs_up_with_another_s_address_erases_nothing_of_theirs(hub: Hub) -> None:
+    ann = await hub.mediator()
+    giver = "giver@demo.example"
+    await put_feedback(hub, ann, name="Giver", email=giver)
+    payload(await hub.change("inviteReviewer", {"email": giver}, by=ann))
+    stranger = await hub.person(Role.MEDIATOR, email=giver, verified=False)
+    assert await delete_own(hub, stranger) == []
+    assert not await hub.rows("SELECT FROM account WHERE id = $1", stranger.id)
+    for table in ("feedback_origin", "reviewer_invitation"):
+        assert await hub.rows(f"SELECT FROM {table} WHERE email_key = $1", giver), table
+
+
 async def test_the_other_side_of_each_review_is_told(hub: Hub) -> None:
     mediator, reviewer = await hub.mediator(), await hub.person(Role.REVIEWER)
     person = await hub.person(Role.MEDIATOR, Role.REVIEWER)
