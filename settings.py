@@ -80,7 +80,11 @@ class Settings(BaseSettings):
         description="PostgreSQL 15 or newer, as a role that owns nothing: `postgresql://role:password@host/name`"
     )
     database_owner_url: SecretStr | None = Field(
-        None, description="The same database as the role that owns the tables; only `logbook migrate` uses it"
+        None,
+        description=(
+            "The same database as the role that owns the tables; "
+            "only `logbook migrate` and `logbook restore-check` use it"
+        ),
     )
     database_worker_url: SecretStr | None = Field(
         None,

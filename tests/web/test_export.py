@@ -318,7 +318,7 @@ async def test_the_link_comes_by_mail_and_works_for_seven_days(hub: Hub) -> None
     secret = secret_in(mail, "export")
     [row] = await hub.rows("SELECT archive FROM data_export")
     assert await archive(hub.app.state.database, secret) == row["archive"]
-    assert await archive(hub.app.state.database, "x" + secret[1:]) is None
+    assert await archive(hub.app.state.database, secret.swapcase()) is None
     async with hub.later(days=6, hours=23) as later:
         await later.work()
         assert await archive(later.app.state.database, secret) == row["archive"]
