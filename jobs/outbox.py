@@ -21,6 +21,7 @@ LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 sec
 MAX_ATTEMPTS = 24  # over two to four days
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
+OVERDUE = timedelta(minutes=15)
 
 
 class Kind(StrEnum):
@@ -146,7 +147,8 @@ async def finish(
 
 def back_off(attempts: int) -> timedelta:
     """How long to wait after that many attempts: doubling from 10 s to six hours, with jitter so that none march."""
-    longest = min(FIRST_WAIT.total_seconds() * 2 ** (attempts - 1), LONGEST_WAIT.total_seconds())
+    doublings = min(attempts, MAX_ATTEMPTS) - 1
+    longest = min(FIRST_WAIT.total_seconds() * 2**doublings, LONGEST_WAIT.total_seconds())
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
 
 
@@ -173,6 +175,18 @@ def _census() -> Statement:
 async def census(reading: Transaction) -> list[Row]:
     """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (the age of the oldest, seconds) of what is there."""
     return await reading.all(_census())
+
+
+@cache
+def _stuck() -> Statement:
+    overdue = outbox.c.next_at < func.clock() - bindparam("overdue", OVERDUE, Interval())
+    free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
+    return Statement(select(select(outbox.c.id).where(text("state = 'QUEUED'"), overdue, free).exists().label("stuck")))
+
+
+async def is_stuck(reading: Transaction) -> bool:
+    """Tell whether something has been due for `OVERDUE` and no worker has taken it: there is none, or it hangs."""
+    return bool(await reading.value(_stuck()))
 
 
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
