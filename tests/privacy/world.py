@@ -333,7 +333,7 @@ class World(Rows):
         to = f"{self.mint.word()}@demo.example"
         name = self.mint.word()
         self.recipients[to] = {name}
-        queued = {"recipient": to, "recipient_name": name, "finished_at": None, "smtp_code": None}
+        queued = {"recipient": to, "recipient_name": name, "attempts": 0, "finished_at": None, "smtp_code": None}
         later = self.mint.moment(self.now + timedelta(minutes=30))
         self.put(
             "outbox", kind="email_changed", state="QUEUED", next_at=later, **(dead | queued | {"dedupe_key": "another"})
