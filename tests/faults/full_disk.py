@@ -14,7 +14,7 @@ import asyncpg
 from models import migrate
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
-from tests.faults.machine import POSTGRES, Machine
+from tests.faults.machine import Machine
 from tests.faults.people import CASE, Doings, new_request
 from tests.faults.postgres import READ, whole
 from tests.hub import settings_for
@@ -113,7 +113,7 @@ async def _drill(site: Installation, line: Line, folder: Path | None, *, down: b
         for table in _TABLES:
             await site.hub.rows(f"DROP TRIGGER full_disk ON {table}")
     if down:
-        line.promise(await site.machine.revive(POSTGRES), "PostgreSQL did not go down")
+        line.promise(await site.machine.revive(), "PostgreSQL did not go down")
     failed = doings.failed.total()
     for _ in range(5):
         await doings.insist("addLogbookEntry", case, mediator)
