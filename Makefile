@@ -9,7 +9,7 @@ SECONDS ?= 60
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots bench bench-pages check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -51,6 +51,11 @@ mutants: setup
 bench: setup
 	$(BIN)/python -m tests.bench.compare
 	$(BIN)/python -m tests.bench.pages
+# What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
+# --readme to write the README's table from all of them.
+LOAD_SECONDS ?= 90
+drills: setup
+	LOAD_SECONDS=$(LOAD_SECONDS) $(BIN)/python -m tests.faults $(DRILLS)
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -73,10 +78,11 @@ schema: setup
 	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m web.readme
 
-# Pins every dependency, for every platform, with hashes and without a registry's name. With extras, for pip does not
-# see that a pin of `x` is one of `x[extra]` too.
+# Pins every dependency, for every platform, with hashes and without a registry's name; for production alone as well.
+# With extras, for pip does not see that a pin of `x` is one of `x[extra]` too.
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -c requirements.txt pyproject.toml -o deploy/requirements.txt
 
 clean:
 	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots tests/bench/npm/node tests/bench/npm/node_modules build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -8,7 +8,7 @@ from datetime import timedelta
 from email.headerregistry import Address, HeaderRegistry
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import SplitResult, urlsplit
@@ -143,6 +143,22 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
     )
+    deletions_ledger: Path | None = Field(
+        None,
+        description=(
+            "File in which workers note the ids of deleted accounts, apart from the database and its backups, so that "
+            "a restored backup can delete them again"
+        ),
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of `/metrics` for Prometheus; each web server and worker of one machine needs its own",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of `/metrics`, which has no password: let no stranger reach it"
+    )
     mailbox: Path | None = Field(
         None, description="Folder of the demo's caught mail; served at `/mailbox`. Never set it in production"
     )
@@ -207,6 +223,18 @@ class Settings(BaseSettings):
         for address in value.split(","):
             ip_network(address.strip())
         return value
+
+    @field_validator("deletions_ledger")
+    @classmethod
+    def _ledger(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("must be a whole path, which starts with /")
+        return value
+
+    @field_validator("metrics_host")
+    @classmethod
+    def _metrics_address(cls, value: str) -> str:
+        return str(ip_address(value))
 
     @cached_property
     def is_https(self) -> bool:

@@ -8,6 +8,8 @@ from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
+from jobs.metrics import CHORES
+from jobs.outbox import release_from_clock
 from models.account import account_links, api_tokens, request_keys, sessions
 from models.database import Database, Statement, Transaction
 from models.feedback import feedback, feedback_request_details
@@ -76,7 +78,7 @@ def _due(every: str) -> Statement:
             set_={"ran_at": func.clock()},
             where=func.date_trunc(every, chores.c.ran_at) != period,
         )
-        .returning(chores.c.name)
+        .returning(chores.c.ran_at)
     )
 
 
@@ -87,6 +89,7 @@ async def run_chores(database: Database, settings: Settings) -> list[str]:
     """Run what is due and give the names of what ran; each is a transaction of its own, and stops no other."""
     chores_due: list[tuple[str, Statement, Callable[[Transaction], Awaitable[object]]]] = [
         ("erase_request_details", _EVERY_MINUTE, erase_request_details),
+        ("release_from_clock", _EVERY_MINUTE, release_from_clock),
         ("clean_up", _EVERY_HOUR, lambda transaction: clean_up(transaction, settings)),
         (
             "release_shared",
@@ -98,9 +101,14 @@ async def run_chores(database: Database, settings: Settings) -> list[str]:
     for name, due, job in chores_due:
         try:
             async with database.transaction() as transaction:
-                if await transaction.first(due, chore=name):
+                turn = await transaction.first(due, chore=name)
+                if turn is not None:
                     await job(transaction)
-                    ran.append(name)
+            if turn is not None:
+                CHORES.labels(name, "done").inc()
+                log.info("chore", chore=name, at=turn.ran_at.isoformat())
+                ran.append(name)
         except Exception as error:  # it is tried again at the next sweep
+            CHORES.labels(name, "failed").inc()
             log.error("chore_failed", chore=name, exc_info=error)
     return ran

@@ -10,15 +10,16 @@ from functools import cache
 from random import uniform
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, func, or_, select, text, update
+from sqlalchemy import bindparam, case, cast, extract, func, literal_column, or_, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import Integer, Interval, Text, Uuid
+from sqlalchemy.types import Float, Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
 from models.outbox import OutboxState, outbox
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
 MAX_ATTEMPTS = 24  # over two to four days
+FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -145,8 +146,60 @@ async def finish(
 
 def back_off(attempts: int) -> timedelta:
     """How long to wait after that many attempts: doubling from 10 s to six hours, with jitter so that none march."""
-    longest = min(10 * 2 ** (attempts - 1), LONGEST_WAIT.total_seconds())
+    longest = min(FIRST_WAIT.total_seconds() * 2 ** (attempts - 1), LONGEST_WAIT.total_seconds())
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
+
+
+@cache
+def _census() -> Statement:
+    # Only what is still to do or given up: the index of each holds just that, however much was done.
+    return Statement(
+        union_all(
+            *(
+                select(
+                    literal_column(f"'{state}'").label("state"),
+                    outbox.c.kind,
+                    func.count().label("number"),
+                    cast(extract("epoch", func.clock() - func.min(outbox.c.created_at)), Float).label("oldest"),
+                )
+                .where(text(f"state = '{state}'"))
+                .group_by(outbox.c.kind)
+                for state in (OutboxState.QUEUED, OutboxState.DEAD)
+            )
+        )
+    )
+
+
+async def census(reading: Transaction) -> list[Row]:
+    """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (the age of the oldest, seconds) of what is there."""
+    return await reading.all(_census())
+
+
+_lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
+_longest_wait = func.least(
+    literal_column(f"interval '{FIRST_WAIT.total_seconds()} seconds' * power(2, attempts)"),
+    bindparam("longest", LONGEST_WAIT, Interval()),
+)
+_HELD_BY_CLOCK = Statement(
+    update(outbox)
+    .where(
+        text("state = 'QUEUED'"),
+        or_(outbox.c.next_at > func.clock() + _longest_wait, outbox.c.leased_until > _lease_from_now),
+    )
+    .values(
+        next_at=func.least(outbox.c.next_at, func.clock()),
+        # Not least(): that would lease what nobody has claimed.
+        leased_until=case((outbox.c.leased_until > _lease_from_now, _lease_from_now), else_=outbox.c.leased_until),
+    )
+)
+
+
+async def release_from_clock(transaction: Transaction) -> int:
+    """Make due what waits longer than any wait here lasts: the database's clock was ahead when it was written.
+
+    A lease from then ends as if it began now. Gives how many rows there were.
+    """
+    return await transaction.run(_HELD_BY_CLOCK)
 
 
 async def retry_dead(transaction: Transaction, outbox_id: UUID) -> bool:

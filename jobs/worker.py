@@ -5,6 +5,7 @@ goes away or restarts, the listener is started again while the sweep goes on.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,8 @@ from redis.exceptions import RedisError
 
 from jobs import letters, mailer, outbox
 from jobs.expiry import run_chores
+from jobs.ledger import Ledger
+from jobs.metrics import count_work
 from jobs.outbox import Kind
 from models.database import Database, Row
 from models.outbox import OutboxState
@@ -31,6 +34,8 @@ log = structlog.get_logger()
 SWEEP_EVERY = 5.0  # seconds
 WAKE_TIMEOUT = 0.5  # seconds
 AT_ONCE = 8  # pieces of work that a worker has under way; each has a connection of its own to the mail server
+RECORD_EVERY = 0.5  # seconds
+SILENCE = 5.0  # seconds
 _WAKE = "drain_outbox"
 
 # A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
@@ -91,12 +96,28 @@ async def _do(database: Database, settings: Settings, post: mailer.Post, jobs: J
         if not isinstance(error, SMTPException | OSError | TimeoutError):
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
-    kept = await outbox.finish(database, work, state, code=code, wait=wait)
+    kept = await _record(lambda: outbox.finish(database, work, state, code=code, wait=wait))
+    count_work(work.kind, state, is_mail=work.kind in letters.WRITERS, kept=kept)
     log.info("work", work=str(work.id), kind=work.kind, state=state, attempts=work.attempts, code=code, fenced=not kept)
     return kept
 
 
+async def _record(finish: Callable[[], Awaitable[bool]]) -> bool:
+    """Record how work ended, as soon as the database is there: what was sent and not recorded would be sent again."""
+    given_up = time.monotonic() + outbox.LEASE.total_seconds()
+    while True:
+        try:
+            return await finish()
+        except Exception as error:
+            if time.monotonic() > given_up:
+                raise
+            log.error("record_failed", exc_info=error)
+        await asyncio.sleep(RECORD_EVERY)
+
+
 async def _perform(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Row) -> OutboxState:
+    if work.attempts > outbox.MAX_ATTEMPTS:  # attempts ended their workers, before they could be recorded
+        raise mailer.Undeliverable
     kind = Kind(work.kind)
     if kind in jobs:
         await jobs[kind](database, settings, work)
@@ -110,8 +131,11 @@ async def _perform(database: Database, settings: Settings, post: mailer.Post, jo
 
 
 def _redis(settings: Settings) -> ArqRedis:
-    """Make a client that connects when it is used; arq's payloads are JSON, not pickles."""
-    pool = ConnectionPool.from_url(settings.redis_url.get_secret_value())
+    """Make a client that connects when it is used; arq's payloads are JSON, not pickles.
+
+    arq asks and never waits for long, so a silent connection is a dead one: its other end may have vanished.
+    """
+    pool = ConnectionPool.from_url(settings.redis_url.get_secret_value(), socket_timeout=SILENCE)
     return ArqRedis(pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
 
 
@@ -157,30 +181,34 @@ async def _repeat(work: Callable[[], Awaitable[object]], woken: asyncio.Event, s
 
 async def _listen(settings: Settings, woken: asyncio.Event) -> None:
     """Set `woken` whenever arq delivers a job; start again whenever Redis went away."""
+    while True:
+        try:
+            await _hear(settings, woken)
+        except Exception as error:  # noqa: BLE001 - whatever ails Redis, the sweep does without
+            log.info("listener_restarts", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_EVERY)
 
+
+async def _hear(settings: Settings, woken: asyncio.Event) -> None:
     async def drain_outbox(_context: dict[Any, Any]) -> None:
         woken.set()
 
-    while True:
-        redis = _redis(settings)
-        worker = Worker(
-            functions=[func(cast("WorkerCoroutine", drain_outbox), name=_WAKE, keep_result=0, max_tries=1)],
-            redis_pool=redis,
-            handle_signals=False,
-            log_results=False,
-            job_serializer=orjson.dumps,
-            job_deserializer=orjson.loads,
-        )
-        try:
-            await worker.main()
-        except Exception as error:  # noqa: BLE001 - whatever ails Redis, the sweep does without
-            log.info("listener_restarts", error=type(error).__name__)
-        finally:
-            for task in worker.tasks.values():
-                task.cancel()
-            await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
-            await redis.aclose(close_connection_pool=True)
-        await asyncio.sleep(SWEEP_EVERY)
+    redis = _redis(settings)
+    worker = Worker(
+        functions=[func(cast("WorkerCoroutine", drain_outbox), name=_WAKE, keep_result=0, max_tries=1)],
+        redis_pool=redis,
+        handle_signals=False,
+        log_results=False,
+        job_serializer=orjson.dumps,
+        job_deserializer=orjson.loads,
+    )
+    try:
+        await worker.main()
+    finally:
+        for task in worker.tasks.values():
+            task.cancel()
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+        await redis.aclose(close_connection_pool=True)
 
 
 async def run(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.Event) -> None:
@@ -192,6 +220,9 @@ async def run(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.
         async with asyncio.TaskGroup() as group:
             group.create_task(_repeat(lambda: drain(database, settings, jobs, stop), woken, stop))
             group.create_task(_repeat(lambda: run_chores(database, settings), never, stop))
+            if settings.deletions_ledger is not None:
+                ledger = Ledger(settings.deletions_ledger)
+                group.create_task(_repeat(lambda: ledger.keep(database), never, stop))
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

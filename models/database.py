@@ -27,6 +27,8 @@ from settings import Pooler, Settings
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
+IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+
 
 class Row(asyncpg.Record):
     """One row; each column is an attribute."""
@@ -187,6 +189,10 @@ class Database:
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
         return Reading(self._pool, self._asker)
 
+    def in_use(self) -> int:
+        """Tell how many of the pool's connections somebody has in hand."""
+        return self._pool.in_use()
+
     def now(self) -> datetime:
         """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
         return datetime.now(UTC) + self._clock_offset
@@ -231,6 +237,8 @@ async def _no_reset(_connection: object) -> None:
 async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
     """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
     server_settings = {"application_name": "logbook"}
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+        server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"
     pool = asyncpg.create_pool(

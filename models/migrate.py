@@ -1,10 +1,13 @@
 """Brings a database to the newest schema, as the role that owns it, and gives the other roles their rights."""
 
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
 from settings import Settings, SettingsError
@@ -19,6 +22,27 @@ def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
     made.attributes["url"] = owner_url
     made.attributes["roles"] = roles
     return made
+
+
+class Schema(StrEnum):
+    """How a database's schema stands to this version of the code."""
+
+    AT_HEAD = "at head"
+    BEHIND = "behind"  # `logbook migrate` is missing
+    AHEAD = "ahead"  # a newer version has migrated; migrations only expand, so this one runs on
+
+
+@cache
+def _revisions() -> list[str]:
+    """Give the revisions that this code knows, the newest first."""
+    return [step.revision for step in ScriptDirectory(str(FOLDER)).walk_revisions()]
+
+
+def schema_at(revision: str | None) -> Schema:
+    """Compare the revision that a database names, None for an empty one, with the newest of this code's."""
+    if revision == _revisions()[0]:
+        return Schema.AT_HEAD
+    return Schema.BEHIND if revision is None or revision in _revisions() else Schema.AHEAD
 
 
 def upgrade(settings: Settings) -> None:

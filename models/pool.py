@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Unavailable(Exception):
-    """No connection to the database can be had, or it was lost; whoever asked may try again in a few seconds."""
+    """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
+
+    Whoever asked may try again in a few seconds.
+    """
 
 
 class Pool:
@@ -42,7 +45,7 @@ class Pool:
         try:
             async with asyncio.timeout(ACQUIRE_TIMEOUT):
                 return await (self._opened() if self._open < self._size else self._handed_over())
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             raise Unavailable from error
 
     async def _opened(self) -> "Connection":
@@ -92,10 +95,15 @@ class Pool:
     async def _throw_away(self, connection: "Connection") -> None:
         """Give back to asyncpg's pool, which knows what to do with it."""
         try:
-            with suppress(asyncpg.InterfaceError):  # one that it has thrown away already belongs to no pool
+            # One that it has thrown away already belongs to no pool; one may die just as it is given back.
+            with suppress(asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await self._pool.release(connection)
         finally:
             self._make_room()
+
+    def in_use(self) -> int:
+        """Tell how many connections somebody has in hand, or is about to."""
+        return self._open - len(self._resting)
 
     async def close(self) -> None:
         """Give back what rests, before asyncpg's pool closes."""
@@ -112,7 +120,7 @@ def is_lost(connection: "Connection") -> bool:
 
 
 class Lent:
-    """A connection for as long as a block runs. Raises Unavailable where it was lost meanwhile."""
+    """A connection for as long as a block runs. Raises Unavailable where it was lost meanwhile, or no room was left."""
 
     __slots__ = ("_connection", "_pool")
 
@@ -124,7 +132,9 @@ class Lent:
         return self._connection
 
     async def __aexit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
-        lost = error is not None and is_lost(self._connection)
+        away = isinstance(error, Exception) and (
+            is_lost(self._connection) or isinstance(error, asyncpg.InsufficientResourcesError)
+        )
         await self._pool.release(self._connection, sound=error is None)
-        if lost and isinstance(error, Exception):
+        if away:
             raise Unavailable from error

@@ -82,6 +82,14 @@ class BadInput(Failure):
     code = "BAD_USER_INPUT"
 
 
+class Away(Failure):
+    """The database is away or has no connection to spare; whoever asked may try again after `retry_after` seconds."""
+
+    code = "UNAVAILABLE"
+    text = "The service cannot do this just now. Please try again in a few seconds."
+    retry_after = 5
+
+
 class RateLimited(Failure):
     """Too many attempts; `retry_after` is in seconds."""
 

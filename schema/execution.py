@@ -29,9 +29,10 @@ from graphql.language import ValueNode
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 from graphql.validation.validate import ValidationAbortedError
 
+from models.pool import Unavailable
 from permissions.viewer import Standing
 from resolvers.context import Context
-from resolvers.errors import Failure, RateLimited
+from resolvers.errors import Away, Failure, RateLimited
 from schema.build import projection
 from schema.compiled import CompiledExecutor, Plans
 from schema.cost import DEPTH_MOST, measured
@@ -53,10 +54,15 @@ _FAR_TOO_DEEP = f"A document has at most {DEPTH_MOST} levels; this one nests far
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets. `started` tells an answer, perhaps with errors, from a request that could not start."""
+    """What a request gets. `started` tells an answer, perhaps with errors, from a request that could not start.
+
+    `away`: the database was, and nothing of what was asked for came back. (A change whose connection was cut at its
+    very end may have been made all the same.)
+    """
 
     body: dict[str, Any]
     started: bool
+    away: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,15 +177,20 @@ def _answer(result: ExecutionResult) -> Answer:
     body: dict[str, Any] = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
-    return Answer(body, started=True)
+    # Where one change of several was made, the whole must not read as if it could be sent again.
+    nothing = not any(value is not None for value in (result.data or {}).values())
+    away = nothing and any(isinstance(error.original_error, Unavailable) for error in errors)
+    return Answer(body, started=True, away=away)
 
 
 def _execution_error(error: GraphQLError) -> dict[str, Any]:
     """Write an error of a field: ours as it is, any other as a reference."""
     cause = error.original_error
+    if isinstance(cause, Unavailable):
+        log.warning("database_away", path=error.path, exc_info=cause)
+        cause = Away()
     if isinstance(cause, Failure):
-        extensions = {"retryAfter": cause.retry_after} if isinstance(cause, RateLimited) else {}
-        return _formatted(error, cause.code, **extensions)
+        return _formatted(error, cause.code, **_wait(cause)) | {"message": str(cause)}
     reference = str(uuid4())
     log.error("resolver_failed", reference=reference, path=error.path, exc_info=cause or error)
     written = _formatted(error, Failure.code, reference=reference)
@@ -188,8 +199,11 @@ def _execution_error(error: GraphQLError) -> dict[str, Any]:
 
 def failure(error: Failure) -> dict[str, Any]:
     """Write an answer to a request that could not start."""
-    extensions = {"retryAfter": error.retry_after} if isinstance(error, RateLimited) else {}
-    return {"errors": [_error(str(error), error.code, **extensions)]}
+    return {"errors": [_error(str(error), error.code, **_wait(error))]}
+
+
+def _wait(error: Failure) -> dict[str, int]:
+    return {"retryAfter": error.retry_after} if isinstance(error, RateLimited | Away) else {}
 
 
 def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_each_make_target_and_variable_that_it_names_exists() -> None:
     variables = set(re.findall(r"^([A-Z]+) *\?=", makefile, re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", CODE))
     assert {"demo", "demo-reset", "test", "setup", "check", "schema"} <= named <= targets
-    assert {"PORT", "DATA"} == set(re.findall(r"\b([A-Z]+)=[.\d]", CODE)) <= variables
+    assert {"PORT", "DATA", "SECONDS"} == set(re.findall(r"\b([A-Z]+)=[.\d]", CODE)) <= variables
 
 
 def test_each_command_and_option_that_it_names_exists() -> None:

@@ -21,9 +21,11 @@ from models.database import connect
 from resolvers.errors import Failure
 from resolvers.limits import Limiter
 from settings import Settings
-from web import graphiql, mailbox
+from web import graphiql, mailbox, metrics
 from web.asking import Trouble, nothing_here
+from web.availability import Availability
 from web.graphql import Graphql
+from web.health import healthz, readyz
 from web.logs import RequestLog
 from web.pages import routes as pages
 from web.rendering import tell
@@ -45,11 +47,6 @@ class Assets(StaticFiles):
         return response
 
 
-async def healthz(_request: Request) -> Response:
-    """Tell that the process answers."""
-    return PlainTextResponse("alive\n")
-
-
 async def failed(request: Request, error: Exception) -> Response:
     """Answer a fault of ours with a reference that the log has too."""
     reference = str(uuid4())
@@ -57,6 +54,7 @@ async def failed(request: Request, error: Exception) -> Response:
     text = f"{Failure.text} Reference: {reference}"
     # Outside of all middleware, which may be what failed.
     headers = security_headers(request.app.state.settings)
+    headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
     if request.url.path == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
         return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)
@@ -85,6 +83,7 @@ def make_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with connect(settings) as database:
             app.state.database = database
+            metrics.watch_pool(database, settings)
             app.state.limiter = Limiter(settings)
             app.state.waker = Waker(settings)
             try:
@@ -96,6 +95,7 @@ def make_app(settings: Settings) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/graphql", Graphql()),
         Route("/healthz", healthz),
+        Route("/readyz", readyz),
         *graphiql.routes,
         *pages,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
@@ -108,6 +108,7 @@ def make_app(settings: Settings) -> Starlette:
         middleware=[
             Middleware(RequestLog),
             Middleware(SecurityHeaders, settings=settings),
+            Middleware(Availability),
             Middleware(Viewers),
         ],
         exception_handlers={HTTPException: refused, Exception: failed},

@@ -94,6 +94,8 @@ def _trouble(error: dict[str, Any]) -> Trouble:
         case "RATE_LIMITED":
             seconds: int = extensions["retryAfter"]
             return Trouble(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
+        case "UNAVAILABLE":
+            return Trouble(503, error["message"], extensions["retryAfter"])
         case "BAD_USER_INPUT":
             return Trouble(400, error["message"])
         case "FORBIDDEN":

@@ -7,15 +7,18 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
+from uuid import UUID
 
 import typer
 import uvicorn
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
+from jobs import ledger as jobs_ledger
+from jobs import restore
 from jobs import worker as jobs_worker
 from models.account import Role, accounts
-from models.database import connect, connect_worker
+from models.database import Row, connect, connect_worker
 from permissions.secrets import fold, fold_name, hash_password
 from permissions.viewer import Standing
 from resolvers.checks import Check
@@ -23,7 +26,7 @@ from resolvers.errors import Refused
 from resolvers.second_factor import take_away
 from schema.build import sdl
 from settings import Settings, SettingsError
-from web import logs
+from web import logs, metrics
 from web.app import make_app
 from web.export import JOBS
 from web.start import (
@@ -67,7 +70,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     if settings.mailbox is not None and host not in LOOPBACK:
         raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
     asyncio.run(reach_services(settings))
-    with listen(host, port) as listening, suppress(KeyboardInterrupt):
+    with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
         logs.configure()
         config = uvicorn.Config(
             make_app(settings),
@@ -89,8 +92,10 @@ def worker() -> None:
     settings = service_settings()
     asyncio.run(reach_services(settings))
     asyncio.run(reach_work(settings))
-    logs.configure()
-    asyncio.run(_work(settings))
+    jobs_ledger.require_writable(settings)
+    with metrics.served(settings):
+        logs.configure()
+        asyncio.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
@@ -99,6 +104,7 @@ async def _work(settings: Settings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     async with connect_worker(settings) as database:
+        metrics.watch_pool(database, settings)
         await jobs_worker.run(database, settings, JOBS, stop)
 
 
@@ -181,6 +187,59 @@ async def _remove_second_factor(settings: Settings, email: str) -> bool:
         whose = accounts.c.email_key == fold(email.strip())
         account_id = await transaction.value(select(accounts.c.id).where(whose).with_for_update())
         return account_id is not None and await take_away(transaction, account_id) > 0
+
+
+@main.command("restore-check")
+@_one_line
+def restore_check(
+    ledger: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A ledger of deletions")
+    ] = None,
+    without_ledger: Annotated[
+        bool, typer.Option(help="Bring accounts back that were deleted since the backup")
+    ] = False,
+) -> None:
+    """Erase what a restored backup must not bring back, as DATABASE_OWNER_URL; before anything serves from it."""
+    settings = service_settings()
+    if bool(ledger) is without_ledger:
+        raise SettingsError("Give --ledger with the ledger of deletions, or else --without-ledger")
+    try:
+        deleted = {one for path in ledger or [] for one in jobs_ledger.read(path)}
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    try:
+        with usable_database("DATABASE_OWNER_URL"):
+            done = asyncio.run(_settle(settings, None if without_ledger else deleted))
+    except restore.LedgerIncomplete as error:
+        raise SettingsError(
+            f"--ledger is not whole: the backup knows of {error.missing} deletions that it lacks"
+        ) from None
+    typer.echo(
+        f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests. "
+        f"Ended: {done.sessions} sessions. The service can start."
+    )
+
+
+async def _settle(settings: Settings, deleted: set[UUID] | None) -> restore.Settled:
+    if settings.database_owner_url is None:
+        raise SettingsError("DATABASE_OWNER_URL is not set: restore-check runs as the role that owns the tables")
+    async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
+        return await restore.settle(transaction, settings, deleted)
+
+
+@main.command()
+@_one_line
+def deletions() -> None:
+    """Print the ledger of deletions as the audit log has it: to begin a ledger, or to look whether one is whole."""
+    settings = service_settings()
+    with usable_database("DATABASE_URL"):
+        for row in asyncio.run(_deletions(settings)):
+            typer.echo(jobs_ledger.line(row.at, row.subject_id), nl=False)
+
+
+async def _deletions(settings: Settings) -> list[Row]:
+    async with connect(settings) as database, database.reading() as reading:
+        return await jobs_ledger.deletions(reading)
 
 
 @main.command()

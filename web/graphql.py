@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
-from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
+from resolvers.errors import Away, BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
+from web.metrics import OPERATIONS
 from web.viewers import device_cookie_name, is_foreign, keep_device, keep_session
 
 BODY_MOST = 256 * 1024  # bytes
@@ -71,11 +72,17 @@ async def graphql(request: Request) -> Response:
         context = make_context(request)
         answer = await execution.run(context, text, variables, operation)
     except Failure as error:
+        OPERATIONS.labels(error.code).inc()
         response = _respond(
             _STATUS.get(error.code, getattr(error, "status", 400)), execution.failure(error), media_type
         )
         if request.state.ended:
             keep_session(request.app.state.settings, response, "")
+        return response
+    OPERATIONS.labels(outcome(answer.body)).inc()
+    if answer.away:
+        response = _respond(503, answer.body, media_type)
+        response.headers["Retry-After"] = str(Away.retry_after)
         return response
     response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)
     if context.new_session is not None:
@@ -86,6 +93,11 @@ async def graphql(request: Request) -> Response:
 
 
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}
+
+
+def outcome(body: dict[str, Any]) -> str:
+    """Name how an operation ended: `ok`, or its first error's code."""
+    return str(body["errors"][0]["extensions"]["code"]) if "errors" in body else "ok"
 
 
 def _respond(status: int, body: dict[str, Any], media_type: str) -> Response:

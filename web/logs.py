@@ -12,6 +12,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict
 
+from web import metrics
+
 log = structlog.get_logger()
 
 
@@ -82,6 +84,7 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_noting_status)
             finally:
-                milliseconds = round((time.perf_counter() - began) * 1000, 1)
+                seconds = time.perf_counter() - began
                 route = getattr(scope.get("route"), "path", None)  # the router sets it
-                log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds)
+                metrics.count_request(scope["method"], route, status, seconds)
+                log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))

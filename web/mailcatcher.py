@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope, Session
 
 KEPT_FOR = timedelta(hours=120)
 
@@ -44,6 +44,8 @@ def machine_time() -> datetime:
 @contextmanager
 def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
     """Catch mail into `folder` and erase it there when its time is over; yields the SMTP server's URL."""
+    from aiosmtpd.controller import Controller  # the demo's alone: an installation for production goes without
+
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for unfinished in folder.glob("*.unfinished"):
         unfinished.unlink()
@@ -77,7 +79,7 @@ class _Catcher:
         self._clock = clock
 
     async def handle_DATA(  # noqa: N802 (aiosmtpd calls it so)
-        self, _server: SMTP, _session: Session, envelope: Envelope
+        self, _server: "SMTP", _session: "Session", envelope: "Envelope"
     ) -> str:
         _keep(self._folder, envelope.original_content or b"", envelope.rcpt_tos, self._clock())
         return "250 OK"

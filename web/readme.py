@@ -23,16 +23,21 @@ def main() -> None:
 
 def written(readme: str) -> str:
     """Give a README with its tables as the source has them; ValueError where it has no place for one."""
-    for name, table in (("settings", _settings()), ("privacy", _privacy())):
-        before, begins, rest = readme.partition(f"<!-- {name} -->\n")
-        _, ends, after = rest.partition(f"<!-- /{name} -->\n")
-        if not ends:
-            raise ValueError(f"no place for the table of {name}")
-        readme = f"{before}{begins}\n{table}\n{ends}{after}"
+    for name, content in (("settings", _settings()), ("privacy", _privacy())):
+        readme = placed(readme, name, content)
     return readme
 
 
-def _table(*rows: Iterable[str]) -> str:
+def placed(readme: str, name: str, content: str) -> str:
+    """Put a table into its place; ValueError where there is none."""
+    before, begins, rest = readme.partition(f"<!-- {name} -->\n")
+    _, ends, after = rest.partition(f"<!-- /{name} -->\n")
+    if not ends:
+        raise ValueError(f"no place for the table of {name}")
+    return f"{before}{begins}\n{content}\n{ends}{after}"
+
+
+def table(*rows: Iterable[str]) -> str:
     """Write a table; the first row is its head."""
     lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
     lines.insert(1, " | ".join("---" for _ in rows[0]))
@@ -41,7 +46,7 @@ def _table(*rows: Iterable[str]) -> str:
 
 def _settings() -> str:
     fields = Settings.model_fields.items()
-    return _table(
+    return table(
         ("setting", "default", "what it is"),
         *((f"`{name.upper()}`", _default(field), field.description or "") for name, field in fields),
     )
@@ -61,7 +66,7 @@ def _privacy() -> str:
     for section, in_section in SECTIONS.items():
         rows.append([f"**{section}**", *("" for _ in Standing)])
         rows += ([_what(row), *("yes" if one in row.standings else "" for one in Standing)] for row in in_section)
-    return _table(*rows)
+    return table(*rows)
 
 
 def _what(row: Row) -> str:

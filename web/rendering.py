@@ -106,6 +106,7 @@ _TITLES = {
     413: "This is too much",
     429: "Please wait a moment",
     500: "Something went wrong",
+    503: "Please wait a moment",
 }
 _NOTHING_SENT = Outcome()
 _NOTHING_TYPED: Form = {}

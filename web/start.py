@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Boolean, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs.restore import is_at_home
 from models.database import connect, connect_worker
 from models.pool import Unavailable
 from settings import Settings, SettingsError, load
@@ -55,11 +56,19 @@ def usable_database(setting: str, *more: type[Exception]) -> Iterator[None]:
 
 
 async def reach_database(settings: Settings) -> None:
-    """Raise SettingsError unless the database answers, has its tables, and applies its rules to the role."""
+    """Raise SettingsError unless the database answers, has its tables, applies its rules to the role, and is at home.
+
+    It is not at home after it was restored from a backup.
+    """
     with usable_database("DATABASE_URL"):
         async with connect(settings) as database, database.reading() as reading:
             migrated = await reading.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)))
             guarded = migrated and await reading.value(select(func.row_security_active("feedback")))
+            at_home = not migrated or await is_at_home(reading)
+    if not at_home:
+        raise SettingsError(
+            "DATABASE_URL leads to a database that was restored from a backup: run `logbook restore-check` first"
+        )
     if not migrated:
         raise SettingsError("DATABASE_URL leads to a database without tables: run `logbook migrate` first")
     if not guarded:

@@ -13,7 +13,7 @@ from resolvers.errors import Unauthenticated
 from settings import Settings
 
 # Paths that look the same to everybody need no look into the database.
-ANONYMOUS = ("/static/", "/healthz")
+ANONYMOUS = ("/static/", "/healthz", "/readyz")
 DEVICE_DAYS = 365
 
 

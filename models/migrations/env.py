@@ -26,9 +26,13 @@ def _grant(connection: Connection, role: str) -> None:
 
 def _put_to_work(connection: Connection, role: str) -> None:
     """Give the policies for the worker's work to its role alone."""
-    works = "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND policyname LIKE 'work%'"
-    for table, policy in connection.execute(text(works)):
-        connection.execute(text(f"ALTER POLICY {policy} ON {table} TO {role}"))
+    # Only where they are not yet its own: to alter a policy locks its table, and several of them block whoever writes.
+    others = """
+        SELECT tablename, policyname FROM pg_policies
+         WHERE schemaname = 'public' AND policyname LIKE 'work%' AND roles <> ARRAY[CAST(:role AS name)]"""
+    quoted = connection.dialect.identifier_preparer.quote(role)
+    for table, policy in connection.execute(text(others), {"role": role}).all():
+        connection.execute(text(f"ALTER POLICY {policy} ON {table} TO {quoted}"))
 
 
 def _give_rights(connection: Connection, web: str, worker: str) -> None:
@@ -38,7 +42,7 @@ def _give_rights(connection: Connection, web: str, worker: str) -> None:
     for role in {web, worker} - {"", owner}:
         _grant(connection, quote(role))
     if worker:
-        _put_to_work(connection, quote(worker))
+        _put_to_work(connection, worker)
 
 
 def _migrate(connection: Connection) -> None:
@@ -47,6 +51,8 @@ def _migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=SQLModel.metadata, transaction_per_migration=False)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        # Whatever waits for a table makes all that comes after it wait too; and a backup holds tables for long.
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         context.run_migrations()
         roles = context.config.attributes.get("roles")
         if roles:

@@ -211,3 +211,31 @@ async def test_finding_due_work_reads_an_index_however_much_was_done_before(hub:
     assert "using outbox_due" in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
+
+
+async def test_what_was_written_while_the_clock_was_ahead_is_due_once_it_is_right(hub: Hub) -> None:
+    async with hub.later(hours=1) as ahead:
+        await queue(ahead, recipient="late@demo.example")
+        held = await claimed(ahead.database)
+        await queue(ahead)
+        assert await outbox.finish(ahead.database, await claimed(ahead.database), OutboxState.QUEUED)
+        await queue(ahead)
+    assert await outbox.claim(hub.database) is None
+    async with hub.database.transaction() as transaction:
+        assert await outbox.release_from_clock(transaction) == 3
+        assert await outbox.release_from_clock(transaction) == 0
+    due = [await claimed(hub.database) for _ in range(2)]  # what was put off, and what was never tried
+    assert held.id not in {work.id for work in due}
+    assert await outbox.claim(hub.database) is None  # the lease is still its worker's
+    (row,) = await hub.rows("SELECT leased_until - now() AS left FROM outbox WHERE id = $1", held.id)
+    assert outbox.LEASE - timedelta(seconds=50) < row["left"] <= outbox.LEASE
+    assert await outbox.finish(hub.database, held, OutboxState.DONE)
+
+
+@pytest.mark.parametrize("attempts", range(1, outbox.MAX_ATTEMPTS + 1))
+async def test_no_back_off_is_taken_for_a_clock_that_was_ahead(hub: Hub, attempts: int) -> None:
+    await queue(hub)
+    longest = min(outbox.FIRST_WAIT * 2 ** (attempts - 1), outbox.LONGEST_WAIT)
+    await hub.rows("UPDATE outbox SET attempts = $1, next_at = now() + $2", attempts, longest)
+    async with hub.database.transaction() as transaction:
+        assert await outbox.release_from_clock(transaction) == 0

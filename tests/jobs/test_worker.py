@@ -269,6 +269,26 @@ async def test_the_worker_listens_again_whenever_redis_comes_back(
                 await office.waiting.wait()
 
 
+async def test_the_worker_listens_anew_when_redis_has_fallen_silent(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
+    monkeypatch.setattr(worker, "SILENCE", 0.05)
+    connections = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read(-1)
+        writer.close()
+
+    async def again() -> bool:
+        return connections >= 3
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    async with server, running(hub, redis_url=url):
+        await until(again)
+
+
 async def test_a_request_is_answered_while_redis_is_away(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, redis_url=AWAY) as alone:
         payload(await alone.change("signUp", {"name": "N", "email": "n@demo.example", "password": "long enough"}))
@@ -365,3 +385,38 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(h
             assert await drain(later, other.url) == 1
         assert message_ids(office.offered) == message_ids(other.offered)
     assert await states(hub) == [("DONE", 2, None)]
+
+
+async def test_work_that_ended_its_worker_each_time_is_given_up_undone(hub: Hub, office: PostOffice) -> None:
+    await queue(hub, 1)
+    await hub.rows("UPDATE outbox SET attempts = $1", MAX_ATTEMPTS)
+    await queue(hub, 2)
+    assert await drain(hub, office.url) == 2
+    assert await states(hub) == [("DEAD", MAX_ATTEMPTS + 1, None), ("DONE", 1, None)]
+    assert [mail.recipients for mail in office.accepted] == [["old2@demo.example"]]
+
+
+async def test_what_was_sent_is_recorded_as_soon_as_the_database_is_back_and_not_sent_again(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "RECORD_EVERY", 0.05)
+    await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
+    await queue(hub)
+    office.open.clear()
+    draining = asyncio.create_task(drain(hub, office.url))
+    await office.waiting.wait()
+    await hub.rows("CREATE TRIGGER refuse BEFORE UPDATE ON outbox EXECUTE FUNCTION refuse()")
+    try:
+        office.open.set()
+
+        async def sent() -> bool:
+            return bool(office.accepted)
+
+        await until(sent)
+        assert await states(hub) == [("QUEUED", 1, None)]
+    finally:
+        await hub.rows("DROP TRIGGER refuse ON outbox")
+        await hub.rows("DROP FUNCTION refuse()")
+    assert await draining == 1
+    assert await states(hub) == [("DONE", 1, None)]
+    assert len(office.offered) == 1

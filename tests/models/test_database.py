@@ -153,6 +153,17 @@ def test_today_is_the_latest_that_it_is_anywhere(now: datetime, today: date) -> 
     assert Database(cast("Any", None), now - datetime.now(UTC)).latest_today() == today
 
 
+@pytest.mark.parametrize(("pooler", "ends"), [(Pooler.NONE, "30s"), (Pooler.TRANSACTION, "0")])
+async def test_a_transaction_that_its_process_has_left_ends_unless_that_is_the_poolers_to_do(
+    hub: Hub, pooler: Pooler, ends: str
+) -> None:
+    async with (
+        connect(hub.settings.model_copy(update={"database_pooler": pooler})) as database,
+        database.reading() as reading,
+    ):
+        assert await reading.value(select(func.current_setting("idle_in_transaction_session_timeout"))) == ends
+
+
 @pytest.mark.parametrize(("pooler", "kept"), [(Pooler.NONE, True), (Pooler.TRANSACTION, False)])
 async def test_behind_a_transaction_pooler_no_statement_stays_prepared(hub: Hub, pooler: Pooler, kept: bool) -> None:
     prepared = Statement(select(func.count()).select_from(text("pg_prepared_statements")).where(column("name") != ""))

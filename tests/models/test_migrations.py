@@ -49,9 +49,9 @@ async def empty_database(services: Services) -> AsyncIterator[Settings]:
     admin = await asyncpg.connect(services.admin_url)
     try:
         await admin.execute(f"CREATE DATABASE {name} OWNER logbook_owner TEMPLATE template0")
-        urls = (services.database_url, services.database_owner_url)
-        app, owner = (urlunsplit(urlsplit(url)._replace(path=f"/{name}")) for url in urls)
-        yield settings_for(services, database_url=app, database_owner_url=owner)
+        urls = (services.database_url, services.database_owner_url, services.database_worker_url)
+        app, owner, worker = (urlunsplit(urlsplit(url)._replace(path=f"/{name}")) for url in urls)
+        yield settings_for(services, database_url=app, database_owner_url=owner, database_worker_url=worker)
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()

@@ -8,14 +8,19 @@ from uuid import UUID
 
 import orjson
 import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql
 
 from models.account import Role
+from models.feedback import feedback
+from permissions.scopes import readable_feedback
 from permissions.viewer import Standing
 from schema.build import projection
 from tests.hub import Hub, Person, payload, secret_in
 from tests.schema.samples import everything
 from tests.world import put_feedback
 
+DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types for it
 WHOLE_OWN_VIEW = "{ me %s }" % everything(projection(Standing.SELF | Standing.PUBLIC).type_map["OwnAccount"])  # type: ignore[arg-type]  # noqa: UP031 - braces
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "preparation", "rating": 2}]}
 
@@ -84,6 +89,21 @@ async def test_what_is_shared_reaches_the_mediator_only_once_it_is_released(hub:
     }
     await hub.rows("UPDATE feedback SET released = true WHERE shared")
     assert (await own_feedback(hub, ann, fields))["nodes"] == [{"id": str(waiting)}]
+
+
+async def test_what_is_not_shared_never_reaches_the_mediator_whatever_else_its_row_says(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_feedback(hub, ann, shared=False)
+    await hub.rows("UPDATE feedback SET released = true")
+    assert await own_feedback(hub, ann, "totalCount nodes { id }") == {"totalCount": 0, "nodes": []}
+
+
+async def test_a_standing_that_reads_no_feedback_selects_none(hub: Hub) -> None:
+    ann = await hub.mediator()
+    shared = await put_feedback(hub, ann)
+    for standing, found in ((Standing.DIRECTORY, []), (Standing.PUBLIC, []), (Standing.REVIEWER, [shared])):
+        select_ids = select(feedback.c.id).where(readable_feedback(standing)).compile(dialect=DIALECT)
+        assert [row["id"] for row in await hub.rows(str(select_ids))] == found
 
 
 async def test_answers_for_the_reviewer_alone_never_reach_the_mediator(hub: Hub) -> None:

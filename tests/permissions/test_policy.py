@@ -7,7 +7,7 @@ import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query, graphql_sync, print_schema
 
 from models.account import Role
-from permissions.policy import rule
+from permissions.policy import allows, rule
 from permissions.viewer import EVERYBODY, Standing, Viewer
 from schema.build import projection, sdl
 from tests.hub import Hub
@@ -47,6 +47,21 @@ def test_several_roles_have_exactly_what_one_of_them_has(who: str, by_token: boo
     for letter in who:
         standings |= LETTERS[letter]
     assert introspected(projection(standings, by_token=by_token)) == expected(who, by_token=by_token)
+
+
+# Written for everybody in the table, though nothing of what somebody signed out has leads there.
+LED_TO_BY_NOTHING = {("PageInfo", ""), ("OrderDirection", "")}
+
+
+def test_the_table_grants_what_it_should_also_where_nothing_leads() -> None:
+    differing = set()
+    for element in expected("SRDA"):
+        type_name, _, name = element.partition(".")
+        for letter in ("", *LETTERS) if name.isidentifier() else ():
+            granted = allows(LETTERS.get(letter, Standing.PUBLIC), type_name, name)
+            if granted != (element in expected(letter)):
+                differing.add((type_name, letter))
+    assert differing == LED_TO_BY_NOTHING
 
 
 def test_somebody_signed_out_has_what_everybody_has() -> None:

@@ -240,7 +240,8 @@ async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
         # A token opens pages too, so a few of those.
         for watcher in [one for one in place.world.watchers if not one.token or len(one.roles) != 2 or one.over]:
             seen: set[Marker] = set()
-            for path, values in addresses:
+            some = addresses if OPERATIONS >= THOROUGH else place.dice.sample(addresses, len(addresses) // 6)
+            for path, values in [("/", list[str]()), *some]:
                 sent = place.world.known.found_in(path)
                 facts = place.world.facts
                 links = {marker for value in values for marker in facts.told_by.get(value, ())}

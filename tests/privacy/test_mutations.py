@@ -139,6 +139,32 @@ async def test_reading_by_an_id_that_is_not_for_one_is_answered_as_one_that_neve
                     assert (answer.status_code, answer.text) == (never.status_code, never.text), (watcher.name, name)
 
 
+async def test_an_entry_of_somebody_else_is_answered_as_one_that_never_was_under_every_mediator(place: Place) -> None:
+    tried = 0
+    for watcher in place.world.watchers:
+        mediator = _schema(watcher).type_map.get("Mediator")
+        if watcher.over or watcher.token or not isinstance(mediator, GraphQLObjectType):
+            continue
+        for name, field in mediator.fields.items():
+            for argument, one in field.args.items():
+                kind = get_named_type(field.type)
+                if get_named_type(one.type).name != "ID" or not isinstance(kind, GraphQLObjectType):
+                    continue
+                wanted = f"{name}({argument}: $id) {selection(kind)}"
+                document = f"query($id: ID!) {{ mediators {{ nodes {{ id {wanted} }} }} }}"
+                never = (await place.ask(watcher, document, {"id": str(uuid4())})).json()
+                for other in _ids_not_for(place, watcher):
+                    found = (await place.ask(watcher, document, {"id": other})).json()
+                    assert _in_any_order(found) == _in_any_order(never), (watcher.name, name)
+                    tried += 1
+    assert tried > 100
+
+
+def _in_any_order(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer with its errors in the order of their rows: those that fail side by side fail in any order."""
+    return answer | {"errors": sorted(answer.get("errors", []), key=str)}
+
+
 PAIRS = 15
 APART = 2.5  # a ratio of medians; a second statement or a lock on a row would show as more
 

@@ -53,6 +53,9 @@ WRONG = {
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
     "COMPILED_EXECUTION": "perhaps",
+    "DELETIONS_LEDGER": "deletions",
+    "METRICS_PORT": "0",
+    "METRICS_HOST": "localhost:9000",
     "DEMO_CLOCK_OFFSET_HOURS": "1",  # right as such, but for a demo alone
 }
 

@@ -1,0 +1,97 @@
+"""The ledger of deleted accounts: a file apart from the database and its backups, which outlives both.
+
+A backup holds accounts that were deleted after it was made. The ledger names them, so that a restored database can
+delete them again. Each line is a moment and an account's id, which means nothing by itself. It is a copy of what the
+audit log says of deletions: a worker adds what is missing within seconds of the commit, and writes all of it anew if
+the file is gone, so each worker's ledger is whole.
+"""
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.types import DateTime
+
+from models.database import Database, Row, Statement, Transaction
+from models.outbox import AuditAction, audit_entries
+from settings import Settings, SettingsError
+
+_DELETIONS = (
+    select(audit_entries.c.at, audit_entries.c.subject_id)
+    .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED)
+    .order_by(audit_entries.c.at, audit_entries.c.id)
+)
+_ALL = Statement(_DELETIONS)
+_SINCE = Statement(_DELETIONS.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))))
+
+LONGEST_COMMIT = timedelta(hours=1)  # an entry bears the moment at which its transaction began
+
+
+def line(moment: datetime, account_id: UUID) -> str:
+    """Write one deletion."""
+    return f"{moment.isoformat(timespec='seconds')} {account_id}\n"
+
+
+def read(path: Path) -> set[UUID]:
+    """Give the ids of a ledger, none if there is no file; what is no line, such as one cut short, is passed over."""
+    found = set()
+    for entry in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            found.add(UUID(entry.partition(" ")[2]))
+        except ValueError:
+            continue
+    return found
+
+
+def append(path: Path, text: str) -> None:
+    """Add to the ledger; when this returns, the disk has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:  # a line that was cut short stays apart from the next
+            file.seek(size - 1)
+            text = text if file.read(1) == b"\n" else f"\n{text}"
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+async def deletions(reading: Transaction, since: datetime | None = None) -> list[Row]:
+    """Give `at` and `subject_id` of each deletion that the audit log knows of, the oldest first."""
+    return await (reading.all(_SINCE, since=since) if since else reading.all(_ALL))
+
+
+def require_writable(settings: Settings) -> None:
+    """Raise SettingsError where the ledger cannot be written."""
+    if settings.deletions_ledger is not None:
+        try:
+            append(settings.deletions_ledger, "")
+        except OSError as error:
+            raise SettingsError(f"DELETIONS_LEDGER cannot be written: {error.strerror}") from None
+
+
+class Ledger:
+    """Keeps one file up with the audit log."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._newest: datetime | None = None
+
+    async def keep(self, database: Database) -> int:
+        """Add the deletions that the file lacks; give how many."""
+        if not self._path.exists():
+            self._newest = None
+        since = self._newest and self._newest - LONGEST_COMMIT
+        async with database.reading() as reading:
+            rows = await deletions(reading, since)
+        if not rows:
+            return 0
+        there = await asyncio.to_thread(read, self._path)
+        missing = [line(row.at, row.subject_id) for row in rows if row.subject_id not in there]
+        if missing:
+            await asyncio.to_thread(append, self._path, "".join(missing))
+        self._newest = rows[-1].at
+        return len(missing)

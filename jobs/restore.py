@@ -1,0 +1,105 @@
+"""A database that was restored from a backup: how it is told from one that was not, and what has to happen first.
+
+A backup brings back what has been erased since: accounts that were deleted, personal data whose time is over. So a
+database remembers where it is at home: PostgreSQL's own ids of the cluster, the database and a table, which no dump
+carries along. One that wakes up elsewhere serves nobody until `settle` has run.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ARRAY, any_, bindparam, delete, func, insert, or_, select, text
+from sqlalchemy.types import Text, Uuid
+
+from jobs.expiry import clean_up, erase_request_details
+from jobs.ledger import deletions
+from models.account import account_links, accounts, request_keys, sessions
+from models.database import Transaction
+from models.feedback import feedback_origins
+from models.outbox import chores, outbox
+from models.reviewer import reviewer_invitations
+from settings import Settings
+
+# The table's id tells where a dump was restored into the very database that it was taken from.
+_HERE = text(
+    """SELECT concat_ws(' ', 'home', (SELECT system_identifier FROM pg_control_system()),
+                  (SELECT oid FROM pg_database WHERE datname = current_database()), 'account'::regclass::oid)"""
+)
+_HOMES = chores.c.name.startswith("home ")
+
+JUST_BEFORE = timedelta(minutes=10)
+
+
+class LedgerIncomplete(Exception):
+    """The backup knows of deletions that the ledger does not, so it is not the whole ledger; `missing` of them."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__()
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was done to a restored database: how many of what were erased."""
+
+    accounts: int
+    details: int
+    sessions: int
+
+
+async def is_at_home(transaction: Transaction) -> bool:
+    """Tell whether this database has been settled where it is, or is new; a new one is at home from now on."""
+    here = await transaction.value(_HERE)
+    homes = await transaction.all(select(chores.c.name).where(_HOMES))
+    if not homes:
+        await _settle_here(transaction)
+    return not homes or here in {row.name for row in homes}
+
+
+async def _settle_here(transaction: Transaction) -> None:
+    await transaction.run(delete(chores).where(_HOMES))
+    await transaction.run(
+        insert(chores).values(name=bindparam("here", type_=Text())), here=await transaction.value(_HERE)
+    )
+
+
+async def settle(transaction: Transaction, settings: Settings, ledger: Collection[UUID] | None) -> Settled:
+    """Erase what a restored database must not bring back; as the role that owns the tables.
+
+    That is what has expired, and the accounts in the ledger. Everybody has to sign in again, for a session or a link
+    that ended since the backup would work again too. Raises LedgerIncomplete. With no ledger, deleted accounts stay.
+    """
+    if ledger is not None:
+        await _require_whole(transaction, ledger)
+    details = await erase_request_details(transaction)
+    await clean_up(transaction, settings)
+    gone = await _delete_again(transaction, list(ledger or []))
+    signed_out = await transaction.run(delete(sessions))
+    await transaction.run(delete(account_links))
+    await _settle_here(transaction)
+    return Settled(gone, details, signed_out)
+
+
+async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:
+    """Compare it with the backup's own audit log, but for what was deleted while the backup was made."""
+    backed_up_at = await transaction.value(select(func.max(chores.c.ran_at)))
+    known = {
+        row.subject_id
+        for row in await deletions(transaction)
+        if backed_up_at is None or row.at < backed_up_at - JUST_BEFORE
+    }
+    if missing := known - set(ledger):
+        raise LedgerIncomplete(len(missing))
+
+
+async def _delete_again(transaction: Transaction, ids: list[UUID]) -> int:
+    """Do what `resolvers/deletion.py` did, but tell nobody, for they were told."""
+    these = any_(bindparam("ids", ids, ARRAY(Uuid())))
+    theirs = select(accounts.c.email_key).where(accounts.c.id == these)
+    await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key.in_(theirs)))
+    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key.in_(theirs)))
+    await transaction.run(delete(request_keys).where(request_keys.c.result_id == these))
+    await transaction.run(delete(outbox).where(or_(outbox.c.subject_id == these, outbox.c.other_id == these)))
+    return await transaction.run(delete(accounts).where(accounts.c.id == these))

@@ -1,0 +1,105 @@
+"""The machine that drills run on: PostgreSQL and Valkey that can be stopped, and a database for each drill."""
+
+import asyncio
+import os
+import pwd
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from itertools import count
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from web.embedded import Services, _start_valkey
+from web.postgres import start_postgres
+
+POSTGRES, VALKEY = "PostgreSQL", "Valkey"
+
+_numbers = count(1)
+
+
+@dataclass
+class Machine:
+    """The running services, their data in the folder `data`, their database `logbook` migrated and empty."""
+
+    services: Services
+    data: Path
+
+    @property
+    def running(self) -> set[str]:
+        """The names of the services that run."""
+        return {name for name, _, _ in self.services.children._running}
+
+    def _child(self, name: str) -> "tuple[str, Popen[bytes], Path]":
+        return next(child for child in self.services.children._running if child[0] == name)
+
+    async def stop(self, name: str, sign: signal.Signals = signal.SIGINT) -> None:
+        """Stop a service by a signal and wait until it is gone; on SIGQUIT, PostgreSQL crashes ("immediate")."""
+        child = self._child(name)
+        child[1].send_signal(sign)
+        await asyncio.to_thread(child[1].wait)
+        self.services.children._running.remove(child)
+
+    def pause(self, name: str, sign: signal.Signals = signal.SIGSTOP) -> None:
+        """Make a service hang; SIGCONT lets it go on."""
+        self._child(name)[1].send_signal(sign)
+
+    async def revive(self, name: str) -> bool:
+        """Start a service that has ended by itself; False if it still runs."""
+        child = self._child(name)
+        if child[1].poll() is None:
+            return False
+        self.services.children._running.remove(child)
+        await self.start(name)
+        return True
+
+    async def start(self, name: str) -> None:
+        """Start a service that was stopped, and wait until it answers."""
+        children = self.services.children
+        folder = children._folder
+        user = _owner(folder)
+        if name == VALKEY:
+            await asyncio.to_thread(_start_valkey, children, self.data, folder, user)
+            return
+        with (self.data / "drill.lock").open("w") as lock:
+            how = (children, self.data, folder, user, lock.fileno())
+            await asyncio.to_thread(start_postgres, *how, durable=False)
+
+    @asynccontextmanager
+    async def database(self, place: str = "") -> AsyncIterator[Services]:
+        """Make a database for a drill; `place` is the end of CREATE DATABASE, such as its tablespace.
+
+        What it commits outlives a crash of PostgreSQL, though not of the machine.
+        """
+        name = f"drill_{next(_numbers)}"
+        await self.run(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner {place}")
+        try:
+            await self.run(f"ALTER DATABASE {name} SET synchronous_commit = on")
+            urls = {field.name: getattr(self.services, field.name) for field in fields(self.services)}
+            databases: dict[str, Any] = {
+                key: _named(url, name) for key, url in urls.items() if str(url).startswith("postgresql://")
+            }
+            yield replace(self.services, **databases)
+        finally:
+            await self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def run(self, sql: str) -> None:
+        """Run it as the superuser, over a connection of its own: an earlier one may have died with PostgreSQL."""
+        admin = await asyncpg.connect(self.services.admin_url)
+        try:
+            await admin.execute(sql)
+        finally:
+            await admin.close()
+
+
+def _owner(folder: Path) -> pwd.struct_passwd | None:
+    return pwd.getpwuid(folder.stat().st_uid) if os.geteuid() == 0 else None
+
+
+def _named(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

@@ -1,0 +1,112 @@
+"""A mail server for the drills: it takes, refuses, hangs or hangs up as it is told, and can be away."""
+
+import asyncio
+import email
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+TAKES, HANGS, DROPS = "250 OK", "hangs", "drops"
+
+
+def takes(_recipient: str, _time: int) -> str:
+    """Answer everything with yes."""
+    return TAKES
+
+
+@dataclass
+class MailServer:
+    """What it is told, and what it got.
+
+    `answer` is told the recipient and how often this mail was offered, from 1; it gives TAKES, another SMTP answer,
+    HANGS (no answer at all) or DROPS (the mail is taken, but the connection ends before it says so). The answer comes
+    after `delay` seconds, and not before `open` is set. `taken` has Message-ID and recipient of each mail that was
+    taken: from the moment its content is here, for a server that was cut off then would deliver it as well.
+    """
+
+    port: int
+    answer: Callable[[str, int], str] = takes
+    delay: float = 0.0
+    offered: Counter[str] = field(default_factory=Counter)
+    taken: list[tuple[str, str]] = field(default_factory=list)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _server: asyncio.Server | None = None
+    _sessions: list[SMTP] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, as `SMTP_URL` wants it."""
+        return f"smtp://127.0.0.1:{self.port}?tls=none"
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd)
+        """Deal with one mail's content."""
+        (recipient,) = envelope.rcpt_tos
+        mail_id = email.message_from_bytes(envelope.original_content or b"")["Message-ID"]
+        self.offered[mail_id] += 1
+        said = self.answer(recipient, self.offered[mail_id])
+        if said in {TAKES, DROPS}:
+            self.taken.append((mail_id, recipient))
+        self._arrived.set()
+        if said == HANGS:
+            await asyncio.Event().wait()
+        await asyncio.sleep(self.delay)
+        await self.open.wait()
+        if said == DROPS:
+            _hang_up(server)
+        return said
+
+    async def more(self, mails: int, seconds: float = 120) -> None:
+        """Return as soon as so many more were offered; TimeoutError after so many seconds."""
+        until = self.offered.total() + mails
+        async with asyncio.timeout(seconds):
+            while self.offered.total() < until:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    async def start(self) -> None:
+        """Begin to listen."""
+
+        def session() -> SMTP:
+            made = SMTP(self, hostname="mail.demo.example", loop=asyncio.get_running_loop())
+            self._sessions.append(made)
+            return made
+
+        self._server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", self.port)
+
+    async def stop(self) -> None:
+        """Listen no more, and cut off whoever is there."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for session in self._sessions:
+            _hang_up(session)
+        self._sessions.clear()
+
+
+def _hang_up(session: SMTP) -> None:
+    if isinstance(session.transport, asyncio.Transport):
+        session.transport.abort()
+
+
+def free_port() -> int:
+    """Give a port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def mail_server() -> AsyncIterator[MailServer]:
+    """Run one."""
+    server = MailServer(free_port())
+    server.open.set()
+    await server.start()
+    try:
+        yield server
+    finally:
+        server.open.set()
+        await server.stop()

@@ -1,0 +1,55 @@
+"""The drills, made short: fewer of everything, and nothing asserted of time. `make drills` runs them whole."""
+
+import re
+from functools import partial
+
+import pytest
+
+from tests.faults import backup, clock, full_disk, postgres, valkey, workers, writes
+from tests.faults.__main__ import GROUPS, Drill
+from tests.faults.line import Line
+from tests.faults.machine import Machine
+from web.embedded import Services
+from web.readme import README
+
+SHORT: dict[str, Drill] = {
+    "killed": partial(workers.killed, mails=14, kills=2, wait=False),
+    "stopped": partial(workers.stopped, mails=3, wait=False),
+    "told_to_stop": partial(workers.told_to_stop, rounds=1),
+    "two_of_each": partial(workers.two_of_each, mails=30),
+    "valkey_away": partial(valkey.away_at_start, changes=6),
+    "valkey_flushed": partial(valkey.flushed, changes=10, times=1),
+    "valkey_restarted": partial(valkey.restarted, changes=10, times=1),
+    "postgres_crashed": partial(postgres.crashed, people=3, times=1, seconds=1),
+    "day": partial(clock.away_for_a_day, mails=4),
+    "edits": partial(writes.edits, people=20),
+    "repeats": partial(writes.repeats, times=10),
+    "poison": partial(writes.poison, mails=5),
+    "erased": partial(writes.erased, each=1),
+    "restored": partial(backup.restored, people=4, deleted=2, changes=10),
+    "full_disk": partial(full_disk.full_disk, small_disk=False),
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+async def test_the_promise_is_kept(services: Services, name: str) -> None:
+    line = await SHORT[name](Machine(services, services.mailbox.parent))
+    assert line.troubles == [], str(line)
+    assert line.count > 0
+
+
+def test_a_loss_or_a_broken_promise_shows() -> None:
+    line = Line("done", "mails", 3)
+    assert "BROKEN" not in str(line)
+    line.took("slowest", 2, 1)
+    assert (line.troubles, line.late) == ([], ["slowest took 2.0 s, not 1 s at most"])
+    line.lost = 1
+    line.promise(True, "kept")
+    line.promise(False, "a mail was doubled")
+    assert line.troubles == ["1 of 3 mails lost", "a mail was doubled"]
+    assert str(line).startswith("BROKEN done: 3 mails, 1 lost, 0 doubled")
+
+
+def test_the_readme_has_a_row_for_each_drill() -> None:
+    (table,) = re.findall(r"<!-- reliability -->\n(.*)<!-- /reliability -->", README.read_text(), re.DOTALL)
+    assert len(table.strip().splitlines()) == 2 + sum(map(len, GROUPS))

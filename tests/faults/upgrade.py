@@ -1,0 +1,109 @@
+"""Drill of an upgrade: the version before the newest migration serves while it runs, and after it."""
+
+import asyncio
+import sys
+from functools import partial
+from pathlib import Path
+
+import httpx
+from alembic import command
+
+from models import migrate
+from models.account import Role
+from tests.faults.backup import logbook, run, writing
+from tests.faults.installation import Installation, installed
+from tests.faults.line import Line
+from tests.faults.machine import Machine
+from tests.faults.mail_server import free_port
+from tests.faults.people import Doings
+from tests.servers import environment
+from tests.waiting import until
+from web.children import Command
+
+ROOT = Path(__file__).parents[2]
+
+
+async def _code_before(revision: str, folder: Path) -> bool:
+    """Unpack the last version that knows nothing of a migration; False where the history is not at hand."""
+    (step,) = (ROOT / "models" / "migrations" / "versions").glob(f"{revision}_*.py")
+    git = ("git", "-C", str(ROOT))
+    _, added = await run(*git, "log", "--diff-filter=A", "--format=%H", "-1", "--", str(step))
+    packed = folder / "before.tar"
+    status, _ = await run(*git, "archive", f"--output={packed}", f"{added.strip()}^")
+    if status:
+        return False
+    (folder / "before").mkdir()
+    status, _ = await run("tar", "--extract", f"--file={packed}", f"--directory={folder / 'before'}")
+    return status == 0
+
+
+async def _serve(site: Installation, code: Path) -> None:
+    """Start a web server of that code, wait until it answers, and let `hub` ask it from now on."""
+    port = free_port()
+    words: Command = ["env", "-C", code, sys.executable, "-m", "web.command", "serve", "--port", str(port)]
+    env = environment(site.hub.settings) | {"PYTHONPATH": str(code), "BASE_URL": f"http://127.0.0.1:{port}"}
+    log = site.folder / f"{port}.log"
+    site.children.start(str(port), words, log, env=env)
+    site.hub.client = httpx.AsyncClient(base_url=env["BASE_URL"], timeout=30)
+
+    async def answers() -> bool:
+        try:
+            return (await site.hub.client.get("/healthz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    await until(answers)
+
+
+async def upgraded(machine: Machine, *, people: int = 6) -> Line:
+    """Migrate under the load of the version before, then start the new one; nobody notices."""
+    head, previous, *_ = migrate._revisions()
+    line = Line(f"schema migrated from {previous} to {head} under the version before", "changes")
+    async with installed(machine) as site:
+        if not await _code_before(head, site.folder):
+            line.notes.append("SKIPPED: the history of this checkout does not reach back so far")
+            return line
+        owner = str(site.hub.services.database_owner_url)
+        await asyncio.to_thread(partial(command.downgrade, migrate.config(owner), previous))
+        await _serve(site, ROOT)
+        behind = await site.hub.client.get("/readyz")
+        line.promise(behind.status_code == 503, "the new version calls itself ready on the schema before")
+        line.promise(
+            (await site.hub.client.get("/signin")).status_code == 200,
+            "the new version does not live on the schema before",
+        )
+        newer = site.hub.client
+        await _serve(site, site.folder / "before")
+        everybody = [await site.hub.person(Role.MEDIATOR) for _ in range(people)]
+        doings = Doings(site)
+        async with writing(doings, everybody):
+            await _more(doings, 60)
+            status, said = await logbook(site.hub.settings, "migrate")
+            line.promise(status == 0, f"migrate ended with {status}: {said}")
+            await _more(doings, 60)
+        line.promise((await newer.get("/readyz")).status_code == 200, "the new version is not ready after migrate")
+        await site.hub.client.aclose()
+        site.hub.client = newer
+        async with writing(doings, everybody):
+            await _more(doings, 60)
+        await _tally(line, site, doings)
+    return line
+
+
+async def _more(doings: Doings, changes: int) -> None:
+    there = doings.made.total() + changes
+
+    async def made() -> bool:
+        return doings.made.total() >= there
+
+    await until(made)
+
+
+async def _tally(line: Line, site: Installation, doings: Doings) -> None:
+    ((entries,),) = await site.hub.rows("SELECT count(*) FROM logbook_entry")
+    ((asked,),) = await site.hub.rows("SELECT count(*) FROM feedback_request")
+    line.count = doings.made.total()
+    line.lost = max(0, line.count - entries - asked)
+    line.notes.append(f"{doings.failed.total()} requests failed")
+    doings.tell(line)
+    line.promise(not doings.failed, "requests failed while the schema was migrated")

@@ -1,0 +1,241 @@
+"""Migrations on a database in which there is something, and beside services that run."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+
+import asyncpg
+import pytest
+from alembic import command
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from models import migrate
+from models.database import connect
+from settings import Settings
+from tests.hub import Hub
+from tests.models.test_migrations import empty_database, in_thread, owner_url, to
+from web import seed
+from web.embedded import Services
+
+Contents = dict[tuple[str, str], tuple[int, str]]
+
+COLUMNS = """
+SELECT table_name, column_name, is_nullable = 'YES' AS nullable, column_default IS NOT NULL AS has_default,
+       is_generated = 'ALWAYS' AS generated, udt_name
+  FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+ WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'alembic_version'
+ ORDER BY table_name, ordinal_position
+"""
+REQUIRED = """
+SELECT a.attname, format_type(a.atttypid, NULL) AS type, f.confrelid::regclass::text AS points_to,
+       (SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c
+         WHERE c.contype = 'c' AND c.conrelid = a.attrelid AND c.conkey = ARRAY[a.attnum] LIMIT 1) AS checked
+  FROM pg_attribute a
+  LEFT JOIN pg_constraint f ON f.contype = 'f' AND f.conrelid = a.attrelid AND f.conkey = ARRAY[a.attnum]
+ WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef
+"""
+RULES = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+ WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'x')
+UNION ALL
+SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE%'
+"""
+Found = tuple[dict[tuple[str, str], asyncpg.Record], dict[tuple[str, str], str]]
+
+
+def sample(column: asyncpg.Record) -> str:
+    """Write an SQL expression for some value that a column takes."""
+    if column["points_to"]:
+        return f"(SELECT id FROM {column['points_to']} LIMIT 1)"
+    if column["checked"] and (words := re.findall(r"'(\w+)'", column["checked"])):
+        return f"'{words[0]}'"
+    kinds = {
+        "uuid": "gen_random_uuid()",
+        "text": "'text'",
+        "character varying": "'text'",
+        "bytea": "'\\x01'",
+        "boolean": "true",
+        "integer": "1",
+        "date": "current_date",
+        "timestamp with time zone": "now()",
+        "jsonb": "'{}'",
+    }
+    return kinds.get(column["type"], "'{}'")
+
+
+async def fill(settings: Settings) -> None:
+    """Put in the demo's people and their past, and a row into each table that these leave empty."""
+    await seed.fill(settings)
+    connection = await asyncpg.connect(owner_url(settings))
+    try:
+        for table in (table.name for table in SQLModel.metadata.sorted_tables):
+            if not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):
+                columns = await connection.fetch(REQUIRED, table)
+                names = ", ".join(column["attname"] for column in columns)
+                await connection.execute(f"INSERT INTO {table} ({names}) SELECT {', '.join(map(sample, columns))}")
+    finally:
+        await connection.close()
+
+
+async def contents(settings: Settings) -> Contents:
+    """Give the number of rows and a checksum for each table and column."""
+    connection = await asyncpg.connect(owner_url(settings))
+    try:
+        found = {}
+        for table, column, *_ in await connection.fetch(COLUMNS):
+            value = f"coalesce({column}::text, 'null')"
+            (row,) = await connection.fetch(
+                f"SELECT count(*), md5(coalesce(string_agg({value}, '|' ORDER BY {value}), '')) FROM {table}"
+            )
+            found[table, column] = (row[0], row[1])
+    finally:
+        await connection.close()
+    return found
+
+
+@pytest.fixture
+async def filled(services: Services) -> AsyncIterator[Settings]:
+    """Settings for a database of its own with the newest schema and something in each table."""
+    async with empty_database(services) as settings:
+        await in_thread(partial(migrate.upgrade, settings))
+        await fill(settings)
+        yield settings
+
+
+async def test_every_migration_goes_down_and_up_on_a_filled_database_and_loses_nothing_else(filled: Settings) -> None:
+    before = await contents(filled)
+    assert {table for table, _ in before} == set(SQLModel.metadata.tables)
+    assert all(rows for rows, _ in before.values())
+    head, *older = migrate._revisions()
+    for revision in older:
+        await in_thread(to(command.downgrade, filled, revision))
+        after = await contents(filled)
+        assert {key: value for key, value in after.items() if key in before} == {
+            key: value for key, value in before.items() if key in after
+        }, revision
+    for revision in [*reversed(older), head]:
+        await in_thread(to(command.upgrade, filled, revision))
+    again = await contents(filled)
+    assert set(again) == set(before)
+    assert {key: value for key, value in again.items() if key in after} == after
+    await in_thread(to(command.downgrade, filled, "base"))
+    assert await contents(filled) == {}
+
+
+async def look(connection: "asyncpg.Connection[asyncpg.Record]") -> Found:
+    """Give the columns by table and name, and the rules (constraints, unique indexes) by table and name."""
+    columns = {(row[0], row[1]): row for row in await connection.fetch(COLUMNS)}
+    return columns, {(row[0], row[1]): row[2] for row in await connection.fetch(RULES)}
+
+
+def in_the_way(before: Found, after: Found) -> list[str]:
+    """Say where code that knows nothing of a migration would stumble."""
+    (columns, rules), (columns_now, rules_now) = before, after
+    tables = {table for table, _ in columns}
+    said = [f"{table}.{name} is gone" for table, name in columns if (table, name) not in columns_now]
+    for (table, name), now in columns_now.items():
+        was = columns.get((table, name))
+        if was is None and table in tables:
+            if not (now["nullable"] or now["has_default"] or now["generated"]):
+                said.append(f"{table}.{name} is new and required, without a default")
+        elif was is not None and (was["udt_name"], was["nullable"], was["has_default"]) != (
+            now["udt_name"],
+            now["nullable"] and was["nullable"],
+            now["has_default"] and was["has_default"],
+        ):
+            said.append(f"{table}.{name} has another type, or asks for more")
+    for (table, name), rule in rules_now.items():
+        new = {column for of, column in columns_now if of == table and (of, column) not in columns}
+        is_about_new = any(re.search(rf"\b{column}\b", rule.partition("REFERENCES")[0]) for column in new)
+        words, words_now = (set(re.findall(r"'(\w+)'", text)) for text in (rules.get((table, name), ""), rule))
+        widened = bool(words) and words <= words_now
+        if table in tables and rules.get((table, name)) != rule and not is_about_new and not widened:
+            said.append(f"{table}.{name} is a new rule for what was there")
+    return sorted(said)
+
+
+async def test_the_newest_migration_only_expands_so_that_the_version_before_it_runs_on(services: Services) -> None:
+    head, previous, *_ = migrate._revisions()
+    async with empty_database(services) as settings:
+        seen = []
+        for revision in (previous, head):
+            await in_thread(to(command.upgrade, settings, revision))
+            connection = await asyncpg.connect(owner_url(settings))
+            seen.append(await look(connection))
+            await connection.close()
+    assert in_the_way(*seen) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE mediator DROP COLUMN about", ["mediator.about is gone"]),
+        ("ALTER TABLE mediator RENAME about TO story", ["mediator.about is gone"]),
+        ("DROP TABLE stopped_address", ["stopped_address.address_hash is gone"]),
+        ("ALTER TABLE mediator ADD x int NOT NULL", ["mediator.x is new and required, without a default"]),
+        ("ALTER TABLE mediator ALTER about SET NOT NULL", ["mediator.about has another type, or asks for more"]),
+        (
+            "ALTER TABLE mediator ALTER visibility DROP DEFAULT",
+            ["mediator.visibility has another type, or asks for more"],
+        ),
+        (
+            "ALTER TABLE mediator ALTER about TYPE jsonb USING NULL",
+            ["mediator.about has another type, or asks for more"],
+        ),
+        ("ALTER TABLE mediator ADD CONSTRAINT c CHECK (about <> '')", ["mediator.c is a new rule for what was there"]),
+        ("CREATE UNIQUE INDEX u ON mediator (about)", ["mediator.u is a new rule for what was there"]),
+        ("ALTER TABLE mediator ADD x int, ADD y int NOT NULL DEFAULT 1 CHECK (y > 0)", []),
+        ("ALTER TABLE mediator ALTER feedback_link_hash DROP NOT NULL", []),
+        ("CREATE TABLE award (id uuid PRIMARY KEY, mediator_id uuid NOT NULL REFERENCES mediator)", []),
+        ("CREATE INDEX i ON mediator (about)", []),
+        (
+            """ALTER TABLE mediator DROP CONSTRAINT visibility_known, ADD CONSTRAINT visibility_known
+               CHECK (visibility IN ('DIRECTORIES', 'PRIVATE', 'REVIEWERS'))""",
+            [],
+        ),
+    ],
+)
+async def test_what_would_not_only_expand_is_told(hub: Hub, statement: str, said: list[str]) -> None:
+    connection = await asyncpg.connect(hub.services.admin_url)
+    change = connection.transaction()
+    await change.start()
+    try:
+        before = await look(connection)
+        await connection.execute(statement)
+        assert in_the_way(before, await look(connection)) == said
+    finally:
+        await change.rollback()
+        await connection.close()
+
+
+async def test_a_migration_that_would_have_to_wait_gives_up_before_others_queue_up_behind_it(filled: Settings) -> None:
+    first = migrate._revisions()[-1]  # for those after it alter tables
+    await in_thread(to(command.downgrade, filled, first))
+    backup = await asyncpg.connect(owner_url(filled))
+    try:
+        async with backup.transaction():
+            await backup.execute("LOCK TABLE request_key, data_export IN ACCESS SHARE MODE")  # as pg_dump does
+            migrating = asyncio.create_task(in_thread(partial(migrate.upgrade, filled)))
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                await migrating
+            async with connect(filled) as database, database.reading() as reading:
+                assert await reading.value(text("SELECT version_num FROM alembic_version")) == first
+    finally:
+        await backup.close()
+    await in_thread(partial(migrate.upgrade, filled))
+
+
+async def test_to_migrate_where_nothing_is_missing_waits_for_nobody_who_writes_or_reads(services: Services) -> None:
+    async with empty_database(services) as settings:
+        await in_thread(partial(migrate.upgrade, settings))
+        somebody = await asyncpg.connect(owner_url(settings))
+        try:
+            async with somebody.transaction():
+                tables = ", ".join(f'"{table}"' for table in SQLModel.metadata.tables)
+                await somebody.execute(f"LOCK TABLE {tables} IN ROW EXCLUSIVE MODE")
+                await in_thread(partial(migrate.upgrade, settings))
+        finally:
+            await somebody.close()

@@ -1,0 +1,51 @@
+"""What is answered while the database is away, or all its connections are in use: 503, and when to try again.
+
+It is one middleware, for a database can be missed anywhere: in telling who asks, by a page, by a file.
+"""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.pool import Unavailable
+from resolvers.errors import Away
+from schema.execution import failure
+from web.asking import Trouble
+from web.rendering import tell
+
+log = structlog.get_logger()
+
+
+def away(request: Request) -> Response:
+    """Answer that nothing can be done just now, in the form that was asked for."""
+    error = Away()
+    if request.url.path == "/graphql":
+        return JSONResponse(failure(error), 503, {"Retry-After": str(error.retry_after)})
+    if "text/html" in request.headers.get("accept", ""):
+        return tell(request, Trouble(503, str(error), error.retry_after))
+    return PlainTextResponse(f"{error}\n", 503, {"Retry-After": str(error.retry_after)})
+
+
+class Availability:
+    """Middleware: answers 503 where the database could not be reached before the answer began."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        began = False
+
+        async def send_noting_start(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting_start)
+        except Unavailable as error:
+            if began or scope["type"] != "http":
+                raise
+            log.warning("database_away", exc_info=error)
+            await away(Request(scope, receive))(scope, receive, send)
