@@ -52,12 +52,13 @@ CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more 
 class Call:
     """How an awaited resolver is called: with its guards, but without Strawberry's reading of arguments for each row.
 
-    `names` are the parameters of GraphQL's arguments; those whose values need conversion are not among them.
+    `names` are the parameters of GraphQL's arguments; the values of those in `inputs` need conversion, unless null.
     """
 
     field: GraphQLField
     resolve: Callable[..., Any]
     names: Mapping[str, str]
+    inputs: frozenset[str]
 
 
 @dataclass
@@ -232,6 +233,8 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         node, _, of_fragment = details[0]
         try:
             read = get_argument_values(call.field, node, self.variable_values, of_fragment, self.hide_suggestions)
+            if any(read.get(name) is not None for name in call.inputs):
+                return None
             given = {call.names[name]: value for name, value in read.items()}
         except Exception:  # noqa: BLE001 - as above
             return None
@@ -252,9 +255,9 @@ def _call_of(of: GraphQLField | None) -> Call | None:
     inner = {
         name: one.type.of_type if isinstance(one.type, GraphQLNonNull) else one.type for name, one in of.args.items()
     }
-    plain = {name for name, type_ in inner.items() if isinstance(type_, GraphQLScalarType | GraphQLEnumType)}
-    names = {camel(one.python_name): one.python_name for one in resolver.arguments if camel(one.python_name) in plain}
-    return Call(of, resolve, names) if resolve is not None else None
+    inputs = {name for name, type_ in inner.items() if not isinstance(type_, GraphQLScalarType | GraphQLEnumType)}
+    names = {camel(one.python_name): one.python_name for one in resolver.arguments}
+    return Call(of, resolve, names, frozenset(inputs)) if resolve is not None else None
 
 
 def _direct(resolve: Any, definition: StrawberryField) -> Callable[..., Any] | None:
