@@ -34,8 +34,9 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Away, Failure, RateLimited
 from schema.build import projection
-from schema.compiled import CompiledExecutor, Plans
+from schema.compiled import CompiledExecutor
 from schema.cost import DEPTH_MOST, measured
+from schema.plans import Plans
 
 log = structlog.get_logger()
 

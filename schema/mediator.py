@@ -62,14 +62,12 @@ class Mediator:
         return mediator.feedback_link(info.context.settings, row.id)
 
     @strawberry.field
-    async def experience(
-        self, info: Info, row: strawberry.Parent[Any], role: CaseRole | None = None
-    ) -> Experience | None:
-        found: Any = await logbook.experience(info.context, row, role, fields_below(info))
+    def experience(self, info: Info, row: strawberry.Parent[Any], role: CaseRole | None = None) -> Experience | None:
+        found: Any = logbook.experience(info.context, row, role, fields_below(info))
         return found
 
     @strawberry.field
-    async def logbook(
+    def logbook(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -82,9 +80,7 @@ class Mediator:
     ) -> Connection[LogbookEntry] | None:
         choice = LogbookChoice(**vars(filter)) if filter else LogbookChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One case of the logbook.")
@@ -98,7 +94,7 @@ class Mediator:
         return found
 
     @strawberry.field
-    async def cpd(
+    def cpd(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -111,7 +107,7 @@ class Mediator:
     ) -> Connection[CpdEntry] | None:
         choice = CpdChoice(**vars(filter)) if filter else CpdChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
+        found: Any = entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One entry of the CPD.")
@@ -125,7 +121,7 @@ class Mediator:
         return found
 
     @strawberry.field
-    async def learnings(
+    def learnings(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -138,9 +134,7 @@ class Mediator:
     ) -> Connection[Learning] | None:
         choice = LearningChoice(**vars(filter)) if filter else LearningChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field
@@ -163,7 +157,7 @@ class Mediator:
         return found
 
     @strawberry.field(description="Feedback about this mediator that you may read.")
-    async def feedback(
+    def feedback(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -176,9 +170,7 @@ class Mediator:
     ) -> Connection[Feedback] | None:
         choice = FeedbackChoice(**vars(filter)) if filter else FeedbackChoice()
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One piece of the feedback that you may read.")
