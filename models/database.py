@@ -151,7 +151,8 @@ class Reading(Lent):
         self._asker = asker
 
     async def __aenter__(self) -> Transaction:  # type: ignore[override]  # the connection, with what a statement needs
-        return Transaction(await super().__aenter__(), self._asker)
+        self._connection = self._pool.at_once() or await self._pool.acquire()
+        return Transaction(self._connection, self._asker)
 
 
 class Database:
