@@ -28,6 +28,7 @@ FACETS_MOST = 200
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
 
 
+@cache
 def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     if order is None:
         readable = (name for name in of.default if allows(standing, f"{of.noun}OrderField", name.upper()))
@@ -88,7 +89,9 @@ def _of(parents: list[UUID]) -> dict[str, Any]:
 
 
 def _given(filters: Any) -> dict[str, Any]:
-    """Give the fields of a filter that are set; a blank text is none."""
+    """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
+    if filters is None:
+        return {}
     given = {f.name: getattr(filters, f.name) for f in fields(filters)}
     if "text" in given:
         given["text"] = cleaned(given["text"])
@@ -142,7 +145,7 @@ def entry_page(
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
         return connection([], sort, asked, _none, 0)  # what may not be read is null, which no filter fits
     needed = {"text"} & used or (order is not None and order.field in of.dear)
-    lean = fields is not None and not needed and fields.isdisjoint(map(camel, of.dear))
+    lean = fields is not None and not needed and fields.isdisjoint(of.dear_fields)
     counted = fields is not None and "totalCount" in fields
     shape = (of, standing, used, order, lean)
 

@@ -78,7 +78,7 @@ class Mediator:
         filter: LogbookFilter | None = None,
         order_by: LogbookOrder | None = None,
     ) -> Connection[LogbookEntry] | None:
-        choice = LogbookChoice(**vars(filter)) if filter else LogbookChoice()
+        choice = LogbookChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
         found: Any = entry_page(info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info))
         return found
@@ -105,7 +105,7 @@ class Mediator:
         filter: CpdFilter | None = None,
         order_by: CpdOrder | None = None,
     ) -> Connection[CpdEntry] | None:
-        choice = CpdChoice(**vars(filter)) if filter else CpdChoice()
+        choice = CpdChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
         found: Any = entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
         return found
@@ -132,7 +132,7 @@ class Mediator:
         filter: LearningFilter | None = None,
         order_by: LearningOrder | None = None,
     ) -> Connection[Learning] | None:
-        choice = LearningChoice(**vars(filter)) if filter else LearningChoice()
+        choice = LearningChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
         found: Any = entry_page(info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info))
         return found
@@ -168,7 +168,7 @@ class Mediator:
         filter: FeedbackFilter | None = None,
         order_by: FeedbackOrder | None = None,
     ) -> Connection[Feedback] | None:
-        choice = FeedbackChoice(**vars(filter)) if filter else FeedbackChoice()
+        choice = FeedbackChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
         found: Any = entry_page(info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info))
         return found

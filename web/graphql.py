@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from resolvers.context import Context
 from resolvers.errors import Away, BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
-from web.metrics import OPERATIONS
+from web.metrics import operations
 from web.viewers import device_cookie_name, is_foreign, keep_device, keep_session
 
 BODY_MOST = 256 * 1024  # bytes
@@ -72,14 +72,14 @@ async def graphql(request: Request) -> Response:
         context = make_context(request)
         answer = await execution.run(context, text, variables, operation)
     except Failure as error:
-        OPERATIONS.labels(error.code).inc()
+        operations(error.code).inc()
         response = _respond(
             _STATUS.get(error.code, getattr(error, "status", 400)), execution.failure(error), media_type
         )
         if request.state.ended:
             keep_session(request.app.state.settings, response, "")
         return response
-    OPERATIONS.labels(outcome(answer.body)).inc()
+    operations(outcome(answer.body)).inc()
     if answer.away:
         response = _respond(503, answer.body, media_type)
         response.headers["Retry-After"] = str(Away.retry_after)
