@@ -57,6 +57,8 @@ class Statement:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
+        if len(values) == len(self.names) and all(map(values.__contains__, self.names)):
+            return [*map(values.__getitem__, self.names)]
         for name in values:
             if name not in self.defaults:
                 raise KeyError(name)

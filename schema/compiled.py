@@ -172,7 +172,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         if self._plan.room <= 0:
             return None
         writer = Writer(self.collect_subfields, self._plan.room)
-        name = writer.field(of, details) if what == "field" else writer.object(of, details)
+        name = writer.field(of, details) if what == "field" else writer.whole(of, details)
         self._plan.room = writer.room
         return writer.function(name) if name else None
 

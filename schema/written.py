@@ -45,6 +45,8 @@ class Writer:
         self._collect = collect
         self.room = room
         self._lines: list[str] = []
+        self._called = 0  # fields that are still to be called for
+        self._calling: set[str] = set()  # functions of objects that hold such fields
         self._names: dict[str, Any] = {
             "Unusual": Unusual, "RowUUID": pgproto.UUID, "UUID": UUID, "date": date, "datetime": datetime,
             "isfinite": isfinite, "checked": _checked, "Path": Path,
@@ -61,7 +63,7 @@ class Writer:
         self._names[name] = value
         return name
 
-    def _define(self, parameter: str, body: list[str], result: str) -> str | None:
+    def _define(self, parameters: str, body: list[str], result: str) -> str | None:
         """Write a function; None if there is too much of it."""
         self.room -= len(body)
         if self.room < 0:
@@ -69,7 +71,7 @@ class Writer:
         name = f"read{len(self._names)}"
         self._names[name] = None
         self._lines += [
-            f"def {name}({parameter}, path, calls):",
+            f"def {name}({parameters}):",
             *(f"    {line}" for line in body),
             f"    return {result}",
         ]
@@ -78,13 +80,22 @@ class Writer:
     def field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that gives a field of a row; None if the field is not plain."""
         body = self._read(parent, details, "value", "path")
-        return self._define("row", body, "value") if body else None
+        return self._define("row, path, calls", body, "value") if body else None
+
+    def whole(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
+        """Write the function that completes an object, wherever it is; None if anything in it is not plain."""
+        name = self.object(of, details)
+        return self._define("row, path, calls", [], self._of_object(name, "row", "path")) if name else None
+
+    def _of_object(self, name: str, row: str, path: str) -> str:
+        return f"{name}({row}, {path}, calls)" if name in self._calling else f"{name}({row})"
 
     def object(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that completes an object; None if anything in it is not plain."""
         if of.is_type_of is not None:
             return None
         grouped, deferred, _ = self._collect(of, details)
+        called = self._called
         # Rows of a list are of one class: it is looked at once.
         last = self._kept([None])
         body, members, calls = [f"if type(row) is not {last}[0]: {last}[0] = checked(type(row))"], [], []
@@ -95,13 +106,19 @@ class Writer:
                 if deferred or not _can_be_called(of, member):
                     return None
                 lines = [f"v{place} = None"]
+                self._called += 1
                 calls.append(f"(found, row, path, {self._kept(Site(of, response_name, member))})")
             body += lines
             members.append(f"{response_name!r}: v{place}")
-        body.append(f"found = {{{', '.join(members)}}}")
+        found = f"{{{', '.join(members)}}}"
         if calls:
-            body.append(f"calls += ({', '.join(calls)},)")
-        return self._define("row", body, "found")
+            body += [f"found = {found}", f"calls += ({', '.join(calls)},)"]
+            found = "found"
+        if self._called == called:
+            return self._define("row", body, found)
+        name = self._define("row, path, calls", body, found)
+        self._calling |= {name} if name else set()
+        return name
 
     def _read(self, parent: GraphQLObjectType, details: FieldDetailsList, into: str, path: str) -> list[str] | None:
         """Write lines that put a field of `row`, completed, into a variable; `path` writes its path."""
@@ -144,7 +161,7 @@ class Writer:
             lines = self._list(inner.of_type, details, v, path)
         elif isinstance(inner, GraphQLObjectType):
             name = self.object(inner, details)
-            lines = [f"{v} = {name}({v}, {path}, calls)"] if name else None
+            lines = [f"{v} = {self._of_object(name, v, path)}"] if name else None
         else:
             lines = self._leaf(inner, v)
         if lines is not None and nullable:
@@ -156,15 +173,18 @@ class Writer:
         if isinstance(named, GraphQLObjectType):
             each = self.object(named, details)
         else:
+            called = self._called
             body = self._completed(item, details, "row", "path")
+            if self._called > called:
+                return None  # a list of lists, or of what can be null, is nothing that the schema has
             each = self._define("row", body, "row") if body else None
         if not each:
             return None
-        return [
-            _unless(f"type({v}) is list"),
-            f"at = {path}",
-            f"{v} = [{each}(one, Path(at, place, None), calls) for place, one in enumerate({v})]",
-        ]
+        checked = _unless(f"type({v}) is list")
+        if each not in self._calling:
+            return [checked, f"{v} = [{each}(one) for one in {v}]"]
+        read = self._of_object(each, "one", "Path(at, place, None)")
+        return [checked, f"at = {path}", f"{v} = [{read} for place, one in enumerate({v})]"]
 
     def _leaf(self, of: Any, v: str) -> list[str] | None:
         """Write lines that complete a leaf as its type's `coerce_output_value` does, for values of the usual type."""

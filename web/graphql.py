@@ -42,8 +42,14 @@ def make_context(request: Request) -> Context:
         settings=state.settings,
         limiter=state.limiter,
         wake=state.waker.wake,
-        device=request.cookies.get(device_cookie_name(state.settings), ""),
+        device=_device(request),
     )
+
+
+def _device(request: Request) -> str:
+    """Give what the browser kept of an earlier sign-in; cookies are read again only where one is of that name."""
+    name = device_cookie_name(request.app.state.settings)
+    return request.cookies.get(name, "") if name in request.headers.get("cookie", "") else ""
 
 
 class Graphql:
