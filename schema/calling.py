@@ -58,6 +58,12 @@ def call_of(of: GraphQLField | None) -> Call | None:
     return Call(of, _direct(of.resolve, definition), names, frozenset(inputs))
 
 
+def can_be_called(site: Site) -> bool:
+    """Whether a field may be called for when all around it is read: nothing else is lost with it if it fails."""
+    of = site.parent.fields.get(site.details[0].node.name.value)
+    return of is not None and not isinstance(of.type, GraphQLNonNull) and call_of(of) is not None
+
+
 def _unguarded(resolve: Any) -> Any:
     while isinstance(resolve, Fenced | Clean | Admitted):
         resolve = resolve.resolve

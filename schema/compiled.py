@@ -19,11 +19,11 @@ Functions are kept with the document that they were written for, so they live as
 """
 
 from asyncio import Future, ensure_future
-from collections.abc import Awaitable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, cast
 
 from graphql import (
+    ExecutionResult,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
@@ -36,8 +36,9 @@ from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingO
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
 
-from schema.calling import Call, call_of
+from schema.calling import Call, Site, call_of, can_be_called
 from schema.plans import Plan, Plans
+from schema.waiting import Called, Tree
 from schema.written import Calls, Read, Writer
 
 
@@ -53,35 +54,6 @@ def _track(_values: Sequence[Any]) -> None:
 _HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
 
-@dataclass(slots=True, eq=False)
-class _Called:
-    """What a resolver gave that has to be awaited; awaited itself, it gives that completed."""
-
-    executor: "CompiledExecutor"
-    type: GraphQLOutputType
-    details: FieldDetailsList
-    info: GraphQLResolveInfo[Any]
-    path: Path
-    given: Awaitable[Any]
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self.executor.complete_awaitable_value(
-            self.type, self.details, self.info, self.path, self.given, None
-        ).__await__()
-
-
-@dataclass(slots=True, eq=False)
-class _Tree:
-    """What was read, with the places in it that something awaited goes to; awaited itself, it gives it whole."""
-
-    executor: "CompiledExecutor"
-    read: Any
-    waiting: list[tuple[dict[str, Any], str, Awaitable[Any]]]
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self.executor.whole(self).__await__()
-
-
 class CompiledExecutor(ExecutorThrowingOnIncremental):
     """graphql-core's executor, but for fields and objects that a plan has a function for."""
 
@@ -92,6 +64,20 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         self._relevant_sub_fields = self._plan.subfields
         self.async_helpers = _HELPERS
         self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
+
+    def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[ExecutionResult]:
+        """Call what a query asks for first, where the plan knows it; all else is graphql-core's to begin."""
+        if self._plan.sites is None:
+            return cast("AwaitableOrValue[ExecutionResult]", super().execute_operation(serially))
+        data: dict[str, Any] = dict.fromkeys(site.name for site in self._plan.sites)
+        tree = self._called(data, [(data, self.root_value, None, site) for site in self._plan.sites])
+        return (
+            self._answered(tree) if type(tree) is Tree else ExecutionResult(data, self.collected_errors.errors or None)
+        )
+
+    async def _answered(self, tree: "Tree") -> ExecutionResult:
+        data = await self.whole(tree)
+        return ExecutionResult(data, self.collected_errors.errors or None)
 
     def execute_collected_root_fields(
         self,
@@ -104,6 +90,9 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         """Put the plan's own lists in the place of those collected for this request, so that it knows them."""
         if self._plan.roots is None:
             self._plan.roots = grouped_field_set
+            sites = [Site(root_type, name, details) for name, details in grouped_field_set.items()]
+            if not serially and all(map(can_be_called, sites)):
+                self._plan.sites = sites
         return super().execute_collected_root_fields(
             root_type, root_value, self._plan.roots, serially, new_defer_usages
         )
@@ -145,19 +134,25 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         position_context: None,
     ) -> Any:
         """Complete what a resolver gave by its object's function, if it has one and all is as expected."""
-        try:
-            read = self._plan.objects[id(field_details_list)]
-        except KeyError:
-            read = self._plan.objects[id(field_details_list)] = self._written("object", return_type, field_details_list)
-        if read is not None:
-            calls: Calls = []
-            try:
-                tree = read(result, path, calls)
-            except Exception:  # noqa: BLE001, S110 - as above
-                pass
-            else:
-                return self._called(tree, calls) if calls else tree
+        tree = self._object(return_type, field_details_list, path, result)
+        if tree is not Undefined:
+            return tree
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _object(self, of: GraphQLObjectType, details: FieldDetailsList, path: Path, row: Any) -> Any:
+        """Complete an object by its function; Undefined if it has none, or if anything is not as expected."""
+        try:
+            read = self._plan.objects[id(details)]
+        except KeyError:
+            read = self._plan.objects[id(details)] = self._written("object", of, details)
+        if read is None:
+            return Undefined
+        calls: Calls = []
+        try:
+            tree = read(row, path, calls)
+        except Exception:  # noqa: BLE001 - as above
+            return Undefined
+        return self._called(tree, calls) if calls else tree
 
     def _known(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Read | Call | None:
         known: Read | Call | None = self._written("field", parent, details)
@@ -193,13 +188,13 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         except Exception:  # noqa: BLE001 - a guard's, or of what only reads: nothing has begun
             return Undefined
         if isinstance(result, Future) or self.is_awaitable(result):
-            return _Called(self, call.field.type, details, info, path, result)
+            return Called(self, call.field.type, details, info, path, result)
         try:
             completed = self.complete_value(call.field.type, details, info, path, result, None)
         except Exception as error:  # noqa: BLE001 - it is reported
             self.handle_field_error(error, call.field.type, details, path)
             return None
-        if type(completed) is _Tree or not self.is_awaitable(completed):
+        if type(completed) is Tree or not self.is_awaitable(completed):
             return completed
         return self._reported(completed, call.field.type, details, path)
 
@@ -221,25 +216,25 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
                 waiting.append((found, site.name, given))
             else:
                 found[site.name] = given
-        return _Tree(self, read, waiting) if waiting else read
+        return Tree(self, read, waiting) if waiting else read
 
-    async def whole(self, tree: _Tree) -> Any:
+    async def whole(self, tree: Tree) -> Any:
         """Await what a tree waits for, depth after depth; give what was read."""
         waiting = tree.waiting
         while waiting:
             # What is a future is under way; anything else is begun before the first is awaited.
             begun = [
-                (found, name, one if type(one) is _Called and isinstance(one.given, Future) else ensure_future(one))
+                (found, name, one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one))
                 for found, name, one in waiting
             ]
             waiting = []
             try:
                 for found, name, one in begun:
-                    if type(one) is _Called:
+                    if type(one) is Called:
                         completed = await self._completed(one)
                     else:
                         completed = await one
-                    if type(completed) is _Tree:
+                    if type(completed) is Tree:
                         waiting += completed.waiting
                         completed = completed.read
                     found[name] = completed
@@ -250,12 +245,16 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
                 raise
         return tree.read
 
-    async def _completed(self, called: _Called) -> Any:
+    async def _completed(self, called: Called) -> Any:
         """Complete what a resolver gave, but leave a tree as it is."""
         try:
             given = await called.given
-            completed = self.complete_value(called.type, called.details, called.info, called.path, given, None)
-            if type(completed) is not _Tree and self.is_awaitable(completed):
+            completed: Any = Undefined
+            if isinstance(called.type, GraphQLObjectType):
+                completed = self._object(called.type, called.details, called.path, given)
+            if completed is Undefined:
+                completed = self.complete_value(called.type, called.details, called.info, called.path, given, None)
+            if type(completed) is not Tree and self.is_awaitable(completed):
                 completed = await completed
         except Exception as error:  # noqa: BLE001 - it is reported
             self.handle_field_error(error, called.type, called.details, called.path)
@@ -272,8 +271,8 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         position_context: None,  # noqa: ARG002 - the stock method's
     ) -> Any:
         """Await and complete what a resolver gave; as the stock method does, without a signal that could abort it."""
-        completed = await self._completed(_Called(self, return_type, field_details_list, info, path, result))
-        return await self.whole(completed) if type(completed) is _Tree else completed
+        completed = await self._completed(Called(self, return_type, field_details_list, info, path, result))
+        return await self.whole(completed) if type(completed) is Tree else completed
 
     def _given(self, call: Call, details: FieldDetailsList) -> dict[str, Any] | None:
         """Read the arguments of a field; None if graphql-core and Strawberry are to do that, and to refuse them."""

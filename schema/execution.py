@@ -152,18 +152,13 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
         return Answer({"errors": prepared.errors}, started=False)
     if prepared.may_be_too_much and (reason := measured(kept.schema, prepared.document, variables or {}).too_much()):
         return Answer({"errors": _refused(reason).errors}, started=False)
-    compiled: dict[str, Any] = {}
+    asked = (kept.schema, prepared.document, None, context, variables, operation)
+    result: Any
     if context.settings.compiled_execution:
-        compiled = {"executor_class": CompiledExecutor, "plans": prepared.plans}
-    result = execute(
-        kept.schema,
-        prepared.document,
-        context_value=context,
-        variable_values=variables,
-        operation_name=operation,
-        hide_suggestions=True,
-        **compiled,
-    )
+        built = CompiledExecutor.build(*asked, hide_suggestions=True, plans=prepared.plans)
+        result = ExecutionResult(None, built) if isinstance(built, list) else built.execute_operation()
+    else:
+        result = execute(*asked, hide_suggestions=True)
     try:
         result = result if isinstance(result, ExecutionResult) else await result
     finally:

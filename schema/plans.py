@@ -16,7 +16,7 @@ from graphql import (
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 from graphql.execution.values import VariableValues
 
-from schema.calling import Call
+from schema.calling import Call, Site
 from schema.written import LINES_MOST, Read
 
 CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
@@ -30,6 +30,7 @@ class Plan:
     """
 
     roots: GroupedFieldSet | None = None
+    sites: list[Site] | None = None  # a query's fields, if all of them can be called
     subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]] = field(
         default_factory=dict
     )

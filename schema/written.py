@@ -22,12 +22,12 @@ from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 
 from schema.build import Fenced
-from schema.calling import Site, call_of
+from schema.calling import Site, can_be_called
 
 LINES_MOST = 2_000  # in all functions of one operation; the rest of it is done field by field
 
 # The objects in which fields are still to be called for: the object, its row and path, the field.
-Calls = list[tuple[dict[str, Any], Any, Path, Site]]
+Calls = list[tuple[dict[str, Any], Any, Path | None, Site]]
 # Gives a row's field at a path, completed; raises if anything is not as the schema says. Adds to the calls.
 Read = Callable[[Any, Path, Calls], Any]
 Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
@@ -103,11 +103,12 @@ class Writer:
             path = f"Path(path, {response_name!r}, {of.name!r})"
             lines = None if deferred else self._read(of, member, f"v{place}", path)
             if lines is None:
-                if deferred or not _can_be_called(of, member):
+                site = Site(of, response_name, member)
+                if deferred or not can_be_called(site):
                     return None
                 lines = [f"v{place} = None"]
                 self._called += 1
-                calls.append(f"(found, row, path, {self._kept(Site(of, response_name, member))})")
+                calls.append(f"(found, row, path, {self._kept(site)})")
             body += lines
             members.append(f"{response_name!r}: v{place}")
         found = f"{{{', '.join(members)}}}"
@@ -192,12 +193,6 @@ class Writer:
             names = _names_of(of)
             return [f"{v} = {self._kept(names)}[{v}]"] if names else None
         return _SCALARS[of.name](v) if isinstance(of, GraphQLScalarType) and of.name in _SCALARS else None
-
-
-def _can_be_called(parent: GraphQLObjectType, details: FieldDetailsList) -> bool:
-    """Whether a field may be called for when all else is read: nothing else is lost with it if it fails."""
-    of = parent.fields.get(details[0].node.name.value)
-    return of is not None and not isinstance(of.type, GraphQLNonNull) and call_of(of) is not None
 
 
 def _unless(condition: str) -> str:
