@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import UUID
 
 import asyncpg
@@ -143,18 +143,17 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
     return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))))
 
 
-class Reading(Lent):
+class Reading(Lent, Transaction):
     """A transaction's methods for reading, for as long as a block runs."""
 
-    __slots__ = ("_asker",)
-
     def __init__(self, pool: Pool, asker: Asker | None) -> None:
-        super().__init__(pool)
+        self._pool = pool
         self._asker = asker
+        self.wakes_worker = False
 
-    async def __aenter__(self) -> Transaction:  # type: ignore[override]  # the connection, with what a statement needs
+    async def __aenter__(self) -> Self:  # type: ignore[override]  # the connection, with what a statement needs
         self._connection = self._pool.at_once() or await self._pool.acquire()
-        return Transaction(self._connection, self._asker)
+        return self
 
 
 class Database:

@@ -142,7 +142,7 @@ def is_lost(connection: "Connection") -> bool:
 class Lent:
     """A connection for as long as a block runs. Raises Unavailable where it was lost meanwhile, or no room was left."""
 
-    __slots__ = ("_connection", "_pool")
+    _connection: "Connection"
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
