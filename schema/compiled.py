@@ -19,39 +19,31 @@ Functions are kept with the document that they were written for, so they live as
 """
 
 from asyncio import Future, ensure_future
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
+    GraphQLError,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    GraphQLResolveInfoHelpers,
+    GraphQLSchema,
     Undefined,
     VariableNode,
+    default_field_resolver,
+    default_type_resolver,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 from graphql.execution.values import get_argument_values
-from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
+from graphql.pyutils import AwaitableOrValue, Path
 
 from schema.calling import Call, Site, call_of, can_be_called
 from schema.plans import Plan, Plans
-from schema.waiting import Called, Tree
+from schema.waiting import HELPERS, Called, Tree
 from schema.written import Calls, Read, Writer
-
-
-def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
-    return gather_with_cancel(*values)
-
-
-def _track(_values: Sequence[Any]) -> None:
-    """No resolver of ours leaves work behind."""
-
-
-# graphql-core's hold the executor, which holds them: only the garbage collector would part the two.
-_HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
 
 
 class CompiledExecutor(ExecutorThrowingOnIncremental):
@@ -62,8 +54,23 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         plan = plans.of(self.operation, self.variable_values)
         self._plan = Plan(room=0) if plan is None else plan
         self._relevant_sub_fields = self._plan.subfields
-        self.async_helpers = _HELPERS
+        self.async_helpers = HELPERS
         self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
+
+    @classmethod
+    def begun(
+        cls, schema: GraphQLSchema, document: DocumentNode, context: Any, variables: Any, name: str | None, plans: Plans
+    ) -> "list[GraphQLError] | CompiledExecutor":
+        """Build the executor of a request, or give what is wrong with it."""
+        operation = plans.operation
+        if operation is not None and (name is None or (operation.node.name and operation.node.name.value == name)):
+            values = operation.variables(variables or {})
+            if values is not None:
+                resolvers = (default_field_resolver, default_type_resolver, default_field_resolver)
+                known = (schema, operation.fragment_definitions, operation.fragments, None, context, operation.node)
+                return cls(*known, values, *resolvers, hide_suggestions=True, plans=plans)
+        built = cls.build(schema, document, None, context, variables, name, hide_suggestions=True, plans=plans)
+        return cast("list[GraphQLError] | CompiledExecutor", built)
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[ExecutionResult]:
         """Call what a query asks for first, where the plan knows it; all else is graphql-core's to begin."""

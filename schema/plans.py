@@ -8,6 +8,7 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLObjectType,
+    GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
@@ -17,6 +18,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, 
 from graphql.execution.values import VariableValues
 
 from schema.calling import Call, Site
+from schema.operations import only_operation
 from schema.written import LINES_MOST, Read
 
 CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
@@ -44,7 +46,8 @@ class Plan:
 class Plans:
     """The plans of one document: one for each of its operations, and for each choice of what they leave out."""
 
-    def __init__(self, document: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+        self.operation = only_operation(schema, document)
         found = _Conditions()
         visit(document, found)
         self._variables = sorted(found.variables)

@@ -1,12 +1,12 @@
 """What the compiled executor has to await; each of these can be awaited by graphql-core too."""
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo
+from graphql import GraphQLOutputType, GraphQLResolveInfo, GraphQLResolveInfoHelpers
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.pyutils import Path
+from graphql.pyutils import Path, gather_with_cancel
 
 
 @dataclass(slots=True, eq=False)
@@ -38,3 +38,15 @@ class Tree:
     def __await__(self) -> Generator[Any, None, Any]:
         completed: Awaitable[Any] = self.executor.whole(self)
         return completed.__await__()
+
+
+def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
+
+
+def _track(_values: Sequence[Any]) -> None:
+    """No resolver of ours leaves work behind."""
+
+
+# graphql-core's hold the executor, which holds them: only the garbage collector would part the two.
+HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
