@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import UUID
 
 import asyncpg
@@ -57,6 +57,8 @@ class Statement:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
+        if len(values) == len(self.names) and all(map(values.__contains__, self.names)):
+            return [*map(values.__getitem__, self.names)]
         for name in values:
             if name not in self.defaults:
                 raise KeyError(name)
@@ -141,17 +143,17 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
     return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))))
 
 
-class Reading(Lent):
+class Reading(Lent, Transaction):
     """A transaction's methods for reading, for as long as a block runs."""
 
-    __slots__ = ("_asker",)
-
     def __init__(self, pool: Pool, asker: Asker | None) -> None:
-        super().__init__(pool)
+        self._pool = pool
         self._asker = asker
+        self.wakes_worker = False
 
-    async def __aenter__(self) -> Transaction:  # type: ignore[override]  # the connection, with what a statement needs
-        return Transaction(await super().__aenter__(), self._asker)
+    async def __aenter__(self) -> Self:  # type: ignore[override]  # the connection, with what a statement needs
+        self._connection = self._pool.at_once() or await self._pool.acquire()
+        return self
 
 
 class Database:

@@ -35,6 +35,10 @@ class Pool:
         self._resting: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()  # None: one may be opened
 
+    def at_once(self) -> "Connection | None":
+        """Lend a connection if a sound one rests on top."""
+        return self._resting.pop() if self._resting and not is_lost(self._resting[-1]) else None
+
     async def acquire(self) -> "Connection":
         """Lend a connection. Raises Unavailable, after `ACQUIRE_TIMEOUT` at the latest."""
         while self._resting:
@@ -42,42 +46,53 @@ class Pool:
             if not is_lost(connection):
                 return connection
             await self._throw_away(connection)
+        until = asyncio.get_running_loop().time() + ACQUIRE_TIMEOUT
         try:
-            async with asyncio.timeout(ACQUIRE_TIMEOUT):
-                return await (self._opened() if self._open < self._size else self._handed_over())
+            return await (self._opened(until) if self._open < self._size else self._handed_over(until))
         except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             raise Unavailable from error
 
-    async def _opened(self) -> "Connection":
+    async def _opened(self, until: float) -> "Connection":
         self._open += 1
         try:
-            return await self._pool.acquire()
+            async with asyncio.timeout_at(until):
+                return await self._pool.acquire()
         except BaseException:
             self._make_room()
             raise
 
-    async def _handed_over(self) -> "Connection":
-        turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+    async def _handed_over(self, until: float) -> "Connection":
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[Connection | None] = loop.create_future()
         self._waiting.append(turn)
+        timer = loop.call_at(until, _give_up, turn)  # `asyncio.timeout` would cost more than all else here
         try:
             connection = await turn
-        except BaseException:
+        except asyncio.CancelledError:
             # It may have come at the moment when waiting ended.
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 connection = turn.result()
                 if connection is None:
                     self._next(None)
                 else:
                     await self.release(connection, sound=True)
             raise
-        return await self._opened() if connection is None else connection
+        finally:
+            timer.cancel()
+        return await self._opened(until) if connection is None else connection
+
+    def returned(self, connection: "Connection") -> bool:
+        """Take back a connection on which nothing is under way; False if it is of no use any more."""
+        if is_lost(connection):
+            return False
+        if not self._next(connection):
+            self._resting.append(connection)
+        return True
 
     async def release(self, connection: "Connection", *, sound: bool) -> None:
         """Take a connection back; `sound`: nothing was raised, so that no statement can still be under way."""
-        if not sound or is_lost(connection):
+        if not sound or not self.returned(connection):
             await self._throw_away(connection)
-        elif not self._next(connection):
-            self._resting.append(connection)
 
     def _next(self, connection: "Connection | None") -> bool:
         """Give a connection, or leave to open one, to whoever waits longest; tell whether anybody does."""
@@ -111,6 +126,11 @@ class Pool:
             await self._throw_away(self._resting.pop())
 
 
+def _give_up(turn: "asyncio.Future[Connection | None]") -> None:
+    if not turn.done():
+        turn.set_exception(TimeoutError())
+
+
 def is_lost(connection: "Connection") -> bool:
     """Whether a connection is of no use any more."""
     try:
@@ -122,16 +142,18 @@ def is_lost(connection: "Connection") -> bool:
 class Lent:
     """A connection for as long as a block runs. Raises Unavailable where it was lost meanwhile, or no room was left."""
 
-    __slots__ = ("_connection", "_pool")
+    _connection: "Connection"
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def __aenter__(self) -> "Connection":
-        self._connection = await self._pool.acquire()
+        self._connection = self._pool.at_once() or await self._pool.acquire()
         return self._connection
 
     async def __aexit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None and self._pool.returned(self._connection):
+            return
         away = isinstance(error, Exception) and (
             is_lost(self._connection) or isinstance(error, asyncpg.InsufficientResourcesError)
         )

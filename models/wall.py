@@ -27,7 +27,7 @@ class Asker:
     @cached_property
     def values(self) -> tuple[Any, ...]:
         """Give what `ask` takes."""
-        return tuple(getattr(self, name) for name in ASKED)
+        return self.viewer, self.standings, self.by_token, self.link, self.at_work
 
     @cached_property
     def begin(self) -> str:

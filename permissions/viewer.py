@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import cached_property
+from functools import cache, cached_property
 from uuid import UUID
 
 from models.account import Role
@@ -34,6 +34,14 @@ _STANDING_OF_ROLE = {
 }
 
 
+@cache
+def _standings(roles: frozenset[Role]) -> Standing:
+    standings = Standing.PUBLIC
+    for role in roles:
+        standings |= _STANDING_OF_ROLE[role]
+    return standings
+
+
 @dataclass(frozen=True)
 class Viewer:
     """One request's asker. `account_id` is None for somebody signed out; `address` is their network address.
@@ -53,10 +61,7 @@ class Viewer:
     @cached_property
     def standings(self) -> Standing:
         """Every standing that this viewer can have towards anybody: what decides their projection."""
-        standings = Standing.PUBLIC
-        for role in self.roles:
-            standings |= _STANDING_OF_ROLE[role]
-        return standings
+        return _standings(self.roles)
 
     @cached_property
     def asker(self) -> Asker:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -88,7 +89,7 @@ async def _viewer(
             await reading.run(update(table).where(table.c.id == row.id).values(used_at=func.clock()))
     return Viewer(
         account_id=row.account_id,
-        roles=frozenset(Role(role) for role in row.roles),
+        roles=_roles(*row.roles),
         verified=row.verified,
         paid=row.paid,
         lacks_second_factor=settings.admin_second_factor and Role.ADMIN in row.roles and not row.has_second_factor,
@@ -96,6 +97,11 @@ async def _viewer(
         session_id=None if by_token else row.id,
         address=address,
     )
+
+
+@cache
+def _roles(*named: str) -> frozenset[Role]:
+    return frozenset(map(Role, named))
 
 
 async def own_sessions(context: Context) -> Sequence[Row]:

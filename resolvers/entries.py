@@ -7,6 +7,7 @@ an unreadable column is null to that reader, in what is shown, filtered, searche
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -67,6 +68,11 @@ class EntryList:
     facets: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
     dear: frozenset[str] = frozenset()
+
+    @cached_property
+    def dear_fields(self) -> frozenset[str]:
+        """The dear columns, named as in GraphQL."""
+        return frozenset(map(camel, self.dear))
 
     @property
     def noun(self) -> str:

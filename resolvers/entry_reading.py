@@ -3,7 +3,7 @@
 Mediators of one request that are asked for the same share one statement.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from functools import cache
@@ -28,6 +28,7 @@ FACETS_MOST = 200
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
 
 
+@cache
 def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     if order is None:
         readable = (name for name in of.default if allows(standing, f"{of.noun}OrderField", name.upper()))
@@ -88,7 +89,9 @@ def _of(parents: list[UUID]) -> dict[str, Any]:
 
 
 def _given(filters: Any) -> dict[str, Any]:
-    """Give the fields of a filter that are set; a blank text is none."""
+    """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
+    if filters is None:
+        return {}
     given = {f.name: getattr(filters, f.name) for f in fields(filters)}
     if "text" in given:
         given["text"] = cleaned(given["text"])
@@ -121,7 +124,7 @@ def _year_bounds(year: int) -> tuple[date, date]:
     return date(year, 1, 1), date(year, 12, 31)
 
 
-async def entry_page(
+def entry_page(
     context: Context,
     of: EntryList,
     mediator: Row,
@@ -129,7 +132,7 @@ async def entry_page(
     order: Order | None,
     asked: Page,
     fields: frozenset[str] | None = None,
-) -> Connection:
+) -> Awaitable[Connection] | Connection:
     """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
 
     `fields` are the names, written as in GraphQL, among which are all that the page is read for; None: any.
@@ -140,18 +143,25 @@ async def entry_page(
     sort = _sort(of, standing, order)
     cursor, paging = page_values(sort, asked)
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
-        return connection([], sort, asked, _none)  # what may not be read is null, which no filter fits
+        return connection([], sort, asked, _none, 0)  # what may not be read is null, which no filter fits
     needed = {"text"} & used or (order is not None and order.field in of.dear)
-    lean = fields is not None and not needed and fields.isdisjoint(map(camel, of.dear))
+    lean = fields is not None and not needed and fields.isdisjoint(of.dear_fields)
     counted = fields is not None and "totalCount" in fields
     shape = (of, standing, used, order, lean)
 
-    async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
+    def framed(parent: UUID, rows: list[Row]) -> Connection:
+        total = None
+        if counted and (rows or cursor is None):
+            total = int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
+        return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, filters), parent), total)
+
+    async def pages(parents: list[UUID]) -> Sequence[Connection]:
         alone = len(parents) == 1
         async with context.database.reading() as reading:
             statement = _page(*shape, counted, asked.backwards, cursor, alone)
             rows = await reading.all(statement, **_of(parents), **values, **paging)
-        return [rows] if alone else _by_parent(parents, rows)
+        grouped = {parents[0]: rows} if alone else _by_parent(parents, rows)
+        return [framed(parent, grouped[parent]) for parent in parents]
 
     async def counts(parents: list[UUID]) -> Sequence[int]:
         async with context.database.reading() as reading:
@@ -159,25 +169,18 @@ async def entry_page(
         found = {row.parent: row.count for row in rows}
         return [found.get(parent, 0) for parent in parents]
 
-    rows = await context.load(pages, ("page", *shape, counted, filters, asked), mediator.id)
-
-    async def count() -> int:
-        if counted and (rows or cursor is None):
-            return int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
-        return await context.load(counts, ("count", *shape, filters), mediator.id)
-
-    return connection(rows, sort, asked, count)
+    return context.load(pages, ("page", *shape, counted, filters, asked), mediator.id)
 
 
 async def _none() -> int:
     return 0
 
 
-def _by_parent(parents: list[UUID], rows: list[Row]) -> list[list[Row]]:
+def _by_parent(parents: list[UUID], rows: list[Row]) -> dict[UUID, list[Row]]:
     grouped: dict[UUID, list[Row]] = {parent: [] for parent in parents}
     for row in rows:
         grouped[row.parent].append(row)
-    return [grouped[parent] for parent in parents]
+    return grouped
 
 
 @cache

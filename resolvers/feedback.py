@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, cast, func, literal, select
+from sqlalchemy import ColumnElement, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.types import Float, Text, Uuid
 
@@ -26,7 +27,8 @@ _YEAR = year_of(_feedback.received_on)
 
 def _answers(standing: Standing) -> ColumnElement[object]:
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
-    asked = literal([one.key for one in survey().questions], ARRAY(Text()))
+    # Written into the statement: as a parameter, the list cost as much as the answer to the statement.
+    asked = literal_column(f"'{{{','.join(one.key for one in survey().questions)}}}'", ARRAY(Text()))
     in_order = aggregate_order_by(each, func.array_position(asked, _answer.question), _answer.question)
     return (
         select(func.coalesce(func.jsonb_agg(in_order), func.jsonb_build_array(), type_=JSONB()))
@@ -85,7 +87,7 @@ class Answer(NamedTuple):
 
 def answers(row: Row) -> list[Answer]:
     """Give the answers that the row was loaded with, in the survey's order."""
-    return [*map(Answer._make, row.answers)]
+    return [*starmap(Answer, row.answers)]
 
 
 _ids = bindparam("ids", type_=ARRAY(Uuid()))

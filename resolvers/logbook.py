@@ -1,7 +1,7 @@
 """Logbook entries: what the list of them can do, and the experience that they add up to."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -148,9 +148,9 @@ def _added_up(rows: Sequence[Row]) -> Experience:
     return total
 
 
-async def experience(
+def experience(
     context: Context, mediator: Row, role: CaseRole | None, fields: frozenset[str] | None = None
-) -> Experience:
+) -> Awaitable[Experience]:
     """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request.
 
     `fields` are the names, written as in GraphQL, among which are all that the sums are read for; None: any.
@@ -169,4 +169,4 @@ async def experience(
             grouped[row.mediator_id].append(row)
         return [_added_up(grouped[parent]) for parent in parents]
 
-    return await context.load(load, ("experience", role, parts), mediator.id)
+    return context.load(load, ("experience", role, parts), mediator.id)

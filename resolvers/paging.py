@@ -5,7 +5,7 @@ its viewer may read of that row already.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -67,13 +67,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Connection:
-    """One page of a list; `count` counts the whole, if asked."""
+    """One page of a list. `total` is how many rows the whole has, None where `count` is still to count them."""
 
     nodes: list[Row]
     sort: Sort
     has_next_page: bool
     has_previous_page: bool
     count: Callable[[], Awaitable[int]]
+    total: int | None = None
 
     def cursor(self, row: Row) -> str:
         """Give the cursor of a row of this page."""
@@ -200,11 +201,23 @@ def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Any]]:
     return sort.column is not None, values
 
 
-def connection(rows: Sequence[Row], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]]) -> Connection:
+@dataclass(frozen=True)
+class Counting:
+    """A count that begins when it is awaited; what is never awaited asks the database nothing."""
+
+    count: Callable[[], Awaitable[int]]
+
+    def __await__(self) -> Generator[Any, None, int]:
+        return self.count().__await__()
+
+
+def connection(
+    rows: Sequence[Row], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
+) -> Connection:
     """Frame the rows that a page's statement gave."""
     more = len(rows) > asked.size
     nodes = list(rows[: asked.size])
     if asked.backwards:
         nodes.reverse()
-        return Connection(nodes, sort, asked.cursor is not None, more, count)
-    return Connection(nodes, sort, more, asked.cursor is not None, count)
+        return Connection(nodes, sort, asked.cursor is not None, more, count, total)
+    return Connection(nodes, sort, more, asked.cursor is not None, count, total)

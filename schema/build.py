@@ -230,7 +230,9 @@ class Clean:
 
     def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
         """Resolve the field if its arguments can be stored."""
-        _check_text(arguments)
+        for value in arguments.values():
+            if isinstance(value, str | dict | list):
+                _check_text(value)
         return self.resolve(source, info, **arguments)
 
 

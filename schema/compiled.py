@@ -1,123 +1,49 @@
 """The compiled executor: completes without graphql-core what needs no resolver, by functions written once a document.
 
 What it takes over, while all is as the schema says: fields that are an attribute of their row, fields that a plain
-function of the row gives, `__typename`, the second fence around them, and every sub-tree of nothing but these: objects
-and lists of them at any depth, wherever they hang, on a resolver's row or in a mutation's payload. And the fields that
-a selection comes to, which graphql-core collects anew for every request. Awaited resolvers it only calls, inside all
-guards, with arguments that are read once and not once a row; what they give is graphql-core's to await and to complete.
+function of the row gives, `__typename`, the second fence around them, and every sub-tree of these: objects and lists of
+them at any depth, wherever they hang, on a resolver's row or in a mutation's payload. And the fields that a selection
+comes to, which graphql-core collects anew for every request.
+
+Fields in such a tree that a resolver gives, if they can be null, are left empty at first. When the whole tree is read,
+their resolvers are called for all of its rows, inside all guards, and what they gave is awaited; then the same is done
+for the trees that came of it. So what is asked for by all rows of one depth is loaded together.
 
 What it leaves to graphql-core: documents and variables; resolvers with inputs for arguments; introspection; and
 whatever is not as expected. A null in a non-null field, a value of another type, an exception or an awaitable is
 noticed, what was read so far is dropped, and the stock method does that one field from its beginning. Reading has no
-effects, so errors, their paths and order, and where nulls spread to are graphql-core's own.
+effects, so errors, their paths, and where nulls spread to are graphql-core's own; and so is the order of errors, but
+among fields that are awaited at the same time.
 
 Functions are kept with the document that they were written for, so they live as long as the document's cache.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from asyncio import Future, ensure_future
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from graphql import (
-    DirectiveNode,
     DocumentNode,
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLNonNull,
+    ExecutionResult,
+    GraphQLError,
     GraphQLObjectType,
+    GraphQLOutputType,
     GraphQLResolveInfo,
-    GraphQLResolveInfoHelpers,
-    GraphQLScalarType,
-    OperationDefinitionNode,
+    GraphQLSchema,
     Undefined,
     VariableNode,
-    Visitor,
-    visit,
+    default_field_resolver,
+    default_type_resolver,
 )
-from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
-from graphql.execution.values import VariableValues, get_argument_values
-from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
-from strawberry import Info
-from strawberry.types.field import StrawberryField
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import AwaitableOrValue, Path
 
-from resolvers.entries import camel
-from schema.build import Admitted, Clean, Fenced
-from schema.written import LINES_MOST, Read, Writer
-
-CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
-
-
-@dataclass(frozen=True)
-class Call:
-    """How an awaited resolver is called: with its guards, but without Strawberry's reading of arguments for each row.
-
-    `names` are the parameters of GraphQL's arguments; those whose values need conversion are not among them.
-    """
-
-    field: GraphQLField
-    resolve: Callable[..., Any]
-    names: Mapping[str, str]
-
-
-@dataclass
-class Plan:
-    """What is known of an operation before it runs: what its selections come to, and the functions that read them.
-
-    Selections are known by the identity of their lists, which `subfields` and `roots` keep alive.
-    """
-
-    roots: GroupedFieldSet | None = None
-    subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]] = field(
-        default_factory=dict
-    )
-    fields: dict[int, Read | Call | None] = field(default_factory=dict)
-    objects: dict[int, Read | None] = field(default_factory=dict)
-    arguments: dict[int, Any] = field(default_factory=dict)  # of fields whose arguments hold no variable
-    room: int = LINES_MOST
-
-
-class Plans:
-    """The plans of one document: one for each of its operations, and for each choice of what they leave out."""
-
-    def __init__(self, document: DocumentNode) -> None:
-        found = _Conditions()
-        visit(document, found)
-        self._variables = sorted(found.variables)
-        self._plans: dict[tuple[Any, ...], Plan] = {}
-
-    def of(self, operation: OperationDefinitionNode, values: VariableValues) -> Plan | None:
-        """Give an operation's plan, None if the document has too many."""
-        key = (id(operation), *(values.coerced.get(name) for name in self._variables))
-        plan = self._plans.get(key)
-        if plan is None and len(self._plans) < CHOICES_MOST:
-            plan = self._plans[key] = Plan()
-        return plan
-
-
-class _Conditions(Visitor):
-    """Collects the variables that decide what a document's directives leave out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.variables: set[str] = set()
-
-    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        """Look at one directive; none takes anything but a variable or a literal."""
-        values = (one.value for one in node.arguments or ())
-        self.variables |= {value.name.value for value in values if isinstance(value, VariableNode)}
-
-
-def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
-    return gather_with_cancel(*values)
-
-
-def _track(_values: Sequence[Any]) -> None:
-    """No resolver of ours leaves work behind."""
-
-
-# graphql-core's hold the executor, which holds them: only the garbage collector would part the two.
-_HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)
+from schema.calling import Call, Site, call_of, can_be_called
+from schema.plans import Plan, Plans
+from schema.waiting import HELPERS, Called, Tree
+from schema.written import Calls, Read, Writer
 
 
 class CompiledExecutor(ExecutorThrowingOnIncremental):
@@ -128,8 +54,37 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         plan = plans.of(self.operation, self.variable_values)
         self._plan = Plan(room=0) if plan is None else plan
         self._relevant_sub_fields = self._plan.subfields
-        self.async_helpers = _HELPERS
+        self.async_helpers = HELPERS
         self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
+
+    @classmethod
+    def begun(
+        cls, schema: GraphQLSchema, document: DocumentNode, context: Any, variables: Any, name: str | None, plans: Plans
+    ) -> "list[GraphQLError] | CompiledExecutor":
+        """Build the executor of a request, or give what is wrong with it."""
+        operation = plans.operation
+        if operation is not None and (name is None or (operation.node.name and operation.node.name.value == name)):
+            values = operation.variables(variables or {})
+            if values is not None:
+                resolvers = (default_field_resolver, default_type_resolver, default_field_resolver)
+                known = (schema, operation.fragment_definitions, operation.fragments, None, context, operation.node)
+                return cls(*known, values, *resolvers, hide_suggestions=True, plans=plans)
+        built = cls.build(schema, document, None, context, variables, name, hide_suggestions=True, plans=plans)
+        return cast("list[GraphQLError] | CompiledExecutor", built)
+
+    def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[ExecutionResult]:
+        """Call what a query asks for first, where the plan knows it; all else is graphql-core's to begin."""
+        if self._plan.sites is None:
+            return cast("AwaitableOrValue[ExecutionResult]", super().execute_operation(serially))
+        data: dict[str, Any] = dict.fromkeys(site.name for site in self._plan.sites)
+        tree = self._called(data, [(data, self.root_value, None, site) for site in self._plan.sites])
+        return (
+            self._answered(tree) if type(tree) is Tree else ExecutionResult(data, self.collected_errors.errors or None)
+        )
+
+    async def _answered(self, tree: "Tree") -> ExecutionResult:
+        data = await self.whole(tree)
+        return ExecutionResult(data, self.collected_errors.errors or None)
 
     def execute_collected_root_fields(
         self,
@@ -142,6 +97,9 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         """Put the plan's own lists in the place of those collected for this request, so that it knows them."""
         if self._plan.roots is None:
             self._plan.roots = grouped_field_set
+            sites = [Site(root_type, name, details) for name, details in grouped_field_set.items()]
+            if not serially and all(map(can_be_called, sites)):
+                self._plan.sites = sites
         return super().execute_collected_root_fields(
             root_type, root_value, self._plan.roots, serially, new_defer_usages
         )
@@ -164,10 +122,13 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
             if called is not Undefined:
                 return called
         elif known is not None:
+            calls: Calls = []
             try:
-                return known(source)
+                read = known(source, path, calls)
             except Exception:  # noqa: BLE001, S110 - whatever it is, graphql-core meets it again and reports it
                 pass
+            else:
+                return self._called(read, calls) if calls else read
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
     def complete_object_value(
@@ -180,22 +141,32 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         position_context: None,
     ) -> Any:
         """Complete what a resolver gave by its object's function, if it has one and all is as expected."""
-        try:
-            read = self._plan.objects[id(field_details_list)]
-        except KeyError:
-            read = self._plan.objects[id(field_details_list)] = self._written("object", return_type, field_details_list)
-        if read is not None:
-            try:
-                return read(result)
-            except Exception:  # noqa: BLE001, S110 - as above
-                pass
+        tree = self._object(return_type, field_details_list, path, result)
+        if tree is not Undefined:
+            return tree
         return super().complete_object_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _object(self, of: GraphQLObjectType, details: FieldDetailsList, path: Path, row: Any) -> Any:
+        """Complete an object by its function; Undefined if it has none, or if anything is not as expected."""
+        try:
+            read = self._plan.objects[id(details)]
+        except KeyError:
+            read = self._plan.objects[id(details)] = self._written("object", of, details)
+        if read is None:
+            return Undefined
+        calls: Calls = []
+        try:
+            tree = read(row, path, calls)
+        except Exception:  # noqa: BLE001 - as above
+            return Undefined
+        return self._called(tree, calls) if calls else tree
 
     def _known(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Read | Call | None:
         known: Read | Call | None = self._written("field", parent, details)
         if known is None and self._plan.room > 0:
-            known = _call_of(parent.fields.get(details[0].node.name.value))
+            known = call_of(parent.fields.get(details[0].node.name.value))
         self._plan.fields[id(details)] = known
+        self._plan.nodes[id(details)] = [one.node for one in details]
         return known
 
     def _written(self, what: str, of: GraphQLObjectType, details: FieldDetailsList) -> Read | None:
@@ -203,7 +174,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         if self._plan.room <= 0:
             return None
         writer = Writer(self.collect_subfields, self._plan.room)
-        name = writer.field(of, details) if what == "field" else writer.object(of, details)
+        name = writer.field(of, details) if what == "field" else writer.whole(of, details)
         self._plan.room = writer.room
         return writer.function(name) if name else None
 
@@ -218,61 +189,108 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
             given = self._arguments[id(details)] = self._given(call, details) if given is Undefined else given
         if given is None:
             return Undefined
-        info = self.build_resolve_info(call.field, [one.node for one in details], parent_type, path)
+        info = self.build_resolve_info(call.field, self._plan.nodes[id(details)], parent_type, path)
         try:
             result = call.resolve(source, info, **given)
-        except Exception:  # noqa: BLE001 - a guard's; what it guards has not begun
+        except Exception:  # noqa: BLE001 - a guard's, or of what only reads: nothing has begun
             return Undefined
-        if result is None:
-            return None  # a field behind the second fence can be null
-        return self.complete_awaitable_value(call.field.type, details, info, path, result, None)
+        if isinstance(result, Future) or self.is_awaitable(result):
+            return Called(self, call.field.type, details, info, path, result)
+        try:
+            completed = self.complete_value(call.field.type, details, info, path, result, None)
+        except Exception as error:  # noqa: BLE001 - it is reported
+            self.handle_field_error(error, call.field.type, details, path)
+            return None
+        if type(completed) is Tree or not self.is_awaitable(completed):
+            return completed
+        return self._reported(completed, call.field.type, details, path)
+
+    async def _reported(
+        self, completed: Awaitable[Any], of: GraphQLOutputType, details: FieldDetailsList, path: Path
+    ) -> Any:
+        """Await what a resolver gave at once, in which something is awaited."""
+        try:
+            return await completed
+        except Exception as error:  # noqa: BLE001 - it is reported
+            self.handle_field_error(error, of, details, path)
+
+    def _called(self, read: Any, calls: Calls) -> Any:
+        """Call the resolvers of a tree that was read; give the tree, or one that is to be awaited."""
+        waiting = []
+        for found, row, path, site in calls:
+            given = self.execute_field(site.parent, row, site.details, Path(path, site.name, site.parent.name), None)
+            if self.is_awaitable(given):
+                waiting.append((found, site.name, given))
+            else:
+                found[site.name] = given
+        return Tree(self, read, waiting) if waiting else read
+
+    async def whole(self, tree: Tree) -> Any:
+        """Await what a tree waits for, depth after depth; give what was read."""
+        waiting = tree.waiting
+        while waiting:
+            # What is a future is under way; anything else is begun before the first is awaited.
+            begun = [
+                (found, name, one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one))
+                for found, name, one in waiting
+            ]
+            waiting = []
+            try:
+                for found, name, one in begun:
+                    if type(one) is Called:
+                        completed = await self._completed(one)
+                    else:
+                        completed = await one
+                    if type(completed) is Tree:
+                        waiting += completed.waiting
+                        completed = completed.read
+                    found[name] = completed
+            except BaseException:
+                for _, _, one in begun:
+                    if isinstance(one, Future):
+                        one.cancel()
+                raise
+        return tree.read
+
+    async def _completed(self, called: Called) -> Any:
+        """Complete what a resolver gave, but leave a tree as it is."""
+        try:
+            given = await called.given
+            completed: Any = Undefined
+            if isinstance(called.type, GraphQLObjectType):
+                completed = self._object(called.type, called.details, called.path, given)
+            if completed is Undefined:
+                completed = self.complete_value(called.type, called.details, called.info, called.path, given, None)
+            if type(completed) is not Tree and self.is_awaitable(completed):
+                completed = await completed
+        except Exception as error:  # noqa: BLE001 - it is reported
+            self.handle_field_error(error, called.type, called.details, called.path)
+            completed = None
+        return completed
+
+    async def complete_awaitable_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: None,  # noqa: ARG002 - the stock method's
+    ) -> Any:
+        """Await and complete what a resolver gave; as the stock method does, without a signal that could abort it."""
+        completed = await self._completed(Called(self, return_type, field_details_list, info, path, result))
+        return await self.whole(completed) if type(completed) is Tree else completed
 
     def _given(self, call: Call, details: FieldDetailsList) -> dict[str, Any] | None:
         """Read the arguments of a field; None if graphql-core and Strawberry are to do that, and to refuse them."""
         node, _, of_fragment = details[0]
         try:
             read = get_argument_values(call.field, node, self.variable_values, of_fragment, self.hide_suggestions)
+            if any(read.get(name) is not None for name in call.inputs):
+                return None
             given = {call.names[name]: value for name, value in read.items()}
         except Exception:  # noqa: BLE001 - as above
             return None
         if not any(isinstance(one.value, VariableNode) for one in node.arguments or ()):
             self._plan.arguments[id(details)] = given
         return given
-
-
-def _call_of(of: GraphQLField | None) -> Call | None:
-    """Describe how a field's resolver is called; None if it is not awaited, or guarded by what is not known here."""
-    definition: Any = of.extensions.get("strawberry-definition") if of is not None else None
-    if of is None or not isinstance(definition, StrawberryField) or not definition.is_async or definition.extensions:
-        return None
-    resolver: Any = definition.base_resolver
-    if resolver is None or not resolver.self_parameter:
-        return None
-    resolve = _direct(of.resolve, definition)
-    inner = {
-        name: one.type.of_type if isinstance(one.type, GraphQLNonNull) else one.type for name, one in of.args.items()
-    }
-    plain = {name for name, type_ in inner.items() if isinstance(type_, GraphQLScalarType | GraphQLEnumType)}
-    names = {camel(one.python_name): one.python_name for one in resolver.arguments if camel(one.python_name) in plain}
-    return Call(of, resolve, names) if resolve is not None else None
-
-
-def _direct(resolve: Any, definition: StrawberryField) -> Callable[..., Any] | None:
-    """Put a call of the resolver itself in the place of Strawberry's, inside all guards."""
-    if isinstance(resolve, Fenced | Clean | Admitted):
-        inner = _direct(resolve.resolve, definition)
-        return replace(resolve, resolve=inner) if inner is not None else None
-    if not hasattr(resolve, "_is_default"):  # Strawberry's own bear this mark
-        return None
-    resolver: Any = definition.base_resolver
-    rows = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
-    takes_info = resolver.info_parameter and resolver.info_parameter.name
-
-    def call(source: Any, info: Any, **given: Any) -> Any:
-        for name in rows:
-            given[name] = source
-        if takes_info:
-            given[takes_info] = Info(_raw_info=info, _field=definition)
-        return resolver.wrapped_func(source, **given)
-
-    return call

@@ -34,8 +34,9 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Away, Failure, RateLimited
 from schema.build import projection
-from schema.compiled import CompiledExecutor, Plans
+from schema.compiled import CompiledExecutor
 from schema.cost import DEPTH_MOST, measured
+from schema.plans import Plans
 
 log = structlog.get_logger()
 
@@ -117,7 +118,7 @@ class Documents:
         errors = validate(self.schema, document, self._rules, max_errors=ERRORS_MOST, hide_suggestions=True)
         if errors:
             return _Prepared(None, [_validation_error(error) for error in errors])
-        return _Prepared(document, [], measure.too_much() is not None, Plans(document))
+        return _Prepared(document, [], measure.too_much() is not None, Plans(self.schema, document))
 
 
 class NoIntrospection(ValidationRule):
@@ -151,18 +152,13 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
         return Answer({"errors": prepared.errors}, started=False)
     if prepared.may_be_too_much and (reason := measured(kept.schema, prepared.document, variables or {}).too_much()):
         return Answer({"errors": _refused(reason).errors}, started=False)
-    compiled: dict[str, Any] = {}
-    if context.settings.compiled_execution:
-        compiled = {"executor_class": CompiledExecutor, "plans": prepared.plans}
-    result = execute(
-        kept.schema,
-        prepared.document,
-        context_value=context,
-        variable_values=variables,
-        operation_name=operation,
-        hide_suggestions=True,
-        **compiled,
-    )
+    result: Any
+    if context.settings.compiled_execution and prepared.plans is not None:
+        begun = CompiledExecutor.begun(kept.schema, prepared.document, context, variables, operation, prepared.plans)
+        result = ExecutionResult(None, begun) if isinstance(begun, list) else begun.execute_operation()
+    else:
+        asked = (kept.schema, prepared.document, None, context, variables, operation)
+        result = execute(*asked, hide_suggestions=True)
     try:
         result = result if isinstance(result, ExecutionResult) else await result
     finally:

@@ -62,14 +62,12 @@ class Mediator:
         return mediator.feedback_link(info.context.settings, row.id)
 
     @strawberry.field
-    async def experience(
-        self, info: Info, row: strawberry.Parent[Any], role: CaseRole | None = None
-    ) -> Experience | None:
-        found: Any = await logbook.experience(info.context, row, role, fields_below(info))
+    def experience(self, info: Info, row: strawberry.Parent[Any], role: CaseRole | None = None) -> Experience | None:
+        found: Any = logbook.experience(info.context, row, role, fields_below(info))
         return found
 
     @strawberry.field
-    async def logbook(
+    def logbook(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -80,11 +78,9 @@ class Mediator:
         filter: LogbookFilter | None = None,
         order_by: LogbookOrder | None = None,
     ) -> Connection[LogbookEntry] | None:
-        choice = LogbookChoice(**vars(filter)) if filter else LogbookChoice()
+        choice = LogbookChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, LOGBOOK, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One case of the logbook.")
@@ -98,7 +94,7 @@ class Mediator:
         return found
 
     @strawberry.field
-    async def cpd(
+    def cpd(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -109,9 +105,9 @@ class Mediator:
         filter: CpdFilter | None = None,
         order_by: CpdOrder | None = None,
     ) -> Connection[CpdEntry] | None:
-        choice = CpdChoice(**vars(filter)) if filter else CpdChoice()
+        choice = CpdChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
-        found: Any = await entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
+        found: Any = entry_page(info.context, CPD, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One entry of the CPD.")
@@ -125,7 +121,7 @@ class Mediator:
         return found
 
     @strawberry.field
-    async def learnings(
+    def learnings(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -136,11 +132,9 @@ class Mediator:
         filter: LearningFilter | None = None,
         order_by: LearningOrder | None = None,
     ) -> Connection[Learning] | None:
-        choice = LearningChoice(**vars(filter)) if filter else LearningChoice()
+        choice = LearningChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, LEARNINGS, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field
@@ -163,7 +157,7 @@ class Mediator:
         return found
 
     @strawberry.field(description="Feedback about this mediator that you may read.")
-    async def feedback(
+    def feedback(
         self,
         info: Info,
         row: strawberry.Parent[Any],
@@ -174,11 +168,9 @@ class Mediator:
         filter: FeedbackFilter | None = None,
         order_by: FeedbackOrder | None = None,
     ) -> Connection[Feedback] | None:
-        choice = FeedbackChoice(**vars(filter)) if filter else FeedbackChoice()
+        choice = FeedbackChoice(**vars(filter)) if filter else None
         asked = page(first, after, last, before)
-        found: Any = await entry_page(
-            info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info)
-        )
+        found: Any = entry_page(info.context, FEEDBACK, row, choice, read_order(order_by), asked, fields_below(info))
         return found
 
     @strawberry.field(description="One piece of the feedback that you may read.")

@@ -18,13 +18,18 @@ from graphql import (
     Undefined,
 )
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
+from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 
 from schema.build import Fenced
+from schema.calling import Site, can_be_called
 
 LINES_MOST = 2_000  # in all functions of one operation; the rest of it is done field by field
 
-Read = Callable[[Any], Any]  # gives a row's field, completed; raises if anything is not as the schema says
+# The objects in which fields are still to be called for: the object, its row and path, the field.
+Calls = list[tuple[dict[str, Any], Any, Path | None, Site]]
+# Gives a row's field at a path, completed; raises if anything is not as the schema says. Adds to the calls.
+Read = Callable[[Any, Path, Calls], Any]
 Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
 
 
@@ -40,9 +45,11 @@ class Writer:
         self._collect = collect
         self.room = room
         self._lines: list[str] = []
+        self._called = 0  # fields that are still to be called for
+        self._calling: set[str] = set()  # functions of objects that hold such fields
         self._names: dict[str, Any] = {
             "Unusual": Unusual, "RowUUID": pgproto.UUID, "UUID": UUID, "date": date, "datetime": datetime,
-            "isfinite": isfinite, "checked": _checked,
+            "isfinite": isfinite, "checked": _checked, "Path": Path,
         }  # fmt: skip
 
     def function(self, name: str) -> Read:
@@ -56,39 +63,66 @@ class Writer:
         self._names[name] = value
         return name
 
-    def _define(self, parameter: str, body: list[str], result: str) -> str | None:
+    def _define(self, parameters: str, body: list[str], result: str) -> str | None:
         """Write a function; None if there is too much of it."""
         self.room -= len(body)
         if self.room < 0:
             return None
         name = f"read{len(self._names)}"
         self._names[name] = None
-        self._lines += [f"def {name}({parameter}):", *(f"    {line}" for line in body), f"    return {result}"]
+        self._lines += [
+            f"def {name}({parameters}):",
+            *(f"    {line}" for line in body),
+            f"    return {result}",
+        ]
         return name
 
     def field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that gives a field of a row; None if the field is not plain."""
-        body = self._read(parent, details, "value")
-        return self._define("row", body, "value") if body else None
+        body = self._read(parent, details, "value", "path")
+        return self._define("row, path, calls", body, "value") if body else None
+
+    def whole(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
+        """Write the function that completes an object, wherever it is; None if anything in it is not plain."""
+        name = self.object(of, details)
+        return self._define("row, path, calls", [], self._of_object(name, "row", "path")) if name else None
+
+    def _of_object(self, name: str, row: str, path: str) -> str:
+        return f"{name}({row}, {path}, calls)" if name in self._calling else f"{name}({row})"
 
     def object(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that completes an object; None if anything in it is not plain."""
         if of.is_type_of is not None:
             return None
         grouped, deferred, _ = self._collect(of, details)
+        called = self._called
         # Rows of a list are of one class: it is looked at once.
         last = self._kept([None])
-        body, members = [f"if type(row) is not {last}[0]: {last}[0] = checked(type(row))"], []
+        body, members, calls = [f"if type(row) is not {last}[0]: {last}[0] = checked(type(row))"], [], []
         for place, (response_name, member) in enumerate(grouped.items()):
-            lines = None if deferred else self._read(of, member, f"v{place}")
+            path = f"Path(path, {response_name!r}, {of.name!r})"
+            lines = None if deferred else self._read(of, member, f"v{place}", path)
             if lines is None:
-                return None
+                site = Site(of, response_name, member)
+                if deferred or not can_be_called(site):
+                    return None
+                lines = [f"v{place} = None"]
+                self._called += 1
+                calls.append(f"(found, row, path, {self._kept(site)})")
             body += lines
             members.append(f"{response_name!r}: v{place}")
-        return self._define("row", body, f"{{{', '.join(members)}}}")
+        found = f"{{{', '.join(members)}}}"
+        if calls:
+            body += [f"found = {found}", f"calls += ({', '.join(calls)},)"]
+            found = "found"
+        if self._called == called:
+            return self._define("row", body, found)
+        name = self._define("row, path, calls", body, found)
+        self._calling |= {name} if name else set()
+        return name
 
-    def _read(self, parent: GraphQLObjectType, details: FieldDetailsList, into: str) -> list[str] | None:
-        """Write lines that put a field of `row`, completed, into a variable."""
+    def _read(self, parent: GraphQLObjectType, details: FieldDetailsList, into: str, path: str) -> list[str] | None:
+        """Write lines that put a field of `row`, completed, into a variable; `path` writes its path."""
         name = details[0].node.name.value
         if name == "__typename":
             return [f"{into} = {parent.name!r}"]
@@ -103,7 +137,7 @@ class Writer:
         if not hasattr(resolve, "_is_default"):
             return None
         taken = self._taken(of.extensions.get("strawberry-definition"))
-        lines = self._completed(of.type, details, into) if taken else None
+        lines = self._completed(of.type, details, into, path) if taken else None
         return None if lines is None else [f"{into} = {taken}{fence}", *lines]
 
     def _taken(self, of: Any) -> str | None:
@@ -119,30 +153,39 @@ class Writer:
         given += [f"{one.name}=row" for one in (resolver.parent_parameter, resolver.root_parameter) if one]
         return f"{self._kept(resolver.wrapped_func)}({', '.join(given)})"
 
-    def _completed(self, of: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
+    def _completed(self, of: GraphQLOutputType, details: FieldDetailsList, v: str, path: str) -> list[str] | None:
         """Write lines that complete the value in a variable; None if something in it is not plain."""
         nullable = not isinstance(of, GraphQLNonNull)
         inner: Any = of.of_type if isinstance(of, GraphQLNonNull) else of
         lines: list[str] | None
         if isinstance(inner, GraphQLList):
-            lines = self._list(inner.of_type, details, v)
+            lines = self._list(inner.of_type, details, v, path)
         elif isinstance(inner, GraphQLObjectType):
             name = self.object(inner, details)
-            lines = [f"{v} = {name}({v})"] if name else None
+            lines = [f"{v} = {self._of_object(name, v, path)}"] if name else None
         else:
             lines = self._leaf(inner, v)
         if lines is not None and nullable:
             return [f"if {v} is not None:", *(f"    {line}" for line in lines)]
         return lines
 
-    def _list(self, item: GraphQLOutputType, details: FieldDetailsList, v: str) -> list[str] | None:
+    def _list(self, item: GraphQLOutputType, details: FieldDetailsList, v: str, path: str) -> list[str] | None:
         named = item.of_type if isinstance(item, GraphQLNonNull) else None
         if isinstance(named, GraphQLObjectType):
             each = self.object(named, details)
         else:
-            body = self._completed(item, details, "row")
+            called = self._called
+            body = self._completed(item, details, "row", "path")
+            if self._called > called:
+                return None  # a list of lists, or of what can be null, is nothing that the schema has
             each = self._define("row", body, "row") if body else None
-        return [_unless(f"type({v}) is list"), f"{v} = [{each}(one) for one in {v}]"] if each else None
+        if not each:
+            return None
+        checked = _unless(f"type({v}) is list")
+        if each not in self._calling:
+            return [checked, f"{v} = [{each}(one) for one in {v}]"]
+        read = self._of_object(each, "one", "Path(at, place, None)")
+        return [checked, f"at = {path}", f"{v} = [{read} for place, one in enumerate({v})]"]
 
     def _leaf(self, of: Any, v: str) -> list[str] | None:
         """Write lines that complete a leaf as its type's `coerce_output_value` does, for values of the usual type."""

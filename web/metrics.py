@@ -6,6 +6,7 @@ Labels are words of ours, such as a route's pattern; nothing that a client sent 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import asyncpg
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server
@@ -34,9 +35,20 @@ _LOOK_TIMEOUT = 3.0  # seconds, within which Prometheus still waits
 
 def count_request(method: str, route: str | None, status: int, seconds: float) -> None:
     """Count one request; `route` is its pattern, None where there is none."""
-    labels = (route or "none", method if method in _METHODS else "other")
-    REQUESTS.labels(*labels, status).inc()
-    SECONDS.labels(*labels).observe(seconds)
+    number, times = _series(route or "none", method if method in _METHODS else "other", status)
+    number.inc()
+    times.observe(seconds)
+
+
+@cache
+def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, method, status), SECONDS.labels(route, method)
+
+
+@cache
+def operations(outcome: str) -> Counter:
+    """Give the counter of operations that ended so."""
+    return OPERATIONS.labels(outcome)
 
 
 def watch_pool(database: Database, settings: Settings) -> None:

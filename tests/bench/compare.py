@@ -10,13 +10,12 @@ order. A ratio is the median of its rounds', for whatever else the machine does 
 import asyncio
 import logging
 import os
-import socket
 import sys
 import tempfile
 from collections import defaultdict
-from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -28,7 +27,7 @@ import uvloop
 from models import migrate
 from tests.bench import node
 from tests.bench.cases import Asked, Case, cases, values
-from tests.bench.load import CLIENTS, Measured, load, measured, once, resident
+from tests.bench.load import CLIENTS, Connection, Measured, load, measured, resident
 from tests.bench.world import Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
@@ -64,25 +63,23 @@ def _start(services: Services, folder: Path) -> dict[str, int]:
         services.children.start(name, command, folder / f"{name}.log", env=env)
         pids[name] = services.children._running[-1][1].pid
     for name, port in PORTS.items():
-        services.children.wait_for(name, partial(_listens, port))
+        services.children.wait_for(name, Connection.possible(port))
     return pids
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+async def _answer(server: str, request: bytes) -> Any:
+    async with Connection(PORTS[server]) as connection:
+        return orjson.loads(await connection.ask(request))
 
 
 async def check(case: Case, asked: Asked) -> int:
     """Compare the three answers to one request; give the hub's size in bytes."""
-    answers = [
-        orjson.loads(await once(PORTS[server], of))
-        for server, of in (("hub", asked.hub), ("limit", asked.bare), ("postgraphile", asked.postgraphile))
-    ]
-    assert "errors" not in answers[0], answers[0]
-    assert orjson.dumps(answers[0]) == orjson.dumps(answers[1]), (case.name, answers[:2])
-    assert values(answers[0]) == values(answers[2]), (case.name, str(answers[0])[:500], str(answers[2])[:500])
-    return len(orjson.dumps(answers[0]))
+    hub, limit = await _answer("hub", asked.hub), await _answer("limit", asked.bare)
+    postgraphile = await _answer("postgraphile", asked.postgraphile)
+    assert "errors" not in hub, hub
+    assert orjson.dumps(hub) == orjson.dumps(limit), (case.name, hub, limit)
+    assert values(hub) == values(postgraphile), (case.name, hub, postgraphile)
+    return len(orjson.dumps(hub))
 
 
 async def _rounds(found: list[Case], pids: dict[str, int], postgres: int) -> Rounds:

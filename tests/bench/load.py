@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Self
 
 CLIENTS = 16
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -22,30 +24,45 @@ class Measured:
     latencies: list[float]
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
-    writer.write(request)
-    head = await reader.readuntil(b"\r\n\r\n")
-    status, _, fields = head.partition(b"\r\n")
-    lower = fields.lower()
-    if b" 200 " not in status:
-        raise RuntimeError(head.decode())
-    start = lower.find(b"content-length:")
-    if start >= 0:
-        return await reader.readexactly(int(lower[start + 15 : lower.index(b"\r", start)]))
-    body = b""
-    while size := int(await reader.readuntil(b"\r\n"), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
-    await reader.readexactly(2)
-    return body
+class Connection:
+    """One kept connection to a server on the loopback."""
 
+    def __init__(self, port: int) -> None:
+        self._port = port
 
-async def once(port: int, request: bytes) -> bytes:
-    """Ask once; give the answer's body. RuntimeError for any status but 200."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
-    try:
-        return await _ask(reader, writer, request)
-    finally:
-        writer.close()
+    @staticmethod
+    def possible(port: int) -> Callable[[], bool]:
+        """Give what tells whether a server listens."""
+
+        def listens() -> bool:
+            with socket.socket() as client:
+                return client.connect_ex(("127.0.0.1", port)) == 0
+
+        return listens
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**22)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request; give the answer's body. RuntimeError for any status but 200."""
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        status, _, fields = head.partition(b"\r\n")
+        lower = fields.lower()
+        if b" 200 " not in status:
+            raise RuntimeError(head.decode())
+        start = lower.find(b"content-length:")
+        if start >= 0:
+            return await self._reader.readexactly(int(lower[start + 15 : lower.index(b"\r", start)]))
+        body = b""
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            body += (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readexactly(2)
+        return body
 
 
 async def load(port: int, requests: list[bytes], seconds: float, clients: int = CLIENTS) -> list[float]:
@@ -54,14 +71,13 @@ async def load(port: int, requests: list[bytes], seconds: float, clients: int = 
     until = time.perf_counter() + seconds
 
     async def client(mine: Iterator[bytes]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
-        began = time.perf_counter()
-        while began < until:
-            await _ask(reader, writer, next(mine))
-            now = time.perf_counter()
-            latencies.append(now - began)
-            began = now
-        writer.close()
+        async with Connection(port) as connection:
+            began = time.perf_counter()
+            while began < until:
+                await connection.ask(next(mine))
+                now = time.perf_counter()
+                latencies.append(now - began)
+                began = now
 
     # Each client begins elsewhere, so that what is asked about varies all the time.
     await asyncio.gather(*(client(islice(cycle(requests), place * 7, None)) for place in range(clients)))

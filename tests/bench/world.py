@@ -98,7 +98,8 @@ async def fill(admin: "asyncpg.Connection[asyncpg.Record]", size: Size, more: st
         "INSERT INTO session (account_id, secret_hash, used_at) VALUES ($1, $2, clock())",
         [(owner, hash_secret(secret)) for owner, secret in sessions],
     )
-    await admin.execute(more)
+    if more:
+        await admin.execute(more)
     await admin.execute("VACUUM ANALYZE")
     return known
 

@@ -4,7 +4,7 @@ What a field gives is decided by the seed and the field's path, so that two runs
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
@@ -15,6 +15,7 @@ from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -54,7 +55,11 @@ class Thing:
     def __init__(self, data: "Data", of: GraphQLObjectType, path: str) -> None:
         self._data, self._of, self._path = data, of, path
         self._made: dict[str, Any] = {}
-        self._types: dict[str, GraphQLOutputType] = {"has_next_page": _BOOLEAN, "has_previous_page": _BOOLEAN}
+        self._types: dict[str, GraphQLOutputType] = {
+            "has_next_page": _BOOLEAN,
+            "has_previous_page": _BOOLEAN,
+            "total": _INT,
+        }
         self._types |= {
             one.python_name: field.type
             for field in of.fields.values()
@@ -88,10 +93,13 @@ class AwaitableThing(Thing):
 
 
 class Data:
-    """Made-up values, of which `faults` (0 to 1) are faulty; some are null or empty, unless all are to be `full`."""
+    """Made-up values, of which `faults` (0 to 1) are faulty; some are null or empty, unless all are to be `full`.
 
-    def __init__(self, seed: int, faults: float, *, full: bool = False) -> None:
-        self.seed, self._faults, self._full = seed, faults, full
+    `later`: some have to be awaited.
+    """
+
+    def __init__(self, seed: int, faults: float, *, full: bool = False, later: bool = True) -> None:
+        self.seed, self.later, self._faults, self._full = seed, later, faults, full
 
     def random(self, path: str) -> Random:
         """Decide what happens at a path."""
@@ -138,9 +146,7 @@ class Data:
         faults: list[Any] = [
             None,
             Fault("as a value"),
-            Later(sound),
-            Later(Fault("later")),
-            Later(None),
+            *([Later(sound), Later(Fault("later")), Later(None)] if self.later else []),
             (sound,),
             Undefined,
             7.5,
@@ -158,14 +164,24 @@ class Data:
             UUID(int=1),
             StrangeText("x"),
         ]
-        if isinstance(sound, Thing):
+        if isinstance(sound, Thing) and self.later:
             faults += [AwaitableThing(self, sound._of, path)] * 4
         if isinstance(sound, list):
-            faults += [tuple(sound), iter(sound), [Later(one) for one in sound]]
+            faults += [tuple(sound), Several(sound), *([[Later(one) for one in sound]] if self.later else [])]
         fault = random.choice([*faults, *([_RAISED] * 3 if raises else [])])
         if fault is _RAISED:
             raise Fault("by reading")
         return fault
+
+
+class Several:
+    """What can be gone through, time and again, and is no list."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
 
 
 class StrangeText(str):
@@ -175,7 +191,7 @@ class StrangeText(str):
 
 
 _RAISED = object()
-_STRING, _BOOLEAN = GraphQLNonNull(GraphQLString), GraphQLNonNull(GraphQLBoolean)
+_STRING, _BOOLEAN, _INT = (GraphQLNonNull(one) for one in (GraphQLString, GraphQLBoolean, GraphQLInt))
 _USUAL: dict[str, list[Any]] = {
     "ID": ["an-id", UUID(int=5), pgproto.UUID("00000000-0000-4000-8000-000000000000")],
     "String": ["words", "", "\N{SNOWMAN}"],
@@ -217,4 +233,4 @@ def _made_up(data: Data, type_name: str, name: str, field: GraphQLField) -> Any:
             await asyncio.sleep(0)
         return data.value(field.type, path(info), raises=True)
 
-    return resolve_later if data.random(type_name + name).random() < 0.6 else resolve
+    return resolve_later if data.later and data.random(type_name + name).random() < 0.6 else resolve

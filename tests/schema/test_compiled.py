@@ -11,12 +11,13 @@ from graphql import ExecutionResult, Executor, GraphQLSchema, execute, parse, va
 
 from models.account import Role
 from models.mediator import Visibility
-from permissions.viewer import Standing
+from permissions.viewer import EVERYBODY, Standing
 from resolvers.access import viewer_of_session
 from resolvers.context import Context
 from schema.build import projection
-from schema.compiled import CompiledExecutor, Plans
+from schema.compiled import CompiledExecutor
 from schema.cost import measured
+from schema.plans import Plans
 from tests.hub import Hub, Person
 from tests.schema.faulty import Data, with_faults
 from tests.schema.random_documents import Documents, Sent
@@ -24,15 +25,18 @@ from tests.world import put_cases, put_cpd, put_feedback
 
 # How many random documents: a sample here, and what one likes with EXECUTION_DOCUMENTS.
 DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", "400"))
-COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects"})  # attempts are, and soon refused
+# Attempts at the first three are counted, and soon refused; reading an origin adds to the last.
+COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "auditLog"})
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
 
 
 async def ran(schema: GraphQLSchema, sent: Sent, document: Any, context: Any, plans: Plans | None) -> ExecutionResult:
-    options: dict[str, Any] = {"executor_class": CompiledExecutor, "plans": plans} if plans else {}
-    result = execute(
-        schema, document, context_value=context, variable_values=sent.variables, hide_suggestions=True, **options
-    )
+    result: Any
+    if plans:
+        begun = CompiledExecutor.begun(schema, document, context, sent.variables, None, plans)
+        result = ExecutionResult(None, begun) if isinstance(begun, list) else begun.execute_operation()
+    else:
+        result = execute(schema, document, context_value=context, variable_values=sent.variables, hide_suggestions=True)
     return result if isinstance(result, ExecutionResult) else await result
 
 
@@ -59,7 +63,7 @@ class Compared:
             self.outcomes["too much"] += 1
             return
         stock = self.told(await ran(self.schema, sent, document, context(), None))
-        plans = Plans(document)
+        plans = Plans(self.schema, document)
         for _ in range(2):
             compiled = self.told(await ran(self.schema, sent, document, context(), plans))
             assert compiled == stock, sent
@@ -71,17 +75,22 @@ class Compared:
     [
         (Standing.SELF | Standing.PUBLIC, 0.02),
         (Standing.ADMIN | Standing.PUBLIC, 0.1),
-        (Standing.SELF | Standing.REVIEWER | Standing.DIRECTORY | Standing.ADMIN | Standing.PUBLIC, 0.0),
-        (Standing.SELF | Standing.REVIEWER | Standing.DIRECTORY | Standing.ADMIN | Standing.PUBLIC, 0.02),
-        (Standing.SELF | Standing.REVIEWER | Standing.DIRECTORY | Standing.ADMIN | Standing.PUBLIC, 0.3),
+        (EVERYBODY, 0.0),
+        (EVERYBODY, 0.02),
+        (EVERYBODY, 0.3),
     ],
 )
-async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(standings: Standing, faults: float) -> None:
+@pytest.mark.parametrize("later", [True, False])
+async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(
+    standings: Standing, faults: float, later: bool
+) -> None:
     schema = projection.__wrapped__(standings)  # one of its own: its resolvers are replaced
-    data = Data(SEED, faults)
+    data = Data(SEED, faults, later=later)
     with_faults(schema, data)
-    documents, compared = Documents(schema, Random(f"{SEED} {standings} {faults}")), Compared(schema)
-    for number in range(DOCUMENTS // 5):
+    documents = Documents(schema, Random(f"{SEED} {standings} {faults}"))
+    # What is awaited at the same time fails in an order of its own.
+    compared = Compared(schema, ordered=not later)
+    for number in range(DOCUMENTS // 10):
         data.seed = SEED + number
         await compared.run(documents.mutation() if number % 4 == 0 else documents.query(), lambda: None)
     assert compared.outcomes["no errors"] > 0
@@ -143,22 +152,19 @@ async def stock_fields(schema: GraphQLSchema, text: str, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Executor, "execute_field", noting)
     document = parse(text)
-    result = await ran(schema, Sent(text, {}), document, None, Plans(document))
+    result = await ran(schema, Sent(text, {}), document, None, Plans(schema, document))
     assert not result.errors
     return done
 
 
-async def test_plain_fields_are_not_left_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sound_rows_leave_nothing_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = projection.__wrapped__(Standing.SELF | Standing.ADMIN | Standing.PUBLIC)
     with_faults(schema, Data(1, 0.0, full=True))
     text = """{ mediators { nodes { id name visibility
         logbook { totalCount nodes { id role endedOn minutes notes __typename } pageInfo { endCursor }
             edges { cursor } }
         feedback { nodes { year answers { question rating } } } experience { minutes byRole { role cases } } } } }"""
-    assert set(await stock_fields(schema, text, monkeypatch)) == {
-        "Query.mediators", "Mediator.logbook", "Mediator.feedback", "Mediator.experience",
-        "MediatorConnection.nodes", "LogbookEntryConnection.totalCount",
-    }  # fmt: skip
+    assert not await stock_fields(schema, text, monkeypatch)
 
 
 async def test_the_setting_leaves_everything_to_graphql_core(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +190,7 @@ def test_an_operation_has_a_plan_for_each_choice_of_what_it_leaves_out_up_to_a_b
     declared = ", ".join(f"${name}: Boolean!" for name in names)
     fields = " ".join(f"{name}: __typename @skip(if: ${name})" for name in names)
     document = parse(f"query({declared}) {{ {fields} }}")
-    schema, plans = projection(Standing.PUBLIC), Plans(document)
+    schema, plans = projection(Standing.PUBLIC), Plans(projection(Standing.PUBLIC), document)
     for number in range(2**8):
         values = {name: bool(number >> place & 1) for place, name in enumerate(names)}
         result = execute(schema, document, variable_values=values, executor_class=CompiledExecutor, plans=plans)

@@ -1,0 +1,137 @@
+"""What changes cost, and whether people who sign in hold up the others: `make bench-writes`.
+
+Entries, feedback and sign-ins are sent by a few clients each. Then a page of a logbook is read, with 20 sign-ins under
+way all the time and without, in turns; the ratio is that of the others' 99th percentiles, the median of the rounds'.
+"""
+
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+import structlog
+import typer
+import uvloop
+from argon2 import PasswordHasher
+
+from models import migrate
+from tests.bench.cases import cases, post
+from tests.bench.load import Connection, load
+from tests.bench.world import Known, Size, fill
+from tests.hub import settings_for
+from tests.servers import environment
+from web.embedded import Services, embedded
+
+PORT = 8704
+SIZE = Size(mediators=400, entries=60, fed=40, feedback=20)
+ROUNDS = 7
+SIGN_INS = 20
+PASSWORD = "correct horse battery"
+
+_numbers = count(1)
+
+
+def _headers(secret: str = "") -> list[str]:
+    # Each request comes from an address of its own, as a proxy says, for attempts are counted by address.
+    number = next(_numbers)
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return [f"X-Forwarded-For: {address}", *([f"Cookie: session={secret}"] if secret else [])]
+
+
+def entry(known: Known) -> bytes:
+    """A mediator adds a case."""
+    number = next(_numbers)
+    given = {
+        "role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-05-06", "endedOn": "2024-05-06", "minutes": 90,
+        "notes": "They agreed in the end.",
+    }  # fmt: skip
+    text = """mutation($input: AddLogbookEntryInput!) { addLogbookEntry(input: $input) {
+        logbookEntry { id } userErrors { code } } }"""
+    _, secret = known.mediators[number % len(known.mediators)]
+    return post({"query": text, "variables": {"input": given}}, *_headers(secret))
+
+
+def answer(known: Known) -> bytes:
+    """A party gives feedback by the open page."""
+    number = next(_numbers)
+    about, _ = known.mediators[number % len(known.mediators)]
+    given = {
+        "capacity": "PARTY", "actedAs": "MEDIATOR", "mediatorId": str(about), "share": True,
+        "answers": [{"question": "listening", "rating": 4}, {"question": "impressed", "text": "Patience"}],
+    }  # fmt: skip
+    text = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
+    return post({"query": text, "variables": {"input": given}}, *_headers())
+
+
+def sign_in(_known: Known) -> bytes:
+    """A mediator signs in."""
+    number = next(_numbers) % SIZE.mediators + 1
+    text = "mutation($input: SignInInput!) { signIn(input: $input) { signedIn userErrors { code } } }"
+    given = {"email": f"mediator{number}@demo.example", "password": PASSWORD}
+    return post({"query": text, "variables": {"input": given}}, *_headers())
+
+
+async def _write(make: Callable[[Known], bytes], known: Known, seconds: float, clients: int) -> list[float]:
+    """Send changes for so many seconds; give how long each took. Each must have been accepted."""
+    latencies: list[float] = []
+    until = time.perf_counter() + seconds
+
+    async def client() -> None:
+        async with Connection(PORT) as connection:
+            while (began := time.perf_counter()) < until:
+                body = orjson.loads(await connection.ask(make(known)))
+                assert not next(iter(body["data"].values()))["userErrors"], body
+                latencies.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return latencies
+
+
+def _percentile(latencies: list[float], part: float) -> float:
+    return sorted(latencies)[int(len(latencies) * part)] * 1000
+
+
+async def _run(services: Services, folder: Path) -> None:
+    admin = await asyncpg.connect(urlunsplit(urlsplit(services.admin_url)._replace(path="/logbook")))
+    known = await fill(admin, SIZE)
+    await admin.execute("UPDATE account SET password_hash = $1", PasswordHasher().hash(PASSWORD))
+    await admin.close()
+    env = environment(settings_for(services, database_pool_size=10, mailbox=None))
+    command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(PORT)]
+    services.children.start("hub", command, folder / "hub.log", env=env)
+    services.children.wait_for("hub", Connection.possible(PORT))
+    typer.echo("| change | clients | a second | median, ms | p99, ms |")
+    typer.echo("| --- | --- | --- | --- | --- |")
+    for make, clients in ((entry, 8), (answer, 4), (sign_in, 4)):
+        taken = await _write(make, known, 2.0, clients)
+        figures = f"{len(taken) / 2:.0f} | {median(taken) * 1000:.1f} | {_percentile(taken, 0.99):.1f}"
+        typer.echo(f"| {make.__doc__} | {clients} | {figures} |")
+    requests = [one.hub for one in cases(known)[0].requests]
+    await load(PORT, requests, 3.0)
+    ratios, quiet, busy = [], [], []
+    for _ in range(ROUNDS):
+        quiet.append(_percentile(await load(PORT, requests, 1.5, clients=4), 0.99))
+        signing = asyncio.create_task(_write(sign_in, known, 2.0, SIGN_INS))
+        await asyncio.sleep(0.25)
+        busy.append(_percentile(await load(PORT, requests, 1.5, clients=4), 0.99))
+        await signing
+        ratios.append(busy[-1] / quiet[-1])
+    typer.echo(
+        f"\n{SIGN_INS} sign-ins in flight: the others' p99 is {median(ratios):.2f} times that without "
+        f"({median(busy):.1f} and {median(quiet):.1f} ms)."
+    )
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with tempfile.TemporaryDirectory() as name, embedded(Path(name) / "data", durable=False) as running:
+        migrate.upgrade(settings_for(running))
+        uvloop.run(_run(running, Path(name)))
