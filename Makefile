@@ -9,7 +9,7 @@ SECONDS ?= 60
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-mail bench-writes check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-mail bench-writes bench-scale check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -59,6 +59,10 @@ bench-mail: setup
 # Entries, feedback and sign-ins a second; what people who sign in cost the others.
 bench-writes: setup
 	$(BIN)/python -m tests.bench.writes
+
+# What grows with the number of mediators, 2,000 to a million, in about five minutes and 5 GB; SIZES=2000,50000 takes one.
+bench-scale: setup
+	$(BIN)/python -m tests.bench.scale
 
 # What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
 # --readme to write the README's table from all of them.
