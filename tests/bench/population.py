@@ -15,8 +15,9 @@ import asyncpg
 
 from permissions.secrets import hash_secret
 
-ASKED = 40  # mediators that are asked about
+ASKED = 12  # mediators that are asked about
 HAS = {"entries": 60, "cpd": 20, "feedback": 40, "requests": 5}  # each of those
+PEER = 1  # a mediator who reviews ten others
 MEDIATORS_PER_REVIEWER = 50
 DIRECTORIES, WAITING, DEAD = 20, 30, 30
 _CHUNK = 20_000  # rows
@@ -48,7 +49,7 @@ class Asked:
 class Population:
     """So many mediators; `each`: how many cases the rest of them have, beside one CPD entry and one piece of feedback.
 
-    `secret` gives the session of the reviewer of those asked about, of a directory, of an administrator.
+    `secret` gives the session of the reviewer of those asked about, of a mediator who reviews, and of others.
     """
 
     mediators: int
@@ -64,7 +65,7 @@ class Population:
 
     @staticmethod
     def secret(who: str) -> str:
-        """Give the secret of the session of a reviewer, directory or admin."""
+        """Give the secret of the session of the reviewer, peer, directory or admin."""
         return who.ljust(43, "_")
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[str]]]:
@@ -86,9 +87,9 @@ class Population:
         yield "mediator", ["id", "about", "visibility", "feedback_link_hash"], (
             f"{(m := nth('m', n))}\tListens, and asks.\tDIRECTORIES\t\\\\x{m}{m}" for n in rest
         )  # fmt: skip
-        reviewers = dict.fromkeys(asked, 0)
+        reviewed = dict.fromkeys(asked, nth("r", 0)) | dict.fromkeys(range(101, 111), nth("m", PEER))
         yield "appointment", ["mediator_id", "reviewer_id", "approved"], chain(
-            (f"{nth('m', n)}\t{nth('r', reviewers.get(n, 1 + n // MEDIATORS_PER_REVIEWER))}\tt" for n in rest),
+            (f"{nth('m', n)}\t{reviewed.get(n) or nth('r', 1 + n // MEDIATORS_PER_REVIEWER)}\tt" for n in rest),
             (f"{nth('m', n + 1)}\t{nth('r', 1)}\tf" for n in range(WAITING)),
         )  # fmt: skip
         yield "logbook_entry", _ENTRY, (_entry(m, n) for m, n in scattered("entries", self.each))
@@ -131,7 +132,8 @@ class Population:
     def _mediators(self) -> Iterator[str]:
         for n in range(self.mediators):
             name = f"Given{n % 20:02d} {_family(n)}"
-            yield _account(nth("m", n), name, f"mediator{n}@demo.example", "MEDIATOR")
+            roles = "MEDIATOR,REVIEWER" if n == PEER else "MEDIATOR"
+            yield _account(nth("m", n), name, f"mediator{n}@demo.example", roles)
 
     def _others(self) -> Iterator[str]:
         numbers = {"r": 2 + self.mediators // MEDIATORS_PER_REVIEWER, "d": DIRECTORIES, "a": 1}
@@ -145,7 +147,7 @@ class Population:
     def sessions(self) -> list[tuple[UUID, bytes]]:
         """Give account and secret's hash of each session."""
         known = [(one.id, one.secret) for one in self.asked]
-        others = {"reviewer": nth("r", 0), "directory": nth("d", 0), "admin": nth("a", 0)}
+        others = {"reviewer": nth("r", 0), "directory": nth("d", 0), "admin": nth("a", 0), "peer": nth("m", PEER)}
         known += [(UUID(account), self.secret(who)) for who, account in others.items()]
         return [(account, hash_secret(secret)) for account, secret in known]
 
