@@ -82,13 +82,13 @@ def standing_column(standings: Standing) -> ColumnElement[int]:
 @cache
 def visible_mediators(standings: Standing) -> ColumnElement[bool]:
     """Select the mediators towards whom the viewer has one of the standings; over `mediators_joined()`."""
-    is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
-    if standings & ~Standing.PUBLIC == Standing.SELF | Standing.REVIEWER:
-        # A few, by their ids. Of the same said with "or", the planner goes through everybody.
-        return and_(is_mediator, mediators.c.id.in_(union_all(select(VIEWER), _reviewed)))
-    others = and_(mediators.c.id != VIEWER, or_(false(), *_grounds(standings).values()))
-    own = mediators.c.id == VIEWER if Standing.SELF & standings else false()
-    return and_(is_mediator, or_(own, others))
+    # A few, by their ids: said by conditions on joined tables, the planner would go through everybody.
+    ids = {Standing.SELF: select(VIEWER), Standing.REVIEWER: _reviewed}
+    few = [those for standing, those in ids.items() if standing & standings]
+    known = mediators.c.id.in_(union_all(*few)) if few else false()
+    grounds = [ground for standing, ground in _grounds(standings).items() if standing not in ids]
+    others = and_(mediators.c.id != VIEWER, or_(*grounds)) if grounds else false()
+    return and_(accounts.c.roles.contains([Role.MEDIATOR.value]), or_(known, others))
 
 
 def readable_feedback(standing: Standing) -> ColumnElement[bool]:
