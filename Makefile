@@ -6,10 +6,11 @@ BIN    := $(VENV)/bin
 PORT   ?= 8000
 DATA   ?= .demo
 SECONDS ?= 60
+PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-mail bench-writes bench-scale profile check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -51,6 +52,23 @@ mutants: setup
 bench: setup
 	$(BIN)/python -m tests.bench.compare
 	$(BIN)/python -m tests.bench.pages
+
+# 10,000 queued mails, two workers, a mail server that only counts.
+bench-mail: setup
+	$(BIN)/python -m tests.bench.mail
+
+# Entries, feedback and sign-ins a second; what people who sign in cost the others.
+bench-writes: setup
+	$(BIN)/python -m tests.bench.writes
+
+# Where a request's time goes, as a table; STACKS=folder keeps the stacks for a flame graph.
+profile: setup
+	SECONDS=$(PROFILE_SECONDS) $(BIN)/python -m tests.bench.profile
+
+# What grows with the number of mediators, 2,000 to a million, in about five minutes and 5 GB; SIZES=2000,50000 takes one.
+bench-scale: setup
+	$(BIN)/python -m tests.bench.scale
+
 # What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
 # --readme to write the README's table from all of them.
 LOAD_SECONDS ?= 90

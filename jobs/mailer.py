@@ -6,6 +6,7 @@ Certificates are checked against the machine's authorities; OpenSSL's `SSL_CERT_
 import asyncio
 import time
 from contextlib import suppress
+from email import policy
 from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry
 from email.message import EmailMessage
@@ -24,6 +25,24 @@ SURELY_OPEN = 1.0  # seconds that a connection may rest before it is asked wheth
 MAILS_MOST = 100  # that one connection takes; servers have such a bound of their own
 
 
+class _Headers(HeaderRegistry):
+    """Makes the class of each header once; the library makes it at each use, for some twenty a mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        key = name.lower()
+        if key not in self._made:
+            self._made[key] = super().__getitem__(key)
+        return self._made[key]
+
+
+_headers = _Headers()
+_POLICY = policy.default.clone(header_factory=_headers)
+
+
 class Undeliverable(Exception):
     """This mail can never be handed in; `code` is the server's, None where the address itself is the reason."""
 
@@ -37,7 +56,7 @@ def compose(settings: Settings, letter: Letter, mail_id: UUID) -> EmailMessage:
 
     Its Message-ID comes from the outbox row, so that a repeat can be told from a second mail.
     """
-    mail = EmailMessage()
+    mail = EmailMessage(_POLICY)
     mail["From"] = settings.mail_from
     mail["To"] = _to(letter.address)
     mail["Subject"] = letter.message.subject
@@ -54,7 +73,7 @@ def _to(address: str) -> Address:
     local, _, domain = address.rpartition("@")
     try:
         to = Address(username=local, domain=domain if domain.isascii() else domain.encode("idna").decode())
-        header: Any = HeaderRegistry()("to", to.addr_spec)
+        header: Any = _headers("to", to.addr_spec)
         (read,) = header.addresses
     except (ValueError, IndexError, MessageError) as error:
         raise Undeliverable from error

@@ -21,6 +21,9 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # as the index of reviewers has it
+
+
 class LinkPurpose(StrEnum):
     """What a mailed link does."""
 
@@ -36,6 +39,8 @@ class Account(SQLModel, table=True):
     __table_args__ = (
         Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
         Index("account_by_name", "name_key", "id"),
+        # Few among many, whom a list of everybody would be searched for.
+        Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
     )
 
     id: UUID = random_id()

@@ -105,11 +105,14 @@ class FeedbackAnswer(SQLModel, table=True):
     """The answer to one question: a rating from 1 to 5, or a text; both null is "not applicable"."""
 
     __tablename__ = "feedback_answer"
-    __table_args__ = (CheckConstraint("rating BETWEEN 1 AND 5", name="rating_bounds"),)
+    __table_args__ = (
+        Index("feedback_answer_of_feedback", "mediator_id", "feedback_id"),
+        CheckConstraint("rating BETWEEN 1 AND 5", name="rating_bounds"),
+    )
 
     feedback_id: UUID = owner("feedback", primary=True)
     question: str = Field(primary_key=True)
-    mediator_id: UUID = owner("mediator")
+    mediator_id: UUID = owner("mediator", index=False)
     reviewer_only: bool
     rating: int | None = None
     text: str | None = words()

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import starmap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, cast, func, literal_column, select
@@ -135,56 +136,55 @@ class FeedbackSummary:
     years: list[FeedbackYear]
 
 
-_parents = bindparam("parents", type_=ARRAY(Uuid()))
-_per_year = (
-    select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
-    .where(_feedback.mediator_id == func.any(_parents))
-    .group_by(_feedback.mediator_id, _YEAR)
-    .cte("per_year")
-)
-_per_question = (
-    select(
-        _feedback.mediator_id,
-        _YEAR.label("year"),
-        _answer.question,
-        func.count().label("count"),
-        cast(func.avg(_answer.rating), Float).label("average"),
-        cast(func.stddev_pop(_answer.rating), Float).label("spread"),
+@cache
+def _summary(alone: bool) -> Statement:
+    """Make the statement of the summaries; one mediator's `alone` is planned once, not at each request."""
+    owner = bindparam("parent", type_=Uuid()) if alone else func.any(bindparam("parents", type_=ARRAY(Uuid())))
+    per_year = (
+        select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
+        .where(_feedback.mediator_id == owner)
+        .group_by(_feedback.mediator_id, _YEAR)
+        .cte("per_year")
     )
-    .join(feedback_answers, _answer.feedback_id == _feedback.id)
-    # Of the answers too, which have an index for it.
-    .where(
-        _feedback.mediator_id == func.any(_parents),
-        _answer.mediator_id == func.any(_parents),
-        _answer.rating.is_not(None),
+    per_question = (
+        select(
+            _feedback.mediator_id,
+            _YEAR.label("year"),
+            _answer.question,
+            func.count().label("count"),
+            cast(func.avg(_answer.rating), Float).label("average"),
+            cast(func.stddev_pop(_answer.rating), Float).label("spread"),
+        )
+        .join(feedback_answers, _answer.feedback_id == _feedback.id)
+        # Of the answers too, which have an index for it.
+        .where(_feedback.mediator_id == owner, _answer.mediator_id == owner, _answer.rating.is_not(None))
+        .group_by(_feedback.mediator_id, _YEAR, _answer.question)
+        .cte("per_question")
     )
-    .group_by(_feedback.mediator_id, _YEAR, _answer.question)
-    .cte("per_question")
-)
-_summary = Statement(
-    select(
-        _per_year.c.mediator_id,
-        _per_year.c.year,
-        _per_year.c["count"].label("year_count"),
-        _per_question.c.question,
-        _per_question.c["count"],
-        _per_question.c.average,
-        _per_question.c.spread,
+    year, question = per_year.c, per_question.c
+    return Statement(
+        select(
+            year.mediator_id,
+            year.year,
+            year["count"].label("year_count"),
+            question.question,
+            question["count"],
+            question.average,
+            question.spread,
+        )
+        .outerjoin(per_question, (question.mediator_id == year.mediator_id) & (question.year == year.year))
+        .order_by(year.year.desc())
     )
-    .outerjoin(
-        _per_question,
-        (_per_question.c.mediator_id == _per_year.c.mediator_id) & (_per_question.c.year == _per_year.c.year),
-    )
-    .order_by(_per_year.c.year.desc())
-)
 
 
 async def summary(context: Context, mediator: Row) -> FeedbackSummary:
     """Sum up all of a mediator's feedback by year; for those who may read all of it."""
 
     async def load(parents: list[UUID]) -> list[FeedbackSummary]:
+        alone = len(parents) == 1
+        whose: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
         async with context.database.reading() as reading:
-            rows = await reading.all(_summary, parents=parents)
+            rows = await reading.all(_summary(alone), **whose)
         return [_years([row for row in rows if row.mediator_id == parent]) for parent in parents]
 
     return await context.load(load, "summary", mediator.id)

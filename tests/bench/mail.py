@@ -26,6 +26,7 @@ from web.embedded import Services, embedded
 
 MAILS = int(os.environ.get("MAILS", "10000"))
 WORKERS = 2
+GIVEN_UP = 240  # seconds
 QUEUE = """
 INSERT INTO outbox (kind, subject_id, recipient, recipient_name, dedupe_key)
     SELECT 'email_changed', gen_random_uuid(), 'somebody' || n || '@demo.example', 'Demo Name', 'mail' || n
@@ -68,9 +69,10 @@ async def _run(services: Services, folder: Path) -> None:
     for number in range(WORKERS):
         command: list[str | Path] = [sys.executable, "-m", "web.command", "worker"]
         services.children.start(f"worker {number}", command, folder / f"worker{number}.log", env=env)
-    while await admin.fetchval("SELECT count(*) FROM outbox WHERE state = 'QUEUED'"):
-        services.children.check()
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(GIVEN_UP):
+        while await admin.fetchval("SELECT count(*) FROM outbox WHERE state = 'QUEUED'"):
+            services.children.check()
+            await asyncio.sleep(0.2)
     taken = time.perf_counter() - began
     states = {row["state"]: row["count"] for row in await admin.fetch("SELECT state, count(*) FROM outbox GROUP BY 1")}
     await admin.close()

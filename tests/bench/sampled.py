@@ -1,7 +1,8 @@
 """Runs the `logbook` command while its processor time is sampled: `python -m tests.bench.sampled <file> serve ...`.
 
-Every millisecond of processor time, not of the clock, the stack is noted; at the end the stacks are written as lines
-`outermost;...;innermost count`, which flame graph programs read.
+As often as the system can, every few milliseconds of processor time and not of the clock, the stack is noted; at the
+end the stacks are written as lines `outermost;...;innermost count`, which flame graph programs read. SIGUSR1 throws
+away what was noted.
 """
 
 import os
@@ -32,6 +33,7 @@ def _note(_signal: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     target = Path(sys.argv.pop(1))
     signal.signal(signal.SIGPROF, _note)
+    signal.signal(signal.SIGUSR1, lambda *_: _stacks.clear())
     signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
     try:
         main()

@@ -80,6 +80,19 @@ async def test_a_reviewer_sees_only_who_appointed_them(hub: Hub) -> None:
     await assert_never_was(hub, bea, rob)
 
 
+async def test_a_mediator_who_reviews_sees_themselves_and_who_appointed_them(hub: Hub) -> None:
+    peer, ann, bea, cleo = await hub.person(Role.MEDIATOR, Role.REVIEWER), *[await hub.mediator() for _ in range(3)]
+    await hub.appointed(ann, peer)
+    await hub.appointed(bea, await hub.person(Role.REVIEWER))
+    await hub.rows(
+        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)", cleo.id, peer.id
+    )
+    await assert_seen(hub, peer, peer)
+    await assert_seen(hub, ann, peer)
+    for mediator in (bea, cleo):
+        await assert_never_was(hub, mediator, peer)
+
+
 @pytest.mark.parametrize("ended_by", ["mediator", "reviewer"])
 async def test_access_ends_the_moment_that_either_side_ends_the_review(hub: Hub, ended_by: str) -> None:
     rob, ann = await hub.person(Role.REVIEWER), await hub.mediator()

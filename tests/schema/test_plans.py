@@ -25,12 +25,16 @@ from web.embedded import Services
 BIG = {"logbook_entry", "logbook_private", "cpd_entry", "cpd_private", "feedback", "feedback_answer", "outbox"}
 SIZE = Size(mediators=3000, entries=20, fed=200, feedback=40)
 
-# Beside the benchmark's own rows: training, a mediator with a long logbook, and mail of which nearly all is done.
+# Beside the benchmark's own rows: training, a mediator who reviews others, and mail of which nearly all is done.
 MORE = """
 INSERT INTO cpd_entry (id, mediator_id, kind, title, started_on, ended_on, minutes)
     SELECT gen_random_uuid(), mediator.id, 'TRAINING_RECEIVED', 'Listening', day, day, 60
       FROM mediator, generate_series(1, 30) AS n, LATERAL (SELECT date '2020-01-01' + n AS day) AS days;
 INSERT INTO cpd_private (id, mediator_id, takeaways) SELECT id, mediator_id, 'listen' FROM cpd_entry;
+UPDATE account SET roles = '{MEDIATOR, REVIEWER}' WHERE email = 'mediator49@demo.example';
+INSERT INTO appointment (mediator_id, reviewer_id)
+    SELECT mediator.id, (SELECT id FROM account WHERE email = 'mediator49@demo.example')
+      FROM account JOIN mediator USING (id) WHERE email IN ('mediator901@demo.example', 'mediator902@demo.example');
 INSERT INTO outbox (kind, subject_id, dedupe_key, state, finished_at, next_at)
     SELECT 'verify_email', gen_random_uuid(), 'mail' || n, CASE WHEN n % 500 = 0 THEN 'QUEUED' ELSE 'DONE' END,
            CASE WHEN n % 500 <> 0 THEN clock() END, clock()
@@ -82,7 +86,12 @@ async def planned(
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """Run a document as somebody, and give the plans of its statements."""
     hub, known = filled
-    secret = {"mediator": known.mediators[0][1], "reviewer": known.reviewer, "directory": known.directory}[who]
+    secret = {
+        "mediator": known.mediators[0][1],
+        "peer": known.mediators[48][1],
+        "reviewer": known.reviewer,
+        "directory": known.directory,
+    }[who]
     state = hub.app.state
     viewer = await viewer_of_session(state.database, state.settings, secret, "")
     context = Context(viewer, state.database, state.settings, state.limiter, state.waker.wake)
@@ -165,6 +174,33 @@ async def test_a_page_in_the_default_order_is_read_from_its_index(
     *_, (query, parts) = await planned(filled, who, document, **variables)
     assert [node["Index Name"] for node in parts if node.get("Index Name", "").endswith(index)] == [index], query
     assert [node for node in parts if node["Node Type"].endswith("Sort")] == []
+
+
+def indexes(parts: list[dict[str, Any]]) -> set[str]:
+    return {node["Index Name"] for node in parts if "Index Name" in node}
+
+
+async def test_the_few_that_somebody_sees_are_not_looked_for_among_everybody(filled: tuple[Hub, Known]) -> None:
+    for who in ("mediator", "peer"):
+        found = await planned(filled, who, "{ mediators { totalCount nodes { id } } }")
+        assert len(found) == 2
+        for _, parts in found:
+            assert {"account_pkey", "mediator_pkey"} <= indexes(parts)
+            assert "account_by_name" not in indexes(parts)
+            whole = [node["Relation Name"] for node in parts if node["Node Type"] == "Seq Scan"]
+            assert not {"account", "mediator"} & set(whole)
+
+
+async def test_reviewers_are_listed_from_an_index_of_theirs(filled: tuple[Hub, Known]) -> None:
+    for query, parts in await planned(filled, "mediator", "{ reviewers { totalCount nodes { id name } } }"):
+        assert indexes(parts) == {"account_reviewers"}, query
+
+
+async def test_a_summary_finds_the_answers_of_each_piece_of_feedback(filled: tuple[Hub, Known]) -> None:
+    _, known = filled
+    document = OWN % "feedbackSummary { years { questions { average } } }"
+    *_, (_, parts) = await planned(filled, "reviewer", document, id=str(known.fed[0]))
+    assert "feedback_answer_of_feedback" in indexes(parts)
 
 
 async def test_names_are_searched_by_the_index_of_their_words(filled: tuple[Hub, Known]) -> None:

@@ -361,4 +361,4 @@ async def test_the_pages_run_as_many_statements_whatever_there_is(hub: Hub) -> N
             counted.append(len(run))
         counts.add(tuple(counted))
     # Who asks, and the mediator; two tables with how long each is, what there is to filter by; the experience.
-    assert counts == {(3, 7, 3, 3)}
+    assert counts == {(2, 7, 3, 3)}

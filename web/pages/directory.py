@@ -53,12 +53,14 @@ def _standing(request: Request) -> str:
 async def search(request: Request) -> Response:
     """Find mediators by name; all of them if nothing is looked for."""
     view = View(request, MEDIATORS, "/mediators")
+    wanted = view.filters.get("search")
     found = await ask(
         request,
         "directory",
         "Mediators",
         standing=_standing(request),
-        search=view.filters.get("search"),
+        search=wanted,
+        counted=wanted is not None,  # everybody takes long to count where there are many
         **view.variables(),
     )
     return render(request, "directory/list.html", view=view, mediators=found["mediators"])
