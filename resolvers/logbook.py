@@ -164,8 +164,8 @@ def experience(
 
     `fields` are the names, written as in GraphQL, among which are all that the sums are read for; None: any.
     """
-    parts = tuple(fields is None or name in fields for name in ("byRole", "byYear"))
-    if role is None and not any(parts) and hasattr(mediator, "minutes"):  # the row was loaded with it
+    parts = (True, True) if fields is None else ("byRole" in fields, "byYear" in fields)
+    if role is None and parts == (False, False) and hasattr(mediator, "minutes"):  # the row was loaded with it
         return Experience(mediator.minutes, mediator.cases, mediator.simulated)
 
     async def load(parents: list[UUID]) -> list[Experience]:
