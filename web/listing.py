@@ -4,11 +4,13 @@ A listing says once what a table has; a `View` is one request's look at it. What
 counts as not said, so that an old bookmark still shows something.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from permissions.secrets import seal, unseal
@@ -57,6 +59,11 @@ class Listing:
     more: tuple[Column, ...] = ()
     prefix: str = ""
     size: int = SIZE
+
+    @cached_property
+    def cells(self) -> list[tuple[str, Markup, Callable[[Any], str], bool]]:
+        """Give what a page needs for the cells of a row: field, title, how its value is written, whether it leads."""
+        return [(one.field, escape(one.title), one.kind.page, one.kind.leads) for one in self.columns]
 
     @property
     def exported(self) -> tuple[Column, ...]:
