@@ -4,7 +4,7 @@ A listing says once what a table has; a `View` is one request's look at it. What
 counts as not said, so that an old bookmark still shows something.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,9 +61,9 @@ class Listing:
     size: int = SIZE
 
     @cached_property
-    def cells(self) -> list[tuple[str, Markup, Callable[[Any], str], bool]]:
-        """Give what a page needs for the cells of a row: field, title, how its value is written, whether it leads."""
-        return [(one.field, escape(one.title), one.kind.page, one.kind.leads) for one in self.columns]
+    def cells(self) -> list[tuple[str, Markup, Kind, bool]]:
+        """Give what a page needs for the cells of a row: field, title, kind, whether it leads anywhere."""
+        return [(one.field, escape(one.title), one.kind, one.kind.leads) for one in self.columns]
 
     @property
     def exported(self) -> tuple[Column, ...]:
