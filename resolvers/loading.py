@@ -32,25 +32,23 @@ class Loader(Generic[Key, Value]):
         else:
             self._waiting[key] = [asked]
             if not self._next:
-                loop.call_soon(self._begin)
+                # It begins in the next turn of the loop, when all of this turn have asked.
+                self._task = loop.create_task(self._run())
             self._next.append(key)
         return asked
 
-    def _begin(self) -> None:
+    async def _run(self) -> None:
         keys, self._next = self._next, []
-        self._task = asyncio.get_running_loop().create_task(self._run(keys))
-
-    async def _run(self, keys: list[Key]) -> None:
         try:
-            self._found.update(zip(keys, await self._batch(keys), strict=True))
+            found = dict(zip(keys, await self._batch(keys), strict=True))
         except Exception as error:  # noqa: BLE001 - it is raised where the things were asked for
-            for asked in self._asked(keys):
-                asked.set_exception(error)
-        else:
             for key in keys:
-                for asked in self._asked([key]):
-                    asked.set_result(self._found[key])
-
-    def _asked(self, keys: list[Key]) -> list[asyncio.Future[Value]]:
-        """Give those who still wait for the keys; nobody does any more."""
-        return [asked for key in keys for asked in self._waiting.pop(key) if not asked.done()]
+                for asked in self._waiting.pop(key):
+                    if not asked.done():
+                        asked.set_exception(error)
+            return
+        self._found |= found
+        for key, value in found.items():
+            for asked in self._waiting.pop(key):
+                if not asked.done():
+                    asked.set_result(value)

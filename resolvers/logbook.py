@@ -9,8 +9,9 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, bindparam, func, literal_column, null, select, tuple_
+from sqlalchemy import ColumnElement, Date, bindparam, func, literal_column, null, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import Text, Uuid
 
 from models.database import Row, Statement
@@ -109,6 +110,11 @@ class Experience:
     by_year: list[Row] = field(default_factory=list)
 
 
+_SUMS = (
+    func.coalesce(func.sum(_entry.minutes).filter(~_entry.simulated), 0).label("minutes"),
+    func.count().filter(~_entry.simulated).label("cases"),
+    func.coalesce(func.sum(_entry.minutes).filter(_entry.simulated), 0).label("simulated"),
+)
 _YEAR = year_of(_entry.ended_on)
 _ROLES = {role.value: place for place, role in enumerate(CaseRole)}
 
@@ -125,14 +131,17 @@ def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> Statem
             _entry.mediator_id,
             (role if by_role else null()).label("role"),
             (year if by_year else null()).label("year"),
-            func.coalesce(func.sum(_entry.minutes).filter(~_entry.simulated), 0).label("minutes"),
-            func.count().filter(~_entry.simulated).label("cases"),
-            func.coalesce(func.sum(_entry.minutes).filter(_entry.simulated), 0).label("simulated"),
+            *_SUMS,
         )
         .where(_entry.mediator_id == owner)
         .group_by(func.grouping_sets(*sets))
     )
     return Statement(rows.where(role == bindparam("role", type_=Text())) if for_role else rows)
+
+
+def whole(mediator_id: ColumnElement[Any]) -> LateralFromClause:
+    """Add up all of a mediator's entries, to be joined to the mediator's row."""
+    return select(*_SUMS).where(_entry.mediator_id == mediator_id).lateral("whole")
 
 
 def _added_up(rows: Sequence[Row]) -> Experience:
@@ -150,12 +159,14 @@ def _added_up(rows: Sequence[Row]) -> Experience:
 
 def experience(
     context: Context, mediator: Row, role: CaseRole | None, fields: frozenset[str] | None = None
-) -> Awaitable[Experience]:
+) -> Awaitable[Experience] | Experience:
     """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request.
 
     `fields` are the names, written as in GraphQL, among which are all that the sums are read for; None: any.
     """
-    parts = tuple(fields is None or name in fields for name in ("byRole", "byYear"))
+    parts = (True, True) if fields is None else ("byRole" in fields, "byYear" in fields)
+    if role is None and parts == (False, False) and hasattr(mediator, "minutes"):  # the row was loaded with it
+        return Experience(mediator.minutes, mediator.cases, mediator.simulated)
 
     async def load(parents: list[UUID]) -> list[Experience]:
         alone = len(parents) == 1

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.types import Text, Uuid
 
@@ -18,6 +18,7 @@ from permissions.viewer import Standing
 from resolvers.checks import NAME_MOST, Check
 from resolvers.context import Context
 from resolvers.errors import Code, NotFound
+from resolvers.logbook import whole
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 from settings import Settings
 
@@ -49,8 +50,12 @@ def _rows(standings: Standing) -> Select[Any]:
 
 
 @cache
-def _one(standings: Standing, asked: Standing) -> Statement:
-    return Statement(_rows(standings).where(visible_mediators(asked), mediators.c.id == bindparam("id", type_=Uuid())))
+def _one(standings: Standing, asked: Standing, added_up: bool) -> Statement:
+    rows = _rows(standings).where(visible_mediators(asked), mediators.c.id == bindparam("id", type_=Uuid()))
+    if added_up:
+        sums = whole(mediators.c.id)
+        rows = rows.add_columns(*sums.c).join(sums, true())
+    return Statement(rows)
 
 
 def _wanted(context: Context, standing: Standing | None) -> Standing:
@@ -58,9 +63,14 @@ def _wanted(context: Context, standing: Standing | None) -> Standing:
     return standings if standing is None else standings & standing
 
 
-async def mediator(context: Context, mediator_id: UUID, standing: Standing | None = None) -> Row:
-    """Load a mediator that the viewer has that standing towards (None: any standing); NotFound for any other."""
-    statement = _one(context.viewer.standings, _wanted(context, standing))
+async def mediator(
+    context: Context, mediator_id: UUID, standing: Standing | None = None, *, added_up: bool = False
+) -> Row:
+    """Load a mediator that the viewer has that standing towards (None: any standing); NotFound for any other.
+
+    `added_up`: with the sums of all entries, for `experience`, which then needs no statement of its own.
+    """
+    statement = _one(context.viewer.standings, _wanted(context, standing), added_up)
     async with context.database.reading() as reading:
         row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
     if row is None:

@@ -219,7 +219,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         waiting = []
         for found, row, path, site in calls:
             given = self.execute_field(site.parent, row, site.details, Path(path, site.name, site.parent.name), None)
-            if self.is_awaitable(given):
+            if type(given) is Called or self.is_awaitable(given):
                 waiting.append((found, site.name, given))
             else:
                 found[site.name] = given

@@ -46,7 +46,11 @@ class _Asked:
         return id(self.nodes[0])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and [*map(id, self.nodes)] == [*map(id, other.nodes)]
+        return isinstance(other, _Asked) and self._same(other.nodes)
+
+    def _same(self, nodes: list[FieldNode]) -> bool:
+        # The compiled executor gives the same list each time.
+        return self.nodes is nodes or [*map(id, self.nodes)] == [*map(id, nodes)]
 
 
 def fields_below(info: Info) -> frozenset[str]:

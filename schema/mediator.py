@@ -201,7 +201,9 @@ class MediatorQueries:
     @strawberry.field(description="One mediator whom you may see; with `standing`, only one seen by that one.")
     async def mediator(self, info: Info, id: strawberry.ID, standing: StandingName | None = None) -> Mediator | None:
         by = Standing(standing.value) if standing else None
-        found: Any = await mediator.mediator(info.context, read_id(id), by)
+        below = fields_below(info)
+        added_up = "experience" in below and below.isdisjoint({"byRole", "byYear"})
+        found: Any = await mediator.mediator(info.context, read_id(id), by, added_up=added_up)
         return found
 
     @strawberry.field(description="The mediators whom you may see, by name; `standing` keeps those seen by that one.")
