@@ -40,6 +40,15 @@ async def ran(schema: GraphQLSchema, sent: Sent, document: Any, context: Any, pl
     return result if isinstance(result, ExecutionResult) else await result
 
 
+def emptied(data: Any, path: list[str | int]) -> list[str | int]:
+    """The beginning of an error's path at which null stands in the data."""
+    for depth, step in enumerate(path):
+        if data is None:
+            return path[:depth]
+        data = data[step]
+    return path
+
+
 class Compared:
     """Runs documents by both executors; the compiled one twice, for the second run finds what the first has written."""
 
@@ -48,12 +57,19 @@ class Compared:
         self.outcomes: Counter[str] = Counter()
 
     def told(self, result: ExecutionResult) -> dict[str, Any]:
-        """Everything that a result says, as text where order counts."""
-        errors = [(str(error), error.path, type(error.original_error).__name__) for error in result.errors or []]
-        return {
-            "data": orjson.dumps(result.data, default=repr).decode(),
-            "errors": errors if self.ordered else sorted(errors, key=str),
-        }
+        """Everything that a result says, as text where order counts.
+
+        Of what is awaited at the same time, the first to fail empties what is above it, and the others are not heard:
+        where errors have no order, one that spread counts by the place that it emptied, and not by its text.
+        """
+        errors: Any = [(str(error), error.path, type(error.original_error).__name__) for error in result.errors or []]
+        if not self.ordered:
+            places = [emptied(result.data, path or []) for _, path, _ in errors]
+            errors = {
+                (*place, "spread") if len(place) < len(error[1] or []) else (*place, error[0], error[2])
+                for place, error in zip(places, errors, strict=True)
+            }
+        return {"data": orjson.dumps(result.data, default=repr).decode(), "errors": errors}
 
     async def run(self, sent: Sent, context: Any) -> None:
         document = parse(sent.text)
