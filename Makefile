@@ -10,7 +10,7 @@ PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-mail bench-writes bench-scale profile check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale profile check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -52,6 +52,10 @@ mutants: setup
 bench: setup
 	$(BIN)/python -m tests.bench.compare
 	$(BIN)/python -m tests.bench.pages
+
+# What the database's own rules cost.
+bench-wall: setup
+	$(BIN)/python -m tests.bench.wall
 
 # 10,000 queued mails, two workers, a mail server that only counts.
 bench-mail: setup

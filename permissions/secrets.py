@@ -141,7 +141,7 @@ def _give_way() -> None:
     """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer."""
     if sys.platform == "linux":  # where a thread has a priority of its own, which those that it starts inherit
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 10, 19))
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
 
 
 _threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_give_way)

@@ -32,7 +32,7 @@ from web.embedded import Services, embedded
 
 PORT = 8704
 SIZE = Size(mediators=400, entries=60, fed=40, feedback=20)
-ROUNDS = 7
+ROUNDS = 9
 SIGN_INS = 20
 PASSWORD = "correct horse battery"
 
