@@ -31,6 +31,7 @@ from tests.bench.load import CLIENTS, Connection, Measured, load, measured, resi
 from tests.bench.world import Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
+from web import readme
 from web.embedded import Services, embedded
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ SIZE = Size(mediators=2000, entries=60, fed=50, feedback=60)
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 SECONDS = 1.0
 PORTS = {"hub": 8701, "limit": 8702, "postgraphile": 8703}
-REPORT = HERE.parents[1] / "docs" / "bench.md"
+PAGE = HERE.parents[1] / "docs" / "performance.md"
 
 Rounds = dict[tuple[str, str], list[Measured]]  # by case and server
 
@@ -95,11 +96,11 @@ async def _rounds(found: list[Case], pids: dict[str, int], postgres: int) -> Rou
     return rounds
 
 
-def _table(found: list[Case], rounds: Rounds) -> list[str]:
-    lines = [
-        "| document | hub, requests/s | to the limit | to PostGraphile | processor time | with PostgreSQL's | p99 |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+HEAD = ("document", "to PostGraphile", "to the limit", "requests/s", "processor time", "with PostgreSQL's", "p99")
+
+
+def _rows(found: list[Case], rounds: Rounds) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [HEAD]
     for case in found:
         by = {server: rounds[case.name, server] for server in PORTS}
         ratio = {
@@ -112,11 +113,18 @@ def _table(found: list[Case], rounds: Rounds) -> list[str]:
             f"{median(sorted(one.latencies)[int(len(one.latencies) * 0.99)] for one in by[server]) * 1000:.0f}"
             for server in PORTS
         )
-        lines.append(
-            f"| {case.name}: {case.about} | {median(one.rate for one in by['hub']):.0f} | {ratio['limit']:.2f} | "
-            f"{ratio['postgraphile']:.2f} | {own} | {both} | {late} |"
-        )
-    return lines
+        ratios = (f"{ratio['postgraphile']:.2f}", f"{ratio['limit']:.2f}")
+        rate = f"{median(one.rate for one in by['hub']):.0f}"
+        rows.append((f"{case.name}: {case.about}", *ratios, rate, own, both, late))
+    return rows
+
+
+def _report(rows: list[tuple[str, ...]], *remarks: str) -> None:
+    """Print the table, and put it into the page on performance and its ratios into the README."""
+    report = "\n".join([readme.table(*rows), *remarks, ""])
+    typer.echo(report)
+    for path, text in ((PAGE, report), (readme.README, readme.table(*(row[:3] for row in rows)))):
+        path.write_text(readme.placed(path.read_text(encoding="utf-8"), "bench", text), encoding="utf-8")
 
 
 async def _run(services: Services, folder: Path) -> None:
@@ -134,15 +142,12 @@ async def _run(services: Services, folder: Path) -> None:
     for server, seconds in (("postgraphile", 20.0), ("hub", 6.0), ("limit", 3.0)):
         for case in found:
             await load(PORTS[server], _requests(case, server), seconds / len(found))
-    lines = _table(found, await _rounds(found, pids, postgres))
-    lines += [
-        "",
+    _report(
+        _rows(found, await _rounds(found, pids, postgres)),
         "Times are those of hub : limit : PostGraphile, a request, in ms.",
         f"{CLIENTS} clients; {SIZE.mediators:,} mediators; medians of {ROUNDS} rounds.",
-    ]
-    lines += [f"Resident after the load, MB: {', '.join(f'{one} {resident(pids[one]):.0f}' for one in PORTS)}."]
-    typer.echo("\n".join(lines))
-    REPORT.write_text("\n".join(lines) + "\n")
+        f"Resident after the load, MB: {', '.join(f'{one} {resident(pids[one]):.0f}' for one in PORTS)}.",
+    )
 
 
 if __name__ == "__main__":
