@@ -1,6 +1,6 @@
 """What the second wall costs: three documents answered with it and without, in turns, in one process on this machine.
 
-    .venv/bin/python -m tests.bench.wall
+    make bench-wall
 
 Without it, row-level security is off and nothing is said of who asks; all else is the same, down to the data, and both
 must answer the same before anything is measured. Each round answers with and without, in alternating order. Requests go
