@@ -27,7 +27,9 @@ async def _code_before(revision: str, folder: Path) -> bool:
     """Unpack the last version that knows nothing of a migration; False where the history is not at hand."""
     (step,) = (ROOT / "models" / "migrations" / "versions").glob(f"{revision}_*.py")
     git = ("git", "-C", str(ROOT))
-    _, added = await run(*git, "log", "--diff-filter=A", "--format=%H", "-1", "--", str(step))
+    # By first parents, for it may have come with a merge.
+    how = ("--first-parent", "-m", "--diff-filter=A", "--format=%H", "-1")
+    _, added = await run(*git, "log", *how, "--", str(step))
     packed = folder / "before.tar"
     status, _ = await run(*git, "archive", f"--output={packed}", f"{added.strip()}^")
     if status:
@@ -55,7 +57,7 @@ async def _serve(site: Installation, code: Path) -> None:
     await until(answers)
 
 
-async def upgraded(machine: Machine, *, people: int = 6) -> Line:
+async def upgraded(machine: Machine, *, people: int = 20) -> Line:
     """Migrate under the load of the version before, then start the new one; nobody notices."""
     head, previous, *_ = migrate._revisions()
     line = Line(f"schema migrated from {previous} to {head} under the version before", "changes")
