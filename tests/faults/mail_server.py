@@ -93,10 +93,17 @@ def _hang_up(session: SMTP) -> None:
         session.transport.abort()
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Give a port of the loopback that nobody listens on, and that was not given before: drills run side by side."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 @asynccontextmanager
