@@ -12,7 +12,7 @@ from schema.build import projection
 from tests.hub import Answer, Hub, Person, opened, payload, problems
 from tests.permissions.expected import LETTERS, ROLES
 from tests.schema.samples import samples
-from tests.world import put_feedback, put_token
+from tests.world import put_cases, put_feedback, put_token
 
 ONE = "query($id: ID!) { mediator(id: $id) { id name } }"
 
@@ -136,6 +136,25 @@ async def test_an_appointment_that_waits_for_approval_gives_no_access(hub: Hub) 
         "mediator"
     ]
     assert own == {"reviewer": None, "waitingReviewer": {"id": str(rob.id)}}
+
+
+async def test_a_directory_whose_appointment_as_a_reviewer_waits_sees_what_directories_see(hub: Hub) -> None:
+    both, ann = await hub.person(Role.DIRECTORY, Role.REVIEWER), await hub.mediator()
+    await put_cases(hub, ann, {"notes": "a note"})
+    await put_feedback(hub, ann, shared=False)
+    document = """query($id: ID!) { mediator(id: $id) { name feedback { totalCount nodes { id } }
+        logbook { nodes { id minutes } } } }"""
+
+    async def seen() -> Answer:
+        return await hub.ask(document, {"id": str(ann.id)}, by=both)
+
+    before = await seen()
+    assert before.data["mediator"]["feedback"] is None
+    waiting = "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)"
+    await hub.rows(waiting, ann.id, both.id)
+    assert (await seen()).body == before.body
+    await hub.rows("UPDATE appointment SET approved = true WHERE mediator_id = $1", ann.id)
+    assert (await seen()).data["mediator"]["feedback"]["totalCount"] == 1
 
 
 async def test_ids_that_are_none_read_like_ids_that_nothing_has(hub: Hub) -> None:
