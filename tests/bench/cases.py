@@ -48,6 +48,17 @@ C_POSTGRAPHILE = """query($id: UUID!) { mediatorByRowId(rowId: $id) { accountByR
     receivedOn byInvitation feedbackAnswersByFeedbackId { nodes { question rating text } } } } } }"""
 
 
+# The changes that the benches of changes and of scale send.
+ENTRY = {
+    "role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-05-06", "endedOn": "2024-05-06", "minutes": 90,
+    "notes": "They agreed in the end.",
+}  # fmt: skip
+ADD = """mutation($input: AddLogbookEntryInput!) { addLogbookEntry(input: $input) {
+    logbookEntry { id } userErrors { code } } }"""
+ANSWERS = [{"question": "listening", "rating": 4}, {"question": "impressed", "text": "Patience"}]
+GIVE = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
+
+
 def cases(known: Known) -> list[Case]:
     """Write every request."""
     own = Standing.SELF | Standing.PUBLIC

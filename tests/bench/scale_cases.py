@@ -17,7 +17,7 @@ from jobs import outbox
 from jobs.outbox import Kind
 from models.database import Database
 from settings import Settings
-from tests.bench.cases import A, B, C, post
+from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, A, B, C, post
 from tests.bench.load import Connection
 from tests.bench.population import Asked, Population
 from web.export import JOBS
@@ -119,14 +119,6 @@ async def middle(hub: Hub, about: Asked) -> float:
 
 
 OWN = "query($id: ID!) { mediator(id: $id) { %s } }"
-ENTRY = {
-    "role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-05-06", "endedOn": "2024-05-06", "minutes": 90,
-    "notes": "They agreed in the end.",
-}  # fmt: skip
-ADD = """mutation($input: AddLogbookEntryInput!) { addLogbookEntry(input: $input) {
-    logbookEntry { id } userErrors { code } } }"""
-ANSWERS = [{"question": "listening", "rating": 4}, {"question": "impressed", "text": "Patience"}]
-GIVE = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
 
 
 async def give(hub: Hub, about: Asked) -> float:

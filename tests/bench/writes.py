@@ -23,7 +23,7 @@ import uvloop
 from argon2 import PasswordHasher
 
 from models import migrate
-from tests.bench.cases import cases, post
+from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, cases, post
 from tests.bench.load import Connection, load
 from tests.bench.world import Known, Size, fill
 from tests.hub import settings_for
@@ -49,26 +49,16 @@ def _headers(secret: str = "") -> list[str]:
 def entry(known: Known) -> bytes:
     """A mediator adds a case."""
     number = next(_numbers)
-    given = {
-        "role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-05-06", "endedOn": "2024-05-06", "minutes": 90,
-        "notes": "They agreed in the end.",
-    }  # fmt: skip
-    text = """mutation($input: AddLogbookEntryInput!) { addLogbookEntry(input: $input) {
-        logbookEntry { id } userErrors { code } } }"""
     _, secret = known.mediators[number % len(known.mediators)]
-    return post({"query": text, "variables": {"input": given}}, *_headers(secret))
+    return post({"query": ADD, "variables": {"input": ENTRY}}, *_headers(secret))
 
 
 def answer(known: Known) -> bytes:
     """A party gives feedback by the open page."""
     number = next(_numbers)
     about, _ = known.mediators[number % len(known.mediators)]
-    given = {
-        "capacity": "PARTY", "actedAs": "MEDIATOR", "mediatorId": str(about), "share": True,
-        "answers": [{"question": "listening", "rating": 4}, {"question": "impressed", "text": "Patience"}],
-    }  # fmt: skip
-    text = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
-    return post({"query": text, "variables": {"input": given}}, *_headers())
+    given = {"capacity": "PARTY", "actedAs": "MEDIATOR", "mediatorId": str(about), "share": True, "answers": ANSWERS}
+    return post({"query": GIVE, "variables": {"input": given}}, *_headers())
 
 
 def sign_in(_known: Known) -> bytes:
