@@ -107,7 +107,7 @@ def path_of(page: Page) -> str:
 
 
 async def press(page: Page, button: str) -> None:
-    """Press a button that sends a form, and wait for the page that answers."""
+    """Press a button that leads to another page, and wait until that page and its script are there."""
     async with page.expect_navigation():
         await page.get_by_role("button", name=button).click()
 
