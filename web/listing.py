@@ -6,11 +6,9 @@ counts as not said, so that an old bookmark still shows something.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from permissions.secrets import seal, unseal
@@ -59,11 +57,6 @@ class Listing:
     more: tuple[Column, ...] = ()
     prefix: str = ""
     size: int = SIZE
-
-    @cached_property
-    def cells(self) -> list[tuple[str, Markup, Kind, bool]]:
-        """Give what a page needs for the cells of a row: field, title, kind, whether it leads anywhere."""
-        return [(one.field, escape(one.title), one.kind, one.kind.leads) for one in self.columns]
 
     @property
     def exported(self) -> tuple[Column, ...]:

@@ -20,6 +20,7 @@ from models.account import Role
 from permissions.viewer import Viewer
 from web import words
 from web.asking import Outcome, Problem, Trouble, nothing_here
+from web.cells import rows
 from web.viewers import is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
@@ -62,6 +63,7 @@ _templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,  # it would look at each file at each page
 )
 _templates.filters["about"] = _about
 _templates.tests["day_text"] = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
@@ -69,8 +71,7 @@ _templates.filters["day"] = words.day
 _templates.filters["moment"] = words.moment
 _templates.filters["month"] = words.month
 _templates.filters["hours"] = words.hours
-# A filter, for Jinja calls those straight, and the method of an object by a detour that costs a table a tenth.
-_templates.filters["shown"] = lambda value, kind: kind.page(value)
+_templates.filters["rows"] = rows
 _templates.globals["words"] = words
 
 

@@ -1,6 +1,7 @@
 """How the pages write values: the API's words in English, days, months and hours; and as a spreadsheet gets them."""
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 ROLES = {
@@ -54,6 +55,7 @@ WAYS = {"true": "By invitation", "false": "Through the open link"}
 Words = dict[str, str]
 
 
+@lru_cache(4096)  # a page has dozens of them
 def day(value: str) -> str:
     """Write a day of the API (ISO 8601) for people: 31 May 2026."""
     parsed = date.fromisoformat(value[:10])
@@ -71,6 +73,7 @@ def month(value: str) -> str:
     return f"{date.fromisoformat(f'{value}-01'):%b %Y}"
 
 
+@lru_cache(4096)
 def hours(minutes: int) -> str:
     """Write minutes as hours and minutes: 7:30."""
     whole, rest = divmod(minutes, 60)
