@@ -134,12 +134,6 @@ class Post:
         return None
 
 
-async def hand_in(settings: Settings, mail: EmailMessage) -> None:
-    """Send one mail by a connection of its own."""
-    async with Post(settings) as post:
-        await post.hand_in(mail)
-
-
 def _tell(error: BaseException) -> None:
     """Raise Undeliverable for an error after which trying again is in vain."""
     if isinstance(error, aiosmtplib.SMTPNotSupported):  # a local part that is not ASCII, and a server that is

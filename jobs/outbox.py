@@ -76,15 +76,16 @@ async def enqueue(
     transaction.wakes_worker = True
 
 
+_queued = text("state = 'QUEUED'")  # written out, as in the indexes that serve it: a parameter could be any state
+_free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
+_lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
+
+
 @cache
 def _claim() -> Statement:
     due = (
         select(outbox.c.id)
-        .where(
-            text("state = 'QUEUED'"),  # written out, as in the index that serves this: a parameter could be any state
-            outbox.c.next_at <= func.clock(),
-            func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock(),
-        )
+        .where(_queued, outbox.c.next_at <= func.clock(), _free)
         .order_by(outbox.c.next_at)
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
@@ -95,22 +96,17 @@ def _claim() -> Statement:
         .where(outbox.c.id == func.any(func.array(due.scalar_subquery(), type_=ARRAY(Uuid()))))
         .values(
             lease=func.gen_random_uuid(),
-            leased_until=func.clock() + bindparam("lasts", LEASE, Interval()),
+            leased_until=_lease_from_now,
             attempts=outbox.c.attempts + 1,
         )
         .returning(outbox)
     )
 
 
-async def claim_some(database: Database, most: int) -> list[Row]:
+async def claim(database: Database, most: int) -> list[Row]:
     """Take the work that is due longest, for the length of a lease; it has to be begun at once, all of it."""
     async with database.transaction() as transaction:
         return await transaction.all(_claim(), most=most)
-
-
-async def claim(database: Database) -> Row | None:
-    """Take the work that is due longest, for the length of a lease; None if there is none."""
-    return next(iter(await claim_some(database, 1)), None)
 
 
 @cache
@@ -180,8 +176,7 @@ async def census(reading: Transaction) -> list[Row]:
 @cache
 def _stuck() -> Statement:
     overdue = outbox.c.next_at < func.clock() - bindparam("overdue", OVERDUE, Interval())
-    free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
-    return Statement(select(select(outbox.c.id).where(text("state = 'QUEUED'"), overdue, free).exists().label("stuck")))
+    return Statement(select(select(outbox.c.id).where(_queued, overdue, _free).exists().label("stuck")))
 
 
 async def is_stuck(reading: Transaction) -> bool:
@@ -189,7 +184,6 @@ async def is_stuck(reading: Transaction) -> bool:
     return bool(await reading.value(_stuck()))
 
 
-_lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 _longest_wait = func.least(
     literal_column(f"interval '{FIRST_WAIT.total_seconds()} seconds' * power(2, attempts)"),
     bindparam("longest", LONGEST_WAIT, Interval()),
@@ -197,7 +191,7 @@ _longest_wait = func.least(
 _HELD_BY_CLOCK = Statement(
     update(outbox)
     .where(
-        text("state = 'QUEUED'"),
+        _queued,
         or_(outbox.c.next_at > func.clock() + _longest_wait, outbox.c.leased_until > _lease_from_now),
     )
     .values(

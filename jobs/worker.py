@@ -54,7 +54,7 @@ async def drain(database: Database, settings: Settings, jobs: Jobs, stop: asynci
     async with mailer.Post(settings) as post:
         try:
             while not (stop and stop.is_set()):
-                for work in await outbox.claim_some(database, AT_ONCE - len(under_way)):
+                for work in await outbox.claim(database, AT_ONCE - len(under_way)):
                     under_way.add(asyncio.create_task(_do(database, settings, post, jobs, work)))
                 if not under_way:
                     break

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobs import mailer
 from jobs.letters import Letter
-from jobs.mailer import Undeliverable
+from jobs.mailer import Post, Undeliverable
 from jobs.messages import Message, plain_name
 from jobs.outbox import LEASE
 from settings import Settings, load
@@ -60,6 +60,11 @@ def trust(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
 
 
+async def hand_in(settings: Settings, mail: EmailMessage) -> None:
+    async with Post(settings) as post:
+        await post.hand_in(mail)
+
+
 def with_sign_in(url: str, password: str = "p%40ss%2Fword%3A%20%C3%BC") -> str:
     scheme, _, server = url.partition("://")
     return f"{scheme}://mailer%40demo.example:{password}@{server}"
@@ -68,7 +73,7 @@ def with_sign_in(url: str, password: str = "p%40ss%2Fword%3A%20%C3%BC") -> str:
 async def test_a_mail_arrives_whole() -> None:
     async with post_office() as office:
         sent = mail_to()
-        await mailer.hand_in(settings(office.url), sent)
+        await hand_in(settings(office.url), sent)
         (accepted,) = office.accepted
         assert (accepted.sender, accepted.recipients) == ("logbook@demo.example", ["party@demo.example"])
         got = read(accepted.content)
@@ -92,14 +97,14 @@ def test_the_message_id_is_the_row_s() -> None:
 
 async def test_starttls_and_the_password_keep_to_an_encrypted_connection(trusted: Path, trust: None) -> None:
     async with post_office(tls=server_context(trusted), sign_in=True) as office:
-        await mailer.hand_in(settings(with_sign_in(office.url)), mail_to())
+        await hand_in(settings(with_sign_in(office.url)), mail_to())
         assert office.sign_ins == [("mailer@demo.example", PASSWORD)]
         assert [(mail.over_tls, mail.signed_in) for mail in office.accepted] == [(True, True)]
 
 
 async def test_tls_from_the_first_byte(trusted: Path, trust: None) -> None:
     async with post_office(tls=server_context(trusted), implicit=True, sign_in=True) as office:
-        await mailer.hand_in(settings(with_sign_in(office.url)), mail_to())
+        await hand_in(settings(with_sign_in(office.url)), mail_to())
         assert office.sign_ins == [("mailer@demo.example", PASSWORD)]
         assert len(office.accepted) == 1
 
@@ -109,7 +114,7 @@ async def test_a_server_without_starttls_gets_neither_password_nor_mail(sign_in:
     async with post_office(sign_in=sign_in) as office:
         url = office.url.removesuffix("?tls=none")
         with pytest.raises(aiosmtplib.SMTPException):
-            await mailer.hand_in(settings(with_sign_in(url) if sign_in else url), mail_to())
+            await hand_in(settings(with_sign_in(url) if sign_in else url), mail_to())
         assert (office.sign_ins, office.accepted) == ([], [])
 
 
@@ -123,7 +128,7 @@ async def test_a_server_whose_certificate_is_wrong_gets_nothing(
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     async with post_office(tls=server_context(pem), implicit=implicit, sign_in=True) as office:
         with pytest.raises((OSError, aiosmtplib.SMTPException)) as caught:
-            await mailer.hand_in(settings(with_sign_in(office.url)), mail_to())
+            await hand_in(settings(with_sign_in(office.url)), mail_to())
         assert not isinstance(caught.value, Undeliverable)
         assert (office.sign_ins, office.accepted) == ([], [])
 
@@ -131,7 +136,7 @@ async def test_a_server_whose_certificate_is_wrong_gets_nothing(
 async def test_a_wrong_password_is_the_operator_s_to_mend_and_no_fault_of_the_mail(trusted: Path, trust: None) -> None:
     async with post_office(tls=server_context(trusted), sign_in=True) as office:
         with pytest.raises(aiosmtplib.SMTPAuthenticationError) as caught:
-            await mailer.hand_in(settings(with_sign_in(office.url, "wrong")), mail_to())
+            await hand_in(settings(with_sign_in(office.url, "wrong")), mail_to())
         assert mailer.refusal(caught.value) == 535
         assert office.accepted == []
 
@@ -143,9 +148,9 @@ async def test_what_is_refused_for_now_may_be_tried_again(answer: str) -> None:
         office.to_content = [answer]
         for _ in range(2):  # first its recipient, then its content
             with pytest.raises(aiosmtplib.SMTPException) as caught:
-                await mailer.hand_in(settings(office.url), mail_to())
+                await hand_in(settings(office.url), mail_to())
             assert mailer.refusal(caught.value) == int(answer[:3])
-        await mailer.hand_in(settings(office.url), mail_to())
+        await hand_in(settings(office.url), mail_to())
         assert len(office.accepted) == 1
 
 
@@ -156,7 +161,7 @@ async def test_what_is_refused_for_good_is_undeliverable(answer: str) -> None:
         office.to_content = [answer]
         for _ in range(2):
             with pytest.raises(Undeliverable) as caught:
-                await mailer.hand_in(settings(office.url), mail_to())
+                await hand_in(settings(office.url), mail_to())
             assert caught.value.code == int(answer[:3])
         assert office.accepted == []
 
@@ -165,7 +170,7 @@ async def test_what_is_refused_for_good_is_undeliverable(answer: str) -> None:
 async def test_a_refusal_of_ourselves_is_no_fault_of_the_mail(answers: tuple[str, ...]) -> None:
     async with scripted(*answers) as url:
         with pytest.raises(aiosmtplib.SMTPException) as caught:
-            await mailer.hand_in(settings(url), mail_to())
+            await hand_in(settings(url), mail_to())
         assert mailer.refusal(caught.value) in {550, 554}
 
 
@@ -174,7 +179,7 @@ async def test_a_refused_connection_may_be_tried_again() -> None:
         bound.bind(("127.0.0.1", 0))
         url = f"smtp://127.0.0.1:{bound.getsockname()[1]}?tls=none"
         with pytest.raises(aiosmtplib.SMTPConnectError) as caught:
-            await mailer.hand_in(settings(url), mail_to())
+            await hand_in(settings(url), mail_to())
     assert mailer.refusal(caught.value) is None
 
 
@@ -189,7 +194,7 @@ async def test_a_server_that_falls_silent_is_left_in_time(
     began = time.monotonic()
     async with scripted(*answers) as url:
         with pytest.raises((TimeoutError, aiosmtplib.SMTPTimeoutError)):
-            await mailer.hand_in(settings(url, smtp_timeout=1), mail_to())
+            await hand_in(settings(url, smtp_timeout=1), mail_to())
     assert time.monotonic() - began < 1 + mailer.QUIT_TIMEOUT + 1
 
 
@@ -197,7 +202,7 @@ async def test_the_time_limit_is_the_whole_mail_s_and_not_each_answer_s() -> Non
     began = time.monotonic()
     async with scripted(*SLOW, delay=0.6) as url:
         with pytest.raises(TimeoutError):
-            await mailer.hand_in(settings(url, smtp_timeout=1), mail_to())
+            await hand_in(settings(url, smtp_timeout=1), mail_to())
     assert time.monotonic() - began < 1 + mailer.QUIT_TIMEOUT + 1
 
 
@@ -207,7 +212,7 @@ async def test_what_the_server_took_is_sent_however_it_takes_leave(
 ) -> None:
     monkeypatch.setattr(mailer, "QUIT_TIMEOUT", 0.1)
     async with scripted(*answers) as url:
-        await mailer.hand_in(settings(url), mail_to())
+        await hand_in(settings(url), mail_to())
 
 
 @pytest.mark.parametrize("answers", [(*SLOW[:3], None), (*SLOW[:4], None), (*SLOW[:5], None), ("nonsense",)])
@@ -216,7 +221,7 @@ async def test_a_connection_that_breaks_before_the_server_took_it_may_be_tried_a
 ) -> None:
     async with scripted(*answers) as url:
         with pytest.raises((aiosmtplib.SMTPException, OSError)) as caught:
-            await mailer.hand_in(settings(url), mail_to())
+            await hand_in(settings(url), mail_to())
         assert (mailer.refusal(caught.value) or 0) < 500
 
 
@@ -232,7 +237,7 @@ async def test_it_introduces_itself_by_its_public_name() -> None:
     async with server:
         url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}?tls=none"
         with pytest.raises(aiosmtplib.SMTPException):
-            await mailer.hand_in(settings(url), mail_to())
+            await hand_in(settings(url), mail_to())
     assert heard.result() == b"EHLO logbook.demo.example\r\n"
 
 
@@ -248,7 +253,7 @@ async def test_it_introduces_itself_by_its_public_name() -> None:
 )
 async def test_addresses_in_every_script_are_reached(address: str, reached: str) -> None:
     async with post_office() as office:
-        await mailer.hand_in(settings(office.url), mail_to(address))
+        await hand_in(settings(office.url), mail_to(address))
         (accepted,) = office.accepted
         assert accepted.recipients == [reached]
         assert f"To: {reached}\r\n" in accepted.content.decode()
@@ -256,10 +261,10 @@ async def test_addresses_in_every_script_are_reached(address: str, reached: str)
 
 async def test_a_server_without_smtputf8_takes_a_foreign_domain_but_no_foreign_name() -> None:
     async with post_office(utf8=False) as office:
-        await mailer.hand_in(settings(office.url), mail_to("anna@büro.example"))
+        await hand_in(settings(office.url), mail_to("anna@büro.example"))
         assert [mail.recipients for mail in office.accepted] == [["anna@xn--bro-hoa.example"]]
         with pytest.raises(Undeliverable) as caught:
-            await mailer.hand_in(settings(office.url), mail_to("jörg@demo.example"))
+            await hand_in(settings(office.url), mail_to("jörg@demo.example"))
         assert caught.value.code is None
         assert len(office.accepted) == 1
 

@@ -28,8 +28,7 @@ async def queue(hub: Hub, kind: Kind = Kind.EMAIL_CHANGED, **facts: Any) -> None
 
 
 async def claimed(database: Database) -> Row:
-    work = await outbox.claim(database)
-    assert work is not None
+    (work,) = await outbox.claim(database, 1)
     return work
 
 
@@ -45,7 +44,8 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
 
     async def work_at(database: Database) -> int:
         count = 0
-        while work := await outbox.claim(database):
+        while works := await outbox.claim(database, 1):
+            (work,) = works
             done.append(work.id)
             assert await outbox.finish(database, work, OutboxState.DONE)
             count += 1
@@ -63,7 +63,7 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
 async def test_claimed_work_is_nobody_else_s_until_its_lease_runs_out(hub: Hub, other: Database) -> None:
     await queue(hub)
     first = await claimed(hub.worker)
-    assert await outbox.claim(other) is None
+    assert not await outbox.claim(other, 1)
     async with hub.later(hours=1) as later:
         assert (await claimed(later.worker)).id == first.id
 
@@ -100,9 +100,9 @@ async def test_what_is_due_longest_comes_first_and_what_is_not_due_does_not_come
     second = await claimed(hub.worker)
     assert second.dedupe_key == "second"
     assert await outbox.finish(hub.worker, second, OutboxState.DONE)
-    assert await outbox.claim(hub.worker) is None
+    assert not await outbox.claim(hub.worker, 1)
     async with hub.later(hours=1) as later:
-        assert await outbox.claim(later.worker) is None
+        assert not await outbox.claim(later.worker, 1)
     async with hub.later(hours=2) as later:
         assert (await claimed(later.worker)).dedupe_key == "first"
 
@@ -112,7 +112,7 @@ async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState)
     await queue(hub)
     assert await outbox.finish(hub.worker, await claimed(hub.worker), state)
     async with hub.later(days=2) as later:
-        assert await outbox.claim(later.worker) is None
+        assert not await outbox.claim(later.worker, 1)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ async def test_the_same_key_is_queued_once_also_after_it_was_done(hub: Hub) -> N
     for _ in range(2):
         await queue(hub, dedupe_key="once")
     work = await claimed(hub.worker)
-    assert await outbox.claim(hub.worker) is None
+    assert not await outbox.claim(hub.worker, 1)
     await outbox.finish(hub.worker, work, OutboxState.DONE)
     await queue(hub, dedupe_key="once")
-    assert await outbox.claim(hub.worker) is None
+    assert not await outbox.claim(hub.worker, 1)
 
 
 async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: Hub) -> None:
@@ -153,7 +153,7 @@ async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: 
 
     with pytest.raises(LookupError):
         await change_and_fail()
-    assert await outbox.claim(hub.worker) is None
+    assert not await outbox.claim(hub.worker, 1)
 
 
 def test_waiting_doubles_up_to_six_hours_and_never_marches_in_step() -> None:
@@ -220,13 +220,13 @@ async def test_what_was_written_while_the_clock_was_ahead_is_due_once_it_is_righ
         await queue(ahead)
         assert await outbox.finish(ahead.database, await claimed(ahead.database), OutboxState.QUEUED)
         await queue(ahead)
-    assert await outbox.claim(hub.database) is None
+    assert not await outbox.claim(hub.database, 1)
     async with hub.database.transaction() as transaction:
         assert await outbox.release_from_clock(transaction) == 3
         assert await outbox.release_from_clock(transaction) == 0
     due = [await claimed(hub.database) for _ in range(2)]  # what was put off, and what was never tried
     assert held.id not in {work.id for work in due}
-    assert await outbox.claim(hub.database) is None  # the lease is still its worker's
+    assert not await outbox.claim(hub.database, 1)  # the lease is still its worker's
     (row,) = await hub.rows("SELECT leased_until - now() AS left FROM outbox WHERE id = $1", held.id)
     assert outbox.LEASE - timedelta(seconds=50) < row["left"] <= outbox.LEASE
     assert await outbox.finish(hub.database, held, OutboxState.DONE)
