@@ -1,8 +1,11 @@
 """Servers of a test's own, to be stopped and started again; and the environment of processes that use them."""
 
+import contextlib
 import os
 import pwd
+import secrets
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,22 @@ from settings import Settings
 from web.children import Children
 from web.embedded import _start_valkey
 from web.postgres import start_postgres
+
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """Give a port of the loopback that nobody listens on, and that was not given before.
+
+    It is below those that the machine gives to connections, so that it is still free when a server takes it.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)  # by chance, for tests run side by side
+        if port in _given:
+            continue
+        _given.add(port)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass

@@ -6,7 +6,6 @@ import email.policy
 import json
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from redis.asyncio import Redis
 from settings import load
 from tests.hub import Hub
 from tests.jobs.post import PostOffice, post_office
-from tests.servers import environment, valkey
+from tests.servers import environment, free_port, valkey
 from tests.waiting import until
 
 NAMES = {
@@ -196,9 +195,7 @@ async def misuse(visitor: Visitor, token: str) -> None:
 
 
 async def test_nothing_personal_is_logged_or_given_to_redis_from_sign_up_to_feedback(hub: Hub) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     redis_commands, web, worker = Heard(), Heard(), Heard()
     with valkey() as redis:
         await asyncio.to_thread(redis.start)

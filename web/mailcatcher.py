@@ -9,7 +9,7 @@ import email.policy
 import json
 import socket
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -46,15 +46,24 @@ def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
     """Catch mail into `folder` and erase it there when its time is over; yields the SMTP server's URL."""
     from aiosmtpd.controller import Controller  # the demo's alone: an installation for production goes without
 
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    class Listening(Controller):
+        """Takes a socket, for a port that is merely named may be somebody else's a moment later."""
+
+        def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+            return self.loop.create_server(self._factory_invoker, sock=listening)
+
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for unfinished in folder.glob("*.unfinished"):
         unfinished.unlink()
     erase_expired(folder, clock())
-    catcher = Controller(_Catcher(folder, clock), hostname="127.0.0.1", port=_free_port(), server_hostname="localhost")
+    host, port = listening.getsockname()
+    catcher = Listening(_Catcher(folder, clock), hostname=host, port=port, server_hostname="localhost")
     catcher.start()
     erasing = asyncio.run_coroutine_threadsafe(_erase_when_due(folder, clock), catcher.loop)
     try:
-        yield f"smtp://127.0.0.1:{catcher.port}?tls=none"
+        yield f"smtp://{host}:{port}?tls=none"
     finally:
         erasing.cancel()
         catcher.stop()
@@ -123,9 +132,3 @@ async def _erase_when_due(folder: Path, clock: Clock) -> None:
     while True:
         await asyncio.sleep(60)
         erase_expired(folder, clock())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

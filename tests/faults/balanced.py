@@ -21,9 +21,9 @@ from settings import Pooler
 from tests.faults.installation import Installation, Process, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
-from tests.faults.mail_server import free_port
 from tests.faults.people import CASE, PAUSE, new_request
 from tests.hub import Answer, Person
+from tests.servers import free_port
 from tests.waiting import until
 from web.children import Children, Command
 

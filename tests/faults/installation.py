@@ -25,9 +25,9 @@ from jobs.outbox import Kind, enqueue
 from settings import load
 from tests.faults.line import Line
 from tests.faults.machine import Machine
-from tests.faults.mail_server import MailServer, free_port, mail_server
+from tests.faults.mail_server import MailServer, mail_server
 from tests.hub import Hub, opened
-from tests.servers import environment
+from tests.servers import environment, free_port
 from tests.waiting import until
 from web.children import Children
 

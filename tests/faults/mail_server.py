@@ -2,13 +2,14 @@
 
 import asyncio
 import email
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.servers import free_port
 
 TAKES, HANGS, DROPS = "250 OK", "hangs", "drops"
 
@@ -91,19 +92,6 @@ class MailServer:
 def _hang_up(session: SMTP) -> None:
     if isinstance(session.transport, asyncio.Transport):
         session.transport.abort()
-
-
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """Give a port of the loopback that nobody listens on, and that was not given before: drills run side by side."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = int(probe.getsockname()[1])
-        if port not in _given:
-            _given.add(port)
-            return port
 
 
 @asynccontextmanager

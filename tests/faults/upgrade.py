@@ -14,9 +14,8 @@ from tests.faults.backup import logbook, run, writing
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
-from tests.faults.mail_server import free_port
 from tests.faults.people import Doings
-from tests.servers import environment
+from tests.servers import environment, free_port
 from tests.waiting import until
 from web.children import Command
 

@@ -18,6 +18,7 @@ from models.account import Role
 from resolvers.codes import seal_secret
 from settings import Settings
 from tests.hub import Hub
+from tests.servers import free_port
 from web.children import PATIENCE
 from web.command import main
 from web.demo import HOST, _is_healthy, _values
@@ -95,9 +96,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -9,15 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.servers import free_port
 from web.demo import HOST, _is_healthy, _values, run
 from web.embedded import Services, erase
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

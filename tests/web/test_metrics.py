@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from jobs.outbox import Kind, enqueue
 from settings import SettingsError, load
 from tests.hub import Hub
-from tests.servers import environment
+from tests.servers import environment, free_port
 from tests.waiting import until
 from tests.web.test_command import port, running
 from web import metrics
@@ -121,10 +121,7 @@ async def test_a_port_that_is_taken_is_told_in_one_line(hub: Hub) -> None:
 
 
 async def test_a_web_server_and_a_worker_each_serve_theirs(hub: Hub, port: int) -> None:
-    ports = []
-    for _ in range(2):
-        with socket.create_server((HOST, 0)) as free:
-            ports.append(free.getsockname()[1])
+    ports = [free_port(), free_port()]
     values = environment(hub.settings)
     web, worker = ({**values, "METRICS_PORT": str(each)} for each in ports)
     with running({**web}, "serve", "--port", str(port)), running({**worker}, "worker"):
