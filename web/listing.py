@@ -14,6 +14,7 @@ from starlette.requests import Request
 from permissions.secrets import seal, unseal
 from web.words import TEXT, YES_NO, Kind, Words
 
+Choices = list[tuple[str, str]]  # a value and its label
 SIZES = (10, 25, 50, 100)
 SIZE = 25
 _CURSOR = "cursor"
@@ -158,23 +159,30 @@ class View:
         """Give what the address says beside this table's own, to be kept by its form."""
         return self._others
 
-    def choices(self, one: Filter, facets: Mapping[str, list[Any]]) -> list[tuple[str, str]]:
-        """Give what can be chosen in a filter: pairs of value and label."""
+    def fields(self, facets: Mapping[str, list[Any]]) -> list[tuple[str, str, str, Choices | None]]:
+        """Give the filters as a form has them: name, label, what is chosen, and what can be chosen (None: any text)."""
+        return [
+            (self.parameter(one.field), one.title, self._chosen(one), self._choices(one, facets))
+            for one in self.listing.filters
+        ]
+
+    def _choices(self, one: Filter, facets: Mapping[str, list[Any]]) -> Choices | None:
         if one.words is not None:
             return list(one.words.items())
-        words = [str(word) for word in facets.get(one.found or "") or []]
-        chosen = self.filters.get(one.field)
-        if chosen is not None and str(chosen) not in words:
-            words.append(str(chosen))
+        if one.found is None:
+            return None
+        words = [str(word) for word in facets.get(one.found) or []]
+        chosen = self._chosen(one)
+        if chosen and chosen not in words:
+            words.append(chosen)
         return [(word, word) for word in words]
 
-    def chosen(self, one: Filter) -> str:
-        """Give what is chosen in a filter, as its form has it."""
+    def _chosen(self, one: Filter) -> str:
         return _written(self.filters.get(one.field, ""))
 
     def told(self) -> list[tuple[str, str]]:
         """Tell what is chosen in its filters, for a print that has no form: pairs of title and words."""
-        chosen = [(one, self.chosen(one)) for one in self.listing.filters if one.field in self.filters]
+        chosen = [(one, self._chosen(one)) for one in self.listing.filters if one.field in self.filters]
         return [(one.title, (one.words or {}).get(value, value)) for one, value in chosen]
 
 

@@ -20,7 +20,7 @@ from models.account import Role
 from permissions.viewer import Viewer
 from web import words
 from web.asking import Outcome, Problem, Trouble, nothing_here
-from web.cells import rows
+from web.cells import headings, rows
 from web.viewers import is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
@@ -71,7 +71,9 @@ _templates.filters["day"] = words.day
 _templates.filters["moment"] = words.moment
 _templates.filters["month"] = words.month
 _templates.filters["hours"] = words.hours
+_templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
+_templates.filters["answered"] = words.answered
 _templates.globals["words"] = words
 
 

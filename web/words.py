@@ -1,5 +1,6 @@
 """How the pages write values: the API's words in English, days, months and hours; and as a spreadsheet gets them."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -80,15 +81,30 @@ def hours(minutes: int) -> str:
     return f"{whole:,}:{rest:02}"
 
 
+def answered(
+    answers: Iterable[Mapping[str, Any]], questions: Words, scale: Mapping[int | None, str]
+) -> list[tuple[str, str | None, int | None, str]]:
+    """Give of each answer the question's text, what was written, the rating, and its word."""
+    return [
+        (questions.get(one["question"], one["question"]), one["text"], one["rating"], scale[one["rating"]])
+        for one in answers
+    ]
+
+
 def decimal_hours(minutes: int) -> float:
     """Give minutes as hours for a spreadsheet, exact to the minute when read back: 7.5."""
     return round(minutes / 60, 2)
 
 
 class Kind:
-    """How one kind of value is written: on a page, and as a cell of a spreadsheet. `leads`: whether it is a link."""
+    """How one kind of value is written: on a page, and as a cell of a spreadsheet.
+
+    `leads`: whether it is a link. `ours`: whether what a page shows are words and figures of ours, which HTML takes as
+    they are.
+    """
 
     leads = False
+    ours = False
 
     def page(self, value: Any) -> str:
         """Write it for people; nothing for None."""
@@ -100,6 +116,8 @@ class Kind:
 
 
 class _Words(Kind):
+    ours = True
+
     def __init__(self, words: Words) -> None:
         self._words = words
 
@@ -127,16 +145,22 @@ class _Link(Kind):
 
 
 class _Day(Kind):
+    ours = True
+
     def page(self, value: Any) -> str:
         return "" if value is None else day(value)
 
 
 class _Month(Kind):
+    ours = True
+
     def page(self, value: Any) -> str:
         return month(value)
 
 
 class _Hours(Kind):
+    ours = True
+
     def page(self, value: Any) -> str:
         return "" if value is None else hours(value)
 
@@ -146,6 +170,8 @@ class _Hours(Kind):
 
 class _Yes(Kind):
     """A mark that is worth a word only where it is set."""
+
+    ours = True
 
     def page(self, value: Any) -> str:
         return "Yes" if value else ""

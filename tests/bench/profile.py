@@ -37,7 +37,14 @@ STACKS = Path(os.environ["STACKS"]) if "STACKS" in os.environ else None
 AREAS = {
     "the SQL client": ("asyncpg/", "models/"),
     "GraphQL": ("graphql/", "strawberry/", "schema/"),
-    "the page's template": ("jinja2/", "markupsafe/", "web/templates", "web/rendering.py", "<template>"),
+    "the page's template": (
+        "jinja2/",
+        "markupsafe/",
+        "web/templates",
+        "web/cells.py",
+        "web/rendering.py",
+        "<template>",
+    ),
     "the page": ("web/pages/", "web/listing.py", "web/asking.py", "web/charts.py", "web/words.py"),
     "JSON": ("web/graphql.py:_respond", "web/graphql.py:_parameters", "orjson/"),
     "who asks": ("web/viewers.py:Viewers", "web/viewers.py:_viewer", "resolvers/access.py", "permissions/"),

@@ -356,7 +356,7 @@ async def test_hours_are_drawn_and_written(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, {"minutes": 90}, {"minutes": 45, "role": "OBSERVER"}, {"minutes": 600, "simulated": True})
     page = await opened(hub, ann, "/logbook")
-    assert '<rect class="bar" x="0" y="66" width="50.0%"' in page.text
+    assert '<rect class="bar" x="0" y="22" width="50.0%"' in page.text
     assert "<td>1:30</td><td>1</td>" in page.text
     assert "Beside them 10:00 hours in simulations" in page.text
 
