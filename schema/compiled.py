@@ -229,11 +229,8 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         """Await what a tree waits for, depth after depth; give what was read."""
         waiting = tree.waiting
         while waiting:
-            # What is a future is under way; anything else is begun before the first is awaited.
-            begun = [
-                (found, name, one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one))
-                for found, name, one in waiting
-            ]
+            # What is a future is under way; anything else is begun before the first is awaited, unless it is alone.
+            begun = waiting if len(waiting) == 1 else [(found, name, _begun(one)) for found, name, one in waiting]
             waiting = []
             try:
                 for found, name, one in begun:
@@ -294,3 +291,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         if not any(isinstance(one.value, VariableNode) for one in node.arguments or ()):
             self._plan.arguments[id(details)] = given
         return given
+
+
+def _begun(one: Awaitable[Any]) -> Awaitable[Any]:
+    return one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one)
