@@ -33,21 +33,22 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
     `edit`: whether a last column leads to the row's form.
     """
     first, *_ = columns = view.listing.columns
-    openings = [(column, f'<td data-label="{escape(column.title)}"') for column in columns]
+    cells = [(column.field, column.kind, f'<td data-label="{escape(column.title)}"') for column in columns]
     back = quote(view.here())  # which leaves nothing to escape
     written = []
     for row in nodes:
         written.append("<tr>\n")
         place = f"{to}/{escape(row['id'])}" if to else ""
-        for column, opening in openings:
-            value = row[column.field]
-            text = column.kind.page(value) if column.kind.ours else escape(column.kind.page(value))
+        for field, kind, opening in cells:
+            text = kind.page(row[field])
+            if not kind.ours:
+                text = escape(text)
             if not text:
                 written.append(f'{opening} class="none"></td>\n')
-            elif place and column is first:
+            elif place and field == first.field:
                 written.append(f'{opening}><a href="{place}?back={back}">{text}</a></td>\n')
-            elif column.kind.leads:
-                written.append(f'{opening}><a href="{escape(value)}" rel="noopener noreferrer">{text}</a></td>\n')
+            elif kind.leads:
+                written.append(f'{opening}><a href="{escape(row[field])}" rel="noopener noreferrer">{text}</a></td>\n')
             else:
                 written.append(f"{opening}>{text}</td>\n")
         if edit:

@@ -6,6 +6,7 @@ counts as not said, so that an old bookmark still shows something.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -139,7 +140,14 @@ class View:
     def sort_url(self, column: Column) -> str:
         """Write the address that sorts by a column; by the one that is sorted by already, the other way round."""
         descending = not self.descending if column.sort == self.sort else False
-        return self.url(sort=(column.sort or "").lower(), dir="desc" if descending else "asc")
+        prefix, direction = self.listing.prefix, "desc" if descending else "asc"
+        return f"{self._unsorted}{prefix}sort={(column.sort or '').lower()}&{prefix}dir={direction}"
+
+    @cached_property
+    def _unsorted(self) -> str:
+        """How the addresses of this view in other orders begin."""
+        address = self.url(sort=None, dir=None)
+        return f"{address}{'&' if '?' in address else '?'}"
 
     def sorted(self, column: Column) -> str | None:
         """Say how the table is sorted by a column, as ARIA does; None if it is not."""
