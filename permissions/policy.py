@@ -153,7 +153,7 @@ CHANGES = (
         Mutation="createApiToken revokeApiToken exportMyData"),
     row("support: directories' facts, paid access, dead mail, approvals", A,
         Mutation="updateDirectory setPaidAccess retryMail approveAppointment"),
-    row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles deleteAccount"),
+    row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles signOutAccount deleteAccount"),
     row("the thing changed, and what to mend", P, UserError="field message code", UserErrorCode="*"),
     row("the mechanics of lists", P, PageInfo="hasNextPage hasPreviousPage startCursor endCursor",
         OrderDirection="*"),

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import retry_dead
-from models.account import Role, accounts
+from models.account import Role, accounts, api_tokens, sessions
 from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
@@ -135,6 +135,20 @@ async def set_paid_access(context: Context, account_id: UUID, until: datetime | 
         if not await transaction.run(update(accounts).where(accounts.c.id == account_id).values(paid_until=until)):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         await note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
+
+
+async def sign_out_other(context: Context, account_id: UUID) -> None:
+    """End somebody's sessions and revoke their API tokens, as when a device was stolen; their password still works."""
+    async with context.transaction() as transaction:
+        if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id)):
+            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+        await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
+        await transaction.run(
+            update(api_tokens)
+            .where(api_tokens.c.account_id == account_id, api_tokens.c.revoked_at.is_(None))
+            .values(revoked_at=func.clock())
+        )
+        await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
 
 
 async def delete_other(context: Context, account_id: UUID) -> UUID:

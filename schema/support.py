@@ -65,6 +65,11 @@ class SetPaidAccessInput:
 
 
 @strawberry.input
+class SignOutAccountInput:
+    account_id: strawberry.ID
+
+
+@strawberry.input
 class DeleteAccountInput:
     id: strawberry.ID
 
@@ -86,6 +91,11 @@ class SetRolesPayload(Payload):
 
 @strawberry.type
 class SetPaidAccessPayload(Payload):
+    account: Account | None = None
+
+
+@strawberry.type
+class SignOutAccountPayload(Payload):
     account: Account | None = None
 
 
@@ -175,6 +185,17 @@ class SupportMutations:
             return {"account": await support.account(info.context, account_id)}
 
         return await attempt(SetPaidAccessPayload, change())
+
+    @strawberry.mutation(
+        description="Ends all sessions of an account and revokes its API tokens. Its password still works."
+    )
+    async def sign_out_account(self, info: Info, input: SignOutAccountInput) -> SignOutAccountPayload | None:
+        async def change() -> dict[str, Any]:
+            account_id = read_id(input.account_id)
+            await support.sign_out_other(info.context, account_id)
+            return {"account": await support.account(info.context, account_id)}
+
+        return await attempt(SignOutAccountPayload, change())
 
     @strawberry.mutation(description="Deletes an account and everything of it, for good.")
     async def delete_account(self, info: Info, input: DeleteAccountInput) -> DeleteAccountPayload | None:

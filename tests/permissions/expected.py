@@ -137,7 +137,7 @@ S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestF
 S    S    Change              appointReviewer inviteReviewer
 SR   SR   Change              endReview
 A    A    Change              updateDirectory setPaidAccess retryMail approveAppointment
-A    -    Change              createDirectory setRoles deleteAccount
+A    -    Change              createDirectory setRoles signOutAccount deleteAccount
 P    SRDA UserError           field message code
 P    SRDA UserErrorCode       *
 SRDA SRDA PageInfo            hasNextPage hasPreviousPage startCursor endCursor

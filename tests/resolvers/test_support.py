@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from models.account import Role
-from tests.hub import Answer, Hub, Person, opened, payload, problems
-from tests.world import put_cases, put_feedback
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
+from tests.world import put_cases, put_feedback, put_token
 
 ENTRY = {
     "role": "LEAD_MEDIATOR",
@@ -170,6 +170,28 @@ async def test_reading_feedback_without_its_origin_is_not_in_the_audit_log(hub: 
     await put_feedback(hub, mediator, name="A giver")
     await hub.ask("{ mediators { nodes { feedback { nodes { id shared } } } } }", by=admin)
     assert await audit(hub) == []
+
+
+async def test_an_administrator_signs_somebody_out_everywhere_and_nobody_else(hub: Hub) -> None:
+    admin, person, other = await hub.person(Role.ADMIN), await hub.mediator(), await hub.mediator()
+    tokens = {one: await put_token(hub, one) for one in (person, other)}
+    me = "{ me { id } }"
+    change = ("signOutAccount", {"accountId": str(person.id)}, "account { id }")
+    for by in (person, other, None):
+        assert set((await hub.change(*change, by=by)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert set((await hub.change(*change, token=await put_token(hub, admin))).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert (await hub.ask(me, by=person)).data["me"]
+    assert (await hub.ask(me, token=tokens[person])).data["me"]
+    assert await audit(hub) == []
+
+    assert payload(await hub.change(*change, by=admin))["account"]["id"] == str(person.id)
+    assert (await hub.ask(me, by=person)).codes == ["UNAUTHENTICATED"]
+    assert (await hub.ask(me, token=tokens[person])).codes == ["UNAUTHENTICATED"]
+    for kept in ({"by": other}, {"token": tokens[other]}, {"by": admin}):
+        assert (await hub.ask(me, **kept)).data["me"]
+    assert await audit(hub) == [("SIGNED_OUT", admin.id, person.id)]
+    again = {"email": person.email, "password": PASSWORD}
+    assert payload(await hub.change("signIn", again, "signedIn"))["signedIn"]
 
 
 async def test_dead_mail_shows_what_it_was_but_not_to_whom(hub: Hub) -> None:
