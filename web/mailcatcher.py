@@ -46,8 +46,6 @@ def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
     """Catch mail into `folder` and erase it there when its time is over; yields the SMTP server's URL."""
     from aiosmtpd.controller import Controller  # the demo's alone: an installation for production goes without
 
-    listening = socket.create_server(("127.0.0.1", 0))
-
     class Listening(Controller):
         """Takes a socket, for a port that is merely named may be somebody else's a moment later."""
 
@@ -58,6 +56,7 @@ def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
     for unfinished in folder.glob("*.unfinished"):
         unfinished.unlink()
     erase_expired(folder, clock())
+    listening = socket.create_server(("127.0.0.1", 0))
     host, port = listening.getsockname()
     catcher = Listening(_Catcher(folder, clock), hostname=host, port=port, server_hostname="localhost")
     catcher.start()
