@@ -133,9 +133,8 @@ def fold_name(text: str) -> str:
     return plain.casefold()
 
 
-# RFC 9106's second recommended choice, but in one lane: one core works, and the machine's others are for requests.
-HASHER = PasswordHasher(parallelism=1)
-_AT_ONCE = 1  # hashings; each takes 64 MiB
+_hasher = PasswordHasher()  # RFC 9106's second recommended choice, the library's default
+_AT_ONCE = 1  # hashings; each takes 64 MiB, and four threads
 
 
 def _give_way() -> None:
@@ -150,12 +149,12 @@ _threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_give_way)
 
 @cache
 def _nobodys_hash() -> str:
-    return HASHER.hash(new_secret())
+    return _hasher.hash(new_secret())
 
 
 async def hash_password(password: str) -> str:
     """Hash a password with argon2id, in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, HASHER.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
 
 
 async def check_password(password: str, stored: str | None) -> bool:
@@ -165,7 +164,7 @@ async def check_password(password: str, stored: str | None) -> bool:
 
 def _fits(password: str, stored: str | None) -> bool:
     try:
-        HASHER.verify(stored or _nobodys_hash(), password)
+        _hasher.verify(stored or _nobodys_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
@@ -173,4 +172,4 @@ def _fits(password: str, stored: str | None) -> bool:
 
 def outdated(stored: str) -> bool:
     """Whether a stored hash was made with other parameters than today's."""
-    return HASHER.check_needs_rehash(stored)
+    return _hasher.check_needs_rehash(stored)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+from argon2 import PasswordHasher
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
@@ -23,7 +24,7 @@ from models.database import Database, connect, connect_worker
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
-from permissions.secrets import HASHER, fold, fold_name, hash_secret, new_secret
+from permissions.secrets import fold, fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
 from web.app import make_app
@@ -60,7 +61,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
 
 @cache
 def password_hash() -> str:
-    return HASHER.hash(PASSWORD)
+    return PasswordHasher().hash(PASSWORD)
 
 
 @dataclass(frozen=True)

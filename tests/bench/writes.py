@@ -20,9 +20,9 @@ import orjson
 import structlog
 import typer
 import uvloop
+from argon2 import PasswordHasher
 
 from models import migrate
-from permissions.secrets import HASHER
 from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, cases, post
 from tests.bench.load import Connection, load
 from tests.bench.world import Known, Size, fill
@@ -92,7 +92,7 @@ def _percentile(latencies: list[float], part: float) -> float:
 async def _run(services: Services, folder: Path) -> None:
     admin = await asyncpg.connect(urlunsplit(urlsplit(services.admin_url)._replace(path="/logbook")))
     known = await fill(admin, SIZE)
-    await admin.execute("UPDATE account SET password_hash = $1", HASHER.hash(PASSWORD))
+    await admin.execute("UPDATE account SET password_hash = $1", PasswordHasher().hash(PASSWORD))
     await admin.close()
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
     command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(PORT)]
