@@ -137,14 +137,20 @@ _hasher = PasswordHasher()  # RFC 9106's second recommended choice, the library'
 _AT_ONCE = 1  # hashings; each takes 64 MiB, and four threads
 
 
-def _give_way() -> None:
-    """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer."""
-    if sys.platform == "linux":  # where a thread has a priority of its own, which those that it starts inherit
+def _make_ready() -> None:
+    """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer.
+
+    Of several cores one works on passwords, and the others stay with the requests.
+    """
+    if sys.platform == "linux":  # where a thread has a priority and cores of its own, which those it starts inherit
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
+        cores = sorted(os.sched_getaffinity(thread))
+        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # not the same one in each process
+    _nobodys_hash()  # made later, the first look for somebody unknown would take longer than others
 
 
-_threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_give_way)
+_threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_make_ready)
 
 
 @cache
