@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, o
 from sqlalchemy.types import Interval, LargeBinary
 
 from models.account import Role, accounts, api_tokens, second_factors, sessions
-from models.database import Database, Row, Statement
+from models.database import Database, Row, Statement, Transaction
 from permissions.secrets import hash_secret, new_secret
 from permissions.viewer import Viewer
 from resolvers.checks import Check
@@ -159,6 +159,7 @@ async def create_token(
     check.done()
     new_id, secret = uuid4(), new_secret()
     async with context.transaction() as transaction:
+        await _refuse_ended(context, transaction)
         if earlier := await earlier_result(context, transaction, "createApiToken", request_key, new_id):
             return earlier, None
         held = await transaction.value(
@@ -176,6 +177,16 @@ async def create_token(
             )
         )
     return new_id, secret
+
+
+async def _refuse_ended(context: Context, transaction: Transaction) -> None:
+    """Raise Unauthenticated if the session was ended while this request was under way: a token would outlive it.
+
+    Whoever ends it locks the account, so that either is done before the other begins.
+    """
+    await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update(read=True))
+    if not await transaction.value(select(sessions.c.id).where(sessions.c.id == context.viewer.session_id)):
+        raise Unauthenticated
 
 
 async def revoke_token(context: Context, token_id: UUID) -> UUID:

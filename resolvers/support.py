@@ -140,7 +140,8 @@ async def set_paid_access(context: Context, account_id: UUID, until: datetime | 
 async def sign_out_other(context: Context, account_id: UUID) -> None:
     """End somebody's sessions and revoke their API tokens, as when a device was stolen; their password still works."""
     async with context.transaction() as transaction:
-        if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id)):
+        # Locked, so that no sign-in and no token that is under way at this moment is missed.
+        if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
         await transaction.run(

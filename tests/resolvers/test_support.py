@@ -1,12 +1,16 @@
 """What administrators do for support: roles, paid access, the audit log, dead mail."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from models.account import Role
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
+from tests.waiting import until
 from tests.world import put_cases, put_feedback, put_token
 
 ENTRY = {
@@ -192,6 +196,39 @@ async def test_an_administrator_signs_somebody_out_everywhere_and_nobody_else(hu
     assert await audit(hub) == [("SIGNED_OUT", admin.id, person.id)]
     again = {"email": person.email, "password": PASSWORD}
     assert payload(await hub.change("signIn", again, "signedIn"))["signedIn"]
+
+
+async def test_a_request_under_way_when_its_session_is_ended_makes_no_token(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.mediator()
+    text = 'mutation { createApiToken(input: { name: "kept" }) { token } }'
+
+    async def late() -> AsyncIterator[bytes]:
+        payload(await hub.change("signOutAccount", {"accountId": str(person.id)}, by=admin))
+        yield json.dumps({"query": text}).encode()
+
+    headers = {"cookie": f"session={person.cookie}", "content-type": "application/json"}
+    answer = (await hub.client.post("/graphql", content=late(), headers=headers)).json()
+    assert answer["data"] == {"createApiToken": None}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAUTHENTICATED"]
+    assert not await hub.rows("SELECT 1 FROM api_token")
+
+
+async def test_signing_somebody_out_waits_for_a_sign_in_that_is_under_way(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.mediator()
+    waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    signing_in = await asyncpg.connect(hub.services.admin_url)
+    async with signing_in.transaction():
+        await signing_in.execute("UPDATE account SET password_hash = password_hash WHERE id = $1", person.id)
+        await signing_in.execute("INSERT INTO session (account_id, secret_hash) VALUES ($1, '\\x01')", person.id)
+        ending = asyncio.create_task(hub.change("signOutAccount", {"accountId": str(person.id)}, by=admin))
+
+        async def is_waiting() -> bool:
+            return bool(await hub.rows(waits))
+
+        await until(is_waiting)
+    await signing_in.close()
+    payload(await ending)
+    assert not await hub.rows("SELECT 1 FROM session WHERE account_id = $1", person.id)
 
 
 async def test_dead_mail_shows_what_it_was_but_not_to_whom(hub: Hub) -> None:
