@@ -25,7 +25,7 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on, and that was not given before.
+    """Give a port of the loopback that nobody listens on, and that this process was not given before.
 
     It is below those that the machine gives to connections, so that it is still free when a server takes it.
     """

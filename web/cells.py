@@ -23,7 +23,7 @@ def headings(view: View) -> Markup:
             written.append(f'<th scope="col"{sorted_so}>{link}</th>\n')
         else:
             written.append(f'<th scope="col">{title}</th>\n')
-    return Markup("".join(written))  # noqa: S704 - what is not ours was escaped above
+    return Markup("".join(written))  # noqa: S704 - what is not safe was escaped above
 
 
 def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: bool) -> Markup:
@@ -41,7 +41,7 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
         place = f"{to}/{escape(row['id'])}" if to else ""
         for field, kind, opening in cells:
             text = kind.page(row[field])
-            if not kind.ours:
+            if not kind.safe:
                 text = escape(text)
             if not text:
                 written.append(f'{opening} class="none"></td>\n')
@@ -56,4 +56,4 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
             unseen = f'<span class="unseen"> the entry of {named}</span>'
             written.append(f'<td><a href="{place}/edit?back={back}">Edit{unseen}</a></td>\n')
         written.append("</tr>\n")
-    return Markup("".join(written))  # noqa: S704 - what is not ours was escaped above
+    return Markup("".join(written))  # noqa: S704 - what is not safe was escaped above

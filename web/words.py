@@ -99,12 +99,12 @@ def decimal_hours(minutes: int) -> float:
 class Kind:
     """How one kind of value is written: on a page, and as a cell of a spreadsheet.
 
-    `leads`: whether it is a link. `ours`: whether what a page shows are words and figures of ours, which HTML takes as
-    they are.
+    `leads`: whether it is a link. `safe`: whether what a page shows goes into HTML without being escaped: for figures,
+    dates and the words of this file alone.
     """
 
     leads = False
-    ours = False
+    safe = False
 
     def page(self, value: Any) -> str:
         """Write it for people; nothing for None."""
@@ -116,7 +116,7 @@ class Kind:
 
 
 class _Words(Kind):
-    ours = True
+    safe = True
 
     def __init__(self, words: Words) -> None:
         self._words = words
@@ -145,21 +145,21 @@ class _Link(Kind):
 
 
 class _Day(Kind):
-    ours = True
+    safe = True
 
     def page(self, value: Any) -> str:
         return "" if value is None else day(value)
 
 
 class _Month(Kind):
-    ours = True
+    safe = True
 
     def page(self, value: Any) -> str:
         return month(value)
 
 
 class _Hours(Kind):
-    ours = True
+    safe = True
 
     def page(self, value: Any) -> str:
         return "" if value is None else hours(value)
@@ -171,7 +171,7 @@ class _Hours(Kind):
 class _Yes(Kind):
     """A mark that is worth a word only where it is set."""
 
-    ours = True
+    safe = True
 
     def page(self, value: Any) -> str:
         return "Yes" if value else ""
