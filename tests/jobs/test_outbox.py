@@ -41,11 +41,14 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
     for _ in range(30):
         await queue(hub)
     done: list[UUID] = []
+    each_has_some = asyncio.Barrier(3)
 
     async def work_at(database: Database) -> int:
         count = 0
         while works := await outbox.claim(database, 1):
             (work,) = works
+            if not count:
+                await each_has_some.wait()
             done.append(work.id)
             assert await outbox.finish(database, work, OutboxState.DONE)
             count += 1
