@@ -1,9 +1,12 @@
 """Reads pages and mails as people do, and looks into the tables to see whether anything changed."""
 
+import csv
 import itertools
 import re
 from datetime import timedelta
 from html import unescape
+from io import StringIO
+from typing import Any
 
 import httpx
 
@@ -17,6 +20,47 @@ FOREIGN = [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-s
 
 def cookie(person: Person) -> dict[str, str]:
     return {"cookie": f"session={person.cookie}"}
+
+
+async def get(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
+    return await hub.client.get(path, params=query or None, headers=cookie(by))
+
+
+async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
+    return await hub.client.post(path, data=form, headers=cookie(by))
+
+
+async def opened(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
+    """A page that is there."""
+    response = await get(hub, by, path, **query)
+    assert is_a_page(response)
+    return response
+
+
+async def sheet(hub: Hub, by: Person, path: str) -> list[dict[str, str]]:
+    """The rows of a table that is exported."""
+    response = await get(hub, by, path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    name = path.partition("?")[0].rpartition("/")[2]
+    assert response.headers["content-disposition"] == f'attachment; filename="{name}"'
+    return list(csv.DictReader(StringIO(response.content.decode("utf-8-sig"), newline="")))
+
+
+def plain(text: str) -> str:
+    """The words of a page, without its tags."""
+    return " ".join(unescape(re.sub("<[^>]*>", " ", text)).split())
+
+
+def cells(response: httpx.Response, heading: str) -> list[str]:
+    """What stands under a heading, row by row."""
+    found = re.findall(rf'<td data-label="{heading}"[^>]*>(.*?)</td>', response.text, re.DOTALL)
+    return [unescape(re.sub("<.*?>", "", cell)).strip() for cell in found]
+
+
+def listed(response: httpx.Response) -> list[str]:
+    """The names that a search found, in its order."""
+    return [unescape(name) for name in re.findall(r'<td data-label="Name"><a href="[^"]*">(.*?)</a>', response.text)]
 
 
 def problems(response: httpx.Response) -> list[tuple[str | None, str]]:

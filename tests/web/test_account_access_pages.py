@@ -3,23 +3,14 @@
 import re
 from html import unescape
 
-import httpx
 import pytest
 
 from resolvers import limits
-from tests.hub import Hub, Person, payload
-from tests.web.reading import HOSTILE, cookie, everything, exhausted, is_a_page, link, only_id, problems
+from tests.hub import Hub, payload
+from tests.web.reading import HOSTILE, everything, exhausted, get, is_a_page, link, only_id, post, problems
 from tests.world import put_token
 
 NOBODYS = "3f0c2f0e-1111-4222-8333-444455556666"
-
-
-async def post(hub: Hub, by: Person, path: str, **form: str) -> httpx.Response:
-    return await hub.client.post(path, data=form, headers=cookie(by))
-
-
-async def get(hub: Hub, by: Person, path: str) -> httpx.Response:
-    return await hub.client.get(path, headers=cookie(by))
 
 
 async def test_signed_in_browsers_are_listed_and_signed_out(hub: Hub) -> None:

@@ -3,13 +3,24 @@
 import re
 from html import unescape
 
-import httpx
 import pytest
 
 from models.account import Role
 from resolvers import limits
-from tests.hub import BASE_URL, PASSWORD, Hub, Person
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, only_id, problems
+from tests.hub import BASE_URL, PASSWORD, Hub
+from tests.web.reading import (
+    FOREIGN,
+    HOSTILE,
+    cookie,
+    everything,
+    exhausted,
+    get,
+    is_a_page,
+    link,
+    only_id,
+    post,
+    problems,
+)
 from tests.world import put_cases, put_feedback, put_token
 
 NEW_PASSWORD = "a wholly new password"
@@ -27,14 +38,6 @@ FORMS = {
     "/account/tokens/{id}/revoke": {},
     "/account/export": {},
 }
-
-
-async def post(hub: Hub, by: Person, path: str, **form: str) -> httpx.Response:
-    return await hub.client.post(path, data=form, headers=cookie(by))
-
-
-async def get(hub: Hub, by: Person, path: str) -> httpx.Response:
-    return await hub.client.get(path, headers=cookie(by))
 
 
 async def signs_in(hub: Hub, email: str, password: str) -> bool:

@@ -1,21 +1,18 @@
 """A directory's pages: finding a mediator, and verifying their experience and CPD; nothing private, nobody private."""
 
-import csv
 import re
 from datetime import date
 from html import unescape
-from io import StringIO
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from sqlalchemy import update
 
 from models.account import Role
 from models.mediator import Visibility, mediators
 from tests.hub import Hub, Person
-from tests.web.reading import HOSTILE, cookie, everything, is_a_page
+from tests.web.reading import HOSTILE, cells, cookie, everything, is_a_page, listed, opened, plain, sheet
 from tests.world import put_cases, put_cpd, put_feedback, statements
 
 ADDRESS = "https://demo.example/profiles/ann?a=1&b=2"
@@ -51,34 +48,6 @@ COURSE: dict[str, Any] = {
 HIDDEN = ("Norway", "477", "settled", "Private", "3 Apr", "17 Apr", "2023-04-17", "2023-04-03")
 
 
-def plain(text: str) -> str:
-    """The words of a page, without its tags."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", text)).split())
-
-
-async def read(hub: Hub, path: str, by: Person) -> httpx.Response:
-    response = await hub.client.get(path, headers=cookie(by))
-    assert is_a_page(response)
-    return response
-
-
-def listed(response: httpx.Response) -> list[str]:
-    """The names that a search found, in its order."""
-    return [unescape(name) for name in re.findall(r'<td data-label="Name"><a href="[^"]*">(.*?)</a>', response.text)]
-
-
-def column(response: httpx.Response, title: str) -> list[str]:
-    """The cells of a table's column."""
-    return [plain(cell) for cell in re.findall(rf'<td data-label="{title}"[^>]*>(.*?)</td>', response.text)]
-
-
-async def rows(hub: Hub, path: str, by: Person) -> list[dict[str, str]]:
-    response = await hub.client.get(path, headers=cookie(by))
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "text/csv; charset=utf-8"
-    return list(csv.DictReader(StringIO(response.content.decode("utf-8-sig"), newline="")))
-
-
 async def test_a_search_finds_mediators_who_are_not_private(hub: Hub) -> None:
     ann = await hub.mediator(name=HOSTILE)
     await hub.mediator(name="Ann Bo")
@@ -87,14 +56,14 @@ async def test_a_search_finds_mediators_who_are_not_private(hub: Hub) -> None:
     async with hub.database.transaction() as transaction:
         await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(profile_url=ADDRESS))
     directory = await hub.person(Role.DIRECTORY)
-    everybody = await read(hub, "/mediators", directory)
+    everybody = await opened(hub, directory, "/mediators")
     assert listed(everybody) == [HOSTILE, "Ann Bo"]
     assert f'href="/mediators/{ann.id}"' in everybody.text
     assert 'href="https://demo.example/profiles/ann?a=1&amp;b=2"' in everybody.text
-    found = await read(hub, "/mediators?search=bo+ann", directory)
+    found = await opened(hub, directory, "/mediators?search=bo+ann")
     assert listed(found) == ["Ann Bo"]
     assert 'value="bo ann"' in found.text
-    nobody = await read(hub, "/mediators?search=hidden", directory)
+    nobody = await opened(hub, directory, "/mediators?search=hidden")
     assert listed(nobody) == []
     assert "There is no mediator by that name whom you can see" in nobody.text
 
@@ -104,9 +73,9 @@ async def test_each_searches_by_the_standing_that_they_have_the_page_for(hub: Hu
     bea = await hub.mediator(name="Bea", visibility=Visibility.PRIVATE)
     me = await hub.person(Role.DIRECTORY, Role.ADMIN, Role.MEDIATOR, Role.REVIEWER, name="Me")
     await hub.appointed(bea, me)
-    assert listed(await read(hub, "/mediators", me)) == ["Ann"]
-    assert listed(await read(hub, "/mediators", await hub.person(Role.ADMIN))) == ["Ann", "Bea", "Me"]
-    assert listed(await read(hub, "/mediators", await hub.person(Role.ADMIN, Role.MEDIATOR, name="Zoe"))) == [
+    assert listed(await opened(hub, me, "/mediators")) == ["Ann"]
+    assert listed(await opened(hub, await hub.person(Role.ADMIN), "/mediators")) == ["Ann", "Bea", "Me"]
+    assert listed(await opened(hub, await hub.person(Role.ADMIN, Role.MEDIATOR, name="Zoe"), "/mediators")) == [
         "Ann",
         "Bea",
         "Me",
@@ -118,13 +87,13 @@ async def test_a_search_is_paged_by_cursors_that_tell_no_name(hub: Hub) -> None:
     names = [f"Ann Mediator {number:02}" for number in range(23)]
     for name in names:
         await hub.mediator(name=name)
-    page = await read(hub, "/mediators?search=ann&size=10", directory)
+    page = await opened(hub, directory, "/mediators?search=ann&size=10")
     found = listed(page)
     while following := re.search(r'rel="next" href="(.*?)"', page.text):
         address = unescape(following.group(1))
         assert "search=ann" in address
         assert "Mediator" not in address
-        page = await read(hub, address, directory)
+        page = await opened(hub, directory, address)
         found += listed(page)
     assert found == names
 
@@ -135,14 +104,14 @@ async def test_a_directory_reads_what_verifies_experience_and_nothing_private(hu
     await put_cpd(hub, ann, COURSE)
     await put_feedback(hub, ann, {"impressed": "Private praise"})
     directory = await hub.person(Role.DIRECTORY)
-    page = await read(hub, f"/mediators/{ann.id}", directory)
+    page = await opened(hub, directory, f"/mediators/{ann.id}")
     said = plain(page.text)
     assert "9:00 hours 2 cases Beside these, 100:00 hours in simulations" in said
     assert "Year Hours Cases 2024 1:30 1 2023 7:30 1" in said
-    assert column(page, "Month") == ["May 2024", "May 2024", "Apr 2023"]
-    assert column(page, "Kind of dispute")[-1] == "=Tenancy"
-    assert sorted(column(page, "Simulated")) == ["", "", "Yes"]
-    assert (column(page, "Title"), column(page, "Last day"), column(page, "First day")) == (
+    assert cells(page, "Month") == ["May 2024", "May 2024", "Apr 2023"]
+    assert cells(page, "Kind of dispute")[-1] == "=Tenancy"
+    assert sorted(cells(page, "Simulated")) == ["", "", "Yes"]
+    assert (cells(page, "Title"), cells(page, "Last day"), cells(page, "First day")) == (
         ["+Peace"],
         ["2 Sep 2023"],
         ["1 Sep 2023"],
@@ -159,7 +128,7 @@ async def test_an_administrator_sees_on_these_pages_what_a_directory_sees(hub: H
     directory = await hub.person(Role.DIRECTORY)
     bodies = []
     for by in (directory, await hub.person(Role.ADMIN)):
-        page = await read(hub, f"/mediators/{ann.id}", by)
+        page = await opened(hub, by, f"/mediators/{ann.id}")
         bodies.append(page.text.partition("<main")[2])
         sheets = [
             await hub.client.get(f"/mediators/{ann.id}/{name}.csv", headers=cookie(by)) for name in ("logbook", "cpd")
@@ -174,18 +143,18 @@ async def test_totals_chart_and_cases_follow_the_chosen_role(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, CASE, {"minutes": 90}, {"minutes": 30, "ended_on": date(2025, 1, 1)})
     directory = await hub.person(Role.DIRECTORY)
-    page = await read(hub, f"/mediators/{ann.id}?role=LEAD_MEDIATOR&cpd-year=2024", directory)
+    page = await opened(hub, directory, f"/mediators/{ann.id}?role=LEAD_MEDIATOR&cpd-year=2024")
     said = plain(page.text)
     assert "Experience as lead mediator" in said
     assert "2:00 hours 2 cases" in said
     assert "Year Hours Cases 2025 0:30 1 2024 1:30 1" in said
-    assert column(page, "Role") == ["Lead mediator", "Lead mediator"]
+    assert cells(page, "Role") == ["Lead mediator", "Lead mediator"]
     links = dict(re.findall(r'<a class="button small[^"]*" href="([^"]*)"[^>]*>(.*?)</a>', page.text))
     assert links[f"/mediators/{ann.id}?cpd-year=2024"] == "All roles"
     assert links[f"/mediators/{ann.id}?cpd-year=2024&amp;role=OBSERVER"] == "Observer"
-    none = await read(hub, f"/mediators/{ann.id}?role=OBSERVER", directory)
+    none = await opened(hub, directory, f"/mediators/{ann.id}?role=OBSERVER")
     assert "There are no cases in this role." in plain(none.text)
-    whole = plain((await read(hub, f"/mediators/{ann.id}?role=nobody", directory)).text)
+    whole = plain((await opened(hub, directory, f"/mediators/{ann.id}?role=nobody")).text)
     assert "9:30 hours 3 cases" in whole
 
 
@@ -196,22 +165,22 @@ async def test_both_tables_are_filtered_sorted_and_paged_by_the_address(hub: Hub
     directory = await hub.person(Role.DIRECTORY)
     path = f"/mediators/{ann.id}"
     for one in ("medium=HYBRID", "year=2023", "disputeKind=%3DTenancy", "text=tenan"):
-        assert column(await read(hub, f"{path}?{one}", directory), "Medium") == ["Hybrid"], one
+        assert cells(await opened(hub, directory, f"{path}?{one}"), "Medium") == ["Hybrid"], one
     for one in ("cpd-kind=CONFERENCE", "cpd-year=2023", "cpd-text=school"):
-        page = await read(hub, f"{path}?{one}", directory)
-        assert column(page, "Title") == ["+Peace"], one
-        assert len(column(page, "Medium")) == 13, one
-    page = await read(hub, f"{path}?sort=minutes&dir=desc&size=10&cpd-sort=title&cpd-size=10", directory)
-    assert column(page, "Role")[0] == "Co-mediator"
-    assert column(page, "Title") == ["+Peace", *(f"Course {number:02}" for number in range(1, 10))]
+        page = await opened(hub, directory, f"{path}?{one}")
+        assert cells(page, "Title") == ["+Peace"], one
+        assert len(cells(page, "Medium")) == 13, one
+    page = await opened(hub, directory, f"{path}?sort=minutes&dir=desc&size=10&cpd-sort=title&cpd-size=10")
+    assert cells(page, "Role")[0] == "Co-mediator"
+    assert cells(page, "Title") == ["+Peace", *(f"Course {number:02}" for number in range(1, 10))]
     later = re.findall(r'rel="next" href="(.*?)"', page.text)
     assert len(later) == 2
-    cases = await read(hub, unescape(later[0]), directory)
-    assert len(column(cases, "Month")) == 3
-    assert column(cases, "Title") == column(page, "Title")
-    courses = await read(hub, unescape(later[1]), directory)
-    assert column(courses, "Title") == ["Course 10", "Course 11", "Course 12"]
-    assert column(courses, "Month") == column(page, "Month")
+    cases = await opened(hub, directory, unescape(later[0]))
+    assert len(cells(cases, "Month")) == 3
+    assert cells(cases, "Title") == cells(page, "Title")
+    courses = await opened(hub, directory, unescape(later[1]))
+    assert cells(courses, "Title") == ["Course 10", "Course 11", "Course 12"]
+    assert cells(courses, "Month") == cells(page, "Month")
 
 
 async def test_what_only_the_mediator_may_read_is_neither_searched_nor_sorted_by(hub: Hub) -> None:
@@ -221,13 +190,13 @@ async def test_what_only_the_mediator_may_read_is_neither_searched_nor_sorted_by
     directory = await hub.person(Role.DIRECTORY)
     path = f"/mediators/{ann.id}"
     for words in ("private", "norway", "settled"):
-        page = await read(hub, f"{path}?text={words}&cpd-text={words}", directory)
-        assert (column(page, "Month"), column(page, "Title")) == ([], []), words
+        page = await opened(hub, directory, f"{path}?text={words}&cpd-text={words}")
+        assert (cells(page, "Month"), cells(page, "Title")) == ([], []), words
         assert "No case fits." in page.text
-    usual = column(await read(hub, path, directory), "Month")
+    usual = cells(await opened(hub, directory, path), "Month")
     for address in ("sort=reference", "sort=ended_on", "sort=country", "outcome=SETTLED", "country=Norway"):
-        assert column(await read(hub, f"{path}?{address}", directory), "Month") == usual, address
-    assert "ountry" not in (await read(hub, path, directory)).text
+        assert cells(await opened(hub, directory, f"{path}?{address}"), "Month") == usual, address
+    assert "ountry" not in (await opened(hub, directory, path)).text
 
 
 async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub: Hub) -> None:
@@ -236,15 +205,15 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
     await put_cpd(hub, ann, COURSE, {})
     directory = await hub.person(Role.DIRECTORY)
     path = f"/mediators/{ann.id}"
-    cases = await rows(hub, f"{path}/logbook.csv", directory)
+    cases = await sheet(hub, directory, f"{path}/logbook.csv")
     assert [list(one.values()) for one in cases] == [
         ["2024-05", "Lead mediator", "Online", "", "1.0", "Yes"],
         ["2023-04", "Co-mediator", "Hybrid", "'=Tenancy", "7.5", "No"],
     ]
     assert list(cases[0]) == ["Month", "Role", "Medium", "Kind of dispute", "Hours", "Simulated"]
-    assert await rows(hub, f"{path}/logbook.csv?role=CO_MEDIATOR&cpd-year=2024", directory) == [cases[1]]
-    assert await rows(hub, f"{path}/logbook.csv?sort=minutes&dir=desc", directory) == [cases[1], cases[0]]
-    courses = await rows(hub, f"{path}/cpd.csv?cpd-kind=CONFERENCE", directory)
+    assert await sheet(hub, directory, f"{path}/logbook.csv?role=CO_MEDIATOR&cpd-year=2024") == [cases[1]]
+    assert await sheet(hub, directory, f"{path}/logbook.csv?sort=minutes&dir=desc") == [cases[1], cases[0]]
+    courses = await sheet(hub, directory, f"{path}/cpd.csv?cpd-kind=CONFERENCE")
     assert courses == [
         {
             "Last day": "2023-09-02",
@@ -256,7 +225,7 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
             "Evidence": EVIDENCE,
         }
     ]
-    assert len(await rows(hub, f"{path}/cpd.csv", directory)) == 2
+    assert len(await sheet(hub, directory, f"{path}/cpd.csv")) == 2
 
 
 async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
@@ -294,11 +263,11 @@ async def test_a_private_mediator_is_not_found_by_whoever_reads_as_a_directory(
 
 async def test_one_who_turns_private_is_gone_at_once(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
-    await read(hub, f"/mediators/{ann.id}", directory)
+    await opened(hub, directory, f"/mediators/{ann.id}")
     async with hub.database.transaction() as transaction:
         await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(visibility=Visibility.PRIVATE))
     await hidden_from(hub, directory, ann.id)
-    assert listed(await read(hub, "/mediators", directory)) == []
+    assert listed(await opened(hub, directory, "/mediators")) == []
 
 
 @pytest.mark.parametrize("more", [(Role.DIRECTORY,), (Role.ADMIN,), (Role.DIRECTORY, Role.ADMIN)])
@@ -311,7 +280,7 @@ async def test_nobody_finds_themselves(hub: Hub, more: tuple[Role, ...]) -> None
 async def test_an_administrator_finds_private_mediators_too(hub: Hub) -> None:
     ann, admin = await hub.mediator(visibility=Visibility.PRIVATE), await hub.person(Role.ADMIN)
     await put_cases(hub, ann, CASE)
-    assert column(await read(hub, f"/mediators/{ann.id}", admin), "Month") == ["Apr 2023"]
+    assert cells(await opened(hub, admin, f"/mediators/{ann.id}"), "Month") == ["Apr 2023"]
 
 
 async def test_a_directory_that_also_reviews_reads_both_each_in_its_place(hub: Hub) -> None:
@@ -319,11 +288,11 @@ async def test_a_directory_that_also_reviews_reads_both_each_in_its_place(hub: H
     await hub.appointed(ann, me)
     await put_cases(hub, ann, CASE | HIDDEN_OF_CASE)
     await put_feedback(hub, ann, {"impressed": "Patience"}, shared=False)
-    verified = await read(hub, f"/mediators/{ann.id}", me)
-    assert column(verified, "Month") == ["Apr 2023"]
+    verified = await opened(hub, me, f"/mediators/{ann.id}")
+    assert cells(verified, "Month") == ["Apr 2023"]
     for part in (*HIDDEN, "Patience"):
         assert part not in plain(verified.text), part
-    assert "Patience" in (await read(hub, f"/review/{ann.id}", me)).text
+    assert "Patience" in (await opened(hub, me, f"/review/{ann.id}")).text
     for part in ("/review", "/mediators"):
         assert f'<a href="{part}"' in verified.text
 
@@ -337,10 +306,10 @@ async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
 
 async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
-    said = plain((await read(hub, f"/mediators/{ann.id}", directory)).text)
+    said = plain((await opened(hub, directory, f"/mediators/{ann.id}")).text)
     for part in ("There are no cases yet.", "Ann has no cases in their logbook yet.", "Ann has entered no CPD yet."):
         assert part in said
-    assert await rows(hub, f"/mediators/{ann.id}/logbook.csv", directory) == []
+    assert await sheet(hub, directory, f"/mediators/{ann.id}/logbook.csv") == []
 
 
 async def test_the_pages_run_as_many_statements_whatever_there_is(hub: Hub) -> None:

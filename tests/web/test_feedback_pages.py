@@ -9,7 +9,7 @@ import pytest
 
 from models.account import Role
 from tests.hub import Hub, Person
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, problems
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, opened, problems
 from tests.world import put_feedback
 
 ASKED = {
@@ -22,9 +22,7 @@ ASKED = {
 
 
 async def text(hub: Hub, who: Person, path: str) -> str:
-    response = await hub.client.get(path, headers=cookie(who))
-    assert is_a_page(response)
-    return response.text
+    return (await opened(hub, who, path)).text
 
 
 async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> None:

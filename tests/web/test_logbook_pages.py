@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from html import unescape
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -13,7 +12,7 @@ import pytest
 from models.account import Role
 from tests.hub import BASE_URL, Hub, Person
 from tests.hub import opened as opened_hub
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, problems
+from tests.web.reading import FOREIGN, HOSTILE, cells, cookie, everything, is_a_page, opened, post, problems, sheet
 from tests.web.test_feedback_pages import ASKED
 from tests.world import put_cases, put_cpd, statements
 from web.pages.logbook import LOGBOOK
@@ -47,22 +46,6 @@ COURSE = {
 FORMS = {"logbook": CASE, "cpd": COURSE}
 
 
-async def opened(hub: Hub, who: Person, path: str, **query: str) -> httpx.Response:
-    response = await hub.client.get(path, params=query or None, headers=cookie(who))
-    assert is_a_page(response)
-    return response
-
-
-async def sent(hub: Hub, who: Person, path: str, form: dict[str, Any]) -> httpx.Response:
-    return await hub.client.post(path, data=form, headers=cookie(who))
-
-
-def cells(response: httpx.Response, heading: str) -> list[str]:
-    """What stands under a heading, row by row."""
-    found = re.findall(rf'<td data-label="{heading}"[^>]*>(.*?)</td>', response.text, re.DOTALL)
-    return [unescape(re.sub("<.*?>", "", cell)).strip() for cell in found]
-
-
 def hidden(response: httpx.Response, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', response.text)
     assert found, name
@@ -73,14 +56,6 @@ def address(response: httpx.Response, rel: str) -> str:
     found = re.search(rf'<a rel="{rel}" href="([^"]*)"', response.text)
     assert found, rel
     return unescape(found.group(1))
-
-
-async def exported(hub: Hub, who: Person, path: str) -> list[dict[str, str]]:
-    response = await hub.client.get(path, headers=cookie(who))
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "text/csv; charset=utf-8"
-    assert "attachment" in response.headers["content-disposition"]
-    return list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 async def test_an_empty_logbook_explains_itself_and_offers_the_first_step(hub: Hub) -> None:
@@ -96,7 +71,7 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
     blank = await opened(hub, ann, f"/{name}/new")
     today = hub.database.now().date().isoformat()
     assert f'name="endedOn" type="date" autocomplete="off" maxlength="30" value="{today}"' in blank.text
-    made = await sent(hub, ann, f"/{name}/new", form | {"requestKey": hidden(blank, "requestKey")})
+    made = await post(hub, ann, f"/{name}/new", **(form | {"requestKey": hidden(blank, "requestKey")}))
     assert (made.status_code, made.headers["location"]) == (303, "/logbook?done=added")
     table = await opened(hub, ann, made.headers["location"])
     assert "The entry was added." in table.text
@@ -106,10 +81,10 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
         assert value in whole.text
     edit = await opened(hub, ann, f"/{name}/{entry}/edit", back="/logbook?size=10")
     changed = form | {"minutes": "1,5", "version": hidden(edit, "version"), "back": hidden(edit, "back")}
-    saved = await sent(hub, ann, f"/{name}/{entry}/edit", changed)
+    saved = await post(hub, ann, f"/{name}/{entry}/edit", **changed)
     assert saved.headers["location"] == "/logbook?size=10&done=saved"
     assert cells(await opened(hub, ann, "/logbook"), "Hours") == ["1:30"]
-    gone = await sent(hub, ann, f"/{name}/{entry}/delete", {})
+    gone = await post(hub, ann, f"/{name}/{entry}/delete")
     assert gone.headers["location"] == "/logbook?done=deleted"
     assert not await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")
     assert is_a_page(await hub.client.get(f"/{name}/{entry}", headers=cookie(ann)), 404)
@@ -128,12 +103,12 @@ async def test_a_double_submit_adds_one_entry(hub: Hub, name: str) -> None:
     ann = await hub.mediator()
     form = FORMS[name] | {"requestKey": str(uuid4())}
     for _ in range(2):
-        assert (await sent(hub, ann, f"/{name}/new", form)).status_code == 303
+        assert (await post(hub, ann, f"/{name}/new", **form)).status_code == 303
     assert len(await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")) == 1
 
 
 async def test_another_can_be_added_at_once(hub: Hub) -> None:
-    response = await sent(hub, await hub.mediator(), "/logbook/new", CASE | {"then": "another"})
+    response = await post(hub, await hub.mediator(), "/logbook/new", **(CASE | {"then": "another"}))
     assert response.headers["location"] == "/logbook/new?done=added"
 
 
@@ -157,7 +132,7 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_comes_ba
 ) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
-    response = await sent(hub, ann, "/logbook/new", CASE | {"reference": HOSTILE} | wrong)
+    response = await post(hub, ann, "/logbook/new", **(CASE | {"reference": HOSTILE} | wrong))
     assert is_a_page(response, 422)
     assert [text for name, text in problems(response) if name == field and text.endswith(message)]
     assert f'id="{field}-problem"' in response.text
@@ -172,7 +147,7 @@ async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_comes_ba
 @pytest.mark.parametrize("typed", ["2024-05-07", "7.5.2024", "7/5/2024", "7 May 2024", "May 7, 2024"])
 async def test_days_are_read_as_people_write_them(hub: Hub, typed: str) -> None:
     ann = await hub.mediator()
-    assert (await sent(hub, ann, "/logbook/new", CASE | {"endedOn": typed})).status_code == 303
+    assert (await post(hub, ann, "/logbook/new", **(CASE | {"endedOn": typed}))).status_code == 303
     ((day,),) = await hub.rows("SELECT ended_on::text FROM logbook_entry")
     assert day == "2024-05-07"
 
@@ -180,7 +155,7 @@ async def test_days_are_read_as_people_write_them(hub: Hub, typed: str) -> None:
 @pytest.mark.parametrize("typed", ["7:30", "7.5", "7,5", "7h30", "450 min", "7.5 h", "07:30"])
 async def test_durations_are_read_as_people_write_them(hub: Hub, typed: str) -> None:
     ann = await hub.mediator()
-    assert (await sent(hub, ann, "/logbook/new", CASE | {"minutes": typed})).status_code == 303
+    assert (await post(hub, ann, "/logbook/new", **(CASE | {"minutes": typed}))).status_code == 303
     ((minutes,),) = await hub.rows("SELECT minutes FROM logbook_entry")
     assert minutes == 450
 
@@ -189,19 +164,19 @@ async def test_durations_are_read_as_people_write_them(hub: Hub, typed: str) -> 
 async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_unasked(hub: Hub, name: str) -> None:
     ann, form = await hub.mediator(), FORMS[name]
     text = "notes" if name == "logbook" else "takeaways"
-    await sent(hub, ann, f"/{name}/new", form)
+    await post(hub, ann, f"/{name}/new", **form)
     ((entry,),) = await hub.rows(f"SELECT id::text FROM {'logbook' if name == 'logbook' else 'cpd'}_entry")
     version = hidden(await opened(hub, ann, f"/{name}/{entry}/edit"), "version")
     path = f"/{name}/{entry}/edit"
-    assert (await sent(hub, ann, path, form | {text: "first", "version": version})).status_code == 303
-    second = await sent(hub, ann, path, form | {text: "second", "version": version})
+    assert (await post(hub, ann, path, **(form | {text: "first", "version": version}))).status_code == 303
+    second = await post(hub, ann, path, **(form | {text: "second", "version": version}))
     assert is_a_page(second, 422)
     assert "This entry was changed meanwhile" in second.text
     assert cells(second, "You typed") == ["second"]
     assert cells(second, "Saved meanwhile") == ["first"]
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
     assert stored == "first"
-    again = await sent(hub, ann, path, form | {text: "second", "version": hidden(second, "version")})
+    again = await post(hub, ann, path, **(form | {text: "second", "version": hidden(second, "version")}))
     assert again.status_code == 303
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
     assert stored == "second"
@@ -219,9 +194,9 @@ async def test_nobody_opens_or_changes_an_entry_of_somebody_else(hub: Hub, name:
         for asked in (entry, UUID(int=0)):
             for path in (f"/{name}/{asked}", f"/{name}/{asked}/edit"):
                 assert is_a_page(await hub.client.get(path, headers=cookie(who)), 404)
-            deleted = await sent(hub, who, f"/{name}/{asked}/delete", {})
+            deleted = await post(hub, who, f"/{name}/{asked}/delete")
             assert is_a_page(deleted, 404)
-        changed = await sent(hub, who, f"/{name}/{entry}/edit", FORMS[name] | {"version": "1"})
+        changed = await post(hub, who, f"/{name}/{entry}/edit", **(FORMS[name] | {"version": "1"}))
         assert changed.status_code in {404, 422}
         assert "Saved meanwhile" not in changed.text
     for path in (f"/{name}/{entry}", f"/{name}/{entry}/edit", "/logbook?year=2024", f"/{name}.csv"):
@@ -309,24 +284,24 @@ async def test_two_tables_of_one_page_keep_to_themselves(hub: Hub) -> None:
     assert set(cells(page, "Role")) == {"Observer"}
     assert '<input type="hidden" name="cpd-kind" value="CONFERENCE">' in page.text
     assert '<input type="hidden" name="role" value="OBSERVER">' in page.text
-    assert await exported(hub, ann, "/cpd.csv?role=OBSERVER&cpd-kind=CONFERENCE") != []
+    assert await sheet(hub, ann, "/cpd.csv?role=OBSERVER&cpd-kind=CONFERENCE") != []
 
 
 async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field(hub: Hub) -> None:
     ann = await filled(hub)
-    rows = await exported(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
+    rows = await sheet(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
     assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
     assert list(rows[0]) == [column.title for column in LOGBOOK.exported]
-    few = await exported(hub, ann, "/logbook.csv?disputeKind=School")
+    few = await sheet(hub, ann, "/logbook.csv?disputeKind=School")
     assert {row["Reference"] for row in few} == {"ref 00", "ref 01", "ref 02"}
-    assert await exported(hub, await hub.mediator(), "/logbook.csv") == []
+    assert await sheet(hub, await hub.mediator(), "/logbook.csv") == []
 
 
 async def test_an_export_holds_nothing_that_a_spreadsheet_would_run(hub: Hub) -> None:
     ann = await hub.mediator()
     texts = ["=1+1", "+1", "-1", "@x", "\tx", "fine"]
     await put_cases(hub, ann, *({"notes": text, "dispute_kind": text, "reference": text} for text in texts))
-    for row in await exported(hub, ann, "/logbook.csv"):
+    for row in await sheet(hub, ann, "/logbook.csv"):
         for heading in ("Notes", "Kind of dispute", "Reference"):
             assert not row[heading].startswith(("=", "+", "-", "@", "\t")), row
 
@@ -371,7 +346,7 @@ async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: 
     assert f"/cpd/{course}?back=/learnings" in page.text
     only = await opened(hub, ann, "/learnings", kind="TAKEAWAY")
     assert cells(only, "What you wrote") == ["Listen"]
-    rows = await exported(hub, ann, "/learnings.csv?source=CPD")
+    rows = await sheet(hub, ann, "/learnings.csv?source=CPD")
     assert [row["What you wrote"] for row in rows] == ["Listen"]
     assert "<table" not in (await opened(hub, await hub.mediator(), "/learnings")).text
 
@@ -386,8 +361,8 @@ async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neith
             assert is_a_page(response, 403)
             assert [text[:27] for _, text in problems(response)] == ["Your paid access has ended:"]
         assert await everything(paid) == before
-        assert (await exported(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
+        assert (await sheet(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
         version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")
-        edited = await sent(paid, ann, f"/logbook/{entry}/edit", CASE | {"version": version})
+        edited = await post(paid, ann, f"/logbook/{entry}/edit", **(CASE | {"version": version}))
         assert edited.headers["location"] == "/logbook?done=saved"
-        assert (await sent(paid, ann, f"/logbook/{entry}/delete", {})).status_code == 303
+        assert (await post(paid, ann, f"/logbook/{entry}/delete")).status_code == 303

@@ -1,10 +1,8 @@
 """A reviewer's pages: who appointed them, all feedback about these, and the end of a review; and nothing of others."""
 
-import csv
 import re
 from datetime import UTC, datetime
 from html import unescape
-from io import StringIO
 from typing import Any
 from uuid import uuid4
 
@@ -18,27 +16,11 @@ from models.mediator import Visibility, mediators
 from models.reviewer import appointments
 from resolvers.survey import survey
 from tests.hub import BASE_URL, Hub, Person
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, listed, opened, plain, sheet
 from tests.world import put_feedback, statements
 
 ADDRESS = "https://demo.example/profiles/ann?a=1&b=2"
 PIECE: dict[str, Any] = {"capacity": "PARTY_ADVISER", "acted_as": "ADVOCATE", "by_invitation": False, "shared": False}
-
-
-def plain(text: str) -> str:
-    """The words of a page, without its tags."""
-    return " ".join(unescape(re.sub("<[^>]*>", " ", text)).split())
-
-
-async def read(hub: Hub, path: str, by: Person) -> httpx.Response:
-    response = await hub.client.get(path, headers=cookie(by))
-    assert is_a_page(response)
-    return response
-
-
-def listed(response: httpx.Response) -> list[str]:
-    """The names that a search found, in its order."""
-    return [unescape(name) for name in re.findall(r'<td data-label="Name"><a href="[^"]*">(.*?)</a>', response.text)]
 
 
 def days(response: httpx.Response) -> list[str]:
@@ -57,14 +39,6 @@ async def reviewed(hub: Hub, **facts: Any) -> tuple[Person, Person]:
     return ann, rev
 
 
-async def rows(hub: Hub, path: str, by: Person) -> list[dict[str, str]]:
-    response = await hub.client.get(path, headers=cookie(by))
-    assert response.status_code == 200
-    assert response.headers["content-type"] == "text/csv; charset=utf-8"
-    assert response.headers["content-disposition"] == 'attachment; filename="feedback.csv"'
-    return list(csv.DictReader(StringIO(response.content.decode("utf-8-sig"), newline="")))
-
-
 async def test_a_reviewer_finds_those_who_appointed_them_and_nobody_else(hub: Hub) -> None:
     me = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN, name="Aa Me")
     ann, hidden = await hub.mediator(name=HOSTILE), await hub.mediator(name="Ann Bo", visibility=Visibility.PRIVATE)
@@ -75,14 +49,14 @@ async def test_a_reviewer_finds_those_who_appointed_them_and_nobody_else(hub: Hu
     async with hub.database.transaction() as transaction:
         await transaction.run(insert(appointments).values(mediator_id=waiting.id, reviewer_id=me.id, approved=False))
         await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(profile_url=ADDRESS))
-    everybody = await read(hub, "/review", me)
+    everybody = await opened(hub, me, "/review")
     assert listed(everybody) == [HOSTILE, "Ann Bo"]
     assert f'href="/review/{ann.id}"' in everybody.text
     assert 'href="https://demo.example/profiles/ann?a=1&amp;b=2"' in everybody.text
-    found = await read(hub, "/review?search=ann", me)
+    found = await opened(hub, me, "/review?search=ann")
     assert listed(found) == ["Ann Bo"]
     assert 'value="ann"' in found.text
-    nobody = await read(hub, "/review?search=other", me)
+    nobody = await opened(hub, me, "/review?search=other")
     assert listed(nobody) == []
     assert "No mediator by that name has appointed you" in nobody.text
 
@@ -92,36 +66,36 @@ async def test_a_search_is_paged_by_cursors_that_tell_no_name(hub: Hub) -> None:
     names = [f"Ann Mediator {number:02}" for number in range(23)]
     for name in names:
         await hub.appointed(await hub.mediator(name=name), rev)
-    page = await read(hub, "/review?search=ann&size=10", rev)
+    page = await opened(hub, rev, "/review?search=ann&size=10")
     found = listed(page)
     while following := re.search(r'rel="next" href="(.*?)"', page.text):
         address = unescape(following.group(1))
         assert "search=ann" in address
         assert "Mediator" not in address
-        page = await read(hub, address, rev)
+        page = await opened(hub, rev, address)
         found += listed(page)
     assert found == names
     back = re.search(r'rel="prev" href="(.*?)"', page.text)
     assert back
-    assert listed(await read(hub, unescape(back.group(1)), rev)) == names[10:20]
+    assert listed(await opened(hub, rev, unescape(back.group(1)))) == names[10:20]
 
 
 async def test_without_an_appointment_the_page_explains_itself(hub: Hub) -> None:
     rev = await hub.person(Role.REVIEWER)
-    assert "No mediator has appointed you" in (await read(hub, "/review", rev)).text
+    assert "No mediator has appointed you" in (await opened(hub, rev, "/review")).text
     ann = await hub.mediator(name="Ann")
     await hub.appointed(ann, rev)
-    overview = await read(hub, f"/review/{ann.id}", rev)
+    overview = await opened(hub, rev, f"/review/{ann.id}")
     assert "Nobody has left feedback about Ann yet" in plain(overview.text)
     assert "Ann has not said yet where their profile" in plain(overview.text)
-    assert await rows(hub, f"/review/{ann.id}/feedback.csv", rev) == []
+    assert await sheet(hub, rev, f"/review/{ann.id}/feedback.csv") == []
 
 
 async def test_a_reviewer_reads_every_piece_whole_but_not_who_gave_it(hub: Hub) -> None:
     ann, rev = await reviewed(hub, name="Ann")
     answers = {"preparation": 4, "neutrality": None, "impressed": HOSTILE, "for_reviewer": "Only for you"}
     await put_feedback(hub, ann, answers, name="Pat Giver", email="pat@demo.example", **PIECE)
-    page = await read(hub, f"/review/{ann.id}", rev)
+    page = await opened(hub, rev, f"/review/{ann.id}")
     said = plain(page.text)
     for part in (
         "4 Mar 2024 From: Lawyer or adviser of a party · Acted as: Advocate · Not shared · Through the open link",
@@ -141,19 +115,19 @@ async def test_years_stand_side_by_side_and_one_is_shown_question_by_question(hu
     await put_feedback(hub, ann, {"preparation": 4}, received_at=year_of(2024))
     await put_feedback(hub, ann, {"preparation": 1, "listening": 4}, received_at=year_of(2024), **PIECE)
     await put_feedback(hub, ann, {"impressed": "Patience"}, received_at=year_of(2022))
-    latest = await read(hub, f"/review/{ann.id}", rev)
+    latest = await opened(hub, rev, f"/review/{ann.id}")
     said = plain(latest.text)
     assert "2024 2 3.0 2023 1 3.5 2022 1 No ratings" in said
     assert "How each question was rated in 2024, from 2 pieces of feedback" in said
     assert "They came well prepared. 2.5 1.5 2" in said
     assert len(days(latest)) == 4
     assert "year=2023" in re.findall(r'<th scope="row"><a href="(.*?)"', latest.text)[1]
-    earlier = await read(hub, f"/review/{ann.id}?year=2023", rev)
+    earlier = await opened(hub, rev, f"/review/{ann.id}?year=2023")
     assert "They came well prepared. 2.0 0.0 1" in plain(earlier.text)
     assert days(earlier) == ["7 Jun 2023"]
-    assert "Nobody rated a question in 2022" in (await read(hub, f"/review/{ann.id}?year=2022", rev)).text
-    assert "No feedback came in 1999" in (await read(hub, f"/review/{ann.id}?year=1999", rev)).text
-    assert len(days(await read(hub, f"/review/{ann.id}?year=abc&capacity=NOBODY&dir=up", rev))) == 4
+    assert "Nobody rated a question in 2022" in (await opened(hub, rev, f"/review/{ann.id}?year=2022")).text
+    assert "No feedback came in 1999" in (await opened(hub, rev, f"/review/{ann.id}?year=1999")).text
+    assert len(days(await opened(hub, rev, f"/review/{ann.id}?year=abc&capacity=NOBODY&dir=up"))) == 4
 
 
 async def test_feedback_is_filtered_ordered_and_paged_by_the_address(hub: Hub) -> None:
@@ -163,22 +137,22 @@ async def test_feedback_is_filtered_ordered_and_paged_by_the_address(hub: Hub) -
     await put_feedback(hub, ann, received_at=year_of(2022), **PIECE)
     path = f"/review/{ann.id}"
     for one in ("capacity=PARTY_ADVISER", "actedAs=ADVOCATE", "shared=false", "byInvitation=false", "year=2022"):
-        page = await read(hub, f"{path}?{one}", rev)
+        page = await opened(hub, rev, f"{path}?{one}")
         assert days(page) == ["7 Jun 2022"], one
         assert "1 piece of feedback with this filter" in plain(page.text)
     for one in ("capacity=PARTY", "actedAs=MEDIATOR", "shared=true", "byInvitation=true"):
-        assert "7 Jun 2022" not in days(await read(hub, f"{path}?{one}", rev)), one
-    oldest = await read(hub, f"{path}?sort=received_on&dir=asc&size=10", rev)
+        assert "7 Jun 2022" not in days(await opened(hub, rev, f"{path}?{one}")), one
+    oldest = await opened(hub, rev, f"{path}?sort=received_on&dir=asc&size=10")
     assert days(oldest) == [f"7 Jun {year}" for year in range(2010, 2020)]
     following = re.search(r'rel="next" href="(.*?)"', oldest.text)
     assert following
-    assert days(await read(hub, unescape(following.group(1)), rev)) == ["7 Jun 2020", "7 Jun 2021", "7 Jun 2022"]
+    assert days(await opened(hub, rev, unescape(following.group(1)))) == ["7 Jun 2020", "7 Jun 2021", "7 Jun 2022"]
     # Pieces are long, so a page has fewer than other tables; who wants more chooses so.
-    assert days(await read(hub, path, rev)) == [f"7 Jun {year}" for year in range(2022, 2012, -1)]
-    assert len(days(await read(hub, f"{path}?size=25", rev))) == 13
+    assert days(await opened(hub, rev, path)) == [f"7 Jun {year}" for year in range(2022, 2012, -1)]
+    assert len(days(await opened(hub, rev, f"{path}?size=25"))) == 13
     # A print has no form, so it says in words what it was filtered by.
     assert ": Shared Not shared; Came Through the open link" in plain(
-        (await read(hub, f"{path}?shared=false&byInvitation=false", rev)).text
+        (await opened(hub, rev, f"{path}?shared=false&byInvitation=false")).text
     )
 
 
@@ -195,7 +169,7 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
         )
     texts = {question.key: question.text for question in survey().questions}
     path = f"/review/{ann.id}/feedback.csv"
-    newest, other = await rows(hub, path, rev)
+    newest, other = await sheet(hub, rev, path)
     assert list(newest) == [
         "Day received",
         "Capacity",
@@ -225,15 +199,15 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
         texts["for_reviewer"]: "Only for you",
         "Questions no longer asked": "retired: Long ago",
     }
-    assert await rows(hub, f"{path}?shared=false", rev) == [other]
-    assert await rows(hub, f"{path}?sort=received_on&dir=asc&size=10", rev) == [other, newest]
+    assert await sheet(hub, rev, f"{path}?shared=false") == [other]
+    assert await sheet(hub, rev, f"{path}?sort=received_on&dir=asc&size=10") == [other, newest]
 
 
 async def test_an_export_goes_on_past_a_page(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     for _ in range(101):
         await put_feedback(hub, ann, {})
-    assert len(await rows(hub, f"/review/{ann.id}/feedback.csv", rev)) == 101
+    assert len(await sheet(hub, rev, f"/review/{ann.id}/feedback.csv")) == 101
 
 
 async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
@@ -277,7 +251,7 @@ async def test_nobody_reads_or_ends_their_own_review_from_here(hub: Hub) -> None
         await hub.appointed(me, await hub.person(Role.REVIEWER))
         await put_feedback(hub, me, {"for_reviewer": "Never for them"}, shared=False)
         await hidden_from(hub, me, me.id)
-        assert listed(await read(hub, "/review", me)) == []
+        assert listed(await opened(hub, me, "/review")) == []
 
 
 async def test_a_former_reviewer_and_one_who_waits_for_approval_find_nothing(hub: Hub) -> None:
@@ -304,22 +278,22 @@ async def test_a_reviewer_reads_as_such_whatever_else_they_are(hub: Hub, more: t
     ann, me = await hub.mediator(visibility=Visibility.PRIVATE), await hub.person(Role.REVIEWER, *more)
     await hub.appointed(ann, me)
     await put_feedback(hub, ann, {"for_reviewer": "Only for you"}, shared=False)
-    assert "Only for you" in (await read(hub, f"/review/{ann.id}", me)).text
-    assert len(await rows(hub, f"/review/{ann.id}/feedback.csv", me)) == 1
+    assert "Only for you" in (await opened(hub, me, f"/review/{ann.id}")).text
+    assert len(await sheet(hub, me, f"/review/{ann.id}/feedback.csv")) == 1
 
 
 async def test_a_review_is_ended_by_the_button_once_and_at_once(hub: Hub) -> None:
     ann, rev = await reviewed(hub, name=HOSTILE)
     path = f"/review/{ann.id}/end"
     before = await everything(hub)
-    asked = await read(hub, path, rev)
+    asked = await opened(hub, rev, path)
     assert "From that moment you see no feedback about &lt;script&gt;" in asked.text
     for headers in FOREIGN:
         assert is_a_page(await hub.client.post(path, headers=cookie(rev) | headers), 403)
     assert await everything(hub) == before
     ended = await hub.client.post(path, headers=cookie(rev) | {"origin": BASE_URL})
     assert (ended.status_code, ended.headers["location"]) == (303, "/review?done=ended")
-    assert "The review has ended." in (await read(hub, "/review?done=ended", rev)).text
+    assert "The review has ended." in (await opened(hub, rev, "/review?done=ended")).text
     assert await hub.rows("SELECT 1 FROM appointment") == []
     await hidden_from(hub, rev, ann.id)
     await hub.work()
