@@ -76,7 +76,10 @@ def ends(command: str, values: dict[str, str | None], *more: str) -> tuple[int, 
 
 @contextmanager
 def running(values: dict[str, str | None], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a command as a process of its own, which is killed at the end if it still runs then."""
+    """Run a command as a process of its own, which is killed at the end if it still runs then.
+
+    What it said until then, and the test did not read, is shown where the test fails.
+    """
     root = str(Path(__file__).parents[2])
     kept = {name: value for name, value in (os.environ | values | {"PYTHONPATH": root}).items() if value is not None}
     command = [sys.executable, "-m", "web.command", *arguments]
@@ -85,7 +88,7 @@ def running(values: dict[str, str | None], *arguments: str) -> Iterator["subproc
         yield process
     finally:
         process.kill()
-        process.communicate()
+        print(*process.communicate())  # noqa: T201 - pytest shows it
 
 
 @pytest.fixture(autouse=True)
