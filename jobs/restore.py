@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, any_, bindparam, delete, func, insert, or_, select, text
+from sqlalchemy import ARRAY, any_, bindparam, delete, func, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Text, Uuid
 
 from jobs.expiry import clean_up, erase_request_details
@@ -60,9 +61,9 @@ async def is_at_home(transaction: Transaction) -> bool:
 
 async def _settle_here(transaction: Transaction) -> None:
     await transaction.run(delete(chores).where(_HOMES))
-    await transaction.run(
-        insert(chores).values(name=bindparam("here", type_=Text())), here=await transaction.value(_HERE)
-    )
+    # The first processes of a new database may start together.
+    remember = insert(chores).values(name=bindparam("here", type_=Text())).on_conflict_do_nothing()
+    await transaction.run(remember, here=await transaction.value(_HERE))
 
 
 async def settle(transaction: Transaction, settings: Settings, ledger: Collection[UUID] | None) -> Settled:

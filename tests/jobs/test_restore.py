@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Collection
 from uuid import UUID, uuid4
 
@@ -31,6 +32,15 @@ async def test_a_new_database_is_at_home_and_a_restored_one_is_not_until_it_is_s
     assert not await at_home(hub)
     await settled(hub, [])
     assert await at_home(hub)
+    assert len(await hub.rows("SELECT FROM chore WHERE name LIKE 'home %'")) == 1
+
+
+async def test_the_first_processes_of_a_new_database_start_together(hub: Hub) -> None:
+    async def starts() -> bool:
+        async with hub.database.reading() as reading:
+            return await is_at_home(reading)
+
+    assert await asyncio.gather(*(starts() for _ in range(8)), return_exceptions=True) == [True] * 8
     assert len(await hub.rows("SELECT FROM chore WHERE name LIKE 'home %'")) == 1
 
 
