@@ -39,10 +39,8 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
     for row in nodes:
         written.append("<tr>\n")
         place = f"{to}/{escape(row['id'])}" if to else ""
-        for field, kind, opening in cells:
-            text = kind.page(row[field])
-            if not kind.safe:
-                text = escape(text)
+        texts = [kind.page(row[field]) if kind.safe else escape(kind.page(row[field])) for field, kind, _ in cells]
+        for text, (field, kind, opening) in zip(texts, cells, strict=True):
             if not text:
                 written.append(f'{opening} class="none"></td>\n')
             elif place and field == first.field:
@@ -52,8 +50,7 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
             else:
                 written.append(f"{opening}>{text}</td>\n")
         if edit:
-            named = escape(first.kind.page(row[first.field]))
-            unseen = f'<span class="unseen"> the entry of {named}</span>'
+            unseen = f'<span class="unseen"> the entry of {texts[0]}</span>'
             written.append(f'<td><a href="{place}/edit?back={back}">Edit{unseen}</a></td>\n')
         written.append("</tr>\n")
     return Markup("".join(written))  # noqa: S704 - what is not safe was escaped above
