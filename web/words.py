@@ -81,6 +81,16 @@ def hours(minutes: int) -> str:
     return f"{whole:,}:{rest:02}"
 
 
+def question_texts(survey: Mapping[str, Any]) -> Words:
+    """Give the text of each of the survey's questions."""
+    return {question["key"]: question["text"] for question in survey["questions"]}
+
+
+def rating_words(survey: Mapping[str, Any]) -> dict[int | None, str]:
+    """Give the word of each rating; None's is that for "not applicable"."""
+    return {step["rating"]: step["label"] for step in survey["scale"]}
+
+
 def answered(
     answers: Iterable[Mapping[str, Any]], questions: Words, scale: Mapping[int | None, str]
 ) -> list[tuple[str, str | None, int | None, str]]:

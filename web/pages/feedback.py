@@ -1,12 +1,12 @@
 """A mediator's side of feedback: asking parties for it, and reading what was shared."""
 
-from typing import Any
 from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from web import words
 from web.asking import Outcome, ask, change, nothing_here, to_mend
 from web.forms import Reader, day, read, text, yes
 from web.listing import Listing, View
@@ -64,7 +64,7 @@ async def shared(request: Request) -> Response:
         request,
         "my_feedback/list.html",
         feedback=found["me"]["mediator"]["feedback"],
-        questions=_texts(found["survey"]),
+        questions=words.question_texts(found["survey"]),
         view=view,
     )
 
@@ -76,13 +76,9 @@ async def piece(request: Request) -> Response:
         request,
         "my_feedback/piece.html",
         piece=found["me"]["mediator"]["feedbackPiece"],
-        questions=_texts(found["survey"]),
-        scale={step["rating"]: step["label"] for step in found["survey"]["scale"]},
+        questions=words.question_texts(found["survey"]),
+        scale=words.rating_words(found["survey"]),
     )
-
-
-def _texts(survey: dict[str, Any]) -> dict[str, str]:
-    return {question["key"]: question["text"] for question in survey["questions"]}
 
 
 routes: list[BaseRoute] = [

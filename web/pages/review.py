@@ -82,7 +82,7 @@ async def overview(request: Request) -> Response:
     mediator, survey = found["mediator"], found["survey"]
     years = mediator["feedbackSummary"]["years"]
     chosen = _chosen(years, view.filters.get("year"))
-    questions, scale = _texts(survey), _scale(survey)
+    questions, scale = words.question_texts(survey), words.rating_words(survey)
     return render(
         request,
         "review/overview.html",
@@ -104,19 +104,11 @@ def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, An
     return next((year for year in years if year["year"] == wanted), None)
 
 
-def _texts(survey: Mapping[str, Any]) -> dict[str, str]:
-    return {question["key"]: question["text"] for question in survey["questions"]}
-
-
-def _scale(survey: Mapping[str, Any]) -> dict[int | None, str]:
-    return {step["rating"]: step["label"] for step in survey["scale"]}
-
-
 async def sheet(request: Request) -> Response:
     """Export the feedback of a view: a row for each piece, a column for each question."""
     mediator_id = request.path_params["id"]
     survey = (await ask(request, "review", "Survey"))["survey"]
-    texts, not_applicable = _texts(survey), _scale(survey)[None]
+    texts, not_applicable = words.question_texts(survey), words.rating_words(survey)[None]
     answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
     others = Column("answers", "Questions no longer asked", _Others(texts, not_applicable))
     view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
