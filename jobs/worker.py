@@ -36,6 +36,7 @@ WAKE_TIMEOUT = 0.5  # seconds
 AT_ONCE = 8  # pieces of work that a worker has under way; each has a connection of its own to the mail server
 RECORD_EVERY = 0.5  # seconds
 SILENCE = 5.0  # seconds
+CANCEL_AGAIN = 1.0  # seconds
 _WAKE = "drain_outbox"
 
 # A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
@@ -224,5 +225,11 @@ async def run(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.
                 ledger = Ledger(settings.deletions_ledger)
                 group.create_task(_repeat(lambda: ledger.keep(database), never, stop))
     finally:
-        listener.cancel()
-        await asyncio.gather(listener, return_exceptions=True)
+        await end(listener)
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: Redis's client loses a cancellation that comes just as it gives up waiting."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN)

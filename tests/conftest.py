@@ -1,5 +1,7 @@
 """Fixtures: the embedded services once a test process, and for each test a hub of its own on an empty database."""
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +18,26 @@ from tests.hub import Hub, opened, settings_for
 from web.embedded import Services, embedded
 from web.mailcatcher import catching
 
+OWN_FOLDER = "logbook-tests-"
 _numbers = count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this run a folder of its own.
+
+    PostgreSQL runs as `nobody` and has to get through to its data, but each start of pytest by the same user closes the
+    folder that all their runs share by default: a second run would take the database of the first away.
+    """
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix=OWN_FOLDER)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove the folder, unless a failure left logs to look at there."""
+    folder = Path(session.config.option.basetemp)
+    if exitstatus == 0 and folder.name.startswith(OWN_FOLDER):  # not one named by hand, and not a worker's part of one
+        shutil.rmtree(folder)
+
 
 # A failing test shows what was logged, with plain tracebacks.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
@@ -56,6 +77,7 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
 @pytest.fixture
 async def hub(services: Services, tmp_path: Path) -> AsyncIterator[Hub]:
     """A running hub with an empty database and a mailbox of its own."""
+    services.children.check()  # a server that has ended is told by name, with the end of its log
     with catching(tmp_path) as smtp_url:
         own = replace(services, admin_url=_named(services.admin_url, "logbook"), smtp_url=smtp_url, mailbox=tmp_path)
         try:

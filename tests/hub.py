@@ -36,6 +36,7 @@ BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
 
 _numbers = count(1)
+_seen: set[str] = set()  # ids of mails, which are of one test each
 
 
 def settings_for(services: Services, **overrides: Any) -> Settings:
@@ -215,6 +216,21 @@ class Hub:
         """The mail caught in this test, newest first."""
         assert self.settings.mailbox is not None
         return [mail for mail in caught(self.settings.mailbox, machine_time()) if to in {None, mail["to"]}]
+
+    def mail(self, to: str | None = None, words: str = "") -> Mail:
+        """The one mail, to somebody and with such words, that no test has looked at yet.
+
+        It fails where there are several: mails of one moment arrive in any order, so none of them is the newest.
+        """
+        new = [one for one in self.mails(to) if one["id"] not in _seen]
+        found = [one for one in new if words in one["subject"] or words in text_of(one)]
+        assert len(found) == 1, f"{len(found)} new mails to {to} with {words!r}: {[one['subject'] for one in new]}"
+        _seen.add(found[0]["id"])
+        return found[0]
+
+    def secret(self, to: str | None, page: str) -> str:
+        """The secret of the link to that page, in the one mail to somebody that has such a link and is new."""
+        return secret_in(self.mail(to, f"/{page}/"), page)
 
     async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Look into the tables, past every fence."""

@@ -96,12 +96,11 @@ async def monitored(heard: Heard, url: str) -> AsyncIterator[None]:
             await asyncio.gather(listening, return_exceptions=True)
 
 
-def text_of(office: PostOffice, to: str) -> str:
-    """The newest mail to somebody."""
-    (content, *_) = [mail.content for mail in reversed(office.accepted) if mail.recipients == [to]]
-    body = email.message_from_bytes(content, policy=email.policy.default).get_body(("plain",))
-    assert body is not None
-    return str(body.get_content())
+def texts_to(office: PostOffice, to: str) -> str:
+    """All mails to somebody, in whatever order they came."""
+    contents = [mail.content for mail in office.accepted if mail.recipients == [to]]
+    bodies = [email.message_from_bytes(one, policy=email.policy.default).get_body(("plain",)) for one in contents]
+    return "\n".join(str(body.get_content()) for body in bodies if body)
 
 
 class Visitor:
@@ -128,10 +127,10 @@ class Visitor:
         """Wait for the mail that brings a link; its secret."""
 
         async def came() -> bool:
-            return any(mail.recipients == [to] for mail in self.office.accepted) and page in text_of(self.office, to)
+            return f"/{page}/" in texts_to(self.office, to)
 
         await until(came)
-        (secret,) = set(re.findall(rf"/{page}/(\S+)", text_of(self.office, to)))
+        (secret,) = set(re.findall(rf"/{page}/(\S+)", texts_to(self.office, to)))
         self.heard.secrets.add(secret)
         return str(secret)
 
@@ -174,7 +173,7 @@ async def live(visitor: Visitor) -> None:
 
 
 async def told(office: PostOffice) -> bool:
-    return "left feedback about you" in text_of(office, ADDRESSES["mediator"])
+    return "left feedback about you" in texts_to(office, ADDRESSES["mediator"])
 
 
 async def refused_both(office: PostOffice) -> bool:

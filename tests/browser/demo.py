@@ -64,7 +64,7 @@ async def _secrets(demo: Demo) -> dict[str, str]:
     payload(await hub.change("requestPasswordReset", {"email": "mediator12@demo.example"}))
     payload(await hub.change("inviteReviewer", {"email": "invited@demo.example"}, by=await demo.person("mediator11")))
     await hub.work()
-    spent = _secret(hub, "sam@demo.example", "feedback")
+    spent = hub.secret("sam@demo.example", "feedback")
     answer = {
         "token": spent,
         "capacity": "PARTY",
@@ -72,17 +72,13 @@ async def _secrets(demo: Demo) -> dict[str, str]:
         "answers": [{"question": "listening", "rating": 5}],
     }
     payload(await hub.change("giveFeedback", answer))
+    asked = hub.mail("pat@demo.example")
     return {
-        "request": _secret(hub, "pat@demo.example", "feedback"),
+        "request": secret_in(asked, "feedback"),
         "spent": spent,
-        "stop": _secret(hub, "pat@demo.example", "stop"),
-        "export": _secret(hub, mediator.email, "export"),
-        "verify": _secret(hub, new["email"], "verify"),
-        "password": _secret(hub, "mediator12@demo.example", "password"),
-        "invitation": _secret(hub, "invited@demo.example", "invitation"),
+        "stop": secret_in(asked, "stop"),
+        "export": hub.secret(mediator.email, "export"),
+        "verify": hub.secret(new["email"], "verify"),
+        "password": hub.secret("mediator12@demo.example", "password"),
+        "invitation": hub.secret("invited@demo.example", "invitation"),
     }
-
-
-def _secret(hub: Hub, to: str, page: str) -> str:
-    mail = next(mail for mail in hub.mails(to) if f"/{page}/" in mail["text"])
-    return secret_in(mail, page)

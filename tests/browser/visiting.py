@@ -143,10 +143,11 @@ async def tab_to(page: Page, wanted: str) -> None:
 
 
 async def follow(page: Page, hub: Hub, to: str, what: str) -> None:
-    """Let the worker work, then open the newest mail to an address, and its link to the page of that name."""
+    """Let the worker work, then open the one new mail to an address with a link to the page of that name."""
     await hub.work()
+    mail_id = hub.mail(to, f"/{what}/")["id"]
     await page.goto("/mailbox")
-    mail = page.get_by_role("article").filter(has_text=f"To {to},").first
+    mail = page.locator(f'[aria-labelledby="subject-{mail_id}"]')
     async with page.expect_navigation():
         await mail.locator(f'a[href*="/{what}/"]').first.click()
 

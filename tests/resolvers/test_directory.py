@@ -36,7 +36,7 @@ async def test_a_directorys_link_ends_after_two_weeks(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     payload(await create(hub, admin))
     await hub.work()
-    token = secret_in(hub.mails("guide@demo.example")[0], "password")
+    token = hub.secret("guide@demo.example", "password")
     async with hub.later(days=15) as then:
         late = await then.change("resetPassword", {"token": token, "password": "a first password"})
         assert problems(late) == [("token", "NOT_FOUND")]

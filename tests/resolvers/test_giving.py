@@ -8,7 +8,7 @@ import pytest
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.survey import QuestionKind, survey
-from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, text_of
 from tests.world import statements
 
 ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
@@ -30,7 +30,7 @@ async def requested(hub: Hub, mediator: Person) -> str:
     }
     payload(await hub.change("requestFeedback", request, by=mediator))
     await hub.work()
-    return secret_in(hub.mails("party@demo.example")[0], "feedback")
+    return hub.secret("party@demo.example", "feedback")
 
 
 async def personal_link(hub: Hub, mediator: Person) -> str:

@@ -93,9 +93,9 @@ def is_a_page(response: httpx.Response, status: int = 200) -> bool:
 
 
 async def link(hub: Hub, to: str) -> str:
-    """The path of the first link in the newest mail to an address."""
+    """The path of the first link in the one new mail to an address."""
     await hub.work()
-    found = re.search(re.escape(BASE_URL) + r"(/\S+)", hub.mails(to)[0]["text"])
+    found = re.search(re.escape(BASE_URL) + r"(/\S+)", hub.mail(to)["text"])
     assert found
     return found.group(1)
 

@@ -30,7 +30,7 @@ async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> 
     response = await hub.client.post("/request", data=ASKED, headers=cookie(ann))
     assert (response.status_code, response.headers["location"]) == (303, "/request?done=requested")
     await hub.work()
-    assert "Fence" in hub.mails("pat@demo.example")[0]["text"]
+    assert "Fence" in hub.mail("pat@demo.example")["text"]
     page = await text(hub, ann, "/request")
     for part in ("Pat Party", "pat@demo.example", "Fence", "7 May 2024"):
         assert part in page

@@ -39,17 +39,20 @@ async def export_link(hub: Hub) -> str:
 
 
 async def stop_link(hub: Hub) -> str:
-    await feedback_link(hub)
-    found = re.search(rf"{BASE_URL}(/stop/\S+)", hub.mails("pat@demo.example")[0]["text"])
-    assert found
-    return found.group(1)
+    await ask_pat(hub)
+    await hub.work()
+    return f"/stop/{hub.secret('pat@demo.example', 'stop')}"
 
 
 async def feedback_link(hub: Hub) -> str:
+    await ask_pat(hub)
+    return await link(hub, "pat@demo.example")
+
+
+async def ask_pat(hub: Hub) -> None:
     request = {"partyName": "Pat", "partyEmail": "pat@demo.example", "mediationEndedOn": "2024-05-06"}
     ann = await hub.mediator(name="Ann")
     payload(await hub.change("requestFeedback", request | {"partyAgreed": True}, by=ann))
-    return await link(hub, "pat@demo.example")
 
 
 async def personal_link(hub: Hub) -> str:

@@ -53,7 +53,7 @@ async def test_an_address_that_has_an_account_gets_the_same_answer_and_its_owner
     assert await hub.rows("SELECT id FROM account") == accounts
     await hub.work()
     assert len(hub.mails(ann.email)) == 1
-    assert "Somebody else" not in hub.mails(ann.email)[0]["text"]
+    assert "Somebody else" not in hub.mail(ann.email)["text"]
 
 
 async def test_what_cannot_be_right_is_said_beside_its_field_and_typed_text_comes_back(hub: Hub) -> None:
