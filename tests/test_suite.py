@@ -1,0 +1,37 @@
+"""The suite's outcome depends on the product alone: not on the order of mails, the clock, or who else runs tests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from web.embedded import Services
+
+TESTS = Path(__file__).parent
+SOURCES = [path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts and path != Path(__file__)]
+
+
+def found(pattern: str, *, but: tuple[str, ...] = ()) -> list[str]:
+    """Where a pattern stands in the tests, apart from the folders in `but`."""
+    return [
+        f"{path.relative_to(TESTS)}: {match[0]}"
+        for path in SOURCES
+        if path.relative_to(TESTS).parts[0] not in but
+        for match in re.finditer(pattern, path.read_text())
+    ]
+
+
+def test_no_test_takes_one_of_several_mails_by_its_place() -> None:
+    assert found(r"mails\([^()]*\)\[.*") == []
+    assert found(r"next\(.*mails\(.*") == []
+
+
+def test_no_test_measures_time() -> None:
+    assert found(r"(perf_counter|process_time)\(\).*", but=("bench", "faults")) == [
+        'privacy/test_canaries.py: process_time():.0f} s of a core"'
+    ]
+
+
+@pytest.mark.parametrize("closed", ["pytest-of-"])
+def test_no_other_run_of_pytest_can_close_the_way_to_our_data(services: Services, closed: str) -> None:
+    assert not [part for part in services.mailbox.parts if part.startswith(closed)]
