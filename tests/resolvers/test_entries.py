@@ -1,6 +1,7 @@
 """Adding, changing and deleting entries of either kind: all or nothing, and never over somebody's newer text."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -155,7 +156,7 @@ async def test_the_bounds_themselves_are_accepted(hub: Hub) -> None:
         ({"country": "two\nlines"}, ("country", "INVALID")),
     ):
         assert problems(await hub.change("addLogbookEntry", CASE.least | facts, by=ann)) == [told]
-    tomorrow = hub.database.latest_today().replace(year=hub.database.latest_today().year + 1).isoformat()
+    tomorrow = (hub.database.latest_today() + timedelta(days=2)).isoformat()
     answer = await hub.change("addLogbookEntry", CASE.least | {"endedOn": tomorrow}, by=ann)
     assert problems(answer) == [("endedOn", "OUT_OF_RANGE")]
 

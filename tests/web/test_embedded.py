@@ -1,5 +1,4 @@
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -217,15 +216,36 @@ def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
         pass
 
 
+def test_the_services_stop_by_themselves_where_sigint_is_ignored(tmp_path: Path) -> None:
+    run = f"from pathlib import Path; from web.embedded import embedded\nwith embedded(Path({str(tmp_path)!r})): pass"
+    ignoring = ["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", sys.executable, "-c", run]
+    subprocess.run(ignoring, check=True)
+    assert "received fast shutdown request" in (tmp_path / "postgres.log").read_text()
+    assert "User requested shutdown" in (tmp_path / "valkey.log").read_text()
+
+
+# It sets the signal's handler itself, as PostgreSQL and Valkey do: where SIGINT is ignored, as in a job in the
+# background, a shell could not.
+ENDS_BY_SIGINT = """
+import signal, sys, time
+def end(*_):
+    open(sys.argv[1], "a").write(sys.argv[2] + "\\n")
+    sys.exit()
+signal.signal(signal.SIGINT, end)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
 def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
     sockets = tmp_path / "sockets"
     sockets.mkdir()
     ended = tmp_path / "ended"
-    script = f"trap 'echo $0 >> {ended}; exit' INT; echo ready; while :; do sleep 0.01; done"
     with Children(sockets) as children:
         for name in ("first", "second", "third"):
             log = tmp_path / name
-            children.start(name, ["/bin/sh", "-c", script, name], log, env={"PATH": os.environ["PATH"]})
+            children.start(name, [sys.executable, "-c", ENDS_BY_SIGINT, ended, name], log, env={})
             children.wait_for(name, partial(is_ready, log))
     assert ended.read_text().split() == ["third", "second", "first"]
     assert not sockets.exists()
