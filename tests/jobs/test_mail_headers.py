@@ -6,6 +6,7 @@ import quopri
 import re
 from base64 import b64decode
 from email.header import decode_header
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -114,7 +115,7 @@ def assert_only_ours(content: bytes, message: Message, to: str = "party@demo.exa
         assert read == re.sub(r"\r\n?", "\n", typed).encode(errors="replace").decode()
 
 
-def written(message: Message, **overrides: object) -> bytes:
+def written(message: Message, **overrides: Any) -> bytes:
     return mailer.compose(settings(**overrides), Letter("party@demo.example", message), uuid4()).content
 
 
