@@ -5,14 +5,15 @@ descriptions below.
 """
 
 from datetime import timedelta
-from email.headerregistry import Address, HeaderRegistry
+from email.utils import getaddresses
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
+from email_validator import validate_email
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -57,15 +58,20 @@ def _web_address(value: str) -> str:
         raise ValueError("must be a URL that starts with http:// or https://") from None
 
 
-def _address(value: str) -> Address:
+def _address(value: str) -> str:
+    """Give an address with its domain in ASCII (IDNA 2008)."""
     try:
-        header: Any = HeaderRegistry()("from", value)
-        (address,) = header.addresses
-    except (IndexError, ValueError):  # the parser's own, for an address that is cut short
-        address = None
-    if address is None or header.defects or not address.addr_spec.isascii():
-        raise ValueError("must hold one mail address, in ASCII")
-    return cast("Address", address)
+        read = validate_email(value, check_deliverability=False, allow_smtputf8=False)
+    except ValueError:
+        raise ValueError("must hold one mail address; what stands before its @ is in ASCII") from None
+    return f"{read.local_part}@{read.ascii_domain}"
+
+
+def _sender(value: str) -> tuple[str, str]:
+    """Take apart `Name <address>`; nothing in the name is decoded."""
+    found = getaddresses([value]) if value.isprintable() else []
+    name, address = found[0] if len(found) == 1 else ("", "")
+    return name, _address(address)
 
 
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -209,16 +215,23 @@ class Settings(BaseSettings):
     def _page(cls, value: str) -> str:
         return _web_address(value)
 
+    @field_validator("organisation_name", "institute_name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must be one line of text")
+        return value
+
     @field_validator("mail_from")
     @classmethod
-    def _sender(cls, value: str) -> str:
-        _address(value)
+    def _from(cls, value: str) -> str:
+        _sender(value)
         return value
 
     @field_validator("support_email")
     @classmethod
     def _support(cls, value: str) -> str:
-        return _address(value).addr_spec
+        return _address(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -244,6 +257,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether people reach the service over TLS; then cookies are `__Host-` and `Secure`."""
         return self.base_url.startswith("https://")
+
+    @cached_property
+    def sender(self) -> tuple[str, str]:
+        """Who mail is from: a name, perhaps empty, and an address."""
+        return _sender(self.mail_from)
 
     @cached_property
     def clock_offset(self) -> timedelta:

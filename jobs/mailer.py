@@ -1,46 +1,34 @@
-"""Hands mail in over SMTP: STARTTLS or TLS, authentication, a time limit shorter than the outbox's lease.
+"""Writes mail and hands it in over SMTP: STARTTLS or TLS, authentication, a time limit below the outbox's lease.
+
+Mail is written here to the last byte. The library's `EmailMessage` reads what it is given, and decodes what a stranger
+typed; nothing here reads a text for what it may mean.
 
 Certificates are checked against the machine's authorities; OpenSSL's `SSL_CERT_FILE` adds one of one's own.
 """
 
 import asyncio
+import re
 import time
+from binascii import b2a_base64, b2a_qp
 from contextlib import suppress
-from email import policy
-from email.errors import MessageError
-from email.headerregistry import Address, HeaderRegistry
-from email.message import EmailMessage
+from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 import aiosmtplib
 
 from jobs.letters import Letter
+from permissions.addresses import wire_address
 from settings import Settings
 
 QUIT_TIMEOUT = 1.0  # seconds
 SURELY_OPEN = 1.0  # seconds that a connection may rest before it is asked whether it still answers
 MAILS_MOST = 100  # that one connection takes; servers have such a bound of their own
-
-
-class _Headers(HeaderRegistry):
-    """Makes the class of each header once; the library makes it at each use, for some twenty a mail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        key = name.lower()
-        if key not in self._made:
-            self._made[key] = super().__getitem__(key)
-        return self._made[key]
-
-
-_headers = _Headers()
-_POLICY = policy.default.clone(header_factory=_headers)
+_PLAIN_MOST = 60  # characters of a header that leave it one line
+_WORD_MOST = 39  # bytes in an encoded word: with the header's name, it stays below 76 characters
+_BOUNDARY = "=_part"  # which quoted-printable never has: it writes = before hexadecimal digits alone
 
 
 class Undeliverable(Exception):
@@ -51,37 +39,75 @@ class Undeliverable(Exception):
         self.code = code
 
 
-def compose(settings: Settings, letter: Letter, mail_id: UUID) -> EmailMessage:
-    """Make the mail; Undeliverable if its address is none.
+@dataclass(frozen=True)
+class Mail:
+    """A mail from one address to one, both in ASCII, as is `content`: headers and body, lines ended by CR LF."""
+
+    sender: str
+    recipient: str
+    content: bytes
+
+
+def compose(settings: Settings, letter: Letter, mail_id: UUID) -> Mail:
+    """Write the mail; Undeliverable if its address is none.
 
     Its Message-ID comes from the outbox row, so that a repeat can be told from a second mail.
     """
-    mail = EmailMessage(_POLICY)
-    mail["From"] = settings.mail_from
-    mail["To"] = _to(letter.address)
-    mail["Subject"] = letter.message.subject
-    mail["Date"] = formatdate(usegmt=True)
-    mail["Message-ID"] = f"<{mail_id}@{urlsplit(settings.base_url).hostname}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(letter.message.text)
-    mail.add_alternative(letter.message.html, subtype="html")
-    return mail
-
-
-def _to(address: str) -> Address:
-    """Read an address. Its domain is written in ASCII, which every server knows; its local part is left alone."""
-    local, _, domain = address.rpartition("@")
     try:
-        to = Address(username=local, domain=domain if domain.isascii() else domain.encode("idna").decode())
-        header: Any = _headers("to", to.addr_spec)
-        (read,) = header.addresses
-    except (ValueError, IndexError, MessageError) as error:
+        recipient = wire_address(letter.address)
+    except ValueError as error:
         raise Undeliverable from error
-    # What would be read as another address (encoded words are decoded, for one) must not go anywhere.
-    as_typed = read == to and to.addr_spec == f"{local}@{to.domain}"
-    if not (local and domain and as_typed and address.isprintable()):
-        raise Undeliverable
-    return to
+    name, sender = settings.sender
+    lines = (
+        f"From: {_phrase(name)}<{sender}>",
+        f"To: {recipient}",
+        f"Subject: {_text(letter.message.subject)}",
+        f"Date: {formatdate(usegmt=True)}",
+        f"Message-ID: <{mail_id}@{urlsplit(settings.base_url).hostname}>",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"',
+        "",
+        *_part("plain", letter.message.text),
+        *_part("html", letter.message.html),
+        f"--{_BOUNDARY}--",
+        "",
+    )
+    return Mail(sender, recipient, "\r\n".join(lines).encode("ascii"))
+
+
+def _text(text: str) -> str:
+    """Write free text for a header: as it is, or as encoded words (RFC 2047), each of whole characters on its line.
+
+    Readers decode once what looks like an encoded word. What was typed so is encoded itself, and they show it as typed.
+    """
+    if _is_plain(text):
+        return text
+    pieces = re.findall(rb"[\s\S]{1,%d}(?![\x80-\xbf])" % _WORD_MOST, text.encode(errors="replace"))
+    return "\r\n ".join(f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?=" for piece in pieces)
+
+
+def _is_plain(text: str) -> bool:
+    return len(text) <= _PLAIN_MOST and text.isascii() and text.isprintable() and "=?" not in text
+
+
+def _phrase(name: str) -> str:
+    """Write the name before an address, with what parts the two."""
+    if not _is_plain(name):
+        return f"{_text(name)}\r\n "
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}" ' if name else ""
+
+
+def _part(kind: str, text: str) -> tuple[str, ...]:
+    lines = re.sub(r"\r\n?", "\n", text).encode(errors="replace")
+    return (
+        f"--{_BOUNDARY}",
+        f"Content-Type: text/{kind}; charset=utf-8",
+        "Content-Transfer-Encoding: quoted-printable",
+        "",
+        b2a_qp(lines).decode("ascii").replace("\n", "\r\n"),
+    )
 
 
 class Post:
@@ -98,7 +124,7 @@ class Post:
         await asyncio.gather(*(_leave(client) for client, _, _ in self._resting))
         self._resting.clear()
 
-    async def hand_in(self, mail: EmailMessage) -> None:
+    async def hand_in(self, mail: Mail) -> None:
         """Send it. Undeliverable if the server refuses it for good, SMTPException or OSError if it may be tried again.
 
         A connection that anything went wrong on is not used again.
@@ -109,7 +135,7 @@ class Post:
                 client, taken = await self._connected() or (client, taken)
                 if not client.is_connected:
                     await client.connect()
-                await client.send_message(mail)
+                await client.sendmail(mail.sender, mail.recipient, mail.content)
         except BaseException as error:
             await _leave(client)
             _tell(error)
@@ -136,8 +162,6 @@ class Post:
 
 def _tell(error: BaseException) -> None:
     """Raise Undeliverable for an error after which trying again is in vain."""
-    if isinstance(error, aiosmtplib.SMTPNotSupported):  # a local part that is not ASCII, and a server that is
-        raise Undeliverable from error
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError):
         code = refusal(error)
         if code is not None and code >= 500:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from permissions.writing import BLANK
 from settings import Settings
 
 
@@ -24,8 +25,6 @@ class Message:
     html: str
 
 
-# Letters and marks that show nothing, beside those that Unicode files under "other".
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # The full stops that browsers take for a dot.
 _DOT = r"[.\u3002\uff0e\uff61\u2024\ufe52]"
 # What may start a top-level domain: a letter, then neither space, digit nor ASCII punctuation.
@@ -64,7 +63,7 @@ def _shown(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cc":
         return " "
-    return "" if category.startswith("C") or character in _BLANK else character
+    return "" if category.startswith("C") or character in BLANK else character
 
 
 def _is_link(word: str) -> bool:

@@ -22,6 +22,8 @@ class Role(StrEnum):
 
 
 IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # as the index of reviewers has it
+TAG = r"(?<=.)[+][^@]*(?=@)"  # of an address; PostgreSQL and Python read it alike
+MAILBOX = f"regexp_replace(email_key, '{TAG}', '')"  # as its index has it
 
 
 class LinkPurpose(StrEnum):
@@ -34,13 +36,14 @@ class LinkPurpose(StrEnum):
 
 
 class Account(SQLModel, table=True):
-    """A person or organisation that signs in. `email_key` is the address folded for comparison."""
+    """A person or organisation that signs in. `email_key` is the address's account key."""
 
     __table_args__ = (
         Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
         Index("account_by_name", "name_key", "id"),
         # Few among many, whom a list of everybody would be searched for.
         Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
+        Index("account_mailbox", text(MAILBOX)),
     )
 
     id: UUID = random_id()

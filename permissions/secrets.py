@@ -24,6 +24,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from permissions.addresses import account_key
 from settings import Settings
 
 SECRET_BYTES = 32
@@ -67,8 +68,8 @@ def hash_secret(secret: str) -> bytes:
 
 
 def address_hash(settings: Settings, email: str) -> bytes:
-    """Hash a mail address under the service's key, for lists and limits that must not hold addresses."""
-    return _keyed(settings, "address", fold(email).encode())
+    """Hash a mail address's account key under the service's, for lists and limits that must not hold addresses."""
+    return _keyed(settings, "address", account_key(email).encode())
 
 
 def stop_token(settings: Settings, email: str) -> str:
@@ -119,7 +120,7 @@ def device_token(settings: Settings, email: str) -> str:
 
     It opens nothing; it only tells the browsers of an account's owner from those that guess.
     """
-    return urlsafe_b64encode(_keyed(settings, "device", fold(email).encode())).rstrip(b"=").decode()
+    return urlsafe_b64encode(_keyed(settings, "device", account_key(email).encode())).rstrip(b"=").decode()
 
 
 def fold(text: str) -> str:
@@ -158,9 +159,18 @@ def _nobodys_hash() -> str:
     return _hasher.hash(new_secret())
 
 
+def prepare_password(password: str) -> str:
+    """Give a password in the one form in which it is counted, hashed and compared (RFC 8265, OpaqueString).
+
+    Keyboards and systems differ in how they write an accent or a space; its case stays, and all else.
+    """
+    spaced = "".join(" " if unicodedata.category(one) == "Zs" else one for one in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
 async def hash_password(password: str) -> str:
     """Hash a password with argon2id, in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, prepare_password(password))
 
 
 async def check_password(password: str, stored: str | None) -> bool:
@@ -170,7 +180,7 @@ async def check_password(password: str, stored: str | None) -> bool:
 
 def _fits(password: str, stored: str | None) -> bool:
     try:
-        _hasher.verify(stored or _nobodys_hash(), password)
+        _hasher.verify(stored or _nobodys_hash(), prepare_password(password))
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

@@ -11,20 +11,20 @@ from jobs.outbox import Kind, enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, sessions
 from models.database import Transaction
 from models.mediator import Visibility, mediators
+from permissions.addresses import account_key
 from permissions.secrets import (
     RESET_LASTS,
     VERIFY_LASTS,
     Opens,
     address_hash,
     device_token,
-    fold,
     fold_name,
     hash_password,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
-from resolvers.address import mark_verified, may_mail, move_address, tell_registered, unproven
+from resolvers.address import has_address, mark_verified, may_mail, move_address, tell_registered, unproven
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.deletion import delete_account
@@ -50,7 +50,7 @@ async def sign_up(
     password_hash = await hash_password(password)
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if await earlier_result(context, transaction, "signUp", request_key, new_id, fold(address)):
+        if await earlier_result(context, transaction, "signUp", request_key, new_id, account_key(address)):
             return
         if not await may_mail(context, address):
             return
@@ -62,7 +62,7 @@ async def sign_up(
                 name=name,
                 name_key=fold_name(name),
                 email=address,
-                email_key=fold(address),
+                email_key=account_key(address),
                 password_hash=password_hash,
                 roles=[Role.MEDIATOR.value],
             )
@@ -117,7 +117,7 @@ async def request_password_reset(context: Context, email: str) -> None:
     check.done()
     await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, address))
     async with context.transaction() as transaction:
-        account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == fold(address)))
+        account_id = await transaction.value(select(accounts.c.id).where(has_address(address)))
         await mail_link(
             context,
             transaction,
@@ -203,7 +203,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
     if not await may_mail(context, address):
         return
     async with context.transaction() as transaction:
-        taken = (accounts.c.email_key == fold(address)) & (accounts.c.id != context.account_id) & ~unproven(address)
+        taken = has_address(address) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
             await tell_registered(transaction, address)
             return

@@ -1,4 +1,4 @@
-"""Mail addresses: who has shown one to be theirs, moving an account to another, and mail that strangers cause."""
+"""Mail addresses: whose one is, who has shown one to be theirs, moving an account, and mail that strangers cause."""
 
 from uuid import UUID
 
@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from jobs.outbox import Kind, enqueue
 from models.account import Role, account_links, accounts
 from models.database import Transaction
-from permissions.secrets import address_hash, fold
+from permissions.addresses import account_key, mailbox_key
+from permissions.secrets import address_hash
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import RateLimited
@@ -22,6 +23,21 @@ async def may_mail(context: Context, email: str) -> bool:
     return True
 
 
+def has_address(email: str) -> ColumnElement[bool]:
+    """Select the account that an address is the address of, however it is written."""
+    return accounts.c.email_key == account_key(email)
+
+
+async def is_own(transaction: Transaction, account_id: UUID, *addresses: str | None) -> bool:
+    """Whether one of the addresses is in the mailbox of an account, or in the one that it is moving to."""
+    moving_to = select(account_links.c.new_email).where(account_links.c.account_id == account_id)
+    rows = await transaction.all(
+        select(accounts.c.email_key.label("address")).where(accounts.c.id == account_id).union_all(moving_to)
+    )
+    own = {mailbox_key(row.address) for row in rows if row.address}
+    return any(mailbox_key(address) in own for address in addresses if address)
+
+
 def unproven(email: str) -> ColumnElement[bool]:
     """Select an account that was signed up with that address by somebody who has not shown that it is theirs.
 
@@ -29,7 +45,7 @@ def unproven(email: str) -> ColumnElement[bool]:
     an account whose password the stranger knows.
     """
     return and_(
-        accounts.c.email_key == fold(email),
+        has_address(email),
         accounts.c.email_verified_at.is_(None),
         accounts.c.password_hash.is_not(None),
         accounts.c.roles == [Role.MEDIATOR.value],
@@ -38,9 +54,7 @@ def unproven(email: str) -> ColumnElement[bool]:
 
 async def tell_registered(transaction: Transaction, email: str) -> None:
     """Mail the owner of an account that its address was typed in again."""
-    account = await transaction.first(
-        select(accounts.c.id).where(accounts.c.email_key == fold(email), ~unproven(email))
-    )
+    account = await transaction.first(select(accounts.c.id).where(has_address(email), ~unproven(email)))
     if account:
         await enqueue(transaction, Kind.ALREADY_REGISTERED, account.id)
 
@@ -59,7 +73,7 @@ async def move_address(transaction: Transaction, account_id: UUID, email: str) -
     (old,) = await transaction.all(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
     await transaction.run(delete(accounts).where(unproven(email), accounts.c.id != account_id))
     await transaction.run(
-        update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=fold(email))
+        update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=account_key(email))
     )
     await transaction.run(delete(account_links).where(account_links.c.account_id == account_id))
     await enqueue(transaction, Kind.EMAIL_CHANGED, account_id, recipient=old.email, recipient_name=old.name)

@@ -1,17 +1,20 @@
 """Appointments: put in force and ended under a lock on both accounts, so that no two people review each other."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, accounts
-from models.database import Transaction
+from models.account import MAILBOX, Role, accounts
+from models.database import Row, Transaction
 from models.reviewer import appointments, reviewer_invitations
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+
+_mailbox: ColumnElement[str] = literal_column(MAILBOX)
 
 
 async def put_reviewer(
@@ -21,15 +24,17 @@ async def put_reviewer(
 
     Refused, for `field`, if it cannot be them.
     """
-    if mediator_id == reviewer_id:
-        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
     # So that A appointing B and B appointing A cannot both pass the check below.
-    roles = await lock_accounts(transaction, mediator_id, reviewer_id)
-    if Role.REVIEWER not in roles.get(reviewer_id, ()):
+    people = await lock_accounts(transaction, mediator_id, reviewer_id)
+    mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
+    if mediator and reviewer and mediator.mailbox == reviewer.mailbox:
+        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
+    if mediator is None or reviewer is None or Role.REVIEWER not in reviewer.roles:
         refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
     reciprocal = await transaction.first(
         select(appointments.c.id).where(
-            appointments.c.mediator_id == reviewer_id, appointments.c.reviewer_id == mediator_id
+            _one_of(appointments.c.mediator_id, [one.id for one in people.values() if one.mailbox == reviewer.mailbox]),
+            _one_of(appointments.c.reviewer_id, [one.id for one in people.values() if one.mailbox == mediator.mailbox]),
         )
     )
     if reciprocal:
@@ -54,15 +59,23 @@ async def put_reviewer(
             await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
 
 
-async def lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, list[str]]:
-    """Lock accounts until commit, in the order of ids so that two changes wait in turn; give the roles of each."""
+def _one_of(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:
+    return column == func.any(bindparam(None, ids, ARRAY(Uuid())))
+
+
+async def lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, Row]:
+    """Lock accounts until commit, and all others of their mailboxes; give the `roles` and `mailbox` of each by its id.
+
+    They are locked in the order of ids, so that two changes wait in turn.
+    """
+    theirs = select(_mailbox).where(_one_of(accounts.c.id, account_ids))
     rows = await transaction.all(
-        select(accounts.c.id, accounts.c.roles)
-        .where(accounts.c.id == func.any(bindparam("ids", account_ids, ARRAY(Uuid()))))
+        select(accounts.c.id, accounts.c.roles, _mailbox.label("mailbox"))
+        .where(_mailbox.in_(theirs.correlate(None)))
         .order_by(accounts.c.id)
         .with_for_update()
     )
-    return {row.id: row.roles for row in rows}
+    return {row.id: row for row in rows}
 
 
 async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:

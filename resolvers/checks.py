@@ -1,24 +1,27 @@
 """Checks what people type. A `Check` collects every problem of an input, so that a form can show them all at once."""
 
-import re
 import unicodedata
 from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
+from permissions.addresses import ADDRESS_MOST, LOCAL_MOST, wire_address
 from permissions.guessable import is_guessable
-from permissions.secrets import fold
+from permissions.secrets import prepare_password
+from permissions.writing import is_blank
 from resolvers.errors import Code, Problem, Refused
 
 TEXT_MOST = 10_000
 NAME_MOST = 200
 URL_MOST = 2_000
-EMAIL_MOST = 254  # RFC 5321, 4.5.3.1.3
 MINUTES_MOST = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
 PARTIES_MOST = 10_000
 
-# No encoded words: a mail program would decode them, and write to another address than the one that was checked.
-_EMAIL = re.compile(r"(?!.*=\?)[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
+_NO_ADDRESS = "No mail can be sent to this. A mail address looks like name@host.example."
+_FOREIGN_NAME = (
+    "Before the @, use plain letters (a to z), digits and signs: not every mail server takes others. "
+    "Give another address of the same person."
+)
 
 
 def cleaned(text: str | None) -> str | None:
@@ -51,26 +54,32 @@ class Check:
     def name(self, field: str, value: str | None) -> str:
         """Check a required name of one line."""
         value = self.text(field, value, most=NAME_MOST)
-        if value is None or not any(map(str.isprintable, value)):
+        if value is None or is_blank(value):
             self.add(field, Code.REQUIRED, "Fill this in.")
         elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
             self.add(field, Code.INVALID, "Write this on one line.")
         return value or ""
 
     def line(self, field: str, value: str | None) -> str | None:
-        """Check an optional name of one line."""
-        return self.name(field, value) if cleaned(value) else None
+        """Check an optional name of one line; None if it shows nothing."""
+        return None if is_blank(value or "") else self.name(field, value)
 
     def email(self, field: str, value: str | None, *, required: bool = True) -> str | None:
-        """Check a mail address."""
+        """Check a mail address, and that mail can reach it; it stays as it was typed."""
         value = cleaned(value)
         if value is None:
             if required:
                 self.add(field, Code.REQUIRED, "Give a mail address.")
-        elif max(len(value), len(fold(value))) > EMAIL_MOST:
-            self.add(field, Code.TOO_LONG, f"A mail address has at most {EMAIL_MOST} characters.")
-        elif not all(map(_EMAIL.fullmatch, (value, fold(value)))) or not value.isprintable():
-            self.add(field, Code.INVALID, "This is not a mail address. One looks like name@host.example.")
+            return None
+        local = value.partition("@")[0]
+        if len(value) > ADDRESS_MOST or len(local) > LOCAL_MOST:
+            most = f"at most {ADDRESS_MOST} characters, and {LOCAL_MOST} before the @"
+            self.add(field, Code.TOO_LONG, f"A mail address has {most}.")
+            return value
+        try:
+            wire_address(value)
+        except ValueError:
+            self.add(field, Code.INVALID, _NO_ADDRESS if local.isascii() else _FOREIGN_NAME)
         return value
 
     def url(self, field: str, value: str | None) -> str | None:
@@ -91,9 +100,10 @@ class Check:
 
         `known`: names and addresses that it must not be.
         """
-        if len(value) < 8:
+        length = len(prepare_password(value))
+        if length < 8:
             self.add(field, Code.TOO_SHORT, "Choose a password of at least 8 characters.")
-        elif len(value) > 256:
+        elif length > 256:
             self.add(field, Code.TOO_LONG, "Choose a password of at most 256 characters.")
         elif is_guessable(value, *known):
             self.add(field, Code.NOT_ALLOWED, "This password is easy to guess. Three or four words do well together.")

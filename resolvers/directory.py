@@ -13,7 +13,8 @@ from models.account import LinkPurpose, Role, accounts
 from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction
-from permissions.secrets import SET_PASSWORD_LASTS, fold, fold_name
+from permissions.addresses import account_key
+from permissions.secrets import SET_PASSWORD_LASTS, fold_name
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context
@@ -73,7 +74,7 @@ async def create_directory(
                 name=name,
                 name_key=fold_name(name),
                 email=address,
-                email_key=fold(address),
+                email_key=account_key(address),
                 roles=[Role.DIRECTORY.value],
             )
             .on_conflict_do_nothing()

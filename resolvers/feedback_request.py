@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import accounts
 from models.database import Row, Statement
 from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
 from permissions.scopes import details_kept
-from permissions.secrets import Opens, address_hash, fold, hash_secret, link_secret, read_stop_token
+from permissions.secrets import Opens, address_hash, hash_secret, link_secret, read_stop_token
 from resolvers import limits
+from resolvers.address import is_own
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -109,8 +109,7 @@ async def request_feedback(context: Context, new: NewRequest, request_key: str |
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "requestFeedback", request_key, new_id):
             return earlier
-        own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
-        if own == fold(email):
+        if await is_own(transaction, context.account_id, email):
             refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
         recipient = address_hash(context.settings, email)
         await context.limiter.count(limits.REQUESTS_SENT, context.account_id)

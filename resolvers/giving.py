@@ -1,17 +1,16 @@
 """Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, literal, select, update
-from sqlalchemy.types import LargeBinary, Text, Uuid
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy.types import LargeBinary, Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import Role, account_links, accounts
+from models.account import Role, accounts
 from models.database import Row, Statement, Transaction
 from models.feedback import (
     ActedAs,
@@ -24,9 +23,11 @@ from models.feedback import (
 )
 from models.mediator import mediators
 from models.reviewer import appointments
+from permissions.addresses import account_key
 from permissions.scopes import findable, link_works
-from permissions.secrets import fold, hash_secret
+from permissions.secrets import hash_secret
 from resolvers import limits
+from resolvers.address import is_own
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, NotFound, refuse
@@ -37,8 +38,6 @@ from settings import Release
 
 SEARCH_LEAST = 3
 FOUND_MOST = 10
-
-_TAG = re.compile(r"\+[^@]*(?=@)")
 
 _reviewers = accounts.alias("reviewers")
 _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
@@ -187,24 +186,14 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
             await context.limiter.count(limits.OPEN_FEEDBACK_ABOUT, about.id)
         await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
-        origin = {"id": new_id, "name": name, "email": email, "email_key": email and fold(email)}
+        origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
         await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
-        # Taken back after it was written, so that the time tells nothing either.
-        own = await transaction.value(select(_is_own(about.id, email)))
+        # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
+        # address it is.
+        giver = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id))
+        own = await is_own(transaction, about.id, email, giver)
         await (transaction.undo() if own else transaction.keep())
-
-
-def _is_own(mediator_id: UUID, email: str | None) -> ColumnElement[bool]:
-    """Select whether an address is the mediator's own, also one that they are moving to, or with a `+tag`.
-
-    What comes from such an address is thrown away without a word: a refusal would tell strangers whose address it is.
-    """
-    mailbox = literal(_TAG.sub("", fold(email or "")), Text())
-    own = select(accounts.c.email_key).where(accounts.c.id == mediator_id)
-    moving_to = select(func.lower(account_links.c.new_email)).where(account_links.c.account_id == mediator_id)
-    addresses = own.union_all(moving_to).subquery()
-    return exists().where(func.regexp_replace(addresses.c.email_key, _TAG.pattern, "") == mailbox)
 
 
 async def _whom(transaction: Transaction, new: NewFeedback) -> Row:

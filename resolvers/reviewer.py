@@ -14,17 +14,18 @@ from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, Statement, Transaction
 from models.outbox import AuditAction
 from models.reviewer import appointments, reviewer_invitations
+from permissions.addresses import account_key
 from permissions.secrets import (
     INVITATION_LASTS,
     Opens,
     address_hash,
-    fold,
     fold_name,
     hash_password,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
+from resolvers.address import is_own
 from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
@@ -149,15 +150,14 @@ async def invite(context: Context, email: str, request_key: str | None) -> None:
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "inviteReviewer", request_key, new_id):
             return
-        own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
-        if own == fold(address):
+        if await is_own(transaction, context.account_id, address):
             refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
         await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, address))
         await transaction.run(
             delete(reviewer_invitations).where(
                 reviewer_invitations.c.mediator_id == context.account_id,
-                reviewer_invitations.c.email_key == fold(address),
+                reviewer_invitations.c.email_key == account_key(address),
             )
         )
         await transaction.run(
@@ -165,7 +165,7 @@ async def invite(context: Context, email: str, request_key: str | None) -> None:
                 id=new_id,
                 mediator_id=context.account_id,
                 email=address,
-                email_key=fold(address),
+                email_key=account_key(address),
                 secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
                 expires_at=func.clock() + bindparam("lasts", INVITATION_LASTS, Interval()),
             )
@@ -190,7 +190,8 @@ async def accept(context: Context, token: str, name: str | None, password: str |
             account_id = await _new_reviewer(context.settings, transaction, invitation.email, name, password)
         elif account_id != context.viewer.account_id:
             _refuse_signed_out()
-        roles = await lock_accounts(transaction, invitation.mediator_id, account_id)
+        people = await lock_accounts(transaction, invitation.mediator_id, account_id)
+        roles = people[account_id].roles if account_id in people else ()
         if not await transaction.run(delete(reviewer_invitations).where(works)):
             _refuse_invitation()
         # The link came to the account's address, whoever signed up with it.
@@ -198,7 +199,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
             update(accounts)
             .where(accounts.c.id == account_id)
             .values(
-                roles=sorted({*roles.get(account_id, ()), Role.REVIEWER.value}),
+                roles=sorted({*roles, Role.REVIEWER.value}),
                 email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()),
             )
         )
@@ -228,7 +229,7 @@ async def _new_reviewer(
             name=name,
             name_key=fold_name(name),
             email=email,
-            email_key=fold(email),
+            email_key=account_key(email),
             password_hash=await hash_password(password),
             roles=[Role.REVIEWER.value],
         )

@@ -12,13 +12,13 @@ from permissions.secrets import (
     address_hash,
     check_password,
     device_token,
-    fold,
     hash_password,
     hash_secret,
     new_secret,
     outdated,
 )
 from resolvers import limits
+from resolvers.address import has_address
 from resolvers.codes import check_second_factor
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -37,9 +37,7 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
     if not compare_digest(context.device.encode(), device.encode()):
         await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
     async with context.database.reading() as reading:
-        account = await reading.first(
-            select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == fold(email))
-        )
+        account = await reading.first(select(accounts.c.id, accounts.c.password_hash).where(has_address(email)))
     stored = account.password_hash if account else None
     if not await check_password(password, stored) or account is None or stored is None:
         _refuse_credentials()

@@ -16,8 +16,8 @@ from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
+from permissions.addresses import account_key
 from permissions.scopes import readable_audit
-from permissions.secrets import fold
 from resolvers.access import has_second_factor
 from resolvers.account import add_profile
 from resolvers.appointment import end_reviews
@@ -65,7 +65,7 @@ async def account_page(context: Context, search: str | None, asked: Page) -> Con
     """Give a page of all accounts by name; `search` is words of a name, or a whole mail address."""
     text = (search or "").strip()
     how = "address" if "@" in text else "name" if text else ""
-    values = {"words": fold(text) if how == "address" else search_words(text)} if how else {}
+    values = {"words": account_key(text) if how == "address" else search_words(text)} if how else {}
     cursor, paging = page_values(_BY_NAME, asked)
     async with context.database.reading() as reading:
         rows = await reading.all(_account_page(how, asked.backwards, cursor), **values, **paging)

@@ -24,7 +24,8 @@ from models.database import Database, connect, connect_worker
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
-from permissions.secrets import fold, fold_name, hash_secret, new_secret
+from permissions.addresses import account_key
+from permissions.secrets import fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
 from web.app import make_app
@@ -173,7 +174,7 @@ class Hub:
                     name=name,
                     name_key=fold_name(name),
                     email=email,
-                    email_key=fold(email),
+                    email_key=account_key(email),
                     password_hash=password_hash(),
                     roles=[role.value for role in roles],
                     email_verified_at=self.database.now() if verified else None,

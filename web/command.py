@@ -19,8 +19,10 @@ from jobs import restore
 from jobs import worker as jobs_worker
 from models.account import Role, accounts
 from models.database import Row, connect, connect_worker
-from permissions.secrets import fold, fold_name, hash_password
+from permissions.addresses import account_key
+from permissions.secrets import fold_name, hash_password
 from permissions.viewer import Standing
+from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
 from resolvers.second_factor import take_away
@@ -150,7 +152,7 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
         name=name,
         name_key=fold_name(name),
         email=address,
-        email_key=fold(address),
+        email_key=account_key(address),
         password_hash=await hash_password(password),
         roles=[Role.ADMIN.value],
         email_verified_at=func.clock(),
@@ -184,8 +186,8 @@ def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> No
 
 async def _remove_second_factor(settings: Settings, email: str) -> bool:
     async with connect(settings) as database, database.transaction() as transaction:
-        whose = accounts.c.email_key == fold(email.strip())
-        account_id = await transaction.value(select(accounts.c.id).where(whose).with_for_update())
+        owner = select(accounts.c.id).where(has_address(email.strip())).with_for_update()
+        account_id = await transaction.value(owner)
         return account_id is not None and await take_away(transaction, account_id) > 0
 
 

@@ -17,8 +17,9 @@ from models.directory import directories
 from models.feedback import RequestState, feedback_requests
 from models.mediator import Visibility, mediators
 from models.reviewer import appointments
+from permissions.addresses import account_key
 from permissions.scopes import link_works
-from permissions.secrets import Opens, fold, fold_name, hash_password, link_secret
+from permissions.secrets import Opens, fold_name, hash_password, link_secret
 from resolvers.account import add_profile
 from resolvers.mediator import feedback_link
 from settings import Settings
@@ -124,7 +125,7 @@ async def _add_accounts(transaction: Transaction, now: datetime, password_hash: 
             "name": person.name,
             "name_key": fold_name(person.name),
             "email": person.email,
-            "email_key": fold(person.email),
+            "email_key": account_key(person.email),
             "password_hash": password_hash,
             "roles": [role.value for role in person.roles],
             "email_verified_at": now,

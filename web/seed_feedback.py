@@ -19,7 +19,8 @@ from models.feedback import (
     feedback_request_details,
     feedback_requests,
 )
-from permissions.secrets import Opens, fold, hash_secret, link_secret
+from permissions.addresses import account_key
+from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers.survey import Question, QuestionKind, survey
 from settings import Settings
 from web.seed_practice import pick, random_id, sometimes
@@ -118,7 +119,7 @@ def _giver(chance: Random) -> dict[str, str | None]:
     return {
         "name": name if named else None,
         "email": email if reachable else None,
-        "email_key": fold(email) if reachable else None,
+        "email_key": account_key(email) if reachable else None,
     }
 
 

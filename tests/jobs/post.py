@@ -93,7 +93,7 @@ def message_ids(contents: Iterable[bytes]) -> list[str]:
 
 @asynccontextmanager
 async def post_office(
-    *, tls: ssl.SSLContext | None = None, implicit: bool = False, sign_in: bool = False, utf8: bool = True
+    *, tls: ssl.SSLContext | None = None, implicit: bool = False, sign_in: bool = False
 ) -> AsyncIterator[PostOffice]:
     """Run a server: in the clear, with STARTTLS, or with TLS from the first byte."""
     office = PostOffice()
@@ -106,7 +106,6 @@ async def post_office(
                 office,
                 hostname="post.demo.example",
                 loop=asyncio.get_running_loop(),
-                enable_SMTPUTF8=utf8,
                 tls_context=None if implicit else tls,
                 require_starttls=tls is not None and not implicit,
                 authenticator=office.authenticate if sign_in else None,

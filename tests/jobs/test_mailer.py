@@ -9,14 +9,11 @@ from uuid import uuid4
 
 import aiosmtplib
 import pytest
-from hypothesis import given
-from hypothesis import settings as effort
-from hypothesis import strategies as st
 
 from jobs import mailer
 from jobs.letters import Letter
-from jobs.mailer import Post, Undeliverable
-from jobs.messages import Message, plain_name
+from jobs.mailer import Mail, Post, Undeliverable
+from jobs.messages import Message
 from jobs.outbox import LEASE
 from settings import Settings, load
 from tests.jobs.post import PASSWORD, certificate, post_office, scripted, server_context
@@ -40,7 +37,7 @@ def settings(smtp_url: str = "smtp://127.0.0.1:1?tls=none", **overrides: object)
     return load(**values | overrides)
 
 
-def mail_to(address: str = "party@demo.example", content: Message = CONTENT) -> EmailMessage:
+def mail_to(address: str = "party@demo.example", content: Message = CONTENT) -> Mail:
     return mailer.compose(settings(), Letter(address, content), uuid4())
 
 
@@ -59,7 +56,7 @@ def trust(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
 
 
-async def hand_in(settings: Settings, mail: EmailMessage) -> None:
+async def hand_in(settings: Settings, mail: Mail) -> None:
     async with Post(settings) as post:
         await post.hand_in(mail)
 
@@ -80,7 +77,7 @@ async def test_a_mail_arrives_whole() -> None:
         assert got["From"] == "Médiation <logbook@demo.example>"
         assert got["Subject"] == "Hello Zoë"
         assert got["Auto-Submitted"] == "auto-generated"
-        assert got["Message-ID"] == sent["Message-ID"]
+        assert accepted.content == sent.content
         assert began <= got["Date"].datetime <= datetime.now(UTC)
         text, html = got.get_body(("plain",)), got.get_body(("html",))
         assert text is not None
@@ -91,8 +88,8 @@ async def test_a_mail_arrives_whole() -> None:
 
 def test_the_message_id_is_the_row_s() -> None:
     row_id = uuid4()
-    both = [mailer.compose(settings(), Letter("party@demo.example", CONTENT), row_id)["Message-ID"] for _ in range(2)]
-    assert both == [f"<{row_id}@logbook.demo.example>"] * 2
+    both = [mailer.compose(settings(), Letter("party@demo.example", CONTENT), row_id) for _ in range(2)]
+    assert [read(mail.content)["Message-ID"] for mail in both] == [f"<{row_id}@logbook.demo.example>"] * 2
 
 
 async def test_starttls_and_the_password_keep_to_an_encrypted_connection(trusted: Path, trust: None) -> None:
@@ -240,35 +237,28 @@ async def test_it_introduces_itself_by_its_public_name() -> None:
 @pytest.mark.parametrize(
     ("address", "reached"),
     [
-        ("jörg@demo.example", "jörg@demo.example"),
         ("anna@büro.example", "anna@xn--bro-hoa.example"),
-        ("jörg@büro.example", "jörg@xn--bro-hoa.example"),
-        ("用户@例子.example", "用户@xn--fsqu00a.example"),
-        ("a+b_c'd!#$%&*/=?^`{|}~-@demo.example", "a+b_c'd!#$%&*/=?^`{|}~-@demo.example"),
+        ("pat@straße.example", "pat@xn--strae-oqa.example"),
+        ("pat@STRASSE.example", "pat@strasse.example"),
+        ("pat@οδός.example", "pat@xn--pxavk3b.example"),
+        ("pat@例子。example", "pat@xn--fsqu00a.example"),
+        ("Pat@xn--strae-oqa.example", "Pat@xn--strae-oqa.example"),
+        ("a+b_c'd!#$%&*/?=^`{|}~-@demo.example", "a+b_c'd!#$%&*/?=^`{|}~-@demo.example"),
     ],
 )
-async def test_addresses_in_every_script_are_reached(address: str, reached: str) -> None:
+async def test_a_server_that_knows_ascii_alone_gets_mail_to_domains_in_every_script(address: str, reached: str) -> None:
     async with post_office() as office:
         await hand_in(settings(office.url), mail_to(address))
         (accepted,) = office.accepted
         assert accepted.recipients == [reached]
-        assert f"To: {reached}\r\n" in accepted.content.decode()
-
-
-async def test_a_server_without_smtputf8_takes_a_foreign_domain_but_no_foreign_name() -> None:
-    async with post_office(utf8=False) as office:
-        await hand_in(settings(office.url), mail_to("anna@büro.example"))
-        assert [mail.recipients for mail in office.accepted] == [["anna@xn--bro-hoa.example"]]
-        with pytest.raises(Undeliverable) as caught:
-            await hand_in(settings(office.url), mail_to("jörg@demo.example"))
-        assert caught.value.code is None
-        assert len(office.accepted) == 1
+        assert f"To: {reached}\r\n" in accepted.content.decode("ascii")
 
 
 @pytest.mark.parametrize(
     "address",
     [
         "",
+        "jörg@demo.example",  # half of all servers would refuse it
         "party",
         "party@",
         "@demo.example",
@@ -282,48 +272,13 @@ async def test_a_server_without_smtputf8_takes_a_foreign_domain_but_no_foreign_n
         '"thief@evil.example"@demo.example',
         "party@" + "ü" * 70 + ".example",
         "a@ü..example",
+        "a@example..org",
         "party@demo.example\x00",
     ],
 )
 def test_what_is_no_plain_address_is_undeliverable(address: str) -> None:
     with pytest.raises(Undeliverable):
         mail_to(address)
-
-
-# What `resolvers.checks` lets pass for an address.
-PART = r"[^\s@<>()\[\],;:\\\"]{1,20}"
-typed = st.from_regex(rf"{PART}@{PART}\.{PART}", fullmatch=True)
-
-
-@effort(max_examples=150, deadline=None, derandomize=True)
-@given(typed)
-def test_an_address_that_was_typed_is_kept_as_it_is_or_undeliverable(address: str) -> None:
-    try:
-        mail = mail_to(address)
-    except Undeliverable:
-        return
-    local, _, domain = address.rpartition("@")
-    (to,) = mail["To"].addresses
-    assert to.username == local
-    assert to.domain == (domain if domain.isascii() else domain.encode("idna").decode())
-    assert_one_header_each(mail)
-
-
-@effort(max_examples=150, deadline=None, derandomize=True)
-@given(st.text(max_size=300).map(plain_name), st.text(st.characters(exclude_categories=["Cs"]), max_size=500))
-def test_no_name_makes_a_mail_that_cannot_be_written(name: str, text: str) -> None:
-    subject = f"{name} asks for your feedback"
-    mail = mail_to(content=Message(subject, f"Hello {name},\n{text}\n", f"<p>{name}</p>"))
-    got = read(assert_one_header_each(mail))
-    assert str(got["Subject"]).split() == subject.split()
-
-
-def assert_one_header_each(mail: EmailMessage) -> bytes:
-    """Write the mail as it goes over the wire; each header is there once and no other came in."""
-    written = mail.as_bytes(policy=email.policy.SMTPUTF8)
-    headers = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"}
-    assert sorted(read(written).keys()) == sorted(headers)
-    return written
 
 
 def test_a_time_limit_is_shorter_than_the_outbox_s_lease() -> None:

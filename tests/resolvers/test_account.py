@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import pytest
 
 from models.account import Role
+from permissions.addresses import wire_address
 from permissions.secrets import hash_password
 from tests.hub import PASSWORD, Answer, Hub, Person, payload, problems, text_of
 from tests.waiting import until
@@ -59,6 +61,27 @@ async def test_sign_up_answers_the_same_whether_or_not_the_address_has_an_accoun
     (mail,) = hub.mails(known.email)
     assert "It has an account already" in text_of(mail)
     assert [row for row in await hub.rows("SELECT * FROM account") if row["id"] == known.id] == before
+
+
+async def test_two_domains_that_an_older_rule_took_for_one_have_two_accounts(hub: Hub) -> None:
+    for email in ("pat@strasse.example", "pat@straße.example"):
+        payload(await hub.change("signUp", sign_up_input(email)))
+        payload(await hub.change("verifyEmail", {"token": await mailed_secret(hub, wire_address(email), "verify")}))
+    keys = {row["email_key"] for row in await hub.rows("SELECT email_key FROM account")}
+    assert keys == {"pat@strasse.example", "pat@xn--strae-oqa.example"}
+    payload(await hub.change("signUp", sign_up_input("PAT@xn--strae-oqa.example")))
+    await hub.work()
+    assert "It has an account already" in text_of(hub.mails("pat@xn--strae-oqa.example")[0])
+    assert (await hub.sign_in("pat@STRAßE.example")).email == "pat@straße.example"
+
+
+@pytest.mark.parametrize("name", ["\u2800", "\u3164", "\uffa0\u200b", "\ufe0f", "\u0301"])
+async def test_a_name_has_to_show_something(hub: Hub, name: str) -> None:
+    assert problems(await hub.change("signUp", sign_up_input("anna@demo.example", name=name))) == [("name", "REQUIRED")]
+    assert not await hub.rows("SELECT 1 FROM account")
+    person = await hub.mediator()
+    assert problems(await hub.change("updateAccount", {"name": name}, by=person)) == [("name", "REQUIRED")]
+    assert (await me(hub, person)).data["me"]["name"] == person.name
 
 
 async def test_whoever_signs_up_last_gets_an_address_that_nobody_has_verified(hub: Hub) -> None:

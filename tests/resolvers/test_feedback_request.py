@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from jobs.messages import plain_name
 from permissions.secrets import stop_token
-from tests.hub import Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
+from tests.jobs.test_mail_headers import ENCODED
 
 REQUEST = {
     "partyName": "Philippa Party",
@@ -272,10 +274,50 @@ async def test_a_wrong_request_is_named_and_nothing_of_it_is_kept(
     await requested(hub, mediator, requestKey="k")
 
 
-async def test_no_mediator_asks_themselves(hub: Hub) -> None:
-    mediator = await hub.mediator()
-    assert problems(await ask_for(hub, mediator, partyEmail=mediator.email.upper())) == [("partyEmail", "NOT_ALLOWED")]
+@pytest.mark.parametrize("own", ["MO+LOG@Straße.example", "mo@straße.example", "mo+x@xn--strae-oqa.example"])
+async def test_no_mediator_asks_themselves(hub: Hub, own: str) -> None:
+    mediator = await hub.mediator(email="Mo+log@straße.example")
+    assert problems(await ask_for(hub, mediator, partyEmail=own)) == [("partyEmail", "NOT_ALLOWED")]
     assert not await hub.rows("SELECT 1 FROM feedback_request")
+    await requested(hub, mediator, partyEmail="mo@strasse.example")
+
+
+async def test_no_mediator_asks_themselves_at_the_address_that_they_move_to(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    payload(await hub.change("changeEmail", {"email": "New@demo.example", "password": PASSWORD}, by=mediator))
+    assert problems(await ask_for(hub, mediator, partyEmail="new+1@demo.example")) == [("partyEmail", "NOT_ALLOWED")]
+    assert not await hub.rows("SELECT 1 FROM feedback_request")
+
+
+@pytest.mark.parametrize("email", ["a@example..org", "jö@example.org", ".a@example.org", "a@demo.invalid"])
+async def test_what_mail_cannot_reach_is_told_in_the_form(hub: Hub, email: str) -> None:
+    mediator = await hub.mediator()
+    assert problems(await ask_for(hub, mediator, partyEmail=email)) == [("partyEmail", "INVALID")]
+    assert not await hub.rows("SELECT 1 FROM feedback_request")
+    await hub.work()
+    assert hub.mails() == []
+
+
+async def test_a_request_goes_to_the_domain_that_was_typed(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    made = await requested(hub, mediator, partyEmail="pat@straße.example")
+    assert made["partyEmail"] == "pat@straße.example"
+    await hub.work()
+    assert [mail["to"] for mail in hub.mails()] == ["pat@xn--strae-oqa.example"]
+
+
+@pytest.mark.parametrize("name", ENCODED)
+async def test_a_request_keeps_the_words_that_we_wrote_whatever_a_mediator_is_called(hub: Hub, name: str) -> None:
+    mediator = await hub.mediator()
+    payload(await hub.change("updateAccount", {"name": name}, by=mediator))
+    await requested(hub, mediator, partyName=name, reference=name)
+    await hub.work()
+    (mail,) = hub.mails()
+    assert mail["subject"] == f"{plain_name(name)} asks for your feedback"
+    assert mail["text"].split()[0] == "Hello"
+    for part in (mail["subject"], mail["text"], mail["html"]):
+        assert "Words of the attacker" not in part
+        assert "evil.example" not in part
 
 
 async def test_a_party_is_asked_even_while_valkey_is_away(hub: Hub) -> None:

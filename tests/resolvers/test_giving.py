@@ -215,6 +215,16 @@ async def test_what_comes_from_the_mediators_own_address_is_thrown_away_and_noth
     assert len(await kept(hub)) == 2
 
 
+async def test_what_the_mediator_gives_by_a_second_account_is_thrown_away_and_nothing_tells(hub: Hub) -> None:
+    mediator, second = await hub.mediator(email="ann@demo.example"), await hub.person(email="Ann+2@demo.example")
+    other = await hub.mediator()
+    answers = [await give(hub, by, mediatorId=str(mediator.id)) for by in (second, other)]
+    assert answers[0].body == answers[1].body
+    assert len(await kept(hub)) == 1
+    await hub.work()
+    assert len(hub.mails(mediator.email)) == 1
+
+
 async def test_the_mediators_own_address_takes_the_same_statements_as_any_other(hub: Hub) -> None:
     mediator = await hub.mediator()
     run = []

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -199,6 +200,27 @@ async def test_what_is_guessed_first_is_refused_wherever_a_password_is_chosen(
 @pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
 async def test_what_is_hard_to_guess_is_taken_wherever_a_password_is_chosen(hub: Hub, choose: Entry) -> None:
     payload(await choose(hub, "調停の日誌を書くひと"))
+
+
+COMPOSED = "\u010capk\u016fv ostr\u00fd\u00a0d\u00e9\u0161\u0165"  # with a space that does not break
+
+
+@pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
+async def test_a_password_is_the_same_on_every_keyboard(hub: Hub, choose: Entry) -> None:
+    decomposed = unicodedata.normalize("NFD", COMPOSED).replace("\u00a0", " ")
+    chosen, typed = (decomposed, COMPOSED) if choose is by_change else (COMPOSED, decomposed)
+    payload(await choose(hub, chosen))
+    for same in (chosen, typed, COMPOSED.replace("\u00a0", "\u2003")):
+        nora = await hub.sign_in("nora.new@demo.example", same)
+    for other in (COMPOSED.lower(), COMPOSED.replace("\u0161", "s"), COMPOSED.replace("\u00a0", "")):
+        assert problems(await sign_in(hub, nora.email, other)) == [(None, "WRONG_CREDENTIALS")]
+    payload(await hub.change("changePassword", {"currentPassword": typed, "newPassword": OTHER}, by=nora))
+    hub.client.cookies.clear()
+    nora = await hub.sign_in(nora.email, OTHER)
+    payload(await hub.change("changePassword", {"currentPassword": OTHER, "newPassword": chosen}, by=nora))
+    hub.client.cookies.clear()
+    nora = await hub.sign_in(nora.email, typed)
+    payload(await hub.change("deleteMyAccount", {"password": typed}, by=nora))
 
 
 async def test_a_password_counts_to_its_last_character(hub: Hub) -> None:
