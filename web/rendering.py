@@ -7,6 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import UploadFile
@@ -19,7 +20,7 @@ from starlette.types import Message, Receive
 from models.account import Role
 from permissions.viewer import Viewer
 from web import words
-from web.asking import Outcome, Problem, Trouble, nothing_here
+from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
 from web.cells import headings, rows
 from web.viewers import is_foreign, keep_device, keep_session
 
@@ -126,6 +127,7 @@ def render(
         settings=request.app.state.settings,
         problems=outcome.problems,
         typed=typed,
+        request_key=_request_key(typed, outcome),
         done=DONE.get(request.query_params.get("done", "")),
         viewer=viewer,
         here=request.url.path,
@@ -135,6 +137,12 @@ def render(
     )
     headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else None
     return HTMLResponse(text, outcome.status, headers)
+
+
+def _request_key(typed: Form, outcome: Outcome) -> str:
+    """Give the key of a page's form: the one that it came back with, unless that was used for something else."""
+    key = typed.get("requestKey")
+    return key if key and not any(map(is_repeated, outcome.problems)) else str(uuid4())
 
 
 def tell(request: Request, trouble: Trouble) -> Response:
