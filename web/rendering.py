@@ -130,7 +130,7 @@ def render(
         request_key=_request_key(typed, outcome),
         done=DONE.get(request.query_params.get("done", "")),
         viewer=viewer,
-        here=request.url.path,
+        here=request.scope["path"],
         menu=_offered(MENU, viewer),
         account_menu=_offered(ACCOUNT_MENU, viewer),
         **facts,
@@ -191,13 +191,18 @@ def _admit(request: Request, audience: Audience, unverified: bool) -> Response |
         if request.method == "POST":
             # To send the page anew sends what was typed anew, so nothing of it is lost.
             raise Trouble(401, "Sign in again in another tab, then come back here and reload this page.")
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/signin?next={quote(wanted)}", 303)
+        return RedirectResponse(f"/signin?next={quote(asked_for(request))}", 303)
     if not audience & viewer.roles or viewer.by_token:
         raise nothing_here()
     if not viewer.verified and not unverified:
         raise Trouble(403, "Please confirm your email address first: open the link in the mail that we sent you.")
     return None
+
+
+def asked_for(request: Request) -> str:
+    """Give the path and query that were asked for: of the address a client may have made up the rest."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _guard(request: Request) -> None:
