@@ -125,12 +125,13 @@ class RequestKey(SQLModel, table=True):
     """That a creating request was answered, so that its repeat gets the same answer for 24 hours.
 
     Most answers are found anew by the id of what was made; of a change that made many things, `answer` says how each
-    of them fared.
+    of them fared. `content_hash` tells a repeat from another change that bears the same key.
     """
 
     __tablename__ = "request_key"
 
     key_hash: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    content_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     account_id: UUID | None = Field(default=None, foreign_key="account.id", ondelete="CASCADE", index=True)
     result_id: UUID | None = None
     answer: list[Any] | None = Field(default=None, sa_type=JSONB)

@@ -72,6 +72,11 @@ def address_hash(settings: Settings, email: str) -> bytes:
     return _keyed(settings, "address", account_key(email).encode())
 
 
+def draft_name(settings: Settings, path: str) -> str:
+    """Name what a browser keeps of the form at an address, so that the name does not lead to that address."""
+    return _keyed(settings, "draft", path.encode(errors="surrogatepass")).hex()[:32]
+
+
 def stop_token(settings: Settings, email: str) -> str:
     """Make the token that stops requests to an address.
 

@@ -16,7 +16,7 @@ from permissions.viewer import Viewer
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import Code, Unauthenticated, refuse
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 from settings import Settings
 
 # "Last used" is kept to within five minutes, so that reading does not write at every request.
@@ -147,9 +147,7 @@ async def own_token(context: Context, token_id: UUID) -> Row | None:
         )
 
 
-async def create_token(
-    context: Context, name: str, expires_at: datetime | None, request_key: str | None
-) -> tuple[UUID, str | None]:
+async def create_token(context: Context, name: str, expires_at: datetime | None, once: Once) -> tuple[UUID, str | None]:
     """Make an API token; give its id and its secret, which is shown this once (None to a repeated request)."""
     check = Check()
     name = check.name("name", name)
@@ -160,7 +158,7 @@ async def create_token(
     new_id, secret = uuid4(), new_secret()
     async with context.transaction() as transaction:
         await _refuse_ended(context, transaction)
-        if earlier := await earlier_result(context, transaction, "createApiToken", request_key, new_id):
+        if earlier := await earlier_result(context, transaction, "createApiToken", once, new_id):
             return earlier, None
         held = await transaction.value(
             select(func.count()).where(api_tokens.c.account_id == context.account_id, api_tokens.c.revoked_at.is_(None))

@@ -30,14 +30,12 @@ from resolvers.context import Context
 from resolvers.deletion import delete_account
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 from resolvers.sign_in import begin_session, confirm_password
 from settings import Settings
 
 
-async def sign_up(
-    context: Context, name: str, email: str, password: str, visibility: Visibility, request_key: str | None
-) -> None:
+async def sign_up(context: Context, name: str, email: str, password: str, visibility: Visibility, once: Once) -> None:
     """Make a mediator's account and mail it a link that verifies its address.
 
     The answer is the same where the address has an account: its owner is told by mail.
@@ -50,7 +48,7 @@ async def sign_up(
     password_hash = await hash_password(password)
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if await earlier_result(context, transaction, "signUp", request_key, new_id, account_key(address)):
+        if await earlier_result(context, transaction, "signUp", once, new_id):
             return
         if not await may_mail(context, address):
             return

@@ -21,7 +21,7 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _joined = directories.join(accounts, accounts.c.id == directories.c.id)
@@ -55,9 +55,7 @@ async def directory(context: Context, directory_id: UUID) -> Row | None:
         return await reading.first(_one, id=directory_id)
 
 
-async def create_directory(
-    context: Context, name: str, email: str, website: str | None, request_key: str | None
-) -> UUID:
+async def create_directory(context: Context, name: str, email: str, website: str | None, once: Once) -> UUID:
     """Make an account for a directory and mail it a link that sets its password; give its id."""
     check = Check()
     name, address = check.name("name", name), check.email("email", email) or ""
@@ -65,7 +63,7 @@ async def create_directory(
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "createDirectory", request_key, new_id):
+        if earlier := await earlier_result(context, transaction, "createDirectory", once, new_id):
             return earlier
         made = await transaction.run(
             insert(accounts)

@@ -12,7 +12,7 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.entries import OwnedList, camel, own_columns
 from resolvers.errors import Code, Problem, Refused, refuse
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 
 
 def writable(table: Table) -> list[str]:
@@ -42,13 +42,13 @@ async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> Row:
         return await _own(context, reading, of, entry_id, locked=False)
 
 
-async def add_entry(context: Context, of: OwnedList, values: dict[str, Any], request_key: str | None) -> UUID:
+async def add_entry(context: Context, of: OwnedList, values: dict[str, Any], once: Once) -> UUID:
     """Add an entry of the viewer's; give its id. Refused lists what to mend."""
     context.require_paid()
     checked = of.check(values, context.database.latest_today())
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, f"add{of.type_name}", request_key, new_id):
+        if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once, new_id):
             return earlier
         for table in (of.table, of.private):
             written = {name: checked[name] for name in writable(table)}

@@ -5,7 +5,7 @@ Equal entries are legitimate, so copies are counted: of those in the import, as 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -23,7 +23,7 @@ from resolvers.context import Context
 from resolvers.entries import OwnedList
 from resolvers.entry_changes import writable
 from resolvers.errors import Code, NotFound, Problem, Refused, refuse
-from resolvers.repeats import earlier_answer, keep_answer
+from resolvers.repeats import Once, earlier_answer, keep_answer
 
 ENTRIES_MOST = 5_000
 _AT_A_TIME = 200  # entries to check before other requests have their turn
@@ -119,7 +119,7 @@ async def import_entries(
     *,
     all_or_nothing: bool,
     dry_run: bool,
-    request_key: str | None,
+    once: Once,
 ) -> list[ImportOutcome]:
     """Import entries of the viewer's; tell of each, in their order, what became of it. Refused if there are too many.
 
@@ -129,12 +129,14 @@ async def import_entries(
     if not 1 <= len(entries) <= ENTRIES_MOST:
         refuse("entries", Code.OUT_OF_RANGE, f"Give 1 to {ENTRIES_MOST:,} entries at a time.")
     await context.limiter.count(limits.IMPORTS, context.account_id)
-    change, key = f"import{of.type_name}", None if dry_run else request_key
+    change = f"import{of.type_name}"
+    if dry_run:
+        once = replace(once, key=None)
     sound, failed = await _checked(context, of, entries)
     async with context.transaction() as transaction:
         if await transaction.first(_TURN, me=context.account_id) is None:
             raise NotFound
-        if earlier := await earlier_answer(context, transaction, change, key):
+        if earlier := await earlier_answer(context, transaction, change, once):
             return _read(earlier)
         rows = [{"place": place, **entry} for place, entry in sound.items()]
         new = {row.place for row in await transaction.all(_new(of), rows=rows, me=context.account_id)}
@@ -150,7 +152,7 @@ async def import_entries(
         if not dry_run and not is_left_out:
             if new:
                 await _write(context, transaction, of, [sound[place] for place in sorted(new)])
-            await keep_answer(context, transaction, change, key, _written(outcomes))
+            await keep_answer(context, transaction, change, once, _written(outcomes))
     return outcomes
 
 

@@ -11,7 +11,7 @@ from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 
 _rows = select(
     data_exports.c.id,
@@ -40,11 +40,11 @@ async def own_export(context: Context, export_id: UUID) -> Row | None:
         )
 
 
-async def request_export(context: Context, request_key: str | None) -> UUID:
+async def request_export(context: Context, once: Once) -> UUID:
     """Ask for an archive of all of one's data; a mail tells when it is ready."""
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "exportMyData", request_key, new_id):
+        if earlier := await earlier_result(context, transaction, "exportMyData", once, new_id):
             return earlier
         await context.limiter.count(limits.EXPORTS, context.account_id)
         await transaction.run(

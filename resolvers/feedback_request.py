@@ -22,7 +22,7 @@ from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 
 _request, _details = feedback_requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
@@ -94,7 +94,7 @@ class NewRequest:
     party_agreed: bool
 
 
-async def request_feedback(context: Context, new: NewRequest, request_key: str | None) -> UUID:
+async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUID:
     """Ask a party for feedback by mail; give the request's id. A stopped address gets no mail, and nothing tells."""
     context.require_paid()
     check = Check()
@@ -107,7 +107,7 @@ async def request_feedback(context: Context, new: NewRequest, request_key: str |
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "requestFeedback", request_key, new_id):
+        if earlier := await earlier_result(context, transaction, "requestFeedback", once, new_id):
             return earlier
         if await is_own(transaction, context.account_id, email):
             refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")

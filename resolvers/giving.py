@@ -32,7 +32,7 @@ from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, NotFound, refuse
 from resolvers.mediator import name_matches, search_words
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 from resolvers.survey import QuestionKind, question
 from settings import Release
 
@@ -164,7 +164,7 @@ class NewFeedback:
     email: str | None
 
 
-async def give(context: Context, new: NewFeedback, request_key: str | None) -> None:
+async def give(context: Context, new: NewFeedback, once: Once) -> None:
     """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request."""
     by = [given for given in (new.token, new.link, new.mediator_id) if given is not None]
     if len(by) != 1:
@@ -177,7 +177,7 @@ async def give(context: Context, new: NewFeedback, request_key: str | None) -> N
     check.done()
     async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
         # A repeat is told from a second answer before the link is looked at, which the first one spent.
-        if await earlier_result(context, transaction, "giveFeedback", request_key, new_id, by[0]):
+        if await earlier_result(context, transaction, "giveFeedback", once, new_id, by[0]):
             return
         about = await _whom(transaction, new)
         if about.id == context.viewer.account_id:

@@ -1,10 +1,12 @@
-"""Repeated requests: the same `requestKey` within 24 hours gets the answer that the first one got.
+"""Repeated requests: the same `requestKey` with the same content within 24 hours gets the answer of the first.
 
-A key counts for one account and one kind of change. What is kept is the id of what was made, from which the answer is
-read anew; of a change that makes many things, the answer itself.
+A key counts for one account and one kind of change. With other content it is refused: what came second was not done.
+What is kept is the id of what was made, from which the answer is read anew; of a change that makes many things, the
+answer itself; and of the content a keyed hash, into which the key goes too, which is kept nowhere.
 """
 
 import hmac
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,28 +15,41 @@ from sqlalchemy.dialects.postgresql import insert
 
 from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
-from models.database import Transaction
+from models.database import Row, Transaction
 from resolvers.checks import NAME_MOST
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, Code, refuse
 
 
-def _hashed(context: Context, change: str, key: str, *scope: object) -> bytes:
+@dataclass(frozen=True)
+class Once:
+    """What is to be done once: the client's `requestKey`, if there is one, and all else of the input as bytes."""
+
+    key: str | None
+    content: bytes
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    key: bytes
+    content: bytes
+
+
+def _hashed(context: Context, change: str, key: str, content: bytes, *scope: object) -> _Hashes:
     if len(key) > NAME_MOST:
         raise BadInput(f"A requestKey has at most {NAME_MOST} characters.")
-    return hmac.digest(
-        context.settings.secret_key.get_secret_value().encode(),
-        repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode(),
-        "sha256",
-    )
+    secret = context.settings.secret_key.get_secret_value().encode()
+    whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
+    # The key is in both: a client's random one keeps even who has the secret from trying out contents.
+    return _Hashes(hmac.digest(secret, whose, "sha256"), hmac.digest(secret, repr((whose, content)).encode(), "sha256"))
 
 
-async def _claim(transaction: Transaction, hashed: bytes, fresh: dict[str, Any]) -> bool:
+async def _claim(transaction: Transaction, hashed: _Hashes, fresh: dict[str, Any]) -> bool:
     """Take a key that nobody has used in 24 hours; False if it was used. Waits for who is using it."""
-    fresh = fresh | {"made_at": func.clock()}
+    fresh = fresh | {"content_hash": hashed.content, "made_at": func.clock()}
     claimed = await transaction.first(
         insert(request_keys)
-        .values(key_hash=hashed, **fresh)
+        .values(key_hash=hashed.key, **fresh)
         .on_conflict_do_update(
             index_elements=[request_keys.c.key_hash],
             set_=fresh,
@@ -45,42 +60,56 @@ async def _claim(transaction: Transaction, hashed: bytes, fresh: dict[str, Any])
     return claimed is not None
 
 
+async def _earlier(transaction: Transaction, hashed: _Hashes) -> Row | None:
+    """Find what the first request of a key left; refuse what came with another content."""
+    kept = request_keys.c
+    earlier = await transaction.first(
+        select(kept.result_id, kept.answer, kept.content_hash).where(
+            kept.key_hash == hashed.key, kept.made_at > func.clock() - REQUEST_KEY_KEPT
+        )
+    )
+    # While an upgrade goes on, the version before leaves none.
+    if earlier is not None and earlier.content_hash not in {None, hashed.content}:
+        refuse(
+            "requestKey",
+            Code.REPEATED_KEY,
+            "This requestKey came with other content before. That was done, and this was not: give it a new key.",
+        )
+    return earlier
+
+
 async def earlier_result(
-    context: Context, transaction: Transaction, change: str, key: str | None, new_id: UUID, *scope: object
+    context: Context, transaction: Transaction, change: str, once: Once, new_id: UUID, *scope: object
 ) -> UUID | None:
     """Give the id that the first request of this key made; None if this is the first, which makes `new_id`.
 
     `scope` tells people apart who are signed out. A repeat that comes while the first is under way waits for it.
+    Refused where the content is another.
     """
-    if key is None:
+    if once.key is None:
         return None
-    hashed = _hashed(context, change, key, *scope)
+    hashed = _hashed(context, change, once.key, once.content, *scope)
     if await _claim(transaction, hashed, {"result_id": new_id, "account_id": context.viewer.account_id}):
         return None
-    earlier: UUID = await transaction.value(select(request_keys.c.result_id).where(request_keys.c.key_hash == hashed))
-    return earlier
+    earlier = await _earlier(transaction, hashed)
+    result: UUID | None = earlier.result_id if earlier is not None else None
+    return result
 
 
-async def earlier_answer(context: Context, transaction: Transaction, change: str, key: str | None) -> list[Any] | None:
-    """Give the answer that the first request of this key kept; None if there was none.
+async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[Any] | None:
+    """Give the answer that the first request of this key kept; None if there was none. Refused for other content.
 
     The caller holds a lock that a repeat waits for, from before this until its transaction ends.
     """
-    if key is None:
+    if once.key is None:
         return None
-    found: list[Any] | None = await transaction.value(
-        select(request_keys.c.answer).where(
-            request_keys.c.key_hash == _hashed(context, change, key),
-            request_keys.c.made_at > func.clock() - REQUEST_KEY_KEPT,
-        )
-    )
-    return found
+    earlier = await _earlier(transaction, _hashed(context, change, once.key, once.content))
+    answer: list[Any] | None = earlier.answer if earlier is not None else None
+    return answer
 
 
-async def keep_answer(
-    context: Context, transaction: Transaction, change: str, key: str | None, answer: list[Any]
-) -> None:
+async def keep_answer(context: Context, transaction: Transaction, change: str, once: Once, answer: list[Any]) -> None:
     """Keep the answer of a change for its repeats: words and numbers, nothing that somebody typed."""
-    if key is not None:
+    if once.key is not None:
         kept = {"answer": answer, "account_id": context.viewer.account_id}
-        await _claim(transaction, _hashed(context, change, key), kept)
+        await _claim(transaction, _hashed(context, change, once.key, once.content), kept)

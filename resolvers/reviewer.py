@@ -33,7 +33,7 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.mediator import in_order, name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.repeats import earlier_result
+from resolvers.repeats import Once, earlier_result
 from settings import Settings
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -141,14 +141,14 @@ async def end(context: Context, mediator_id: UUID | None) -> None:
             refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
 
 
-async def invite(context: Context, email: str, request_key: str | None) -> None:
+async def invite(context: Context, email: str, once: Once) -> None:
     """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account."""
     check = Check()
     address = check.email("email", email) or ""
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if await earlier_result(context, transaction, "inviteReviewer", request_key, new_id):
+        if await earlier_result(context, transaction, "inviteReviewer", once, new_id):
             return
         if await is_own(transaction, context.account_id, address):
             refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")

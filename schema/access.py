@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from resolvers import access, sign_in
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Info, read_id
 
 
@@ -73,7 +73,7 @@ class AccessMutations:
     @strawberry.mutation
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenPayload | None:
         async def change() -> dict[str, Any]:
-            made, secret = await access.create_token(info.context, input.name, input.expires_at, input.request_key)
+            made, secret = await access.create_token(info.context, input.name, input.expires_at, once(input))
             return {"api_token": await access.own_token(info.context, made), "token": secret}
 
         return await attempt(CreateApiTokenPayload, change())

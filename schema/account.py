@@ -9,7 +9,7 @@ from models.account import Role
 from models.mediator import Visibility
 from resolvers import access, account, export, mediator, sign_in, support
 from schema.access import ApiToken, Session
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Info
 from schema.mediator import Mediator
 
@@ -188,9 +188,7 @@ class AccountMutations:
     @strawberry.mutation
     async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload | None:
         async def change() -> dict[str, Any]:
-            await account.sign_up(
-                info.context, input.name, input.email, input.password, input.visibility, input.request_key
-            )
+            await account.sign_up(info.context, input.name, input.email, input.password, input.visibility, once(input))
             return {"mail_sent": True}
 
         return await attempt(SignUpPayload, change())
@@ -266,7 +264,7 @@ class AccountMutations:
     @strawberry.mutation(description="Makes an archive of all your data; a mail brings its link.")
     async def export_my_data(self, info: Info, input: ExportMyDataInput | None = None) -> ExportMyDataPayload | None:
         async def change() -> dict[str, Any]:
-            made = await export.request_export(info.context, input.request_key if input else None)
+            made = await export.request_export(info.context, once(input))
             return {"data_export": await export.own_export(info.context, made)}
 
         return await attempt(ExportMyDataPayload, change())

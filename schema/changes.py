@@ -3,9 +3,11 @@
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
+import orjson
 import strawberry
 
 from resolvers.errors import Code, Refused
+from resolvers.repeats import Once
 
 strawberry.enum(Code, name="UserErrorCode")
 
@@ -38,3 +40,9 @@ async def attempt(payload: type[Answer], change: Awaitable[dict[str, Any]]) -> A
         if refused.current is not None:
             answer.current = refused.current  # type: ignore[attr-defined]  # only payloads of versioned things
         return answer
+
+
+def once(input: Any) -> Once:
+    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change."""
+    values = dict(vars(input)) if input is not None else {}
+    return Once(values.pop("request_key", None), orjson.dumps(values, option=orjson.OPT_SORT_KEYS))

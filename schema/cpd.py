@@ -11,7 +11,7 @@ from models.cpd import CpdKind
 from resolvers import entry_changes
 from resolvers.cpd import CPD
 from resolvers.learning import LearningKind, LearningSource
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Info, OrderDirection, given, read_id
 
 for word in (CpdKind, LearningKind, LearningSource):
@@ -153,7 +153,7 @@ class CpdMutations:
     @strawberry.mutation
     async def add_cpd_entry(self, info: Info, input: AddCpdEntryInput) -> AddCpdEntryPayload | None:
         async def change() -> dict[str, Any]:
-            entry_id = await entry_changes.add_entry(info.context, CPD, given(input), input.request_key)
+            entry_id = await entry_changes.add_entry(info.context, CPD, given(input), once(input))
             return {"cpd_entry": await entry_changes.own_entry(info.context, CPD, entry_id)}
 
         return await attempt(AddCpdEntryPayload, change())

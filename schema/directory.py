@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from resolvers import directory
 from resolvers.paging import page
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Connection, Info, given, read_id
 
 
@@ -63,9 +63,7 @@ class DirectoryMutations:
     @strawberry.mutation
     async def create_directory(self, info: Info, input: CreateDirectoryInput) -> CreateDirectoryPayload | None:
         async def change() -> dict[str, Any]:
-            made = await directory.create_directory(
-                info.context, input.name, input.email, input.website, input.request_key
-            )
+            made = await directory.create_directory(info.context, input.name, input.email, input.website, once(input))
             return {"directory": await directory.directory(info.context, made)}
 
         return await attempt(CreateDirectoryPayload, change())

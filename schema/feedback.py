@@ -10,7 +10,7 @@ from models.feedback import ActedAs, Capacity
 from resolvers import feedback, feedback_request, giving
 from resolvers.giving import LinkState
 from resolvers.survey import QuestionKind, QuestionReader, survey
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Info, OrderDirection, read_id, read_link
 
 for word in (ActedAs, Capacity, LinkState, QuestionKind, QuestionReader):
@@ -251,7 +251,7 @@ class FeedbackMutations:
                 name=input.name,
                 email=input.email,
             )
-            await giving.give(info.context, new, input.request_key)
+            await giving.give(info.context, new, once(input))
             return {"received": True}
 
         return await attempt(GiveFeedbackPayload, change())
@@ -266,7 +266,7 @@ class FeedbackMutations:
                 mediation_ended_on=input.mediation_ended_on,
                 party_agreed=input.party_agreed,
             )
-            made = await feedback_request.request_feedback(info.context, new, input.request_key)
+            made = await feedback_request.request_feedback(info.context, new, once(input))
             return {"feedback_request": await feedback_request.own_request(info.context, made)}
 
         return await attempt(RequestFeedbackPayload, change())

@@ -16,7 +16,7 @@ from resolvers import entry_changes
 from resolvers.entries import camel
 from resolvers.entry_import import ImportStatus, import_entries
 from resolvers.logbook import LOGBOOK
-from schema.changes import Payload, UserError, attempt
+from schema.changes import Payload, UserError, attempt, once
 from schema.lists import Info, Minutes, OrderDirection, given, read_id
 
 for word in (CaseRole, Medium, Outcome):
@@ -159,7 +159,7 @@ class ImportLogbookEntriesInput:
     dry_run: bool = strawberry.field(default=False, description="Write nothing, and tell what would happen.")
     request_key: str | None = strawberry.field(
         default=None,
-        description="A repeat within 24 hours gets the first answer, whatever it says. Nothing is kept for a key where "
+        description="A repeat within 24 hours gets the first answer. Nothing is kept for a key where "
         "nothing was written: of a dry run, and where all was left out.",
     )
 
@@ -225,7 +225,7 @@ class LogbookMutations:
     @strawberry.mutation
     async def add_logbook_entry(self, info: Info, input: AddLogbookEntryInput) -> AddLogbookEntryPayload | None:
         async def change() -> dict[str, Any]:
-            entry_id = await entry_changes.add_entry(info.context, LOGBOOK, given(input), input.request_key)
+            entry_id = await entry_changes.add_entry(info.context, LOGBOOK, given(input), once(input))
             return {"logbook_entry": await entry_changes.own_entry(info.context, LOGBOOK, entry_id)}
 
         return await attempt(AddLogbookEntryPayload, change())
@@ -243,7 +243,7 @@ class LogbookMutations:
                 [vars(entry) for entry in input.entries],
                 all_or_nothing=input.all_or_nothing,
                 dry_run=input.dry_run,
-                request_key=input.request_key,
+                once=once(input),
             )
             counted = Counter(one.status for one in outcomes)
             return {

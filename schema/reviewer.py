@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import reviewer
 from resolvers.paging import page
-from schema.changes import Payload, attempt
+from schema.changes import Payload, attempt, once
 from schema.lists import Connection, Info, read_id
 
 
@@ -93,7 +93,7 @@ class ReviewerMutations:
     @strawberry.mutation
     async def invite_reviewer(self, info: Info, input: InviteReviewerInput) -> InviteReviewerPayload | None:
         async def change() -> dict[str, Any]:
-            await reviewer.invite(info.context, input.email, input.request_key)
+            await reviewer.invite(info.context, input.email, once(input))
             return {"invited": True}
 
         return await attempt(InviteReviewerPayload, change())

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -28,7 +28,7 @@ from web.graphql import Graphql
 from web.health import healthz, readyz
 from web.logs import RequestLog
 from web.pages import routes as pages
-from web.rendering import tell
+from web.rendering import asked_for, tell
 from web.viewers import SecurityHeaders, Viewers, security_headers
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ async def failed(request: Request, error: Exception) -> Response:
     # Outside of all middleware, which may be what failed.
     headers = security_headers(request.app.state.settings)
     headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
-    if request.url.path == "/graphql":
+    if request.scope["path"] == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
         return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)
     response = _told(request, Trouble(500, text))
@@ -64,9 +64,23 @@ async def failed(request: Request, error: Exception) -> Response:
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Answer with an HTTP error and nothing about why."""
+    """Answer with an HTTP error and nothing about why; or lead on, where there is but a slash too many."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404 and (meant := _without_slash(request)):
+        return RedirectResponse(meant, 307)
     return _told(request, nothing_here() if status == 404 else Trouble(status, "This is not possible."))
+
+
+def _without_slash(request: Request) -> str | None:
+    """Give our address that one with slashes at its end must mean; None if there is none.
+
+    Starlette would do the same, but to whichever host the client named.
+    """
+    path = request.scope["path"].rstrip("/")
+    there = {**request.scope, "path": path}
+    if path == request.scope["path"] or all(one.matches(there)[0] is Match.NONE for one in request.app.routes):
+        return None
+    return asked_for(Request(there))
 
 
 def _told(request: Request, trouble: Trouble) -> Response:
@@ -113,5 +127,6 @@ def make_app(settings: Settings) -> Starlette:
         ],
         exception_handlers={HTTPException: refused, Exception: failed},
     )
+    app.router.redirect_slashes = False
     app.state.settings = settings
     return app

@@ -30,6 +30,14 @@ class Trouble(Exception):
         self.retry_after = retry_after
 
 
+# A form that the back button brought is sent with other content. It may be meant as a second thing or as a mended first
+# one, which only its sender knows.
+SENT_BEFORE = (
+    "You have sent this form before, and what it held then has arrived. What it holds now has not been sent. "
+    "Is it meant as well? Then send it once more."
+)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a form: with no problems it was accepted. `payload` is what the mutation answered."""
@@ -43,6 +51,11 @@ class Outcome:
 def to_mend(problems: list[Problem]) -> Outcome:
     """Send a form back before anything was asked for: what was typed into it cannot be read."""
     return Outcome(problems, 422)
+
+
+def is_repeated(problem: Problem) -> bool:
+    """Whether a form was refused because its key has been used for other content."""
+    return problem.get("code") == "REPEATED_KEY"
 
 
 @cache
@@ -73,6 +86,8 @@ async def change(request: Request, page: str, operation: str, **input: Any) -> O
         return Outcome([{"field": None, "message": trouble.text}], trouble.status, trouble.retry_after)
     problems: list[Problem] = payload["userErrors"]
     for problem in problems:
+        if is_repeated(problem):
+            problem |= {"field": None, "message": SENT_BEFORE}
         if problem["field"] == "token":
             if problem["code"] == "NOT_FOUND":
                 raise Trouble(404, problem["message"])

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def away(request: Request) -> Response:
     """Answer that nothing can be done just now, in the form that was asked for."""
     error = Away()
-    if request.url.path == "/graphql":
+    if request.scope["path"] == "/graphql":
         return JSONResponse(failure(error), 503, {"Retry-After": str(error.retry_after)})
     if "text/html" in request.headers.get("accept", ""):
         return tell(request, Trouble(503, str(error), error.retry_after))

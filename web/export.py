@@ -196,7 +196,7 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
         "",
         fill(
             "Lists come twice: as CSV for a spreadsheet, and as JSON for a program. Durations are in minutes and "
-            "moments in UTC. In CSV, text that a spreadsheet would take for a formula begins with an apostrophe.",
+            "moments in UTC. In CSV, an apostrophe stands before what a spreadsheet could take for a formula.",
             80,
         ),
     ]

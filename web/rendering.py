@@ -7,6 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import UploadFile
@@ -19,7 +20,7 @@ from starlette.types import Message, Receive
 from models.account import Role
 from permissions.viewer import Viewer
 from web import words
-from web.asking import Outcome, Problem, Trouble, nothing_here
+from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
 from web.cells import headings, rows
 from web.viewers import is_foreign, keep_device, keep_session
 
@@ -126,15 +127,22 @@ def render(
         settings=request.app.state.settings,
         problems=outcome.problems,
         typed=typed,
+        request_key=_request_key(typed, outcome),
         done=DONE.get(request.query_params.get("done", "")),
         viewer=viewer,
-        here=request.url.path,
+        here=request.scope["path"],
         menu=_offered(MENU, viewer),
         account_menu=_offered(ACCOUNT_MENU, viewer),
         **facts,
     )
     headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else None
     return HTMLResponse(text, outcome.status, headers)
+
+
+def _request_key(typed: Form, outcome: Outcome) -> str:
+    """Give the key of a page's form: the one that it came back with, unless that was used for something else."""
+    key = typed.get("requestKey")
+    return key if key and not any(map(is_repeated, outcome.problems)) else str(uuid4())
 
 
 def tell(request: Request, trouble: Trouble) -> Response:
@@ -183,13 +191,18 @@ def _admit(request: Request, audience: Audience, unverified: bool) -> Response |
         if request.method == "POST":
             # To send the page anew sends what was typed anew, so nothing of it is lost.
             raise Trouble(401, "Sign in again in another tab, then come back here and reload this page.")
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/signin?next={quote(wanted)}", 303)
+        return RedirectResponse(f"/signin?next={quote(asked_for(request))}", 303)
     if not audience & viewer.roles or viewer.by_token:
         raise nothing_here()
     if not viewer.verified and not unverified:
         raise Trouble(403, "Please confirm your email address first: open the link in the mail that we sent you.")
     return None
+
+
+def asked_for(request: Request) -> str:
+    """Give the path and query that were asked for: of the address a client may have made up the rest."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _guard(request: Request) -> None:

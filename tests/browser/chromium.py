@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+# Playwright turns off what people have: a page that the back button brings is the very one that they left.
+NOT_WITHOUT = ["--disable-back-forward-cache"]
 
 
 def found() -> str | None:
@@ -33,7 +35,9 @@ def found() -> str | None:
 async def launched(program: str) -> AsyncIterator[Browser]:
     """Run a browser without a screen."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=ARGUMENTS, ignore_default_args=NOT_WITHOUT
+        )
         try:
             yield browser
         finally:

@@ -1,11 +1,8 @@
 """What our script adds to the pages: filters that apply by themselves, nothing lost by accident, nothing sent twice."""
 
-import re
-from urllib.parse import urlsplit
-
 from playwright.async_api import Browser, Dialog, expect
 
-from tests.browser.visiting import PHONE, press, read_on, visiting
+from tests.browser.visiting import PHONE, go_back, visiting
 from tests.hub import Hub
 from tests.world import put_cases
 
@@ -21,8 +18,8 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         await expect(page).to_have_url("/logbook?role=OBSERVER")  # what is not chosen stays out of the address
         await page.get_by_role("link", name="Hours").first.click()
         await expect(cases.get_by_role("columnheader", name="Hours")).to_have_attribute("aria-sort", "ascending")
-        await page.go_back()
-        await page.go_back()
+        await go_back(page)
+        await go_back(page)
         await expect(cases).to_contain_text("Fence")
         await page.get_by_role("form", name="Which cases to show").get_by_label("Words").fill("fence")
         await page.keyboard.press("Enter")
@@ -90,66 +87,6 @@ async def test_the_personal_link_is_copied(browser: Browser, site: Hub) -> None:
         await page.get_by_role("button", name="Copy").click()
         await expect(page.get_by_role("button", name="Copied")).to_be_visible()
         assert await page.evaluate("navigator.clipboard.readText()") == link
-
-
-async def personal_path(site: Hub) -> str:
-    found = await site.ask("{ me { mediator { feedbackLink } } }", by=await site.mediator())
-    link: str = found.data["me"]["mediator"]["feedbackLink"]
-    return urlsplit(link).path
-
-
-async def test_a_survey_that_is_begun_is_there_again_from_the_same_link_and_gone_once_sent(
-    browser: Browser, site: Hub
-) -> None:
-    path, other = await personal_path(site), await personal_path(site)
-    async with visiting(browser, site, width=PHONE) as page:
-        await page.goto(path)
-        await expect(page.get_by_text(re.compile(r"^Answered: 0 of \d+$"))).to_be_visible()
-        key = await page.locator("[name=requestKey]").input_value()
-        await page.get_by_label("As a party to the dispute").check()
-        await page.get_by_label("They were the mediator").check()
-        await page.get_by_role("group", name="They favoured nobody").get_by_label("Agree", exact=True).check()
-        await page.locator("#answer-impressed").fill("The calm of it")
-        await expect(page.get_by_text(re.compile(r"^Answered: 2 of \d+$"))).to_be_visible()
-        await page.context.set_offline(True)
-        await page.get_by_role("button", name="Send my feedback").click()
-        await expect(page.get_by_role("button", name="Send my feedback")).to_be_hidden()
-        await page.context.set_offline(False)
-        await page.goto(other)
-        await expect(page.locator("#answer-impressed")).to_have_value("")
-        await page.goto(path)
-        await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
-        await expect(page.get_by_label("As a party to the dispute")).to_be_checked()
-        await expect(page.get_by_role("status")).to_contain_text("is here again")
-        assert await page.locator("[name=requestKey]").input_value() == key
-        await read_on(page, site)
-        await press(page, "Send my feedback")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
-        assert await page.evaluate("Object.keys(localStorage).length") == 0
-        await page.goto(path)
-        await expect(page.locator("#answer-impressed")).to_have_value("")
-    assert len(await site.rows("SELECT 1 FROM feedback")) == 1
-
-
-async def test_a_draft_is_thrown_away_at_a_press_and_after_five_days(browser: Browser, site: Hub) -> None:
-    path = await personal_path(site)
-    async with visiting(browser, site) as page:
-        await page.goto(path)
-        await page.locator("#answer-impressed").fill("The calm of it")
-        await page.reload()
-        await press(page, "Throw it away")
-        await expect(page.locator("#answer-impressed")).to_have_value("")
-        await page.locator("#answer-impressed").fill("Anew")
-        await page.evaluate(
-            """(key) => {
-              const draft = JSON.parse(localStorage.getItem(key));
-              draft.at -= 5 * 24 * 3600 * 1000;
-              localStorage.setItem(key, JSON.stringify(draft));
-            }""",
-            f"survey:{path}",
-        )
-        await page.goto("/")
-        assert await page.evaluate("Object.keys(localStorage).length") == 0
 
 
 async def test_a_print_of_the_logbook_has_the_tables_and_nothing_to_press(browser: Browser, site: Hub) -> None:

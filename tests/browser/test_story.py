@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.account import Role
-from tests.browser.visiting import PHONE, follow, path_of, sign_in, sign_out, visiting
+from tests.browser.visiting import PHONE, follow, go_back, path_of, sign_in, sign_out, visiting
 from tests.hub import PASSWORD, Hub, payload
 
 MARTHA = "martha@demo.example"
@@ -107,7 +107,7 @@ class Story:
         await page.get_by_label("Your name, if you like").fill("Paul P.")
         await page.get_by_role("button", name="Send my feedback").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
-        await page.go_back()
+        await go_back(page)
         await page.reload()
         await expect(page.get_by_role("main")).to_contain_text("It has been used: your answer has arrived.")
         await page.set_viewport_size({"width": 1280, "height": 800})

@@ -112,6 +112,11 @@ async def press(page: Page, button: str) -> None:
         await page.get_by_role("button", name=button).click()
 
 
+async def go_back(page: Page) -> None:
+    """Press the back button. A page that its cache brings is there at once, and loads nothing."""
+    await page.go_back(wait_until="commit")
+
+
 async def open_link(page: Page, name: str) -> None:
     """Follow a link in a page's own part, and wait for the page that it leads to."""
     async with page.expect_navigation():

@@ -23,11 +23,13 @@ from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.faults.people import CASE, PAUSE, new_request
 from tests.hub import Answer, Person
+from tests.nginx import PROGRAM as NGINX
+from tests.nginx import listens, nginx
 from tests.servers import free_port
 from tests.waiting import until
 from web.children import Children, Command
 
-PROGRAMS = {"nginx": "/usr/sbin/nginx", "pgbouncer": "/usr/sbin/pgbouncer"}
+PROGRAMS = {"nginx": NGINX, "pgbouncer": "/usr/sbin/pgbouncer"}
 
 # Fewer connections than the processes' pools ask for, so that transactions of all of them share them.
 PGBOUNCER = """
@@ -43,37 +45,6 @@ default_pool_size = 6
 max_client_conn = 200
 query_wait_timeout = 10
 server_login_retry = 1
-"""
-
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-worker_processes 1;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    upstream logbook {{
-        server 127.0.0.1:{first} max_fails=1 fail_timeout=1s;
-        server 127.0.0.1:{second} max_fails=1 fail_timeout=1s;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://logbook;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_next_upstream error timeout;
-            proxy_connect_timeout 2s;
-        }}
-    }}
-}}
 """
 
 
@@ -108,36 +79,10 @@ def pgbouncer(children: Children, *urls: str) -> Iterator[list[str]]:
                 os.chown(path, user.pw_uid, user.pw_gid)
         command: Command = [_program("pgbouncer"), folder / "pgbouncer.ini"]
         children.start("PgBouncer", command, folder / "log", env={}, user=user)
-        children.wait_for("PgBouncer", lambda: _listens(port))
+        children.wait_for("PgBouncer", lambda: listens(port))
         yield [f"postgresql://{role}@127.0.0.1:{port}/{role}" for role in roles]
     finally:
         shutil.rmtree(folder)
-
-
-def _listens(port: int) -> bool:
-    try:
-        with httpx.Client() as client:
-            client.get(f"http://127.0.0.1:{port}/", timeout=2)
-    except httpx.ConnectError:
-        return False
-    except httpx.HTTPError:
-        return True  # it is no web server, but it is there
-    return True
-
-
-@contextmanager
-def nginx(children: Children, port: int, first: int, second: int) -> Iterator[None]:
-    """Run nginx on a port before two web servers."""
-    folder = Path(tempfile.mkdtemp(prefix="logbook-nginx-", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, first=first, second=second, port=port))
-        command: Command = [_program("nginx"), "-c", folder / "nginx.conf", "-p", folder, "-e", folder / "nginx.log"]
-        children.start("nginx", command, folder / "log", env={})
-        children.wait_for("nginx", lambda: _listens(port))
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
@@ -222,7 +167,7 @@ async def balanced(machine: Machine, *, people: int = 8) -> Line:
             }
             webs = [await _start(site, port, **own) for port in ports]
             workers = [site.worker(**own) for _ in range(2)]
-            with nginx(site.children, front, *ports):
+            with nginx(site.children, front, free_port(), *ports):
                 site.hub.client = httpx.AsyncClient(base_url=own["base_url"], timeout=30)
                 traffic = Traffic(site)
                 everybody = [await site.hub.person(Role.MEDIATOR) for _ in range(people)]

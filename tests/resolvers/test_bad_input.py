@@ -24,7 +24,7 @@ from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import EVERYBODY
 from resolvers.codes import seal_secret
 from schema.build import projection
-from tests.hub import PASSWORD, Answer, Hub, Person, payload
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
 from tests.world import put_cases, put_cpd
 
 _mutations = projection(EVERYBODY).mutation_type
@@ -466,3 +466,93 @@ async def test_what_was_typed_stands_in_no_error(hub: Hub) -> None:
     answer = await hub.change("requestFeedback", REQUEST | typed, by=person)
     assert len(errors(answer, "requestFeedback")) == 3
     assert "hilippa" not in str(answer.body)
+
+
+WITH_KEY = sorted(mutation for mutation in MUTATIONS if "requestKey" in input_fields(mutation))
+WHOM = {"token", "link", "mediatorId"}  # somebody signed out has their keys for each link or mediator
+ANOTHER: dict[str, Any] = {
+    **dict.fromkeys(("name", "partyName", "title", "provider", "takeaways", "reference", "parties"), "Another"),
+    **dict.fromkeys(("disputeKind", "country", "didWell", "foundChallenging", "notes"), "Another"),
+    **dict.fromkeys(("email", "partyEmail"), "another@demo.example"),
+    **dict.fromkeys(("website", "evidenceUrl"), "https://another.example"),
+    **dict.fromkeys(("mediationEndedOn", "endedOn"), "2024-01-01"),
+    "startedOn": "2024-01-02",
+    "expiresAt": "2998-01-01T00:00:00Z",
+    "password": "quite another good one",
+    "visibility": "DIRECTORIES",
+    "role": "OTHER",
+    "medium": "HYBRID",
+    "outcome": "SETTLED",
+    "kind": "CONFERENCE",
+    "capacity": "OTHER",
+    "actedAs": "ADVOCATE",
+    "minutes": 61,
+    "partyCount": 3,
+    "simulated": False,
+    "share": False,
+    "allOrNothing": False,
+    "entries": [CASE, CASE],
+    "answers": [{"question": "listening", "rating": 5}],
+}
+# A box that has to be ticked is refused for itself, and a dry run needs no key.
+ALWAYS = {"partyAgreed", "dryRun"}
+
+
+@pytest.mark.parametrize("mutation", WITH_KEY)
+async def test_a_key_that_comes_again_is_a_repeat_with_the_same_content_and_refused_with_other(
+    world: World, mutation: str
+) -> None:
+    hub, by, sound = world.hub, world.actor(mutation), world.sound[mutation]
+    payload(await send(hub, mutation, sound, by))
+    done = await everything(hub)
+    # As another client would write it: in another order, and with what is null left out or not.
+    for again in (sound, dict(reversed(sound.items())), {**dict.fromkeys(optional(mutation)), **sound}):
+        await forget_limits(hub)
+        payload(await send(hub, mutation, again, by))
+        assert await everything(hub) == done
+    for name in set(input_fields(mutation)) - WHOM - ALWAYS - {"requestKey"}:
+        await forget_limits(hub)
+        assert sound.get(name) != ANOTHER[name], name
+        answer = await send(hub, mutation, sound | {name: ANOTHER[name]}, by)
+        assert errors(answer, mutation) == [("requestKey", "REPEATED_KEY")], name
+        assert await everything(hub) == done, name
+        await forget_limits(hub)
+        (refused,) = (await hub.change(mutation, sound | {name: ANOTHER[name]}, by=by)).data.values()
+        assert str(ANOTHER[name]) not in str(refused), name
+    await forget_limits(hub)
+    other = await send(hub, mutation, sound | {"requestKey": "another"}, by)
+    # An address has one account only; all else is done once more.
+    assert errors(other, mutation) == ([("email", "TAKEN")] if mutation == "createDirectory" else [])
+    assert (await everything(hub) == done) == (mutation == "createDirectory")
+
+
+def optional(mutation: str) -> list[str]:
+    """The fields of a change's input that may be null and have no other default."""
+    fields = input_fields(mutation).items()
+    return [name for name, field in fields if not isinstance(field.type, GraphQLNonNull) and name not in WHOM]
+
+
+async def test_nothing_that_a_key_came_with_can_be_guessed_from_what_is_kept(hub: Hub) -> None:
+    """One content under two keys, or in two houses with a secret each, leaves nothing in common."""
+    person = await hub.mediator()
+    for key in ("one", "two"):
+        payload(await hub.change("addCpdEntry", CPD | {"requestKey": key}, by=person))
+    async with opened(hub.services) as other:  # which has a key of its own
+        payload(await other.change("addCpdEntry", CPD | {"requestKey": "one"}, by=person))
+    rows = await hub.rows("SELECT key_hash, content_hash FROM request_key")
+    kept = {part for row in rows for part in row.values()}
+    assert len(kept) == 2 * len(rows) == 6
+    assert {len(part) for part in kept} == {32}
+
+
+async def test_the_key_of_a_giver_counts_for_the_link_that_they_came_by(world: World) -> None:
+    hub, given = world.hub, GIVEN | {"requestKey": "k"}
+    someone = await hub.mediator()
+    found = await hub.ask("{ me { mediator { feedbackLink } } }", by=someone)
+    link = found.data["me"]["mediator"]["feedbackLink"]
+    for whom in ({"mediatorId": str(someone.id)}, {"link": link}):
+        for rating in (4, 4, 5):
+            answers = [{"question": "listening", "rating": rating}]
+            answer = await hub.change("giveFeedback", given | whom | {"answers": answers})
+            assert problems(answer) == ([] if rating == 4 else [("requestKey", "REPEATED_KEY")])
+    assert len(await hub.rows("SELECT 1 FROM feedback WHERE mediator_id = $1", someone.id)) == 2

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -256,7 +257,48 @@ def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) ->
     assert [reading.values for reading in readings] == expected
 
 
-@given(st.text(st.sampled_from("'=+-@\t\ra"), max_size=5))
+WIDE = "\uff1d\uff0b\uff0d\uff20"
+_PIECES = st.sampled_from(
+    [*"=+-@,;|\t\r\n'\" a", *WIDE, *"\u2028\x1d\xa0\ufeff\u200b", "\r\n", "b;=1", '"=', 'x","', "'="]
+)
+CELLS = st.lists(_PIECES, max_size=8).map("".join) | st.text(max_size=10)
+
+
+@given(CELLS)
 def test_a_guard_is_taken_off_again_and_nothing_else(text: str) -> None:
     assert unguarded(guarded(text)) == text
-    assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert guarded(unguarded(text)) in {text, guarded(text)}
+
+
+@pytest.mark.parametrize("separator", ",;\t|")
+@given(
+    st.lists(
+        st.lists(CELLS.map(str.strip) | st.integers(min_value=0) | st.none(), min_size=3, max_size=3),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_no_cell_begins_a_formula_whichever_separator_a_program_splits_at(
+    separator: str, rows: list[list[Any]]
+) -> None:
+    out = io.BytesIO()
+    with sheet(out, ["A", "B", "C"]) as add:
+        for row in rows:
+            add(dict(zip("ABC", row, strict=True)))
+    text = out.getvalue().decode("utf-8-sig")
+    for lines in (io.StringIO(text, newline=""), text.splitlines(), text.splitlines(keepends=True)):
+        for found in csv.reader(lines, delimiter=separator):
+            for cell in found:
+                assert not cell.startswith(("\t", "\r")), cell
+                assert not re.match(rf"[\s\"\ufeff\u200b]*[=+\-@{WIDE}]", cell), cell
+
+
+@pytest.mark.parametrize("text", ["a;b, c", "calm - kind", "'tis", "x = 1", "me@demo.example", '"a"; b', "a\tb\nc"])
+def test_a_guard_leaves_what_no_program_would_run(text: str) -> None:
+    assert guarded(text) == unguarded(text) == text
+
+
+@pytest.mark.parametrize("part", ["'", ";", ";'", "\n", "\t", " ", ";-", "a, b; c ", "=", "\t'"])
+def test_no_text_takes_longer_than_its_length_to_guard(part: str) -> None:
+    text = part * 100_000  # which would take hours if each letter looked at all behind it
+    assert unguarded(guarded(text)) == text

@@ -16,7 +16,8 @@ from resolvers.giving import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
 from tests.web.reading import HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems
-from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED
+from web.asking import SENT_BEFORE
+from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED, TRAP
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
@@ -24,7 +25,7 @@ FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share"
 
 def form(hub: Hub) -> dict[str, str]:
     """What a person sends."""
-    return FORM | {"begun": handed_out(hub), "website": ""}
+    return FORM | {"begun": handed_out(hub), TRAP: ""}
 
 
 async def requested(hub: Hub, ann: Person) -> str:
@@ -327,22 +328,84 @@ async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_w
     ann = await hub.mediator()
     _, *open_doors = await doors(hub, ann)
     before = await everything(hub)
-    automatic = [
-        {"begun": handed_out(hub, seconds=1)},
-        {"begun": handed_out(hub, days=2)},
-        {"begun": handed_out(hub, seconds=-60)},
-        {"begun": ""},
-        {"begun": "x"},
-        {"website": "https://evil.example"},
+    automatic: list[tuple[dict[str, str], str | None, str]] = [
+        ({"begun": handed_out(hub, seconds=1)}, None, "as soon as the page was opened"),
+        ({"begun": handed_out(hub, days=2)}, None, "open for more than a day"),
+        ({"begun": handed_out(hub, seconds=-60)}, None, "as soon as the page was opened"),
+        ({"begun": ""}, None, "cannot tell when"),
+        ({"begun": "x"}, None, "cannot tell when"),
+        ({TRAP: "https://evil.example"}, TRAP, "password manager"),
     ]
     for path in open_doors:
-        for change in automatic:
+        for change, field, why in automatic:
             response = await hub.client.post(path, data=form(hub) | change | {"answer-impressed": "Patience"})
             assert is_a_page(response, 422)
-            assert problems(response) == [(None, "Please look it over, and send it once more.")]
+            ((told_at, told),) = problems(response)
+            assert (told_at, why in told) == (field, True), told
+            assert "once more" in told
             assert "Patience</textarea>" in response.text
             assert "evil.example" not in response.text
     assert await everything(hub) == before
+
+
+async def test_who_fell_into_the_trap_is_shown_it_and_gets_through(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = f"/give/to/{ann.id}"
+    page = (await hub.client.get(path)).text
+    hidden = re.search(rf'<div class="unseen" aria-hidden="true">[^<]*<label for="{TRAP}">.*?</div>', page, re.DOTALL)
+    assert hidden
+    for asked in ('autocomplete="off"', "data-1p-ignore", "data-bwignore", 'data-lpignore="true"', 'tabindex="-1"'):
+        assert asked in hidden[0]
+    filled = form(hub) | {TRAP: "Pat"}
+    refused = await hub.client.post(path, data=filled)
+    shown = re.search(rf'<div class="field">\s*<label for="{TRAP}">.*?</div>', refused.text, re.DOTALL)
+    assert shown
+    assert "tabindex" not in shown[0]
+    assert "value=" not in shown[0]
+    assert f'id="{TRAP}-problem"' in shown[0]
+    assert not await hub.rows("SELECT 1 FROM feedback")
+    filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', refused.text)) | {TRAP: ""}
+    assert (await hub.client.post(path, data=filled)).headers["location"] == "/done/feedback"
+
+
+async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_with_a_new_key(hub: Hub) -> None:
+    """As without a script, the back button brings the form that the last party at this tablet sent."""
+    ann = await hub.mediator()
+    by_mail, *open_doors = await doors(hub, ann)
+    for path in open_doors:
+        filled = form(hub)
+        assert (await hub.client.post(path, data=filled)).status_code == 303
+        filled |= {"answer-listening": "2", "answer-impressed": "Patience", "name": "Next"}
+        refused = await hub.client.post(path, data=filled)
+        assert is_a_page(refused, 422)
+        assert problems(refused) == [(None, SENT_BEFORE)]
+        assert "Patience</textarea>" in refused.text
+        filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', refused.text))
+        for _ in range(2):
+            assert (await hub.client.post(path, data=filled)).headers["location"] == "/done/feedback"
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 4
+    assert (await hub.client.post(by_mail, data=form(hub))).status_code == 303
+    spent = await hub.client.post(by_mail, data=form(hub) | {"answer-listening": "1"})
+    assert is_a_page(spent, 410)
+    assert "What you changed since was not sent" in spent.text
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 5
+
+
+async def test_a_draft_is_offered_to_nobody_who_is_signed_in_and_names_no_link(hub: Hub) -> None:
+    ann = await hub.mediator()
+    names = set()
+    for path in await doors(hub, ann):
+        page = (await hub.client.get(path)).text
+        assert "data-kept" in page
+        assert "data-keep" in page
+        (name,) = re.findall(r'data-survey="(.*?)"', page)
+        assert name not in path
+        names.add(name)
+        for somebody in (ann, await hub.person(Role.REVIEWER)):
+            signed_in = (await hub.client.get(path, headers=cookie(somebody))).text
+            assert "data-kept" not in signed_in
+            assert "data-keep" not in signed_in
+    assert len(names) == 3
 
 
 async def test_whoever_was_too_slow_only_has_to_send_it_once_more(hub: Hub) -> None:

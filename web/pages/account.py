@@ -6,7 +6,6 @@ alone, and a page that looks again by itself takes nothing from anybody's hands.
 
 from dataclasses import dataclass
 from functools import partial
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -70,7 +69,7 @@ def _end_of_day(typed: str) -> str:
 async def new_token(request: Request) -> Response:
     """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
     if request.method != "POST":
-        return render(request, "account/token.html", typed={"requestKey": str(uuid4())})
+        return render(request, "account/token.html")
     typed = await read_form(request)
     values, problems = read(typed, {"name": text, "expiresAt": _end_of_day}, {"name"})
     outcome = (
@@ -92,7 +91,7 @@ async def export(request: Request) -> Response:
         if not outcome.problems:
             return RedirectResponse("/account/export", 303)
     me = (await ask(request, "account", "Exports"))["me"]
-    return render(request, "account/export.html", outcome=outcome, typed={"requestKey": str(uuid4())}, me=me)
+    return render(request, "account/export.html", outcome=outcome, me=me)
 
 
 _BOTH = ["GET", "POST"]

@@ -94,13 +94,13 @@ def _of(request: Request) -> dict[str, Any]:
 
 async def case_sheet(request: Request) -> Response:
     """Export the cases of a view."""
-    view = View(request, CASES, request.url.path)
+    view = View(request, CASES, request.scope["path"])
     return await export(request, view, "directory", "Cases", ("mediator", "logbook"), **_of(request))
 
 
 async def course_sheet(request: Request) -> Response:
     """Export the CPD of a view."""
-    view = View(request, COURSES, request.url.path)
+    view = View(request, COURSES, request.scope["path"])
     return await export(request, view, "directory", "Courses", ("mediator", "cpd"), **_of(request))
 
 

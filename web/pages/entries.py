@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -112,7 +111,7 @@ def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Respo
     typed = {"startedOn": today, "endedOn": today, **form.defaults}
     for last in known["last"]["nodes"]:
         typed |= {name: value for name, value in last.items() if value}
-    typed |= {"requestKey": str(uuid4()), "back": _back(request)}
+    typed["back"] = _back(request)
     return render(request, f"{form.name}/form.html", typed=typed, form=form, known=known)
 
 

@@ -1,7 +1,5 @@
 """A mediator's side of feedback: asking parties for it, and reading what was shared."""
 
-from uuid import uuid4
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -28,7 +26,7 @@ _REQUESTS = Listing("requests", ())
 async def request_feedback(request: Request) -> Response:
     """Ask a party for feedback, and show whom one has asked in the last five days."""
     if request.method != "POST":
-        return await _requests(request, {"requestKey": str(uuid4())}, Outcome())
+        return await _requests(request, {}, Outcome())
     typed = await read_form(request)
     values, problems = read(typed, _READERS, _REQUIRED)
     outcome = (

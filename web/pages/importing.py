@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -95,7 +94,7 @@ async def failed(request: Request) -> Response:
     rows = [(REASON, step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
     body = write_csv(
         # In front, for a row that fails may have any number of cells.
-        [reason, *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
+        [guarded(reason), *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
         for reason, cells in rows
     )
     headers = {"Content-Disposition": 'attachment; filename="rows-to-mend.csv"'}
@@ -136,7 +135,7 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
     """Show how a file is read, and what becomes of its rows."""
     file, chosen = step.file, step.plan.typed()
     kept = {"mode": step.typed.get("mode", "readable")}
-    hidden = {"sheet": pack(step.data), "previewed": _digest(chosen), "requestKey": str(uuid4())}
+    hidden = {"sheet": pack(step.data), "previewed": _digest(chosen)}
     return render(
         request,
         "import/preview.html",

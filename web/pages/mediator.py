@@ -1,7 +1,6 @@
 """My Details: what others learn about a mediator, who may find them, and who reviews them."""
 
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -66,7 +65,7 @@ async def _show(request: Request, typed: Form | None = None, outcome: Outcome | 
         request,
         "details.html",
         outcome=outcome or Outcome(),
-        typed=stored | {"requestKey": str(uuid4())} | dict(typed or {}),
+        typed=stored | dict(typed or {}),
         mediator=mediator,
         search=search,
         reviewers=found["reviewers"],

@@ -1,7 +1,5 @@
 """Signing up, and asking for a new password: the answer never tells whether an address has an account."""
 
-from uuid import uuid4
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,7 +13,7 @@ from web.rendering import page, read_form, render
 async def sign_up(request: Request) -> Response:
     """Make a mediator's account, whose address a mailed link then confirms."""
     if request.method != "POST":
-        return render(request, "sign_up.html", typed={"visibility": "PRIVATE", "requestKey": str(uuid4())})
+        return render(request, "sign_up.html", typed={"visibility": "PRIVATE"})
     typed = await read_form(request)
     values, problems = read(typed, {"visibility": one_of(words.VISIBILITIES)}, {"visibility"})
     # A password is sent as it was typed: it may consist of spaces.

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from permissions.secrets import seal, unseal
-from web.asking import Outcome, Problem, Trouble, ask, change
+from permissions.secrets import draft_name, seal, unseal
+from web.asking import Outcome, Problem, Trouble, ask, change, is_repeated
 from web.rendering import Form, page, read_form, render
 
 CAPACITIES = {
@@ -28,7 +27,18 @@ CLOSED = {
     "WITHDRAWN": "The request has been withdrawn. There is nothing to do.",
 }
 
+# A link in a mail works once, so there is no second answer to send anew.
+ANSWERED = "Your answer had arrived before, and it counts as it was then. What you changed since was not sent."
+
 NOT_APPLICABLE = "na"
+# The field that only programs fill in. No password manager knows the name, as it does those of addresses and websites.
+TRAP = "subject"
+FILLED = (
+    "Please leave this field empty: only programs fill it in, to send what nobody asked for. If you did not write into "
+    "it, a password manager or another helper of your browser has. Look whether it is empty now, and send your answers "
+    "once more."
+)
+ONCE_MORE = "Programs that send what nobody asked for do that. Please look your answers over, and send them once more."
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
 _RATINGS = {str(rating): rating for rating in range(1, 6)}
 
@@ -67,13 +77,14 @@ async def search(request: Request) -> Response:
 async def _survey(request: Request, about: About) -> Response:
     survey = (await ask(request, "survey", "Survey"))["survey"]
     if request.method != "POST":
-        # A form sent twice counts once: both bear the key that the form came with.
-        typed: Form = {"requestKey": str(uuid4()), "share": "no", "begun": _begun(request)}
+        typed: Form = {"share": "no", "begun": _begun(request)}
         return _form(request, survey, await _subject(request, about), typed, Outcome())
     typed = await read_form(request)
     outcome = await _give(request, about, survey["questions"], typed)
     if not outcome.problems:
         return RedirectResponse("/done/feedback", 303)
+    if "token" in about and any(map(is_repeated, outcome.problems)):
+        raise Trouble(410, ANSWERED)
     age = _age(request, typed)
     if age is None or age > SLOWEST:
         typed = {**typed, "begun": _begun(request)}
@@ -110,6 +121,8 @@ def _form(
         survey=survey,
         questions={_field(question): question["text"] for question in survey["questions"]},
         subject=subject,
+        draft=draft_name(request.app.state.settings, request.scope["path"]),
+        trap=TRAP,
         scale=[(step["rating"] or NOT_APPLICABLE, step["label"]) for step in survey["scale"]],
         capacities=CAPACITIES,
         acted_as=ACTED_AS,
@@ -118,8 +131,9 @@ def _form(
 
 async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
     """Send the answers; a problem's field becomes the one of the form that it is about."""
-    if "token" not in about and _is_automatic(request, typed):
-        return Outcome([{"field": None, "message": "Please look it over, and send it once more."}], 422)
+    # Whoever was asked by mail has a link that works once; programs that mean well use the API.
+    if "token" not in about and (doubts := _doubts(request, typed)):
+        return Outcome(doubts, 422)
     unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
     if unchosen:
         return Outcome(unchosen, 422)
@@ -156,13 +170,22 @@ def _age(request: Request, typed: Form) -> timedelta | None:
     return _now(request) - datetime.fromtimestamp(float(begun), UTC) if begun is not None else None
 
 
-def _is_automatic(request: Request, typed: Form) -> bool:
-    """Whether a form of the open doors was filled in by a program: no person is so quick, or sees the field for it.
+def _doubts(request: Request, typed: Form) -> list[Problem]:
+    """Tell why a program may have filled in a form of the open doors, so that a person can mend it.
 
-    Whoever was asked by mail has a link that works once; programs that mean well use the API.
+    No person is so quick, or sees the field that is a trap, until it is shown to explain itself.
     """
     age = _age(request, typed)
-    return age is None or not QUICKEST <= age <= SLOWEST or bool(typed.get("website"))
+    doubts: list[Problem] = []
+    if typed.get(TRAP):
+        doubts.append({"field": TRAP, "message": FILLED})
+    if age is None:
+        doubts.append({"field": None, "message": f"We cannot tell when this page was opened. {ONCE_MORE}"})
+    elif age < QUICKEST:
+        doubts.append({"field": None, "message": f"This came as soon as the page was opened. {ONCE_MORE}"})
+    elif age > SLOWEST:
+        doubts.append({"field": None, "message": f"This page had been open for more than a day. {ONCE_MORE}"})
+    return doubts
 
 
 _CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}

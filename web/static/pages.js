@@ -83,29 +83,45 @@ addEventListener("pageshow", () => {
 const working = document.querySelector("[data-again]");
 if (working) setTimeout(() => location.reload(), Number(working.dataset.again) * 1000);
 
-// A survey that is begun stays in this browser until it is sent, for a connection can drop. The form's own key stays
-// with it, so that an answer that did arrive is not counted twice. After five days it is thrown away.
+// A survey stays in this browser only if whoever fills it in asks for it, and until it is sent: a device may be many
+// people's. So nothing of it shows by itself, and none of it after five days. The form's own key stays with it, so that
+// an answer that did arrive is not counted twice.
 const DRAFT = "survey:";
-const draft = DRAFT + location.pathname;
 const survey = document.querySelector("[data-survey]");
 
-function drafts() {
-  return Object.keys(localStorage).filter((key) => key.startsWith(DRAFT));
+function drafted(key) {
+  try {
+    const draft = JSON.parse(localStorage.getItem(key));
+    const age = Date.now() - draft.at;
+    return age >= 0 && age < 5 * 24 * 3600 * 1000 ? draft.fields : null;
+  } catch {
+    return null;
+  }
 }
 
-for (const key of drafts()) {
-  const sent = key === sessionStorage.getItem("sent") && location.pathname === "/done/feedback";
-  const old = Date.now() - (JSON.parse(localStorage.getItem(key)).at ?? 0) > 5 * 24 * 3600 * 1000;
-  if (sent || old || (key === draft && !survey)) localStorage.removeItem(key);
+for (const key of Object.keys(localStorage)) {
+  if (key.startsWith(DRAFT) && !drafted(key)) localStorage.removeItem(key);
 }
+
+// Which survey arrived, and when: what a page of it held that was opened before shows no more.
+const sent = sessionStorage.getItem("sent");
+if (sent && location.pathname === "/done/feedback") {
+  localStorage.removeItem(sent);
+  sessionStorage.setItem(`arrived:${sent}`, Date.now());
+}
+sessionStorage.removeItem("sent");
 
 if (survey) {
-  const kept = survey.querySelector(".kept");
+  const draft = DRAFT + survey.dataset.survey;
+  const offer = survey.querySelector("[data-kept]"); // neither is there for who is signed in
+  const keep = survey.querySelector("[data-keep] input");
   const progress = survey.querySelector("progress");
+  let opened = Date.now();
 
   function fields() {
-    // When the form was handed out is this page's own affair.
-    return [...new FormData(survey)].filter(([name, value]) => name !== "begun" && typeof value === "string" && value);
+    // When the form was handed out, and whether it is kept, is this page's own affair.
+    const own = ["begun", "keep"];
+    return [...new FormData(survey)].filter(([name, value]) => !own.includes(name) && value);
   }
 
   function show() {
@@ -114,22 +130,51 @@ if (survey) {
     survey.querySelector(".progress span").textContent = `${answered} of ${progress.max}`;
   }
 
-  const stored = localStorage.getItem(draft);
-  if (stored && !("returned" in survey.dataset)) {
-    for (const [name, value] of JSON.parse(stored).fields) {
+  function fill(values) {
+    for (const [name, value] of values) {
       for (const field of survey.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
         if (field.type === "radio") field.checked = field.value === value;
         else field.value = value;
       }
     }
-    kept.hidden = false;
+    show();
   }
-  kept.querySelector("button").addEventListener("click", () => {
-    localStorage.removeItem(draft);
-    location.reload();
+
+  // Make the form what it is for whoever comes next, though it may have come back with answers and what to mend.
+  function empty() {
+    for (const told of document.querySelectorAll(".problems, .problem")) told.remove();
+    for (const field of survey.elements) {
+      field.removeAttribute("aria-invalid");
+      if (field.type === "radio" || field.type === "checkbox") field.checked = false;
+      else if (field.name !== "begun") field.value = "";
+    }
+    const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0"));
+    fill([["share", "no"], ["requestKey", key.join("")]]);
+    opened = Date.now();
+  }
+
+  addEventListener("pageshow", () => {
+    if (Number(sessionStorage.getItem(`arrived:${draft}`)) >= opened) empty();
+    if (offer) offer.hidden = keep.checked || "returned" in survey.dataset || !drafted(draft);
   });
+  if (keep) {
+    keep.closest("[data-keep]").hidden = false;
+    offer.querySelector("[data-continue]").addEventListener("click", () => {
+      fill(drafted(draft) ?? []);
+      keep.checked = true;
+      offer.hidden = true;
+    });
+    offer.querySelector("[data-discard]").addEventListener("click", () => {
+      localStorage.removeItem(draft);
+      offer.hidden = true;
+    });
+    keep.addEventListener("change", () => {
+      offer.hidden = true;
+      if (!keep.checked) localStorage.removeItem(draft);
+    });
+  }
   survey.addEventListener("input", () => {
-    localStorage.setItem(draft, JSON.stringify({ at: Date.now(), fields: fields() }));
+    if (keep?.checked) localStorage.setItem(draft, JSON.stringify({ at: Date.now(), fields: fields() }));
     show();
   });
   survey.addEventListener("submit", () => sessionStorage.setItem("sent", draft));

@@ -1,0 +1,107 @@
+"""A form that was sent, and is sent again: as it was it counts once, changed it comes back and loses nothing."""
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.hub import PASSWORD, Hub
+from tests.web.reading import cookie, everything, handed_out, is_a_page, problems
+from web.asking import SENT_BEFORE
+
+TEMPLATES = Path(__file__).parents[2] / "web" / "templates"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A form: its template, where it goes and where it stands, what it holds, and what is written instead."""
+
+    template: str
+    path: str
+    form: dict[str, str]
+    other: dict[str, str]
+    table: str  # gets a row for each that is sent
+    page: str = ""
+    never_shown: set[str] = field(default_factory=set)
+
+
+CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": "1:00"}
+CASE |= {"outcome": "ONGOING", "notes": "One"}
+COURSE = {"kind": "OTHER", "title": "One", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": "1:00"}
+REQUEST = {"partyName": "One", "partyEmail": "one@demo.example", "mediationEndedOn": "2024-01-01", "partyAgreed": "yes"}
+SIGN_UP = {"name": "One", "email": "one@demo.example", "password": PASSWORD, "visibility": "PRIVATE"}
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-impressed": "One"}
+FORMS = (
+    Sent("logbook/form.html", "/logbook/new", CASE, {"notes": "Other"}, "logbook_entry"),
+    Sent("cpd/form.html", "/cpd/new", COURSE, {"title": "Other"}, "cpd_entry"),
+    Sent("request.html", "/request", REQUEST, {"partyEmail": "other@demo.example"}, "feedback_request"),
+    Sent("sign_up.html", "/signup", SIGN_UP, {"email": "other@demo.example"}, "account_link", "", {"password"}),
+    Sent(
+        "details.html",
+        "/details/invite",
+        {"email": "one@demo.example"},
+        {"email": "other@demo.example"},
+        "outbox",
+        "/details",
+    ),
+    Sent("account/token.html", "/account/tokens/new", {"name": "One"}, {"name": "Other"}, "api_token"),
+    Sent("survey.html", "/give/to/{id}", GIVEN, {"answer-impressed": "Other"}, "feedback"),
+)
+# The first holds nothing to change; a changed import has a key of its own, and skips what was imported.
+ELSE = {"account/export.html", "import/preview.html"}
+
+
+def key(page: httpx.Response) -> str:
+    (found,) = re.findall(r'name="requestKey" value="([^"]+)" autocomplete="off"', page.text)
+    return str(found)
+
+
+def test_every_form_with_a_key_is_here() -> None:
+    keyed = {
+        str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html") if "{{ key() }}" in path.read_text()
+    }
+    assert keyed == {one.template for one in FORMS} | ELSE
+    assert not [path for path in TEMPLATES.rglob("*.html") if 'name="requestKey"' in path.read_text()][1:]
+
+
+@pytest.mark.parametrize("sent", FORMS, ids=lambda sent: sent.path)
+async def test_a_form_counts_once_as_it_was_and_comes_back_with_what_was_changed(hub: Hub, sent: Sent) -> None:
+    ann, about = await hub.mediator(), await hub.mediator()
+    path = sent.path.format(id=about.id)
+    who = {} if sent.path in {"/signup", "/give/to/{id}"} else cookie(ann)
+    blank = await hub.client.get(sent.page or path, headers=who)
+    form = sent.form | {"requestKey": key(blank), "begun": handed_out(hub)}
+
+    async def made() -> int:
+        return len(await hub.rows(f"SELECT 1 FROM {sent.table}"))
+
+    before = await made()
+    for _ in range(2):
+        assert (await hub.client.post(path, data=form, headers=who)).status_code in {200, 303}
+        assert await made() == before + 1
+    kept = await everything(hub)
+    changed = form | sent.other
+    refused = await hub.client.post(path, data=changed, headers=who)
+    assert is_a_page(refused, 422)
+    assert problems(refused) == [(None, SENT_BEFORE)]
+    assert await everything(hub) == kept
+    text = unescape(refused.text)
+    for name in sent.form.keys() - sent.never_shown:
+        value = changed[name]
+        assert f'value="{value}"' in text or f">\n{value}</textarea>" in text, name
+    assert key(refused) != form["requestKey"]
+    for _ in range(2):
+        again = await hub.client.post(path, data=changed | {"requestKey": key(refused)}, headers=who)
+        assert again.status_code in {200, 303}
+        assert await made() == before + 2
+
+
+async def test_what_is_to_mend_keeps_its_key(hub: Hub) -> None:
+    """So that what did arrive, though its answer was lost, is not done twice."""
+    ann = await hub.mediator()
+    blank = await hub.client.get("/request", headers=cookie(ann))
+    wrong = REQUEST | {"partyEmail": "nobody", "requestKey": key(blank)}
+    assert key(await hub.client.post("/request", data=wrong, headers=cookie(ann))) == key(blank)
