@@ -112,7 +112,7 @@ class Documents:
             if "nested too deeply" in error.message:  # where the parser reaches its own bound first
                 return _refused(_FAR_TOO_DEEP)
             return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
-        measure = measured(self.schema, document, {})
+        measure = measured(self.schema, document, None)
         if reason := measure.badly_formed():
             return _refused(reason)
         errors = validate(self.schema, document, self._rules, max_errors=ERRORS_MOST, hide_suggestions=True)
