@@ -83,7 +83,8 @@ ROUND = ("types", "fields", "type", "ofType", "fields", "args", "type", "ofType"
         + "}",
         (
             "{ __schema { types { ...a ...a } } } fragment a on __Type { ...b ...b } fragment b on __Type { ...c ...c }"
-            " fragment c on __Type { ...d ...d } fragment d on __Type { ...e ...e } fragment e on __Type { name ...f ...f }"
+            " fragment c on __Type { ...d ...d } fragment d on __Type { ...e ...e }"
+            " fragment e on __Type { name ...f ...f }"
             " fragment f on __Type { ...g ...g } fragment g on __Type { kind ... { kind ... { kind } } }"
         ),
     ],
