@@ -30,6 +30,9 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
 
 
+STATEMENTS_KEPT = 100  # by each connection; PostgreSQL takes up to 80 KB for one
+
+
 class Row(asyncpg.Record):
     """One row; each column is an attribute."""
 
@@ -253,7 +256,7 @@ async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIter
         init=_prepare,
         reset=_no_reset,
         server_settings=server_settings,
-        statement_cache_size=0 if settings.database_pooler is Pooler.TRANSACTION else 500,
+        statement_cache_size=0 if settings.database_pooler is Pooler.TRANSACTION else STATEMENTS_KEPT,
         command_timeout=30,
     )
     async with pool:

@@ -43,8 +43,9 @@ from schema.plans import Plans
 
 log = structlog.get_logger()
 
-# A projection's. A client's own documents are few and short; parsed, one takes up to 300 times the room of its text.
-CHARACTERS_KEPT = 200_000
+# A projection's. A client's own documents are few and short; with its plans, one takes up to 1,000 times the room of
+# its text, and as often as there are choices of what it leaves out.
+CHARACTERS_KEPT = 100_000
 TOKENS_MOST = 4_000
 COMPARISONS_MOST = 20_000
 LINES_MOST = 5_000  # to find the line of a mistake takes a walk over those before it
@@ -106,11 +107,13 @@ class Documents:
         return found
 
     def _keep(self, text: str, prepared: _Prepared) -> None:
+        weight = _weight(text, prepared)
+        if weight > CHARACTERS_KEPT // 2:
+            return  # it would push out all others
         self._kept[text] = prepared
-        self._characters += len(text)
+        self._characters += weight
         while self._characters > CHARACTERS_KEPT:
-            dropped, _ = self._kept.popitem(last=False)
-            self._characters -= len(dropped)
+            self._characters -= _weight(*self._kept.popitem(last=False))
 
     def _prepare(self, text: str) -> _Prepared:
         if text.count("\n") + text.count("\r") > LINES_MOST:
@@ -168,6 +171,10 @@ def documents(standings: Standing, by_token: bool) -> Documents:
     made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
     gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
     return made
+
+
+def _weight(text: str, prepared: _Prepared) -> int:
+    return len(text) * (prepared.plans.choices if prepared.plans else 1)
 
 
 def _refused(reason: str) -> _Prepared:

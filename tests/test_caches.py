@@ -6,9 +6,13 @@ from math import prod
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal, select
 
 from models.account import Role
+from models.database import Statement
 from permissions.viewer import EVERYBODY
+from schema.build import projection
+from schema.execution import CHARACTERS_KEPT, Documents
 from tests.test_layers import ROOT, modules
 
 KEPT_MOST = 500
@@ -108,3 +112,38 @@ def test_the_test_knows_what_has_no_bound(text: str) -> None:
 @pytest.mark.parametrize("text", ["kept = {}\ndef f(x):\n    kept[x] = 1", "kept: set = set()\ndef f(x): kept.add(x)"])
 def test_the_test_knows_what_is_filled(text: str) -> None:
     assert [*filled(ast.parse(text))] == ["kept"]
+
+
+def is_kept(documents: Documents, text: str) -> bool:
+    return documents.prepared(text) is documents.prepared(text)
+
+
+@pytest.mark.parametrize("choices", [0, 1, 4, 20])
+def test_documents_are_kept_as_far_as_they_and_their_plans_have_room(choices: int) -> None:
+    documents = Documents(projection(EVERYBODY))
+    variables = ", ".join(f"$v{i}: Boolean!" for i in range(choices))
+    left_out = " ".join(f"v{i}: __typename @skip(if: $v{i})" for i in range(choices))
+    texts = [
+        f"query q{i}{f'({variables})' if variables else ''} {{ me {{ id {left_out} }} }} #{'x' * 2000}"
+        for i in range(150)
+    ]
+    made = [documents.prepared(text) for text in texts]
+    kept = [text for text, one in zip(texts, made, strict=True) if text in documents._kept and one.document]
+    assert kept == texts[-len(kept) :]
+    assert len(kept) * len(texts[0]) * min(2**choices, 16) <= CHARACTERS_KEPT
+    assert len(kept) >= 1
+
+
+def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
+    documents = Documents(projection(EVERYBODY))
+    documents.prepared("{ me { id } }")
+    large = "{ me { name } } #" + "x" * CHARACTERS_KEPT
+    assert documents.prepared(large).document is not None
+    assert not is_kept(documents, large)
+    assert is_kept(documents, "{ me { id } }")
+
+
+def test_what_is_compiled_again_needs_not_be_prepared_again() -> None:
+    """A connection knows a statement that it has prepared by its text and the class of its rows."""
+    first, again = (Statement(select(literal(1).label("one"))) for _ in range(2))
+    assert (first.sql, first.row_class) == (again.sql, again.row_class)
