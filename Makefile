@@ -10,7 +10,7 @@ PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale profile check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -64,6 +64,10 @@ bench-mail: setup
 # Entries, feedback and sign-ins a second; what people who sign in cost the others.
 bench-writes: setup
 	$(BIN)/python -m tests.bench.writes
+
+# What 5,000 shapes of one list leave in memory, here and in PostgreSQL, and how others wait meanwhile.
+bench-shapes: setup
+	$(BIN)/python -m tests.bench.shapes
 
 # Where a request's time goes, as a table; STACKS=folder keeps the stacks for a flame graph.
 profile: setup

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import UUID
@@ -30,6 +30,9 @@ _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
 
 
+STATEMENTS_KEPT = 100  # by each connection; PostgreSQL takes up to 80 KB for one
+
+
 class Row(asyncpg.Record):
     """One row; each column is an attribute."""
 
@@ -49,11 +52,7 @@ class Statement:
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
-        columns = [entry.keyname for entry in compiled._result_columns]  # noqa: SLF001 - no public name for it
-        # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
-        self.row_class: type[Row] = type(
-            "Row", (Row,), {name: property(itemgetter(place)) for place, name in enumerate(columns)}
-        )
+        self.row_class = _row_class(tuple(entry.keyname for entry in compiled._result_columns))  # noqa: SLF001 - no public name for it
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
@@ -63,6 +62,13 @@ class Statement:
             if name not in self.defaults:
                 raise KeyError(name)
         return [values[name] if name in values else self.defaults[name] for name in self.names]
+
+
+@lru_cache(maxsize=500)
+def _row_class(columns: tuple[str, ...]) -> type[Row]:
+    """Make the class of rows with these columns; one for all of them, for asyncpg prepares anew what has another."""
+    # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+    return type("Row", (Row,), {name: property(itemgetter(place)) for place, name in enumerate(columns)})
 
 
 Runnable = Statement | ClauseElement
@@ -132,7 +138,7 @@ class Transaction:
         await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
 
 
-@cache
+@lru_cache(maxsize=100)
 def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
     """Insert the rows in the parameter `rows`.
 
@@ -250,7 +256,7 @@ async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIter
         init=_prepare,
         reset=_no_reset,
         server_settings=server_settings,
-        statement_cache_size=0 if settings.database_pooler is Pooler.TRANSACTION else 500,
+        statement_cache_size=0 if settings.database_pooler is Pooler.TRANSACTION else STATEMENTS_KEPT,
         command_timeout=30,
     )
     async with pool:

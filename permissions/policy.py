@@ -8,7 +8,7 @@ answers (`<Mutation>Input`, `<Mutation>Payload`) goes with the mutation, a list'
 
 import re
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
@@ -194,7 +194,7 @@ _TAKEN_OR_ANSWERED = re.compile(r"(?<=\w)(Input|Payload)$")
 _LISTED = re.compile("(Connection|Edge)$")
 
 
-@cache
+@lru_cache(maxsize=5_000)  # more than the schema has members
 def rule(type_name: str, name: str) -> Row:
     """Give the row of a field, input field or enum value; raise PolicyError where there is none."""
     found = _INDEX.get((type_name, name)) or _INDEX.get((type_name, "*"))

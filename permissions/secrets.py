@@ -16,7 +16,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -97,7 +97,7 @@ def read_stop_token(settings: Settings, token: str) -> bytes | None:
     return hashed if fits else None
 
 
-@cache
+@lru_cache(maxsize=20)
 def _cipher(settings: Settings, purpose: str) -> AESSIV:
     return AESSIV(_keyed(settings, f"seal {purpose}", b""))
 

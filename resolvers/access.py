@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,7 +99,7 @@ async def _viewer(
     )
 
 
-@cache
+@lru_cache(maxsize=100)
 def _roles(*named: str) -> frozenset[Role]:
     return frozenset(map(Role, named))
 

@@ -6,7 +6,7 @@ Mediators of one request that are asked for the same share one statement.
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +24,13 @@ from resolvers.errors import BadInput, NotFound
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 
 FACETS_MOST = 200
+# A client chooses among 300,000 shapes of a page; people ask for a few dozen.
+SHAPES_KEPT = 200
 
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
 
 
-@cache
+@lru_cache(maxsize=SHAPES_KEPT)
 def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     if order is None:
         readable = (name for name in of.default if allows(standing, f"{of.noun}OrderField", name.upper()))
@@ -38,7 +40,7 @@ def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     return Sort(order.field, of.sorts[order.field], order.descending, order.field in of.nullable)
 
 
-@cache
+@lru_cache(maxsize=SHAPES_KEPT)
 def _page(
     of: EntryList,
     standing: Standing,
@@ -72,7 +74,7 @@ def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromCla
     return of.source(standing, lean="text" not in used)
 
 
-@cache
+@lru_cache(maxsize=SHAPES_KEPT)
 def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool) -> Statement:
     owner = of.table.c.mediator_id
     return Statement(

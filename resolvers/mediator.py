@@ -1,7 +1,7 @@
 """Mediators: the ones that a viewer may see, and one's own profile."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +49,7 @@ def _rows(standings: Standing) -> Select[Any]:
     ).select_from(mediators_joined())
 
 
-@cache
+@lru_cache(maxsize=100)
 def _one(standings: Standing, asked: Standing, added_up: bool) -> Statement:
     rows = _rows(standings).where(visible_mediators(asked), mediators.c.id == bindparam("id", type_=Uuid()))
     if added_up:
@@ -86,7 +86,7 @@ async def own(context: Context) -> Row | None:
         return None
 
 
-@cache
+@lru_cache(maxsize=100)
 def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool, cursor: bool | None) -> Statement:
     rows = _rows(standings).where(visible_mediators(asked))
     if searched:
@@ -94,7 +94,7 @@ def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool,
     return Statement(page_statement(rows, mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor))
 
 
-@cache
+@lru_cache(maxsize=100)
 def _count(asked: Standing, searched: bool) -> Statement:
     rows = select(func.count()).select_from(mediators_joined()).where(visible_mediators(asked))
     return Statement(rows.where(name_matches("words")) if searched else rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -50,13 +50,13 @@ def _searched(rows: Select[Any], search: str) -> Select[Any]:
     return rows.where(name_matches("words")) if search == "name" else rows
 
 
-@cache
+@lru_cache(maxsize=20)
 def _account_page(search: str, backwards: bool, cursor: bool | None) -> Statement:
     rows = _searched(_account_rows, search)
     return Statement(page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
 
 
-@cache
+@lru_cache(maxsize=20)
 def _account_count(search: str) -> Statement:
     return Statement(_searched(select(func.count()).select_from(accounts), search))
 

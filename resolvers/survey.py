@@ -78,12 +78,16 @@ def survey() -> Survey:
 
 
 @cache
+def _positions() -> dict[str, int]:
+    return {one.key: place for place, one in enumerate(survey().questions)}
+
+
 def question(key: str) -> Question | None:
     """Find a question by its key."""
-    return next((one for one in survey().questions if one.key == key), None)
+    place = _positions().get(key)
+    return None if place is None else survey().questions[place]
 
 
-@cache
 def position(key: str) -> int:
     """Tell where a question stands in the survey; one that is asked no more comes last."""
-    return next((place for place, one in enumerate(survey().questions) if one.key == key), len(survey().questions))
+    return _positions().get(key, len(survey().questions))

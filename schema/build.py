@@ -35,6 +35,7 @@ from graphql import (
 )
 from graphql.language import ConstArgumentNode, ConstDirectiveNode, ConstListValueNode, EnumValueNode, NameNode
 from graphql.type import is_introspection_type
+from graphql.type.introspection import TypeFields, introspection_types
 from strawberry.schema.config import StrawberryConfig
 
 from permissions.policy import PolicyError, has_all, rows_used, rule
@@ -80,6 +81,8 @@ def whole_schema() -> GraphQLSchema:
     """Build the schema with everything in it; PolicyError if the table and the schema do not fit together."""
     built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
     check_policy(built)
+    # Strawberry's own fails for lists and for what cannot be null.
+    introspection_types["__Type"].fields["isOneOf"].resolve = TypeFields.is_one_of  # type: ignore[attr-defined]
     return built
 
 

@@ -5,7 +5,8 @@ in a document that is made for it. Each fragment is measured once however often 
 doubles fragments over and over costs no more to refuse than its own length.
 
 The cost of a document is the number of objects that it can load: a field with a selection counts one, and what stands
-inside a list counts once for each row that the list may have (`first` or `last`, else 25).
+inside a list counts once for each row that the list may have (`first` or `last`, else 25). What a document asks for of
+the schema is counted apart, in the values of that schema (`schema/introspection.py`).
 """
 
 from collections.abc import Mapping
@@ -25,11 +26,13 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    StringValueNode,
     VariableNode,
     get_named_type,
 )
 
 from resolvers.paging import DEFAULT, MOST
+from schema.introspection import ENTRANCES, Introspection, values_most
 
 DEPTH_MOST = 20  # the introspection of GraphiQL has 15
 ALIASES_MOST = 100
@@ -45,9 +48,14 @@ class Measure:
     aliases: int = 0
     directives: int = 0
     cost: int = 0
+    schema_values: int = 0
+    schema_values_most: int = 0
 
     def too_much(self) -> str | None:
         """Tell, in a sentence with the limit in it, what there is too much of; None if nothing."""
+        if self.schema_values > self.schema_values_most:  # it was counted no further
+            most = f"{self.schema_values_most:,}"
+            return f"A document asks for at most {most} values of the schema; this one asks for more."
         return self.badly_formed() or _above(self.cost, COST_MOST, "objects to load")
 
     def badly_formed(self) -> str | None:
@@ -65,6 +73,7 @@ class Measure:
             self.aliases + other.aliases,
             self.directives + other.directives,
             self.cost + other.cost,
+            self.schema_values + other.schema_values,
         )
 
 
@@ -75,37 +84,53 @@ def _above(found: int, most: int, name: str) -> str | None:
     return f"A document has at most {most:,} {name}; this one has {shown}."
 
 
-def measured(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> Measure:
+def measured(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any] | None) -> Measure:
     """Measure the largest of each in a document's operations. The document need not be valid.
 
-    A page size in a variable that `variables` lacks counts as the largest there is.
+    A page size in a variable that `variables` lacks counts as the largest there is. None: nothing is known of them yet.
     """
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    reader = _Reader(schema, fragments, variables)
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    reader = _Reader(schema, fragments, variables, _defaults(operations))
     found = [
         reader.selections(one.selection_set, schema.get_root_type(one.operation)).beside(
             Measure(directives=len(one.directives or ()))
         )
-        for one in document.definitions
-        if isinstance(one, OperationDefinitionNode)
+        for one in operations
     ]
     return Measure(
         max((one.depth for one in found), default=0),
         max((one.aliases for one in found), default=0),
         max((one.directives for one in found), default=0),
         max((one.cost for one in found), default=0),
+        max((one.schema_values for one in found), default=0),
+        values_most(schema),
     )
+
+
+def _defaults(operations: list[OperationDefinitionNode]) -> dict[str, Any]:
+    """Give what the variables hold that are not sent, as far as it is text; nothing where operations could differ."""
+    if len(operations) != 1:
+        return {}
+    given = {one.variable.name.value: one.default_value for one in operations[0].variable_definitions or ()}
+    return {name: value.value if isinstance(value, StringValueNode) else "" for name, value in given.items()}
 
 
 class _Reader:
     """Measures the selections of one document; fragments once each."""
 
     def __init__(
-        self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Mapping[str, Any] | None,
+        defaults: Mapping[str, Any],
     ) -> None:
         self._schema = schema
         self._fragments = fragments
-        self._variables = variables
+        self._variables = variables or {}
+        known = None if variables is None else {**defaults, **variables}
+        self._introspection = Introspection(schema, fragments, known, values_most(schema))
         self._measured: dict[str, Measure] = {}
 
     def selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> Measure:
@@ -140,10 +165,15 @@ class _Reader:
         aliases = int(node.alias is not None)
         if node.selection_set is None:
             return Measure(depth=1, aliases=aliases)
+        if node.name.value in ENTRANCES and parent is self._schema.query_type:
+            inner, values = self.selections(node.selection_set, None), self._introspection.values(node)
+            return Measure(inner.depth + 1, inner.aliases + aliases, inner.directives, 1, values)
         field = parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType) else None
         inner = self.selections(node.selection_set, get_named_type(field.type) if field else None)
         rows = self._rows(node, field)
-        return Measure(inner.depth + 1, inner.aliases + aliases, inner.directives, 1 + rows * inner.cost)
+        return Measure(
+            inner.depth + 1, inner.aliases + aliases, inner.directives, 1 + rows * inner.cost, inner.schema_values
+        )
 
     def _rows(self, node: FieldNode, field: GraphQLField | None) -> int:
         """Tell how many rows a list may give; 1 for what is no list."""

@@ -13,12 +13,15 @@ from uuid import uuid4
 
 import structlog
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    KnownDirectivesRule,
+    ValidationContext,
     ValidationRule,
     execute,
     parse,
@@ -40,11 +43,15 @@ from schema.plans import Plans
 
 log = structlog.get_logger()
 
-# A projection's. A client's own documents are few and short; parsed, one takes up to 300 times the room of its text.
-CHARACTERS_KEPT = 200_000
+# A projection's. A client's own documents are few and short; with its plans, one takes up to 1,000 times the room of
+# its text, and as often as there are choices of what it leaves out.
+CHARACTERS_KEPT = 100_000
 TOKENS_MOST = 4_000
 COMPARISONS_MOST = 20_000
-ERRORS_MOST = 20
+LINES_MOST = 5_000  # to find the line of a mistake takes a walk over those before it
+ERRORS_MOST = 10  # that are told, of FOUND_MOST that may be the same
+FOUND_MOST = 30
+MESSAGE_MOST = 300  # characters, for it may quote all that was sent
 
 # graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
 overlapping.MAX_COMPLEXITY_BUDGET = COMPARISONS_MOST
@@ -81,7 +88,8 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
-        self._rules = [*specified_rules] if introspection else [*specified_rules, NoIntrospection]
+        known = [UnknownDirectives if rule is KnownDirectivesRule else rule for rule in specified_rules]
+        self._rules = known if introspection else [*known, NoIntrospection]
         self._kept: OrderedDict[str, _Prepared] = OrderedDict()
         self._characters = 0
 
@@ -99,25 +107,29 @@ class Documents:
         return found
 
     def _keep(self, text: str, prepared: _Prepared) -> None:
+        weight = _weight(text, prepared)
+        if weight > CHARACTERS_KEPT // 2:
+            return  # it would push out all others
         self._kept[text] = prepared
-        self._characters += len(text)
+        self._characters += weight
         while self._characters > CHARACTERS_KEPT:
-            dropped, _ = self._kept.popitem(last=False)
-            self._characters -= len(dropped)
+            self._characters -= _weight(*self._kept.popitem(last=False))
 
     def _prepare(self, text: str) -> _Prepared:
+        if text.count("\n") + text.count("\r") > LINES_MOST:
+            return _refused(f"A document has at most {LINES_MOST:,} lines; this one has more.")
         try:
             document = parse(text, max_tokens=TOKENS_MOST)
         except GraphQLSyntaxError as error:
             if "nested too deeply" in error.message:  # where the parser reaches its own bound first
                 return _refused(_FAR_TOO_DEEP)
             return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
-        measure = measured(self.schema, document, {})
+        measure = measured(self.schema, document, None)
         if reason := measure.badly_formed():
             return _refused(reason)
-        errors = validate(self.schema, document, self._rules, max_errors=ERRORS_MOST, hide_suggestions=True)
+        errors = validate(self.schema, document, self._rules, max_errors=FOUND_MOST, hide_suggestions=True)
         if errors:
-            return _Prepared(None, [_validation_error(error) for error in errors])
+            return _Prepared(None, _few([_validation_error(error) for error in errors]))
         return _Prepared(document, [], measure.too_much() is not None, Plans(self.schema, document))
 
 
@@ -131,12 +143,38 @@ class NoIntrospection(ValidationRule):
             self.report_error(GraphQLError(f"Cannot query field '{name}' on type '{parent}'.", node))
 
 
+class UnknownDirectives(KnownDirectivesRule):
+    """Tells of all unknown directives of a document at once: each may stand at every place."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self._unknown: dict[str, DirectiveNode] = {}
+
+    def enter_directive(self, node: DirectiveNode, *where: Any) -> None:
+        """Look at one directive."""
+        if node.name.value in self.locations_map:
+            super().enter_directive(node, *where)
+        else:
+            self._unknown.setdefault(node.name.value, node)
+
+    def leave_document(self, *_: object) -> None:
+        """Tell."""
+        if self._unknown:
+            names = ", ".join(f"'@{name}'" for name in self._unknown)
+            what = "directive" if len(self._unknown) == 1 else "directives"
+            self.report_error(GraphQLError(f"Unknown {what} {names}.", [*self._unknown.values()]))
+
+
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
     """Give the documents of a projection; only those who are signed in may ask what their schema has."""
     made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
     gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
     return made
+
+
+def _weight(text: str, prepared: _Prepared) -> int:
+    return len(text) * (prepared.plans.choices if prepared.plans else 1)
 
 
 def _refused(reason: str) -> _Prepared:
@@ -169,7 +207,7 @@ async def run(context: Context, text: str, variables: dict[str, Any] | None, ope
 def _answer(result: ExecutionResult) -> Answer:
     errors = result.errors or []
     if result.data is None and any(error.path is None for error in errors):
-        return Answer({"errors": [_formatted(error, "BAD_USER_INPUT") for error in errors]}, started=False)
+        return Answer({"errors": _few([_formatted(error, "BAD_USER_INPUT") for error in errors])}, started=False)
     body: dict[str, Any] = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
@@ -205,16 +243,27 @@ def _wait(error: Failure) -> dict[str, int]:
 def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:
     # One rule of graphql-core's suggests something even where suggestions are hidden.
     message = message.partition(" Did you mean ")[0]
+    if len(message) > MESSAGE_MOST:
+        message = f"{message[:MESSAGE_MOST]}…"
     return {"message": message, "extensions": {"code": code, **extensions}}
 
 
 def _formatted(error: GraphQLError, code: str, **extensions: Any) -> dict[str, Any]:
     written: dict[str, Any] = _error(error.message, code, **extensions)
     if error.locations:
-        written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+        written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:ERRORS_MOST]]
     if error.path:
         written["path"] = error.path
     return written
+
+
+def _few(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tell each mistake once, however often it was made, and only so many of them."""
+    told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
+    if len(told) <= ERRORS_MOST:
+        return told
+    more = f"A request is told at most {ERRORS_MOST} of its mistakes; this one has more."
+    return [*told[:ERRORS_MOST], _error(more, told[0]["extensions"]["code"])]
 
 
 def _validation_error(error: GraphQLError) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The frame of every list, a Relay cursor connection; and how ids and inputs are read."""
 
+from collections.abc import Mapping
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Generic, NewType, TypeVar
 from uuid import UUID
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode
 from strawberry import UNSET
 from strawberry.types.scalar import ScalarDefinition
 
@@ -34,42 +34,32 @@ def read_id(given: str) -> UUID:
         return _NOBODYS_ID
 
 
-class _Asked:
-    """A field of a document, by identity: what stands below it never changes."""
-
-    __slots__ = ("fragments", "nodes")
-
-    def __init__(self, info: GraphQLResolveInfo[Any]) -> None:
-        self.nodes, self.fragments = info.field_nodes, info.fragments
-
-    def __hash__(self) -> int:
-        return id(self.nodes[0])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self._same(other.nodes)
-
-    def _same(self, nodes: list[FieldNode]) -> bool:
-        # The compiled executor gives the same list each time.
-        return self.nodes is nodes or [*map(id, self.nodes)] == [*map(id, nodes)]
-
-
 def fields_below(info: Info) -> frozenset[str]:
     """Name every field that a document asks for below the one that is resolved, at any depth, left out or not."""
-    return _fields_below(_Asked(info._raw_info))  # noqa: SLF001 - Strawberry's own way to it makes an object a field
+    raw = info._raw_info  # noqa: SLF001 - Strawberry's own way to it makes an object a field
+    first, *others = raw.field_nodes
+    return _fields_below(first, raw.fragments).union(*(_fields_below(one, raw.fragments) for one in others))
 
 
-@lru_cache(maxsize=1000)
-def _fields_below(asked: _Asked) -> frozenset[str]:
+def _fields_below(node: FieldNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
+    """Look once; what was found is kept on the node, and goes with its document."""
+    found: frozenset[str] | None = vars(node).get("fields_below")
+    if found is None:
+        found = vars(node)["fields_below"] = _look_below(node, fragments)
+    return found
+
+
+def _look_below(node: FieldNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
     names: set[str] = set()
     spread: set[str] = set()
-    sets = [node.selection_set for node in asked.nodes]
+    sets = [node.selection_set]
     while sets:
         selected = sets.pop()
         for one in selected.selections if selected else ():
             if isinstance(one, FragmentSpreadNode):
                 if one.name.value not in spread:
                     spread.add(one.name.value)
-                    sets.append(asked.fragments[one.name.value].selection_set)
+                    sets.append(fragments[one.name.value].selection_set)
                 continue
             if isinstance(one, FieldNode):
                 names.add(one.name.value)

@@ -53,6 +53,11 @@ class Plans:
         self._variables = sorted(found.variables)
         self._plans: dict[tuple[Any, ...], Plan] = {}
 
+    @property
+    def choices(self) -> int:
+        """How many times over the plans can come to hold the whole document."""
+        return min(CHOICES_MOST, 2 ** min(len(self._variables), CHOICES_MOST))
+
     def of(self, operation: OperationDefinitionNode, values: VariableValues) -> Plan | None:
         """Give an operation's plan, None if the document has too many."""
         key = (id(operation), *(values.coerced.get(name) for name in self._variables))

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -83,6 +83,11 @@ def _without_slash(request: Request) -> str | None:
     return asked_for(Request(there))
 
 
+async def given_up(_request: Request, _error: Exception) -> Response:
+    """Answer nobody: the client left before it had sent its request. The log and the metrics show it by the status."""
+    return Response(status_code=499)  # nginx's word for it
+
+
 def _told(request: Request, trouble: Trouble) -> Response:
     """Tell of trouble: people by a page, programs by a line."""
     if "text/html" in request.headers.get("accept", ""):
@@ -125,7 +130,7 @@ def make_app(settings: Settings) -> Starlette:
             Middleware(Availability),
             Middleware(Viewers),
         ],
-        exception_handlers={HTTPException: refused, Exception: failed},
+        exception_handlers={HTTPException: refused, ClientDisconnect: given_up, Exception: failed},
     )
     app.router.redirect_slashes = False
     app.state.settings = settings

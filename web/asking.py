@@ -4,7 +4,7 @@ A page reads no model, so it can show nobody more than the API would.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def is_repeated(problem: Problem) -> bool:
     return problem.get("code") == "REPEATED_KEY"
 
 
-@cache
+@lru_cache(maxsize=100)
 def document(page: str) -> str:
     """Read a page's document."""
     return (QUERIES / f"{page}.graphql").read_text(encoding="utf-8")

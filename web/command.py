@@ -30,6 +30,7 @@ from schema.build import sdl
 from settings import Settings, SettingsError
 from web import logs, metrics
 from web.app import make_app
+from web.connections import serving
 from web.export import JOBS
 from web.start import (
     listen,
@@ -74,15 +75,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     asyncio.run(reach_services(settings))
     with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
         logs.configure()
-        config = uvicorn.Config(
-            make_app(settings),
-            log_config=None,
-            access_log=False,
-            ws="none",
-            server_header=False,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=20,
-        )
+        config = serving(make_app(settings), settings)
         spare_collection()
         uvicorn.Server(config).run([listening])
 

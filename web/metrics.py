@@ -6,7 +6,7 @@ Labels are words of ours, such as a route's pattern; nothing that a client sent 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 
 import asyncpg
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server
@@ -40,12 +40,12 @@ def count_request(method: str, route: str | None, status: int, seconds: float) -
     times.observe(seconds)
 
 
-@cache
+@lru_cache(maxsize=2_000)
 def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(route, method, status), SECONDS.labels(route, method)
 
 
-@cache
+@lru_cache(maxsize=100)
 def operations(outcome: str) -> Counter:
     """Give the counter of operations that ended so."""
     return OPERATIONS.labels(outcome)

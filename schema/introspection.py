@@ -1,0 +1,163 @@
+"""What introspection comes to: the values that a document asks for of a schema, counted in that very schema.
+
+It is walked as it would be answered, with graphql-core's own resolvers, for what a list has differs from type to type
+by a hundredfold. The walk ends where there is too much, so counting is bounded as well.
+"""
+
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLString,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SchemaMetaFieldDef,
+    SelectionSetNode,
+    StringValueNode,
+    TypeMetaFieldDef,
+    VariableNode,
+    get_introspection_query,
+    get_named_type,
+    parse,
+)
+
+TEXT = 10  # characters that count as one value more
+_DEFAULT_VALUE = 10  # what is to be written anew each time counts as much as so many others
+
+# The fields by which a query begins to ask for the schema.
+ENTRANCES = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+
+
+_WHOLE = get_introspection_query(
+    specified_by_url=True,
+    directive_is_repeatable=True,
+    schema_description=True,
+    input_value_deprecation=True,
+    experimental_directive_deprecation=True,
+    one_of=True,
+)
+
+
+@lru_cache(maxsize=100)
+def values_most(schema: GraphQLSchema) -> int:
+    """Tell how many values of a schema a document may ask for: half as many again as tools ask for who ask for all."""
+    fragments, asked = {}, None
+    for one in parse(_WHOLE).definitions:
+        if isinstance(one, FragmentDefinitionNode):
+            fragments[one.name.value] = one
+        elif isinstance(one, OperationDefinitionNode):
+            (asked,) = one.selection_set.selections
+    if not isinstance(asked, FieldNode):
+        raise TypeError(asked)
+    return Introspection(schema, fragments, None, most=sys.maxsize).values(asked) * 3 // 2
+
+
+class _TooMuch(Exception):
+    """There is more than may be asked for."""
+
+
+class Introspection:
+    """Counts the values of one document's introspection, all of it together."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Mapping[str, Any] | None,
+        most: int,
+    ) -> None:
+        """`variables` are those that were sent; None: nothing is known of them yet."""
+        self._most = most
+        self._info: Any = SimpleNamespace(schema=schema)  # what the resolvers look at
+        self._fragments = fragments
+        self._variables = variables
+        self._left = most
+        self._open: set[str] = set()  # fragments that are being walked: one inside itself is refused by validation
+
+    def values(self, node: FieldNode) -> int:
+        """Count what one of the entrances gives, itself included; one more than there may be if it is too much.
+
+        So is what hangs on a variable of which nothing is known.
+        """
+        before = self._left
+        try:
+            self._spend(1)
+            self._field(ENTRANCES[node.name.value], None, node)
+        except _TooMuch:
+            self._left = -1  # for whatever comes later in the document too
+            return self._most + 1
+        return before - self._left
+
+    def _spend(self, values: int) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise _TooMuch
+
+    def _selections(self, node: SelectionSetNode, parent: GraphQLObjectType, source: Any) -> None:
+        for selection in node.selections:
+            self._spend(1)  # a fragment is no value, but work
+            if isinstance(selection, FieldNode):
+                field = parent.fields.get(selection.name.value)
+                if field is None:
+                    self._spend(len(parent.name) // TEXT)  # `__typename`, or what validation refuses
+                else:
+                    self._field(field, source, selection)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                if condition is None or condition.name.value == parent.name:
+                    self._selections(selection.selection_set, parent, source)
+            elif isinstance(selection, FragmentSpreadNode):
+                self._fragment(selection.name.value, parent, source)
+
+    def _fragment(self, name: str, parent: GraphQLObjectType, source: Any) -> None:
+        fragment = self._fragments.get(name)
+        if fragment is None or name in self._open or fragment.type_condition.name.value != parent.name:
+            return
+        self._open.add(name)
+        try:
+            self._selections(fragment.selection_set, parent, source)
+        finally:
+            self._open.remove(name)
+
+    def _field(self, field: GraphQLField, source: Any, node: FieldNode) -> None:
+        self._spend(len((node.alias or node.name).value) // TEXT)
+        if node.name.value == "defaultValue":
+            self._spend(_DEFAULT_VALUE)
+        named = get_named_type(field.type)
+        if named is GraphQLString or isinstance(named, GraphQLObjectType):
+            found = field.resolve(source, self._info, **self._arguments(field, node)) if field.resolve else None
+            of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+            for one in (found or ()) if isinstance(of, GraphQLList) else (found,):
+                self._found(one, named, node)
+
+    def _found(self, one: Any, of: GraphQLNamedType, node: FieldNode) -> None:
+        if not isinstance(of, GraphQLObjectType):
+            self._spend(len(one or "") // TEXT)
+        elif one is not None and node.selection_set is not None:
+            self._spend(1)
+            self._selections(node.selection_set, of, one)
+
+    def _arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
+        """Give the arguments of a field: all that there is, deprecated or not, and of a type its name."""
+        if field is not TypeMetaFieldDef:
+            return dict.fromkeys(field.args, True)
+        given = next((one.value for one in node.arguments or () if one.name.value == "name"), None)
+        if isinstance(given, StringValueNode):
+            return {"name": given.value}
+        if isinstance(given, VariableNode):
+            if self._variables is None or given.name.value not in self._variables:
+                raise _TooMuch  # it may have a default
+            return {"name": str(self._variables[given.name.value])}
+        return {"name": ""}

@@ -1,0 +1,100 @@
+"""What is told of a document that is wrong: each mistake once, and never more than was asked."""
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.account import Role
+from permissions.viewer import EVERYBODY
+from schema.build import projection
+from schema.execution import ERRORS_MOST, LINES_MOST, MESSAGE_MOST, Documents
+from tests.hub import Hub
+
+DOCUMENTS = Documents(projection(EVERYBODY))
+
+
+def mistakes(text: str) -> list[str]:
+    prepared = DOCUMENTS.prepared(text)
+    assert prepared.document is None
+    return [error["message"] for error in prepared.errors]
+
+
+def repeated(part: str, times: int = 10) -> str:
+    return " ".join(part.replace("#", str(i)) for i in range(times))
+
+
+# Mistakes made ten times over, and how each is told.
+OVER_AND_OVER = {
+    "{ __typename " + "@aa" * 10 + " }": "Unknown directive '@aa'.",
+    "{ " + repeated("__typename @aa") + " }": "Unknown directive '@aa'.",
+    "query @aa { ...f ...f @aa } fragment f on Query @aa { ... @aa { __typename @aa } }": "Unknown directive '@aa'.",
+    "{ __typename " + repeated("@a#", 3) + " }": "Unknown directives '@a0', '@a1', '@a2'.",
+    "{ me { " + repeated("nothing") + " } }": "Cannot query field 'nothing' on type 'OwnAccount'.",
+    "{ me { " + repeated("a#: nothing") + " } }": "Cannot query field 'nothing' on type 'OwnAccount'.",
+    "{ me { " + repeated("a#: id(x: 1)") + " } }": "Unknown argument 'x' on field 'OwnAccount.id'.",
+    "{ me { id " + repeated("...nowhere") + " } }": "Unknown fragment 'nowhere'.",
+    "{ me { " + repeated("... on Nobody { id }") + " } }": "Unknown type 'Nobody'.",
+    "{ " + repeated("a#: mediators(first: $x) { totalCount }") + " }": "Variable '$x' is not defined.",
+    "{ me { id } } " + repeated("fragment f on Query { ...f }"): "There can be only one fragment named 'f'.",
+}
+
+
+@pytest.mark.parametrize("text", OVER_AND_OVER)
+def test_a_mistake_is_told_once_however_often_it_was_made(text: str) -> None:
+    assert mistakes(text).count(OVER_AND_OVER[text]) == 1
+    assert len(mistakes(text)) <= 3  # the last one makes others too
+
+
+def test_mistakes_that_differ_are_all_told_as_far_as_there_are_few() -> None:
+    fields = [f"Cannot query field 'n{i}' on type 'OwnAccount'." for i in range(ERRORS_MOST)]
+    assert mistakes("{ me { " + repeated("n#", ERRORS_MOST) + " } }") == fields
+    *told, last = mistakes("{ me { " + repeated("n#", ERRORS_MOST + 1) + " } }")
+    assert told == fields
+    assert last == "A request is told at most 10 of its mistakes; this one has more."
+
+
+PARTS = [
+    "id",
+    "nothing",
+    "n@x",
+    "...f",
+    "...g",
+    "id(a: 1)",
+    "id(a: $v)",
+    "... on T { id }",
+    "b: id",
+    "b: name",
+    "@skip",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=60), st.text("xyz", max_size=3), st.integers(0, 50_000))
+def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: str, length: int) -> None:
+    text = f"query($w: Int, ${'v' * length}x: Int) {{ me {{ {' '.join(parts)} wrong{name * length} }} }}"[:100_000]
+    told = mistakes(text)
+    assert len(told) == len({*told}) <= ERRORS_MOST + 1
+    assert all(len(one) <= MESSAGE_MOST + 1 for one in told)
+    assert len(orjson.dumps(DOCUMENTS.prepared(text).errors)) <= 20_000
+
+
+def test_a_document_has_only_so_many_lines() -> None:
+    assert DOCUMENTS.prepared("{ __typename" + "\n" * LINES_MOST + "}").document is not None
+    for line_end in ("\n", "\r"):
+        assert mistakes("{ __typename" + line_end * (LINES_MOST + 1) + "}") == [
+            "A document has at most 5,000 lines; this one has more."
+        ]
+
+
+async def test_what_is_wrong_with_variables_is_told_once_too(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    document = "query($ids: [Wrong!]) { me { id } }"
+    assert (await hub.ask(document, by=admin)).status == 400
+    document = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
+    wrong = {"answers": [{"question": "x" * 1000, "rating": "much"} for _ in range(200)]}
+    answer = await hub.ask(document, {"input": wrong}, by=admin)
+    assert answer.status == 400
+    messages = [error["message"] for error in answer.body["errors"]]
+    assert len(messages) == len({*messages}) <= ERRORS_MOST + 1
+    assert all(len(one) <= MESSAGE_MOST + 1 for one in messages)

@@ -1,0 +1,149 @@
+"""What is kept between requests has a bound: a client that chooses keys without end must not fill the memory."""
+
+import ast
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+
+import pytest
+from sqlalchemy import literal, select
+
+from models.account import Role
+from models.database import Statement
+from permissions.viewer import EVERYBODY
+from schema.build import projection
+from schema.execution import CHARACTERS_KEPT, Documents
+from tests.test_layers import ROOT, modules
+
+KEPT_MOST = 500
+
+# How many values there are of a type that may be the key of an unbounded cache.
+FEW = {
+    "bool": 2,
+    "bool | None": 3,
+    "Standing": 2 ** len(EVERYBODY),
+    "frozenset[Role]": 2 ** len(Role),
+    "EntryList": 5,  # constants of the modules: a list each
+    "OwnedList": 5,
+}
+
+
+def unbounded(function: ast.FunctionDef) -> str | None:
+    """Say why a function keeps more than a few results."""
+    for decorator in function.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        name = ast.unparse(called).rpartition(".")[2]
+        if name == "lru_cache" and isinstance(decorator, ast.Call):
+            sizes = [*decorator.args[:1], *(one.value for one in decorator.keywords if one.arg == "maxsize")]
+            if any(not isinstance(one, ast.Constant | ast.Name) or ast.unparse(one) == "None" for one in sizes):
+                return "has no bound"
+        elif name == "cache":
+            given = function.args
+            if given.vararg or given.kwarg:
+                return "takes any number of arguments"
+            types = [ast.unparse(one.annotation) for one in (*given.args, *given.kwonlyargs) if one.annotation]
+            if many := [one for one in types if one not in FEW]:
+                return f"is kept for each {many[0]}"
+            if prod(FEW[one] for one in types) > KEPT_MOST:
+                return "is kept for too many combinations"
+        elif "cache" in name and name not in {"lru_cache", "cached_property"}:
+            return f"is kept by {name}, which this test does not know"
+    return None
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def filled(tree: ast.Module) -> Iterator[str]:
+    """Names of a module that hold a collection, and that a function puts something into."""
+    held = {
+        target.id
+        for node in tree.body
+        for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
+        if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign)
+    }
+    puts = {"setdefault", "add", "append", "update", "extend", "insert", "appendleft"}
+    for function in functions(tree):
+        for node in ast.walk(function):
+            into: ast.expr | None = None
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                into = node.value
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in puts:
+                into = node.func.value
+            if isinstance(into, ast.Name) and into.id in held and into.id not in names_of(function):
+                yield into.id
+
+
+def names_of(function: ast.FunctionDef) -> set[str]:
+    """The function's own names, which hide the module's."""
+    given = function.args
+    named = {one.arg for one in (*given.args, *given.kwonlyargs)}
+    return named | {
+        one.id for one in ast.walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    }
+
+
+@pytest.mark.parametrize("path", sorted(modules()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_kept_without_a_bound(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert {one.name: reason for one in functions(tree) if (reason := unbounded(one))} == {}
+    assert {*filled(tree)} == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@cache\ndef f(key: str): ...",
+        "@functools.cache\ndef f(*keys: bool): ...",
+        "@cache\ndef f(one: Standing, other: Standing): ...",
+        "@lru_cache(None)\ndef f(key: str): ...",
+        "@lru_cache(maxsize=None)\ndef f(key: str): ...",
+        "@alru_cache\ndef f(key: str): ...",
+    ],
+)
+def test_the_test_knows_what_has_no_bound(text: str) -> None:
+    (function,) = functions(ast.parse(text))
+    assert unbounded(function)
+
+
+@pytest.mark.parametrize("text", ["kept = {}\ndef f(x):\n    kept[x] = 1", "kept: set = set()\ndef f(x): kept.add(x)"])
+def test_the_test_knows_what_is_filled(text: str) -> None:
+    assert [*filled(ast.parse(text))] == ["kept"]
+
+
+def is_kept(documents: Documents, text: str) -> bool:
+    return documents.prepared(text) is documents.prepared(text)
+
+
+@pytest.mark.parametrize("choices", [0, 1, 4, 20])
+def test_documents_are_kept_as_far_as_they_and_their_plans_have_room(choices: int) -> None:
+    documents = Documents(projection(EVERYBODY))
+    variables = ", ".join(f"$v{i}: Boolean!" for i in range(choices))
+    left_out = " ".join(f"v{i}: __typename @skip(if: $v{i})" for i in range(choices))
+    texts = [
+        f"query q{i}{f'({variables})' if variables else ''} {{ me {{ id {left_out} }} }} #{'x' * 2000}"
+        for i in range(150)
+    ]
+    made = [documents.prepared(text) for text in texts]
+    kept = [text for text, one in zip(texts, made, strict=True) if text in documents._kept and one.document]
+    assert kept == texts[-len(kept) :]
+    assert len(kept) * len(texts[0]) * min(2**choices, 16) <= CHARACTERS_KEPT
+    assert len(kept) >= 1
+
+
+def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
+    documents = Documents(projection(EVERYBODY))
+    documents.prepared("{ me { id } }")
+    large = "{ me { name } } #" + "x" * CHARACTERS_KEPT
+    assert documents.prepared(large).document is not None
+    assert not is_kept(documents, large)
+    assert is_kept(documents, "{ me { id } }")
+
+
+def test_what_is_compiled_again_needs_not_be_prepared_again() -> None:
+    """A connection knows a statement that it has prepared by its text and the class of its rows."""
+    first, again = (Statement(select(literal(1).label("one"))) for _ in range(2))
+    assert (first.sql, first.row_class) == (again.sql, again.row_class)
