@@ -19,7 +19,6 @@ from permissions.secrets import (
     device_token,
     fold,
     fold_name,
-    hash_password,
     hash_secret,
     link_secret,
 )
@@ -30,6 +29,7 @@ from resolvers.context import Context
 from resolvers.deletion import delete_account
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
+from resolvers.passwords import hash_password
 from resolvers.repeats import earlier_result
 from resolvers.sign_in import begin_session, confirm_password
 from settings import Settings
@@ -47,7 +47,7 @@ async def sign_up(
     name, address = check.name("name", name), check.email("email", email) or ""
     check.password("password", password, context.settings.organisation_name, name, address)
     check.done()
-    password_hash = await hash_password(password)
+    password_hash = await hash_password(context, password)
     new_id = uuid4()
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", request_key, new_id, fold(address)):
@@ -157,7 +157,7 @@ async def _set_password(
     check.done()
     context.new_device = device_token(context.settings, account.email)
     await transaction.run(
-        update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(password))
+        update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(context, password))
     )
     await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
     await transaction.run(

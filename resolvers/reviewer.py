@@ -20,7 +20,6 @@ from permissions.secrets import (
     address_hash,
     fold,
     fold_name,
-    hash_password,
     hash_secret,
     link_secret,
 )
@@ -32,8 +31,8 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.mediator import in_order, name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.passwords import hash_password
 from resolvers.repeats import earlier_result
-from settings import Settings
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 # Written out, as in the index that serves this: a parameter could be any role.
@@ -187,7 +186,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
         if account_id is None:
             # Before the new address is taken, to which the mediator may just be moving.
             await lock_accounts(transaction, invitation.mediator_id)
-            account_id = await _new_reviewer(context.settings, transaction, invitation.email, name, password)
+            account_id = await _new_reviewer(context, transaction, invitation.email, name, password)
         elif account_id != context.viewer.account_id:
             _refuse_signed_out()
         roles = await lock_accounts(transaction, invitation.mediator_id, account_id)
@@ -214,11 +213,11 @@ def _refuse_signed_out() -> NoReturn:
 
 
 async def _new_reviewer(
-    settings: Settings, transaction: Transaction, email: str, name: str | None, password: str | None
+    context: Context, transaction: Transaction, email: str, name: str | None, password: str | None
 ) -> UUID:
     check = Check()
     name = check.name("name", name)
-    password = check.password("password", password or "", settings.organisation_name, name, email)
+    password = check.password("password", password or "", context.settings.organisation_name, name, email)
     check.done()
     new_id = uuid4()
     made = await transaction.run(
@@ -229,7 +228,7 @@ async def _new_reviewer(
             name_key=fold_name(name),
             email=email,
             email_key=fold(email),
-            password_hash=await hash_password(password),
+            password_hash=await hash_password(context, password),
             roles=[Role.REVIEWER.value],
         )
         .on_conflict_do_nothing()

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-from argon2 import PasswordHasher
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
@@ -24,6 +23,7 @@ from models.database import Database, connect, connect_worker
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
+from permissions.passwords import HASHER
 from permissions.secrets import fold, fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
@@ -61,7 +61,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
 
 @cache
 def password_hash() -> str:
-    return PasswordHasher().hash(PASSWORD)
+    return HASHER.hash(PASSWORD)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from jobs import restore
 from jobs import worker as jobs_worker
 from models.account import Role, accounts
 from models.database import Row, connect, connect_worker
-from permissions.secrets import fold, fold_name, hash_password
+from permissions.passwords import hash_password
+from permissions.secrets import fold, fold_name
 from permissions.viewer import Standing
 from resolvers.checks import Check
 from resolvers.errors import Refused

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from models.account import Role
-from permissions.secrets import hash_password
+from permissions.passwords import hash_password
 from tests.hub import PASSWORD, Answer, Hub, Person, payload, problems, secret_in, text_of
 from tests.waiting import until
 
