@@ -15,7 +15,6 @@ from permissions.secrets import (
     RESET_LASTS,
     VERIFY_LASTS,
     Opens,
-    address_hash,
     device_token,
     fold,
     fold_name,
@@ -23,7 +22,7 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
-from resolvers.address import mark_verified, may_mail, move_address, tell_registered, unproven
+from resolvers.address import held_for, mark_verified, move_address, reset_held_for, tell_registered, unproven
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.deletion import delete_account
@@ -52,8 +51,7 @@ async def sign_up(
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", request_key, new_id, fold(address)):
             return
-        if not await may_mail(context, address):
-            return
+        held = await held_for(context, address)
         await transaction.run(delete(accounts).where(unproven(address)))
         made = await transaction.run(
             insert(accounts)
@@ -69,10 +67,10 @@ async def sign_up(
             .on_conflict_do_nothing()
         )
         if not made:
-            await tell_registered(transaction, address)
+            await tell_registered(transaction, address, held)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
-        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL)
+        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL, held)
 
 
 async def add_profile(
@@ -115,7 +113,7 @@ async def request_password_reset(context: Context, email: str) -> None:
     check = Check()
     address = check.email("email", email) or ""
     check.done()
-    await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, address))
+    held = await reset_held_for(context, address)
     async with context.transaction() as transaction:
         account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == fold(address)))
         await mail_link(
@@ -125,6 +123,7 @@ async def request_password_reset(context: Context, email: str) -> None:
             LinkPurpose.RESET_PASSWORD,
             RESET_LASTS,
             Kind.RESET_PASSWORD,
+            held,
         )
 
 
@@ -200,12 +199,11 @@ async def change_email(context: Context, email: str, password: str) -> None:
     check.done()
     await confirm_password(context, "password", password)
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-    if not await may_mail(context, address):
-        return
+    held = await held_for(context, address)
     async with context.transaction() as transaction:
         taken = (accounts.c.email_key == fold(address)) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
-            await tell_registered(transaction, address)
+            await tell_registered(transaction, address, held)
             return
         await mail_link(
             context,
@@ -214,6 +212,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
             LinkPurpose.CHANGE_EMAIL,
             VERIFY_LASTS,
             Kind.CHANGE_EMAIL,
+            held,
             new_email=address,
         )
 

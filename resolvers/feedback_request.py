@@ -11,13 +11,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue_mail
 from models.account import accounts
 from models.database import Row, Statement
 from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
 from permissions.scopes import details_kept
-from permissions.secrets import Opens, address_hash, fold, hash_secret, link_secret, read_stop_token
+from permissions.secrets import Opens, fold, hash_secret, link_secret, read_stop_token
 from resolvers import limits
+from resolvers.address import held_for, mailbox_hash
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -109,13 +110,12 @@ async def request_feedback(context: Context, new: NewRequest, request_key: str |
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "requestFeedback", request_key, new_id):
             return earlier
+        await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
+        await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
         if own == fold(email):
             refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
-        recipient = address_hash(context.settings, email)
-        await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
-        await context.limiter.count(limits.REQUESTS_TO, context.account_id, recipient)
-        await context.limiter.count(limits.MAIL_TO, recipient)
+        held = await held_for(context, email)
         owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
         await transaction.run(
             insert(feedback_requests).values(
@@ -127,7 +127,7 @@ async def request_feedback(context: Context, new: NewRequest, request_key: str |
         await transaction.run(
             insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
         )
-        await enqueue(transaction, Kind.FEEDBACK_REQUEST, new_id)
+        await enqueue_mail(transaction, Kind.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
     return new_id
 
 

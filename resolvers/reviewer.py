@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import Interval, Uuid
+from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, Statement, Transaction
 from models.outbox import AuditAction
@@ -17,13 +17,13 @@ from models.reviewer import appointments, reviewer_invitations
 from permissions.secrets import (
     INVITATION_LASTS,
     Opens,
-    address_hash,
     fold,
     fold_name,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
+from resolvers.address import held_for
 from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
@@ -148,17 +148,18 @@ async def invite(context: Context, email: str, request_key: str | None) -> None:
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "inviteReviewer", request_key, new_id):
             return
+        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         own = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.account_id))
         if own == fold(address):
             refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
-        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-        await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, address))
+        held = await held_for(context, address)
         await transaction.run(
             delete(reviewer_invitations).where(
                 reviewer_invitations.c.mediator_id == context.account_id,
                 reviewer_invitations.c.email_key == fold(address),
             )
         )
+        due = await enqueue_mail(transaction, Kind.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
         await transaction.run(
             insert(reviewer_invitations).values(
                 id=new_id,
@@ -166,10 +167,9 @@ async def invite(context: Context, email: str, request_key: str | None) -> None:
                 email=address,
                 email_key=fold(address),
                 secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
-                expires_at=func.clock() + bindparam("lasts", INVITATION_LASTS, Interval()),
+                expires_at=due + INVITATION_LASTS,
             )
         )
-        await enqueue(transaction, Kind.REVIEWER_INVITED, new_id)
 
 
 async def accept(context: Context, token: str, name: str | None, password: str | None) -> None:

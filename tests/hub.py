@@ -241,6 +241,7 @@ async def opened(
     values = {**overrides, "demo_clock_offset_hours": int(moved.total_seconds() // 3600)}
     # Read anew, for a copy would keep what was worked out from the values before.
     settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
+    vars(settings)["clock_offset"] = moved  # to the minute, where the setting counts hours
     app = make_app(settings)
     async with (
         app.router.lifespan_context(app),
