@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 sec
 MAX_ATTEMPTS = 24  # over two to four days
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
-LONGEST_HELD = timedelta(days=5)  # then a request for feedback is not sent any more
+LONGEST_HELD = timedelta(days=30)  # far more than anybody's mail is held up by others'
 OVERDUE = timedelta(minutes=15)
 
 
