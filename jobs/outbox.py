@@ -4,15 +4,16 @@ PostgreSQL is the truth; Redis only wakes. A worker claims a row by a lease on t
 only while that lease is its own, so a worker that was cut off or stopped cannot finish what another has taken over.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import count
 from random import uniform
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, case, cast, extract, func, literal_column, or_, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import Float, Integer, Interval, Text, Uuid
+from sqlalchemy.types import BigInteger, Float, Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
 from models.outbox import OutboxState, outbox
@@ -21,6 +22,7 @@ LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 sec
 MAX_ATTEMPTS = 24  # over two to four days
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
+LONGEST_HELD = timedelta(days=30)  # far more than anybody's mail is held up by others'
 OVERDUE = timedelta(minutes=15)
 
 
@@ -76,7 +78,55 @@ async def enqueue(
     transaction.wakes_worker = True
 
 
-_queued = text("state = 'QUEUED'")  # written out, as in the indexes that serve it: a parameter could be any state
+async def enqueue_mail(
+    transaction: Transaction, kind: Kind, subject_id: UUID, held_for: str | None, *, other_id: UUID | None = None
+) -> datetime:
+    """Write a mail that strangers may cause, and give the moment at which it is due: now, unless it is held.
+
+    `held_for` names, by a keyed hash, a mailbox that has had enough. There goes one mail an hour of each kind, at the
+    full hour. The newest takes the place of one that waits with the same `other_id`; another waits an hour longer.
+    """
+    mail = {"kind": kind, "subject_id": subject_id, "other_id": other_id}
+    if held_for is None:
+        transaction.wakes_worker = True
+        at_once = insert(outbox).values(**mail, dedupe_key=f"{kind}:{uuid4()}").returning(outbox.c.next_at)
+        due: datetime = await transaction.value(at_once)
+        return due
+    held, hours = None, count(1)
+    while held is None:
+        slot = {"place": f"{_HELD}{kind}:{held_for}:", "wait": timedelta(hours=next(hours))}
+        held = await transaction.first(_hold(), **mail, **slot)
+    full_hour: datetime = held.next_at
+    return full_hour
+
+
+# Written out, as in the indexes that serve it: a parameter could be any state.
+_queued = text("outbox.state = 'QUEUED'")
+_HELD = "held:"
+_is_held = outbox.c.dedupe_key.startswith(_HELD)
+
+
+@cache
+def _hold() -> Statement:
+    hour = func.date_trunc("hour", func.clock()) + bindparam("wait", type_=Interval())
+    key = bindparam("place", type_=Text()) + cast(cast(extract("epoch", hour), BigInteger), Text)
+    new = insert(outbox).values(
+        kind=bindparam("kind", type_=Text()),
+        subject_id=bindparam("subject_id", type_=Uuid()),
+        other_id=bindparam("other_id", type_=Uuid()),
+        dedupe_key=key,
+        next_at=hour,
+    )
+    return Statement(
+        new.on_conflict_do_update(
+            index_elements=[outbox.c.dedupe_key],
+            set_={"subject_id": new.excluded.subject_id},
+            # One that a worker has begun with stays as it is.
+            where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & _queued & (outbox.c.attempts == 0),
+        ).returning(outbox.c.next_at)
+    )
+
+
 _free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 
@@ -124,6 +174,8 @@ def _finish() -> Statement:
             # An address that stands nowhere else goes as soon as it has served; a dead mail may be retried.
             recipient=case((unserved, outbox.c.recipient), else_=None),
             recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
+            # So does an address's hash.
+            dedupe_key=case((or_(unserved, ~_is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),
             lease=None,
             leased_until=None,
         )
@@ -148,6 +200,12 @@ def back_off(attempts: int) -> timedelta:
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
 
 
+# What is held waits for no worker until it is due.
+_waits_since = case(
+    (_is_held & (outbox.c.attempts == 0), func.least(outbox.c.next_at, func.clock())), else_=outbox.c.created_at
+)
+
+
 @cache
 def _census() -> Statement:
     # Only what is still to do or given up: the index of each holds just that, however much was done.
@@ -158,7 +216,7 @@ def _census() -> Statement:
                     literal_column(f"'{state}'").label("state"),
                     outbox.c.kind,
                     func.count().label("number"),
-                    cast(extract("epoch", func.clock() - func.min(outbox.c.created_at)), Float).label("oldest"),
+                    cast(extract("epoch", func.clock() - func.min(_waits_since)), Float).label("oldest"),
                 )
                 .where(text(f"state = '{state}'"))
                 .group_by(outbox.c.kind)
@@ -169,7 +227,7 @@ def _census() -> Statement:
 
 
 async def census(reading: Transaction) -> list[Row]:
-    """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (the age of the oldest, seconds) of what is there."""
+    """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (what the oldest waits, seconds) of what is there."""
     return await reading.all(_census())
 
 
@@ -184,9 +242,12 @@ async def is_stuck(reading: Transaction) -> bool:
     return bool(await reading.value(_stuck()))
 
 
-_longest_wait = func.least(
-    literal_column(f"interval '{FIRST_WAIT.total_seconds()} seconds' * power(2, attempts)"),
-    bindparam("longest", LONGEST_WAIT, Interval()),
+_longest_wait = case(
+    (_is_held, bindparam("held", LONGEST_HELD, Interval())),
+    else_=func.least(
+        literal_column(f"interval '{FIRST_WAIT.total_seconds()} seconds' * power(2, attempts)"),
+        bindparam("longest", LONGEST_WAIT, Interval()),
+    ),
 )
 _HELD_BY_CLOCK = Statement(
     update(outbox)

@@ -1,26 +1,19 @@
-"""Secrets: passwords, sessions, tokens and the links in mails.
+"""Secrets: sessions, tokens and the links in mails.
 
 Only hashes are stored. The secret of a mailed link is derived from the service's key and the id of what it opens, so
 that mail can be written when it is sent and no table holds a working link.
 """
 
-import asyncio
 import hashlib
 import hmac
-import os
 import secrets as random
-import sys
-import threading
 import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
@@ -137,60 +130,3 @@ def fold_name(text: str) -> str:
     """Fold a name for search: as `fold`, and without accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return plain.casefold()
-
-
-_hasher = PasswordHasher()  # RFC 9106's second recommended choice, the library's default
-_AT_ONCE = 1  # hashings; each takes 64 MiB, and four threads
-
-
-def _make_ready() -> None:
-    """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer.
-
-    Of several cores one works on passwords, and the others stay with the requests.
-    """
-    if sys.platform == "linux":  # where a thread has a priority and cores of its own, which those it starts inherit
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
-        cores = sorted(os.sched_getaffinity(thread))
-        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # not the same one in each process
-    _nobodys_hash()  # made later, the first look for somebody unknown would take longer than others
-
-
-_threads = ThreadPoolExecutor(_AT_ONCE, "argon2", initializer=_make_ready)
-
-
-@cache
-def _nobodys_hash() -> str:
-    return _hasher.hash(new_secret())
-
-
-def prepare_password(password: str) -> str:
-    """Give a password in the one form in which it is counted, hashed and compared (RFC 8265, OpaqueString).
-
-    Keyboards and systems differ in how they write an accent or a space; its case stays, and all else.
-    """
-    spaced = "".join(" " if unicodedata.category(one) == "Zs" else one for one in password)
-    return unicodedata.normalize("NFC", spaced)
-
-
-async def hash_password(password: str) -> str:
-    """Hash a password with argon2id, in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, prepare_password(password))
-
-
-async def check_password(password: str, stored: str | None) -> bool:
-    """Whether the password fits; takes as long where there is no account (`stored` is None)."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _fits, password, stored)
-
-
-def _fits(password: str, stored: str | None) -> bool:
-    try:
-        _hasher.verify(stored or _nobodys_hash(), prepare_password(password))
-    except (VerificationError, InvalidHashError):
-        return False
-    return stored is not None
-
-
-def outdated(stored: str) -> bool:
-    """Whether a stored hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(stored)

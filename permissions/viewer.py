@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache, cached_property
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from uuid import UUID
 
 from models.account import Role
@@ -42,9 +43,33 @@ def _standings(roles: frozenset[Role]) -> Standing:
     return standings
 
 
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 behind a translator (RFC 6052)
+
+
+def network(host: str) -> str:
+    """Give what attempts are counted by: an IPv4 address; of IPv6 the first 64 bits, which is one customer's at least.
+
+    An IPv4 address that is written as IPv6 is the same one.
+    """
+    if ":" not in host:
+        return host
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    plain = IPv6Address(int(address))  # without the name of an interface
+    if plain in _TRANSLATED:
+        return str(ip_address(plain.packed[-4:]))
+    return str(IPv6Network((int(plain) >> 64 << 64, 64)))
+
+
 @dataclass(frozen=True)
 class Viewer:
-    """One request's asker. `account_id` is None for somebody signed out; `address` is their network address.
+    """One request's asker. `account_id` is None for somebody signed out; `address` is what `network` made of theirs.
 
     `lacks_second_factor`: an administrator who must have one by a setting, and has none.
     """

@@ -16,20 +16,27 @@ from permissions.secrets import (
     RESET_LASTS,
     VERIFY_LASTS,
     Opens,
-    address_hash,
     device_token,
     fold_name,
-    hash_password,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
-from resolvers.address import has_address, mark_verified, may_mail, move_address, tell_registered, unproven
+from resolvers.address import (
+    has_address,
+    held_for,
+    mark_verified,
+    move_address,
+    reset_held_for,
+    tell_registered,
+    unproven,
+)
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.deletion import delete_account
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
+from resolvers.passwords import hash_password
 from resolvers.repeats import Once, earlier_result
 from resolvers.sign_in import begin_session, confirm_password
 from settings import Settings
@@ -45,13 +52,12 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
     name, address = check.name("name", name), check.email("email", email) or ""
     check.password("password", password, context.settings.organisation_name, name, address)
     check.done()
-    password_hash = await hash_password(password)
+    password_hash = await hash_password(context, password)
     new_id = uuid4()
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", once, new_id):
             return
-        if not await may_mail(context, address):
-            return
+        held = await held_for(context, address)
         await transaction.run(delete(accounts).where(unproven(address)))
         made = await transaction.run(
             insert(accounts)
@@ -67,10 +73,10 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
             .on_conflict_do_nothing()
         )
         if not made:
-            await tell_registered(transaction, address)
+            await tell_registered(transaction, address, held)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
-        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL)
+        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL, held)
 
 
 async def add_profile(
@@ -113,7 +119,7 @@ async def request_password_reset(context: Context, email: str) -> None:
     check = Check()
     address = check.email("email", email) or ""
     check.done()
-    await context.limiter.count(limits.RESET_ACCOUNT, address_hash(context.settings, address))
+    held = await reset_held_for(context, address)
     async with context.transaction() as transaction:
         account_id = await transaction.value(select(accounts.c.id).where(has_address(address)))
         await mail_link(
@@ -123,6 +129,7 @@ async def request_password_reset(context: Context, email: str) -> None:
             LinkPurpose.RESET_PASSWORD,
             RESET_LASTS,
             Kind.RESET_PASSWORD,
+            held,
         )
 
 
@@ -155,7 +162,7 @@ async def _set_password(
     check.done()
     context.new_device = device_token(context.settings, account.email)
     await transaction.run(
-        update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(password))
+        update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(context, password))
     )
     await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
     await transaction.run(
@@ -198,12 +205,11 @@ async def change_email(context: Context, email: str, password: str) -> None:
     check.done()
     await confirm_password(context, "password", password)
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-    if not await may_mail(context, address):
-        return
+    held = await held_for(context, address)
     async with context.transaction() as transaction:
         taken = has_address(address) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
-            await tell_registered(transaction, address)
+            await tell_registered(transaction, address, held)
             return
         await mail_link(
             context,
@@ -212,6 +218,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
             LinkPurpose.CHANGE_EMAIL,
             VERIFY_LASTS,
             Kind.CHANGE_EMAIL,
+            held,
             new_email=address,
         )
 

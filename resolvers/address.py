@@ -4,23 +4,36 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue, enqueue_mail
 from models.account import Role, account_links, accounts
 from models.database import Transaction
 from permissions.addresses import account_key, mailbox_key
 from permissions.secrets import address_hash
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.errors import RateLimited
+from settings import Settings
 
 
-async def may_mail(context: Context, email: str) -> bool:
-    """Count a mail that a stranger causes; False once that has happened too often, of which nobody is told."""
-    try:
-        await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, email))
-    except RateLimited:
-        return False
-    return True
+def mailbox_hash(settings: Settings, email: str) -> bytes:
+    """Hash what an address's mailbox is known by, as `address_hash`: the same with any `+tag` or none."""
+    return address_hash(settings, mailbox_key(email))
+
+
+async def held_for(context: Context, email: str) -> str | None:
+    """Count a mail that strangers cause; give what it is held for (`enqueue_mail`) if there were too many."""
+    mailbox = mailbox_hash(context.settings, email)
+    return mailbox.hex() if await context.limiter.is_over(limits.MAIL_TO, mailbox) else None
+
+
+async def reset_held_for(context: Context, email: str) -> str | None:
+    """Do so for a link that sets a new password.
+
+    What one network asks for too often holds up nobody else. It goes to accounts alone, so each address has its own
+    turn: with a `+tag` nobody takes the turn of another account.
+    """
+    address = address_hash(context.settings, email)
+    over = await context.limiter.is_over(limits.RESETS_TO, address, context.viewer.address)
+    return address.hex() if over or await held_for(context, email) else None
 
 
 def has_address(email: str) -> ColumnElement[bool]:
@@ -52,11 +65,11 @@ def unproven(email: str) -> ColumnElement[bool]:
     )
 
 
-async def tell_registered(transaction: Transaction, email: str) -> None:
+async def tell_registered(transaction: Transaction, email: str, held: str | None) -> None:
     """Mail the owner of an account that its address was typed in again."""
     account = await transaction.first(select(accounts.c.id).where(has_address(email), ~unproven(email)))
     if account:
-        await enqueue(transaction, Kind.ALREADY_REGISTERED, account.id)
+        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from permissions.addresses import ADDRESS_MOST, LOCAL_MOST, wire_address
 from permissions.guessable import is_guessable
-from permissions.secrets import prepare_password
+from permissions.passwords import prepare
 from permissions.writing import is_blank
 from resolvers.errors import Code, Problem, Refused
 
@@ -100,7 +100,7 @@ class Check:
 
         `known`: names and addresses that it must not be.
         """
-        length = len(prepare_password(value))
+        length = len(prepare(value))
         if length < 8:
             self.add(field, Code.TOO_SHORT, "Choose a password of at least 8 characters.")
         elif length > 256:

@@ -11,13 +11,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue_mail
 from models.database import Row, Statement
 from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
 from permissions.scopes import details_kept
-from permissions.secrets import Opens, address_hash, hash_secret, link_secret, read_stop_token
+from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
-from resolvers.address import is_own
+from resolvers.address import held_for, is_own, mailbox_hash
 from resolvers.checks import Check
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -109,12 +109,11 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "requestFeedback", once, new_id):
             return earlier
+        await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
+        await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         if await is_own(transaction, context.account_id, email):
             refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
-        recipient = address_hash(context.settings, email)
-        await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
-        await context.limiter.count(limits.REQUESTS_TO, context.account_id, recipient)
-        await context.limiter.count(limits.MAIL_TO, recipient)
+        held = await held_for(context, email)
         owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
         await transaction.run(
             insert(feedback_requests).values(
@@ -126,7 +125,7 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
         await transaction.run(
             insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
         )
-        await enqueue(transaction, Kind.FEEDBACK_REQUEST, new_id)
+        await enqueue_mail(transaction, Kind.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
     return new_id
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue_mail
 from models.account import Role, accounts
 from models.database import Row, Statement, Transaction
 from models.feedback import (
@@ -182,13 +182,12 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
         about = await _whom(transaction, new)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
-        if new.token is None:
-            await context.limiter.count(limits.OPEN_FEEDBACK_ABOUT, about.id)
+        over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
         await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
-        await enqueue(transaction, Kind.FEEDBACK_RECEIVED, new_id)
+        await enqueue_mail(transaction, Kind.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
         # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
         # address it is.
         giver = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id))

@@ -7,9 +7,9 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import and_, delete, func, insert, literal, or_, select
-from sqlalchemy.types import Interval, LargeBinary, Text, Uuid
+from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue_mail
 from models.account import LinkPurpose, account_links, accounts
 from models.database import Row, Transaction
 from permissions.secrets import Opens, hash_secret, link_secret
@@ -23,32 +23,39 @@ async def mail_link(
     purpose: LinkPurpose,
     lasts: timedelta,
     mail: Kind,
+    held: str | None = None,
     *,
     new_email: str | None = None,
 ) -> None:
-    """Make a link that replaces the account's earlier ones of that purpose, and queue its mail.
+    """Make a link and queue its mail, from whose being due its time counts. `held` is as in `enqueue_mail`.
+
+    It replaces the account's earlier links of that purpose, but for a new password: those may be asked for by anybody,
+    who would take the owner's away. They end together once one is used.
 
     Where there is no such account the same statements run, for time would tell; there is no link then, and no mail.
     """
     link_id = uuid4()
     await _lock(transaction, account_id)
-    await transaction.run(
-        delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
-    )
+    if purpose is not LinkPurpose.RESET_PASSWORD:
+        await transaction.run(
+            delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
+        )
+    # Several accounts may ask to move to one address, and none takes another's mail away.
+    asker = account_id if new_email else None
+    due = await enqueue_mail(transaction, mail, link_id, held, other_id=asker)
     made = select(
         literal(link_id, Uuid()),
         accounts.c.id,
         literal(purpose.value, Text()),
         literal(hash_secret(link_secret(context.settings, Opens.ACCOUNT_LINK, link_id)), LargeBinary()),
         literal(new_email, Text()),
-        func.clock() + literal(lasts, Interval()),
+        literal(due + lasts, DateTime(timezone=True)),
     ).where(accounts.c.id == account_id)
     await transaction.run(
         insert(account_links).from_select(
             ["id", "account_id", "purpose", "secret_hash", "new_email", "expires_at"], made
         )
     )
-    await enqueue(transaction, mail, link_id)
 
 
 async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:

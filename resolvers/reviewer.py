@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import Interval, Uuid
+from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, Statement, Transaction
 from models.outbox import AuditAction
@@ -18,14 +18,12 @@ from permissions.addresses import account_key
 from permissions.secrets import (
     INVITATION_LASTS,
     Opens,
-    address_hash,
     fold_name,
-    hash_password,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
-from resolvers.address import is_own
+from resolvers.address import held_for, is_own
 from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
@@ -33,8 +31,8 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.mediator import in_order, name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.passwords import hash_password
 from resolvers.repeats import Once, earlier_result
-from settings import Settings
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 # Written out, as in the index that serves this: a parameter could be any role.
@@ -150,16 +148,17 @@ async def invite(context: Context, email: str, once: Once) -> None:
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "inviteReviewer", once, new_id):
             return
+        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         if await is_own(transaction, context.account_id, address):
             refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
-        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-        await context.limiter.count(limits.MAIL_TO, address_hash(context.settings, address))
+        held = await held_for(context, address)
         await transaction.run(
             delete(reviewer_invitations).where(
                 reviewer_invitations.c.mediator_id == context.account_id,
                 reviewer_invitations.c.email_key == account_key(address),
             )
         )
+        due = await enqueue_mail(transaction, Kind.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
         await transaction.run(
             insert(reviewer_invitations).values(
                 id=new_id,
@@ -167,10 +166,9 @@ async def invite(context: Context, email: str, once: Once) -> None:
                 email=address,
                 email_key=account_key(address),
                 secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
-                expires_at=func.clock() + bindparam("lasts", INVITATION_LASTS, Interval()),
+                expires_at=due + INVITATION_LASTS,
             )
         )
-        await enqueue(transaction, Kind.REVIEWER_INVITED, new_id)
 
 
 async def accept(context: Context, token: str, name: str | None, password: str | None) -> None:
@@ -187,7 +185,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
         if account_id is None:
             # Before the new address is taken, to which the mediator may just be moving.
             await lock_accounts(transaction, invitation.mediator_id)
-            account_id = await _new_reviewer(context.settings, transaction, invitation.email, name, password)
+            account_id = await _new_reviewer(context, transaction, invitation.email, name, password)
         elif account_id != context.viewer.account_id:
             _refuse_signed_out()
         people = await lock_accounts(transaction, invitation.mediator_id, account_id)
@@ -215,11 +213,11 @@ def _refuse_signed_out() -> NoReturn:
 
 
 async def _new_reviewer(
-    settings: Settings, transaction: Transaction, email: str, name: str | None, password: str | None
+    context: Context, transaction: Transaction, email: str, name: str | None, password: str | None
 ) -> UUID:
     check = Check()
     name = check.name("name", name)
-    password = check.password("password", password or "", settings.organisation_name, name, email)
+    password = check.password("password", password or "", context.settings.organisation_name, name, email)
     check.done()
     new_id = uuid4()
     made = await transaction.run(
@@ -230,7 +228,7 @@ async def _new_reviewer(
             name_key=fold_name(name),
             email=email,
             email_key=account_key(email),
-            password_hash=await hash_password(password),
+            password_hash=await hash_password(context, password),
             roles=[Role.REVIEWER.value],
         )
         .on_conflict_do_nothing()

@@ -8,20 +8,19 @@ from sqlalchemy import delete, insert, select, update
 
 from models.account import accounts, sessions
 from models.database import Transaction
+from permissions.passwords import outdated
 from permissions.secrets import (
     address_hash,
-    check_password,
     device_token,
-    hash_password,
     hash_secret,
     new_secret,
-    outdated,
 )
 from resolvers import limits
 from resolvers.address import has_address
 from resolvers.codes import check_second_factor
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+from resolvers.passwords import check_password, hash_password
 
 
 async def sign_in(context: Context, email: str, password: str, code: str | None) -> None:
@@ -39,9 +38,9 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
     async with context.database.reading() as reading:
         account = await reading.first(select(accounts.c.id, accounts.c.password_hash).where(has_address(email)))
     stored = account.password_hash if account else None
-    if not await check_password(password, stored) or account is None or stored is None:
+    if not await check_password(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
-    rehashed = await hash_password(password) if outdated(stored) else stored
+    rehashed = await hash_password(context, password) if outdated(stored) else stored
     async with context.transaction() as transaction:
         # Nothing if the password was changed, or the account deleted, while the check went on.
         unchanged = await transaction.run(
@@ -96,6 +95,6 @@ async def confirm_password(context: Context, field: str, password: str) -> None:
     await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
     async with context.database.reading() as reading:
         stored = await reading.value(select(accounts.c.password_hash).where(accounts.c.id == context.account_id))
-    if not await check_password(password, stored):
+    if not await check_password(context, password, stored):
         refuse(field, Code.WRONG_CREDENTIALS, "This is not your password.")
     await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

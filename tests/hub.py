@@ -13,7 +13,6 @@ from uuid import UUID
 
 import asyncpg
 import httpx
-from argon2 import PasswordHasher
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
@@ -25,6 +24,7 @@ from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
 from permissions.addresses import account_key
+from permissions.passwords import HASHER
 from permissions.secrets import fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
@@ -63,7 +63,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
 
 @cache
 def password_hash() -> str:
-    return PasswordHasher().hash(PASSWORD)
+    return HASHER.hash(PASSWORD)
 
 
 @dataclass(frozen=True)
@@ -258,6 +258,7 @@ async def opened(
     values = {**overrides, "demo_clock_offset_hours": int(moved.total_seconds() // 3600)}
     # Read anew, for a copy would keep what was worked out from the values before.
     settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
+    vars(settings)["clock_offset"] = moved  # to the minute, where the setting counts hours
     app = make_app(settings)
     async with (
         app.router.lifespan_context(app),

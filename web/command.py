@@ -20,7 +20,8 @@ from jobs import worker as jobs_worker
 from models.account import Role, accounts
 from models.database import Row, connect, connect_worker
 from permissions.addresses import account_key
-from permissions.secrets import fold_name, hash_password
+from permissions.passwords import hash_password
+from permissions.secrets import fold_name
 from permissions.viewer import Standing
 from resolvers.address import has_address
 from resolvers.checks import Check

@@ -18,8 +18,9 @@ from models.feedback import RequestState, feedback_requests
 from models.mediator import Visibility, mediators
 from models.reviewer import appointments
 from permissions.addresses import account_key
+from permissions.passwords import hash_password
 from permissions.scopes import link_works
-from permissions.secrets import Opens, fold_name, hash_password, link_secret
+from permissions.secrets import Opens, fold_name, link_secret
 from resolvers.account import add_profile
 from resolvers.mediator import feedback_link
 from settings import Settings

@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from permissions.viewer import Viewer
+from permissions.viewer import Viewer, network
 from resolvers.access import viewer_of_session, viewer_of_token
 from resolvers.errors import Unauthenticated
 from settings import Settings
@@ -61,9 +61,13 @@ def is_foreign(settings: Settings, request: HTTPConnection) -> bool:
     return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
 
 
+def _address(request: HTTPConnection) -> str:
+    return network(request.client.host) if request.client else ""
+
+
 async def _viewer(request: HTTPConnection) -> Viewer:
     settings: Settings = request.app.state.settings
-    address = request.client.host if request.client else ""
+    address = _address(request)
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, token = authorization.partition(" ")
@@ -96,7 +100,7 @@ class Viewers:
             try:
                 state["viewer"] = await _viewer(request)
             except Unauthenticated:
-                state["viewer"] = Viewer(address=request.client.host if request.client else "")
+                state["viewer"] = Viewer(address=_address(request))
                 state["ended"] = True
         await self._app(scope, receive, send)
 

@@ -2,6 +2,7 @@
 
 Entries, feedback and sign-ins are sent by a few clients each. Then a page of a logbook is read, with 20 sign-ins under
 way all the time and without, in turns; the ratio is that of the others' 99th percentiles, the median of the rounds'.
+At last somebody signs in while 150 guesses from one other address are in flight, and without.
 """
 
 import asyncio
@@ -20,9 +21,9 @@ import orjson
 import structlog
 import typer
 import uvloop
-from argon2 import PasswordHasher
 
 from models import migrate
+from permissions.passwords import HASHER
 from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, cases, post
 from tests.bench.load import Connection, load
 from tests.bench.world import Known, Size, fill
@@ -34,16 +35,21 @@ PORT = 8704
 SIZE = Size(mediators=400, entries=60, fed=40, feedback=20)
 ROUNDS = 9
 SIGN_INS = 20
+GUESSES = 150
+SIGN_IN = "mutation($input: SignInInput!) { signIn(input: $input) { signedIn userErrors { code } } }"
 PASSWORD = "correct horse battery"
 
 _numbers = count(1)
 
 
+def _address() -> str:
+    number = next(_numbers)
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
 def _headers(secret: str = "") -> list[str]:
     # Each request comes from an address of its own, as a proxy says, for attempts are counted by address.
-    number = next(_numbers)
-    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    return [f"X-Forwarded-For: {address}", *([f"Cookie: session={secret}"] if secret else [])]
+    return [f"X-Forwarded-For: {_address()}", *([f"Cookie: session={secret}"] if secret else [])]
 
 
 def entry(known: Known) -> bytes:
@@ -64,9 +70,27 @@ def answer(known: Known) -> bytes:
 def sign_in(_known: Known) -> bytes:
     """A mediator signs in."""
     number = next(_numbers) % SIZE.mediators + 1
-    text = "mutation($input: SignInInput!) { signIn(input: $input) { signedIn userErrors { code } } }"
     given = {"email": f"mediator{number}@demo.example", "password": PASSWORD}
-    return post({"query": text, "variables": {"input": given}}, *_headers())
+    return post({"query": SIGN_IN, "variables": {"input": given}}, *_headers())
+
+
+async def _guess(number: int, address: str) -> None:
+    """Try a password for somebody's account, and go by no answer: it is wrong, or there were too many."""
+    given = {"email": f"mediator{number + 1}@demo.example", "password": "not the password"}
+    async with Connection(PORT) as connection:
+        await connection.ask(post({"query": SIGN_IN, "variables": {"input": given}}, f"X-Forwarded-For: {address}"))
+
+
+async def _beside_guesses(known: Known) -> tuple[float, float]:
+    """Give the median time of a sign-in without and with `GUESSES` in flight from one other address, in seconds."""
+    alone = await _write(sign_in, known, 0.7, 1)
+    address = _address()
+    guesses = [asyncio.create_task(_guess(number, address)) for number in range(GUESSES)]
+    await asyncio.sleep(0.2)  # until the server has them all
+    beside = await _write(sign_in, known, 0.7, 1)
+    assert not all(guess.done() for guess in guesses), "they were in flight all the time"
+    await asyncio.gather(*guesses)
+    return median(alone), median(beside)
 
 
 async def _write(make: Callable[[Known], bytes], known: Known, seconds: float, clients: int) -> list[float]:
@@ -92,7 +116,7 @@ def _percentile(latencies: list[float], part: float) -> float:
 async def _run(services: Services, folder: Path) -> None:
     admin = await asyncpg.connect(urlunsplit(urlsplit(services.admin_url)._replace(path="/logbook")))
     known = await fill(admin, SIZE)
-    await admin.execute("UPDATE account SET password_hash = $1", PasswordHasher().hash(PASSWORD))
+    await admin.execute("UPDATE account SET password_hash = $1", HASHER.hash(PASSWORD))
     await admin.close()
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
     command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(PORT)]
@@ -117,6 +141,12 @@ async def _run(services: Services, folder: Path) -> None:
     typer.echo(
         f"\n{SIGN_INS} sign-ins in flight: the others' p99 is {median(ratios):.2f} times that without "
         f"({median(busy):.1f} and {median(quiet):.1f} ms)."
+    )
+    beside = [await _beside_guesses(known) for _ in range(ROUNDS)]
+    typer.echo(
+        f"{GUESSES} guesses in flight from one address: another's sign-in takes "
+        f"{median(guessed / alone for alone, guessed in beside):.2f} times that without "
+        f"({median(one[1] for one in beside) * 1000:.1f} and {median(one[0] for one in beside) * 1000:.1f} ms)."
     )
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from permissions import secrets
+from permissions import passwords
+from permissions.passwords import Turns
 from permissions.secrets import hash_secret
-from tests.hub import PASSWORD, Hub, payload, problems
+from tests.hub import BASE_URL, PASSWORD, Hub, payload, problems
 from tests.waiting import until
 from tests.world import statements
 
@@ -36,7 +38,7 @@ def argon2(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("")
         return make(hasher, password)
 
-    secrets._nobodys_hash()
+    passwords._nobodys_hash()
     monkeypatch.setattr(PasswordHasher, "verify", noted_verify)
     monkeypatch.setattr(PasswordHasher, "hash", noted_make)
     return done
@@ -92,9 +94,7 @@ def given_way() -> tuple[int, int]:
     return behind, len(os.sched_getaffinity(asks))
 
 
-async def test_argon2_runs_beside_the_event_loop_and_no_more_at_once_than_allowed(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_argon2_runs_beside_the_event_loop_and_one_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = await hub.mediator()
     running, most, let_go, loop_thread = 0, 0, threading.Event(), threading.get_ident()
     lock = threading.Lock()
@@ -115,32 +115,75 @@ async def test_argon2_runs_beside_the_event_loop_and_no_more_at_once_than_allowe
     signing_in = [asyncio.create_task(sign_in(hub, ann.email, OTHER)) for _ in range(6)]
 
     async def busy() -> bool:
-        return running == secrets._AT_ONCE
+        return running == 1
 
     await until(busy)
     # While they are at it, others are answered.
     assert (await hub.ask("{ me { id } }", by=ann)).data["me"]["id"] == str(ann.id)
     let_go.set()
     assert [problems(answer) for answer in await asyncio.gather(*signing_in)] == [[(None, "WRONG_CREDENTIALS")]] * 6
-    assert most == secrets._AT_ONCE
+    assert most == 1
+
+
+async def test_too_many_hashes_of_one_address_are_refused_at_once_and_others_are_served(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await hub.mediator()
+    waiting, let_go = Turns(), threading.Event()
+    monkeypatch.setattr(passwords, "_turns", waiting)
+    monkeypatch.setattr(passwords, "WAITING_MOST", 2)
+    verify = PasswordHasher.verify
+
+    def held(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        let_go.wait(60)
+        return verify(hasher, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", held)
+    guesses = [asyncio.create_task(sign_in(hub, f"{number}@demo.example", OTHER)) for number in range(3)]
+
+    async def full() -> bool:
+        return sum(map(len, waiting._waiting.values())) == 2
+
+    await until(full)
+    before = await hub.rows("SELECT t::text FROM account t")
+    new = {"name": "Nora", "email": "nora@demo.example", "password": OTHER}
+    refused = [
+        *[await sign_in(hub, email, password) for email in (ann.email, NOBODY) for password in (PASSWORD, OTHER)],
+        await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": OTHER}, by=ann),
+        await hub.change("signUp", new),
+    ]
+    assert {str(answer.body["errors"][0]["extensions"]) for answer in refused} == {
+        str({"code": "RATE_LIMITED", "retryAfter": 10})
+    }
+    assert len({str(answer.body) for answer in refused[:4]}) == 1
+    assert await hub.rows("SELECT t::text FROM account t") == before
+    transport = httpx.ASGITransport(app=hub.app, client=("203.0.113.7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        elsewhere = asyncio.create_task(sign_in(replace(hub, client=client), ann.email, PASSWORD))
+
+        async def waits() -> bool:
+            return "203.0.113.7" in waiting._waiting
+
+        await until(waits)
+        let_go.set()
+        assert payload(await elsewhere)["signedIn"]
+    assert [problems(answer) for answer in await asyncio.gather(*guesses)] == [[(None, "WRONG_CREDENTIALS")]] * 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own here")
-async def test_argon2_gives_way_to_requests_with_every_thread_that_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_argon2_gives_way_to_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     behind: list[tuple[int, int]] = []
-    secrets._nobodys_hash()
+    passwords._nobodys_hash()
 
     def noted(hasher: PasswordHasher, password: str) -> str:
         behind.append(given_way())
-        inner = threading.Thread(target=lambda: behind.append(given_way()))  # as argon2's own lanes are started
-        inner.start()
-        inner.join()
         return ""
 
     monkeypatch.setattr(PasswordHasher, "hash", noted)
-    await secrets.hash_password(PASSWORD)
-    assert len(behind) == 2
-    assert all(nice > 0 and cores == 1 for nice, cores in behind)
+    await passwords.hash_password(PASSWORD)
+    ((nice, cores),) = behind
+    assert nice > 0
+    assert cores == 1
 
 
 async def test_a_hash_of_other_parameters_is_made_anew_at_the_next_sign_in(hub: Hub) -> None:
@@ -152,7 +195,9 @@ async def test_a_hash_of_other_parameters_is_made_anew_at_the_next_sign_in(hub: 
     assert row["password_hash"] == old
     assert payload(await sign_in(hub, ann.email, PASSWORD))["signedIn"]
     (row,) = await hub.rows("SELECT password_hash FROM account WHERE id = $1", ann.id)
-    assert row["password_hash"].rsplit("$", 2)[0] == secrets._nobodys_hash().rsplit("$", 2)[0] != old.rsplit("$", 2)[0]
+    assert (
+        row["password_hash"].rsplit("$", 2)[0] == passwords._nobodys_hash().rsplit("$", 2)[0] != old.rsplit("$", 2)[0]
+    )
     assert payload(await sign_in(hub, ann.email, PASSWORD))["signedIn"]
 
 

@@ -6,7 +6,6 @@ from html import unescape
 import httpx
 import pytest
 
-from permissions.secrets import address_hash
 from resolvers import limits
 from tests.hub import PASSWORD, Hub
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
@@ -137,15 +136,14 @@ async def test_too_many_tries_say_when_to_try_again_and_keep_what_was_typed(hub:
     assert await everything(hub) == before
 
 
-async def test_links_asked_for_too_often_are_refused_alike_with_and_without_an_account(hub: Hub) -> None:
+async def test_links_asked_for_too_often_are_answered_alike_with_and_without_an_account(hub: Hub) -> None:
     await hub.mediator(email="ann@demo.example")
-    answers = []
+    answers = set()
     for address in ("ann@demo.example", "nobody@demo.example"):
-        await exhausted(hub, limits.RESET_ACCOUNT, 5, address_hash(hub.settings, address))
-        response = await hub.client.post("/forgotten", data={"email": address})
-        assert is_a_page(response, 429)
-        answers.append(response.text.replace(address, ""))
-    assert answers[0] == answers[1]
+        for _ in range(7):  # five are mailed at once
+            status, text, headers = told(await hub.client.post("/forgotten", data={"email": address}))
+            answers.add((status, text, str(headers)))
+    assert len(answers) == 1
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -1,0 +1,139 @@
+"""Passwords: hashed with argon2id in a thread of their own, in fair turns by who asks.
+
+A hash costs much on purpose, so whoever can have many made can keep others waiting. Here those who wait are served by
+their network address in turn, one hash each: who tries a hundred passwords waits for a hundred, anybody else for one.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import unicodedata
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from secrets import token_urlsafe
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+# What OWASP advises: 19 MiB, two passes, one lane. docs/performance.md says what it costs here.
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+WAITING_MOST = 64  # hashes of one network address: less than two seconds
+ALL_WAITING_MOST = 1024
+
+
+class TooManyWait(Exception):
+    """So many hashes wait, of this network address or of all, that no more is taken."""
+
+
+Work = Callable[[], None]
+
+
+class Turns:
+    """Work that waits, by whom it is for. It may be used from any thread; one thread does the work.
+
+    Whoever was served last waits behind all others, those who came meanwhile too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, deque[Work]] = {}  # in the order of turns
+        self._served = ""
+
+    def put(self, whose: str, work: Work) -> None:
+        """Let work wait for its turn; TooManyWait if there is too much."""
+        with self._lock:
+            own = self._waiting.get(whose, ())
+            if len(own) >= WAITING_MOST or sum(map(len, self._waiting.values())) >= ALL_WAITING_MOST:
+                raise TooManyWait
+            self._waiting.setdefault(whose, deque()).append(work)
+
+    def take(self) -> Work:
+        """Take what is next, once for each `put`."""
+        with self._lock:
+            if self._served in self._waiting:
+                self._waiting[self._served] = self._waiting.pop(self._served)
+            self._served, works = next(iter(self._waiting.items()))
+            work = works.popleft()
+            if not works:
+                del self._waiting[self._served]
+            return work
+
+
+def _make_ready() -> None:
+    """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer.
+
+    Of several cores one works on passwords, and the others stay with the requests.
+    """
+    if sys.platform == "linux":  # where a thread has a priority and cores of its own
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
+        cores = sorted(os.sched_getaffinity(thread))
+        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # not the same one in each process
+    _nobodys_hash()  # made later, the first look for somebody unknown would take longer than others
+
+
+_turns = Turns()
+_thread = ThreadPoolExecutor(1, "argon2", initializer=_make_ready)
+
+
+async def _in_turn(whose: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the function in the thread. It is not called at all for somebody who has given up waiting by then."""
+    result: Future[Any] = Future()
+
+    def work() -> None:
+        if result.set_running_or_notify_cancel():
+            try:
+                result.set_result(function(*arguments))
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                result.set_exception(error)
+
+    _turns.put(whose, work)
+    _thread.submit(_next)
+    return await asyncio.wrap_future(result)
+
+
+def _next() -> None:
+    _turns.take()()
+
+
+@cache
+def _nobodys_hash() -> str:
+    return HASHER.hash(token_urlsafe())
+
+
+def prepare(password: str) -> str:
+    """Give a password in the one form in which it is counted, hashed and compared (RFC 8265, OpaqueString).
+
+    Keyboards and systems differ in how they write an accent or a space; its case stays, and all else.
+    """
+    spaced = "".join(" " if unicodedata.category(one) == "Zs" else one for one in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
+async def hash_password(password: str, whose: str = "") -> str:
+    """Hash a password; `whose` turn it takes is a network address. Raises TooManyWait."""
+    hashed: str = await _in_turn(whose, HASHER.hash, prepare(password))
+    return hashed
+
+
+async def check_password(password: str, stored: str | None, whose: str = "") -> bool:
+    """Whether the password fits; takes as long where there is no account (`stored` is None). Raises TooManyWait."""
+    fits: bool = await _in_turn(whose, _fits, password, stored)
+    return fits
+
+
+def _fits(password: str, stored: str | None) -> bool:
+    try:
+        HASHER.verify(stored or _nobodys_hash(), prepare(password))
+    except (VerificationError, InvalidHashError):
+        return False
+    return stored is not None
+
+
+def outdated(stored: str) -> bool:
+    """Whether a stored hash was made with other parameters than today's."""
+    return HASHER.check_needs_rehash(stored)

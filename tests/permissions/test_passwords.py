@@ -1,0 +1,135 @@
+"""Who waits for a hash, and for how many others'."""
+
+import asyncio
+import threading
+from collections import Counter
+
+import pytest
+from argon2 import PasswordHasher
+from hypothesis import given
+from hypothesis import strategies as st
+
+from permissions import passwords
+from permissions.passwords import WAITING_MOST, TooManyWait, Turns, check_password, hash_password
+from tests.waiting import until
+
+
+def _order(arrivals: list[list[str]]) -> list[str]:
+    """Whose work is done in which order, if a bundle arrives before each piece that is done."""
+    turns, done = Turns(), list[str]()
+    waiting = 0
+    for bundle in [*arrivals, *([[]] * sum(map(len, arrivals)))]:
+        for whose in bundle:
+            turns.put(whose, lambda whose=whose: done.append(whose))  # type: ignore[misc]
+        waiting += len(bundle)
+        if waiting:
+            turns.take()()
+            waiting -= 1
+    return done
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), max_size=6), max_size=12))
+def test_everybodys_work_is_done_and_nobody_who_waits_sees_another_served_twice(arrivals: list[list[str]]) -> None:
+    order = _order(arrivals)
+    assert Counter(order) == Counter(whose for bundle in arrivals for whose in bundle)
+    arrived = Counter[str]()
+    served = Counter[str]()
+    since_own: dict[str, Counter[str]] = {}
+    done = iter(order)
+    for bundle in [*arrivals, *([[]] * len(order))]:
+        for whose in bundle:
+            if arrived[whose] == served[whose]:
+                since_own[whose] = Counter()
+            arrived[whose] += 1
+        now = next(done, None) if arrived.total() > served.total() else None
+        if now is None:
+            continue
+        served[now] += 1
+        since_own.pop(now)
+        for others in since_own.values():
+            others[now] += 1
+            assert others[now] <= 1, (order, now)
+        if arrived[now] > served[now]:
+            since_own[now] = Counter()
+
+
+def test_who_comes_while_anothers_many_wait_is_next() -> None:
+    turns, done = Turns(), list[str]()
+    for _ in range(WAITING_MOST):
+        turns.put("many", lambda: done.append("many"))
+    turns.take()()
+    turns.put("one", lambda: done.append("one"))
+    for _ in range(WAITING_MOST):
+        turns.take()()
+    assert done == ["many", "one", *["many"] * (WAITING_MOST - 1)]
+
+
+def test_the_queue_of_each_and_of_all_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    for _ in range(WAITING_MOST):
+        turns.put("many", lambda: None)
+    with pytest.raises(TooManyWait):
+        turns.put("many", lambda: None)
+    turns.put("one", lambda: None)
+    monkeypatch.setattr(passwords, "ALL_WAITING_MOST", WAITING_MOST + 1)
+    with pytest.raises(TooManyWait):
+        turns.put("another", lambda: None)
+    turns.take()
+    turns.put("another", lambda: None)
+
+
+class _Held:
+    """Lets no hash begin until it is told to, and notes of which passwords there were any."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hashed: list[str] = []
+        self.let_go = threading.Event()
+        make = PasswordHasher.hash
+
+        def held(hasher: PasswordHasher, password: str) -> str:
+            self.hashed.append(password)
+            self.let_go.wait(60)
+            return make(hasher, password)
+
+        passwords._nobodys_hash()
+        monkeypatch.setattr(PasswordHasher, "hash", held)
+
+    async def begun(self) -> bool:
+        return bool(self.hashed)
+
+
+async def test_one_of_150_guesses_is_hashed_before_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = _Held(monkeypatch)
+    guesses = [asyncio.create_task(hash_password(f"guess {number}", "attacker")) for number in range(150)]
+    await until(held.begun)
+    other = asyncio.create_task(hash_password("other", "elsewhere"))
+    await asyncio.sleep(0)
+    held.let_go.set()
+    results = await asyncio.gather(*guesses, other, return_exceptions=True)
+    assert held.hashed[:2] == ["guess 0", "other"]
+    refused = [result for result in results if isinstance(result, BaseException)]
+    assert all(isinstance(one, TooManyWait) for one in refused)
+    assert len(held.hashed) == len(results) - len(refused) <= WAITING_MOST + 2
+
+
+async def test_nothing_is_hashed_for_those_who_have_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = _Held(monkeypatch)
+    first, gives_up = (asyncio.create_task(hash_password(name, "somebody")) for name in ("first", "gives up"))
+    await until(held.begun)
+    gives_up.cancel()
+    await asyncio.sleep(0)
+    last = asyncio.create_task(hash_password("last", "somebody"))
+    await asyncio.sleep(0)
+    held.let_go.set()
+    await asyncio.gather(first, last)
+    assert held.hashed == ["first", "last"]
+
+
+async def test_a_failure_is_the_callers_and_the_next_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        await hash_password("\ud800")
+    assert await check_password("x", await hash_password("x"))
+
+
+async def test_it_costs_what_owasp_advises() -> None:
+    assert (await hash_password("x")).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
