@@ -28,7 +28,7 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from permissions.scopes import details_kept
-from permissions.secrets import Opens, address_hash, fold, link_secret, stop_token
+from permissions.secrets import Opens, address_hash, link_secret, stop_token
 from settings import Settings
 
 
@@ -64,12 +64,6 @@ async def _is_stopped(transaction: Transaction, settings: Settings, email: str) 
     hashed = address_hash(settings, email)
     stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
     return await transaction.first(stopped) is not None
-
-
-async def _is_strangers(transaction: Transaction, settings: Settings, email: str) -> bool:
-    """Tell whether an address is of nobody with an account, and wants no mail that somebody else causes."""
-    owner = select(accounts.c.id).where(accounts.c.email_key == fold(email))
-    return await _is_stopped(transaction, settings, email) and await transaction.first(owner) is None
 
 
 async def _reviewer_of(transaction: Transaction, mediator_id: UUID) -> Row | None:
@@ -212,8 +206,6 @@ def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str) -
             )
         )
         if row is None:
-            return None
-        if row.new_email and await _is_strangers(transaction, settings, row.new_email):
             return None
         link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
         message = write(settings, name=row.name, link=link, expires_in_hours=_hours(row.left))

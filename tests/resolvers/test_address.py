@@ -203,7 +203,7 @@ async def test_what_is_held_names_no_address_and_its_hash_goes_once_it_was_sent(
 async def test_what_is_held_is_not_sent_if_it_is_forbidden_by_then(hub: Hub) -> None:
     by = await hub.mediator()
     await spend(hub, "over@demo.example")
-    for door in (request, invite, change_email):
+    for door in (request, invite):
         payload(await door(hub, by, "over@demo.example"))
     payload(await hub.change("stopRequests", {"token": stop_token(hub.settings, "over@demo.example")}))
     async with hub.later(hours=5) as then:
@@ -212,7 +212,7 @@ async def test_what_is_held_is_not_sent_if_it_is_forbidden_by_then(hub: Hub) -> 
     assert {row["state"] for row in await hub.rows("SELECT state FROM outbox")} == {"DROPPED"}
 
 
-@pytest.mark.parametrize("door", [request, invite, change_email])
+@pytest.mark.parametrize("door", [request, invite])
 async def test_who_wants_no_requests_is_invited_to_nothing_and_it_looks_as_if_sent(hub: Hub, door: Door) -> None:
     by = await hub.mediator()
     payload(await hub.change("stopRequests", {"token": stop_token(hub.settings, "party@demo.example")}))
@@ -230,9 +230,10 @@ async def test_who_wants_no_requests_can_still_have_an_account(hub: Hub) -> None
     (mail,) = hub.mails("party@demo.example")
     payload(await hub.change("verifyEmail", {"token": secret_in(mail, "verify")}))
     me = await hub.sign_in("party@demo.example")
-    payload(await change_email(hub, me, "Party@demo.example"))
+    payload(await hub.change("stopRequests", {"token": stop_token(hub.settings, "new@demo.example")}))
+    payload(await change_email(hub, me, "new@demo.example"))
     await hub.work()
-    assert len(hub.mails()) == 2, "their own address in other letters"
+    payload(await hub.change("verifyEmail", {"token": hub.secret("new@demo.example", "verify")}))
 
 
 async def test_mail_waits_too_while_valkey_is_away(hub: Hub) -> None:

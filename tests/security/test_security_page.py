@@ -21,7 +21,7 @@ def rows(title: str) -> list[list[str]]:
 
 def test_the_bounds_of_a_document_are_those_of_the_source() -> None:
     bounds = (
-        *(BODY_MOST, execution.TOKENS_MOST, cost.DEPTH_MOST, cost.ALIASES_MOST),
+        *(BODY_MOST, execution.TOKENS_MOST, execution.LINES_MOST, cost.DEPTH_MOST, cost.ALIASES_MOST),
         *(cost.DIRECTIVES_MOST, cost.COST_MOST, execution.COMPARISONS_MOST),
     )
     assert [most for _, most in rows("What a document may ask for")] == [f"{bound:,}" for bound in bounds]
