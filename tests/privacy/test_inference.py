@@ -9,7 +9,7 @@ import orjson
 
 from models.account import Role
 from resolvers import limits
-from tests.hub import Answer, Hub, Person, opened, payload
+from tests.hub import Answer, Hub, Person, opened, payload, problems
 from tests.web.reading import everything, exhausted
 from tests.world import put_cases, put_feedback, put_token
 
@@ -91,11 +91,14 @@ async def test_somebody_elses_request_key_makes_a_new_thing_and_tells_nothing(hu
     ann, bea = await hub.mediator(), await hub.mediator()
     entry = {"kind": "OTHER", "title": "T", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 1}
     ids = []
-    for title, by in (("Ann's", ann), ("Bea's", bea), ("Bea's again", bea)):
+    for title, by in (("Ann's", ann), ("Bea's", bea), ("Bea's", bea)):
         facts = entry | {"title": title, "requestKey": "the same"}
         ids.append(payload(await hub.change("addCpdEntry", facts, "cpdEntry { id title }", by=by))["cpdEntry"])
     assert ids[1]["title"] == "Bea's"
     assert ids[0]["id"] != ids[1]["id"] == ids[2]["id"]
+    other = await hub.change("addCpdEntry", entry | {"title": "Ann's", "requestKey": "the same"}, by=bea)
+    assert problems(other) == [("requestKey", "REPEATED_KEY")]
+    assert "Ann's" not in str(other.body)
 
 
 async def test_limits_answer_alike_whether_or_not_an_address_has_an_account(hub: Hub) -> None:

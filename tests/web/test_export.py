@@ -290,13 +290,24 @@ async def test_an_archive_has_what_its_owner_may_read_when_it_is_made(hub: Hub) 
 
 async def test_csv_holds_no_formulas_and_json_what_was_typed(hub: Hub) -> None:
     ann = await hub.mediator()
-    typed = ['=HYPERLINK("https://demo.example")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "a=1"]
+    typed = ['=HYPERLINK("https://demo.example")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "calm;=1", "a=1"]
+    safe = [
+        '\'=HYPERLINK("https://demo.example")',
+        "'+1",
+        "'-1",
+        "'@SUM(A1)",
+        "'\t'=1",
+        "'\r'=1",
+        "''=1",
+        "calm;'=1",
+        "a=1",
+    ]
     await put_cases(hub, ann, *({"notes": text, "reference": "+", "minutes": 90} for text in typed))
     export = await exported(hub, ann)
     header, *rows = export.csv("logbook")
     notes, reference, minutes = header.index("notes"), header.index("reference"), header.index("minutes")
     assert sorted(case["notes"] for case in export.json("logbook")) == sorted(typed)
-    assert {row[notes] for row in rows} == {f"'{text}" for text in typed[:-1]} | {"a=1"}
+    assert {row[notes] for row in rows} == set(safe)
     assert {(row[reference], row[minutes]) for row in rows} == {("'+", "90")}
 
 
