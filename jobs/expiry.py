@@ -42,7 +42,9 @@ async def clean_up(transaction: Transaction, settings: Settings) -> None:
             )
         )
     )
-    await transaction.run(delete(api_tokens).where(or_(api_tokens.c.expires_at < now, api_tokens.c.revoked_at < now)))
+    # One without an end, which an older version made, opens nothing.
+    ended = or_(api_tokens.c.expires_at < now, api_tokens.c.expires_at.is_(None), api_tokens.c.revoked_at < now)
+    await transaction.run(delete(api_tokens).where(ended))
     await transaction.run(delete(account_links).where(account_links.c.expires_at < now))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.expires_at < now))
     await transaction.run(delete(data_exports).where(data_exports.c.expires_at < now))

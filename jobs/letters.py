@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from jobs import messages
 from jobs.messages import Message
 from jobs.outbox import Kind
-from models.account import LinkPurpose, Role, account_links, accounts
+from models.account import LinkPurpose, Role, account_links, accounts, api_tokens
 from models.database import Row, Transaction
 from models.feedback import (
     RequestState,
@@ -226,6 +226,18 @@ def _to_account(write: Callable[..., Message]) -> Write:
     return letter
 
 
+async def _api_token_made(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    row = await transaction.first(
+        select(accounts.c.name, accounts.c.email, api_tokens.c.name.label("token_name"), api_tokens.c.expires_at)
+        .join(accounts, accounts.c.id == api_tokens.c.account_id)
+        .where(api_tokens.c.id == work.subject_id)
+    )
+    if row is None:
+        return None
+    facts = {"name": row.name, "token_name": row.token_name, "expires_on": row.expires_at.date()}
+    return Letter(row.email, messages.api_token_made(settings, **facts))
+
+
 async def _export_ready(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
     row = await transaction.first(
         select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
@@ -259,6 +271,8 @@ WRITERS: dict[Kind, Write] = {
     Kind.SECOND_FACTOR_ADDED: _to_account(messages.second_factor_added),
     Kind.SECOND_FACTOR_REMOVED: _to_account(messages.second_factor_removed),
     Kind.RECOVERY_CODE_USED: _to_account(messages.recovery_code_used),
+    Kind.WRONG_CODE: _to_account(messages.wrong_code),
+    Kind.API_TOKEN_MADE: _api_token_made,
     Kind.ACCOUNT_DELETED: _to_account(messages.account_deleted),
     Kind.EXPORT_READY: _export_ready,
 }

@@ -228,6 +228,17 @@ def recovery_code_used(settings: Settings, *, name: str) -> Message:
     return _to_account("recovery_code_used", settings, name)
 
 
+def wrong_code(settings: Settings, *, name: str) -> Message:
+    """Tell an account's holder that somebody who knows its password typed a code that is wrong."""
+    return _to_account("wrong_code", settings, name)
+
+
+def api_token_made(settings: Settings, *, name: str, token_name: str, expires_on: date) -> Message:
+    """Tell an account's holder that an API token was made, which ends on the day `expires_on`."""
+    token_name = plain_name(token_name)
+    return _to_account("api_token_made", settings, name, token_name=token_name, expires_on=expires_on)
+
+
 def directory_access(settings: Settings, *, name: str, link: str, expires_in_hours: int) -> Message:
     """Tell a directory that it has access, with the link that sets a password."""
     return _to_account("directory_access", settings, name, link=link, expires_in_hours=expires_in_hours)

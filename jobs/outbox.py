@@ -46,6 +46,8 @@ class Kind(StrEnum):
     SECOND_FACTOR_ADDED = "second_factor_added"
     SECOND_FACTOR_REMOVED = "second_factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
+    WRONG_CODE = "wrong_code"
+    API_TOKEN_MADE = "api_token_made"  # noqa: S105 - the mail's name
     DIRECTORY_ACCESS = "directory_access"
     ACCOUNT_DELETED = "account_deleted"
     EXPORT_READY = "export_ready"

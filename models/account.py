@@ -69,7 +69,7 @@ class Session(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A program's key to its owner's standing."""
+    """A program's key to what its owner may: of the roles that they had when it was made, those they still have."""
 
     __tablename__ = "api_token"
 
@@ -77,6 +77,7 @@ class ApiToken(SQLModel, table=True):
     account_id: UUID = owner("account")
     name: str = words()
     secret_hash: bytes = secret_hash()
+    roles: list[str] = word_list(empty=True)
     created_at: datetime = moment(default_now=True)
     used_at: datetime | None = moment()
     expires_at: datetime | None = moment()
@@ -100,7 +101,8 @@ class AccountLink(SQLModel, table=True):
 class SecondFactor(SQLModel, table=True):
     """A program that makes codes (RFC 6238), which an account asks for beside the password once it is confirmed.
 
-    `last_step` is the half minute of the code that was used last, so that none works twice.
+    `last_step` is the half minute of the code that was used last, so that none works twice; `wrong_code_told_at` is
+    when its owner was last told of a wrong one.
     """
 
     __tablename__ = "second_factor"
@@ -109,6 +111,7 @@ class SecondFactor(SQLModel, table=True):
     sealed_secret: str = words()
     confirmed_at: datetime | None = moment()
     last_step: int | None = Field(default=None, sa_type=BigInteger)
+    wrong_code_told_at: datetime | None = moment()
 
 
 class RecoveryCode(SQLModel, table=True):

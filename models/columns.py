@@ -42,9 +42,9 @@ def preset(sql: str) -> Any:
     return Field(default=None, sa_column_kwargs={"server_default": text(sql)})
 
 
-def word_list() -> Any:
-    """List of words of an enumeration."""
-    return Field(sa_type=ARRAY(Text))
+def word_list(*, empty: bool = False) -> Any:
+    """List of words of an enumeration; `empty` where none is given."""
+    return Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")} if empty else {})
 
 
 def secret_hash(*, nullable: bool = False) -> Any:

@@ -113,12 +113,13 @@ def unseal(settings: Settings, purpose: str, sealed: str, *bound_to: object) -> 
         return None
 
 
-def device_token(settings: Settings, email: str) -> str:
-    """Make what a browser keeps once it has signed in with an address: 43 URL-safe characters.
+def device_token(settings: Settings, password_hash: str) -> str:
+    """Make what a browser keeps once it has signed in to an account: 43 URL-safe characters.
 
-    It opens nothing; it only tells the browsers of an account's owner from those that guess.
+    It opens nothing; it only tells the browsers of an account's owner from those that guess. Made of the stored hash,
+    which is no other account's, it ends with the password.
     """
-    return urlsafe_b64encode(_keyed(settings, "device", account_key(email).encode())).rstrip(b"=").decode()
+    return urlsafe_b64encode(_keyed(settings, "device", password_hash.encode())).rstrip(b"=").decode()
 
 
 def fold(text: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import Kind, enqueue
-from models.account import LinkPurpose, Role, account_links, accounts, sessions
+from models.account import LinkPurpose, Role, account_links, accounts, second_factors
 from models.database import Transaction
 from models.mediator import Visibility, mediators
 from permissions.addresses import account_key
@@ -22,6 +22,7 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
+from resolvers.access import end_all, end_sessions
 from resolvers.address import (
     has_address,
     held_for,
@@ -92,7 +93,10 @@ async def add_profile(
 
 
 async def verify_email(context: Context, token: str) -> None:
-    """Use a link that shows an address to be one's own: of a new account, or a new address of an old one."""
+    """Use a link that shows an address to be one's own: of a new account, or a new address of an old one.
+
+    Whoever else was signed in had not shown it: every session but this browser's ends.
+    """
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     try:
         async with context.transaction() as transaction:
@@ -102,6 +106,7 @@ async def verify_email(context: Context, token: str) -> None:
             if link.purpose == LinkPurpose.CHANGE_EMAIL:
                 await move_address(transaction, link.account_id, link.new_email)
             await mark_verified(transaction, link.account_id)
+            await end_sessions(transaction, link.account_id, but=context.viewer.session_id)
     except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
         _refuse_link()
 
@@ -134,7 +139,7 @@ async def request_password_reset(context: Context, email: str) -> None:
 
 
 async def reset_password(context: Context, token: str, password: str) -> None:
-    """Set a password by a mailed link, which also shows the address to be one's own; all sessions end."""
+    """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends."""
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     check = Check()
     check.password("password", password, context.settings.organisation_name)
@@ -144,6 +149,7 @@ async def reset_password(context: Context, token: str, password: str) -> None:
         if link is None:
             _refuse_link()
         await _set_password(context, transaction, link.account_id, "password", password)
+        await end_all(transaction, link.account_id)
         await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
             await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
@@ -152,7 +158,7 @@ async def reset_password(context: Context, token: str, password: str) -> None:
 async def _set_password(
     context: Context, transaction: Transaction, account_id: UUID, field: str, password: str
 ) -> None:
-    """Set a password; what somebody who knew the old one has opened, or is about to, ends.
+    """Set a password; what somebody who knew the old one has begun ends: links in mails, a second factor's set-up.
 
     This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
     """
@@ -160,11 +166,11 @@ async def _set_password(
     check = Check()
     check.password(field, password, account.name, account.email)
     check.done()
-    context.new_device = device_token(context.settings, account.email)
-    await transaction.run(
-        update(accounts).where(accounts.c.id == account_id).values(password_hash=await hash_password(context, password))
-    )
-    await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
+    hashed = await hash_password(context, password)
+    context.new_device = device_token(context.settings, hashed)
+    await transaction.run(update(accounts).where(accounts.c.id == account_id).values(password_hash=hashed))
+    unconfirmed = (second_factors.c.account_id == account_id) & second_factors.c.confirmed_at.is_(None)
+    await transaction.run(delete(second_factors).where(unconfirmed))
     await transaction.run(
         delete(account_links).where(
             account_links.c.account_id == account_id, account_links.c.purpose != LinkPurpose.VERIFY_EMAIL
@@ -172,14 +178,19 @@ async def _set_password(
     )
 
 
-async def change_password(context: Context, current: str, new: str) -> None:
-    """Change one's own password: every session ends, and this browser gets a new one."""
+async def change_password(context: Context, current: str, new: str, *, end_others: bool) -> None:
+    """Change one's own password; this browser gets a new session.
+
+    With `end_others`, all else that opens the account ends: other sessions, API tokens, links to copies of its data.
+    """
     check = Check()
     check.password("newPassword", new, context.settings.organisation_name)
     check.done()
     await confirm_password(context, "currentPassword", current)
     async with context.transaction() as transaction:
         await _set_password(context, transaction, context.account_id, "newPassword", new)
+        if end_others:
+            await end_all(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
         await enqueue(transaction, Kind.PASSWORD_CHANGED, context.account_id)
 

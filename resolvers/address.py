@@ -72,13 +72,14 @@ async def tell_registered(transaction: Transaction, email: str, held: str | None
         await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held)
 
 
-async def mark_verified(transaction: Transaction, account_id: UUID) -> None:
-    """Note that an account's address was shown to be its owner's, unless it was before."""
-    await transaction.run(
+async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
+    """Note that an account's address was shown to be its owner's; False if it was before."""
+    noted = await transaction.run(
         update(accounts)
-        .where(accounts.c.id == account_id)
-        .values(email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()))
+        .where(accounts.c.id == account_id, accounts.c.email_verified_at.is_(None))
+        .values(email_verified_at=func.clock())
     )
+    return noted == 1
 
 
 async def move_address(transaction: Transaction, account_id: UUID, email: str) -> None:

@@ -2,14 +2,17 @@
 
 import re
 from base64 import b32encode
-from datetime import datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from secrets import token_bytes
 from typing import NoReturn
 from uuid import UUID
 
 import pyotp
 from pyotp import OTPVerificationError
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, literal, or_, select, update
+from sqlalchemy.types import Interval
 
 from jobs.outbox import Kind, enqueue
 from models.account import recovery_codes, second_factors
@@ -17,12 +20,17 @@ from models.database import Transaction
 from permissions.secrets import fold, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.errors import Code, refuse
+from resolvers.errors import Code, Problem, RateLimited, Refused, refuse
 from settings import Settings
 
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 15  # 24 letters and digits
+TOLD_EVERY = timedelta(hours=1)
 _PURPOSE = "second factor"
+
+
+class WrongCode(Refused):
+    """A code is wrong, or was used before."""
 
 
 def read_code(typed: str | None) -> str:
@@ -33,6 +41,31 @@ def read_code(typed: str | None) -> str:
 def seal_secret(settings: Settings, account_id: UUID, secret: str) -> str:
     """Encrypt a factor's secret for storage; it opens for that account alone."""
     return seal(settings, _PURPOSE, secret, account_id)
+
+
+@asynccontextmanager
+async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIterator[Transaction]:
+    """One change that checks a code, where nothing else is limited; of a wrong one, or one too many, its owner is told.
+
+    That is written by itself, for the change is undone then.
+    """
+    try:
+        async with context.transaction() as transaction:
+            yield transaction
+    except (WrongCode, RateLimited):
+        told = second_factors.c.wrong_code_told_at
+        async with context.transaction() as telling:
+            due = await telling.run(
+                update(second_factors)
+                .where(
+                    second_factors.c.account_id == account_id,
+                    or_(told.is_(None), told <= func.clock() - literal(TOLD_EVERY, Interval())),
+                )
+                .values(wrong_code_told_at=func.clock())
+            )
+            if due:
+                await enqueue(telling, Kind.WRONG_CODE, account_id)
+        raise
 
 
 async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
@@ -66,7 +99,8 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
 
 def refuse_code() -> NoReturn:
     """Refuse a code that is wrong, or was used before."""
-    refuse("code", Code.WRONG_CREDENTIALS, "This code is wrong, or was used before. Wait for the next one.")
+    text = "This code is wrong, or was used before. Wait for the next one."
+    raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 
 
 def matching_step(settings: Settings, account_id: UUID, sealed: str, code: str, now: datetime) -> int | None:

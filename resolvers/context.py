@@ -74,6 +74,13 @@ class Context:
         """Let go of what was loaded: it holds this context, and only the garbage collector would part the two."""
         self._loaders.clear()
 
+    def require_ready(self, *, without_factor: bool = False) -> None:
+        """Raise Forbidden for whoever has something to do first: verify an address, set up a second factor."""
+        if not self.viewer.verified:
+            raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
+        if self.viewer.lacks_second_factor and not without_factor:
+            raise Forbidden("Set up a second factor first: administrators must have one here.")
+
     def require_paid(self) -> None:
         """Raise Forbidden for a mediator without paid access, where a setting asks for it."""
         if self.settings.paid_access and not self.viewer.paid:

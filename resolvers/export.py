@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, insert, select
 
 from jobs.outbox import Kind, enqueue
-from models.database import Database, Row
+from models.database import Row
 from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
@@ -58,13 +58,18 @@ async def request_export(context: Context, once: Once) -> UUID:
     return new_id
 
 
-async def archive(database: Database, secret: str) -> bytes | None:
-    """Give the ZIP archive that a mailed link leads to; None if it does not work, or not any more."""
-    link = hash_secret(secret)
-    async with database.opened_by(link).reading() as reading:
+async def archive(context: Context, secret: str) -> bytes | None:
+    """Give the ZIP archive that a mailed link leads to; None if it is not the viewer's, or does not work any more.
+
+    Raises Forbidden for those who must verify an address or set up a second factor first.
+    """
+    context.require_ready()
+    async with context.database.reading() as reading:
         found: bytes | None = await reading.value(
             select(data_exports.c.archive).where(
-                data_exports.c.secret_hash == link, data_exports.c.expires_at > func.clock()
+                data_exports.c.secret_hash == hash_secret(secret),
+                data_exports.c.account_id == context.account_id,
+                data_exports.c.expires_at > func.clock(),
             )
         )
     return found

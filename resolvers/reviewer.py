@@ -23,7 +23,8 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
-from resolvers.address import held_for, is_own
+from resolvers.access import end_sessions
+from resolvers.address import held_for, is_own, mark_verified
 from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
@@ -192,15 +193,12 @@ async def accept(context: Context, token: str, name: str | None, password: str |
         roles = people[account_id].roles if account_id in people else ()
         if not await transaction.run(delete(reviewer_invitations).where(works)):
             _refuse_invitation()
-        # The link came to the account's address, whoever signed up with it.
         await transaction.run(
-            update(accounts)
-            .where(accounts.c.id == account_id)
-            .values(
-                roles=sorted({*roles, Role.REVIEWER.value}),
-                email_verified_at=func.coalesce(accounts.c.email_verified_at, func.clock()),
-            )
+            update(accounts).where(accounts.c.id == account_id).values(roles=sorted({*roles, Role.REVIEWER.value}))
         )
+        # The link came to the account's address, whoever signed up with it.
+        if await mark_verified(transaction, account_id):
+            await end_sessions(transaction, account_id, but=context.viewer.session_id)
         await put_reviewer(context, transaction, invitation.mediator_id, account_id, "token")
 
 

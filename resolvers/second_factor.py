@@ -8,10 +8,19 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import Kind, enqueue
-from models.account import accounts, recovery_codes, second_factors, sessions
+from models.account import accounts, recovery_codes, second_factors
 from models.database import Transaction
 from resolvers import limits
-from resolvers.codes import check_second_factor, matching_step, new_recovery_codes, read_code, refuse_code, seal_secret
+from resolvers.access import end_sessions
+from resolvers.codes import (
+    check_second_factor,
+    matching_step,
+    new_recovery_codes,
+    read_code,
+    refuse_code,
+    seal_secret,
+    telling_of_wrong_codes,
+)
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.sign_in import begin_session, confirm_password
@@ -65,7 +74,7 @@ async def confirm(context: Context, code: str) -> list[str]:
             refuse_code()
         await transaction.run(update(second_factors).where(own).values(confirmed_at=func.clock(), last_step=step))
         codes = await new_recovery_codes(transaction, context.account_id)
-        await transaction.run(delete(sessions).where(sessions.c.account_id == context.account_id))
+        await end_sessions(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
         await enqueue(transaction, Kind.SECOND_FACTOR_ADDED, context.account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, context.account_id)
@@ -75,7 +84,7 @@ async def confirm(context: Context, code: str) -> list[str]:
 async def remove(context: Context, password: str, code: str) -> None:
     """Ask for the password alone from now on; every other session ends."""
     await confirm_password(context, "password", password)
-    async with context.transaction() as transaction:
+    async with telling_of_wrong_codes(context, context.account_id) as transaction:
         await _lock(context, transaction)
         await _check_own(context, transaction, code)
         await take_away(transaction, context.account_id)
@@ -85,8 +94,8 @@ async def remove(context: Context, password: str, code: str) -> None:
 async def take_away(transaction: Transaction, account_id: UUID) -> int:
     """Remove an account's second factor, end its sessions and tell its owner; give how many factors there were."""
     removed = await transaction.run(delete(second_factors).where(second_factors.c.account_id == account_id))
-    for table in (recovery_codes, sessions):
-        await transaction.run(delete(table).where(table.c.account_id == account_id))
+    await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
+    await end_sessions(transaction, account_id)
     if removed:
         await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, account_id)
     return removed
@@ -95,7 +104,7 @@ async def take_away(transaction: Transaction, account_id: UUID) -> int:
 async def renew_codes(context: Context, password: str, code: str) -> list[str]:
     """Give new recovery codes in place of the earlier ones."""
     await confirm_password(context, "password", password)
-    async with context.transaction() as transaction:
+    async with telling_of_wrong_codes(context, context.account_id) as transaction:
         await _lock(context, transaction)
         await _check_own(context, transaction, code)
         return await new_recovery_codes(transaction, context.account_id)

@@ -17,7 +17,7 @@ from permissions.secrets import (
 )
 from resolvers import limits
 from resolvers.address import has_address
-from resolvers.codes import check_second_factor
+from resolvers.codes import check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 from resolvers.passwords import check_password, hash_password
@@ -29,19 +29,18 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
     Only after the right password does anything tell that the account has a second factor.
     """
     email = email.strip()
-    device = device_token(context.settings, email)
     account_key = address_hash(context.settings, email)
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
     await context.limiter.count(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
-    if not compare_digest(context.device.encode(), device.encode()):
-        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
     async with context.database.reading() as reading:
         account = await reading.first(select(accounts.c.id, accounts.c.password_hash).where(has_address(email)))
     stored = account.password_hash if account else None
+    if not _is_owners_browser(context, stored):
+        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
     if not await check_password(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
     rehashed = await hash_password(context, password) if outdated(stored) else stored
-    async with context.transaction() as transaction:
+    async with telling_of_wrong_codes(context, account.id) as transaction:
         # Nothing if the password was changed, or the account deleted, while the check went on.
         unchanged = await transaction.run(
             update(accounts)
@@ -52,9 +51,16 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
             _refuse_credentials()
         await check_second_factor(context, transaction, account.id, code)
         await begin_session(context, transaction, account.id)
-    context.new_device = device
+    context.new_device = device_token(context.settings, rehashed)
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
     await context.limiter.forget(limits.SIGN_IN_STRANGERS, account_key)
+
+
+def _is_owners_browser(context: Context, password_hash: str | None) -> bool:
+    """Whether the browser keeps what it got when it signed in with this very password."""
+    if password_hash is None:
+        return False
+    return compare_digest(context.device.encode(), device_token(context.settings, password_hash).encode())
 
 
 def _refuse_credentials() -> NoReturn:

@@ -6,19 +6,19 @@ from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import retry_dead
-from models.account import Role, accounts, api_tokens, sessions
+from models.account import Role, accounts, api_tokens
 from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.addresses import account_key
 from permissions.scopes import readable_audit
-from resolvers.access import has_second_factor
+from resolvers.access import end_all, has_second_factor
 from resolvers.account import add_profile
 from resolvers.appointment import end_reviews
 from resolvers.audit import note
@@ -117,6 +117,11 @@ async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -
         await transaction.run(
             update(accounts).where(accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
+        # A role that is given again later is a new one, of which no token made before has anything.
+        kept: ColumnElement[Any] = api_tokens.c.roles
+        for lost in set(row.roles) - set(roles):
+            kept = func.array_remove(kept, lost)
+        await transaction.run(update(api_tokens).where(api_tokens.c.account_id == account_id).values(roles=kept))
         if Role.MEDIATOR in roles:
             await add_profile(context.settings, transaction, account_id)
         if Role.REVIEWER not in roles:
@@ -138,17 +143,12 @@ async def set_paid_access(context: Context, account_id: UUID, until: datetime | 
 
 
 async def sign_out_other(context: Context, account_id: UUID) -> None:
-    """End somebody's sessions and revoke their API tokens, as when a device was stolen; their password still works."""
+    """End all that opens an account but its password, which still works, as when a device was stolen."""
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
         if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
-        await transaction.run(delete(sessions).where(sessions.c.account_id == account_id))
-        await transaction.run(
-            update(api_tokens)
-            .where(api_tokens.c.account_id == account_id, api_tokens.c.revoked_at.is_(None))
-            .values(revoked_at=func.clock())
-        )
+        await end_all(transaction, account_id)
         await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers import access, sign_in
+from resolvers import sign_in, tokens
 from schema.changes import Payload, attempt, once
 from schema.lists import Info, read_id
 
@@ -18,13 +18,16 @@ class Session:
     current: bool = strawberry.field(description="Whether it is the one that you are asking with.")
 
 
-@strawberry.type(description="A program's key to what you may read and do, but for credentials, roles and origins.")
+@strawberry.type(
+    description="A program's key to what you may read and do, but for credentials, roles and origins. "
+    "Roles that you get after it was made add nothing to it."
+)
 class ApiToken:
     id: strawberry.ID
     name: str
     created_at: datetime
     used_at: datetime | None = strawberry.field(description="To within five minutes.")
-    expires_at: datetime | None
+    expires_at: datetime
     revoked_at: datetime | None
 
 
@@ -36,7 +39,13 @@ class EndSessionInput:
 @strawberry.input
 class CreateApiTokenInput:
     name: str
-    expires_at: datetime | None = None
+    expires_at: datetime | None = strawberry.field(default=None, description="In a year by default, in two at most.")
+    password: str | None = strawberry.field(
+        default=None, description="Your own; needed unless you signed in within the last ten minutes."
+    )
+    code: str | None = strawberry.field(
+        default=None, description="Needed with the password where you have a second factor, or a recovery code."
+    )
     request_key: str | None = None
 
 
@@ -70,18 +79,20 @@ class AccessMutations:
 
         return await attempt(EndSessionPayload, change())
 
-    @strawberry.mutation
+    @strawberry.mutation(description="Makes a token, and tells you by mail that it was made.")
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenPayload | None:
         async def change() -> dict[str, Any]:
-            made, secret = await access.create_token(info.context, input.name, input.expires_at, once(input))
-            return {"api_token": await access.own_token(info.context, made), "token": secret}
+            made, secret = await tokens.create_token(
+                info.context, input.name, input.expires_at, input.password, input.code, once(input)
+            )
+            return {"api_token": await tokens.own_token(info.context, made), "token": secret}
 
         return await attempt(CreateApiTokenPayload, change())
 
     @strawberry.mutation
     async def revoke_api_token(self, info: Info, input: RevokeApiTokenInput) -> RevokeApiTokenPayload | None:
         async def change() -> dict[str, Any]:
-            revoked = await access.revoke_token(info.context, read_id(input.id))
-            return {"api_token": await access.own_token(info.context, revoked)}
+            revoked = await tokens.revoke_token(info.context, read_id(input.id))
+            return {"api_token": await tokens.own_token(info.context, revoked)}
 
         return await attempt(RevokeApiTokenPayload, change())

@@ -7,7 +7,7 @@ import strawberry
 
 from models.account import Role
 from models.mediator import Visibility
-from resolvers import access, account, export, mediator, sign_in, support
+from resolvers import access, account, export, mediator, sign_in, support, tokens
 from schema.access import ApiToken, Session
 from schema.changes import Payload, attempt, once
 from schema.lists import Info
@@ -47,7 +47,7 @@ class OwnAccount:
 
     @strawberry.field
     async def api_tokens(self, info: Info) -> list[ApiToken]:
-        found: Any = await access.own_tokens(info.context)
+        found: Any = await tokens.own_tokens(info.context)
         return found
 
     @strawberry.field
@@ -105,6 +105,10 @@ class ChangeEmailInput:
 class ChangePasswordInput:
     current_password: str
     new_password: str
+    end_others: bool = strawberry.field(
+        default=True,
+        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
+    )
 
 
 @strawberry.input
@@ -193,7 +197,9 @@ class AccountMutations:
 
         return await attempt(SignUpPayload, change())
 
-    @strawberry.mutation(description="Uses the link of a mail that shows an address to be yours.")
+    @strawberry.mutation(
+        description="Uses the link of a mail that shows an address to be yours. Ends every other session."
+    )
     async def verify_email(self, info: Info, input: VerifyEmailInput) -> VerifyEmailPayload | None:
         async def change() -> dict[str, Any]:
             await account.verify_email(info.context, input.token)
@@ -229,7 +235,9 @@ class AccountMutations:
 
         return await attempt(RequestPasswordResetPayload, change())
 
-    @strawberry.mutation(description="Uses the link of a mail that sets a password.")
+    @strawberry.mutation(
+        description="Uses the link of a mail that sets a password. Ends every session, API token and link to your data."
+    )
     async def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload | None:
         async def change() -> dict[str, Any]:
             await account.reset_password(info.context, input.token, input.password)
@@ -253,15 +261,19 @@ class AccountMutations:
 
         return await attempt(ChangeEmailPayload, change())
 
-    @strawberry.mutation(description="Ends every session but this one, which gets a new cookie.")
+    @strawberry.mutation(description="Gives this session a new cookie, and ends the others unless you say otherwise.")
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload | None:
         async def change() -> dict[str, Any]:
-            await account.change_password(info.context, input.current_password, input.new_password)
+            await account.change_password(
+                info.context, input.current_password, input.new_password, end_others=input.end_others
+            )
             return {"changed": True}
 
         return await attempt(ChangePasswordPayload, change())
 
-    @strawberry.mutation(description="Makes an archive of all your data; a mail brings its link.")
+    @strawberry.mutation(
+        description="Makes an archive of all your data; a mail brings its link, which opens it while you are signed in."
+    )
     async def export_my_data(self, info: Info, input: ExportMyDataInput | None = None) -> ExportMyDataPayload | None:
         async def change() -> dict[str, Any]:
             made = await export.request_export(info.context, once(input))

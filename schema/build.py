@@ -40,7 +40,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import EVERYBODY, Standing
-from resolvers.errors import BadInput, Forbidden
+from resolvers.errors import BadInput
 from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
 from schema.cpd import CpdMutations
@@ -218,10 +218,7 @@ class Admitted:
 
     def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
         """Resolve the field if the viewer may enter."""
-        if not info.context.viewer.verified:
-            raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
-        if info.context.viewer.lacks_second_factor and not self.without_factor:
-            raise Forbidden("Set up a second factor first: administrators must have one here.")
+        info.context.require_ready(without_factor=self.without_factor)
         return self.resolve(source, info, **arguments)
 
 

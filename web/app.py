@@ -29,7 +29,7 @@ from web.health import healthz, readyz
 from web.logs import RequestLog
 from web.pages import routes as pages
 from web.rendering import asked_for, tell
-from web.viewers import SecurityHeaders, Viewers, security_headers
+from web.viewers import SecurityHeaders, Viewers, answer_headers, security_headers
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ async def failed(request: Request, error: Exception) -> Response:
     log.error("request_failed", reference=reference, exc_info=error)
     text = f"{Failure.text} Reference: {reference}"
     # Outside of all middleware, which may be what failed.
-    headers = security_headers(request.app.state.settings)
+    headers = security_headers(request.app.state.settings) | answer_headers(request.scope, 500)
     headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
     if request.scope["path"] == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}

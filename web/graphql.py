@@ -13,15 +13,20 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
-from resolvers.errors import Away, BadInput, Failure, Forbidden, Unauthenticated
+from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
 from settings import Settings
 from web.metrics import operations
-from web.viewers import device_cookie_name, is_foreign, keep_device, keep_session
+from web.viewers import CROSS_ORIGIN, device_cookie_name, has_token, is_foreign, keep_device, keep_session
 
 BODY_MOST = 256 * 1024  # bytes
 _JSON = "application/json"
 _GRAPHQL = "application/graphql-response+json"
+_PREFLIGHT = CROSS_ORIGIN | {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
 
 
 class _Unacceptable(Failure):
@@ -50,7 +55,9 @@ def make_context(request: Request) -> Context:
 def _device(request: Request) -> str:
     """Give what the browser kept of an earlier sign-in; cookies are read again only where one is of that name."""
     name = device_cookie_name(request.app.state.settings)
-    return request.cookies.get(name, "") if name in request.headers.get("cookie", "") else ""
+    if name not in request.headers.get("cookie", "") or has_token(request.scope):
+        return ""
+    return request.cookies.get(name, "")
 
 
 class Graphql:
@@ -58,13 +65,17 @@ class Graphql:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, by whatever method."""
-        response = await graphql(Request(scope, receive, send))
+        if scope["method"] == "OPTIONS":  # a browser asks whether a page of another site may call: by a token, it may
+            response = Response(status_code=204, headers=_PREFLIGHT)
+        else:
+            response = await graphql(Request(scope, receive, send))
         await response(scope, receive, send)
 
 
 async def graphql(request: Request) -> Response:
     """Answer one request."""
     settings: Settings = request.app.state.settings
+    by_token = has_token(request.scope)
     try:
         media_type = _media_type(request.headers.get("accept", "*/*"))
     except _Unacceptable as error:
@@ -72,7 +83,7 @@ async def graphql(request: Request) -> Response:
     try:
         if request.method != "POST":
             raise _Unacceptable(405, "Send queries and mutations by POST.")
-        if is_foreign(settings, request):
+        if not by_token and is_foreign(settings, request):
             raise Forbidden("Requests from other sites are not answered.")
         if request.state.ended:
             raise Unauthenticated
@@ -84,20 +95,23 @@ async def graphql(request: Request) -> Response:
         response = _respond(
             _STATUS.get(error.code, getattr(error, "status", 400)), execution.failure(error), media_type
         )
-        if request.state.ended:
+        if request.state.ended and not by_token:
             keep_session(settings, response, "")
         return response
     operations(outcome(answer.body)).inc()
     if answer.away:
-        response = _respond(503, answer.body, media_type)
-        response.headers["Retry-After"] = str(Away.retry_after)
-        return response
+        return _respond(503, answer.body, media_type)
     response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)
-    if context.new_session is not None:
-        keep_session(settings, response, context.new_session)
-    if context.new_device is not None:
-        keep_device(settings, response, context.new_device)
+    if not by_token:
+        _keep_cookies(context, response)
     return response
+
+
+def _keep_cookies(context: Context, response: Response) -> None:
+    if context.new_session is not None:
+        keep_session(context.settings, response, context.new_session)
+    if context.new_device is not None:
+        keep_device(context.settings, response, context.new_device)
 
 
 _STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}
@@ -109,7 +123,10 @@ def outcome(body: dict[str, Any]) -> str:
 
 
 def _respond(status: int, body: dict[str, Any], media_type: str) -> Response:
-    headers = {"Allow": "POST"} if status == 405 else None
+    headers = {"Allow": "POST"} if status == 405 else {}
+    waits = [error["extensions"].get("retryAfter", 0) for error in body.get("errors", ())]
+    if any(waits):
+        headers["Retry-After"] = str(max(waits))
     # Starlette would leave the charset out for these types; the specification asks for it.
     return Response(orjson.dumps(body, default=str), status, headers, f"{media_type}; charset=utf-8")
 

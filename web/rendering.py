@@ -19,10 +19,11 @@ from starlette.types import Message, Receive
 
 from models.account import Role
 from permissions.viewer import Viewer
+from resolvers.errors import Unauthenticated
 from web import words
 from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
 from web.cells import headings, rows
-from web.viewers import is_foreign, keep_device, keep_session
+from web.viewers import has_token, is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
 _STATIC = Path(__file__).parent / "static"
@@ -98,7 +99,7 @@ DONE = {
     "ended": "The review has ended.",
     "removed": "Your password alone opens your account now.",
     "mailed": "A link is on its way to the new address. Your address changes when you open it.",
-    "password": "Your password was changed. All your other browsers are signed out.",
+    "password": "Your password was changed.",
     "browser": "That browser is signed out.",
     "revoked": "The token was revoked: it works no more.",
 }
@@ -160,13 +161,13 @@ def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = Fal
     """Make the endpoint of a page: it keeps others out, refuses forms of other sites, and tells of trouble.
 
     `unverified`: whether it is there for those too who have not confirmed their mail address yet. An ended session
-    counts as none, and its cookie is taken away.
+    counts as none, and its cookie is taken away; an API token that does not work is refused, and touches no cookie.
     """
 
     @wraps(answer)
     async def endpoint(request: Request) -> Response:
         settings = request.app.state.settings
-        request.state.new_session = "" if request.state.ended else None
+        request.state.new_session = "" if request.state.ended and not has_token(request.scope) else None
         request.state.new_device = None
         try:
             _guard(request)
@@ -206,6 +207,8 @@ def asked_for(request: Request) -> str:
 
 
 def _guard(request: Request) -> None:
+    if request.state.ended and has_token(request.scope):
+        raise Trouble(401, Unauthenticated.text)
     if request.method == "POST" and is_foreign(request.app.state.settings, request):
         raise Trouble(403, "This form came from another site. Please open the page here and try again.")
 

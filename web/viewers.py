@@ -1,4 +1,8 @@
-"""Turns a request's cookie or token into its viewer, and guards changes against other origins."""
+"""Turns a request's cookie or token into its viewer, and guards changes against other origins.
+
+A token is in a header that no browser sends by itself, so whoever has it may call from a page of any site; a request
+with that header neither uses cookies nor sets them.
+"""
 
 from urllib.parse import urlsplit
 
@@ -52,6 +56,11 @@ def keep_device(settings: Settings, response: Response, device: str) -> None:
     )
 
 
+def has_token(scope: Scope) -> bool:
+    """Whether a request says by a header who asks; then its cookies are none of its business."""
+    return any(name == b"authorization" for name, _ in scope["headers"])
+
+
 def is_foreign(settings: Settings, request: HTTPConnection) -> bool:
     """Whether a browser says that the request comes from another site; a program says nothing and is let in."""
     origin = request.headers.get("origin")
@@ -68,9 +77,8 @@ def _address(request: HTTPConnection) -> str:
 async def _viewer(request: HTTPConnection) -> Viewer:
     settings: Settings = request.app.state.settings
     address = _address(request)
-    authorization = request.headers.get("authorization")
-    if authorization is not None:
-        scheme, _, token = authorization.partition(" ")
+    if has_token(request.scope):
+        scheme, _, token = request.headers["authorization"].partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated
         return await viewer_of_token(request.app.state.database, settings, token.strip(), address)
@@ -127,13 +135,33 @@ def security_headers(settings: Settings) -> dict[str, str]:
     return headers
 
 
+REALM = 'Bearer realm="api"'
+# Read by scripts of other sites, which have a token and no cookie: never with Access-Control-Allow-Credentials.
+CROSS_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate",
+}
+
+
+def answer_headers(scope: Scope, status: int) -> dict[str, str]:
+    """Give the headers that an answer of this status to this request carries besides."""
+    by_token = has_token(scope)
+    headers = CROSS_ORIGIN if by_token and scope["path"] == "/graphql" else {}
+    if status == 401:
+        headers = {**headers, "WWW-Authenticate": f'{REALM}, error="invalid_token"' if by_token else REALM}
+    return headers
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 class SecurityHeaders:
     """Middleware: gives each answer the headers that it must carry."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        headers = security_headers(settings)
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._headers = _raw(security_headers(settings))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -141,7 +169,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 has = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(one for one in self._headers if one[0] not in has)]
+                ours = [*self._headers, *_raw(answer_headers(scope, message["status"]))]
+                message["headers"] = [*message["headers"], *(one for one in ours if one[0] not in has)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -21,7 +21,7 @@ def _grant(connection: Connection, role: str) -> None:
     # The audit log only grows; nobody but the owner touches the migrations' own table.
     connection.execute(text(f"REVOKE UPDATE, DELETE ON audit_entry FROM {role}"))
     connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}"))
-    connection.execute(text(f"GRANT EXECUTE ON FUNCTION erase_origins, ids_of, about_viewer TO {role}"))
+    connection.execute(text(f"GRANT EXECUTE ON FUNCTION erase_origins, ids_of, about_viewer, end_exports TO {role}"))
 
 
 def _put_to_work(connection: Connection, role: str) -> None:

@@ -289,6 +289,7 @@ def test_both_sides_of_an_appointment_hear_who_and_what_it_means(kind: str, fact
         ("second_factor_added", "Signing in now asks for a code", ["recovery codes in a safe place", "If it was not"]),
         ("second_factor_removed", "Signing in no longer asks for a code", ["the password alone", "If it was not"]),
         ("recovery_code_used", "A recovery code was used", ["It works no more", "somebody knows your password"]),
+        ("wrong_code", "A wrong code was typed for your account", ["then a wrong code", "knows your password"]),
         ("directory_access", "You have directory access to Demo & Logbook", ["set a password", "48 hours", LINK]),
         ("account_deleted", "Your account was deleted", ["Everything in it is gone"]),
         ("export_ready", "Your data is ready to download", ["The link expires on 3 May 2025.", LINK]),

@@ -87,7 +87,8 @@ class World(Rows):
         secret = f"token-{self.mint.word()}-of-a-program-that-reads-a-lot"
         self.note(secret)
         later, end = self.now + timedelta(hours=1), self.now + timedelta(days=90)
-        row = {"used_at": self.mint.moment(later), "expires_at": self.mint.moment(end), "revoked_at": None} | facts
+        row = {"used_at": self.mint.moment(later), "expires_at": self.mint.moment(end), "revoked_at": None}
+        row |= {"roles": [role.value for role in owner.roles]} | facts
         self.put(
             "api_token",
             ("ApiToken", owner.account_id, NONE),

@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType
 from models.account import Role
 from permissions.secrets import hash_secret
 from permissions.viewer import SIGNED_IN, Standing
-from resolvers.access import TOKENS_MOST
+from resolvers.tokens import TOKENS_MOST
 from schema.build import projection
 from tests.hub import Hub, Person, payload, problems
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -254,9 +255,15 @@ async def world(hub: Hub) -> World:
         "signOut": {},
         "updateAccount": {"name": "N"},
         "changeEmail": {"email": "next@demo.example", "password": PASSWORD},
-        "changePassword": {"currentPassword": PASSWORD, "newPassword": "another good one"},
+        "changePassword": {"currentPassword": PASSWORD, "newPassword": "another good one", "endOthers": True},
         "endSession": {"id": str(sessions[mediator.id])},
-        "createApiToken": {"name": "T", "expiresAt": "2999-01-01T00:00:00Z", "requestKey": "k"},
+        "createApiToken": {
+            "name": "T",
+            "expiresAt": (hub.database.now() + timedelta(days=300)).isoformat(),
+            "password": PASSWORD,
+            "code": RECOVERY,
+            "requestKey": "k",
+        },
         "revokeApiToken": {"id": str(token)},
         "exportMyData": {"requestKey": "k"},
         "deleteMyAccount": {"password": PASSWORD},

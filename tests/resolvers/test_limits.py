@@ -17,7 +17,7 @@ from permissions.secrets import Opens, address_hash, device_token, link_secret
 from resolvers import limits
 from resolvers.errors import RateLimited
 from resolvers.limits import Limit, Limiter
-from tests.hub import BASE_URL, PASSWORD, Answer, Hub, Person, opened, payload
+from tests.hub import BASE_URL, PASSWORD, Answer, Hub, Person, opened, password_hash, payload
 
 HERE = "127.0.0.1"  # where the test's client comes from
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
@@ -172,7 +172,7 @@ async def guessed_from_everywhere(hub: Hub, person: Person) -> None:
 
 
 async def test_guesses_from_many_addresses_slow_down_strangers_but_not_the_owners_browser(hub: Hub) -> None:
-    person, other = await hub.mediator(), await hub.mediator()
+    person = await hub.mediator()
     first = await hub.change("signIn", {"email": person.email.upper(), "password": PASSWORD})
     device = hub.client.cookies["device"]
     hub.client.cookies.clear()
@@ -182,7 +182,7 @@ async def test_guesses_from_many_addresses_slow_down_strangers_but_not_the_owner
     await guessed_from_everywhere(hub, person)
     credentials = {"email": person.email, "password": PASSWORD}
     assert_limited(await hub.change("signIn", credentials), "a stranger, even with the right password")
-    for foreign in ("", "x", "\u00e9", device_token(hub.settings, other.email)):
+    for foreign in ("", "x", "\u00e9", device_token(hub.settings, "the hash of another password")):
         headers = {"cookie": f"device={foreign}".encode()}
         assert_limited(await hub.change("signIn", credentials, headers=headers), foreign)
     known = await hub.change("signIn", credentials, "signedIn", headers={"cookie": f"device={device}"})
@@ -190,9 +190,34 @@ async def test_guesses_from_many_addresses_slow_down_strangers_but_not_the_owner
     hub.client.cookies.clear()
 
 
+@pytest.mark.parametrize("how", ["changed", "reset"])
+async def test_a_known_browser_is_known_no_more_once_the_password_is_another(hub: Hub, how: str) -> None:
+    person = await hub.mediator()
+    payload(await hub.change("signIn", {"email": person.email, "password": PASSWORD}))
+    device = hub.client.cookies["device"]
+    hub.client.cookies.clear()
+    new = "a wholly new password"
+    if how == "changed":
+        change = {"currentPassword": PASSWORD, "newPassword": new, "endOthers": False}
+        payload(await hub.change("changePassword", change, by=person))
+    else:
+        payload(await hub.change("requestPasswordReset", {"email": person.email}))
+        await hub.work()
+        link = hub.secret(person.email, "password")
+        payload(await hub.change("resetPassword", {"token": link, "password": new}))
+    fresh = hub.client.cookies["device"]
+    hub.client.cookies.clear()
+    await guessed_from_everywhere(hub, person)
+    credentials = {"email": person.email, "password": new}
+    assert_limited(await hub.change("signIn", credentials, headers={"cookie": f"device={device}"}), "the old one")
+    known = await hub.change("signIn", credentials, "signedIn", headers={"cookie": f"device={fresh}"})
+    assert payload(known)["signedIn"]
+    hub.client.cookies.clear()
+
+
 async def test_a_known_browser_guesses_no_more_often_than_others_from_one_address(hub: Hub) -> None:
     person = await hub.mediator()
-    known = {"cookie": f"device={device_token(hub.settings, person.email)}"}
+    known = {"cookie": f"device={device_token(hub.settings, password_hash())}"}
     await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), HERE)
     assert_limited(await hub.change("signIn", {"email": person.email, "password": PASSWORD}, headers=known), "known")
 

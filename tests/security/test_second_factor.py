@@ -94,9 +94,83 @@ async def test_signing_in_asks_for_a_code_after_the_right_password_alone(hub: Hu
         assert problems(answer) == [("code", "WRONG_CREDENTIALS")]
         assert answer.data["signIn"]["secondFactorRequired"]
         assert "set-cookie" not in answer.headers
-    assert await everything(hub) == before
+    after = await everything(hub)
+    assert after[1:3] == before[1:3]
     assert payload(await sign_in(hub, ann, code_of(hub, secret)))["signedIn"]
     assert await sessions_of(hub, ann) == 2
+
+
+# That the owner is told of a wrong code.
+
+
+async def told(hub: Hub, person: Person) -> int:
+    """How many mails told somebody of a wrong code."""
+    await hub.work()
+    return len([mail for mail in hub.mails(person.email) if "wrong code" in mail["subject"]])
+
+
+async def test_a_wrong_code_after_the_right_password_is_told_to_the_owner_once_an_hour(hub: Hub) -> None:
+    ann, secret, codes = await protected(hub, await hub.mediator())
+    bob, _, _ = await protected(hub, await hub.mediator())
+    for code, password in ((None, PASSWORD), ("", PASSWORD), (WRONG, "wrong"), (code_of(hub, secret), "wrong")):
+        await sign_in(hub, ann, code, password)
+    assert await told(hub, ann) == 0
+    first = await sign_in(hub, ann, WRONG)
+    again = await asyncio.gather(*(sign_in(hub, ann, code) for code in (WRONG, "abcdefgh", codes[0][:-1])))
+    assert {str(answer.body) for answer in again} == {str(first.body)}
+    assert await told(hub, ann) == 1
+    async with hub.later(minutes=59) as then:  # the clock of tests moves by whole hours: nothing has passed
+        await sign_in(then, ann, WRONG)
+        assert await told(then, ann) == 1
+    async with hub.later(hours=1) as then:
+        await sign_in(then, ann, WRONG)
+        await sign_in(then, ann, WRONG)
+        assert await told(then, ann) == 2
+    assert await told(hub, bob) == 0
+
+
+async def test_the_hour_between_two_mails_is_a_whole_one(hub: Hub) -> None:
+    ann, _, _ = await protected(hub, await hub.mediator())
+    await sign_in(hub, ann, WRONG)
+    for passed, mails in (("59 minutes", 1), ("61 minutes", 2)):
+        await hub.rows("UPDATE second_factor SET wrong_code_told_at = clock() - $1::text::interval", passed)
+        await sign_in(hub, ann, WRONG)
+        assert await told(hub, ann) == mails
+
+
+async def test_codes_past_the_limit_are_told_too(hub: Hub) -> None:
+    ann, secret, _ = await protected(hub, await hub.mediator())
+    for _ in range(10):
+        await hub.app.state.limiter.count(limits.SECOND_FACTOR, ann.id)
+    for code in (code_of(hub, secret), WRONG):
+        assert (await sign_in(hub, ann, code)).codes == ["RATE_LIMITED"]
+    assert await told(hub, ann) == 1
+
+
+@pytest.mark.parametrize("mutation", ["removeSecondFactor", "renewRecoveryCodes", "createApiToken"])
+async def test_every_change_that_takes_a_code_tells_of_a_wrong_one(hub: Hub, mutation: str) -> None:
+    ann, _, _ = await protected(hub, await hub.mediator())
+    await hub.rows("UPDATE session SET created_at = clock() - interval '1 hour'")
+    name = {"name": "T"} if mutation == "createApiToken" else {}
+    for password, code, mails in (("wrong", WRONG, 0), (PASSWORD, "", 0), (PASSWORD, WRONG, 1), (PASSWORD, WRONG, 1)):
+        assert problems(await hub.change(mutation, {"password": password, "code": code} | name, by=ann))
+        assert await told(hub, ann) == mails
+    assert await hub.rows("SELECT 1 FROM second_factor")
+    assert not await hub.rows("SELECT 1 FROM api_token")
+
+
+async def test_a_wrong_code_while_a_factor_is_set_up_is_told_to_nobody(hub: Hub) -> None:
+    ann = await hub.mediator()
+    payload(await set_up(hub, ann))
+    assert problems(await hub.change("confirmSecondFactor", {"code": WRONG}, by=ann)) == [("code", "WRONG_CREDENTIALS")]
+    assert await told(hub, ann) == 0
+
+
+async def test_the_owner_is_told_while_redis_is_away(hub: Hub) -> None:
+    ann, _, _ = await protected(hub, await hub.mediator())
+    async with opened(hub.services, settings=hub.settings, redis_url="redis://127.0.0.1:1/0") as without:
+        assert problems(await sign_in(without, ann, WRONG)) == [("code", "WRONG_CREDENTIALS")]
+        assert await told(without, ann) == 1
 
 
 async def test_a_code_works_once_and_none_before_it_works_after_it(hub: Hub) -> None:

@@ -128,7 +128,7 @@ async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: 
     assert "other@demo.example" not in page.text
     path = await link(hub, "other@demo.example")
     assert not hub.mails(ann.email)
-    assert (await hub.client.post(path)).status_code == 303
+    assert (await post(hub, ann, path)).status_code == 303
     assert "other@demo.example" in (await get(hub, ann, "/account")).text
     await hub.work()
     assert len(hub.mails(ann.email)) == 1
@@ -165,8 +165,12 @@ async def test_another_ones_address_gets_the_same_answer(hub: Hub) -> None:
 
 async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
     ann = await hub.mediator()
-    elsewhere = await hub.sign_in(ann.email)
-    response = await post(hub, ann, "/account/password", currentPassword=PASSWORD, newPassword=NEW_PASSWORD)
+    elsewhere, token = await hub.sign_in(ann.email), await put_token(hub, ann)
+    form = await get(hub, ann, "/account/password")
+    assert re.findall(r'name="endOthers" type="checkbox" value="yes" (\w+)', form.text) == ["checked"]
+    typed = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, "endOthers": ["no", "yes"]}
+    response = await post(hub, ann, "/account/password", **typed)
+    assert (await hub.ask("{ me { id } }", token=token)).codes == ["UNAUTHENTICATED"]
     assert (response.status_code, response.headers["location"]) == (303, "/account?done=password")
     fresh = response.headers["set-cookie"].split(";")[0]
     assert is_a_page(await hub.client.get("/account?done=password", headers={"cookie": fresh}))
@@ -175,6 +179,19 @@ async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
         assert (await get(hub, old, "/account")).headers["location"] == "/signin?next=/account"
     assert await signs_in(hub, ann.email, NEW_PASSWORD)
     assert not await signs_in(hub, ann.email, PASSWORD)
+
+
+async def test_a_new_password_leaves_the_rest_if_the_tick_is_taken_away(hub: Hub) -> None:
+    ann = await hub.mediator()
+    elsewhere, token = await hub.sign_in(ann.email), await put_token(hub, ann)
+    typed = {"currentPassword": "wrong", "newPassword": NEW_PASSWORD, "endOthers": "no"}
+    wrong = await post(hub, ann, "/account/password", **typed)
+    assert re.search(r'name="endOthers" type="checkbox" value="yes" aria', wrong.text)
+    response = await post(hub, ann, "/account/password", **typed | {"currentPassword": PASSWORD})
+    assert (response.status_code, response.headers["location"]) == (303, "/account?done=password")
+    hub.client.cookies.clear()
+    assert is_a_page(await get(hub, elsewhere, "/account"))
+    assert (await hub.ask("{ me { id } }", token=token)).data["me"]
 
 
 async def test_a_password_stays_if_the_old_one_is_wrong_or_the_new_one_too_short(hub: Hub) -> None:

@@ -79,7 +79,7 @@ TABLE: dict[str, Statuses] = {
     "/password/{secret}": LINK,
     "/invitation/{secret}": LINK,
     "/stop/{secret}": LINK,
-    "/export/{secret}": Statuses((404,) * 6),  # here of an export that never was
+    "/export/{secret}": Statuses((303, 404, 404, 404, 404, 403)),  # here of an export that never was
     "/done/{what}": EVERYBODY,
     "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never was
     "/give": EVERYBODY,

@@ -12,9 +12,9 @@ from sqlalchemy import update
 
 from models.account import Role, accounts
 from permissions.viewer import Viewer
-from resolvers.export import archive
 from schema.build import projection
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in
+from tests.web.reading import post
 from tests.world import put_cases, put_feedback
 from web.export import OPERATIONS, PARTS, PARTS_OF_ROLE, columns, parts_of
 
@@ -328,13 +328,14 @@ async def test_the_link_comes_by_mail_and_works_for_seven_days(hub: Hub) -> None
     [mail] = hub.mails(ann.email)
     secret = secret_in(mail, "export")
     [row] = await hub.rows("SELECT archive FROM data_export")
-    assert await archive(hub.app.state.database, secret) == row["archive"]
-    assert await archive(hub.app.state.database, secret.swapcase()) is None
+    path = f"/export/{secret}"
+    assert (await post(hub, ann, path)).content == row["archive"]
+    assert (await post(hub, ann, f"/export/{secret.swapcase()}")).status_code == 404
     async with hub.later(days=6, hours=23) as later:
         await later.work()
-        assert await archive(later.app.state.database, secret) == row["archive"]
+        assert (await post(later, ann, path)).content == row["archive"]
     async with hub.later(days=7, hours=1) as later:
-        assert await archive(later.app.state.database, secret) is None
+        assert (await post(later, ann, path)).status_code == 404
         await later.work()
     assert await hub.rows("SELECT id FROM data_export") == []
 

@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from models.account import Role
-from tests.hub import Hub, Person, payload
+from resolvers import limits
+from tests.hub import PASSWORD, Hub, Person, payload
+from tests.web.reading import exhausted
 from tests.world import put_token
 from web.graphql import BODY_MOST
 
@@ -304,3 +306,150 @@ async def test_a_fault_of_ours_tells_a_reference_and_nothing_else(hub: Hub, caps
     made = await hub.change("addLogbookEntry", {}, by=ann)
     assert made.codes[0] == "BAD_USER_INPUT"
     payload(await hub.change("updateAccount", {"name": "Still Works"}, by=admin))
+
+
+# A token is sent by a program on purpose, never by a browser by itself: its requests may come from any site.
+
+ORIGINS: list[dict[str, str]] = [
+    {"origin": "https://app.example"},
+    {"origin": "null"},
+    {"origin": "https://app.example", "sec_fetch_site": "cross-site"},
+    {"sec_fetch_site": "same-site"},
+    {"origin": "http://127.0.0.1:8000"},
+    {},
+]
+
+
+def readable_anywhere(response: httpx.Response) -> bool:
+    """Whether a script of any site that sent no cookie may read the answer."""
+    exposed = response.headers.get("access-control-expose-headers", "").lower()
+    assert "access-control-allow-credentials" not in response.headers
+    return response.headers.get("access-control-allow-origin") == "*" and {*exposed.split(", ")} >= {
+        "retry-after",
+        "www-authenticate",
+    }
+
+
+@pytest.mark.parametrize("headers", ORIGINS)
+async def test_a_token_may_call_from_any_site_and_touches_no_cookie(hub: Hub, headers: dict[str, str]) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    token = await put_token(hub, ann)
+    cookies = {"cookie": f"{signed_in(bob)}; device=known"}
+    for more in ({}, cookies, {"cookie": "session=ended"}):
+        sent = {"authorization": f"Bearer {token}"} | headers | more
+        for body, status in (({"query": "{ me { id } }"}, 200), ({"query": "{"}, 400), ("nonsense", 400)):
+            response = await post(hub, body, accept=GRAPHQL, **sent)
+            assert response.status_code == status
+            assert readable_anywhere(response)
+            assert "set-cookie" not in response.headers
+        asked = await post(hub, {"query": "{ me { id } }"}, **sent)
+        assert asked.json() == {"data": {"me": {"id": str(ann.id)}}}
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer x", "bearer x", "Basic YTpi", "x", ""])
+async def test_a_bad_token_ends_no_good_session_and_uses_none(hub: Hub, authorization: str) -> None:
+    ann = await hub.mediator()
+    for headers in ORIGINS:
+        for cookie in (signed_in(ann), "session=ended", f"{signed_in(ann)}; device=known"):
+            for body in ({"query": RENAME}, HELLO):
+                response = await post(hub, body, authorization=authorization, cookie=cookie, **headers)
+                assert (response.status_code, codes(response)) == (401, ["UNAUTHENTICATED"])
+                assert response.headers["www-authenticate"] == 'Bearer realm="api", error="invalid_token"'
+                assert readable_anywhere(response)
+                assert "set-cookie" not in response.headers
+    page = await hub.client.get("/account", headers={"authorization": authorization, "cookie": signed_in(ann)})
+    assert page.status_code == 401
+    assert "set-cookie" not in page.headers
+    assert not await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'")
+    assert (await hub.ask("{ me { id } }", by=ann)).data["me"]["id"] == str(ann.id)
+
+
+async def test_nobody_signs_in_or_up_past_the_guard_by_sending_a_token(hub: Hub) -> None:
+    ann = await hub.mediator()
+    token = await put_token(hub, ann)
+    before = await hub.rows("SELECT id FROM session")
+    documents = {
+        "signIn": {"email": ann.email, "password": PASSWORD},
+        "signUp": {"name": "N", "email": "new@demo.example", "password": PASSWORD},
+        "requestPasswordReset": {"email": ann.email},
+    }
+    for sent, expected in ((token, "GRAPHQL_VALIDATION_FAILED"), ("x", "UNAUTHENTICATED")):
+        for name, given in documents.items():
+            answer = await hub.change(name, given, token=sent, headers={"origin": "https://evil.example"})
+            assert answer.codes[0] == expected
+            assert "set-cookie" not in answer.headers
+    for path, form in (("/signin", documents["signIn"]), ("/signup", documents["signUp"]), ("/signout", {})):
+        for sent in (token, "x"):
+            headers = {"authorization": f"Bearer {sent}", "origin": "https://evil.example", "cookie": signed_in(ann)}
+            response = await hub.client.post(path, data=form, headers=headers)
+            assert response.status_code in {401, 403}
+            assert "set-cookie" not in response.headers
+    assert await hub.rows("SELECT id FROM session") == before
+    assert len(await hub.rows("SELECT 1 FROM account")) == 1
+
+
+@pytest.mark.parametrize("cookie", [None, "session=ended", "good"])
+async def test_a_preflight_is_answered_without_credentials(hub: Hub, cookie: str | None) -> None:
+    ann = await hub.mediator()
+    headers = {
+        "origin": "https://app.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+    } | ({"cookie": signed_in(ann) if cookie == "good" else cookie} if cookie else {})
+    response = await hub.client.options("/graphql", headers=headers)
+    assert (response.status_code, response.content) == (204, b"")
+    assert readable_anywhere(response)
+    assert response.headers["access-control-allow-methods"] == "POST"
+    assert response.headers["access-control-allow-headers"].lower() == "authorization, content-type"
+    assert int(response.headers["access-control-max-age"]) > 0
+    assert "set-cookie" not in response.headers
+    for path in ("/", "/account", f"/export/{'x' * 43}"):
+        other = await hub.client.options(path, headers=headers)
+        assert "access-control-allow-origin" not in other.headers
+
+
+async def test_what_is_asked_by_cookie_or_by_nobody_is_read_by_no_other_site(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for cookie in (signed_in(ann), "session=ended", ""):
+        for headers in ORIGINS:
+            response = await post(hub, {"query": "{ __typename }"}, cookie=cookie, **headers)
+            assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+async def test_401_says_how_to_sign_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await hub.rows("DELETE FROM session")
+    answer = await hub.ask("{ me { id } }", by=ann)
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="api"')
+    page = await hub.client.post("/account/name", data={"name": "N"})
+    assert (page.status_code, page.headers["www-authenticate"]) == (401, 'Bearer realm="api"')
+    assert "www-authenticate" not in (await hub.client.get("/")).headers
+
+
+async def test_what_is_limited_says_in_a_header_when_to_try_again(hub: Hub) -> None:
+    ann = await hub.mediator()
+    token = await put_token(hub, ann)
+    await exhausted(hub, limits.SEARCH, 120, "127.0.0.1")
+    found = '{s}: feedbackSubjects(search: "ann") {{ id }}'
+    search = f"{{ {found.format(s='a')} survey {{ leastMinutes }} {found.format(s='b')} }}"
+    for who in ({}, {"by": ann}, {"token": token}):
+        for accept in (GRAPHQL, JSON):
+            answer = await hub.ask(search, headers={"accept": accept}, **who)
+            assert (answer.status, {*answer.codes}) == (200, {"RATE_LIMITED"})
+            waits = [error["extensions"]["retryAfter"] for error in answer.body["errors"]]
+            assert answer.headers["retry-after"] == str(max(waits))
+    assert "retry-after" not in (await hub.ask("{ survey { leastMinutes } }")).headers
+
+
+async def test_a_script_of_any_site_can_read_that_we_failed(hub: Hub) -> None:
+    token = await put_token(hub, await hub.mediator())
+    transport = httpx.ASGITransport(hub.app, raise_app_exceptions=False)
+    await hub.rows("ALTER TABLE api_token RENAME TO api_token_away")
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            headers = {"authorization": f"Bearer {token}", "origin": "https://app.example"}
+            response = await client.post("/graphql", json=HELLO, headers=headers)
+    finally:  # the next test has the same tables
+        await hub.rows("ALTER TABLE api_token_away RENAME TO api_token")
+    assert response.status_code == 500
+    assert readable_anywhere(response)

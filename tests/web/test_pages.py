@@ -32,12 +32,6 @@ async def invitation_link(hub: Hub) -> str:
     return await link(hub, "rev@demo.example")
 
 
-async def export_link(hub: Hub) -> str:
-    ann = await hub.mediator()
-    payload(await hub.change("exportMyData", {}, by=ann))
-    return await link(hub, ann.email)
-
-
 async def stop_link(hub: Hub) -> str:
     await ask_pat(hub)
     await hub.work()
@@ -69,7 +63,6 @@ LINKS = {
     "verify": verify_link,
     "password": password_link,
     "invitation": invitation_link,
-    "export": export_link,
     "stop": stop_link,
     "feedback": feedback_link,
     "give": personal_link,
@@ -80,7 +73,6 @@ FORMS: dict[str, dict[str, Any]] = {
     "verify": {},
     "password": {"password": NEW_PASSWORD},
     "invitation": {"name": "Rev", "password": NEW_PASSWORD},
-    "export": {},
     "stop": {},
     "feedback": SURVEY,
     "give": SURVEY,
@@ -114,10 +106,10 @@ async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub
         assert is_a_page(await hub.client.post(path, data=FORMS[name], headers=headers), 403)
     assert await everything(hub) == before
     accepted = await hub.client.post(path, data=FORMS[name] | {"begun": handed_out(hub)}, headers={"origin": BASE_URL})
-    assert accepted.status_code == (200 if name == "export" else 303)
+    assert accepted.status_code == 303
 
 
-@pytest.mark.parametrize("name", ["verify", "password", "invitation", "stop", "export", "feedback", "give"])
+@pytest.mark.parametrize("name", ["verify", "password", "invitation", "stop", "feedback", "give"])
 async def test_a_link_that_never_existed_is_a_kind_404(hub: Hub, name: str) -> None:
     for secret in (UNKNOWN, "%3Cb%3E", "ü"):
         response = await hub.client.post(f"/{name}/{secret}", data=FORMS[name])
@@ -244,25 +236,6 @@ async def test_an_invitation_to_another_address_is_not_accepted_by_ones_own_acco
     assert [field for field, _ in problems(response)] == [None]
     assert "sent to another address" in response.text
     assert await everything(hub) == before
-
-
-async def test_the_archive_is_downloaded_by_the_button_as_often_as_wanted(hub: Hub) -> None:
-    path = await export_link(hub)
-    (row,) = await hub.rows("SELECT archive FROM data_export")
-    for _ in range(2):
-        response = await hub.client.post(path)
-        assert response.status_code == 200
-        assert response.headers["content-type"] == "application/zip"
-        assert response.headers["content-disposition"] == 'attachment; filename="my-data.zip"'
-        assert response.headers["cache-control"] == "no-store"
-        assert response.content == row["archive"]
-
-
-async def test_an_archive_is_gone_after_its_week(hub: Hub) -> None:
-    path = await export_link(hub)
-    async with hub.later(days=8) as then:
-        assert is_a_page(await then.client.get(path), 404)
-        assert is_a_page(await then.client.post(path), 404)
 
 
 async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:

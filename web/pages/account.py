@@ -18,18 +18,24 @@ from web.rendering import SIGNED_IN, page, read_form, render
 
 @dataclass(frozen=True)
 class AccountForm:
-    """A form about oneself: its address and template are called `name`; `after` is where it leads when accepted."""
+    """A form about oneself: its address and template are called `name`; `after` is where it leads when accepted.
+
+    `boxes` are ticked until somebody takes the tick away.
+    """
 
     name: str
     operation: str
     fields: tuple[str, ...]
     after: str
+    boxes: tuple[str, ...] = ()
 
 
 FORMS = (
     AccountForm("name", "UpdateAccount", ("name",), "/account?done=saved"),
     AccountForm("email", "ChangeEmail", ("email", "password"), "/account?done=mailed"),
-    AccountForm("password", "ChangePassword", ("currentPassword", "newPassword"), "/account?done=password"),
+    AccountForm(
+        "password", "ChangePassword", ("currentPassword", "newPassword"), "/account?done=password", ("endOthers",)
+    ),
     AccountForm("delete", "DeleteMyAccount", ("password",), "/done/deleted"),
 )
 
@@ -45,9 +51,11 @@ async def own(request: Request, *, form: AccountForm) -> Response:
     me = (await ask(request, "account", "Own"))["me"]
     template = f"account/{form.name}.html"
     if request.method != "POST":
-        return render(request, template, typed={"name": me["name"]}, me=me)
+        return render(request, template, typed={"name": me["name"]} | dict.fromkeys(form.boxes, "yes"), me=me)
     typed = await read_form(request)
-    outcome = await change(request, "account", form.operation, **{field: typed.get(field, "") for field in form.fields})
+    values = {field: typed.get(field, "") for field in form.fields}
+    ticks = {box: typed.get(box) != "no" for box in form.boxes}
+    outcome = await change(request, "account", form.operation, **values, **ticks)
     if outcome.problems:
         return render(request, template, outcome=outcome, typed=typed, me=me)
     return RedirectResponse(form.after, 303)
@@ -68,17 +76,19 @@ def _end_of_day(typed: str) -> str:
 
 async def new_token(request: Request) -> Response:
     """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
+    me = (await ask(request, "account", "Own"))["me"]
     if request.method != "POST":
-        return render(request, "account/token.html")
+        return render(request, "account/token.html", me=me)
     typed = await read_form(request)
-    values, problems = read(typed, {"name": text, "expiresAt": _end_of_day}, {"name"})
+    values, problems = read(typed, {"name": text, "expiresAt": _end_of_day, "code": text}, {"name"})
+    values["password"] = typed.get("password")  # as it was typed: it may consist of spaces
     outcome = (
         to_mend(problems)
         if problems
         else await change(request, "account", "CreateApiToken", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
-        return render(request, "account/token.html", outcome=outcome, typed=typed)
+        return render(request, "account/token.html", outcome=outcome, typed=typed, me=me)
     return render(request, "account/token_made.html", made=outcome.payload)
 
 

@@ -8,15 +8,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from permissions.viewer import Viewer
+from resolvers.errors import Forbidden
 from resolvers.export import archive
 from web.asking import Outcome, Trouble, ask, change
-from web.rendering import page, read_form, render
+from web.graphql import make_context
+from web.rendering import SIGNED_IN, page, read_form, render
 
+_EVERYTHING_ENDED = (
+    "You are signed out everywhere, and API tokens and links to copies of your data work no more. Sign in with the new "
+    "password."
+)
 # Where a page's form leads to once it was accepted, so that reloading does not send it again.
 DONE = {
     "feedback": ("Thank you", "Your answer has arrived. You can close this page now."),
     "verify": ("Your email address is confirmed", "Thank you. You can sign in now."),
-    "password": ("Your new password is set", "You are signed out everywhere. Sign in with the new password."),
+    "password": ("Your new password is set", _EVERYTHING_ENDED),
     "stop": ("You will not be asked again", "No more requests for feedback will be sent to your email address."),
     "signup": (
         "Please open the mail that we sent you",
@@ -99,8 +105,11 @@ async def invitation(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """Hand out the archive of somebody's data: the one page that asks past the API, which carries no files."""
-    made = await archive(request.app.state.database, request.path_params["secret"])
+    """Hand out the archive of one's own data: the one page that asks past the API, which carries no files."""
+    try:
+        made = await archive(make_context(request), request.path_params["secret"])
+    except Forbidden as forbidden:
+        raise Trouble(403, str(forbidden)) from None
     if made is None:
         raise Trouble(404, "The copy of your data is kept for a week. You can ask for a new one in your account.")
     if request.method == "POST":
@@ -127,7 +136,7 @@ routes: list[BaseRoute] = [
     Route("/verify/{secret}", page(verify), methods=_BOTH),
     Route("/password/{secret}", page(password), methods=_BOTH),
     Route("/invitation/{secret}", page(invitation), methods=_BOTH),
-    Route("/export/{secret}", page(export), methods=_BOTH),
+    Route("/export/{secret}", page(export, SIGNED_IN), methods=_BOTH),
     Route("/stop/{secret}", page(stop), methods=_BOTH),
     Route("/done/{what}", page(done)),
 ]

@@ -1,0 +1,141 @@
+"""API tokens, as their owners make, see and revoke them."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.types import Interval
+
+from jobs.outbox import Kind, enqueue
+from models.account import accounts, api_tokens, sessions
+from models.database import Row, Transaction
+from permissions.secrets import hash_secret, new_secret
+from resolvers.checks import Check
+from resolvers.codes import check_second_factor, telling_of_wrong_codes
+from resolvers.context import Context
+from resolvers.errors import Code, Unauthenticated, refuse
+from resolvers.repeats import Once, earlier_result
+from resolvers.sign_in import confirm_password
+
+TOKENS_MOST = 50
+TOKEN_LASTS = timedelta(days=365)
+TOKEN_YEARS_MOST = 2
+SIGN_IN_COUNTS = timedelta(minutes=10)
+
+_token_rows = select(
+    api_tokens.c.id,
+    api_tokens.c.name,
+    api_tokens.c.created_at,
+    api_tokens.c.used_at,
+    api_tokens.c.expires_at,
+    api_tokens.c.revoked_at,
+)
+
+
+async def own_tokens(context: Context) -> Sequence[Row]:
+    """Give the viewer's own API tokens, by name."""
+    async with context.database.reading() as reading:
+        return await reading.all(
+            _token_rows.where(api_tokens.c.account_id == context.account_id).order_by(
+                api_tokens.c.name, api_tokens.c.id
+            )
+        )
+
+
+async def own_token(context: Context, token_id: UUID) -> Row | None:
+    """Load one of the viewer's own API tokens."""
+    async with context.database.reading() as reading:
+        return await reading.first(
+            _token_rows.where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
+        )
+
+
+def last_moment(now: datetime) -> datetime:
+    """Give the last moment at which a token may end that is made now: of the day two years on."""
+    # In this way the 29th of February has such a day, too.
+    day = date(now.year + TOKEN_YEARS_MOST, now.month, 1) + timedelta(days=now.day - 1)
+    return datetime.combine(day, time.max, UTC)
+
+
+def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
+    """Check when a token is to end: in a year if nothing was chosen."""
+    now = context.database.now()
+    end, last = check.moment("expiresAt", chosen) or now + TOKEN_LASTS, last_moment(now)
+    if not now < end <= last:
+        check.add("expiresAt", Code.OUT_OF_RANGE, f"Give a moment that is to come, on {last.date()} at the latest.")
+    return end
+
+
+async def create_token(
+    context: Context,
+    name: str,
+    expires_at: datetime | None,
+    password: str | None,
+    code: str | None,
+    once: Once,
+) -> tuple[UUID, str | None]:
+    """Make an API token; give its id and its secret, which is shown this once (None to a repeated request).
+
+    Whoever makes one has shown within ten minutes what signing in takes: by signing in, or by password and code again.
+    """
+    check = Check()
+    name = check.name("name", name)
+    end = _end(check, context, expires_at)
+    check.done()
+    if password:
+        await confirm_password(context, "password", password)
+    new_id, secret = uuid4(), new_secret()
+    async with telling_of_wrong_codes(context, context.account_id) as transaction:
+        roles, is_fresh = await _owner(context, transaction)
+        if earlier := await earlier_result(context, transaction, "createApiToken", once, new_id):
+            return earlier, None
+        if not is_fresh:
+            if not password:
+                refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
+            await check_second_factor(context, transaction, context.account_id, code)
+        held = await transaction.value(
+            select(func.count()).where(api_tokens.c.account_id == context.account_id, api_tokens.c.revoked_at.is_(None))
+        )
+        if held >= TOKENS_MOST:
+            refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
+        await transaction.run(
+            insert(api_tokens).values(
+                id=new_id,
+                account_id=context.account_id,
+                name=name,
+                secret_hash=hash_secret(secret),
+                roles=roles,
+                expires_at=end,
+            )
+        )
+        await enqueue(transaction, Kind.API_TOKEN_MADE, new_id)
+    return new_id, secret
+
+
+async def _owner(context: Context, transaction: Transaction) -> tuple[list[str], bool]:
+    """Give the viewer's roles, and whether their session began within ten minutes.
+
+    Raises Unauthenticated if it was ended while this request was under way: a token would outlive it. Whoever ends it
+    or changes roles locks the account, so that either is done before the other begins.
+    """
+    own = select(accounts.c.roles).where(accounts.c.id == context.account_id).with_for_update(read=True)
+    roles = await transaction.value(own)
+    begun = sessions.c.created_at > func.clock() - literal(SIGN_IN_COUNTS, Interval())
+    is_fresh = await transaction.value(select(begun).where(sessions.c.id == context.viewer.session_id))
+    if roles is None or is_fresh is None:
+        raise Unauthenticated
+    return roles, is_fresh
+
+
+async def revoke_token(context: Context, token_id: UUID) -> UUID:
+    """Revoke one of the viewer's own API tokens: it ends at once."""
+    async with context.transaction() as transaction:
+        revoked = await transaction.run(
+            update(api_tokens)
+            .where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
+            .values(revoked_at=func.coalesce(api_tokens.c.revoked_at, func.clock()))
+        )
+    if not revoked:
+        refuse("id", Code.NOT_FOUND, "There is no such token.")
+    return token_id

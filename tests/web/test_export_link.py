@@ -1,0 +1,128 @@
+"""The link to the copy of one's data: it opens for its owner alone, signed in with all that signing in takes."""
+
+import pytest
+
+from models.account import Role
+from tests.hub import BASE_URL, PASSWORD, Hub, Person, opened, payload, secret_in
+from tests.security.test_second_factor import protected, sign_in
+from tests.web.reading import FOREIGN, cookie, everything, get, is_a_page, post
+from tests.world import put_token
+
+UNKNOWN = "/export/" + "x" * 43
+
+
+async def export_link(hub: Hub, owner: Person) -> str:
+    """Let a copy be made; give the path of its link."""
+    payload(await hub.change("exportMyData", {}, by=owner))
+    await hub.work()
+    (mail,) = [mail for mail in hub.mails(owner.email) if mail["subject"] == "Your data is ready to download"]
+    return f"/export/{secret_in(mail, 'export')}"
+
+
+async def test_its_owner_downloads_it_by_the_button_as_often_as_wanted(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    (row,) = await hub.rows("SELECT archive FROM data_export")
+    before = await everything(hub)
+    page = await get(hub, ann, path)
+    assert is_a_page(page)
+    assert "noindex" in page.text
+    elsewhere = await hub.sign_in(ann.email)
+    for who in (ann, ann, elsewhere):
+        response = await post(hub, who, path)
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "application/zip"
+        assert response.headers["content-disposition"] == 'attachment; filename="my-data.zip"'
+        assert response.headers["cache-control"] == "no-store"
+        assert response.content == row["archive"]
+    assert (await everything(hub))["data_export"] == before["data_export"]
+
+
+async def test_who_is_signed_out_signs_in_first_and_comes_back(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    for address in (path, UNKNOWN):
+        response = await hub.client.get(address)
+        assert (response.status_code, response.headers["location"]) == (303, f"/signin?next={address}")
+        refused = await hub.client.post(address)
+        assert is_a_page(refused, 401)
+        assert refused.headers["www-authenticate"].startswith("Bearer ")
+        assert b"PK" not in refused.content
+    signed_in = await hub.client.post("/signin", data={"email": ann.email, "password": PASSWORD, "next": path})
+    assert signed_in.headers["location"] == path
+    assert is_a_page(await hub.client.get(path))
+    hub.client.cookies.clear()
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_to_everybody_else_it_reads_like_one_that_never_was(hub: Hub, role: Role) -> None:
+    ann, other = await hub.mediator(), await hub.person(role)
+    path = await export_link(hub, ann)
+    before = await everything(hub)
+    for ask in (get, post):
+        refused, unknown = await ask(hub, other, path), await ask(hub, other, UNKNOWN)
+        assert is_a_page(refused, 404)
+        assert refused.text == unknown.text
+    assert await everything(hub) == before
+
+
+async def test_no_token_opens_it_not_even_its_owners(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    token = await put_token(hub, ann)
+    for secret, status in ((token, 404), ("x", 401)):
+        for more in ({}, cookie(ann)):
+            response = await hub.client.post(path, headers={"authorization": f"Bearer {secret}"} | more)
+            assert is_a_page(response, status)
+            assert "set-cookie" not in response.headers
+    assert is_a_page(await get(hub, ann, path))
+
+
+async def test_another_site_downloads_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    for headers in FOREIGN:
+        assert is_a_page(await hub.client.post(path, headers=headers | cookie(ann)), 403)
+    assert (await hub.client.post(path, headers={"origin": BASE_URL} | cookie(ann))).status_code == 200
+
+
+async def test_an_address_that_is_confirmed_no_more_opens_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    await hub.rows("UPDATE account SET email_verified_at = NULL")
+    assert is_a_page(await get(hub, ann, path), 403)
+    assert is_a_page(await post(hub, ann, path), 403)
+
+
+async def test_where_there_is_a_second_factor_no_session_without_it_opens_it(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    before = ann
+    ann, _, codes = await protected(hub, ann)
+    for session in (before, await hub.mediator()):
+        assert (await post(hub, session, path)).status_code in {401, 404}
+    assert "set-cookie" not in (await sign_in(hub, ann)).headers
+    assert (await post(hub, ann, path)).content.startswith(b"PK")
+    payload(await hub.change("signIn", {"email": ann.email, "password": PASSWORD, "code": codes[0]}))
+    assert (await hub.client.post(path)).content.startswith(b"PK")
+    hub.client.cookies.clear()
+
+
+async def test_an_administrator_who_lacks_the_second_factor_that_is_asked_for_opens_nothing(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    path = await export_link(hub, admin)
+    async with opened(hub.services, settings=hub.settings, admin_second_factor=True) as strict:
+        for ask in (get, post):
+            refused = await ask(strict, admin, path)
+            assert is_a_page(refused, 403)
+            assert "Set up a second factor first" in refused.text
+        admin, _, _ = await protected(strict, admin)
+        assert (await post(strict, admin, path)).content.startswith(b"PK")
+
+
+async def test_it_is_gone_after_its_week(hub: Hub) -> None:
+    ann = await hub.mediator()
+    path = await export_link(hub, ann)
+    async with hub.later(days=8) as then:
+        assert is_a_page(await get(then, ann, path), 404)
+        assert is_a_page(await post(then, ann, path), 404)
