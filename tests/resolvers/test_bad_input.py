@@ -191,7 +191,13 @@ async def world(hub: Hub) -> World:
     guarded, halfway = await hub.mediator(), await hub.mediator()
     for person, confirmed in ((guarded, "clock()"), (halfway, "NULL")):
         sealed = seal_secret(hub.settings, person.id, FACTOR)
-        await hub.rows(f"INSERT INTO second_factor VALUES ($1, $2, {confirmed})", person.id, sealed)
+        columns = "account_id, sealed_secret, confirmed_at, wrong_code_told_at"
+        # Of wrong codes they were told just now, so that no more of them leave a trace.
+        await hub.rows(
+            f"INSERT INTO second_factor ({columns}) VALUES ($1, $2, {confirmed}, clock())", person.id, sealed
+        )
+    # Their last sign-in is long ago, so that what asks for the password does.
+    await hub.rows("UPDATE session SET created_at = clock() - interval '1 hour' WHERE account_id = $1", guarded.id)
     kept = hash_secret(RECOVERY)
     await hub.rows("INSERT INTO recovery_code (account_id, secret_hash) VALUES ($1, $2)", guarded.id, kept)
 
@@ -313,7 +319,8 @@ async def world(hub: Hub) -> World:
         "retryMail": ("id", queued["id"]),
         "approveAppointment": ("id", appointment["id"]),
     }
-    others = {"confirmSecondFactor": halfway, "removeSecondFactor": guarded, "renewRecoveryCodes": guarded}
+    others = dict.fromkeys(("removeSecondFactor", "renewRecoveryCodes", "createApiToken"), guarded)
+    others["confirmSecondFactor"] = halfway
     return World(hub, mediator, admin, others, sound, foreign)
 
 
