@@ -83,7 +83,7 @@ class AccessMutations:
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenPayload | None:
         async def change() -> dict[str, Any]:
             made, secret = await tokens.create_token(
-                info.context, input.name, input.expires_at, input.password, input.code, once(input)
+                info.context, input.name, input.expires_at, input.password, input.code, once(input, "password", "code")
             )
             return {"api_token": await tokens.own_token(info.context, made), "token": secret}
 

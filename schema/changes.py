@@ -42,7 +42,10 @@ async def attempt(payload: type[Answer], change: Awaitable[dict[str, Any]]) -> A
         return answer
 
 
-def once(input: Any) -> Once:
-    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change."""
-    values = dict(vars(input)) if input is not None else {}
+def once(input: Any, *proof: str) -> Once:
+    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change.
+
+    `proof` are fields that only show who asks, such as a code, which another try has to give anew.
+    """
+    values = {name: value for name, value in vars(input).items() if name not in proof} if input is not None else {}
     return Once(values.pop("request_key", None), orjson.dumps(values, option=orjson.OPT_SORT_KEYS))

@@ -15,6 +15,7 @@ import structlog
 
 from models import migrate
 from tests.hub import Hub, opened, settings_for
+from tests.warm import admin, keeping
 from web.embedded import Services, embedded
 from web.mailcatcher import catching
 
@@ -74,8 +75,16 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
         await admin.close()
 
 
+@pytest.fixture(scope="session")
+async def warm(services: Services) -> AsyncIterator[None]:
+    """The connections that tests share."""
+    urls = (services.database_url, services.database_owner_url, services.database_worker_url)
+    async with keeping(*urls, _named(services.admin_url, "logbook")):
+        yield
+
+
 @pytest.fixture
-async def hub(services: Services, tmp_path: Path) -> AsyncIterator[Hub]:
+async def hub(services: Services, warm: None, tmp_path: Path) -> AsyncIterator[Hub]:
     """A running hub with an empty database and a mailbox of its own."""
     services.children.check()  # a server that has ended is told by name, with the end of its log
     with catching(tmp_path) as smtp_url:
@@ -89,11 +98,8 @@ async def hub(services: Services, tmp_path: Path) -> AsyncIterator[Hub]:
 
 async def _empty(admin_url: str) -> None:
     """Delete every row: quicker than a database for each test."""
-    admin = await asyncpg.connect(admin_url)
-    try:
-        tables = await admin.fetch(
+    async with admin(admin_url) as connection:
+        tables = await connection.fetch(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
         )
-        await admin.execute("; ".join(f"DELETE FROM {table['tablename']}" for table in tables))
-    finally:
-        await admin.close()
+        await connection.execute("; ".join(f"DELETE FROM {table['tablename']}" for table in tables))

@@ -19,15 +19,17 @@ from starlette.applications import Starlette
 from jobs import worker
 from jobs.expiry import run_chores
 from models.account import Role, accounts, sessions
-from models.database import Database, connect, connect_worker
+from models.database import Database
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
+from models.wall import WORKER
 from permissions.addresses import account_key
 from permissions.passwords import HASHER
 from permissions.secrets import fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
+from tests.warm import admin, connected
 from web.app import make_app
 from web.embedded import Services
 from web.export import JOBS
@@ -235,11 +237,8 @@ class Hub:
 
     async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Look into the tables, past every fence."""
-        connection = await asyncpg.connect(self.services.admin_url)
-        try:
+        async with admin(self.services.admin_url) as connection:
             found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-        finally:
-            await connection.close()
         return found
 
     @asynccontextmanager
@@ -259,11 +258,11 @@ async def opened(
     # Read anew, for a copy would keep what was worked out from the values before.
     settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
     vars(settings)["clock_offset"] = moved  # to the minute, where the setting counts hours
-    app = make_app(settings)
+    app = make_app(settings, connected)
     async with (
         app.router.lifespan_context(app),
-        connect(settings, settings.database_owner_url) as database,
-        connect_worker(settings) as worker_database,
+        connected(settings, settings.database_owner_url) as database,
+        connected(settings, settings.database_worker_url) as worker_database,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client,
     ):
-        yield Hub(app, client, settings, database, worker_database, services, moved)
+        yield Hub(app, client, settings, database, worker_database.asked_by(WORKER), services, moved)

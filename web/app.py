@@ -1,7 +1,7 @@
 """The web application: routes, middleware, and what lives as long as the process does."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from jobs.worker import Waker
-from models.database import connect
+from models.database import Database, connect
 from resolvers.errors import Failure
 from resolvers.limits import Limiter
 from settings import Settings
@@ -95,12 +95,15 @@ def _told(request: Request, trouble: Trouble) -> Response:
     return PlainTextResponse(f"{trouble.text}\n", trouble.status)
 
 
-def make_app(settings: Settings) -> Starlette:
-    """Make the application; it opens its connections when it starts."""
+Connecting = Callable[[Settings], AbstractAsyncContextManager[Database]]
+
+
+def make_app(settings: Settings, connecting: Connecting = connect) -> Starlette:
+    """Make the application; it opens its connections, by `connecting`, when it starts."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with connect(settings) as database:
+        async with connecting(settings) as database:
             app.state.database = database
             metrics.watch_pool(database, settings)
             app.state.limiter = Limiter(settings)
