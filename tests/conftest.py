@@ -58,10 +58,11 @@ def _named(url: str, database: str) -> str:
 
 @asynccontextmanager
 async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Services]:
+    """Give the services with an empty database of one's own."""
     name = f"test_{next(_numbers)}"
-    admin = await asyncpg.connect(services.admin_url)
+    superuser = await asyncpg.connect(services.admin_url)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
+        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
         yield replace(
             services,
             database_url=_named(services.database_url, name),
@@ -70,25 +71,26 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
             admin_url=_named(services.admin_url, name),
             mailbox=mailbox,
         )
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
-        await admin.close()
+        await superuser.close()
 
 
 @pytest.fixture(scope="session")
-async def warm(services: Services) -> AsyncIterator[None]:
-    """The connections that tests share."""
-    urls = (services.database_url, services.database_owner_url, services.database_worker_url)
-    async with keeping(*urls, _named(services.admin_url, "logbook")):
-        yield
+async def warm(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    """The services with the database that tests share, each of which leaves it empty, and its connections."""
+    async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as shared:
+        urls = (shared.database_url, shared.database_owner_url, shared.database_worker_url, shared.admin_url)
+        async with keeping(*urls):
+            yield shared
 
 
 @pytest.fixture
-async def hub(services: Services, warm: None, tmp_path: Path) -> AsyncIterator[Hub]:
+async def hub(warm: Services, tmp_path: Path) -> AsyncIterator[Hub]:
     """A running hub with an empty database and a mailbox of its own."""
-    services.children.check()  # a server that has ended is told by name, with the end of its log
+    warm.children.check()  # a server that has ended is told by name, with the end of its log
     with catching(tmp_path) as smtp_url:
-        own = replace(services, admin_url=_named(services.admin_url, "logbook"), smtp_url=smtp_url, mailbox=tmp_path)
+        own = replace(warm, smtp_url=smtp_url, mailbox=tmp_path)
         try:
             async with opened(own) as hub:
                 yield hub

@@ -46,7 +46,7 @@ async def connected(settings: Settings, url: SecretStr | None = None) -> AsyncIt
     how = (leads_to, settings.database_pool_size, settings.database_pooler)
     if how not in _warm.databases:
         _warm.databases[how] = await _warm.closing.enter_async_context(connect(settings, url))
-    yield _warm.databases[how]
+    yield Database(_warm.databases[how]._pool, settings.clock_offset)  # a test may spoil it
 
 
 @asynccontextmanager

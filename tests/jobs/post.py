@@ -31,12 +31,13 @@ class Accepted:
 class PostOffice:
     """What a server answers, and what it got.
 
-    `to_recipient` and `to_content` are answered in turn, and then everything is accepted. `open` is cleared to make it
-    keep its clients waiting once it has a mail's content; `waiting` tells that one waits. `offered` is the content that
-    it was sent, whatever it answered.
+    `refuses` says what is answered to a recipient, whenever its turn is; `to_recipient` and `to_content` are answered in
+    turn, and then everything is accepted. `open` is cleared to make it keep its clients waiting once it has a mail's
+    content; `waiting` tells that one waits. `offered` is the content that it was sent, whatever it answered.
     """
 
     url: str = ""
+    refuses: dict[str, str] = field(default_factory=dict)
     to_recipient: list[str] = field(default_factory=list)
     to_content: list[str] = field(default_factory=list)
     offered: list[bytes] = field(default_factory=list)
@@ -49,6 +50,8 @@ class PostOffice:
     async def handle_RCPT(  # noqa: N802 (aiosmtpd calls it so)
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        if address in self.refuses:
+            return self.refuses[address]
         if self.to_recipient and (answer := self.to_recipient.pop(0)) != "250 OK":
             return answer
         envelope.rcpt_tos.append(address)

@@ -89,7 +89,7 @@ async def test_a_greylisted_mail_is_sent_later_as_the_same_mail(
 
 
 async def test_what_is_refused_for_good_is_dead_at_once_and_stops_nothing_else(hub: Hub, office: PostOffice) -> None:
-    office.to_recipient = ["550 no such user"]
+    office.refuses = {"old1@demo.example": "550 no such user"}
     await queue(hub, 1)
     await queue(hub, 2)
     assert await drain(hub, office.url) == 2
