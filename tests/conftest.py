@@ -9,7 +9,6 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 import structlog
 
@@ -60,20 +59,18 @@ def _named(url: str, database: str) -> str:
 async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Services]:
     """Give the services with an empty database of one's own."""
     name = f"test_{next(_numbers)}"
-    superuser = await asyncpg.connect(services.admin_url)
-    try:
+    async with admin(services.admin_url) as superuser:
         await superuser.execute(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
-        yield replace(
-            services,
-            database_url=_named(services.database_url, name),
-            database_owner_url=_named(services.database_owner_url, name),
-            database_worker_url=_named(services.database_worker_url, name),
-            admin_url=_named(services.admin_url, name),
-            mailbox=mailbox,
-        )
+    yield replace(
+        services,
+        database_url=_named(services.database_url, name),
+        database_owner_url=_named(services.database_owner_url, name),
+        database_worker_url=_named(services.database_worker_url, name),
+        admin_url=_named(services.admin_url, name),
+        mailbox=mailbox,
+    )
+    async with admin(services.admin_url) as superuser:
         await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await superuser.close()
 
 
 @pytest.fixture(scope="session")

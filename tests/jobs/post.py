@@ -31,7 +31,7 @@ class Accepted:
 class PostOffice:
     """What a server answers, and what it got.
 
-    `refuses` says what is answered to a recipient, whenever its turn is; `to_recipient` and `to_content` are answered in
+    `refuses` says what a recipient is answered, whenever its turn is; `to_recipient` and `to_content` are answered in
     turn, and then everything is accepted. `open` is cleared to make it keep its clients waiting once it has a mail's
     content; `waiting` tells that one waits. `offered` is the content that it was sent, whatever it answered.
     """

@@ -177,6 +177,11 @@ class World:
         return None if not allowed else self.admin if allowed == {ADMIN} else self.mediator
 
 
+async def give_recovery_code(hub: Hub, person: Person) -> None:
+    added = "INSERT INTO recovery_code (account_id, secret_hash) VALUES ($1, $2)"
+    await hub.rows(added, person.id, hash_secret(RECOVERY))
+
+
 @pytest.fixture
 async def world(hub: Hub) -> World:
     """Everybody's things, and for each change an input that is accepted."""
@@ -198,8 +203,7 @@ async def world(hub: Hub) -> World:
         )
     # Their last sign-in is long ago, so that what asks for the password does.
     await hub.rows("UPDATE session SET created_at = clock() - interval '1 hour' WHERE account_id = $1", guarded.id)
-    kept = hash_secret(RECOVERY)
-    await hub.rows("INSERT INTO recovery_code (account_id, secret_hash) VALUES ($1, $2)", guarded.id, kept)
+    await give_recovery_code(hub, guarded)
 
     async def made(mutation: str, values: dict[str, Any], by: Person | None, sql: str) -> UUID:
         payload(await hub.change(mutation, values, by=by))
@@ -535,6 +539,10 @@ async def test_a_key_that_comes_again_is_a_repeat_with_the_same_content_and_refu
         (refused,) = (await hub.change(mutation, sound | {name: ANOTHER[name]}, by=by)).data.values()
         assert str(ANOTHER[name]) not in str(refused), name
     await forget_limits(hub)
+    if sound.get("code") == RECOVERY:  # which works once
+        assert by is not None
+        await give_recovery_code(hub, by)
+        done = await everything(hub)
     other = await send(hub, mutation, sound | {"requestKey": "another"}, by)
     # An address has one account only; all else is done once more.
     assert errors(other, mutation) == ([("email", "TAKEN")] if mutation == "createDirectory" else [])
