@@ -82,8 +82,9 @@ class AccessMutations:
     @strawberry.mutation(description="Makes a token, and tells you by mail that it was made.")
     async def create_api_token(self, info: Info, input: CreateApiTokenInput) -> CreateApiTokenPayload | None:
         async def change() -> dict[str, Any]:
+            asked = once(input, proofs=("password", "code"))
             made, secret = await tokens.create_token(
-                info.context, input.name, input.expires_at, input.password, input.code, once(input)
+                info.context, input.name, input.expires_at, input.password, input.code, asked
             )
             return {"api_token": await tokens.own_token(info.context, made), "token": secret}
 

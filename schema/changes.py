@@ -1,6 +1,6 @@
 """What every mutation answers: the thing as it is now, and what to mend."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, TypeVar
 
 import orjson
@@ -42,7 +42,11 @@ async def attempt(payload: type[Answer], change: Awaitable[dict[str, Any]]) -> A
         return answer
 
 
-def once(input: Any) -> Once:
-    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change."""
-    values = dict(vars(input)) if input is not None else {}
-    return Once(values.pop("request_key", None), orjson.dumps(values, option=orjson.OPT_SORT_KEYS))
+def once(input: Any, *, proofs: Collection[str] = ()) -> Once:
+    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change.
+
+    `proofs`: fields that show who asks and are nothing of what is asked for. A code is another each time.
+    """
+    given = vars(input) if input is not None else {}
+    content = {name: value for name, value in given.items() if name != "request_key" and name not in proofs}
+    return Once(given.get("request_key"), orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
