@@ -264,3 +264,16 @@ async def test_nothing_is_kept_or_offered_where_somebody_is_signed_in(browser: B
         await page.goto(path)
         await page.get_by_role("button", name="Continue what was typed").click()
         await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
+
+
+async def test_a_button_that_said_it_was_busy_says_what_it_does_again(browser: Browser, site: Hub) -> None:
+    """Other browsers keep a page that sent a file, too; so that this one does, it is sent nowhere."""
+    async with visiting(browser, site, await site.mediator()) as page:
+        await page.goto("/logbook/import")
+        button = page.get_by_role("button", name="Look at it")
+        await button.evaluate("it => it.form.dispatchEvent(new SubmitEvent('submit', { submitter: it }))")
+        await expect(page.get_by_role("button", name="Reading…")).to_be_visible()
+        await page.goto("/logbook")
+        await go_back(page)
+        await expect(button).to_be_visible()
+        await expect(page.locator("[aria-busy]")).to_have_count(0)

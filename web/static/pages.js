@@ -72,7 +72,11 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 }
 // A page that the back button brings back can be sent anew, and its filters say what it shows.
 addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll("form")) {
+    delete form.dataset.sent;
+    form.removeAttribute("aria-busy");
+  }
+  for (const button of document.querySelectorAll("button[data-label]")) button.textContent = button.dataset.label;
   for (const form of document.querySelectorAll("[data-filters]")) {
     for (const field of form.elements) field.disabled = false;
     form.reset();
