@@ -87,6 +87,35 @@ async def test_the_next_party_at_a_tablet_finds_an_empty_form_and_counts(browser
     assert len(await site.rows("SELECT 1 FROM feedback")) == 3
 
 
+# Browsers that keep nothing for a site: by a setting, in a private window, on a full disk.
+NOTHING_KEPT = {
+    "denied": 'Object.defineProperty(window, kind, { get() { throw new DOMException("", "SecurityError"); } })',
+    "full": 'Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); }',
+    "absent": "Object.defineProperty(window, kind, { value: null })",
+}
+
+
+@pytest.mark.parametrize("how", NOTHING_KEPT)
+async def test_where_a_browser_keeps_nothing_the_next_party_still_finds_an_empty_form(
+    browser: Browser, site: Hub, how: str
+) -> None:
+    path = await personal_path(site)
+    async with visiting(browser, site) as page:
+        script = f'for (const kind of ["localStorage", "sessionStorage"]) {NOTHING_KEPT[how]};'
+        await page.context.add_init_script(script)
+        await page.goto(path)
+        for words in ("First", "Second"):
+            await expect(page.locator("#answer-impressed")).to_have_value("")
+            await expect(page.get_by_label("Keep what I typed")).to_be_hidden()
+            await answer(page, site, words)
+            await expect(page.get_by_text("1 of", exact=False).first).to_be_visible()
+            await press(page, "Send my feedback")
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+            await go_back(page)
+        await expect(page.locator("#answer-impressed")).to_have_value("")
+    assert len(await site.rows("SELECT 1 FROM feedback")) == 2
+
+
 @with_and_without
 async def test_what_was_sent_on_the_second_try_is_not_shown_again(
     browser: Browser, site: Hub, javascript: bool
@@ -235,3 +264,16 @@ async def test_nothing_is_kept_or_offered_where_somebody_is_signed_in(browser: B
         await page.goto(path)
         await page.get_by_role("button", name="Continue what was typed").click()
         await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
+
+
+async def test_a_button_that_said_it_was_busy_says_what_it_does_again(browser: Browser, site: Hub) -> None:
+    """Other browsers keep a page that sent a file, too; so that this one does, it is sent nowhere."""
+    async with visiting(browser, site, await site.mediator()) as page:
+        await page.goto("/logbook/import")
+        button = page.get_by_role("button", name="Look at it")
+        await button.evaluate("it => it.form.dispatchEvent(new SubmitEvent('submit', { submitter: it }))")
+        await expect(page.get_by_role("button", name="Reading…")).to_be_visible()
+        await page.goto("/logbook")
+        await go_back(page)
+        await expect(button).to_be_visible()
+        await expect(page.locator("[aria-busy]")).to_have_count(0)

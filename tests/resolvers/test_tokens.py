@@ -88,6 +88,22 @@ async def test_with_a_second_factor_the_password_goes_with_a_code(hub: Hub) -> N
     assert payload(await make(hub, ann, **facts))["token"] is None  # the code was used up, and the token is made
 
 
+async def test_a_repeat_that_shows_again_who_asks_makes_no_second_token(hub: Hub) -> None:
+    """A code is another at each try, and so cannot tell one thing that is asked for from another."""
+    ann, secret, codes = await protected(hub, await hub.mediator())
+    await signed_in_ago(hub, "2 hours")
+    proof = {"password": PASSWORD, "code": code_of(hub, secret)}
+    assert payload(await make(hub, ann, **proof, requestKey="k"))["token"]
+    made = await hub.rows("SELECT * FROM api_token")
+    for again in (proof, {"password": PASSWORD, "code": codes[0]}, {"password": PASSWORD}, {}):
+        assert payload(await make(hub, ann, **again, requestKey="k"))["token"] is None
+    wrong = await make(hub, ann, password="not my password", requestKey="k")
+    assert problems(wrong) == [("password", "WRONG_CREDENTIALS")]
+    other = await make(hub, ann, **proof, name="Other", requestKey="k")
+    assert problems(other) == [("requestKey", "REPEATED_KEY")]
+    assert await hub.rows("SELECT * FROM api_token") == made
+
+
 async def test_no_token_makes_or_revokes_one(hub: Hub) -> None:
     ann = await hub.mediator()
     token = payload(await make(hub, ann))["token"]

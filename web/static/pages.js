@@ -72,7 +72,11 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 }
 // A page that the back button brings back can be sent anew, and its filters say what it shows.
 addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll("form")) {
+    delete form.dataset.sent;
+    form.removeAttribute("aria-busy");
+  }
+  for (const button of document.querySelectorAll("button[data-label]")) button.textContent = button.dataset.label;
   for (const form of document.querySelectorAll("[data-filters]")) {
     for (const field of form.elements) field.disabled = false;
     form.reset();
@@ -89,9 +93,23 @@ if (working) setTimeout(() => location.reload(), Number(working.dataset.again) *
 const DRAFT = "survey:";
 const survey = document.querySelector("[data-survey]");
 
+// A browser may keep nothing for a site, and throws then.
+function storage(name) {
+  try {
+    const found = window[name];
+    found.setItem("probe", "");
+    found.removeItem("probe");
+    return found;
+  } catch {
+    return null;
+  }
+}
+const device = storage("localStorage");
+const tab = storage("sessionStorage");
+
 function drafted(key) {
   try {
-    const draft = JSON.parse(localStorage.getItem(key));
+    const draft = JSON.parse(device.getItem(key));
     const age = Date.now() - draft.at;
     return age >= 0 && age < 5 * 24 * 3600 * 1000 ? draft.fields : null;
   } catch {
@@ -99,17 +117,17 @@ function drafted(key) {
   }
 }
 
-for (const key of Object.keys(localStorage)) {
-  if (key.startsWith(DRAFT) && !drafted(key)) localStorage.removeItem(key);
+for (const key of Object.keys(device ?? {})) {
+  if (key.startsWith(DRAFT) && !drafted(key)) device.removeItem(key);
 }
 
 // Which survey arrived, and when: what a page of it held that was opened before shows no more.
-const sent = sessionStorage.getItem("sent");
+const sent = tab?.getItem("sent");
 if (sent && location.pathname === "/done/feedback") {
-  localStorage.removeItem(sent);
-  sessionStorage.setItem(`arrived:${sent}`, Date.now());
+  device?.removeItem(sent);
+  tab.setItem(`arrived:${sent}`, Date.now());
 }
-sessionStorage.removeItem("sent");
+tab?.removeItem("sent");
 
 if (survey) {
   const draft = DRAFT + survey.dataset.survey;
@@ -117,6 +135,7 @@ if (survey) {
   const keep = survey.querySelector("[data-keep] input");
   const progress = survey.querySelector("progress");
   let opened = Date.now();
+  let left = false; // by sending it
 
   function fields() {
     // When the form was handed out, and whether it is kept, is this page's own affair.
@@ -154,10 +173,12 @@ if (survey) {
   }
 
   addEventListener("pageshow", () => {
-    if (Number(sessionStorage.getItem(`arrived:${draft}`)) >= opened) empty();
+    // Where nobody can tell what arrived, it is better to type again than to be read by others.
+    if (tab ? Number(tab.getItem(`arrived:${draft}`)) >= opened : left) empty();
+    left = false;
     if (offer) offer.hidden = keep.checked || "returned" in survey.dataset || !drafted(draft);
   });
-  if (keep) {
+  if (keep && device) {
     keep.closest("[data-keep]").hidden = false;
     offer.querySelector("[data-continue]").addEventListener("click", () => {
       fill(drafted(draft) ?? []);
@@ -165,19 +186,22 @@ if (survey) {
       offer.hidden = true;
     });
     offer.querySelector("[data-discard]").addEventListener("click", () => {
-      localStorage.removeItem(draft);
+      device.removeItem(draft);
       offer.hidden = true;
     });
     keep.addEventListener("change", () => {
       offer.hidden = true;
-      if (!keep.checked) localStorage.removeItem(draft);
+      if (!keep.checked) device.removeItem(draft);
     });
   }
   survey.addEventListener("input", () => {
-    if (keep?.checked) localStorage.setItem(draft, JSON.stringify({ at: Date.now(), fields: fields() }));
     show();
+    if (keep?.checked) device.setItem(draft, JSON.stringify({ at: Date.now(), fields: fields() }));
   });
-  survey.addEventListener("submit", () => sessionStorage.setItem("sent", draft));
+  survey.addEventListener("submit", () => {
+    left = true;
+    tab?.setItem("sent", draft);
+  });
   survey.querySelector(".progress").hidden = false;
   show();
 }
