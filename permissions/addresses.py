@@ -40,5 +40,11 @@ def account_key(address: str) -> str:
 
 
 def mailbox_key(address: str) -> str:
-    """Give what is the same for all addresses of a mailbox: the account key without a `+tag`."""
-    return re.sub(TAG, "", account_key(address))
+    """Give what is the same for all addresses of a mailbox: the account key without a `+tag`.
+
+    What is no address has no tag either.
+    """
+    try:
+        return re.sub(TAG, "", wire_address(address).lower())
+    except ValueError:
+        return address

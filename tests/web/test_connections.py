@@ -278,6 +278,10 @@ async def test_a_change_whose_client_leaves_is_made_whole(hub: Hub, output: Outp
     assert [line["level"] for line in output.lines()] == ["info"]
 
 
+async def holds_nothing(hub: Hub) -> bool:
+    return hub.app.state.database.in_use() == 0
+
+
 async def test_a_download_that_its_client_gives_up_ends_at_once_and_holds_nothing(hub: Hub, output: Output) -> None:
     ann = await hub.mediator()
     await hub.rows(
@@ -293,7 +297,7 @@ async def test_a_download_that_its_client_gives_up_ends_at_once_and_holds_nothin
         assert server.tasks  # it is in the middle of it
         client.leaves()
         await until(lambda: ended(server))
-        assert hub.app.state.database.in_use() == 0
+        await until(lambda: holds_nothing(hub))
         async with client_of(server) as another:
             await another.says(HELLO)
             assert await another.is_answered() == 200
