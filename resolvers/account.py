@@ -22,7 +22,7 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
-from resolvers.access import end_all, end_sessions
+from resolvers.access import end_all, end_sessions, lock_own
 from resolvers.address import (
     has_address,
     held_for,
@@ -34,7 +34,7 @@ from resolvers.address import (
 )
 from resolvers.checks import Check
 from resolvers.context import Context
-from resolvers.deletion import delete_account
+from resolvers.deletion import delete_account, lock_account
 from resolvers.errors import Code, refuse
 from resolvers.links import mail_link, use_link
 from resolvers.passwords import hash_password
@@ -188,6 +188,7 @@ async def change_password(context: Context, current: str, new: str, *, end_other
     check.done()
     await confirm_password(context, "currentPassword", current)
     async with context.transaction() as transaction:
+        await lock_own(context, transaction)
         await _set_password(context, transaction, context.account_id, "newPassword", new)
         if end_others:
             await end_all(transaction, context.account_id)
@@ -218,6 +219,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
     held = await held_for(context, address)
     async with context.transaction() as transaction:
+        await lock_own(context, transaction)
         taken = has_address(address) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
             await tell_registered(transaction, address, held)
@@ -238,5 +240,7 @@ async def delete_own(context: Context, password: str) -> None:
     """Delete one's own account and everything of it."""
     await confirm_password(context, "password", password)
     async with context.transaction() as transaction:
+        await lock_account(transaction, context.account_id)  # with all administrators, in their order
+        await lock_own(context, transaction)
         await delete_account(context, transaction, context.account_id)
     context.new_session = ""
