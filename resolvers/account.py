@@ -29,6 +29,7 @@ from resolvers.address import (
     mark_verified,
     move_address,
     reset_held_for,
+    takes_turn_of,
     tell_registered,
     unproven,
 )
@@ -77,7 +78,16 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
             await tell_registered(transaction, address, held)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
-        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL, held)
+        await mail_link(
+            context,
+            transaction,
+            new_id,
+            LinkPurpose.VERIFY_EMAIL,
+            VERIFY_LASTS,
+            Kind.VERIFY_EMAIL,
+            held,
+            other_id=takes_turn_of(address),
+        )
 
 
 async def add_profile(
@@ -247,6 +257,8 @@ async def change_email(context: Context, email: str, password: str) -> None:
             VERIFY_LASTS,
             Kind.CHANGE_EMAIL,
             held,
+            # Several accounts may ask to move to one address, and none takes another's mail away.
+            other_id=context.account_id,
             new_email=address,
         )
 

@@ -25,9 +25,12 @@ async def mail_link(
     mail: Kind,
     held: str | None = None,
     *,
+    other_id: UUID | None = None,
     new_email: str | None = None,
 ) -> None:
-    """Make a link and queue its mail, from whose being due its time counts. `held` is as in `enqueue_mail`.
+    """Make a link and queue its mail, from whose being due its time counts.
+
+    `held` and `other_id` are as in `enqueue_mail`.
 
     It replaces the account's earlier links of that purpose, but for a new password: those may be asked for by anybody,
     who would take the owner's away. They end together once one is used.
@@ -40,9 +43,7 @@ async def mail_link(
         await transaction.run(
             delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
         )
-    # Several accounts may ask to move to one address, and none takes another's mail away.
-    asker = account_id if new_email else None
-    due = await enqueue_mail(transaction, mail, link_id, held, other_id=asker)
+    due = await enqueue_mail(transaction, mail, link_id, held, other_id=other_id)
     made = select(
         literal(link_id, Uuid()),
         accounts.c.id,
