@@ -116,6 +116,23 @@ async def own_sessions(context: Context) -> Sequence[Row]:
         )
 
 
+async def lock_own(context: Context, transaction: Transaction) -> Row:
+    """Lock the viewer's account; give its `roles`, and the `age` of their session.
+
+    Raises Unauthenticated if the session was ended while this request was under way: what it does would outlive it.
+    Whoever ends all sessions or changes roles locks the account, so that either is done before the other begins.
+    """
+    await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update())
+    row = await transaction.first(
+        select(accounts.c.roles, (func.clock() - sessions.c.created_at).label("age"))
+        .join(sessions, sessions.c.account_id == accounts.c.id)
+        .where(accounts.c.id == context.account_id, sessions.c.id == context.viewer.session_id)
+    )
+    if row is None:
+        raise Unauthenticated
+    return row
+
+
 async def end_sessions(transaction: Transaction, account_id: UUID, *, but: UUID | None = None) -> None:
     """End every session of an account, but for one."""
     await transaction.run(

@@ -22,21 +22,22 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
-from resolvers.access import end_all, end_sessions
+from resolvers.access import end_all, end_sessions, lock_own
 from resolvers.address import (
     has_address,
     held_for,
     mark_verified,
     move_address,
     reset_held_for,
+    takes_turn_of,
     tell_registered,
     unproven,
 )
 from resolvers.checks import Check
 from resolvers.context import Context
-from resolvers.deletion import delete_account
-from resolvers.errors import Code, refuse
-from resolvers.links import mail_link, use_link
+from resolvers.deletion import delete_account, lock_account
+from resolvers.errors import Code, NotFound, refuse
+from resolvers.links import linked_account, mail_link, use_link
 from resolvers.passwords import hash_password
 from resolvers.repeats import Once, earlier_result
 from resolvers.sign_in import begin_session, confirm_password
@@ -77,7 +78,16 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
             await tell_registered(transaction, address, held)
             return
         await add_profile(context.settings, transaction, new_id, visibility)
-        await mail_link(context, transaction, new_id, LinkPurpose.VERIFY_EMAIL, VERIFY_LASTS, Kind.VERIFY_EMAIL, held)
+        await mail_link(
+            context,
+            transaction,
+            new_id,
+            LinkPurpose.VERIFY_EMAIL,
+            VERIFY_LASTS,
+            Kind.VERIFY_EMAIL,
+            held,
+            other_id=takes_turn_of(address),
+        )
 
 
 async def add_profile(
@@ -144,29 +154,43 @@ async def reset_password(context: Context, token: str, password: str) -> None:
     check = Check()
     check.password("password", password, context.settings.organisation_name)
     check.done()
+    purposes = LinkPurpose.RESET_PASSWORD, LinkPurpose.SET_PASSWORD
+    async with context.database.reading() as reading:
+        account_id = await linked_account(reading, token, *purposes)
+    if account_id is None:
+        _refuse_link()
+    hashed = await _hash_own(context, account_id, "password", password)
     async with context.transaction() as transaction:
-        link = await use_link(transaction, token, LinkPurpose.RESET_PASSWORD, LinkPurpose.SET_PASSWORD)
+        link = await use_link(transaction, token, *purposes)
         if link is None:
             _refuse_link()
-        await _set_password(context, transaction, link.account_id, "password", password)
+        await _set_password(context, transaction, link.account_id, hashed)
         await end_all(transaction, link.account_id)
         await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
             await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
 
 
-async def _set_password(
-    context: Context, transaction: Transaction, account_id: UUID, field: str, password: str
-) -> None:
+async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
+    """Check a password that is to be an account's, and hash it. Raises NotFound if there is no such account.
+
+    Before any transaction begins: whoever waits for a hash, perhaps for seconds, must not hold a connection meanwhile.
+    """
+    async with context.database.reading() as reading:
+        account = await reading.first(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
+    if account is None:
+        raise NotFound
+    check = Check()
+    check.password(field, password, account.name, account.email)
+    check.done()
+    return await hash_password(context, password)
+
+
+async def _set_password(context: Context, transaction: Transaction, account_id: UUID, hashed: str) -> None:
     """Set a password; what somebody who knew the old one has begun ends: links in mails, a second factor's set-up.
 
     This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
     """
-    (account,) = await transaction.all(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
-    check = Check()
-    check.password(field, password, account.name, account.email)
-    check.done()
-    hashed = await hash_password(context, password)
     context.new_device = device_token(context.settings, hashed)
     await transaction.run(update(accounts).where(accounts.c.id == account_id).values(password_hash=hashed))
     unconfirmed = (second_factors.c.account_id == account_id) & second_factors.c.confirmed_at.is_(None)
@@ -187,8 +211,10 @@ async def change_password(context: Context, current: str, new: str, *, end_other
     check.password("newPassword", new, context.settings.organisation_name)
     check.done()
     await confirm_password(context, "currentPassword", current)
+    hashed = await _hash_own(context, context.account_id, "newPassword", new)
     async with context.transaction() as transaction:
-        await _set_password(context, transaction, context.account_id, "newPassword", new)
+        await lock_own(context, transaction)
+        await _set_password(context, transaction, context.account_id, hashed)
         if end_others:
             await end_all(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
@@ -218,6 +244,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
     held = await held_for(context, address)
     async with context.transaction() as transaction:
+        await lock_own(context, transaction)
         taken = has_address(address) & (accounts.c.id != context.account_id) & ~unproven(address)
         if await transaction.first(select(accounts.c.id).where(taken)):
             await tell_registered(transaction, address, held)
@@ -230,6 +257,8 @@ async def change_email(context: Context, email: str, password: str) -> None:
             VERIFY_LASTS,
             Kind.CHANGE_EMAIL,
             held,
+            # Several accounts may ask to move to one address, and none takes another's mail away.
+            other_id=context.account_id,
             new_email=address,
         )
 
@@ -238,5 +267,7 @@ async def delete_own(context: Context, password: str) -> None:
     """Delete one's own account and everything of it."""
     await confirm_password(context, "password", password)
     async with context.transaction() as transaction:
+        await lock_account(transaction, context.account_id)  # with all administrators, in their order
+        await lock_own(context, transaction)
         await delete_account(context, transaction, context.account_id)
     context.new_session = ""

@@ -25,6 +25,17 @@ async def held_for(context: Context, email: str) -> str | None:
     return mailbox.hex() if await context.limiter.is_over(limits.MAIL_TO, mailbox) else None
 
 
+_BY_TAG = UUID(int=0)  # nobody's id
+
+
+def takes_turn_of(email: str) -> UUID | None:
+    """Give whose held mail to an address makes way for one more (`other_id` of `enqueue_mail`).
+
+    With a `+tag` nobody takes the turn of the plain address; all tags of a mailbox have one together.
+    """
+    return None if account_key(email) == mailbox_key(email) else _BY_TAG
+
+
 async def reset_held_for(context: Context, email: str) -> str | None:
     """Do so for a link that sets a new password.
 
@@ -69,7 +80,7 @@ async def tell_registered(transaction: Transaction, email: str, held: str | None
     """Mail the owner of an account that its address was typed in again."""
     account = await transaction.first(select(accounts.c.id).where(has_address(email), ~unproven(email)))
     if account:
-        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held)
+        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held, other_id=account.id)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:

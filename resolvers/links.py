@@ -6,7 +6,7 @@ An account is locked before its links are, as where it is deleted with them, so 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
 from jobs.outbox import Kind, enqueue_mail
@@ -25,9 +25,12 @@ async def mail_link(
     mail: Kind,
     held: str | None = None,
     *,
+    other_id: UUID | None = None,
     new_email: str | None = None,
 ) -> None:
-    """Make a link and queue its mail, from whose being due its time counts. `held` is as in `enqueue_mail`.
+    """Make a link and queue its mail, from whose being due its time counts.
+
+    `held` and `other_id` are as in `enqueue_mail`.
 
     It replaces the account's earlier links of that purpose, but for a new password: those may be asked for by anybody,
     who would take the owner's away. They end together once one is used.
@@ -40,9 +43,7 @@ async def mail_link(
         await transaction.run(
             delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
         )
-    # Several accounts may ask to move to one address, and none takes another's mail away.
-    asker = account_id if new_email else None
-    due = await enqueue_mail(transaction, mail, link_id, held, other_id=asker)
+    due = await enqueue_mail(transaction, mail, link_id, held, other_id=other_id)
     made = select(
         literal(link_id, Uuid()),
         accounts.c.id,
@@ -58,13 +59,23 @@ async def mail_link(
     )
 
 
-async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:
-    """Use up the link of that secret: give `account_id`, `purpose` and `new_email`; None if it does not work."""
-    works = and_(
+def _works(secret: str, purposes: tuple[LinkPurpose, ...]) -> ColumnElement[bool]:
+    return and_(
         account_links.c.secret_hash == hash_secret(secret),
         account_links.c.expires_at > func.clock(),
         or_(*(account_links.c.purpose == purpose for purpose in purposes)),
     )
+
+
+async def linked_account(reading: Transaction, secret: str, *purposes: LinkPurpose) -> UUID | None:
+    """Give the account that the link of that secret is for, and leave the link; None if it does not work."""
+    found: UUID | None = await reading.value(select(account_links.c.account_id).where(_works(secret, purposes)))
+    return found
+
+
+async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:
+    """Use up the link of that secret: give `account_id`, `purpose` and `new_email`; None if it does not work."""
+    works = _works(secret, purposes)
     await _lock(transaction, await transaction.value(select(account_links.c.account_id).where(works)))
     return await transaction.first(
         delete(account_links)

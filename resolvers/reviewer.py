@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import and_, bindparam, delete, func, select, text, update
@@ -178,16 +178,24 @@ async def accept(context: Context, token: str, name: str | None, password: str |
     works = and_(
         reviewer_invitations.c.secret_hash == hash_secret(token), reviewer_invitations.c.expires_at > func.clock()
     )
+    of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
+    invited = select(reviewer_invitations, of_address.label("account_id")).where(works)
+    async with context.database.reading() as reading:
+        invitation = await reading.first(invited)
+    if invitation is None:
+        _refuse_invitation()
+    # Before the transaction begins: whoever waits for a hash must not hold a connection meanwhile.
+    new = None if invitation.account_id else await _new_reviewer(context, invitation.email, name, password)
     async with context.transaction() as transaction:
-        invitation = await transaction.first(select(reviewer_invitations).where(works))
+        invitation = await transaction.first(invited)
         if invitation is None:
             _refuse_invitation()
-        account_id = await transaction.value(select(accounts.c.id).where(accounts.c.email_key == invitation.email_key))
-        if account_id is None:
+        account_id = invitation.account_id
+        if account_id is None and new is not None:
             # Before the new address is taken, to which the mediator may just be moving.
             await lock_accounts(transaction, invitation.mediator_id)
-            account_id = await _new_reviewer(context, transaction, invitation.email, name, password)
-        elif account_id != context.viewer.account_id:
+            account_id = await _put_account(transaction, new)
+        elif account_id is None or account_id != context.viewer.account_id:
             _refuse_signed_out()
         people = await lock_accounts(transaction, invitation.mediator_id, account_id)
         roles = people[account_id].roles if account_id in people else ()
@@ -210,27 +218,23 @@ def _refuse_signed_out() -> NoReturn:
     refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
 
 
-async def _new_reviewer(
-    context: Context, transaction: Transaction, email: str, name: str | None, password: str | None
-) -> UUID:
+async def _new_reviewer(context: Context, email: str, name: str | None, password: str | None) -> dict[str, Any]:
     check = Check()
     name = check.name("name", name)
     password = check.password("password", password or "", context.settings.organisation_name, name, email)
     check.done()
+    return {
+        "name": name,
+        "name_key": fold_name(name),
+        "email": email,
+        "email_key": account_key(email),
+        "password_hash": await hash_password(context, password),
+        "roles": [Role.REVIEWER.value],
+    }
+
+
+async def _put_account(transaction: Transaction, new: dict[str, Any]) -> UUID:
     new_id = uuid4()
-    made = await transaction.run(
-        insert(accounts)
-        .values(
-            id=new_id,
-            name=name,
-            name_key=fold_name(name),
-            email=email,
-            email_key=account_key(email),
-            password_hash=await hash_password(context, password),
-            roles=[Role.REVIEWER.value],
-        )
-        .on_conflict_do_nothing()
-    )
-    if not made:  # one was made meanwhile
-        _refuse_signed_out()
+    if not await transaction.run(insert(accounts).values(id=new_id, **new).on_conflict_do_nothing()):
+        _refuse_signed_out()  # one was made meanwhile
     return new_id

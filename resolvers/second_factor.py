@@ -11,7 +11,7 @@ from jobs.outbox import Kind, enqueue
 from models.account import accounts, recovery_codes, second_factors
 from models.database import Transaction
 from resolvers import limits
-from resolvers.access import end_sessions
+from resolvers.access import end_sessions, lock_own
 from resolvers.codes import (
     check_second_factor,
     matching_step,
@@ -40,6 +40,7 @@ async def set_up(context: Context, password: str) -> NewFactor:
     secret = pyotp.random_base32()
     sealed = seal_secret(context.settings, context.account_id, secret)
     async with context.transaction() as transaction:
+        await lock_own(context, transaction)
         (account,) = await transaction.all(select(accounts.c.email).where(accounts.c.id == context.account_id))
         placed = await transaction.run(
             insert(second_factors)
@@ -63,7 +64,7 @@ async def confirm(context: Context, code: str) -> list[str]:
     """
     await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
     async with context.transaction() as transaction:
-        await _lock(context, transaction)
+        await lock_own(context, transaction)
         own = second_factors.c.account_id == context.account_id
         row = await transaction.first(select(second_factors).where(own, second_factors.c.confirmed_at.is_(None)))
         if row is None:
@@ -85,7 +86,7 @@ async def remove(context: Context, password: str, code: str) -> None:
     """Ask for the password alone from now on; every other session ends."""
     await confirm_password(context, "password", password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
-        await _lock(context, transaction)
+        await lock_own(context, transaction)
         await _check_own(context, transaction, code)
         await take_away(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
@@ -105,7 +106,7 @@ async def renew_codes(context: Context, password: str, code: str) -> list[str]:
     """Give new recovery codes in place of the earlier ones."""
     await confirm_password(context, "password", password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
-        await _lock(context, transaction)
+        await lock_own(context, transaction)
         await _check_own(context, transaction, code)
         return await new_recovery_codes(transaction, context.account_id)
 
@@ -117,8 +118,3 @@ async def _check_own(context: Context, transaction: Transaction, code: str) -> N
     if await transaction.first(own) is None:
         refuse(None, Code.NOT_FOUND, "You have no second factor.")
     await check_second_factor(context, transaction, context.account_id, code)
-
-
-async def _lock(context: Context, transaction: Transaction) -> None:
-    """Let whoever signs in at the same time wait, and then be asked for what holds now."""
-    await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update())

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, literal, select, update
-from sqlalchemy.types import Interval
+from sqlalchemy import func, insert, select, update
 
 from jobs.outbox import Kind, enqueue
-from models.account import accounts, api_tokens, sessions
-from models.database import Row, Transaction
+from models.account import api_tokens
+from models.database import Row
 from permissions.secrets import hash_secret, new_secret
+from resolvers.access import lock_own
 from resolvers.checks import Check
 from resolvers.codes import check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context
-from resolvers.errors import Code, Unauthenticated, refuse
+from resolvers.errors import Code, refuse
 from resolvers.repeats import Once, earlier_result
 from resolvers.sign_in import confirm_password
 
@@ -87,10 +87,10 @@ async def create_token(
         await confirm_password(context, "password", password)
     new_id, secret = uuid4(), new_secret()
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
-        roles, is_fresh = await _owner(context, transaction)
+        owner = await lock_own(context, transaction)
         if earlier := await earlier_result(context, transaction, "createApiToken", once, new_id):
             return earlier, None
-        if not is_fresh:
+        if owner.age >= SIGN_IN_COUNTS:
             if not password:
                 refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
             await check_second_factor(context, transaction, context.account_id, code)
@@ -105,27 +105,12 @@ async def create_token(
                 account_id=context.account_id,
                 name=name,
                 secret_hash=hash_secret(secret),
-                roles=roles,
+                roles=owner.roles,
                 expires_at=end,
             )
         )
         await enqueue(transaction, Kind.API_TOKEN_MADE, new_id)
     return new_id, secret
-
-
-async def _owner(context: Context, transaction: Transaction) -> tuple[list[str], bool]:
-    """Give the viewer's roles, and whether their session began within ten minutes.
-
-    Raises Unauthenticated if it was ended while this request was under way: a token would outlive it. Whoever ends it
-    or changes roles locks the account, so that either is done before the other begins.
-    """
-    own = select(accounts.c.roles).where(accounts.c.id == context.account_id).with_for_update(read=True)
-    roles = await transaction.value(own)
-    begun = sessions.c.created_at > func.clock() - literal(SIGN_IN_COUNTS, Interval())
-    is_fresh = await transaction.value(select(begun).where(sessions.c.id == context.viewer.session_id))
-    if roles is None or is_fresh is None:
-        raise Unauthenticated
-    return roles, is_fresh
 
 
 async def revoke_token(context: Context, token_id: UUID) -> UUID:

@@ -46,6 +46,7 @@ log = structlog.get_logger()
 # A projection's. A client's own documents are few and short; with its plans, one takes up to 1,000 times the room of
 # its text, and as often as there are choices of what it leaves out.
 CHARACTERS_KEPT = 100_000
+CHARACTERS_OF_EACH = 500  # what even the shortest takes room for: its tree and plan, or what is the matter with it
 TOKENS_MOST = 4_000
 COMPARISONS_MOST = 20_000
 LINES_MOST = 5_000  # to find the line of a mistake takes a walk over those before it
@@ -174,7 +175,7 @@ def documents(standings: Standing, by_token: bool) -> Documents:
 
 
 def _weight(text: str, prepared: _Prepared) -> int:
-    return len(text) * (prepared.plans.choices if prepared.plans else 1)
+    return CHARACTERS_OF_EACH + len(text) * (prepared.plans.choices if prepared.plans else 1)
 
 
 def _refused(reason: str) -> _Prepared:

@@ -134,6 +134,17 @@ def test_documents_are_kept_as_far_as_they_and_their_plans_have_room(choices: in
     assert len(kept) >= 1
 
 
+@pytest.mark.parametrize(
+    "text", ["{a%d:__typename}", "{a%d:me{id}}", "{%d", "{a%d b c d e f g h i j}", "{me(a%d:1 b:1 c:1 d:1){id}}"]
+)
+def test_of_the_shortest_documents_few_are_kept_too(text: str) -> None:
+    """Each takes some kilobytes, whether it may run or not."""
+    documents = Documents(projection(EVERYBODY))
+    for number in range(1_000):
+        documents.prepared(text % number)
+    assert 100 < len(documents._kept) <= 200
+
+
 def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
     documents = Documents(projection(EVERYBODY))
     documents.prepared("{ me { id } }")

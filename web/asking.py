@@ -100,6 +100,10 @@ def nothing_here() -> Trouble:
     return Trouble(404, "There is nothing here.")
 
 
+# UNAUTHENTICATED: the session was ended while this went on.
+_STATUS = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
+
+
 def _trouble(error: dict[str, Any]) -> Trouble:
     extensions = error["extensions"]
     match extensions["code"]:
@@ -111,11 +115,7 @@ def _trouble(error: dict[str, Any]) -> Trouble:
             return Trouble(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
         case "UNAVAILABLE":
             return Trouble(503, error["message"], extensions["retryAfter"])
-        case "BAD_USER_INPUT":
-            return Trouble(400, error["message"])
-        case "FORBIDDEN":
-            return Trouble(403, error["message"])
-    return Trouble(500, error["message"])
+    return Trouble(_STATUS.get(extensions["code"], 500), error["message"])
 
 
 def _wait(seconds: int) -> str:

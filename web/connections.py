@@ -1,7 +1,8 @@
 """The server's connections: one whose client owes us the rest of a request, and sends nothing of it, is closed.
 
 uvicorn's own timer covers connections that rest between two requests alone. Without this one, whoever opens
-connections and says nothing, or half of something, keeps them for good.
+connections and says nothing, or half of something, keeps them for good. Nor has it a bound on a request's head, which
+is kept in memory until it is whole.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from settings import Settings
 
 SILENCE_MOST = 20.0  # seconds
+HEAD_MOST = 64 * 1024  # bytes, and what comes with the last of them
 
 
 class Prompt(HttpToolsProtocol):
@@ -26,6 +28,7 @@ class Prompt(HttpToolsProtocol):
 
     _since = 0.0  # when the client last did what we wait for, or we did not wait for it
     _timer: asyncio.TimerHandle | None = None
+    _of_head = 0  # bytes that came since a head or a part of a body was whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait."""
@@ -39,6 +42,13 @@ class Prompt(HttpToolsProtocol):
             self._timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Read what came, and close a connection whose head, or what follows a body, has no end."""
+        self._of_head += len(data)
+        super().data_received(data)
+        if self._of_head > HEAD_MOST and not self.transport.is_closing():
+            self.transport.close()
+
     def on_message_begin(self) -> None:
         """Wait for a head from its first byte."""
         self._since = self.loop.time()
@@ -46,11 +56,12 @@ class Prompt(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Wait for a body from the end of the head."""
-        self._since = self.loop.time()
+        self._since, self._of_head = self.loop.time(), 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Wait for the next part of the body, unless it was answered already: then nothing more of it is wanted."""
+        self._of_head = 0
         if not self.cycle.response_complete:
             self._since = self.loop.time()
         super().on_body(body)

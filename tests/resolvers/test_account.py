@@ -420,6 +420,38 @@ async def test_no_session_begins_with_a_password_that_is_changed_meanwhile(hub: 
     await hub.sign_in(person.email, NEW)
 
 
+NEEDS_PASSWORD = {
+    "changePassword": {"currentPassword": PASSWORD, "newPassword": NEW},
+    "changeEmail": {"email": "thief@demo.example", "password": PASSWORD},
+    "setUpSecondFactor": {"password": PASSWORD},
+    "createApiToken": {"name": "T", "password": PASSWORD},
+    "deleteMyAccount": {"password": PASSWORD},
+}
+ENDED = """
+    WITH ended AS (DELETE FROM session WHERE account_id = $1)
+    UPDATE account SET password_hash = 'another' WHERE id = $1
+"""
+
+
+@pytest.mark.parametrize("mutation", NEEDS_PASSWORD)
+async def test_who_has_the_old_password_does_nothing_more_once_it_is_reset(hub: Hub, mutation: str) -> None:
+    """Not even what was begun, and had the password checked, before."""
+    person = await hub.mediator()
+    await hub.person(Role.ADMIN)
+    async with changing(hub, ENDED, person.id) as others_wait:
+        under_way = asyncio.create_task(hub.change(mutation, NEEDS_PASSWORD[mutation], by=person))
+        await others_wait()
+    answer = await under_way
+    assert answer.codes == ["UNAUTHENTICATED"]
+    assert "set-cookie" not in answer.headers
+    assert [row[0] for row in await hub.rows("SELECT password_hash FROM account WHERE id = $1", person.id)] == [
+        "another"
+    ]
+    for table in ("session", "account_link", "api_token", "second_factor"):
+        assert not await hub.rows(f"SELECT 1 FROM {table} WHERE account_id = $1", person.id)
+    assert not await hub.rows("SELECT 1 FROM outbox")
+
+
 async def test_an_address_that_is_taken_at_the_last_moment_stays_with_who_took_it(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     payload(await change_email(hub, person, "wanted@demo.example"))

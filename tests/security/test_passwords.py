@@ -236,6 +236,29 @@ async def by_invitation(hub: Hub, password: str) -> Any:
     return await hub.change("acceptInvitation", given)
 
 
+@pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
+async def test_nobody_holds_a_connection_while_waiting_for_a_hash(
+    hub: Hub, choose: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue of hashes may be two seconds long, and there are but a few connections for all."""
+    held: list[int] = []
+    make, verify = PasswordHasher.hash, PasswordHasher.verify
+
+    def noted_make(hasher: PasswordHasher, password: str) -> str:
+        held.append(hub.app.state.database.in_use())
+        return make(hasher, password)
+
+    def noted_verify(hasher: PasswordHasher, stored: str, password: str) -> bool:
+        held.append(hub.app.state.database.in_use())
+        return verify(hasher, stored, password)
+
+    passwords._nobodys_hash()
+    monkeypatch.setattr(PasswordHasher, "hash", noted_make)
+    monkeypatch.setattr(PasswordHasher, "verify", noted_verify)
+    payload(await choose(hub, OTHER))
+    assert {*held} == {0}
+
+
 @pytest.mark.parametrize("password", ["password", "Mediation-Logbook", "nora newcomer", "nora.new@demo.example"])
 @pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
 async def test_what_is_guessed_first_is_refused_wherever_a_password_is_chosen(

@@ -14,7 +14,7 @@ from tests.browser.serving import HOST, Server
 from tests.hub import Hub, Person
 from tests.waiting import until
 from tests.web.test_logs import Output, output
-from web.connections import SILENCE_MOST, Prompt, serving
+from web.connections import HEAD_MOST, SILENCE_MOST, Prompt, serving
 
 __all__ = ["output"]
 
@@ -121,6 +121,10 @@ class Client:
             with suppress(ConnectionError):
                 assert await self._reader.read() == b""
 
+    def is_closed(self) -> bool:
+        """Whether the server has closed, as far as is known by now."""
+        return self._reader.at_eof()
+
     def leaves(self) -> None:
         """Go away in the middle of whatever there is."""
         self._writer.transport.abort()
@@ -178,6 +182,41 @@ async def test_a_head_has_to_be_whole_in_time_however_it_trickles_in(hub: Hub) -
             await client.says(HELLO[place * 5 : place * 5 + 5])
             server.clock.goes_on(8)
         await client.is_cut_off()
+
+
+ENDLESS = {
+    "the first line": (b"GET /", b"a" * 1000),
+    "one header": (HELLO[:60] + b"\r\nX: ", b"a" * 1000),
+    "many headers": (HELLO[:60], b"\r\nX-Y: z" * 100),
+    "the second request": (HELLO + HELLO[:60] + b"\r\nX: ", b"a" * 1000),
+    "a chunk's extension": (HELLO[:60] + b"\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", b"a" * 1000),
+    "what follows the last chunk": (HELLO[:60] + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a" * 1000),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_a_head_has_an_end_however_fast_it_comes(hub: Hub, what: str) -> None:
+    begun, more = ENDLESS[what]
+    async with served(hub) as server, client_of(server) as client:
+        await client.says(begun)
+        await client.says(more * (HEAD_MOST // len(more) - 5))
+        assert not client.is_closed()
+        await client.says(more * 10)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:  # what was whole may have been answered
+                await client.is_answered()
+        await client.is_cut_off()
+
+
+async def test_a_body_may_be_far_longer_than_a_head(hub: Hub) -> None:
+    body = HELLO[-27:-1] + b', "variables": {"a": "' + b"x" * 200_000 + b'"}}'
+    for pieces in (1, 7):
+        async with served(hub) as server, client_of(server) as client:
+            whole = request(body)
+            for place in range(pieces):
+                size = len(whole) // pieces + 1
+                await client.says(whole[place * size : (place + 1) * size])
+            assert await client.is_answered() == 200
 
 
 async def test_a_body_that_keeps_coming_is_waited_for(hub: Hub) -> None:
