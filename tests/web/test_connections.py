@@ -318,7 +318,7 @@ async def test_a_change_whose_client_leaves_is_made_whole(hub: Hub, output: Outp
 
 
 async def holds_nothing(hub: Hub) -> bool:
-    return hub.app.state.database.in_use() == 0
+    return bool(hub.app.state.database.in_use() == 0)
 
 
 async def test_a_download_that_its_client_gives_up_ends_at_once_and_holds_nothing(hub: Hub, output: Output) -> None:
