@@ -1,5 +1,6 @@
 """Fixtures: the embedded services once a test process, and for each test a hub of its own on an empty database."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +15,7 @@ import structlog
 
 from models import migrate
 from tests.hub import Hub, opened, settings_for
+from tests.servers import PRISTINE, keep_pristine
 from tests.warm import admin, keeping
 from web.embedded import Services, embedded
 from web.mailcatcher import catching
@@ -48,6 +50,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """The real services, their database migrated: a template for each test's own."""
     with embedded(tmp_path_factory.mktemp("services"), durable=False) as services:
         migrate.upgrade(settings_for(services))
+        asyncio.run(keep_pristine(services))
         yield services
 
 
@@ -60,7 +63,7 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
     """Give the services with an empty database of one's own."""
     name = f"test_{next(_numbers)}"
     async with admin(services.admin_url) as superuser:
-        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
+        await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {PRISTINE} STRATEGY file_copy OWNER logbook_owner")
     yield replace(
         services,
         database_url=_named(services.database_url, name),

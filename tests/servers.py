@@ -14,14 +14,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from pydantic import SecretStr
 
 from settings import Settings
 from web.children import Children
-from web.embedded import _start_valkey
+from web.embedded import Services, _start_valkey
 from web.postgres import start_postgres
 
 _given: set[int] = set()
+
+
+PRISTINE = "pristine"
+"""The name of the migrated database that nothing has run on: whatever has would make its copies look restored."""
+
+
+async def keep_pristine(services: Services) -> None:
+    """Put a copy of the database aside as soon as it is migrated, for others to be made of."""
+    superuser = await asyncpg.connect(services.admin_url)
+    try:
+        await superuser.execute(f"CREATE DATABASE {PRISTINE} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
+    finally:
+        await superuser.close()
 
 
 def free_port() -> int:

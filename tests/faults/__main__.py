@@ -23,6 +23,7 @@ from tests.faults import backup, balanced, clock, full_disk, load, postgres, smt
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.hub import settings_for
+from tests.servers import keep_pristine
 from web import readme
 from web.embedded import embedded
 
@@ -98,6 +99,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with TemporaryDirectory(prefix="logbook-drills-") as folder, embedded(Path(folder), durable=False) as services:
         migrate.upgrade(settings_for(services))
+        asyncio.run(keep_pristine(services))
         lines = asyncio.run(drilled(Machine(services, Path(folder)), chosen))
     if "--readme" in asked and not chosen:
         text = readme.README.read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from tests.servers import PRISTINE
 from web.embedded import Services, _start_valkey
 from web.postgres import start_postgres
 
@@ -86,7 +87,7 @@ class Machine:
         What it commits outlives a crash of PostgreSQL, though not of the machine.
         """
         name = f"drill_{next(_numbers)}"
-        await self.run(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner {place}")
+        await self.run(f"CREATE DATABASE {name} TEMPLATE {PRISTINE} STRATEGY file_copy OWNER logbook_owner {place}")
         try:
             await self.run(f"ALTER DATABASE {name} SET synchronous_commit = on")
             urls = {field.name: getattr(self.services, field.name) for field in fields(self.services)}
