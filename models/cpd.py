@@ -1,56 +1,67 @@
 """Continuing professional development. Takeaways stand apart, as the logbook's private text does."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from models.columns import moment, one_of, owner, preset, random_id, table, words
+from models.columns import moment, owner, preset, random_id, table
+from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
-class CpdKind(StrEnum):
+class CpdKind(Choice):
     """How somebody went on learning, or taught."""
 
-    TRAINING_RECEIVED = "TRAINING_RECEIVED"
-    TRAINING_GIVEN = "TRAINING_GIVEN"
-    PRESENTATION = "PRESENTATION"
-    CONFERENCE = "CONFERENCE"
-    PUBLICATION = "PUBLICATION"
-    SUPERVISION = "SUPERVISION"
-    SELF_STUDY = "SELF_STUDY"
-    OTHER = "OTHER"
+    TRAINING_RECEIVED = "TRAINING_RECEIVED", "Training received"
+    TRAINING_GIVEN = "TRAINING_GIVEN", "Training given"
+    PRESENTATION = "PRESENTATION", "Presentation"
+    CONFERENCE = "CONFERENCE", "Conference"
+    PUBLICATION = "PUBLICATION", "Publication"
+    SUPERVISION = "SUPERVISION", "Supervision or peer reflection"
+    SELF_STUDY = "SELF_STUDY", "Self-directed study"
+    OTHER = "OTHER", "Other"
 
 
-class CpdEntry(SQLModel, table=True):
+class CpdFields(SQLModel):
+    """What of an entry others may read, as far as the policy lets them."""
+
+    ended_on: date = entry_field(Kind.DAY, "Last day", listed=True)
+    started_on: date = entry_field(Kind.DAY, "First day")
+    kind: CpdKind = entry_field(Kind.CHOICE, "Kind", listed=True, filtered=True)
+    title: str = entry_field(Kind.LINE, "Title", listed=True)
+    provider: str | None = entry_field(Kind.LINE, "Provider", listed=True)
+    minutes: int = entry_field(Kind.DURATION, "Duration in hours", title="Hours", listed=True)
+    evidence_url: str | None = entry_field(Kind.LINK, "Link to evidence", title="Evidence")
+
+
+class CpdPrivateFields(SQLModel):
+    """What of an entry is for its mediator's eyes only."""
+
+    takeaways: str | None = entry_field(Kind.TEXT, "Takeaways")
+
+
+class CpdEntry(CpdFields, table=True):
     """One piece of training or the like. `minutes` is its duration; `version` counts its edits."""
 
     __tablename__ = "cpd_entry"
-    __table_args__ = (Index("cpd_entry_by_day", "mediator_id", "ended_on", "id"), one_of("kind", CpdKind))
+    __table_args__ = (Index("cpd_entry_by_day", "mediator_id", "ended_on", "id"), *known_words(CpdFields))
 
     id: UUID = random_id()
     mediator_id: UUID = owner("mediator", index=False)
-    kind: str = words()
-    title: str = words()
-    provider: str | None = words()
-    started_on: date
-    ended_on: date
-    minutes: int
-    evidence_url: str | None = words()
     version: int = preset("1")
     created_at: datetime = moment(default_now=True)
 
 
-class CpdPrivate(SQLModel, table=True):
-    """What of an entry is for its mediator's eyes only."""
+class CpdPrivate(CpdPrivateFields, table=True):
+    """The private fields of one entry."""
 
     __tablename__ = "cpd_private"
 
     id: UUID = owner("cpd_entry", primary=True)
     mediator_id: UUID = owner("mediator")
-    takeaways: str | None = words()
 
 
 cpd_entries = table(CpdEntry)
 cpd_private = table(CpdPrivate)
+CPD_FIELDS = entry_fields(CpdFields, CpdPrivateFields)

@@ -1,48 +1,163 @@
 """Logbook entries. What only the mediator reads stands in a table of its own, so that rows can guard it."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
-from models.columns import moment, one_of, owner, preset, random_id, table, words
+from models.columns import moment, owner, preset, random_id, table
+from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
-class CaseRole(StrEnum):
+class CaseRole(Choice):
     """In what role a case was worked on."""
 
-    LEAD_MEDIATOR = "LEAD_MEDIATOR"
-    CO_MEDIATOR = "CO_MEDIATOR"
-    ASSISTANT_MEDIATOR = "ASSISTANT_MEDIATOR"
-    MEDIATION_ADVOCATE = "MEDIATION_ADVOCATE"
-    OBSERVER = "OBSERVER"
-    OTHER = "OTHER"
+    LEAD_MEDIATOR = "LEAD_MEDIATOR", "Lead mediator", "lead, mediator, sole mediator"
+    CO_MEDIATOR = "CO_MEDIATOR", "Co-mediator", "co, comediator"
+    ASSISTANT_MEDIATOR = "ASSISTANT_MEDIATOR", "Assistant mediator", "assistant"
+    MEDIATION_ADVOCATE = "MEDIATION_ADVOCATE", "Mediation advocate", "advocate, party representative"
+    OBSERVER = "OBSERVER", "Observer"
+    OTHER = "OTHER", "Other"
 
 
-class Medium(StrEnum):
+class Medium(Choice):
     """How the people met."""
 
-    IN_PERSON = "IN_PERSON"
-    ONLINE = "ONLINE"
-    HYBRID = "HYBRID"
+    IN_PERSON = "IN_PERSON", "In person", "face to face, onsite, offline"
+    ONLINE = "ONLINE", "Online", "remote, virtual, video, video conference, zoom, teams"
+    HYBRID = "HYBRID", "Hybrid", "mixed"
 
 
-class Outcome(StrEnum):
+class Outcome(Choice):
     """How a case ended."""
 
-    SETTLED = "SETTLED"
-    PARTLY_SETTLED = "PARTLY_SETTLED"
-    NOT_SETTLED = "NOT_SETTLED"
-    ONGOING = "ONGOING"
-    NOT_KNOWN = "NOT_KNOWN"
+    SETTLED = "SETTLED", "Settled", "settlement, full settlement, fully settled, agreement, resolved, yes"
+    PARTLY_SETTLED = "PARTLY_SETTLED", "Partly settled", "partly, partial, partial settlement, partially settled"
+    NOT_SETTLED = (
+        "NOT_SETTLED",
+        "Not settled",
+        "no settlement, no agreement, not resolved, unresolved, impasse, no",
+    )
+    ONGOING = "ONGOING", "Ongoing", "pending, open, in progress, adjourned"
+    NOT_KNOWN = "NOT_KNOWN", "Not known", "unknown, n/a"
+
+
+class LogbookFields(SQLModel):
+    """What of a case others may read, as far as the policy lets them."""
+
+    started_on: date = entry_field(
+        Kind.DAY, "First day", headings="start date, start, started, date started, first date, from, begin, began"
+    )
+    ended_on: date = entry_field(
+        Kind.DAY,
+        "Last day",
+        listed=True,
+        headings="end date, end, ended, date ended, last date, to, until, finished, completed, date completed, date, "
+        "day, date of mediation, mediation date, date of session, session date",
+    )
+    role: CaseRole = entry_field(
+        Kind.CHOICE,
+        "Your role",
+        title="Role",
+        listed=True,
+        filtered=True,
+        proposed=True,
+        headings="your role, my role, role in mediation, capacity, acted as, position",
+    )
+    medium: Medium = entry_field(
+        Kind.CHOICE,
+        "Medium",
+        listed=True,
+        filtered=True,
+        proposed=True,
+        headings="format, mode, setting, online or in person, in person or online, method",
+    )
+    dispute_kind: str | None = entry_field(
+        Kind.LINE,
+        "Kind of dispute",
+        listed=True,
+        filtered=True,
+        facet="dispute_kinds",
+        headings="type of dispute, dispute type, dispute, kind, type, subject, subject matter, area, sector, category, "
+        "practice area, case type, type of case, nature of dispute, topic",
+    )
+    minutes: int = entry_field(
+        Kind.DURATION,
+        "Duration in hours",
+        title="Hours",
+        listed=True,
+        headings="duration, hrs, time, time spent, hours spent, total hours, number of hours, no of hours, "
+        "mediation hours, duration in hours, duration in minutes, mins, total minutes, number of minutes, length",
+    )
+    outcome: Outcome = entry_field(
+        Kind.CHOICE,
+        "Outcome",
+        default=Outcome.NOT_KNOWN,
+        listed=True,
+        filtered=True,
+        headings="result, status, resolution, settled, settlement",
+    )
+    country: str | None = entry_field(
+        Kind.LINE,
+        "Country",
+        filtered=True,
+        facet="countries",
+        proposed=True,
+        headings="jurisdiction, nation, country of mediation",
+    )
+    party_count: int | None = entry_field(
+        Kind.COUNT,
+        "Number of parties",
+        bounds=(1, 10_000),
+        unit="parties",
+        headings="no of parties, parties count, how many parties",
+    )
+    simulated: bool = entry_field(
+        Kind.FLAG,
+        "A simulation, not a real case",
+        title="Simulated",
+        hint="Simulated cases are listed, but not counted in your totals.",
+        listed=True,
+        filtered=True,
+        headings="simulation, role play, roleplay, mock, practice case",
+    )
+
+
+class LogbookPrivateFields(SQLModel):
+    """What of a case is for its mediator's eyes only."""
+
+    reference: str | None = entry_field(
+        Kind.TEXT,
+        "Your reference",
+        title="Reference",
+        rows=1,
+        listed=True,
+        sorted=True,
+        headings="your reference, my reference, ref, case reference, case, case number, case no, case id, case name, "
+        "file number, matter",
+    )
+    parties: str | None = entry_field(
+        Kind.TEXT,
+        "The parties",
+        title="Parties",
+        rows=2,
+        sorted=True,
+        headings="the parties, party names, names of parties, names of the parties, clients",
+    )
+    did_well: str | None = entry_field(Kind.TEXT, "What I did well", headings="what went well, went well, strengths")
+    found_challenging: str | None = entry_field(
+        Kind.TEXT, "What I found challenging", headings="challenges, challenging, difficulties"
+    )
+    notes: str | None = entry_field(
+        Kind.TEXT, "Notes", headings="note, comments, comment, remarks, remark, observations"
+    )
 
 
 MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # as an index can hold it: without a time zone's day
 
 
-class LogbookEntry(SQLModel, table=True):
+class LogbookEntry(LogbookFields, table=True):
     """One case. `minutes` is its duration; `version` counts its edits."""
 
     __tablename__ = "logbook_entry"
@@ -52,40 +167,24 @@ class LogbookEntry(SQLModel, table=True):
         Index("logbook_entry_by_month", "mediator_id", text(MONTH), "id"),
         # All that the totals are added up from.
         Index("logbook_entry_sums", "mediator_id", postgresql_include=["role", "ended_on", "minutes", "simulated"]),
-        one_of("role", CaseRole),
-        one_of("medium", Medium),
-        one_of("outcome", Outcome),
+        *known_words(LogbookFields),
     )
 
     id: UUID = random_id()
     mediator_id: UUID = owner("mediator", index=False)
-    role: str = words()
-    medium: str = words()
-    started_on: date
-    ended_on: date
-    minutes: int
-    dispute_kind: str | None = words()
-    country: str | None = words()
-    party_count: int | None = None
-    outcome: str = words()
-    simulated: bool = preset("false")
     version: int = preset("1")
     created_at: datetime = moment(default_now=True)
 
 
-class LogbookPrivate(SQLModel, table=True):
-    """What of an entry is for its mediator's eyes only."""
+class LogbookPrivate(LogbookPrivateFields, table=True):
+    """The private fields of one case."""
 
     __tablename__ = "logbook_private"
 
     id: UUID = owner("logbook_entry", primary=True)
     mediator_id: UUID = owner("mediator")
-    reference: str | None = words()
-    parties: str | None = words()
-    did_well: str | None = words()
-    found_challenging: str | None = words()
-    notes: str | None = words()
 
 
 logbook_entries = table(LogbookEntry)
 logbook_private = table(LogbookPrivate)
+LOGBOOK_FIELDS = entry_fields(LogbookFields, LogbookPrivateFields)

@@ -13,7 +13,7 @@ from models.account import Role, accounts, api_tokens, second_factors, sessions
 from models.database import Database, Row, Statement, Transaction
 from permissions.secrets import hash_secret
 from permissions.viewer import Viewer
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Unauthenticated
 from settings import Settings
 
@@ -101,8 +101,9 @@ def _roles(*named: str) -> frozenset[Role]:
     return frozenset(map(Role, named))
 
 
-async def own_sessions(context: Context) -> Sequence[Row]:
+async def own_sessions(info: Info) -> Sequence[Row]:
     """Give the viewer's own sessions, the last used first."""
+    context = info.context
     async with context.database.reading() as reading:
         return await reading.all(
             select(

@@ -3,13 +3,15 @@
 from typing import NoReturn
 from uuid import UUID, uuid4
 
+import strawberry
 from asyncpg import UniqueViolationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, second_factors
-from models.database import Transaction
+from models.database import Row, Statement, Transaction
 from models.mediator import Visibility, mediators
 from permissions.addresses import account_key
 from permissions.secrets import (
@@ -22,7 +24,7 @@ from permissions.secrets import (
     link_secret,
 )
 from resolvers import limits
-from resolvers.access import end_all, end_sessions, lock_own
+from resolvers.access import end_all, end_sessions, has_second_factor, lock_own
 from resolvers.address import (
     has_address,
     held_for,
@@ -34,30 +36,76 @@ from resolvers.address import (
     unproven,
 )
 from resolvers.checks import Check
-from resolvers.context import Context
-from resolvers.deletion import delete_account, lock_account
+from resolvers.context import Context, Info
+from resolvers.deletion import erase_account, lock_account
 from resolvers.errors import Code, NotFound, refuse
 from resolvers.links import linked_account, mail_link, use_link
+from resolvers.mediator import own as own_mediator
 from resolvers.passwords import hash_password
-from resolvers.repeats import Once, earlier_result
+from resolvers.repeats import earlier_result, once
 from resolvers.sign_in import begin_session, confirm_password
 from settings import Settings
 
+# What the account's owner and administrators see of it.
+ACCOUNT_ROWS = select(
+    accounts.c.id,
+    accounts.c.name,
+    accounts.c.email,
+    accounts.c.roles,
+    accounts.c.email_verified_at,
+    accounts.c.paid_until,
+    accounts.c.created_at,
+    has_second_factor().label("second_factor"),
+)
+_ACCOUNT = Statement(ACCOUNT_ROWS.where(accounts.c.id == bindparam("id", type_=Uuid())))
 
-async def sign_up(context: Context, name: str, email: str, password: str, visibility: Visibility, once: Once) -> None:
+
+async def account_of(context: Context, account_id: UUID) -> Row | None:
+    """Load one account."""
+    async with context.database.reading() as reading:
+        return await reading.first(_ACCOUNT, id=account_id)
+
+
+strawberry.enum(Role)
+strawberry.enum(Visibility)
+
+
+async def me(info: Info) -> Row | None:
+    """Load the viewer's own account."""
+    return await account_of(info.context, info.context.account_id)
+
+
+async def mediator(info: Info) -> Row | None:
+    """Load the viewer's own profile, None if they are no mediator."""
+    return await own_mediator(info.context)
+
+
+@strawberry.input(description="A new mediator's account.")
+class SignUpInput:
+    """A new mediator."""
+
+    name: str
+    email: str
+    password: str
+    visibility: Visibility = Visibility.PRIVATE
+    request_key: str | None = None
+
+
+async def sign_up(info: Info, input: SignUpInput) -> None:
     """Make a mediator's account and mail it a link that verifies its address.
 
-    The answer is the same where the address has an account: its owner is told by mail.
+    The answer is the same where the address has an account: its owner is told by mail. Raises Refused and RateLimited.
     """
+    context, password = info.context, input.password
     await context.limiter.count(limits.SIGN_UP, context.viewer.address)
     check = Check()
-    name, address = check.name("name", name), check.email("email", email) or ""
+    name, address = check.name("name", input.name), check.email("email", input.email) or ""
     check.password("password", password, context.settings.organisation_name, name, address)
     check.done()
     password_hash = await hash_password(context, password)
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if await earlier_result(context, transaction, "signUp", once, new_id):
+        if await earlier_result(context, transaction, "signUp", once(input), new_id):
             return
         held = await held_for(context, address)
         await transaction.run(delete(accounts).where(unproven(address)))
@@ -77,7 +125,7 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
         if not made:
             await tell_registered(transaction, address, held)
             return
-        await add_profile(context.settings, transaction, new_id, visibility)
+        await add_profile(context.settings, transaction, new_id, input.visibility)
         await mail_link(
             context,
             transaction,
@@ -102,11 +150,19 @@ async def add_profile(
     )
 
 
-async def verify_email(context: Context, token: str) -> None:
+@strawberry.input
+class VerifyEmailInput:
+    """The token of a mailed link."""
+
+    token: str
+
+
+async def verify_email(info: Info, input: VerifyEmailInput) -> None:
     """Use a link that shows an address to be one's own: of a new account, or a new address of an old one.
 
-    Whoever else was signed in had not shown it: every session but this browser's ends.
+    Whoever else was signed in had not shown it: every session but this browser's ends. Raises Refused and RateLimited.
     """
+    context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     try:
         async with context.transaction() as transaction:
@@ -125,14 +181,23 @@ def _refuse_link() -> NoReturn:
     refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
 
 
-async def request_password_reset(context: Context, email: str) -> None:
+@strawberry.input
+class RequestPasswordResetInput:
+    """Whose password to set anew."""
+
+    email: str
+
+
+async def request_password_reset(info: Info, input: RequestPasswordResetInput) -> None:
     """Mail a link that sets a new password, if there is such an account.
 
     The answer is the same if not, and so is what is done for it: the worker finds that there is nothing to send.
+    Raises Refused and RateLimited.
     """
+    context = info.context
     await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
     check = Check()
-    address = check.email("email", email) or ""
+    address = check.email("email", input.email) or ""
     check.done()
     held = await reset_held_for(context, address)
     async with context.transaction() as transaction:
@@ -148,8 +213,20 @@ async def request_password_reset(context: Context, email: str) -> None:
         )
 
 
-async def reset_password(context: Context, token: str, password: str) -> None:
-    """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends."""
+@strawberry.input
+class ResetPasswordInput:
+    """The token of a mailed link, and the new password."""
+
+    token: str
+    password: str
+
+
+async def reset_password(info: Info, input: ResetPasswordInput) -> None:
+    """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends.
+
+    Raises Refused and RateLimited.
+    """
+    context, token, password = info.context, input.token, input.password
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     check = Check()
     check.password("password", password, context.settings.organisation_name)
@@ -202,45 +279,75 @@ async def _set_password(context: Context, transaction: Transaction, account_id: 
     )
 
 
-async def change_password(context: Context, current: str, new: str, *, end_others: bool) -> None:
+@strawberry.input
+class ChangePasswordInput:
+    """The viewer's present password and the new one."""
+
+    current_password: str
+    new_password: str
+    end_others: bool = strawberry.field(
+        default=True,
+        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
+    )
+
+
+async def change_password(info: Info, input: ChangePasswordInput) -> None:
     """Change one's own password; this browser gets a new session.
 
     With `end_others`, all else that opens the account ends: other sessions, API tokens, links to copies of its data.
+    Raises Refused and RateLimited.
     """
+    context, new = info.context, input.new_password
     check = Check()
     check.password("newPassword", new, context.settings.organisation_name)
     check.done()
-    await confirm_password(context, "currentPassword", current)
+    await confirm_password(context, "currentPassword", input.current_password)
     hashed = await _hash_own(context, context.account_id, "newPassword", new)
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
         await _set_password(context, transaction, context.account_id, hashed)
-        if end_others:
+        if input.end_others:
             await end_all(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
         await enqueue(transaction, Kind.PASSWORD_CHANGED, context.account_id)
 
 
-async def update_account(context: Context, name: str) -> None:
-    """Change one's own name."""
-    check = Check()
-    name = check.name("name", name)
+@strawberry.input
+class UpdateAccountInput:
+    """The viewer's new name."""
+
+    name: str
+
+
+async def update_account(info: Info, input: UpdateAccountInput) -> Row | None:
+    """Change one's own name; give the account. Raises Refused."""
+    context, check = info.context, Check()
+    name = check.name("name", input.name)
     check.done()
     async with context.transaction() as transaction:
         await transaction.run(
             update(accounts).where(accounts.c.id == context.account_id).values(name=name, name_key=fold_name(name))
         )
+    return await account_of(context, context.account_id)
 
 
-async def change_email(context: Context, email: str, password: str) -> None:
+@strawberry.input
+class ChangeEmailInput:
+    """The viewer's new address, and their password."""
+
+    email: str
+    password: str
+
+
+async def change_email(info: Info, input: ChangeEmailInput) -> None:
     """Mail a link to a new address, which is the account's once the link is used.
 
-    The answer is the same where the address has an account: its owner is told by mail.
+    The answer is the same where the address has an account: its owner is told by mail. Raises Refused and RateLimited.
     """
-    check = Check()
-    address = check.email("email", email) or ""
+    context, check = info.context, Check()
+    address = check.email("email", input.email) or ""
     check.done()
-    await confirm_password(context, "password", password)
+    await confirm_password(context, "password", input.password)
     await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
     held = await held_for(context, address)
     async with context.transaction() as transaction:
@@ -263,11 +370,19 @@ async def change_email(context: Context, email: str, password: str) -> None:
         )
 
 
-async def delete_own(context: Context, password: str) -> None:
-    """Delete one's own account and everything of it."""
-    await confirm_password(context, "password", password)
+@strawberry.input
+class DeleteMyAccountInput:
+    """The viewer's password, so that nobody else deletes their account."""
+
+    password: str
+
+
+async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
+    """Delete one's own account and everything of it. Raises Refused and RateLimited."""
+    context = info.context
+    await confirm_password(context, "password", input.password)
     async with context.transaction() as transaction:
         await lock_account(transaction, context.account_id)  # with all administrators, in their order
         await lock_own(context, transaction)
-        await delete_account(context, transaction, context.account_id)
+        await erase_account(context, transaction, context.account_id)
     context.new_session = ""

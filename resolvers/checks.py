@@ -1,9 +1,15 @@
 """Checks what people type. A `Check` collects every problem of an input, so that a form can show them all at once."""
 
+import re
 import unicodedata
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+from babel import Locale
+
+from models.fields import EntryField, Kind
 from permissions.addresses import ADDRESS_MOST, LOCAL_MOST, wire_address
 from permissions.guessable import is_guessable
 from permissions.passwords import prepare
@@ -15,7 +21,9 @@ NAME_MOST = 200
 URL_MOST = 2_000
 MINUTES_MOST = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
-PARTIES_MOST = 10_000
+LANGUAGES_MOST = 10
+# ISO 639 codes, with their names in English.
+LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
 _NO_ADDRESS = "No mail can be sent to this. A mail address looks like name@host.example."
 _FOREIGN_NAME = (
@@ -127,10 +135,10 @@ class Check:
             self.add(field, Code.OUT_OF_RANGE, f"Give {least:,} to {most:,} {unit}.")
         return value
 
-    def minutes(self, value: int) -> int:
+    def minutes(self, field: str, value: int) -> int:
         """Check a duration: 1 minute to 10,000 hours."""
         if not 1 <= value <= MINUTES_MOST:
-            self.add("minutes", Code.OUT_OF_RANGE, "Give a duration from 1 minute to 10,000 hours, in minutes.")
+            self.add(field, Code.OUT_OF_RANGE, "Give a duration from 1 minute to 10,000 hours, in minutes.")
         return value
 
     def day(self, field: str, value: date, latest: date) -> date:
@@ -139,9 +147,35 @@ class Check:
             self.add(field, Code.OUT_OF_RANGE, f"Give a day from {FIRST_DAY.isoformat()} to today.")
         return value
 
-    def days(self, started_on: date, ended_on: date, latest: date) -> None:
-        """Check a first and a last day."""
-        self.day("startedOn", started_on, latest)
-        self.day("endedOn", ended_on, latest)
-        if ended_on < started_on:
-            self.add("endedOn", Code.OUT_OF_RANGE, "The last day cannot be before the first.")
+    def languages(self, field: str, value: Collection[str] | None) -> list[str]:
+        """Check ISO 639 codes of languages: at most ten; give each once, in their order."""
+        given = list(dict.fromkeys(code.strip().lower() for code in value or ()))
+        unknown = [code for code in given if code not in LANGUAGES]
+        if len(given) > LANGUAGES_MOST:
+            self.add(field, Code.OUT_OF_RANGE, f"Name at most {LANGUAGES_MOST} languages.")
+        elif unknown:
+            self.add(field, Code.INVALID, "Give ISO 639 codes, such as en or fr.")
+        return given
+
+
+_Checking = Callable[[Check, EntryField, Any, date], Any]
+
+
+def _unless_none(check: _Checking) -> _Checking:
+    return lambda to, field, value, latest: None if value is None else check(to, field, value, latest)
+
+
+# How a field of an entry is checked: by its kind, with the latest day that is "today" somewhere.
+CHECKS: dict[Kind, _Checking] = {
+    Kind.CHOICE: lambda _check, _field, value, _latest: value,
+    Kind.FLAG: lambda _check, _field, value, _latest: value,
+    Kind.LINE: lambda check, field, value, _: (check.name if field.required else check.line)(field.graphql_name, value),
+    Kind.TEXT: lambda check, field, value, _: check.text(field.graphql_name, value),
+    Kind.LINK: lambda check, field, value, _: check.url(field.graphql_name, value),
+    Kind.DAY: _unless_none(lambda check, field, value, latest: check.day(field.graphql_name, value, latest)),
+    Kind.COUNT: _unless_none(
+        lambda check, field, value, _: check.number(field.graphql_name, value, *field.bounds, field.unit)
+    ),
+    Kind.DURATION: _unless_none(lambda check, field, value, _: check.minutes(field.graphql_name, value)),
+    Kind.LANGUAGES: lambda check, field, value, _: check.languages(field.graphql_name, value),
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+import strawberry
 from asyncpg import ForeignKeyViolationError
 
 from models.database import Database, Transaction
@@ -87,3 +88,7 @@ class Context:
             raise Forbidden(
                 "Your paid access has ended: you can read, edit, delete and export, but not add or request."
             )
+
+
+# What Strawberry hands a resolver beside its arguments.
+Info = strawberry.Info[Context, None]

@@ -1,62 +1,86 @@
-"""Continuing professional development: what the list of it can do."""
+"""Continuing professional development: its list, and the changes to its entries."""
 
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from collections.abc import Awaitable
+from uuid import UUID
 
-from models.cpd import CpdKind, cpd_entries, cpd_private
-from resolvers.checks import Check
-from resolvers.entries import OwnedList, equals, in_year, year_of
+import strawberry
 
-_entry, _private = cpd_entries.c, cpd_private.c
+from models.cpd import CPD_FIELDS, cpd_entries, cpd_private
+from models.database import Row
+from resolvers import entry_changes, entry_reading
+from resolvers.context import Info
+from resolvers.entries import EntryOrder, owned_list
+from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
+from resolvers.inputs import read_id
+from resolvers.paging import Connection, Page
+from resolvers.selection import fields_below
 
-
-def _checked(values: dict[str, Any], latest: date) -> dict[str, Any]:
-    check = Check()
-    values = dict(values)
-    values["title"] = check.name("title", values["title"])
-    values["provider"] = check.line("provider", values["provider"])
-    values["evidence_url"] = check.url("evidenceUrl", values["evidence_url"])
-    values["takeaways"] = check.text("takeaways", values["takeaways"])
-    check.days(values["started_on"], values["ended_on"], latest)
-    check.minutes(values["minutes"])
-    check.done()
-    return values
+CPD = owned_list("CpdEntry", cpd_entries, cpd_private, CPD_FIELDS)
 
 
-_COLUMNS: dict[str, Any] = {
-    "id": _entry.id,
-    "kind": _entry.kind,
-    "title": _entry.title,
-    "provider": _entry.provider,
-    "started_on": _entry.started_on,
-    "ended_on": _entry.ended_on,
-    "minutes": _entry.minutes,
-    "evidence_url": _entry.evidence_url,
-    "version": _entry.version,
-    "takeaways": _private.takeaways,
-}
-
-CPD = OwnedList(
-    type_name="CpdEntry",
-    table=cpd_entries,
-    private=cpd_private,
-    columns=_COLUMNS,
-    filters={"kind": equals(_entry.kind), "year": in_year(_entry.ended_on)},
-    sorts={name: _COLUMNS[name] for name in ("kind", "title", "provider", "started_on", "ended_on", "minutes")},
-    nullable=frozenset({"provider"}),
-    searched=("title", "provider", "takeaways"),
-    default=("ended_on",),
-    dear=frozenset({"takeaways"}),
-    facets={"years": year_of(_entry.ended_on)},
-    check=_checked,
-)
-
-
-@dataclass(frozen=True)
+@entry_filter(CPD)
 class CpdFilter:
-    """What to show; every field that is set must fit."""
+    """Which entries to show."""
 
-    kind: CpdKind | None = None
-    year: int | None = None
-    text: str | None = None
+
+@entry_order(CPD, "What CPD can be sorted by.")
+class CpdOrder(EntryOrder):
+    """In what order to show them."""
+
+
+@new_entry(CPD, "A new entry. Dates are days; `minutes` is the duration.")
+class AddCpdEntryInput:
+    """One new entry."""
+
+    request_key: str | None = None
+
+
+@changed_entry(CPD)
+class UpdateCpdEntryInput:
+    """Changes to an entry."""
+
+    id: strawberry.ID
+    version: int
+
+
+@strawberry.input
+class DeleteCpdEntryInput:
+    """Which entry to delete."""
+
+    id: strawberry.ID
+
+
+def cpd(
+    info: Info,
+    mediator: strawberry.Parent[Row],
+    page: Page,
+    filter: CpdFilter | None = None,
+    order_by: CpdOrder | None = None,
+) -> Awaitable[Connection] | Connection:
+    """Give a page of a mediator's CPD. Raises BadInput for a cursor of another list."""
+    return entry_reading.entry_page(info.context, CPD, mediator, page, filter, order_by, fields_below(info))
+
+
+async def cpd_entry(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+    """Load one entry. Raises NotFound for any that its list does not show."""
+    return await entry_reading.entry(info.context, CPD, mediator, read_id(id))
+
+
+async def cpd_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+    """Give what occurs in a mediator's CPD, to filter by."""
+    return await entry_reading.facets(info.context, CPD, mediator)
+
+
+async def add_cpd_entry(info: Info, input: AddCpdEntryInput) -> Row:
+    """Add an entry and give it. Raises Refused, with what to mend, and Forbidden."""
+    return await entry_changes.add_entry(info.context, CPD, input)
+
+
+async def update_cpd_entry(info: Info, input: UpdateCpdEntryInput) -> Row:
+    """Change an entry and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
+    return await entry_changes.update_entry(info.context, CPD, input)
+
+
+async def delete_cpd_entry(info: Info, input: DeleteCpdEntryInput) -> UUID:
+    """Delete an entry and give its id. Raises Refused."""
+    return await entry_changes.delete_entry(info.context, CPD, read_id(input.id))

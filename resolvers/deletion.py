@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.errors import Code, refuse
 
 
-async def delete_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
+async def erase_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
     """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
 
     What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other

@@ -1,70 +1,82 @@
 """Directories: the list that every signed-in person sees, and what administrators change of it."""
 
 from functools import cache
-from typing import Any
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
+from strawberry import UNSET
 
 from jobs.outbox import Kind
 from models.account import LinkPurpose, Role, accounts
 from models.database import Row, Statement
-from models.directory import directories
+from models.directory import directories as _directories
 from models.outbox import AuditAction
 from permissions.addresses import account_key
 from permissions.secrets import SET_PASSWORD_LASTS, fold_name
 from resolvers.audit import note
 from resolvers.checks import Check
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.repeats import Once, earlier_result
+from resolvers.repeats import earlier_result, once
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
-_joined = directories.join(accounts, accounts.c.id == directories.c.id)
+_joined = _directories.join(accounts, accounts.c.id == _directories.c.id)
 _listed = accounts.c.roles.contains([Role.DIRECTORY.value])
-_rows = select(directories.c.id, accounts.c.name, directories.c.website).select_from(_joined).where(_listed)
+_rows = select(_directories.c.id, accounts.c.name, _directories.c.website).select_from(_joined).where(_listed)
 _count = Statement(select(func.count()).select_from(_joined).where(_listed))
-_one = Statement(_rows.where(directories.c.id == bindparam("id", type_=Uuid())))
+_one = Statement(_rows.where(_directories.c.id == bindparam("id", type_=Uuid())))
 
 
 @cache
 def _page(backwards: bool, cursor: bool | None) -> Statement:
-    return Statement(page_statement(_rows, directories.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+    return Statement(page_statement(_rows, _directories.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
 
 
-async def directory_page(context: Context, asked: Page) -> Connection:
-    """Give a page of all directories, by name."""
-    cursor, paging = page_values(_BY_NAME, asked)
+async def directories(info: Info, page: Page) -> Connection:
+    """Give a page of all directories, by name. Raises BadInput for a cursor of another list."""
+    context = info.context
+    cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
-        rows = await reading.all(_page(asked.backwards, cursor), **paging)
+        rows = await reading.all(_page(page.backwards, cursor), **paging)
 
     async def count() -> int:
         async with context.database.reading() as reading:
             return int(await reading.value(_count))
 
-    return connection(rows, _BY_NAME, asked, count)
+    return connection(rows, _BY_NAME, page, count)
 
 
-async def directory(context: Context, directory_id: UUID) -> Row | None:
-    """Load one directory."""
+async def _directory(context: Context, directory_id: UUID) -> Row | None:
     async with context.database.reading() as reading:
         return await reading.first(_one, id=directory_id)
 
 
-async def create_directory(context: Context, name: str, email: str, website: str | None, once: Once) -> UUID:
-    """Make an account for a directory and mail it a link that sets its password; give its id."""
-    check = Check()
-    name, address = check.name("name", name), check.email("email", email) or ""
-    website = check.url("website", website)
+@strawberry.input
+class CreateDirectoryInput:
+    """A new directory."""
+
+    name: str
+    email: str
+    website: str | None = None
+    request_key: str | None = None
+
+
+async def create_directory(info: Info, input: CreateDirectoryInput) -> Row | None:
+    """Make an account for a directory and mail it a link that sets its password; give the directory. Raises Refused."""
+    context, check = info.context, Check()
+    name, address = check.name("name", input.name), check.email("email", input.email) or ""
+    website = check.url("website", input.website)
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "createDirectory", once, new_id):
-            return earlier
+        if earlier := await earlier_result(context, transaction, "createDirectory", once(input), new_id):
+            return await _directory(context, earlier)
         made = await transaction.run(
             insert(accounts)
             .values(
@@ -79,16 +91,26 @@ async def create_directory(context: Context, name: str, email: str, website: str
         )
         if not made:
             refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
-        await transaction.run(insert(directories).values(id=new_id, website=website))
+        await transaction.run(insert(_directories).values(id=new_id, website=website))
         await mail_link(
             context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, Kind.DIRECTORY_ACCESS
         )
         await note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
-    return new_id
+    return await _directory(context, new_id)
 
 
-async def update_directory(context: Context, directory_id: UUID, changes: dict[str, Any]) -> None:
-    """Change a directory's name or website."""
+@strawberry.input(description="Changes to a directory; what is left out stays as it is.")
+class UpdateDirectoryInput:
+    """Changes to a directory."""
+
+    id: strawberry.ID
+    name: str | None = UNSET
+    website: str | None = UNSET
+
+
+async def update_directory(info: Info, input: UpdateDirectoryInput) -> Row | None:
+    """Change a directory's name or website, and give it. Raises Refused."""
+    context, directory_id, changes = info.context, read_id(input.id), given(input)
     check = Check()
     if "name" in changes:
         changes["name"] = check.name("name", changes["name"])
@@ -103,5 +125,6 @@ async def update_directory(context: Context, directory_id: UUID, changes: dict[s
             await transaction.run(update(accounts).where(accounts.c.id == directory_id).values(**named))
         if "website" in changes:
             await transaction.run(
-                update(directories).where(directories.c.id == directory_id).values(website=changes["website"])
+                update(_directories).where(_directories.c.id == directory_id).values(website=changes["website"])
             )
+    return await _directory(context, directory_id)

@@ -7,9 +7,11 @@ an unreadable column is null to that reader, in what is shown, filtered, searche
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
+import strawberry
 from sqlalchemy import (
     ColumnElement,
     FromClause,
@@ -29,19 +31,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Text
 
+from models.fields import EntryField, Kind, camel
 from permissions.policy import allows
 from permissions.viewer import Standing
+from resolvers.checks import CHECKS, Check
+from resolvers.errors import Code
 
 # A column, or one that differs by standing.
 Column = ColumnElement[Any] | Callable[[Standing], ColumnElement[Any]]
 
 SORTED_BY = 100  # characters of a long text
-
-
-def camel(name: str) -> str:
-    """Write a Python name as GraphQL does."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,13 +89,82 @@ class EntryList:
 class OwnedList(EntryList):
     """One kind of entry that its mediator writes.
 
-    `check` takes all of an entry's fields and the latest day that is "today"; it gives the fields as they are to be
-    stored, or raises Refused.
+    `fields` are what a mediator fills in, as the models declare it.
     """
 
     table: Table
     private: Table
-    check: Callable[[dict[str, Any], date], dict[str, Any]]
+    fields: tuple[EntryField, ...]
+
+    def check(self, values: Mapping[str, Any], latest: date) -> dict[str, Any]:
+        """Check all of an entry's fields; give them as they are to be stored.
+
+        `latest`: the latest day that is "today" somewhere. Raises Refused with every problem found.
+        """
+        check = Check()
+        stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}
+        if stored["ended_on"] < stored["started_on"]:
+            check.add("endedOn", Code.OUT_OF_RANGE, "The last day can't be before the first.")
+        check.done()
+        return stored
+
+
+def owned_list(
+    type_name: str,
+    table: Table,
+    private: Table,
+    fields: tuple[EntryField, ...],
+    **shown: tuple[Column, ColumnElement[Any]],
+) -> OwnedList:
+    """Describe one kind of entry by the fields that its models declare.
+
+    `shown`: what a row shows and can be sorted by besides; pairs of the column and what it sorts by. An entry has a
+    first and a last day, `started_on` and `ended_on`.
+    """
+    held = {field.name: (private if field.private else table).c[field.name] for field in fields}
+    return OwnedList(
+        type_name=type_name,
+        table=table,
+        private=private,
+        fields=fields,
+        columns={
+            "id": table.c.id,
+            **held,
+            **{name: column for name, (column, _) in shown.items()},
+            "version": table.c.version,
+        },
+        filters={field.name: _filter(field, held[field.name]) for field in fields if field.filtered}
+        | {"year": in_year(held["ended_on"])},
+        sorts={
+            **{
+                field.name: opening(held[field.name]) if field.kind is Kind.TEXT else held[field.name]
+                for field in fields
+                if field.sorted
+            },
+            **{name: sort for name, (_, sort) in shown.items()},
+        },
+        nullable=frozenset(field.name for field in fields if field.sorted and not field.required),
+        searched=tuple(field.name for field in fields if field.searched),
+        default=("ended_on", *shown),
+        dear=frozenset(field.name for field in fields if field.private),
+        facets={"years": year_of(held["ended_on"])}
+        | {field.facet: _facet(field, held[field.name]) for field in fields if field.facet},
+    )
+
+
+@strawberry.enum
+class OrderDirection(Enum):
+    """Which end comes first; what is empty comes last either way."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class EntryOrder:
+    """The `orderBy` of a list; its enumeration has the names of `sorts` as values."""
+
+    field: Enum
+    direction: OrderDirection
 
 
 @dataclass(frozen=True)
@@ -105,6 +173,11 @@ class Order:
 
     field: str
     descending: bool
+
+    @classmethod
+    def read(cls, given: EntryOrder | None) -> Self | None:
+        """Read an `orderBy`; None for none."""
+        return cls(given.field.value, given.direction is OrderDirection.DESC) if given else None
 
 
 def _contains(*columns: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
@@ -132,6 +205,17 @@ def year_of(of: ColumnElement[Any]) -> ColumnElement[int]:
 def opening(of: ColumnElement[Any]) -> ColumnElement[str]:
     """Give the first characters of a long text: what it is sorted by, so that its cursors stay short."""
     return func.left(of, SORTED_BY, type_=Text())
+
+
+def _filter(field: EntryField, of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+    """Make the filter of a field: one value; of a list of languages, any of those asked for."""
+    if field.kind is Kind.LANGUAGES:
+        return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
+    return equals(of)
+
+
+def _facet(field: EntryField, of: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.unnest(of, type_=Text()) if field.kind is Kind.LANGUAGES else of
 
 
 def _column(column: Column, standing: Standing) -> ColumnElement[Any]:

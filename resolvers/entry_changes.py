@@ -1,18 +1,20 @@
 """Adding, changing and deleting one's own entries, of whatever kind."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.types import Uuid
 
 from models.database import Row, Statement, Transaction
 from permissions.viewer import Standing
 from resolvers.context import Context
-from resolvers.entries import OwnedList, camel, own_columns
+from resolvers.entries import OwnedList, own_columns
 from resolvers.errors import Code, Problem, Refused, refuse
-from resolvers.repeats import Once, earlier_result
+from resolvers.inputs import given, read_id
+from resolvers.repeats import earlier_result, once
 
 
 def writable(table: Table) -> list[str]:
@@ -42,44 +44,55 @@ async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> Row:
         return await _own(context, reading, of, entry_id, locked=False)
 
 
-async def add_entry(context: Context, of: OwnedList, values: dict[str, Any], once: Once) -> UUID:
-    """Add an entry of the viewer's; give its id. Refused lists what to mend."""
+async def add_entry(context: Context, of: OwnedList, input: object) -> Row:
+    """Add an entry of the viewer's, and give it. Raises Refused, with what to mend, and Forbidden."""
     context.require_paid()
-    checked = of.check(values, context.database.latest_today())
-    new_id = uuid4()
+    checked = of.check(given(input), context.database.latest_today())
+    entry_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once, new_id):
-            return earlier
-        for table in (of.table, of.private):
-            written = {name: checked[name] for name in writable(table)}
-            await transaction.run(insert(table).values(id=new_id, mediator_id=context.account_id, **written))
-    return new_id
+        if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once(input), entry_id):
+            entry_id = earlier
+        else:
+            for table in (of.table, of.private):
+                written = {name: checked[name] for name in writable(table)}
+                await transaction.run(insert(table).values(id=entry_id, mediator_id=context.account_id, **written))
+    return await own_entry(context, of, entry_id)
 
 
 def _refuse_blanks(of: OwnedList, changes: dict[str, Any]) -> None:
-    columns = {column.name: column for table in (of.table, of.private) for column in table.c}
-    blanks = [name for name, value in changes.items() if value is None and not columns[name].nullable]
+    blanks = [field for field in of.fields if field.required and changes.get(field.name, ...) is None]
     if blanks:
-        raise Refused(*(Problem(camel(name), "Fill this in.", Code.REQUIRED) for name in blanks))
+        raise Refused(*(Problem(field.graphql_name, "Fill this in.", Code.REQUIRED) for field in blanks))
 
 
-async def update_entry(context: Context, of: OwnedList, entry_id: UUID, version: int, changes: dict[str, Any]) -> UUID:
-    """Change the fields named in `changes`; Refused with CONFLICT if the entry is no longer at that version."""
+class Changes(Protocol):
+    """The input of changes to an entry; beside these, it has whatever of the entry's fields is to change."""
+
+    id: strawberry.ID
+    version: int
+
+
+async def update_entry(context: Context, of: OwnedList, input: Changes) -> Row:
+    """Change what an input names of one of the viewer's own entries, and give it.
+
+    Raises Refused: with CONFLICT and the entry as it is now, if it is no longer at the version that the input names.
+    """
+    entry_id, changes = read_id(input.id), given(input)
     async with context.transaction() as transaction:
         row = await _own(context, transaction, of, entry_id, locked=True)
-        if row.version != version:
+        if row.version != input.version:
             refuse("version", Code.CONFLICT, "This entry was changed meanwhile. Compare, then save again.", current=row)
         _refuse_blanks(of, changes)
         names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())
-        for table, counted in ((of.table, {"version": version + 1}), (of.private, {})):
+        for table, counted in ((of.table, {"version": row.version + 1}), (of.private, {})):
             written = {name: checked[name] for name in writable(table)}
             await transaction.run(update(table).where(table.c.id == entry_id).values(**written, **counted))
-    return entry_id
+    return await own_entry(context, of, entry_id)
 
 
 async def delete_entry(context: Context, of: OwnedList, entry_id: UUID) -> UUID:
-    """Delete one of the viewer's own entries; Refused if it is not theirs."""
+    """Delete one of the viewer's own entries, and give its id. Raises Refused if it is not theirs."""
     async with context.transaction() as transaction:
         await _own(context, transaction, of, entry_id, locked=True)
         await transaction.run(delete(of.table).where(of.table.c.id == entry_id))

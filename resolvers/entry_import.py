@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
+import strawberry
 from sqlalchemy import ColumnElement, Integer, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text, Uuid
@@ -29,6 +30,10 @@ ENTRIES_MOST = 5_000
 _AT_A_TIME = 200  # entries to check before other requests have their turn
 
 
+@strawberry.enum(
+    description="IMPORTED, or in a dry run, would be. SKIPPED: the logbook holds it. FAILED: something is to mend. "
+    "LEFT_OUT: sound and new, but another failed."
+)
 class ImportStatus(StrEnum):
     """What became of an entry."""
 

@@ -3,10 +3,10 @@
 Mediators of one request that are asked for the same share one statement.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +15,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
 from models.database import Row, Statement
+from models.fields import camel
 from permissions.policy import allows
 from permissions.viewer import Standing
 from resolvers.checks import cleaned
 from resolvers.context import Context
-from resolvers.entries import EntryList, Order, bits, camel, conditions, rows_of
+from resolvers.entries import EntryList, EntryOrder, Order, bits, conditions, rows_of
 from resolvers.errors import BadInput, NotFound
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 
@@ -27,6 +28,7 @@ FACETS_MOST = 200
 # A client chooses among 300,000 shapes of a page; people ask for a few dozen.
 SHAPES_KEPT = 200
 
+_NONE = SimpleNamespace()  # no filter
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
 
 
@@ -90,11 +92,9 @@ def _of(parents: list[UUID]) -> dict[str, Any]:
     return {"parent": parents[0]} if len(parents) == 1 else {"parents": parents}
 
 
-def _given(filters: Any) -> dict[str, Any]:
+def _given(filter: object | None) -> dict[str, Hashable]:
     """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
-    if filters is None:
-        return {}
-    given = {f.name: getattr(filters, f.name) for f in fields(filters)}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()}
     if "text" in given:
         given["text"] = cleaned(given["text"])
     return {name: value for name, value in given.items() if value is not None}
@@ -130,17 +130,19 @@ def entry_page(
     context: Context,
     of: EntryList,
     mediator: Row,
-    filters: Any,
-    order: Order | None,
     asked: Page,
+    filter: object | None = None,
+    order_by: EntryOrder | None = None,
     fields: frozenset[str] | None = None,
 ) -> Awaitable[Connection] | Connection:
     """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
 
-    `fields` are the names, written as in GraphQL, among which are all that the page is read for; None: any.
+    `filter` is an input made by `entry_filter`. `fields` are the names, written as in GraphQL, among which are all that
+    the page is read for; None: any.
     """
     standing = Standing(mediator.standing)
-    given = _given(filters)
+    given = _given(filter)
+    order = Order.read(order_by)
     values, used = _values(given), frozenset(given)
     sort = _sort(of, standing, order)
     cursor, paging = page_values(sort, asked)
@@ -150,12 +152,13 @@ def entry_page(
     lean = fields is not None and not needed and fields.isdisjoint(of.dear_fields)
     counted = fields is not None and "totalCount" in fields
     shape = (of, standing, used, order, lean)
+    chosen = frozenset(given.items())
 
     def framed(parent: UUID, rows: list[Row]) -> Connection:
         total = None
         if counted and (rows or cursor is None):
             total = int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
-        return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, filters), parent), total)
+        return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, chosen), parent), total)
 
     async def pages(parents: list[UUID]) -> Sequence[Connection]:
         alone = len(parents) == 1
@@ -171,7 +174,7 @@ def entry_page(
         found = {row.parent: row.count for row in rows}
         return [found.get(parent, 0) for parent in parents]
 
-    return context.load(pages, ("page", *shape, counted, filters, asked), mediator.id)
+    return context.load(pages, ("page", *shape, counted, chosen, asked), mediator.id)
 
 
 async def _none() -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import func, insert, select
 
 from jobs.outbox import Kind, enqueue
@@ -10,8 +11,8 @@ from models.database import Row
 from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
-from resolvers.context import Context
-from resolvers.repeats import Once, earlier_result
+from resolvers.context import Context, Info
+from resolvers.repeats import earlier_result, once
 
 _rows = select(
     data_exports.c.id,
@@ -22,8 +23,9 @@ _rows = select(
 )
 
 
-async def own_exports(context: Context) -> Sequence[Row]:
-    """Give the viewer's own exports, the newest first."""
+async def exports(info: Info) -> Sequence[Row]:
+    """Give the viewer's own exports, newest first."""
+    context = info.context
     async with context.database.reading() as reading:
         return await reading.all(
             _rows.where(data_exports.c.account_id == context.account_id).order_by(
@@ -32,20 +34,26 @@ async def own_exports(context: Context) -> Sequence[Row]:
         )
 
 
-async def own_export(context: Context, export_id: UUID) -> Row | None:
-    """Load one of the viewer's own exports."""
+async def _own(context: Context, export_id: UUID) -> Row | None:
     async with context.database.reading() as reading:
         return await reading.first(
             _rows.where(data_exports.c.id == export_id, data_exports.c.account_id == context.account_id)
         )
 
 
-async def request_export(context: Context, once: Once) -> UUID:
-    """Ask for an archive of all of one's data; a mail tells when it is ready."""
-    new_id = uuid4()
+@strawberry.input
+class ExportMyDataInput:
+    """What a repeat of the request is known by."""
+
+    request_key: str | None = None
+
+
+async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> Row | None:
+    """Ask for an archive of all of one's data; a mail tells when it is ready. Raises RateLimited."""
+    context, new_id = info.context, uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "exportMyData", once, new_id):
-            return earlier
+        if earlier := await earlier_result(context, transaction, "exportMyData", once(input), new_id):
+            return await _own(context, earlier)
         await context.limiter.count(limits.EXPORTS, context.account_id)
         await transaction.run(
             insert(data_exports).values(
@@ -55,7 +63,7 @@ async def request_export(context: Context, once: Once) -> UUID:
             )
         )
         await enqueue(transaction, Kind.MAKE_EXPORT, new_id)
-    return new_id
+    return await _own(context, new_id)
 
 
 async def archive(context: Context, secret: str) -> bytes | None:

@@ -1,27 +1,34 @@
 """Reading feedback: as much of it as the viewer's standing towards its mediator allows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import strawberry
 from sqlalchemy import ColumnElement, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.types import Float, Text, Uuid
 
 from models.database import Row, Statement
-from models.feedback import ActedAs, Capacity, feedback, feedback_answers, feedback_origins
+from models.feedback import ActedAs, Capacity, feedback_answers, feedback_origins
+from models.feedback import feedback as feedback_table
 from models.outbox import AuditAction
 from permissions.scopes import readable_answers, readable_feedback
 from permissions.viewer import Standing
 from resolvers.audit import note
-from resolvers.context import Context
-from resolvers.entries import EntryList, equals, in_year, year_of
+from resolvers.context import Info
+from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entry_inputs import entry_order
+from resolvers.entry_reading import entry, entry_page
+from resolvers.inputs import read_id
 from resolvers.mediator import in_order
+from resolvers.paging import Connection, Page
+from resolvers.selection import fields_below
 from resolvers.survey import position, survey
 
-_feedback, _answer, _origin = feedback.c, feedback_answers.c, feedback_origins.c
+_feedback, _answer, _origin = feedback_table.c, feedback_answers.c, feedback_origins.c
 _YEAR = year_of(_feedback.received_on)
 
 
@@ -40,7 +47,7 @@ def _answers(standing: Standing) -> ColumnElement[object]:
 # In the order of ids, which are random, unless the viewer may know the day: nothing else tells when one came.
 FEEDBACK = EntryList(
     type_name="Feedback",
-    table=feedback,
+    table=feedback_table,
     columns={
         "id": _feedback.id,
         "capacity": _feedback.capacity,
@@ -66,15 +73,40 @@ FEEDBACK = EntryList(
 )
 
 
-@dataclass(frozen=True)
+strawberry.enum(ActedAs)
+strawberry.enum(Capacity)
+
+
+@strawberry.input(description="What to show; every field that is given must fit.")
 class FeedbackFilter:
-    """What to show; every field that is set must fit."""
+    """Which feedback to show."""
 
     year: int | None = None
     capacity: Capacity | None = None
     acted_as: ActedAs | None = None
     shared: bool | None = None
     by_invitation: bool | None = None
+
+
+@entry_order(FEEDBACK, "What feedback can be sorted by.")
+class FeedbackOrder(EntryOrder):
+    """In what order to show it."""
+
+
+def feedback(
+    info: Info,
+    mediator: strawberry.Parent[Row],
+    page: Page,
+    filter: FeedbackFilter | None = None,
+    order_by: FeedbackOrder | None = None,
+) -> Awaitable[Connection] | Connection:
+    """Give a page of the feedback that the viewer may read. Raises BadInput for a cursor of another list."""
+    return entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields_below(info))
+
+
+async def feedback_piece(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+    """Load one piece of feedback. Raises NotFound for any that its list does not show."""
+    return await entry(info.context, FEEDBACK, mediator, read_id(id))
 
 
 class Answer(NamedTuple):
@@ -89,7 +121,7 @@ class Answer(NamedTuple):
 _as_answer: Callable[[list[Any]], Answer] = partial(tuple.__new__, Answer)
 
 
-def answers(row: Row) -> list[Answer]:
+def answers(row: strawberry.Parent[Row]) -> list[Answer]:
     """Give the answers that the row was loaded with, in the survey's order."""
     return [*map(_as_answer, row.answers)]
 
@@ -100,8 +132,9 @@ _origins = Statement(
 )
 
 
-async def origin(context: Context, row: Row) -> Row | None:
+async def origin(info: Info, row: strawberry.Parent[Row]) -> Row | None:
     """Load who gave a piece of feedback, and write to the audit log that it was read; None if its origin is gone."""
+    context = info.context
 
     async def load(ids: list[UUID]) -> Sequence[Row | None]:
         async with context.database.transaction() as transaction:
@@ -180,17 +213,17 @@ def _summary(alone: bool) -> Statement:
     )
 
 
-async def summary(context: Context, mediator: Row) -> FeedbackSummary:
+async def feedback_summary(info: Info, mediator: strawberry.Parent[Row]) -> FeedbackSummary:
     """Sum up all of a mediator's feedback by year; for those who may read all of it."""
 
     async def load(parents: list[UUID]) -> list[FeedbackSummary]:
         alone = len(parents) == 1
         whose: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
-        async with context.database.reading() as reading:
+        async with info.context.database.reading() as reading:
             rows = await reading.all(_summary(alone), **whose)
         return [_years([row for row in rows if row.mediator_id == parent]) for parent in parents]
 
-    return await context.load(load, "summary", mediator.id)
+    return await info.context.load(load, "summary", mediator.id)
 
 
 def _years(rows: Sequence[Row]) -> FeedbackSummary:

@@ -1,11 +1,11 @@
 """Feedback requests: asking a party, withdrawing, and never asking an address again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import Date, and_, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -13,18 +13,20 @@ from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue_mail
 from models.database import Row, Statement
-from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
+from models.feedback import RequestState, feedback_request_details, stopped_addresses
+from models.feedback import feedback_requests as _requests
 from permissions.scopes import details_kept
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
 from resolvers.address import held_for, is_own, mailbox_hash
 from resolvers.checks import Check
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.inputs import read_id
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
-from resolvers.repeats import Once, earlier_result
+from resolvers.repeats import earlier_result, once
 
-_request, _details = feedback_requests.c, feedback_request_details.c
+_request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
 # Whether one was answered is never shown: an open request and a spent one look alike, down to their withdrawal.
 _listed = _request.state != RequestState.WITHDRAWN
@@ -37,9 +39,7 @@ _rows = (
         _details.party_email,
         _details.reference,
     )
-    .select_from(
-        feedback_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept()))
-    )
+    .select_from(_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept())))
     .where(_listed)
 )
 _one = Statement(
@@ -59,13 +59,17 @@ def _page(backwards: bool, cursor: bool | None) -> Statement:
     )
 
 
-async def request_page(context: Context, mediator: Row, asked: Page) -> Connection:
-    """Give a page of a mediator's own requests, newest first; details are null once their five days are over."""
-    cursor, paging = page_values(_NEWEST, asked)
+async def feedback_requests(info: Info, mediator: strawberry.Parent[Row], page: Page) -> Connection:
+    """Give a page of a mediator's own requests, newest first; details are null once their five days are over.
+
+    Raises BadInput for a cursor of another list.
+    """
+    context = info.context
+    cursor, paging = page_values(_NEWEST, page)
 
     async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
         async with context.database.reading() as reading:
-            rows = await reading.all(_page(asked.backwards, cursor), parents=parents, **paging)
+            rows = await reading.all(_page(page.backwards, cursor), parents=parents, **paging)
         return [[row for row in rows if row.parent == parent] for parent in parents]
 
     async def count() -> int:
@@ -73,29 +77,33 @@ async def request_page(context: Context, mediator: Row, asked: Page) -> Connecti
             row = await reading.first(_count, parents=[mediator.id])
         return row.count if row else 0
 
-    rows = await context.load(pages, ("requests", asked), mediator.id)
-    return connection(rows, _NEWEST, asked, count)
+    rows = await context.load(pages, ("requests", page), mediator.id)
+    return connection(rows, _NEWEST, page, count)
 
 
-async def own_request(context: Context, request_id: UUID) -> Row | None:
-    """Load one of the viewer's own requests."""
+async def _own(context: Context, request_id: UUID) -> Row | None:
     async with context.database.reading() as reading:
         return await reading.first(_one, id=request_id, me=context.account_id)
 
 
-@dataclass(frozen=True)
-class NewRequest:
+@strawberry.input
+class RequestFeedbackInput:
     """What a mediator fills in to ask for feedback."""
 
     party_name: str
     party_email: str
-    reference: str | None
     mediation_ended_on: date
     party_agreed: bool
+    reference: str | None = None
+    request_key: str | None = None
 
 
-async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUID:
-    """Ask a party for feedback by mail; give the request's id. A stopped address gets no mail, and nothing tells."""
+async def request_feedback(info: Info, input: RequestFeedbackInput) -> Row | None:
+    """Ask a party for feedback by mail; give the request. A stopped address gets no mail, and nothing tells.
+
+    Raises Refused, Forbidden and RateLimited.
+    """
+    context, new = info.context, input
     context.require_paid()
     check = Check()
     name = check.name("partyName", new.party_name)
@@ -107,8 +115,8 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if earlier := await earlier_result(context, transaction, "requestFeedback", once, new_id):
-            return earlier
+        if earlier := await earlier_result(context, transaction, "requestFeedback", once(input), new_id):
+            return await _own(context, earlier)
         await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
         await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         if await is_own(transaction, context.account_id, email):
@@ -116,7 +124,7 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
         held = await held_for(context, email)
         owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
         await transaction.run(
-            insert(feedback_requests).values(
+            insert(_requests).values(
                 **owned,
                 mediation_ended_on=new.mediation_ended_on,
                 secret_hash=hash_secret(link_secret(context.settings, Opens.FEEDBACK_REQUEST, new_id)),
@@ -126,14 +134,25 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
             insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
         )
         await enqueue_mail(transaction, Kind.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
-    return new_id
+    return await _own(context, new_id)
 
 
-async def withdraw(context: Context, request_id: UUID) -> UUID:
-    """Withdraw one of the viewer's own requests: its details go, its link ends, a mail not yet sent is not sent."""
+@strawberry.input
+class WithdrawFeedbackRequestInput:
+    """Which request to withdraw."""
+
+    id: strawberry.ID
+
+
+async def withdraw_feedback_request(info: Info, input: WithdrawFeedbackRequestInput) -> UUID:
+    """Withdraw one of the viewer's own requests: its details go, its link ends, a mail not yet sent is not sent.
+
+    Gives its id. Raises Refused.
+    """
+    context, request_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         withdrawn = await transaction.run(
-            update(feedback_requests)
+            update(_requests)
             .where(_request.id == request_id, _request.mediator_id == context.account_id, _listed)
             .values(state=RequestState.WITHDRAWN)
         )
@@ -143,10 +162,18 @@ async def withdraw(context: Context, request_id: UUID) -> UUID:
     return request_id
 
 
-async def stop_requests(context: Context, token: str) -> None:
-    """Never mail requests to the address of that token again; Refused if the token is none of ours."""
+@strawberry.input
+class StopRequestsInput:
+    """The token of a request's mail."""
+
+    token: str
+
+
+async def stop_requests(info: Info, input: StopRequestsInput) -> None:
+    """Never mail requests to the address of that token again. Raises Refused if it is none of ours, and RateLimited."""
+    context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    hashed = read_stop_token(context.settings, token)
+    hashed = read_stop_token(context.settings, input.token)
     if hashed is None:
         refuse("token", Code.NOT_FOUND, "This link is not complete. Open it again from the mail.")
     async with context.transaction() as transaction:

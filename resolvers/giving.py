@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
@@ -29,10 +30,11 @@ from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.address import is_own
 from resolvers.checks import Check
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import BadInput, Code, NotFound, refuse
+from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
-from resolvers.repeats import Once, earlier_result
+from resolvers.repeats import earlier_result, once
 from resolvers.survey import QuestionKind, question
 from settings import Release
 
@@ -44,6 +46,7 @@ _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
 _is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 
+@strawberry.enum
 class LinkState(StrEnum):
     """Whether a request's link can still be answered."""
 
@@ -103,8 +106,9 @@ def _link_state(request: Row) -> LinkState:
     return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
 
 
-async def invitation(context: Context, token: str) -> Invitation:
-    """Tell who a request's link is about; NotFound for a link that was never made."""
+async def feedback_invitation(info: Info, token: str) -> Invitation:
+    """Tell who a request's link is about. Raises NotFound for a link that was never made, and RateLimited."""
+    context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     link = hash_secret(token)
     async with context.database.opened_by(link).reading() as reading:
@@ -115,8 +119,9 @@ async def invitation(context: Context, token: str) -> Invitation:
     return Invitation(_link_state(request), subject)
 
 
-async def search_subjects(context: Context, search: str) -> Sequence[Row]:
-    """Find mediators who are not private by name: ten at most."""
+async def feedback_subjects(info: Info, search: str) -> Sequence[Row]:
+    """Find mediators who are not private by name: ten at most. Raises BadInput and RateLimited."""
+    context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
         raise BadInput(f"Search for at least {SEARCH_LEAST} letters of the name.")
@@ -124,49 +129,65 @@ async def search_subjects(context: Context, search: str) -> Sequence[Row]:
         return await reading.all(_FOUND, words=search_words(search))
 
 
-async def subject(context: Context, mediator_id: UUID | None, link: str | None) -> Row:
-    """Tell who a chosen mediator or a personal link is; NotFound if there is none, or a chosen one is private."""
-    if (mediator_id is None) == (link is None):
+async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> Row:
+    """Tell who a chosen mediator or a personal link is.
+
+    Raises NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
+    """
+    context = info.context
+    if (id is None) == (link is None):
         raise BadInput("Give an id or a link.")
     await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
     async with context.database.reading() as reading:
         if link is not None:
-            row = await reading.first(_BY_LINK, hash=hash_secret(link))
+            row = await reading.first(_BY_LINK, hash=hash_secret(_read_link(link)))
         else:
-            row = await reading.first(_BY_CHOICE, id=mediator_id)
+            row = await reading.first(_BY_CHOICE, id=read_id(id or ""))
     if row is None:
         raise NotFound
     return row
 
 
-@dataclass(frozen=True)
-class GivenAnswer:
+def _read_link(given: str) -> str:
+    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it: as a whole address."""
+    return given.strip().rpartition("/")[2]
+
+
+@strawberry.input
+class FeedbackAnswerInput:
     """The answer to one question as it was typed."""
 
     question: str
-    rating: int | None
-    text: str | None
-    not_applicable: bool
+    rating: int | None = None
+    text: str | None = None
+    not_applicable: bool = False
 
 
-@dataclass(frozen=True)
-class NewFeedback:
+@strawberry.input(description="One finished survey. Give exactly one of token, link and mediatorId.")
+class GiveFeedbackInput:
     """One finished survey: about whom (exactly one of the three), and what was answered."""
 
-    token: str | None
-    link: str | None
-    mediator_id: UUID | None
     capacity: Capacity
     acted_as: ActedAs
-    answers: tuple[GivenAnswer, ...]
-    share: bool
-    name: str | None
-    email: str | None
+    answers: list[FeedbackAnswerInput]
+    token: str | None = None
+    link: str | None = None
+    mediator_id: strawberry.ID | None = None
+    share: bool = False
+    name: str | None = None
+    email: str | None = None
+    request_key: str | None = None
 
 
-async def give(context: Context, new: NewFeedback, once: Once) -> None:
-    """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request."""
-    by = [given for given in (new.token, new.link, new.mediator_id) if given is not None]
+async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
+    """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request.
+
+    Raises Refused, BadInput and RateLimited.
+    """
+    context, new = info.context, input
+    link = _read_link(new.link) if new.link is not None else None
+    chosen = read_id(new.mediator_id) if new.mediator_id is not None else None
+    by = [given for given in (new.token, link, chosen) if given is not None]
     if len(by) != 1:
         raise BadInput("Give exactly one of token, link and mediatorId.")
     limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
@@ -177,9 +198,9 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
     check.done()
     async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
         # A repeat is told from a second answer before the link is looked at, which the first one spent.
-        if await earlier_result(context, transaction, "giveFeedback", once, new_id, by[0]):
+        if await earlier_result(context, transaction, "giveFeedback", once(input), new_id, by[0]):
             return
-        about = await _whom(transaction, new)
+        about = await _whom(transaction, new.token, link, chosen)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
         over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
@@ -195,10 +216,10 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
         await (transaction.undo() if own else transaction.keep())
 
 
-async def _whom(transaction: Transaction, new: NewFeedback) -> Row:
+async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> Row:
     """Find whom the survey is about, and spend the request's link."""
-    if new.token is not None:
-        request = await transaction.first(_REQUEST_LOCKED, hash=hash_secret(new.token))
+    if token is not None:
+        request = await transaction.first(_REQUEST_LOCKED, hash=hash_secret(token))
         if request is None:
             _no_such("token")
         state = _link_state(request)
@@ -210,9 +231,9 @@ async def _whom(transaction: Transaction, new: NewFeedback) -> Row:
             update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
         )
         return row or _no_such("token")
-    if new.link is not None:
-        return await transaction.first(_BY_LINK, hash=hash_secret(new.link)) or _no_such("link")
-    return await transaction.first(_BY_CHOICE, id=new.mediator_id) or _no_such("mediatorId")
+    if link is not None:
+        return await transaction.first(_BY_LINK, hash=hash_secret(link)) or _no_such("link")
+    return await transaction.first(_BY_CHOICE, id=chosen) or _no_such("mediatorId")
 
 
 _CLOSED = {
@@ -226,9 +247,9 @@ def _no_such(field: str) -> NoReturn:
     refuse(field, Code.NOT_FOUND, "There is nobody here to give feedback about. Check the link.")
 
 
-def _checked(check: Check, given: tuple[GivenAnswer, ...]) -> list[GivenAnswer]:
+def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAnswerInput]:
     """Check the answers against the survey; a blank one counts as not given."""
-    kept: dict[str, GivenAnswer] = {}
+    kept: dict[str, FeedbackAnswerInput] = {}
     for place, answer in enumerate(given):
         field = f"answers.{place}"
         asked = question(answer.question)
@@ -246,7 +267,9 @@ def _checked(check: Check, given: tuple[GivenAnswer, ...]) -> list[GivenAnswer]:
         elif answer.rating is not None and not 1 <= answer.rating <= 5:
             check.add(f"{field}.rating", Code.OUT_OF_RANGE, "Rate from 1 to 5.")
         elif answer.rating is not None or text is not None or answer.not_applicable:
-            kept[answer.question] = GivenAnswer(answer.question, answer.rating, text, answer.not_applicable)
+            kept[answer.question] = FeedbackAnswerInput(
+                question=answer.question, rating=answer.rating, text=text, not_applicable=answer.not_applicable
+            )
     if not kept:
         check.add("answers", Code.REQUIRED, "Answer at least one question.")
     return list(kept.values())
@@ -257,8 +280,8 @@ async def _store(
     transaction: Transaction,
     feedback_id: UUID,
     mediator_id: UUID,
-    new: NewFeedback,
-    answers: list[GivenAnswer],
+    new: GiveFeedbackInput,
+    answers: list[FeedbackAnswerInput],
 ) -> None:
     await transaction.run(
         insert(feedback).values(

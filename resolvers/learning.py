@@ -1,17 +1,25 @@
 """Learnings: a mediator's reflections over time, drawn together from logbook and CPD. Nothing is stored for them."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from enum import StrEnum
 from typing import Any
 
+import strawberry
 from sqlalchemy import Select, Table, Uuid, cast, func, literal, select, union_all
 from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
+from models.database import Row
 from models.logbook import logbook_entries, logbook_private
-from resolvers.entries import EntryList, equals, in_year, year_of
+from resolvers.context import Info
+from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entry_inputs import entry_order
+from resolvers.entry_reading import entry_page, facets
+from resolvers.paging import Connection, Page
+from resolvers.selection import fields_below
 
 
+@strawberry.enum
 class LearningSource(StrEnum):
     """What somebody learned from."""
 
@@ -19,6 +27,7 @@ class LearningSource(StrEnum):
     CPD = "CPD"
 
 
+@strawberry.enum
 class LearningKind(StrEnum):
     """What kind of reflection it is."""
 
@@ -70,11 +79,32 @@ LEARNINGS = EntryList(
 )
 
 
-@dataclass(frozen=True)
+@strawberry.input(description="What to show; every field that is given must fit.")
 class LearningFilter:
-    """What to show; every field that is set must fit."""
+    """Which reflections to show."""
 
     source: LearningSource | None = None
     kind: LearningKind | None = None
     year: int | None = None
     text: str | None = None
+
+
+@entry_order(LEARNINGS, "What learnings can be sorted by.")
+class LearningOrder(EntryOrder):
+    """In what order to show them."""
+
+
+def learnings(
+    info: Info,
+    mediator: strawberry.Parent[Row],
+    page: Page,
+    filter: LearningFilter | None = None,
+    order_by: LearningOrder | None = None,
+) -> Awaitable[Connection] | Connection:
+    """Give a page of a mediator's reflections. Raises BadInput for a cursor of another list."""
+    return entry_page(info.context, LEARNINGS, mediator, page, filter, order_by, fields_below(info))
+
+
+async def learning_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+    """Give what occurs in a mediator's reflections, to filter by."""
+    return await facets(info.context, LEARNINGS, mediator)

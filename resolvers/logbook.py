@@ -1,102 +1,167 @@
-"""Logbook entries: what the list of them can do, and the experience that they add up to."""
+"""The logbook: its list, the experience that it adds up to, and the changes to its entries."""
 
-from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+import strawberry
 from sqlalchemy import ColumnElement, Date, bindparam, func, literal_column, null, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import Text, Uuid
+from strawberry.types.arguments import InputContext
+from strawberry.types.base import get_object_definition
 
 from models.database import Row, Statement
-from models.logbook import MONTH, CaseRole, Medium, Outcome, logbook_entries, logbook_private
-from resolvers.checks import PARTIES_MOST, Check
-from resolvers.context import Context
-from resolvers.entries import OwnedList, camel, equals, in_year, opening, year_of
+from models.fields import camel
+from models.logbook import LOGBOOK_FIELDS, MONTH, CaseRole, logbook_entries, logbook_private
+from resolvers import entry_changes, entry_reading
+from resolvers.context import Info
+from resolvers.entries import EntryOrder, owned_list, year_of
+from resolvers.entry_import import ImportOutcome, ImportStatus, import_entries
+from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
+from resolvers.inputs import read_id
+from resolvers.paging import Connection, Page
+from resolvers.repeats import once
+from resolvers.selection import fields_below
 
-_entry, _private = logbook_entries.c, logbook_private.c
-_PRIVATE = ("reference", "parties", "did_well", "found_challenging", "notes")
+_entry = logbook_entries.c
 
-
-def _checked(values: dict[str, Any], latest: date) -> dict[str, Any]:
-    check = Check()
-    values = dict(values)
-    for name in ("dispute_kind", "country"):
-        values[name] = check.line(camel(name), values[name])
-    for name in _PRIVATE:
-        values[name] = check.text(camel(name), values[name])
-    check.days(values["started_on"], values["ended_on"], latest)
-    check.minutes(values["minutes"])
-    if values["party_count"] is not None:
-        check.number("partyCount", values["party_count"], 1, PARTIES_MOST, "parties")
-    check.done()
-    return values
-
-
-_COLUMNS: dict[str, Any] = {
-    "id": _entry.id,
-    "role": _entry.role,
-    "medium": _entry.medium,
-    "started_on": _entry.started_on,
-    "ended_on": _entry.ended_on,
-    "ended_month": func.to_char(_entry.ended_on, "YYYY-MM"),
-    "minutes": _entry.minutes,
-    "dispute_kind": _entry.dispute_kind,
-    "country": _entry.country,
-    "party_count": _entry.party_count,
-    "outcome": _entry.outcome,
-    "simulated": _entry.simulated,
-    "version": _entry.version,
-    **{name: _private[name] for name in _PRIVATE},
-}
-
-LOGBOOK = OwnedList(
-    type_name="LogbookEntry",
-    table=logbook_entries,
-    private=logbook_private,
-    columns=_COLUMNS,
-    filters={
-        "role": equals(_entry.role),
-        "medium": equals(_entry.medium),
-        "year": in_year(_entry.ended_on),
-        "dispute_kind": equals(_entry.dispute_kind),
-        "country": equals(_entry.country),
-        "outcome": equals(_entry.outcome),
-        "simulated": equals(_entry.simulated),
-    },
-    sorts={
-        **{name: _COLUMNS[name] for name in _COLUMNS if name not in {"id", "version", *_PRIVATE}},
-        "ended_month": literal_column(MONTH, Date()),
-        "reference": opening(_private.reference),
-        "parties": opening(_private.parties),
-    },
-    nullable=frozenset({"dispute_kind", "country", "party_count", "reference", "parties"}),
-    searched=("dispute_kind", "country", *_PRIVATE),
-    default=("ended_on", "ended_month"),
-    dear=frozenset(_PRIVATE),
-    facets={"years": year_of(_entry.ended_on), "dispute_kinds": _entry.dispute_kind, "countries": _entry.country},
-    check=_checked,
+LOGBOOK = owned_list(
+    "LogbookEntry",
+    logbook_entries,
+    logbook_private,
+    LOGBOOK_FIELDS,
+    ended_month=(func.to_char(_entry.ended_on, "YYYY-MM"), literal_column(MONTH, Date())),
 )
 
 
-@dataclass(frozen=True)
+@entry_filter(LOGBOOK)
 class LogbookFilter:
-    """What to show; every field that is set must fit."""
+    """Which cases to show."""
 
-    role: CaseRole | None = None
-    medium: Medium | None = None
-    year: int | None = None
-    dispute_kind: str | None = None
-    country: str | None = None
-    outcome: Outcome | None = None
-    simulated: bool | None = None
-    text: str | None = None
+
+@entry_order(LOGBOOK, "What a logbook can be sorted by.")
+class LogbookOrder(EntryOrder):
+    """In what order to show them."""
+
+
+@new_entry(LOGBOOK, "One case. Dates are days; `minutes` is the duration.")
+class ImportedLogbookEntryInput:
+    """One case of many."""
+
+
+@strawberry.input(description="A new entry. Dates are days; `minutes` is the duration.")
+class AddLogbookEntryInput(ImportedLogbookEntryInput):
+    """One new case."""
+
+    request_key: str | None = None
+
+
+@changed_entry(LOGBOOK)
+class UpdateLogbookEntryInput:
+    """Changes to a case."""
+
+    id: strawberry.ID
+    version: int
+
+
+@strawberry.input
+class DeleteLogbookEntryInput:
+    """Which case to delete."""
+
+    id: strawberry.ID
+
+
+@strawberry.input(description="Many new entries at once: 1 to 5,000, as far as a request has room for them.")
+class ImportLogbookEntriesInput:
+    """Many new cases."""
+
+    entries: list[ImportedLogbookEntryInput]
+    all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any entry fails.")
+    dry_run: bool = strawberry.field(default=False, description="Write nothing, and tell what would happen.")
+    request_key: str | None = strawberry.field(
+        default=None,
+        description="A repeat within 24 hours gets the first answer. Nothing is kept for a key where "
+        "nothing was written: of a dry run, and where all was left out.",
+    )
+
+
+def _read_entry(type_: type, value: Mapping[str, Any], _context: InputContext) -> Any:
+    return type_(**{_PYTHON_NAMES[name]: given for name, given in value.items()})
+
+
+_entry_input = get_object_definition(ImportedLogbookEntryInput, strict=True)
+_PYTHON_NAMES = {camel(field.python_name): field.python_name for field in _entry_input.fields}
+# Thousands come at once, and nothing else runs until all are read. Strawberry's own way takes ten times as long, for it
+# looks in every field for more to convert; these are scalars, all of them read already.
+_entry_input.from_input = _read_entry
+
+
+def logbook(
+    info: Info,
+    mediator: strawberry.Parent[Row],
+    page: Page,
+    filter: LogbookFilter | None = None,
+    order_by: LogbookOrder | None = None,
+) -> Awaitable[Connection] | Connection:
+    """Give a page of a mediator's cases. Raises BadInput for a cursor of another list."""
+    return entry_reading.entry_page(info.context, LOGBOOK, mediator, page, filter, order_by, fields_below(info))
+
+
+async def logbook_entry(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+    """Load one case. Raises NotFound for any that its list does not show."""
+    return await entry_reading.entry(info.context, LOGBOOK, mediator, read_id(id))
+
+
+async def logbook_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+    """Give what occurs in a mediator's cases, to filter by."""
+    return await entry_reading.facets(info.context, LOGBOOK, mediator)
+
+
+async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> Row:
+    """Add a case and give it. Raises Refused, with what to mend, and Forbidden."""
+    return await entry_changes.add_entry(info.context, LOGBOOK, input)
+
+
+async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> Row:
+    """Change a case and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
+    return await entry_changes.update_entry(info.context, LOGBOOK, input)
+
+
+async def delete_logbook_entry(info: Info, input: DeleteLogbookEntryInput) -> UUID:
+    """Delete a case and give its id. Raises Refused."""
+    return await entry_changes.delete_entry(info.context, LOGBOOK, read_id(input.id))
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of the cases of an import: each in its order, and counted."""
+
+    imported: int
+    skipped: int
+    failed: int
+    outcomes: list[ImportOutcome]
+
+
+async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -> Imported:
+    """Import cases, and tell what became of each. Raises Refused, Forbidden and RateLimited."""
+    outcomes = await import_entries(
+        info.context,
+        LOGBOOK,
+        [vars(entry) for entry in input.entries],
+        all_or_nothing=input.all_or_nothing,
+        dry_run=input.dry_run,
+        once=once(input),
+    )
+    counted = Counter(one.status for one in outcomes)
+    return Imported(
+        counted[ImportStatus.IMPORTED], counted[ImportStatus.SKIPPED], counted[ImportStatus.FAILED], outcomes
+    )
 
 
 @dataclass
@@ -158,13 +223,11 @@ def _added_up(rows: Sequence[Row]) -> Experience:
 
 
 def experience(
-    context: Context, mediator: Row, role: CaseRole | None, fields: frozenset[str] | None = None
+    info: Info, mediator: strawberry.Parent[Row], role: CaseRole | None = None
 ) -> Awaitable[Experience] | Experience:
-    """Add up a mediator's entries, of one role if asked; one statement for all mediators of a request.
-
-    `fields` are the names, written as in GraphQL, among which are all that the sums are read for; None: any.
-    """
-    parts = (True, True) if fields is None else ("byRole" in fields, "byYear" in fields)
+    """Add up a mediator's cases, of one role if asked; one statement for all mediators of a request."""
+    fields = fields_below(info)
+    parts = ("byRole" in fields, "byYear" in fields)
     if role is None and parts == (False, False) and hasattr(mediator, "minutes"):  # the row was loaded with it
         return Experience(mediator.minutes, mediator.cases, mediator.simulated)
 
@@ -173,11 +236,11 @@ def experience(
         values: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
         if role is not None:
             values["role"] = role
-        async with context.database.reading() as reading:
+        async with info.context.database.reading() as reading:
             rows = await reading.all(_totals(role is not None, alone, *parts), **values)
         grouped: dict[UUID, list[Row]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)
         return [_added_up(grouped[parent]) for parent in parents]
 
-    return context.load(load, ("experience", role, parts), mediator.id)
+    return info.context.load(load, ("experience", role, parts), mediator.id)

@@ -1,25 +1,31 @@
 """Mediators: the ones that a viewer may see, and one's own profile."""
 
 from collections.abc import Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import strawberry
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.types import Text, Uuid
+from strawberry import UNSET
 
 from models.account import accounts
 from models.database import Row, Statement
-from models.mediator import mediators
+from models.mediator import Visibility
+from models.mediator import mediators as _mediators
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
 from permissions.secrets import Opens, fold_name, link_secret
 from permissions.viewer import Standing
 from resolvers.checks import NAME_MOST, Check
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
+from resolvers.inputs import given, read_id
 from resolvers.logbook import whole
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.selection import fields_below
 from settings import Settings
 
 BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -39,23 +45,37 @@ def name_matches(parameter: str) -> ColumnElement[bool]:
 
 def _rows(standings: Standing) -> Select[Any]:
     return select(
-        mediators.c.id,
+        _mediators.c.id,
         accounts.c.name,
         accounts.c.email,
-        mediators.c.about,
-        mediators.c.profile_url,
-        mediators.c.visibility,
+        _mediators.c.about,
+        _mediators.c.profile_url,
+        _mediators.c.visibility,
         standing_column(standings),
     ).select_from(mediators_joined())
 
 
 @lru_cache(maxsize=100)
 def _one(standings: Standing, asked: Standing, added_up: bool) -> Statement:
-    rows = _rows(standings).where(visible_mediators(asked), mediators.c.id == bindparam("id", type_=Uuid()))
+    rows = _rows(standings).where(visible_mediators(asked), _mediators.c.id == bindparam("id", type_=Uuid()))
     if added_up:
-        sums = whole(mediators.c.id)
+        sums = whole(_mediators.c.id)
         rows = rows.add_columns(*sums.c).join(sums, true())
     return Statement(rows)
+
+
+@strawberry.enum(name="Standing", description="What you are towards a mediator.")
+class StandingName(Enum):
+    """A standing towards a mediator, by its name in the API."""
+
+    SELF = Standing.SELF.value
+    REVIEWER = Standing.REVIEWER.value
+    DIRECTORY = Standing.DIRECTORY.value
+    ADMIN = Standing.ADMIN.value
+
+
+def _asked(standing: StandingName | None) -> Standing | None:
+    return Standing(standing.value) if standing else None
 
 
 def _wanted(context: Context, standing: Standing | None) -> Standing:
@@ -63,13 +83,7 @@ def _wanted(context: Context, standing: Standing | None) -> Standing:
     return standings if standing is None else standings & standing
 
 
-async def mediator(
-    context: Context, mediator_id: UUID, standing: Standing | None = None, *, added_up: bool = False
-) -> Row:
-    """Load a mediator that the viewer has that standing towards (None: any standing); NotFound for any other.
-
-    `added_up`: with the sums of all entries, for `experience`, which then needs no statement of its own.
-    """
+async def _load(context: Context, mediator_id: UUID, standing: Standing | None, *, added_up: bool = False) -> Row:
     statement = _one(context.viewer.standings, _wanted(context, standing), added_up)
     async with context.database.reading() as reading:
         row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
@@ -78,10 +92,20 @@ async def mediator(
     return row
 
 
+async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None = None) -> Row:
+    """Load a mediator that the viewer has that standing towards (None: any). Raises NotFound for any other.
+
+    If only the sums of all entries are asked for, the row comes with them, and `experience` needs no statement.
+    """
+    below = fields_below(info)
+    added_up = "experience" in below and below.isdisjoint({"byRole", "byYear"})
+    return await _load(info.context, read_id(id), _asked(standing), added_up=added_up)
+
+
 async def own(context: Context) -> Row | None:
     """Load the viewer's own profile, None if they are no mediator."""
     try:
-        return await mediator(context, context.account_id)
+        return await _load(context, context.account_id, None)
     except NotFound:
         return None
 
@@ -91,7 +115,7 @@ def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool,
     rows = _rows(standings).where(visible_mediators(asked))
     if searched:
         rows = rows.where(name_matches("words"))
-    return Statement(page_statement(rows, mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor))
+    return Statement(page_statement(rows, _mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor))
 
 
 @lru_cache(maxsize=100)
@@ -100,32 +124,53 @@ def _count(asked: Standing, searched: bool) -> Statement:
     return Statement(rows.where(name_matches("words")) if searched else rows)
 
 
-async def mediator_page(context: Context, search: str | None, standing: Standing | None, asked: Page) -> Connection:
-    """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one."""
-    standings, wanted = context.viewer.standings, _wanted(context, standing)
+async def mediators(
+    info: Info, page: Page, search: str | None = None, standing: StandingName | None = None
+) -> Connection:
+    """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one.
+
+    Raises BadInput for a cursor of another list.
+    """
+    context = info.context
+    standings, wanted = context.viewer.standings, _wanted(context, _asked(standing))
     searched = bool(search and search.strip())
     values: dict[str, Any] = {"viewer": context.account_id}
     if searched:
         values["words"] = search_words(search or "")
-    cursor, paging = page_values(BY_NAME, asked)
+    cursor, paging = page_values(BY_NAME, page)
     async with context.database.reading() as reading:
-        statement = _page(standings, wanted, searched, asked.backwards, cursor)
+        statement = _page(standings, wanted, searched, page.backwards, cursor)
         rows = await reading.all(statement, **values, **paging)
 
     async def count() -> int:
         async with context.database.reading() as reading:
             return int(await reading.value(_count(wanted, searched), **values))
 
-    return connection(rows, BY_NAME, asked, count)
+    return connection(rows, BY_NAME, page, count)
 
 
-def feedback_link(settings: Settings, mediator_id: UUID) -> str:
+def feedback_link(info: Info, mediator: strawberry.Parent[Row]) -> str | None:
+    """Give a mediator's personal link."""
+    return personal_link(info.context.settings, mediator.id)
+
+
+def personal_link(settings: Settings, mediator_id: UUID) -> str:
     """Give the address of the page where anybody can leave feedback for a mediator."""
     return f"{settings.base_url}/give/{link_secret(settings, Opens.PERSONAL_LINK, mediator_id)}"
 
 
-async def update_profile(context: Context, changes: dict[str, Any]) -> None:
-    """Change the fields named in `changes` of the viewer's own profile."""
+@strawberry.input(description="Changes to your profile; what is left out stays as it is.")
+class UpdateProfileInput:
+    """Changes to the viewer's own profile."""
+
+    about: str | None = UNSET
+    profile_url: str | None = UNSET
+    visibility: Visibility | None = UNSET
+
+
+async def update_profile(info: Info, input: UpdateProfileInput) -> Row | None:
+    """Change the viewer's own profile and give it. Raises Refused."""
+    context, changes = info.context, given(input)
     check = Check()
     if "about" in changes:
         changes["about"] = check.text("about", changes["about"])
@@ -136,7 +181,8 @@ async def update_profile(context: Context, changes: dict[str, Any]) -> None:
     check.done()
     if changes:
         async with context.transaction() as transaction:
-            await transaction.run(update(mediators).where(mediators.c.id == context.account_id).values(**changes))
+            await transaction.run(update(_mediators).where(_mediators.c.id == context.account_id).values(**changes))
+    return await own(context)
 
 
 def in_order(ids: Sequence[UUID], rows: Sequence[Row]) -> list[Row | None]:

@@ -6,10 +6,12 @@ answer itself; and of the content a keyed hash, into which the key goes too, whi
 """
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -27,6 +29,16 @@ class Once:
 
     key: str | None
     content: bytes
+
+
+def once(input: object, *, proofs: Collection[str] = ()) -> Once:
+    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change.
+
+    `proofs`: fields that show who asks and are nothing of what is asked for. A code is another each time.
+    """
+    given = vars(input) if input is not None else {}
+    content = {name: value for name, value in given.items() if name != "request_key" and name not in proofs}
+    return Once(given.get("request_key"), orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 
 @dataclass(frozen=True)

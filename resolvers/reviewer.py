@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
@@ -28,12 +29,13 @@ from resolvers.address import held_for, is_own, mark_verified
 from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
-from resolvers.mediator import in_order, name_matches, search_words
+from resolvers.inputs import read_id
+from resolvers.mediator import name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 from resolvers.passwords import hash_password
-from resolvers.repeats import Once, earlier_result
+from resolvers.repeats import earlier_result, once
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 # Written out, as in the index that serves this: a parameter could be any role.
@@ -53,25 +55,26 @@ def _count(searched: bool) -> Statement:
     return Statement(rows.where(name_matches("words")) if searched else rows)
 
 
-async def reviewer_page(context: Context, search: str | None, asked: Page) -> Connection:
-    """Give a page of everybody who may be picked as a reviewer, by name."""
+async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection:
+    """Give a page of everybody who may be picked as a reviewer, by name. Raises BadInput for a wrong cursor."""
+    context = info.context
     searched = bool(search and search.strip())
     values = {"words": search_words(search or "")} if searched else {}
-    cursor, paging = page_values(_BY_NAME, asked)
+    cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
-        rows = await reading.all(_page(searched, asked.backwards, cursor), **values, **paging)
+        rows = await reading.all(_page(searched, page.backwards, cursor), **values, **paging)
 
     async def count() -> int:
         async with context.database.reading() as reading:
             return int(await reading.value(_count(searched), **values))
 
-    return connection(rows, _BY_NAME, asked, count)
+    return connection(rows, _BY_NAME, page, count)
 
 
 @cache
 def _of_mediators(approved: bool) -> Statement:
     return Statement(
-        select(appointments.c.mediator_id.label("id"), accounts.c.id.label("reviewer_id"), accounts.c.name)
+        select(appointments.c.mediator_id, accounts.c.id, accounts.c.name)
         .join(accounts, accounts.c.id == appointments.c.reviewer_id)
         .where(
             appointments.c.mediator_id == func.any(bindparam("ids", type_=ARRAY(Uuid()))),
@@ -80,25 +83,57 @@ def _of_mediators(approved: bool) -> Statement:
     )
 
 
-async def reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -> Row | None:
-    """Load a mediator's reviewer (`reviewer_id`, `name`): the one in force, or the one who waits for approval."""
+async def reviewer(info: Info, mediator: strawberry.Parent[Row]) -> Row | None:
+    """Load a mediator's reviewer."""
+    return await _reviewer_of(info.context, mediator.id, approved=True)
 
+
+async def waiting_reviewer(info: Info, mediator: strawberry.Parent[Row]) -> Row | None:
+    """Load the reviewer whose appointment by a mediator waits for approval."""
+    return await _reviewer_of(info.context, mediator.id, approved=False)
+
+
+async def _reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -> Row | None:
     async def load(ids: list[UUID]) -> Sequence[Row | None]:
         async with context.database.reading() as reading:
-            return in_order(ids, await reading.all(_of_mediators(approved), ids=ids))
+            found = {row.mediator_id: row for row in await reading.all(_of_mediators(approved), ids=ids)}
+        return [found.get(one) for one in ids]
 
     return await context.load(load, ("reviewer", approved), mediator_id)
 
 
-async def appoint(context: Context, reviewer_id: UUID) -> None:
-    """Appoint a reviewer from the list in place of the present one; Refused if it cannot be them."""
+@strawberry.input
+class AppointReviewerInput:
+    """Whom to appoint."""
+
+    reviewer_id: strawberry.ID
+
+
+async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> Row | None:
+    """Appoint a reviewer from the list in place of the present one; give them, or None while approval is waited for.
+
+    Raises Refused if it cannot be them, and RateLimited.
+    """
+    context = info.context
     await context.limiter.count(limits.APPOINTMENTS, context.account_id)
     async with context.transaction() as transaction:
-        await put_reviewer(context, transaction, context.account_id, reviewer_id, "reviewerId")
+        await put_reviewer(context, transaction, context.account_id, read_id(input.reviewer_id), "reviewerId")
+    return await _reviewer_of(context, context.account_id, approved=True)
 
 
-async def approve(context: Context, appointment_id: UUID) -> None:
-    """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer."""
+@strawberry.input
+class ApproveAppointmentInput:
+    """Which appointment to approve."""
+
+    id: strawberry.ID
+
+
+async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> None:
+    """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer.
+
+    Raises Refused.
+    """
+    context, appointment_id = info.context, read_id(input.id)
     waiting = select(appointments).where(appointments.c.id == appointment_id, ~appointments.c.approved)
     async with context.transaction() as transaction:
         asked = await transaction.first(waiting)
@@ -121,12 +156,20 @@ async def approve(context: Context, appointment_id: UUID) -> None:
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
-async def end(context: Context, mediator_id: UUID | None) -> None:
-    """End a review at once: one's own as a mediator (None), or of a mediator who appointed the viewer.
+@strawberry.input(description="Ends your own review, or, with its mediator, one that you do.")
+class EndReviewInput:
+    """Whose review to end."""
 
-    A mediator's invitations that nobody has accepted yet end with it.
+    mediator_id: strawberry.ID | None = None
+
+
+async def end_review(info: Info, input: EndReviewInput) -> None:
+    """End a review at once: one's own as a mediator, or of a mediator who appointed the viewer.
+
+    A mediator's invitations that nobody has accepted yet end with it. Raises Refused.
     """
-    whose = mediator_id or context.account_id
+    context = info.context
+    whose = context.account_id if input.mediator_id is None else read_id(input.mediator_id)
     async with context.transaction() as transaction:
         await lock_accounts(transaction, whose, context.account_id)
         ended = appointments.c.mediator_id == whose
@@ -140,14 +183,25 @@ async def end(context: Context, mediator_id: UUID | None) -> None:
             refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
 
 
-async def invite(context: Context, email: str, once: Once) -> None:
-    """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account."""
-    check = Check()
-    address = check.email("email", email) or ""
+@strawberry.input
+class InviteReviewerInput:
+    """Whom to invite."""
+
+    email: str
+    request_key: str | None = None
+
+
+async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
+    """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account.
+
+    Raises Refused and RateLimited.
+    """
+    context, check = info.context, Check()
+    address = check.email("email", input.email) or ""
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
-        if await earlier_result(context, transaction, "inviteReviewer", once, new_id):
+        if await earlier_result(context, transaction, "inviteReviewer", once(input), new_id):
             return
         await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         if await is_own(transaction, context.account_id, address):
@@ -172,8 +226,21 @@ async def invite(context: Context, email: str, once: Once) -> None:
         )
 
 
-async def accept(context: Context, token: str, name: str | None, password: str | None) -> None:
-    """Accept an invitation: with a new account's name and password, or signed in to the account of that address."""
+@strawberry.input(description="Name and password make a new account; leave them out if you are signed in.")
+class AcceptInvitationInput:
+    """An invitation's token, and what a new account takes."""
+
+    token: str
+    name: str | None = None
+    password: str | None = None
+
+
+async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
+    """Accept an invitation: with a new account's name and password, or signed in to the account of that address.
+
+    Raises Refused and RateLimited.
+    """
+    context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     works = and_(
         reviewer_invitations.c.secret_hash == hash_secret(token), reviewer_invitations.c.expires_at > func.clock()
@@ -185,7 +252,7 @@ async def accept(context: Context, token: str, name: str | None, password: str |
     if invitation is None:
         _refuse_invitation()
     # Before the transaction begins: whoever waits for a hash must not hold a connection meanwhile.
-    new = None if invitation.account_id else await _new_reviewer(context, invitation.email, name, password)
+    new = None if invitation.account_id else await _new_reviewer(context, invitation.email, input)
     async with context.transaction() as transaction:
         invitation = await transaction.first(invited)
         if invitation is None:
@@ -218,10 +285,10 @@ def _refuse_signed_out() -> NoReturn:
     refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
 
 
-async def _new_reviewer(context: Context, email: str, name: str | None, password: str | None) -> dict[str, Any]:
+async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInput) -> dict[str, Any]:
     check = Check()
-    name = check.name("name", name)
-    password = check.password("password", password or "", context.settings.organisation_name, name, email)
+    name = check.name("name", input.name)
+    password = check.password("password", input.password or "", context.settings.organisation_name, name, email)
     check.done()
     return {
         "name": name,

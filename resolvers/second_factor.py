@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pyotp
+import strawberry
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -21,7 +22,7 @@ from resolvers.codes import (
     seal_secret,
     telling_of_wrong_codes,
 )
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.sign_in import begin_session, confirm_password
 
@@ -34,9 +35,20 @@ class NewFactor:
     otpauth_uri: str
 
 
-async def set_up(context: Context, password: str) -> NewFactor:
-    """Make a secret for the owner's program; it counts once a code of it has confirmed that the program has it."""
-    await confirm_password(context, "password", password)
+@strawberry.input
+class SetUpSecondFactorInput:
+    """The viewer's password."""
+
+    password: str
+
+
+async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> NewFactor:
+    """Make a secret for the owner's program; it counts once a code of it has confirmed that the program has it.
+
+    Raises Refused and RateLimited.
+    """
+    context = info.context
+    await confirm_password(context, "password", input.password)
     secret = pyotp.random_base32()
     sealed = seal_secret(context.settings, context.account_id, secret)
     async with context.transaction() as transaction:
@@ -57,11 +69,19 @@ async def set_up(context: Context, password: str) -> NewFactor:
     return NewFactor(secret, uri)
 
 
-async def confirm(context: Context, code: str) -> list[str]:
+@strawberry.input
+class ConfirmSecondFactorInput:
+    """What the program shows."""
+
+    code: str
+
+
+async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> list[str]:
     """Begin to ask for the factor, once a code shows that the program has its secret; give the recovery codes.
 
-    Sessions that began without it end, and this browser gets a new one.
+    Sessions that began without it end, and this browser gets a new one. Raises Refused and RateLimited.
     """
+    context = info.context
     await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
@@ -69,7 +89,7 @@ async def confirm(context: Context, code: str) -> list[str]:
         row = await transaction.first(select(second_factors).where(own, second_factors.c.confirmed_at.is_(None)))
         if row is None:
             refuse(None, Code.NOT_FOUND, "Set up a second factor first.")
-        now, typed = context.database.now(), read_code(code)
+        now, typed = context.database.now(), read_code(input.code)
         step = matching_step(context.settings, context.account_id, row.sealed_secret, typed, now)
         if step is None:
             refuse_code()
@@ -82,12 +102,21 @@ async def confirm(context: Context, code: str) -> list[str]:
     return codes
 
 
-async def remove(context: Context, password: str, code: str) -> None:
-    """Ask for the password alone from now on; every other session ends."""
-    await confirm_password(context, "password", password)
+@strawberry.input(description="The code may be a recovery code.")
+class RemoveSecondFactorInput:
+    """The viewer's password and a code."""
+
+    password: str
+    code: str
+
+
+async def remove_second_factor(info: Info, input: RemoveSecondFactorInput) -> None:
+    """Ask for the password alone from now on; every other session ends. Raises Refused and RateLimited."""
+    context = info.context
+    await confirm_password(context, "password", input.password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
         await lock_own(context, transaction)
-        await _check_own(context, transaction, code)
+        await _check_own(context, transaction, input.code)
         await take_away(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
 
@@ -102,12 +131,21 @@ async def take_away(transaction: Transaction, account_id: UUID) -> int:
     return removed
 
 
-async def renew_codes(context: Context, password: str, code: str) -> list[str]:
-    """Give new recovery codes in place of the earlier ones."""
-    await confirm_password(context, "password", password)
+@strawberry.input(description="The code may be a recovery code.")
+class RenewRecoveryCodesInput:
+    """The viewer's password and a code."""
+
+    password: str
+    code: str
+
+
+async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> list[str]:
+    """Give new recovery codes in place of the earlier ones. Raises Refused and RateLimited."""
+    context = info.context
+    await confirm_password(context, "password", input.password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
         await lock_own(context, transaction)
-        await _check_own(context, transaction, code)
+        await _check_own(context, transaction, input.code)
         return await new_recovery_codes(transaction, context.account_id)
 
 

@@ -4,6 +4,7 @@ from hmac import compare_digest
 from typing import NoReturn
 from uuid import UUID
 
+import strawberry
 from sqlalchemy import delete, insert, select, update
 
 from models.account import accounts, sessions
@@ -18,17 +19,30 @@ from permissions.secrets import (
 from resolvers import limits
 from resolvers.address import has_address
 from resolvers.codes import check_second_factor, telling_of_wrong_codes
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.inputs import read_id
 from resolvers.passwords import check_password, hash_password
 
 
-async def sign_in(context: Context, email: str, password: str, code: str | None) -> None:
+@strawberry.input
+class SignInInput:
+    """An account's address and password, and the code of its second factor if it has one."""
+
+    email: str
+    password: str
+    code: str | None = strawberry.field(
+        default=None, description="What the account's second factor shows, or a recovery code."
+    )
+
+
+async def sign_in(info: Info, input: SignInInput) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
 
-    Only after the right password does anything tell that the account has a second factor.
+    Only after the right password does anything tell that the account has a second factor. Raises Refused and
+    RateLimited.
     """
-    email = email.strip()
+    context, email, password = info.context, input.email.strip(), input.password
     account_key = address_hash(context.settings, email)
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
     await context.limiter.count(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
@@ -49,7 +63,7 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
         )
         if not unchanged:
             _refuse_credentials()
-        await check_second_factor(context, transaction, account.id, code)
+        await check_second_factor(context, transaction, account.id, input.code)
         await begin_session(context, transaction, account.id)
     context.new_device = device_token(context.settings, rehashed)
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
@@ -76,15 +90,24 @@ async def begin_session(context: Context, transaction: Transaction, account_id: 
     context.new_session = secret
 
 
-async def sign_out(context: Context) -> None:
+async def sign_out(info: Info) -> None:
     """End the session that the request came with."""
+    context = info.context
     async with context.transaction() as transaction:
         await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
     context.new_session = ""
 
 
-async def end_session(context: Context, session_id: UUID) -> UUID:
-    """End one of the viewer's own sessions."""
+@strawberry.input
+class EndSessionInput:
+    """Which session to end."""
+
+    id: strawberry.ID
+
+
+async def end_session(info: Info, input: EndSessionInput) -> UUID:
+    """End one of the viewer's own sessions; give its id. Raises Refused."""
+    context, session_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         ended = await transaction.run(
             delete(sessions).where(sessions.c.id == session_id, sessions.c.account_id == context.account_id)

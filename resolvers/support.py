@@ -1,80 +1,78 @@
 """What administrators need for support: accounts, roles, paid access, deletion, dead mail, the audit log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
+import strawberry
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import Uuid
 
 from jobs.outbox import retry_dead
-from models.account import Role, accounts, api_tokens
+from models.account import Role, api_tokens
+from models.account import accounts as _accounts
 from models.database import Row, Statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.addresses import account_key
 from permissions.scopes import readable_audit
-from resolvers.access import end_all, has_second_factor
-from resolvers.account import add_profile
+from resolvers.access import end_all
+from resolvers.account import ACCOUNT_ROWS, account_of, add_profile
 from resolvers.appointment import end_reviews
 from resolvers.audit import note
 from resolvers.checks import Check
-from resolvers.context import Context
-from resolvers.deletion import delete_account, lock_account, refuse_last_administrator
+from resolvers.context import Context, Info
+from resolvers.deletion import erase_account, lock_account, refuse_last_administrator
 from resolvers.errors import Code, refuse
+from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
 from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
 
-_account_rows = select(
-    accounts.c.id,
-    accounts.c.name,
-    accounts.c.email,
-    accounts.c.roles,
-    accounts.c.email_verified_at,
-    accounts.c.paid_until,
-    accounts.c.created_at,
-    has_second_factor().label("second_factor"),
-)
-_BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
+strawberry.enum(AuditAction)
+
+_BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
 
 
 def _searched(rows: Select[Any], search: str) -> Select[Any]:
     if search == "address":
-        return rows.where(accounts.c.email_key == bindparam("words"))
+        return rows.where(_accounts.c.email_key == bindparam("words"))
     return rows.where(name_matches("words")) if search == "name" else rows
 
 
 @lru_cache(maxsize=20)
 def _account_page(search: str, backwards: bool, cursor: bool | None) -> Statement:
-    rows = _searched(_account_rows, search)
-    return Statement(page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+    rows = _searched(ACCOUNT_ROWS, search)
+    return Statement(page_statement(rows, _accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
 
 
 @lru_cache(maxsize=20)
 def _account_count(search: str) -> Statement:
-    return Statement(_searched(select(func.count()).select_from(accounts), search))
+    return Statement(_searched(select(func.count()).select_from(_accounts), search))
 
 
-async def account_page(context: Context, search: str | None, asked: Page) -> Connection:
-    """Give a page of all accounts by name; `search` is words of a name, or a whole mail address."""
+async def accounts(info: Info, page: Page, search: str | None = None) -> Connection:
+    """Give a page of all accounts by name; `search` is words of a name, or a whole mail address.
+
+    Raises BadInput for a cursor of another list.
+    """
+    context = info.context
     text = (search or "").strip()
     how = "address" if "@" in text else "name" if text else ""
     values = {"words": account_key(text) if how == "address" else search_words(text)} if how else {}
-    cursor, paging = page_values(_BY_NAME, asked)
+    cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
-        rows = await reading.all(_account_page(how, asked.backwards, cursor), **values, **paging)
+        rows = await reading.all(_account_page(how, page.backwards, cursor), **values, **paging)
 
     async def count() -> int:
         async with context.database.reading() as reading:
             return int(await reading.value(_account_count(how), **values))
 
-    return connection(rows, _BY_NAME, asked, count)
+    return connection(rows, _BY_NAME, page, count)
 
 
 async def _plain_page(
@@ -92,20 +90,21 @@ async def _plain_page(
     return connection(rows, sort, asked, count)
 
 
-_ACCOUNT = Statement(_account_rows.where(accounts.c.id == bindparam("id", type_=Uuid())))
+@strawberry.input(description="The account has exactly these roles afterwards.")
+class SetRolesInput:
+    """Whose roles to set, and which they are."""
+
+    account_id: strawberry.ID
+    roles: list[Role]
 
 
-async def account(context: Context, account_id: UUID) -> Row | None:
-    """Load one account."""
-    async with context.database.reading() as reading:
-        return await reading.first(_ACCOUNT, id=account_id)
-
-
-async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -> None:
+async def set_roles(info: Info, input: SetRolesInput) -> Row | None:
     """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has.
 
-    Who is a reviewer no more reviews nobody: the mediators are told, and givers are not shown their name.
+    A reviewer who loses the role reviews nobody: the mediators are told, and givers aren't shown their name. Gives the
+    account. Raises Refused.
     """
+    context, account_id, roles = info.context, read_id(input.account_id), input.roles
     if not roles:
         refuse("roles", Code.REQUIRED, "Give at least one role; to take all access away, delete the account.")
     async with context.transaction() as transaction:
@@ -115,7 +114,7 @@ async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -
         if Role.ADMIN in row.roles and Role.ADMIN not in roles and not has_colleague:
             refuse_last_administrator()
         await transaction.run(
-            update(accounts).where(accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
+            update(_accounts).where(_accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
         # A role that is given again later is a new one, of which no token made before has anything.
         kept: ColumnElement[Any] = api_tokens.c.roles
@@ -129,33 +128,61 @@ async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -
         if Role.DIRECTORY in roles:
             await transaction.run(insert(directories).values(id=account_id).on_conflict_do_nothing())
         await note(context, transaction, AuditAction.ROLES_CHANGED, account_id)
+    return await account_of(context, account_id)
 
 
-async def set_paid_access(context: Context, account_id: UUID, until: datetime | None) -> None:
-    """Set until when an account has paid access; None takes it away."""
+@strawberry.input(description="Null takes paid access away.")
+class SetPaidAccessInput:
+    """Whose paid access to set, and until when."""
+
+    account_id: strawberry.ID
+    paid_until: datetime | None = None
+
+
+async def set_paid_access(info: Info, input: SetPaidAccessInput) -> Row | None:
+    """Set until when an account has paid access; give the account. Raises Refused."""
+    context, account_id = info.context, read_id(input.account_id)
     check = Check()
-    until = check.moment("paidUntil", until)
+    until = check.moment("paidUntil", input.paid_until)
     check.done()
     async with context.transaction() as transaction:
-        if not await transaction.run(update(accounts).where(accounts.c.id == account_id).values(paid_until=until)):
+        if not await transaction.run(update(_accounts).where(_accounts.c.id == account_id).values(paid_until=until)):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         await note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
+    return await account_of(context, account_id)
 
 
-async def sign_out_other(context: Context, account_id: UUID) -> None:
-    """End all that opens an account but its password, which still works, as when a device was stolen."""
+@strawberry.input
+class SignOutAccountInput:
+    """Whom to sign out."""
+
+    account_id: strawberry.ID
+
+
+async def sign_out_account(info: Info, input: SignOutAccountInput) -> Row | None:
+    """End all that opens an account but its password, as when a device was stolen; give it. Raises Refused."""
+    context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
-        if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()):
+        if not await transaction.value(select(_accounts.c.id).where(_accounts.c.id == account_id).with_for_update()):
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         await end_all(transaction, account_id)
         await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
+    return await account_of(context, account_id)
 
 
-async def delete_other(context: Context, account_id: UUID) -> UUID:
-    """Delete somebody's account and everything of it."""
-    async with context.transaction() as transaction:
-        await delete_account(context, transaction, account_id)
+@strawberry.input
+class DeleteAccountInput:
+    """Whose account to delete."""
+
+    id: strawberry.ID
+
+
+async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
+    """Delete somebody's account and everything of it; give its id. Raises Refused."""
+    account_id = read_id(input.id)
+    async with info.context.transaction() as transaction:
+        await erase_account(info.context, transaction, account_id)
     return account_id
 
 
@@ -170,10 +197,10 @@ def _waiting_page(backwards: bool, cursor: bool | None) -> Statement:
     return Statement(page_statement(rows, appointments.c.id, _BY_ID, backwards=backwards, cursor=cursor))
 
 
-async def waiting_page(context: Context, asked: Page) -> Connection:
-    """Give a page of the appointments that wait for approval."""
+async def waiting_appointments(info: Info, page: Page) -> Connection:
+    """Give a page of the appointments that wait for approval. Raises BadInput for a cursor of another list."""
     count = Statement(select(func.count()).where(~appointments.c.approved))
-    return await _plain_page(context, _waiting_page, count, _BY_ID, asked)
+    return await _plain_page(info.context, _waiting_page, count, _BY_ID, page)
 
 
 @cache
@@ -188,10 +215,10 @@ def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
     return Statement(page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor))
 
 
-async def audit_page(context: Context, asked: Page) -> Connection:
-    """Give a page of the audit log, newest first."""
+async def audit_log(info: Info, page: Page) -> Connection:
+    """Give a page of the audit log, newest first. Raises BadInput for a cursor of another list."""
     count = Statement(select(func.count()).select_from(audit_entries).where(readable_audit()))
-    return await _plain_page(context, _audit_page, count, _NEWEST, asked)
+    return await _plain_page(info.context, _audit_page, count, _NEWEST, page)
 
 
 _dead = outbox.c.state == OutboxState.DEAD
@@ -203,15 +230,23 @@ def _dead_page(backwards: bool, cursor: bool | None) -> Statement:
     return Statement(page_statement(_dead_rows, outbox.c.id, _BY_ID, backwards=backwards, cursor=cursor))
 
 
-async def dead_page(context: Context, asked: Page) -> Connection:
-    """Give a page of the mail that was given up; never its recipient or text."""
+async def dead_mail(info: Info, page: Page) -> Connection:
+    """Give a page of the mail that was given up; never its recipient or text. Raises BadInput for a wrong cursor."""
     count = Statement(select(func.count()).select_from(outbox).where(_dead))
-    return await _plain_page(context, _dead_page, count, _BY_ID, asked)
+    return await _plain_page(info.context, _dead_page, count, _BY_ID, page)
 
 
-async def retry_mail(context: Context, mail_id: UUID) -> UUID:
-    """Queue dead mail once more."""
-    async with context.transaction() as transaction:
+@strawberry.input
+class RetryMailInput:
+    """Which mail to try again."""
+
+    id: strawberry.ID
+
+
+async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
+    """Queue dead mail once more; give its id. Raises Refused."""
+    mail_id = read_id(input.id)
+    async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
             refuse("id", Code.NOT_FOUND, "There is no such dead mail.")
     return mail_id

@@ -1,21 +1,24 @@
 """API tokens, as their owners make, see and revoke them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
+import strawberry
 from sqlalchemy import func, insert, select, update
 
 from jobs.outbox import Kind, enqueue
-from models.account import api_tokens
+from models.account import api_tokens as _tokens
 from models.database import Row
 from permissions.secrets import hash_secret, new_secret
 from resolvers.access import lock_own
 from resolvers.checks import Check
 from resolvers.codes import check_second_factor, telling_of_wrong_codes
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
-from resolvers.repeats import Once, earlier_result
+from resolvers.inputs import read_id
+from resolvers.repeats import earlier_result, once
 from resolvers.sign_in import confirm_password
 
 TOKENS_MOST = 50
@@ -24,30 +27,28 @@ TOKEN_YEARS_MOST = 2
 SIGN_IN_COUNTS = timedelta(minutes=10)
 
 _token_rows = select(
-    api_tokens.c.id,
-    api_tokens.c.name,
-    api_tokens.c.created_at,
-    api_tokens.c.used_at,
-    api_tokens.c.expires_at,
-    api_tokens.c.revoked_at,
+    _tokens.c.id,
+    _tokens.c.name,
+    _tokens.c.created_at,
+    _tokens.c.used_at,
+    _tokens.c.expires_at,
+    _tokens.c.revoked_at,
 )
 
 
-async def own_tokens(context: Context) -> Sequence[Row]:
+async def api_tokens(info: Info) -> Sequence[Row]:
     """Give the viewer's own API tokens, by name."""
+    context = info.context
     async with context.database.reading() as reading:
         return await reading.all(
-            _token_rows.where(api_tokens.c.account_id == context.account_id).order_by(
-                api_tokens.c.name, api_tokens.c.id
-            )
+            _token_rows.where(_tokens.c.account_id == context.account_id).order_by(_tokens.c.name, _tokens.c.id)
         )
 
 
-async def own_token(context: Context, token_id: UUID) -> Row | None:
-    """Load one of the viewer's own API tokens."""
+async def _own(context: Context, token_id: UUID) -> Row | None:
     async with context.database.reading() as reading:
         return await reading.first(
-            _token_rows.where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
+            _token_rows.where(_tokens.c.id == token_id, _tokens.c.account_id == context.account_id)
         )
 
 
@@ -67,40 +68,57 @@ def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
     return end
 
 
-async def create_token(
-    context: Context,
-    name: str,
-    expires_at: datetime | None,
-    password: str | None,
-    code: str | None,
-    once: Once,
-) -> tuple[UUID, str | None]:
-    """Make an API token; give its id and its secret, which is shown this once (None to a repeated request).
+@strawberry.input
+class CreateApiTokenInput:
+    """A new token's name and end, and what shows that its owner makes it."""
+
+    name: str
+    expires_at: datetime | None = strawberry.field(default=None, description="In a year by default, in two at most.")
+    password: str | None = strawberry.field(
+        default=None, description="Your own; needed unless you signed in within the last ten minutes."
+    )
+    code: str | None = strawberry.field(
+        default=None, description="Needed with the password where you have a second factor, or a recovery code."
+    )
+    request_key: str | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """A token that was made; its secret is shown this once, and is None to a repeated request."""
+
+    api_token: Row | None
+    token: str | None
+
+
+async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
+    """Make an API token. Raises Refused and RateLimited.
 
     Whoever makes one has shown within ten minutes what signing in takes: by signing in, or by password and code again.
     """
-    check = Check()
-    name = check.name("name", name)
-    end = _end(check, context, expires_at)
+    context, check = info.context, Check()
+    name = check.name("name", input.name)
+    end = _end(check, context, input.expires_at)
     check.done()
-    if password:
-        await confirm_password(context, "password", password)
+    if input.password:
+        await confirm_password(context, "password", input.password)
     new_id, secret = uuid4(), new_secret()
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
         owner = await lock_own(context, transaction)
-        if earlier := await earlier_result(context, transaction, "createApiToken", once, new_id):
-            return earlier, None
+        asked = once(input, proofs=("password", "code"))
+        if earlier := await earlier_result(context, transaction, "createApiToken", asked, new_id):
+            return NewToken(await _own(context, earlier), None)
         if owner.age >= SIGN_IN_COUNTS:
-            if not password:
+            if not input.password:
                 refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
-            await check_second_factor(context, transaction, context.account_id, code)
+            await check_second_factor(context, transaction, context.account_id, input.code)
         held = await transaction.value(
-            select(func.count()).where(api_tokens.c.account_id == context.account_id, api_tokens.c.revoked_at.is_(None))
+            select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
         )
         if held >= TOKENS_MOST:
             refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
         await transaction.run(
-            insert(api_tokens).values(
+            insert(_tokens).values(
                 id=new_id,
                 account_id=context.account_id,
                 name=name,
@@ -110,17 +128,25 @@ async def create_token(
             )
         )
         await enqueue(transaction, Kind.API_TOKEN_MADE, new_id)
-    return new_id, secret
+    return NewToken(await _own(context, new_id), secret)
 
 
-async def revoke_token(context: Context, token_id: UUID) -> UUID:
-    """Revoke one of the viewer's own API tokens: it ends at once."""
+@strawberry.input
+class RevokeApiTokenInput:
+    """Which token to revoke."""
+
+    id: strawberry.ID
+
+
+async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> Row | None:
+    """Revoke one of the viewer's own API tokens: it ends at once. Gives the token. Raises Refused."""
+    context, token_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         revoked = await transaction.run(
-            update(api_tokens)
-            .where(api_tokens.c.id == token_id, api_tokens.c.account_id == context.account_id)
-            .values(revoked_at=func.coalesce(api_tokens.c.revoked_at, func.clock()))
+            update(_tokens)
+            .where(_tokens.c.id == token_id, _tokens.c.account_id == context.account_id)
+            .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
         )
     if not revoked:
         refuse("id", Code.NOT_FOUND, "There is no such token.")
-    return token_id
+    return await _own(context, token_id)

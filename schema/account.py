@@ -1,19 +1,29 @@
 """One's own account in the schema: signing up, in and out, links, export, deletion."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
 from models.account import Role
-from models.mediator import Visibility
-from resolvers import access, account, export, mediator, sign_in, support, tokens
+from resolvers.access import own_sessions
+from resolvers.account import (
+    change_email,
+    change_password,
+    delete_my_account,
+    me,
+    mediator,
+    request_password_reset,
+    reset_password,
+    sign_up,
+    update_account,
+    verify_email,
+)
+from resolvers.export import export_my_data, exports
+from resolvers.sign_in import sign_in, sign_out
+from resolvers.tokens import api_tokens
 from schema.access import ApiToken, Session
-from schema.changes import Payload, attempt, once
-from schema.lists import Info
 from schema.mediator import Mediator
-
-strawberry.enum(Role)
+from schema.mutations import Payload, mutation
 
 
 @strawberry.type(description="An archive of all your data; its link comes by mail.")
@@ -35,90 +45,12 @@ class OwnAccount:
     paid_until: datetime | None
     second_factor: bool = strawberry.field(description="Whether signing in asks for a code beside the password.")
 
-    @strawberry.field(description="Your profile as a mediator.")
-    async def mediator(self, info: Info) -> Mediator | None:
-        found: Any = await mediator.own(info.context)
-        return found
-
-    @strawberry.field
-    async def sessions(self, info: Info) -> list[Session]:
-        found: Any = await access.own_sessions(info.context)
-        return found
-
-    @strawberry.field
-    async def api_tokens(self, info: Info) -> list[ApiToken]:
-        found: Any = await tokens.own_tokens(info.context)
-        return found
-
-    @strawberry.field
-    async def exports(self, info: Info) -> list[DataExport]:
-        found: Any = await export.own_exports(info.context)
-        return found
-
-
-@strawberry.input(description="A new mediator's account.")
-class SignUpInput:
-    name: str
-    email: str
-    password: str
-    visibility: Visibility = Visibility.PRIVATE
-    request_key: str | None = None
-
-
-@strawberry.input
-class VerifyEmailInput:
-    token: str
-
-
-@strawberry.input
-class SignInInput:
-    email: str
-    password: str
-    code: str | None = strawberry.field(
-        default=None, description="What the account's second factor shows, or a recovery code."
+    mediator = strawberry.field(
+        resolver=mediator, graphql_type=Mediator | None, description="Your profile as a mediator."
     )
-
-
-@strawberry.input
-class RequestPasswordResetInput:
-    email: str
-
-
-@strawberry.input
-class ResetPasswordInput:
-    token: str
-    password: str
-
-
-@strawberry.input
-class UpdateAccountInput:
-    name: str
-
-
-@strawberry.input
-class ChangeEmailInput:
-    email: str
-    password: str
-
-
-@strawberry.input
-class ChangePasswordInput:
-    current_password: str
-    new_password: str
-    end_others: bool = strawberry.field(
-        default=True,
-        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
-    )
-
-
-@strawberry.input
-class ExportMyDataInput:
-    request_key: str | None = None
-
-
-@strawberry.input
-class DeleteMyAccountInput:
-    password: str
+    sessions = strawberry.field(resolver=own_sessions, graphql_type=list[Session])
+    api_tokens = strawberry.field(resolver=api_tokens, graphql_type=list[ApiToken])
+    exports = strawberry.field(resolver=exports, graphql_type=list[DataExport])
 
 
 @strawberry.type(description="The same whether or not the address has an account.")
@@ -134,9 +66,10 @@ class VerifyEmailPayload(Payload):
 @strawberry.type(description="The session itself is in a cookie.")
 class SignInPayload(Payload):
     signed_in: bool = False
-    second_factor_required: bool = strawberry.field(
-        default=False, description="The password is right, and a code has to come with it."
-    )
+
+    @strawberry.field(description="The password is right, and a code has to come with it.")
+    def second_factor_required(self) -> bool:
+        return any(error.field == "code" for error in self.user_errors)
 
 
 @strawberry.type
@@ -181,110 +114,45 @@ class DeleteMyAccountPayload(Payload):
 
 @strawberry.type
 class AccountQueries:
-    @strawberry.field(description="Your own account.")
-    async def me(self, info: Info) -> OwnAccount | None:
-        found: Any = await support.account(info.context, info.context.account_id)
-        return found
+    me = strawberry.field(resolver=me, graphql_type=OwnAccount | None, description="Your own account.")
 
 
 @strawberry.type
 class AccountMutations:
-    @strawberry.mutation
-    async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.sign_up(info.context, input.name, input.email, input.password, input.visibility, once(input))
-            return {"mail_sent": True}
-
-        return await attempt(SignUpPayload, change())
-
-    @strawberry.mutation(
-        description="Uses the link of a mail that shows an address to be yours. Ends every other session."
+    sign_up = mutation(sign_up, SignUpPayload)
+    verify_email = mutation(
+        verify_email,
+        VerifyEmailPayload,
+        description="Uses the link of a mail that shows an address to be yours. Ends every other session.",
     )
-    async def verify_email(self, info: Info, input: VerifyEmailInput) -> VerifyEmailPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.verify_email(info.context, input.token)
-            return {"verified": True}
-
-        return await attempt(VerifyEmailPayload, change())
-
-    @strawberry.mutation
-    async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload | None:
-        async def change() -> dict[str, Any]:
-            await sign_in.sign_in(info.context, input.email, input.password, input.code)
-            return {"signed_in": True}
-
-        answer = await attempt(SignInPayload, change())
-        answer.second_factor_required = any(problem.field == "code" for problem in answer.user_errors)
-        return answer
-
-    @strawberry.mutation
-    async def sign_out(self, info: Info) -> SignOutPayload | None:
-        async def change() -> dict[str, Any]:
-            await sign_in.sign_out(info.context)
-            return {"signed_out": True}
-
-        return await attempt(SignOutPayload, change())
-
-    @strawberry.mutation
-    async def request_password_reset(
-        self, info: Info, input: RequestPasswordResetInput
-    ) -> RequestPasswordResetPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.request_password_reset(info.context, input.email)
-            return {"mail_sent": True}
-
-        return await attempt(RequestPasswordResetPayload, change())
-
-    @strawberry.mutation(
-        description="Uses the link of a mail that sets a password. Ends every session, API token and link to your data."
+    sign_in = mutation(sign_in, SignInPayload)
+    sign_out = mutation(sign_out, SignOutPayload)
+    request_password_reset = mutation(request_password_reset, RequestPasswordResetPayload)
+    reset_password = mutation(
+        reset_password,
+        ResetPasswordPayload,
+        description="Uses the link of a mail that sets a password. "
+        "Ends every session, API token and link to your data.",
     )
-    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.reset_password(info.context, input.token, input.password)
-            return {"changed": True}
-
-        return await attempt(ResetPasswordPayload, change())
-
-    @strawberry.mutation
-    async def update_account(self, info: Info, input: UpdateAccountInput) -> UpdateAccountPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.update_account(info.context, input.name)
-            return {"account": await support.account(info.context, info.context.account_id)}
-
-        return await attempt(UpdateAccountPayload, change())
-
-    @strawberry.mutation(description="Mails a link to the new address, which is yours once the link is used.")
-    async def change_email(self, info: Info, input: ChangeEmailInput) -> ChangeEmailPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.change_email(info.context, input.email, input.password)
-            return {"mail_sent": True}
-
-        return await attempt(ChangeEmailPayload, change())
-
-    @strawberry.mutation(description="Gives this session a new cookie, and ends the others unless you say otherwise.")
-    async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.change_password(
-                info.context, input.current_password, input.new_password, end_others=input.end_others
-            )
-            return {"changed": True}
-
-        return await attempt(ChangePasswordPayload, change())
-
-    @strawberry.mutation(
-        description="Makes an archive of all your data; a mail brings its link, which opens it while you are signed in."
+    update_account = mutation(update_account, UpdateAccountPayload)
+    change_email = mutation(
+        change_email,
+        ChangeEmailPayload,
+        description="Mails a link to the new address, which is yours once the link is used.",
     )
-    async def export_my_data(self, info: Info, input: ExportMyDataInput | None = None) -> ExportMyDataPayload | None:
-        async def change() -> dict[str, Any]:
-            made = await export.request_export(info.context, once(input))
-            return {"data_export": await export.own_export(info.context, made)}
-
-        return await attempt(ExportMyDataPayload, change())
-
-    @strawberry.mutation(description="Deletes your account and everything of it, for good.")
-    async def delete_my_account(self, info: Info, input: DeleteMyAccountInput) -> DeleteMyAccountPayload | None:
-        async def change() -> dict[str, Any]:
-            await account.delete_own(info.context, input.password)
-            return {"deleted": True}
-
-        return await attempt(DeleteMyAccountPayload, change())
+    change_password = mutation(
+        change_password,
+        ChangePasswordPayload,
+        description="Gives this session a new cookie, and ends the others unless you say otherwise.",
+    )
+    export_my_data = mutation(
+        export_my_data,
+        ExportMyDataPayload,
+        description="Makes an archive of all your data; a mail brings its link, "
+        "which opens it while you are signed in.",
+    )
+    delete_my_account = mutation(
+        delete_my_account,
+        DeleteMyAccountPayload,
+        description="Deletes your account and everything of it, for good.",
+    )

@@ -43,10 +43,10 @@ from permissions.viewer import EVERYBODY, Standing
 from resolvers.errors import BadInput
 from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
+from schema.connections import SCALARS
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
 from schema.feedback import FeedbackMutations, FeedbackQueries
-from schema.lists import SCALARS
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
 from schema.reviewer import ReviewerMutations, ReviewerQueries

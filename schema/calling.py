@@ -9,7 +9,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from strawberry import Info
 from strawberry.types.field import StrawberryField
 
-from resolvers.entries import camel
+from models.fields import camel
 from schema.build import Admitted, Clean, Fenced
 
 

@@ -1,34 +1,14 @@
 """One's own second factor in the schema."""
 
-from typing import Any
-
 import strawberry
 
-from resolvers import second_factor
-from schema.changes import Payload, attempt
-from schema.lists import Info
-
-
-@strawberry.input
-class SetUpSecondFactorInput:
-    password: str
-
-
-@strawberry.input
-class ConfirmSecondFactorInput:
-    code: str
-
-
-@strawberry.input(description="The code may be a recovery code.")
-class RemoveSecondFactorInput:
-    password: str
-    code: str
-
-
-@strawberry.input(description="The code may be a recovery code.")
-class RenewRecoveryCodesInput:
-    password: str
-    code: str
+from resolvers.second_factor import (
+    confirm_second_factor,
+    remove_second_factor,
+    renew_recovery_codes,
+    set_up_second_factor,
+)
+from schema.mutations import Payload, mutation
 
 
 @strawberry.type(description="What a program for codes takes. It is shown this once.")
@@ -54,37 +34,19 @@ class RenewRecoveryCodesPayload(Payload):
 
 @strawberry.type
 class SecondFactorMutations:
-    @strawberry.mutation(description="Makes a secret for a program that shows codes, such as those on phones.")
-    async def set_up_second_factor(self, info: Info, input: SetUpSecondFactorInput) -> SetUpSecondFactorPayload | None:
-        async def change() -> dict[str, Any]:
-            return vars(await second_factor.set_up(info.context, input.password))
-
-        return await attempt(SetUpSecondFactorPayload, change())
-
-    @strawberry.mutation(description="From now on, signing in asks for a code. Ends every session but this one.")
-    async def confirm_second_factor(
-        self, info: Info, input: ConfirmSecondFactorInput
-    ) -> ConfirmSecondFactorPayload | None:
-        async def change() -> dict[str, Any]:
-            return {"recovery_codes": await second_factor.confirm(info.context, input.code)}
-
-        return await attempt(ConfirmSecondFactorPayload, change())
-
-    @strawberry.mutation(description="Ends every session but this one, which gets a new cookie.")
-    async def remove_second_factor(
-        self, info: Info, input: RemoveSecondFactorInput
-    ) -> RemoveSecondFactorPayload | None:
-        async def change() -> dict[str, Any]:
-            await second_factor.remove(info.context, input.password, input.code)
-            return {"removed": True}
-
-        return await attempt(RemoveSecondFactorPayload, change())
-
-    @strawberry.mutation
-    async def renew_recovery_codes(
-        self, info: Info, input: RenewRecoveryCodesInput
-    ) -> RenewRecoveryCodesPayload | None:
-        async def change() -> dict[str, Any]:
-            return {"recovery_codes": await second_factor.renew_codes(info.context, input.password, input.code)}
-
-        return await attempt(RenewRecoveryCodesPayload, change())
+    set_up_second_factor = mutation(
+        set_up_second_factor,
+        SetUpSecondFactorPayload,
+        description="Makes a secret for a program that shows codes, such as those on phones.",
+    )
+    confirm_second_factor = mutation(
+        confirm_second_factor,
+        ConfirmSecondFactorPayload,
+        description="From now on, signing in asks for a code. Ends every session but this one.",
+    )
+    remove_second_factor = mutation(
+        remove_second_factor,
+        RemoveSecondFactorPayload,
+        description="Ends every session but this one, which gets a new cookie.",
+    )
+    renew_recovery_codes = mutation(renew_recovery_codes, RenewRecoveryCodesPayload)

@@ -22,7 +22,7 @@ from permissions.passwords import hash_password
 from permissions.scopes import link_works
 from permissions.secrets import Opens, fold_name, link_secret
 from resolvers.account import add_profile
-from resolvers.mediator import feedback_link
+from resolvers.mediator import personal_link
 from settings import Settings
 from web.seed_feedback import add_feedback, add_requests
 from web.seed_practice import add_practice, random_id
@@ -164,7 +164,7 @@ async def links(settings: Settings) -> list[tuple[str, str]]:
     )
     async with connect(settings, settings.database_owner_url) as database, database.reading() as reading:
         newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1))
-    found = [(f"Give feedback to {mediator.name}", feedback_link(settings, mediator.id))]
+    found = [(f"Give feedback to {mediator.name}", personal_link(settings, mediator.id))]
     if newest:
         survey = page(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))
         found.append((f"Answer a request of {mediator.name}", survey))

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from resolvers.entries import camel
+from models.fields import camel
 from schema.build import projection
 from settings import Settings
 from tests.conftest import fresh_database

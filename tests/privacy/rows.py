@@ -13,7 +13,7 @@ from sqlmodel import AutoString, SQLModel
 
 from permissions.secrets import Opens, hash_secret, link_secret
 from permissions.viewer import Standing
-from resolvers.entries import camel
+from models.fields import camel
 from settings import Settings
 from tests.privacy.markers import Known, Marker, Mint, written
 from tests.privacy.oracle import Facts, Shown, Watcher, has_field

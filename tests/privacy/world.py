@@ -14,7 +14,7 @@ from uuid import UUID
 from models.account import Role
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import Standing
-from resolvers.entries import camel
+from models.fields import camel
 from tests.hub import password_hash
 from tests.privacy.markers import Marker, written
 from tests.privacy.oracle import NONE, Shown, Watcher

@@ -1,0 +1,156 @@
+"""How a field of an entry is declared: once, on its model. All that follows from it is read from there.
+
+From a declaration follow the column and its CHECK, the field of the API's type, inputs, filter and order, the check of
+what is typed, the form, the table, the CSV and the headings that an import knows. Who may read it stands in
+`permissions/policy.py` and nowhere else.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum, auto
+from types import NoneType
+from typing import Any, Self, get_args
+
+from sqlalchemy import Boolean, CheckConstraint, Date, Integer, Text
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from models.columns import one_of
+
+
+class Choice(StrEnum):
+    """An enumeration that people choose from: each word has a label, and synonyms that an import knows."""
+
+    label: str
+    also: str
+
+    def __new__(cls, value: str, label: str = "", also: str = "") -> Self:
+        """Make a word: as the API writes it, as people read it, and its synonyms, separated by commas."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.also = also
+        return member
+
+
+class Kind(Enum):
+    """What a field holds. Each layer that treats kinds differently has one table by kind."""
+
+    CHOICE = auto()  # a word of an enumeration
+    LINE = auto()  # text on one line
+    TEXT = auto()
+    LINK = auto()  # a web address
+    DAY = auto()
+    COUNT = auto()
+    DURATION = auto()  # in minutes
+    FLAG = auto()  # yes or no
+    LANGUAGES = auto()  # a list of ISO 639 codes
+
+
+_COLUMN_TYPES = {
+    Kind.DAY: Date,
+    Kind.COUNT: Integer,
+    Kind.DURATION: Integer,
+    Kind.FLAG: Boolean,
+    Kind.LANGUAGES: ARRAY(Text),
+}
+_NOTHING: dict[Kind, object] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # what a field holds that cannot be null
+_SORTABLE = frozenset(Kind) - {Kind.TEXT, Kind.LINK, Kind.LANGUAGES}
+_SEARCHABLE = {Kind.LINE, Kind.TEXT}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EntryField:
+    """One field of an entry. `name` is written as in Python; `required`: it cannot be null.
+
+    `label` stands beside the form's field and `hint` below it; `title` heads columns and exports; `headings`, separated
+    by commas, are others that an import takes for it. `description` is for the API's readers.
+
+    `words`: the enumeration of a CHOICE. `default`: what a new entry has if nothing is given. `bounds`: the least and
+    most of a COUNT. `unit`: of what. `rows`: how tall the box of a TEXT is. `private`: only its mediator reads it.
+    `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a list can do with it.
+    `facet`: what the list of its values is called, to filter by. `proposed`: a new entry's form begins with the value
+    of the last one.
+    """
+
+    kind: Kind
+    label: str
+    title: str
+    name: str = ""
+    required: bool = True
+    private: bool = False
+    hint: str = ""
+    headings: str = ""
+    description: str | None = None
+    words: type[Choice] | None = None
+    default: object = None
+    bounds: tuple[int, int] = (0, 2**31 - 1)
+    unit: str = ""
+    rows: int = 5
+    listed: bool = False
+    filtered: bool = False
+    sorted: bool = False
+    searched: bool = False
+    facet: str | None = None
+    proposed: bool = False
+
+    @property
+    def graphql_name(self) -> str:
+        """Its name in the API, and so in forms."""
+        return camel(self.name)
+
+
+def camel(name: str) -> str:
+    """Write a Python name as GraphQL does."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def entry_field(
+    kind: Kind,
+    label: str,
+    *,
+    title: str = "",
+    sorted: bool | None = None,
+    default: str | None = None,
+    **facts: Any,
+) -> Any:
+    """Declare a field; `facts` are EntryField's. Its annotation says whether it is required, and a CHOICE's words.
+
+    Raises TypeError for a fact that no field has.
+    """
+    declared = EntryField(
+        kind=kind,
+        label=label,
+        title=title or label,
+        default=_NOTHING.get(kind, default),
+        sorted=kind in _SORTABLE if sorted is None else sorted,
+        searched=kind in _SEARCHABLE,
+        **facts,
+    )
+    preset = {Kind.LANGUAGES: "'{}'", Kind.FLAG: "false"}.get(kind) or (f"'{default}'" if default else None)
+    return Field(
+        sa_type=_COLUMN_TYPES.get(kind, Text),
+        sa_column_kwargs={"server_default": sql(preset)} if preset else {},
+        schema_extra={"json_schema_extra": {"declared": declared}},
+    )
+
+
+def entry_fields(shared: type[SQLModel], private: type[SQLModel]) -> tuple[EntryField, ...]:
+    """Give the fields that two models declare, in their order; `private` is what only the mediator reads."""
+    return tuple(_named(model, name, model is private) for model in (shared, private) for name in model.model_fields)
+
+
+def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:
+    """Hold each CHOICE of a model to its words, in the database too."""
+    declared = (_named(shared, name, private=False) for name in shared.model_fields)
+    return [one_of(field.name, field.words) for field in declared if field.words]
+
+
+def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
+    info = model.model_fields[name]
+    declared: EntryField = info.json_schema_extra["declared"]  # type: ignore[index,call-overload,assignment]
+    parts = get_args(info.annotation) if declared.kind is not Kind.LANGUAGES else ()
+    (type_,) = set(parts or (info.annotation,)) - {NoneType}
+    words = type_ if isinstance(type_, type) and issubclass(type_, Choice) else None
+    return replace(declared, name=name, required=NoneType not in parts, private=private, words=words)

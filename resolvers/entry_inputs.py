@@ -1,0 +1,105 @@
+"""The inputs of entries, made from the fields that their models declare: to add, change, filter and order them.
+
+A class names what else an input takes, and gets its declared fields from one of these decorators.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from enum import Enum
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry import UNSET
+
+from models.fields import EntryField, Kind
+from resolvers.entries import EntryList, EntryOrder, OrderDirection, OwnedList
+
+Class = TypeVar("Class", bound=type)
+
+_TYPES: dict[Kind, Any] = {
+    Kind.DAY: date,
+    Kind.COUNT: int,
+    Kind.DURATION: int,
+    Kind.FLAG: bool,
+    Kind.LANGUAGES: list[str],
+}
+
+
+def graphql_type(field: EntryField) -> Any:
+    """Give the type that a field has in the API where it is given."""
+    return field.words or _TYPES.get(field.kind, str)
+
+
+def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Class:
+    """Put fields in front of a class's own: each with its type and its default (... for none)."""
+    annotations = {}
+    for field, type_, default in fields:
+        annotations[field.name] = type_
+        given = {} if default is ... else {"default_factory": list} if default == [] else {"default": default}
+        setattr(cls, field.name, strawberry.field(description=field.description, **given))
+    cls.__annotations__ = annotations | cls.__annotations__
+    return cls
+
+
+def new_entry(of: OwnedList, description: str) -> Callable[[Class], Class]:
+    """Make the input of a new entry: what must be given, and the rest with what it is otherwise."""
+
+    def make(cls: Class) -> Class:
+        for field in of.fields:
+            if field.words:
+                strawberry.enum(field.words)
+        fields = [
+            (field, graphql_type(field), ... if field.default is None else field.default)
+            if field.required
+            else (field, graphql_type(field) | None, None)
+            for field in of.fields
+        ]
+        return strawberry.input(with_fields(cls, fields), description=description)
+
+    return make
+
+
+def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
+    """Make the input of changes to an entry."""
+
+    def make(cls: Class) -> Class:
+        fields = [(field, graphql_type(field) | None, UNSET) for field in of.fields]
+        return strawberry.input(
+            with_fields(cls, fields), description="Changes to an entry; what is left out stays as it is."
+        )
+
+    return make
+
+
+def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
+    """Make the filter of a list of entries: every declared field that it can be filtered by, the year and any text."""
+
+    def make(cls: Class) -> Class:
+        cls.__annotations__ = {"year": int | None, "text": str | None}
+        cls.year = strawberry.field(default=None, description="The year of the last day.")
+        cls.text = strawberry.field(default=None, description="Looked for in every text that you may read.")
+        fields = [(field, graphql_type(field) | None, None) for field in of.fields if field.filtered]
+        return strawberry.input(
+            with_fields(cls, fields), description="What to show; every field that is given must fit."
+        )
+
+    return make
+
+
+def entry_order(of: EntryList, says: str) -> Callable[[type[EntryOrder]], type[EntryOrder]]:
+    """Make the order of a list of entries: by anything that it can be sorted by. `says` describes the choice."""
+
+    def make(cls: type[EntryOrder]) -> type[EntryOrder]:
+        texts = {field.name for field in getattr(of, "fields", ()) if field.kind is Kind.TEXT}
+        members = {
+            name.upper(): strawberry.enum_value(
+                name, description="By the first 100 characters." if name in texts else None
+            )
+            for name in of.sorts
+        }
+        field = strawberry.enum(Enum(f"{of.noun}OrderField", members), description=says)
+        cls.__annotations__ = {"field": field, "direction": OrderDirection}
+        cls.direction = OrderDirection.ASC
+        return strawberry.input(cls)
+
+    return make

@@ -1,0 +1,105 @@
+"""The frame of every list: a Relay cursor connection."""
+
+from collections.abc import Callable
+from typing import Any, Generic, NewType, TypeVar
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension, SyncExtensionResolver
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+from strawberry.types.scalar import ScalarDefinition
+
+from resolvers import paging
+from resolvers.context import Info
+from resolvers.paging import Page, page
+
+Node = TypeVar("Node")
+
+# Totals can pass GraphQL's 32-bit Int: 4,000 entries of the longest duration do.
+Minutes = NewType("Minutes", int)
+SCALARS: dict[object, ScalarDefinition] = {
+    Minutes: strawberry.scalar(name="Minutes", description="A sum of minutes: an integer of any size.")
+}
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type(description="A row and the cursor to go on from it.")
+class Edge(Generic[Node]):
+    node: Node
+    cursor: str
+
+
+@strawberry.type(description="One page of a list: 25 rows if neither `first` nor `last` is given, 100 at most.")
+class Connection(Generic[Node]):
+    nodes: list[Node]
+
+    @strawberry.field
+    def edges(self, page: strawberry.Parent[Any]) -> list[Edge[Node]]:
+        return [Edge(node=row, cursor=page.cursor(row)) for row in page.nodes]
+
+    @strawberry.field
+    def page_info(self, page: strawberry.Parent[Any]) -> PageInfo:
+        nodes = page.nodes
+        return PageInfo(
+            has_next_page=page.has_next_page,
+            has_previous_page=page.has_previous_page,
+            start_cursor=page.cursor(nodes[0]) if nodes else None,
+            end_cursor=page.cursor(nodes[-1]) if nodes else None,
+        )
+
+    @strawberry.field(description="How many rows the whole list has; counted only if asked.")
+    def total_count(self, page: strawberry.Parent[Any]) -> int:
+        counted: Any = page.total  # mostly it came with the rows
+        if counted is None:
+            counted = paging.Counting(page.count)
+        return counted
+
+
+class _Paged(FieldExtension):
+    """Gives a resolver its `page`, read from the four arguments of a connection."""
+
+    def apply(self, field: StrawberryField) -> None:
+        own = [argument for argument in field.arguments if argument.python_name not in _READ]
+        field.arguments = _PAGING + own
+
+    def resolve(self, next_: SyncExtensionResolver, source: object, info: Info, **given: Any) -> Any:
+        return next_(source, info, page=read_page(given), **given)
+
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: object, info: Info, **given: Any) -> Any:
+        return await next_(source, info, page=read_page(given), **given)
+
+
+def _argument(name: str, type_: object) -> StrawberryArgument:
+    return StrawberryArgument(name, None, StrawberryAnnotation(type_), default=None)
+
+
+_PAGING = [
+    _argument("first", int | None),
+    _argument("after", str | None),
+    _argument("last", int | None),
+    _argument("before", str | None),
+]
+_READ = {"page", *(argument.python_name for argument in _PAGING)}
+
+
+def read_page(given: dict[str, Any]) -> Page:
+    """Take the arguments of a connection out of all that a field was given. Raises BadInput."""
+    return page(*(given.pop(name, None) for name in ("first", "after", "last", "before")))
+
+
+def connection(resolver: Callable[..., object], of: type, *, description: str | None = None) -> Any:
+    """Declare a list: `resolver` takes a `page`, and whatever else the list takes; rows are of that type."""
+    return strawberry.field(
+        resolver=resolver,
+        graphql_type=Connection[of] | None,  # type: ignore[valid-type]
+        description=description,
+        extensions=[_Paged()],
+    )

@@ -1,0 +1,47 @@
+"""The types of entries, made from the fields that their models declare."""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+
+from models.fields import camel
+from permissions.policy import rule
+from resolvers.entries import OwnedList
+from resolvers.entry_inputs import Class, graphql_type, with_fields
+
+
+def entry_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
+    """Make the type of an entry from its declared fields."""
+
+    def make(cls: Class) -> Class:
+        fields = [
+            (field, _null_to_some(of.type_name, field.graphql_name, graphql_type(field), empty=not field.required), ...)
+            for field in of.fields
+        ]
+        return strawberry.type(with_fields(cls, fields), description=description)
+
+    return make
+
+
+def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
+    """Make the type of what occurs in a list of entries, to filter by."""
+
+    def make(cls: Class) -> Class:
+        cls.__annotations__ = {"years": list[int]}
+        cls.years = strawberry.field(description="Years of the last days, newest first.")
+        for field in of.fields:
+            if field.facet:
+                type_ = _null_to_some(f"{of.noun}Facets", camel(field.facet), list[str], empty=False)
+                cls.__annotations__[field.facet] = type_
+                setattr(cls, field.facet, strawberry.field(description="In alphabetical order."))
+        return strawberry.type(cls, description=description)
+
+    return make
+
+
+def _null_to_some(type_name: str, name: str, type_: Any, *, empty: bool) -> Any:
+    """Make a field's type: it is null where it is empty, and to those who read its row but may not read it."""
+    first = "id" if type_name.endswith("Entry") else "years"  # what everybody has who has the type
+    everybody_reads = rule(type_name, name).standings == rule(type_name, first).standings
+    return type_ if everybody_reads and not empty else type_ | None

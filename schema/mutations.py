@@ -1,0 +1,62 @@
+"""How a mutation is declared, and what each answers: the thing as it is now, and what to mend."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import strawberry
+from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
+
+from resolvers.context import Info
+from resolvers.errors import Code, Refused
+
+strawberry.enum(Code, name="UserErrorCode")
+
+
+@strawberry.type(description="Something to mend: the input's field (null for the whole) and how.")
+class UserError:
+    field: str | None
+    message: str
+    code: Code
+
+
+@strawberry.type
+class Payload:
+    """Base of every payload."""
+
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+class _Answered(FieldExtension):
+    """Puts what a resolver gives into its payload; where it refuses, the payload says why instead."""
+
+    def __init__(self, payload: type[Payload]) -> None:
+        self._payload = payload
+        # `current` is for a refusal alone: the thing as somebody else left it.
+        own = [one for one in fields(payload) if one.init and one.name not in {"user_errors", "current"}]
+        self._names = [one.name for one in own]
+        self._is_flag = [one.default for one in own] == [False]
+
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: object, info: Info, **given: Any) -> Payload:
+        try:
+            found = await next_(source, info, **given)
+        except Refused as refused:
+            errors = [UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
+            current = {} if refused.current is None else {"current": refused.current}
+            return self._payload(user_errors=errors, **current)
+        if self._is_flag:
+            return self._payload(**{self._names[0]: True})
+        if len(self._names) == 1:
+            return self._payload(**{self._names[0]: found})
+        return self._payload(**{name: getattr(found, name) for name in self._names})
+
+
+def mutation(resolver: Callable[..., object], payload: type[Payload], *, description: str | None = None) -> Any:
+    """Declare a change.
+
+    `resolver` gives the payload's only field, or else a thing that has each as an attribute; nothing, where the payload
+    only says that it was done.
+    """
+    return strawberry.mutation(
+        resolver=resolver, graphql_type=payload | None, description=description, extensions=[_Answered(payload)]
+    )
