@@ -28,7 +28,7 @@ class CpdFields(SQLModel):
 
     ended_on: date = entry_field(Kind.DAY, "Last day", listed=True)
     started_on: date = entry_field(Kind.DAY, "First day")
-    kind: CpdKind = entry_field(Kind.CHOICE, "Kind", listed=True, filtered=True)
+    kind: CpdKind = entry_field(Kind.CHOICE, "Kind", listed=True, filtered=True, proposed=True)
     title: str = entry_field(Kind.LINE, "Title", listed=True)
     provider: str | None = entry_field(Kind.LINE, "Provider", listed=True)
     minutes: int = entry_field(Kind.DURATION, "Duration in hours", title="Hours", listed=True)

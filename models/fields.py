@@ -47,7 +47,7 @@ class Kind(Enum):
     LANGUAGES = auto()  # a list of ISO 639 codes
 
 
-_COLUMN_TYPES = {
+_COLUMN_TYPES: dict[Kind, Any] = {
     Kind.DAY: Date,
     Kind.COUNT: Integer,
     Kind.DURATION: Integer,
@@ -99,6 +99,11 @@ class EntryField:
         """Its name in the API, and so in forms."""
         return camel(self.name)
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether an input may leave it empty; a list that cannot be null is empty then."""
+        return not self.required or self.kind is Kind.LANGUAGES
+
 
 def camel(name: str) -> str:
     """Write a Python name as GraphQL does."""
@@ -149,7 +154,7 @@ def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:
 
 def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
     info = model.model_fields[name]
-    declared: EntryField = info.json_schema_extra["declared"]  # type: ignore[index,call-overload,assignment]
+    declared: EntryField = info.json_schema_extra["declared"]  # type: ignore[index,assignment]
     parts = get_args(info.annotation) if declared.kind is not Kind.LANGUAGES else ()
     (type_,) = set(parts or (info.annotation,)) - {NoneType}
     words = type_ if isinstance(type_, type) and issubclass(type_, Choice) else None

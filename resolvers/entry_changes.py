@@ -60,7 +60,7 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> Row:
 
 
 def _refuse_blanks(of: OwnedList, changes: dict[str, Any]) -> None:
-    blanks = [field for field in of.fields if field.required and changes.get(field.name, ...) is None]
+    blanks = [field for field in of.fields if not field.is_optional and changes.get(field.name, ...) is None]
     if blanks:
         raise Refused(*(Problem(field.graphql_name, "Fill this in.", Code.REQUIRED) for field in blanks))
 

@@ -35,7 +35,7 @@ def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Cl
     annotations = {}
     for field, type_, default in fields:
         annotations[field.name] = type_
-        given = {} if default is ... else {"default_factory": list} if default == [] else {"default": default}
+        given = {} if default is ... else {"default": default}
         setattr(cls, field.name, strawberry.field(description=field.description, **given))
     cls.__annotations__ = annotations | cls.__annotations__
     return cls
@@ -49,9 +49,9 @@ def new_entry(of: OwnedList, description: str) -> Callable[[Class], Class]:
             if field.words:
                 strawberry.enum(field.words)
         fields = [
-            (field, graphql_type(field), ... if field.default is None else field.default)
-            if field.required
-            else (field, graphql_type(field) | None, None)
+            (field, graphql_type(field) | None, None)
+            if field.is_optional
+            else (field, graphql_type(field), ... if field.default is None else field.default)
             for field in of.fields
         ]
         return strawberry.input(with_fields(cls, fields), description=description)
@@ -71,13 +71,19 @@ def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
     return make
 
 
+_BESIDES: tuple[tuple[str, Any, str], ...] = (
+    ("year", int, "The year of the last day."),
+    ("text", str, "Looked for in every text that you may read."),
+)
+
+
 def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
     """Make the filter of a list of entries: every declared field that it can be filtered by, the year and any text."""
 
     def make(cls: Class) -> Class:
-        cls.__annotations__ = {"year": int | None, "text": str | None}
-        cls.year = strawberry.field(default=None, description="The year of the last day.")
-        cls.text = strawberry.field(default=None, description="Looked for in every text that you may read.")
+        for name, type_, says in _BESIDES:
+            cls.__annotations__[name] = type_ | None
+            setattr(cls, name, strawberry.field(default=None, description=says))
         fields = [(field, graphql_type(field) | None, None) for field in of.fields if field.filtered]
         return strawberry.input(
             with_fields(cls, fields), description="What to show; every field that is given must fit."
@@ -97,7 +103,8 @@ def entry_order(of: EntryList, says: str) -> Callable[[type[EntryOrder]], type[E
             )
             for name in of.sorts
         }
-        field = strawberry.enum(Enum(f"{of.noun}OrderField", members), description=says)
+        enumeration: Any = Enum
+        field = strawberry.enum(enumeration(f"{of.noun}OrderField", members), description=says)
         cls.__annotations__ = {"field": field, "direction": OrderDirection}
         cls.direction = OrderDirection.ASC
         return strawberry.input(cls)

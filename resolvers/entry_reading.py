@@ -94,7 +94,9 @@ def _of(parents: list[UUID]) -> dict[str, Any]:
 
 def _given(filter: object | None) -> dict[str, Hashable]:
     """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()
+    }
     if "text" in given:
         given["text"] = cleaned(given["text"])
     return {name: value for name, value in given.items() if value is not None}

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from typing import Any
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import Date, and_, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import Date, Select, and_, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
@@ -30,21 +31,6 @@ _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
 # Whether one was answered is never shown: an open request and a spent one look alike, down to their withdrawal.
 _listed = _request.state != RequestState.WITHDRAWN
-_rows = (
-    select(
-        _request.id,
-        cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
-        _request.mediation_ended_on,
-        _details.party_name,
-        _details.party_email,
-        _details.reference,
-    )
-    .select_from(_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept())))
-    .where(_listed)
-)
-_one = Statement(
-    _rows.where(_request.id == bindparam("id", type_=Uuid()), _request.mediator_id == bindparam("me", type_=Uuid()))
-)
 _count = Statement(
     select(_request.mediator_id, func.count().label("count"))
     .where(_request.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _listed)
@@ -52,10 +38,31 @@ _count = Statement(
 )
 
 
+def _rows() -> Select[Any]:
+    return (
+        select(
+            _request.id,
+            cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
+            _request.mediation_ended_on,
+            _details.party_name,
+            _details.party_email,
+            _details.reference,
+        )
+        .select_from(_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept())))
+        .where(_listed)
+    )
+
+
+@cache
+def _one() -> Statement:
+    me = bindparam("me", type_=Uuid())
+    return Statement(_rows().where(_request.id == bindparam("id", type_=Uuid()), _request.mediator_id == me))
+
+
 @cache
 def _page(backwards: bool, cursor: bool | None) -> Statement:
     return Statement(
-        page_statement(_rows, _request.id, _NEWEST, backwards=backwards, cursor=cursor, parent=_request.mediator_id)
+        page_statement(_rows(), _request.id, _NEWEST, backwards=backwards, cursor=cursor, parent=_request.mediator_id)
     )
 
 
@@ -83,7 +90,7 @@ async def feedback_requests(info: Info, mediator: strawberry.Parent[Row], page: 
 
 async def _own(context: Context, request_id: UUID) -> Row | None:
     async with context.database.reading() as reading:
-        return await reading.first(_one, id=request_id, me=context.account_id)
+        return await reading.first(_one(), id=request_id, me=context.account_id)
 
 
 @strawberry.input

@@ -28,13 +28,12 @@ def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
     """Make the type of what occurs in a list of entries, to filter by."""
 
     def make(cls: Class) -> Class:
-        cls.__annotations__ = {"years": list[int]}
-        cls.years = strawberry.field(description="Years of the last days, newest first.")
-        for field in of.fields:
-            if field.facet:
-                type_ = _null_to_some(f"{of.noun}Facets", camel(field.facet), list[str], empty=False)
-                cls.__annotations__[field.facet] = type_
-                setattr(cls, field.facet, strawberry.field(description="In alphabetical order."))
+        type_name = f"{of.noun}Facets"
+        found: dict[str, tuple[Any, str]] = {"years": (int, "Years of the last days, newest first.")}
+        found |= {field.facet: (str, "In alphabetical order.") for field in of.fields if field.facet}
+        for name, (type_, says) in found.items():
+            cls.__annotations__[name] = _null_to_some(type_name, camel(name), list[type_], empty=False)
+            setattr(cls, name, strawberry.field(description=says))
         return strawberry.type(cls, description=description)
 
     return make

@@ -44,11 +44,10 @@ class _Answered(FieldExtension):
             errors = [UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
             current = {} if refused.current is None else {"current": refused.current}
             return self._payload(user_errors=errors, **current)
-        if self._is_flag:
-            return self._payload(**{self._names[0]: True})
-        if len(self._names) == 1:
-            return self._payload(**{self._names[0]: found})
-        return self._payload(**{name: getattr(found, name) for name in self._names})
+        if len(self._names) > 1:
+            return self._payload(**{name: getattr(found, name) for name in self._names})
+        answer: dict[str, Any] = dict.fromkeys(self._names, True if self._is_flag else found)
+        return self._payload(**answer)
 
 
 def mutation(resolver: Callable[..., object], payload: type[Payload], *, description: str | None = None) -> Any:

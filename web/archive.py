@@ -60,6 +60,15 @@ class Archive:
 
 def _spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Write a row that holds a list as a row for each of its items, or as one if there are none."""
-    held = next((value for value in row.values() if isinstance(value, list)), [])
+    held = next((value for value in row.values() if isinstance(value, list) and all(map(_is_row, value))), [])
+    plain = {name: ", ".join(value) if _is_words(value) else value for name, value in row.items()}
     for item in held or [{}]:
-        yield row | item
+        yield plain | item
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

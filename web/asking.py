@@ -4,17 +4,14 @@ A page reads no model, so it can show nobody more than the API would.
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 
 from schema import execution
+from web.documents import document
 from web.graphql import make_context
-
-QUERIES = Path(__file__).parent / "queries"
 
 Problem = dict[str, Any]
 """What to mend, as the API writes it: `field` (None for the whole form), `message`, `code`."""
@@ -56,12 +53,6 @@ def to_mend(problems: list[Problem]) -> Outcome:
 def is_repeated(problem: Problem) -> bool:
     """Whether a form was refused because its key has been used for other content."""
     return problem.get("code") == "REPEATED_KEY"
-
-
-@lru_cache(maxsize=100)
-def document(page: str) -> str:
-    """Read a page's document."""
-    return (QUERIES / f"{page}.graphql").read_text(encoding="utf-8")
 
 
 async def ask(request: Request, page: str, operation: str, **variables: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ when it is made, and nothing else. Of somebody with several roles it holds what 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -27,6 +26,7 @@ from resolvers.limits import Limiter
 from schema import execution
 from settings import Settings
 from web.archive import Archive
+from web.documents import document
 
 
 class ExportError(Exception):
@@ -75,7 +75,7 @@ def parts_of(roles: frozenset[Role]) -> list[Part]:
     return [*PARTS, *(part for role, parts in PARTS_OF_ROLE.items() if role in roles for part in parts)]
 
 
-_document = parse((Path(__file__).parent / "queries" / "export.graphql").read_text())
+_document = parse(document("export"))
 OPERATIONS = {
     operation.name.value: operation
     for operation in _document.definitions

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
+from resolvers.checks import LANGUAGES
 from web.asking import Problem
 
 Reader = Callable[[str], Any]
@@ -85,6 +86,18 @@ def one_of(words: Mapping[str, str]) -> Reader:
         return word
 
     return read
+
+
+_CODES = {name.casefold(): code for code, name in LANGUAGES.items()}
+
+
+def languages(text: str) -> list[str]:
+    """Read languages by their names or ISO 639 codes, separated by commas, semicolons or line ends; give the codes."""
+    written = [" ".join(one.split()).casefold() for one in re.split(r"[,;\n]", text)]
+    codes = [one if one in LANGUAGES else _CODES.get(one) for one in written if one]
+    if None in codes:
+        raise Unreadable("Write languages in English, separated by commas, such as English, French.")
+    return [code for code in codes if code]
 
 
 def yes(text: str) -> bool:

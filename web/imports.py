@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from models.fields import EntryField, Kind
 from web import forms
 from web.asking import Problem
-from web.case_words import CHOICES, FIELDS, NO, TITLES, YES, meanings
+from web.case_words import CHOICES, FIELDS, NO, TITLES, YES, headings, meanings
 from web.csv_files import CsvFile, Row
+from web.entry_fields import labels, reader
 from web.forms import Reader, Unreadable
 from web.spreadsheet import unguarded
 
 NONE = "none"  # of the file's columns
+_REQUIRED = frozenset(field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not Kind.FLAG)
+_DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if field.default is not None}
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Plan:
     def typed(self) -> dict[str, str]:
         """Write the plan as its form has it."""
         return {
-            **{field.name: str(self.columns.get(field.name, NONE)) for field in FIELDS},
+            **{name: str(self.columns.get(name, NONE)) for name in TITLES},
             "days": "month" if self.month_first else "day",
             "unit": "minutes" if self.in_minutes else "hours",
             **{f"{name}Else": self.defaults.get(name, "") for name in CHOICES},
@@ -66,7 +70,7 @@ def _keys(heading: str) -> Iterator[str]:
 
 def guess(file: CsvFile) -> Plan:
     """Guess from the headings which column is which field, and from the cells how days are written."""
-    known = {key(heading): field.name for field in FIELDS for heading in field.headings}
+    known = {key(heading): field.graphql_name for field in FIELDS for heading in headings(field)}
     columns: dict[str, int] = {}
     for index, heading in enumerate(file.headings):
         name = next((known[one] for one in _keys(heading) if one in known), None)
@@ -74,15 +78,16 @@ def guess(file: CsvFile) -> Plan:
             columns.setdefault(name, index)
     unit = key(file.headings[columns["minutes"]]) if "minutes" in columns else ""
     is_in_minutes = any(word in {"min", "mins", "minutes"} for word in unit.split())
-    return Plan(columns, _is_month_first(file, columns), is_in_minutes, {"outcome": "NOT_KNOWN"})
+    return Plan(columns, _is_month_first(file, columns), is_in_minutes, _DEFAULTS)
 
 
 def plan_of(file: CsvFile, typed: Mapping[str, str]) -> Plan:
     """Read a plan from its form; what the form does not say is guessed from the cells."""
     numbers = {str(index): index for index in range(len(file.headings))}
-    columns = {field.name: numbers[typed[field.name]] for field in FIELDS if typed.get(field.name) in numbers}
+    columns = {name: numbers[typed[name]] for name in TITLES if typed.get(name) in numbers}
     is_month_first = typed["days"] == "month" if "days" in typed else _is_month_first(file, columns)
-    defaults = {name: typed[f"{name}Else"] for name in CHOICES if typed.get(f"{name}Else") in CHOICES[name]}
+    chosen = {name: typed.get(f"{name}Else") for name in CHOICES}
+    defaults = {name: word for name, word in chosen.items() if word in meanings(CHOICES[name])}
     return Plan(columns, is_month_first, typed.get("unit") == "minutes", defaults)
 
 
@@ -90,8 +95,11 @@ _NUMBERS = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*\d{4}")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00)?$")
 
 
+_DAYS = [field.graphql_name for field in FIELDS if field.kind is Kind.DAY]
+
+
 def _numbered_days(file: CsvFile, columns: Mapping[str, int]) -> set[tuple[int, int]]:
-    cells = (_cell(row, columns.get(name)) for row in file.rows for name in ("startedOn", "endedOn"))
+    cells = (_cell(row, columns.get(name)) for row in file.rows for name in _DAYS)
     found = (_NUMBERS.match(cell.strip()) for cell in cells)
     return {(int(one.group(1)), int(one.group(2))) for one in found if one}
 
@@ -121,9 +129,6 @@ def read_rows(file: CsvFile, plan: Plan) -> list[Reading]:
     return [_read(row, len(file.headings), plan, readers) for row in file.rows]
 
 
-_REQUIRED = frozenset({"startedOn", "endedOn", "role", "medium", "minutes", "outcome"})
-
-
 def _read(row: Row, width: int, plan: Plan, readers: Mapping[str, Reader]) -> Reading:
     typed = {name: _cell(row, index) for name, index in plan.columns.items()}
     for name, default in plan.defaults.items():
@@ -144,25 +149,25 @@ def _cell(row: Row, index: int | None) -> str:
 
 
 def _readers(plan: Plan) -> dict[str, Reader]:
+    by_kind: dict[Kind, Reader] = {
+        Kind.DAY: partial(_day, month_first=plan.month_first),
+        Kind.DURATION: _minutes if plan.in_minutes else _hours,
+        Kind.FLAG: _flag,
+    }
     return {
-        **{field.name: forms.text for field in FIELDS},
-        **{name: _choice(name) for name in CHOICES},
-        "startedOn": partial(_day, month_first=plan.month_first),
-        "endedOn": partial(_day, month_first=plan.month_first),
-        "minutes": _minutes if plan.in_minutes else _hours,
-        "partyCount": forms.whole,
-        "simulated": _simulated,
+        field.graphql_name: _choice(field) if field.words else by_kind.get(field.kind) or reader(field)
+        for field in FIELDS
     }
 
 
-def _choice(field: str) -> Reader:
+def _choice(field: EntryField) -> Reader:
     """Make the reader of a choice: the API's word, ours, or another that is usual."""
     known = {key(also): word for word, every in meanings(field).items() for also in every}
 
     def read(text: str) -> str:
         word = known.get(key(text))
         if word is None:
-            raise Unreadable(f"Write one of: {', '.join(CHOICES[field].values())}.")
+            raise Unreadable(f"Write one of: {', '.join(labels(field.words).values() if field.words else ())}.")
         return word
 
     return read
@@ -181,12 +186,12 @@ def _minutes(text: str) -> int:
     return int(text) if re.fullmatch(r"\d{1,7}", text.strip(), re.ASCII) else _hours(text)
 
 
-def _simulated(text: str) -> bool:
+def _flag(text: str) -> bool:
     if key(text) in YES:
         return True
     if key(text) in NO:
         return False
-    raise Unreadable("Write Yes for a simulation, and No or nothing for a real case.")
+    raise Unreadable("Write Yes or No.")
 
 
 @dataclass(frozen=True)

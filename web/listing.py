@@ -4,7 +4,7 @@ A listing says once what a table has; a `View` is one request's look at it. What
 counts as not said, so that an old bookmark still shows something.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,13 +36,15 @@ class Column:
 class Filter:
     """A filter: the API's field and its label. Either fixed `words`, or `found`: words that occur in the list's facets.
 
-    Without both it is free text. Words for `true` and `false` are those of a yes or no.
+    Without both it is free text. Words for `true` and `false` are those of a yes or no. `write` says how those that
+    were `found` are written.
     """
 
     field: str
     title: str
     words: Words | None = None
     found: str | None = None
+    write: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class View:
         chosen = self._chosen(one)
         if chosen and chosen not in words:
             words.append(chosen)
-        return [(word, word) for word in words]
+        return [(word, one.write(word)) for word in words]
 
     def _chosen(self, one: Filter) -> str:
         return _written(self.filters.get(one.field, ""))
@@ -191,7 +193,7 @@ class View:
     def told(self) -> list[tuple[str, str]]:
         """Tell what is chosen in its filters, for a print that has no form: pairs of title and words."""
         chosen = [(one, self._chosen(one)) for one in self.listing.filters if one.field in self.filters]
-        return [(one.title, (one.words or {}).get(value, value)) for one, value in chosen]
+        return [(one.title, (one.words or {}).get(value) or one.write(value)) for one, value in chosen]
 
 
 def _written(value: Any) -> str:

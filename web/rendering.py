@@ -18,11 +18,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive
 
 from models.account import Role
+from models.fields import camel
 from permissions.viewer import Viewer
 from resolvers.errors import Unauthenticated
 from web import words
 from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
 from web.cells import headings, rows
+from web.entry_fields import labels, writer
 from web.viewers import has_token, is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
@@ -73,6 +75,9 @@ _templates.filters["day"] = words.day
 _templates.filters["moment"] = words.moment
 _templates.filters["month"] = words.month
 _templates.filters["hours"] = words.hours
+_templates.filters["labels"] = lambda choice: labels(choice).items()
+_templates.filters["camel"] = camel
+_templates.filters["written"] = lambda field, value: writer(field).page(value)
 _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
 _templates.filters["answered"] = words.answered

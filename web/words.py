@@ -5,32 +5,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
-ROLES = {
-    "LEAD_MEDIATOR": "Lead mediator",
-    "CO_MEDIATOR": "Co-mediator",
-    "ASSISTANT_MEDIATOR": "Assistant mediator",
-    "MEDIATION_ADVOCATE": "Mediation advocate",
-    "OBSERVER": "Observer",
-    "OTHER": "Other",
-}
-MEDIA = {"IN_PERSON": "In person", "ONLINE": "Online", "HYBRID": "Hybrid"}
-OUTCOMES = {
-    "SETTLED": "Settled",
-    "PARTLY_SETTLED": "Partly settled",
-    "NOT_SETTLED": "Not settled",
-    "ONGOING": "Ongoing",
-    "NOT_KNOWN": "Not known",
-}
-CPD_KINDS = {
-    "TRAINING_RECEIVED": "Training received",
-    "TRAINING_GIVEN": "Training given",
-    "PRESENTATION": "Presentation",
-    "CONFERENCE": "Conference",
-    "PUBLICATION": "Publication",
-    "SUPERVISION": "Supervision or peer reflection",
-    "SELF_STUDY": "Self-directed study",
-    "OTHER": "Other",
-}
+from models.logbook import CaseRole
+from resolvers.checks import LANGUAGES as LANGUAGE_NAMES
+
+ROLES = {role.value: role.label for role in CaseRole}
 LEARNING_SOURCES = {"MEDIATION": "Mediation", "CPD": "CPD"}
 LEARNING_KINDS = {
     "DID_WELL": "What I did well",
@@ -190,15 +168,27 @@ class _Yes(Kind):
         return "Yes" if value else "No"
 
 
+class _Languages(Kind):
+    """Names of languages, for a list of their codes."""
+
+    def page(self, value: Any) -> str:
+        return ", ".join(LANGUAGE_NAMES.get(code, code) for code in value or ())
+
+    def cell(self, value: Any) -> Any:
+        return self.page(value)
+
+
+def of_labels(labels: Words) -> Kind:
+    """Make the kind of a choice, whose words have these labels."""
+    return _Words(labels)
+
+
 TEXT = Kind()
 DAY = _Day()
 MONTH = _Month()
 HOURS = _Hours()
 YES = _Yes()
-ROLE = _Words(ROLES)
-MEDIUM = _Words(MEDIA)
-OUTCOME = _Words(OUTCOMES)
-CPD_KIND = _Words(CPD_KINDS)
+LANGUAGES = _Languages()
 CAPACITY = _Words(CAPACITIES)
 ACTING = _Words(ACTED_AS)
 SHARED = _Either(SHARING)

@@ -1,6 +1,5 @@
 """A world in which each private text says who may read it, and the application's own fences, to be taken away."""
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from sqlalchemy.types import Integer
 
 from models.account import Role
 from models.mediator import Visibility
-from permissions import scopes
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
 from resolvers import entry_reading, feedback, feedback_request, mediator
 from resolvers.paging import page_statement
@@ -169,8 +167,7 @@ def without(*fences: str) -> Iterator[None]:
         if "readable answers" in fences:
             patch.setattr(feedback, "readable_answers", _everything)
         if "kept details" in fences:
-            patch.setattr(scopes, "details_kept", true)
-            importlib.reload(feedback_request)
+            patch.setattr(feedback_request, "details_kept", true)
         if "whose list" in fences:
             patch.setattr(entry_reading, "page_statement", _of_everybody)
             patch.setattr(feedback_request, "page_statement", _of_everybody)
@@ -179,11 +176,17 @@ def without(*fences: str) -> Iterator[None]:
         _forget_statements()
         yield
     object.__setattr__(feedback.FEEDBACK, "rows", rows)
-    importlib.reload(feedback_request)
     _forget_statements()
 
 
 def _forget_statements() -> None:
     reading = (entry_reading._page, entry_reading._count, entry_reading._some, entry_reading._facets)
-    for kept in (mediator._one, mediator._page, mediator._count, *reading, feedback_request._page):
+    for kept in (
+        mediator._one,
+        mediator._page,
+        mediator._count,
+        *reading,
+        feedback_request._page,
+        feedback_request._one,
+    ):
         kept.cache_clear()

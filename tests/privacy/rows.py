@@ -11,9 +11,9 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, String, Ta
 from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, SQLModel
 
+from models.fields import camel
 from permissions.secrets import Opens, hash_secret, link_secret
 from permissions.viewer import Standing
-from models.fields import camel
 from settings import Settings
 from tests.privacy.markers import Known, Marker, Mint, written
 from tests.privacy.oracle import Facts, Shown, Watcher, has_field

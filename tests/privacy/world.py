@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from models.account import Role
+from models.fields import camel
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import Standing
-from models.fields import camel
 from tests.hub import password_hash
 from tests.privacy.markers import Marker, written
 from tests.privacy.oracle import NONE, Shown, Watcher

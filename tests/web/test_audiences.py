@@ -14,7 +14,7 @@ from schema.build import projection
 from tests.hub import Hub, Person
 from tests.web.reading import cookie, everything
 from tests.world import put_cases, put_cpd, put_feedback
-from web.asking import QUERIES, document
+from web.documents import QUERIES, document
 from web.pages import routes
 
 S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.ADMIN, Standing.PUBLIC

@@ -4,20 +4,20 @@ import csv
 import io
 import re
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.checks import cleaned
+from models.logbook import LOGBOOK_FIELDS
 from resolvers.entry_import import ENTRIES_MOST
+from tests.entry_values import values_of
 from web import imports, words
-from web.case_words import CHOICES, FIELDS, meanings
+from web.case_words import headings, meanings
 from web.csv_files import FILE_MOST, ROWS_MOST, NotCsv, Row, pack, read_csv, unpack, write_csv
 from web.imports import Plan, Reading
-from web.pages.logbook import CASE, LOGBOOK
+from web.pages.logbook import LOGBOOK
 from web.spreadsheet import guarded, sheet, unguarded
 
 PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
@@ -48,10 +48,6 @@ def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
     assert ROWS_MOST == ENTRIES_MOST
 
 
-def test_the_fields_are_those_of_a_case() -> None:
-    assert {field.name for field in FIELDS} == set(CASE.readers)
-
-
 def test_the_headings_of_our_exports_are_known() -> None:
     titles = [column.title for column in LOGBOOK.exported]
     found = imports.guess(read_csv(write_csv([titles, titles])))
@@ -78,8 +74,8 @@ def test_usual_headings_are_known(heading: str, field: str) -> None:
 
 
 def test_each_usual_word_means_one_thing() -> None:
-    choices = [list(meanings(name).values()) for name in CHOICES]
-    for said in ([field.headings for field in FIELDS], *choices):
+    choices = [list(meanings(field).values()) for field in LOGBOOK_FIELDS]
+    for said in ([headings(field) for field in LOGBOOK_FIELDS], *choices):
         every = [word for words in said for word in {imports.key(one) for one in words}]
         assert "" not in every
         assert len(every) == len(set(every))
@@ -226,22 +222,7 @@ def test_row_numbers_are_written_in_short() -> None:
     assert imports.ranges([2, 4, 5, 6, 8, 9, 1200]) == ["2", "4-6", "8-9", "1,200"]
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40).map(cleaned)
-DAYS = st.integers(0, 27_000).map(lambda days: date(1950, 1, 1) + timedelta(days))
-ENTRIES = st.fixed_dictionaries(
-    {
-        "role": st.sampled_from(list(words.ROLES)),
-        "medium": st.sampled_from(list(words.MEDIA)),
-        "outcome": st.sampled_from(list(words.OUTCOMES)),
-        "startedOn": DAYS.map(date.isoformat),
-        "endedOn": DAYS.map(date.isoformat),
-        "minutes": st.integers(1, 600_000),
-        "partyCount": st.none() | st.integers(1, 10_000),
-        "simulated": st.booleans(),
-        **dict.fromkeys(("disputeKind", "country", "reference", "parties", "didWell", "foundChallenging"), TEXT),
-        "notes": TEXT,
-    }
-)
+ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field in LOGBOOK_FIELDS})
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=5))
@@ -253,7 +234,7 @@ def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) ->
     file = read_csv(out.getvalue())
     readings = imports.read_rows(file, imports.guess(file))
     assert [reading.problems for reading in readings] == [[]] * len(entries)
-    expected = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    expected = [{name: value for name, value in entry.items() if value not in (None, [])} for entry in entries]
     assert [reading.values for reading in readings] == expected
 
 

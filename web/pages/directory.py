@@ -11,36 +11,31 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.account import Role
-from permissions.viewer import Viewer
+from models.cpd import CPD_FIELDS
+from models.logbook import LOGBOOK_FIELDS
+from permissions.viewer import Standing, Viewer
 from web.asking import ask
 from web.charts import hours_by_year
+from web.entry_fields import column, filters, readable
 from web.listing import Column, Filter, Listing, View
-from web.pages import cpd, logbook
 from web.rendering import DIRECTORIES, page, render
 from web.sheets import export
-from web.words import DAY, HOURS, LINK, MEDIUM, MONTH, ROLE, YES
+from web.words import MONTH
 
 MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
+# Month for day: a directory reads no days of cases.
 CASES = Listing(
     "logbook",
     (
         Column("endedMonth", "Month", MONTH, "ENDED_MONTH"),
-        Column("role", "Role", ROLE, "ROLE"),
-        Column("medium", "Medium", MEDIUM, "MEDIUM"),
-        Column("disputeKind", "Kind of dispute", sort="DISPUTE_KIND"),
-        Column("minutes", "Hours", HOURS, "MINUTES"),
-        Column("simulated", "Simulated", YES, "SIMULATED"),
+        *(column(field) for field in readable("LogbookEntry", LOGBOOK_FIELDS, Standing.DIRECTORY)),
     ),
-    logbook.FILTERS,
+    filters("Logbook", LOGBOOK_FIELDS, Standing.DIRECTORY),
 )
 COURSES = Listing(
     "cpd",
-    (
-        *cpd.COLUMNS,
-        Column("startedOn", "First day", DAY, "STARTED_ON"),
-        Column("evidenceUrl", "Evidence", LINK),
-    ),
-    cpd.FILTERS,
+    tuple(column(field) for field in readable("CpdEntry", CPD_FIELDS, Standing.DIRECTORY)),
+    filters("Cpd", CPD_FIELDS, Standing.DIRECTORY),
     prefix="cpd-",
 )
 

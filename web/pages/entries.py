@@ -1,6 +1,6 @@
 """A mediator's own entries, of whatever kind: looking at one, adding, changing and deleting it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import Outcome, ask, change, nothing_here, to_mend
-from web.forms import Reader, minutes, read, yes
+from models.fields import EntryField
+from web.asking import Outcome, Problem, ask, change, nothing_here, to_mend
+from web.entry_fields import reader, typed, writer
+from web.forms import read
 from web.pages.sign_in import local_path
 from web.rendering import MEDIATORS, Form, page, read_form, render
 
@@ -20,34 +21,47 @@ from web.rendering import MEDIATORS, Form, page, read_form, render
 class EntryForm:
     """One kind of entry: what its pages, document and operations are called, and its fields.
 
-    `name` is the address, the document and the templates' folder; `noun` the API's type, `field` its name in a payload.
-    `readers` read what is typed; `labels` stand beside the fields.
+    `name` is the address and the document; `noun` the API's type, `field` its name in a payload; `called` is what
+    people call one. `heading` gives the title of its page.
     """
 
     name: str
     noun: str
     field: str
-    readers: Mapping[str, Reader]
-    required: frozenset[str]
-    labels: Mapping[str, str]
-    defaults: Mapping[str, str]
+    called: str
+    fields: tuple[EntryField, ...]
+    heading: Callable[[Mapping[str, Any]], str]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What stands beside the fields."""
+        return {field.graphql_name: field.label for field in self.fields}
+
+    @property
+    def facets(self) -> str:
+        """What the API calls the list of what occurs in the entries."""
+        return f"{self.field.removesuffix('Entry')}Facets"
+
+    def read(self, typed: Form) -> tuple[dict[str, Any], list[Problem]]:
+        """Read what was typed: the API's values by field, and what could not be read."""
+        readers = {field.graphql_name: reader(field) for field in self.fields}
+        required = {field.graphql_name for field in self.fields if not field.is_optional}
+        return read(typed, readers, required)
 
     def typed(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Write an entry as its form has it."""
-        return {name: self._written(name, entry[name]) for name in self.readers}
+        return {field.graphql_name: typed(field, entry[field.graphql_name]) for field in self.fields}
 
-    def _written(self, name: str, value: Any) -> str:
-        if value is None:
-            return ""
-        if self.readers[name] is yes:
-            return "yes" if value else ""
-        return words.hours(value).replace(",", "") if self.readers[name] is minutes else str(value)
+    def facts(self, entry: Mapping[str, Any], *, private: bool) -> list[tuple[EntryField, str]]:
+        """Write what an entry holds, for its page; what is empty is left out."""
+        written = [(field, writer(field).page(entry[field.graphql_name])) for field in self.fields]
+        return [(field, text) for field, text in written if text and field.private is private]
 
 
 async def show(request: Request, *, form: EntryForm) -> Response:
     """Show one entry, whole."""
     entry = await _entry(request, form)
-    return render(request, f"{form.name}/entry.html", entry=entry, form=form, back=_back(request))
+    return render(request, "entries/show.html", entry=entry, form=form, back=_back(request))
 
 
 async def add(request: Request, *, form: EntryForm) -> Response:
@@ -56,14 +70,14 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     if request.method != "POST":
         return _blank(request, form, known)
     typed = await read_form(request)
-    values, problems = read(typed, form.readers, form.required)
+    values, problems = form.read(typed)
     outcome = (
         to_mend(problems)
         if problems
         else await change(request, form.name, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
-        return render(request, f"{form.name}/form.html", outcome=outcome, typed=typed, form=form, known=known)
+        return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
     if typed.get("then") == "another":
         return RedirectResponse(f"/{form.name}/new?done=added", 303)
     return _done(typed.get("back", ""), "added")
@@ -75,9 +89,9 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
     if request.method != "POST":
         entry = await _entry(request, form)
         typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
-        return render(request, f"{form.name}/form.html", typed=typed, form=form, known=known)
+        return render(request, "entries/form.html", typed=typed, form=form, known=known)
     sent = dict(await read_form(request))
-    values, problems = read(sent, form.readers, form.required)
+    values, problems = form.read(sent)
     outcome = to_mend(problems) if problems else await _update(request, form, sent, values)
     if not outcome.problems:
         return _done(sent.get("back", ""), "saved")
@@ -87,7 +101,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
         sent["version"] = str(current["version"])
     return render(
         request,
-        f"{form.name}/form.html",
+        "entries/form.html",
         outcome=outcome,
         typed=sent,
         form=form,
@@ -108,11 +122,13 @@ async def delete(request: Request, *, form: EntryForm) -> Response:
 def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
     """Show a new entry's form: today, and what the last entry had."""
     today = request.app.state.database.now().date().isoformat()
-    typed = {"startedOn": today, "endedOn": today, **form.defaults}
+    fresh = {field.name: field.default for field in form.fields} | {"started_on": today, "ended_on": today}
+    values = {field.graphql_name: fresh[field.name] for field in form.fields}
     for last in known["last"]["nodes"]:
-        typed |= {name: value for name, value in last.items() if value}
+        values |= {name: value for name, value in last.items() if value and name in values}
+    typed = form.typed(values)
     typed["back"] = _back(request)
-    return render(request, f"{form.name}/form.html", typed=typed, form=form, known=known)
+    return render(request, "entries/form.html", typed=typed, form=form, known=known)
 
 
 async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
@@ -143,7 +159,9 @@ def _differences(
     """List what differs from the entry as it stands now: field, what was typed, what is stored."""
     stored = form.typed(current)
     return [
-        (name, typed.get(name, ""), stored[name]) for name in form.readers if _trimmed(values[name]) != current[name]
+        (name, typed.get(name, ""), stored[name])
+        for name in form.labels
+        if _trimmed(values[name]) != (current[name] or None)
     ]
 
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from models.fields import Kind
 from web import imports
 from web.asking import Outcome, Trouble, change, to_mend
 from web.case_words import CHOICES, FIELDS, TITLES
@@ -41,12 +42,13 @@ _LABELS = {
     "file": "Your file",
     "days": "Days such as 5/6/2026 are written",
     "unit": "Durations that are plain numbers are",
-    "roleElse": "Role, where the file has none",
-    "mediumElse": "Medium, where the file has none",
-    "outcomeElse": "Outcome, where the file has none",
+    **{f"{name}Else": f"{field.title}, where the file has none" for name, field in CHOICES.items()},
     "mode": "If some rows cannot be imported",
     **TITLES,
 }
+# What a preview has a column for, after the days.
+_MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is Kind.DURATION]
+_REST = [field for field in FIELDS if field not in _MAIN and field.name not in {"started_on", "ended_on"}]
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
         typed=chosen | kept | hidden,
         labels=_LABELS,
         fields=FIELDS,
+        main=_MAIN,
+        rest=_REST,
         choices=CHOICES,
         columns=[(imports.NONE, "Not in my file"), *((str(i), file.title(i)) for i in range(len(file.headings)))],
         is_ambiguous=imports.is_ambiguous(file, step.plan),
@@ -164,7 +168,7 @@ async def _import(request: Request, step: _Step) -> Response:
         return _look(request, step, outcome, found)
     rest = [one.reading.row.cells for one in found if one.status == "FAILED"]
     typed = step.plan.typed() | {"sheet": pack(write_csv([step.file.headings, *rest]))}
-    return render(request, "import/done.html", typed=typed, fields=FIELDS, **report)
+    return render(request, "import/done.html", typed=typed, fields=FIELDS, choices=CHOICES, **report)
 
 
 async def _run(

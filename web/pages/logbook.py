@@ -4,89 +4,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from models.logbook import LOGBOOK_FIELDS
 from web import words
 from web.asking import ask
 from web.charts import hours_by_role
-from web.forms import day, minutes, one_of, text, whole, yes
-from web.listing import Column, Filter, Listing, View
+from web.entry_fields import column, filters
+from web.listing import Listing, View
 from web.pages import entries
 from web.pages.cpd import CPD
 from web.rendering import MEDIATORS, page, render
 from web.sheets import export
-from web.words import DAY, HOURS, MEDIUM, OUTCOME, ROLE, YES, YES_NO
 
-FILTERS = (
-    Filter("role", "Role", words.ROLES),
-    Filter("medium", "Medium", words.MEDIA),
-    Filter("year", "Year", found="years"),
-    Filter("disputeKind", "Kind of dispute", found="disputeKinds"),
-    Filter("simulated", "Simulated", YES_NO),
-    Filter("text", "Words"),
-)
 LOGBOOK = Listing(
     "logbook",
-    (
-        Column("endedOn", "Last day", DAY, "ENDED_ON"),
-        Column("role", "Role", ROLE, "ROLE"),
-        Column("medium", "Medium", MEDIUM, "MEDIUM"),
-        Column("disputeKind", "Kind of dispute", sort="DISPUTE_KIND"),
-        Column("minutes", "Hours", HOURS, "MINUTES"),
-        Column("outcome", "Outcome", OUTCOME, "OUTCOME"),
-        Column("reference", "Reference", sort="REFERENCE"),
-        Column("simulated", "Simulated", YES, "SIMULATED"),
-    ),
-    (FILTERS[0], FILTERS[1], FILTERS[2], FILTERS[3], Filter("outcome", "Outcome", words.OUTCOMES), *FILTERS[4:]),
-    more=(
-        Column("startedOn", "First day"),
-        Column("country", "Country"),
-        Column("partyCount", "Number of parties"),
-        Column("parties", "Parties"),
-        Column("didWell", "What I did well"),
-        Column("foundChallenging", "What I found challenging"),
-        Column("notes", "Notes"),
-    ),
+    tuple(column(field) for field in LOGBOOK_FIELDS if field.listed),
+    filters("Logbook", LOGBOOK_FIELDS),
+    more=tuple(column(field) for field in LOGBOOK_FIELDS if not field.listed),
 )
-
 CASE = entries.EntryForm(
     name="logbook",
     noun="LogbookEntry",
     field="logbookEntry",
-    readers={
-        "role": one_of(words.ROLES),
-        "medium": one_of(words.MEDIA),
-        "startedOn": day,
-        "endedOn": day,
-        "minutes": minutes,
-        "disputeKind": text,
-        "country": text,
-        "partyCount": whole,
-        "outcome": one_of(words.OUTCOMES),
-        "simulated": yes,
-        "reference": text,
-        "parties": text,
-        "didWell": text,
-        "foundChallenging": text,
-        "notes": text,
-    },
-    required=frozenset({"role", "medium", "startedOn", "endedOn", "minutes", "outcome"}),
-    labels={
-        "role": "Your role",
-        "medium": "Medium",
-        "startedOn": "First day",
-        "endedOn": "Last day",
-        "minutes": "Duration in hours",
-        "disputeKind": "Kind of dispute",
-        "country": "Country",
-        "partyCount": "Number of parties",
-        "outcome": "Outcome",
-        "simulated": "A simulation, not a real case",
-        "reference": "Your reference",
-        "parties": "The parties",
-        "didWell": "What I did well",
-        "foundChallenging": "What I found challenging",
-        "notes": "Notes",
-    },
-    defaults={"outcome": "NOT_KNOWN"},
+    called="case",
+    fields=LOGBOOK_FIELDS,
+    heading=lambda case: f"{words.ROLES[case['role']]}, {words.day(case['endedOn'])}",
 )
 
 

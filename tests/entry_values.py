@@ -1,0 +1,28 @@
+"""Values that a field of an entry can hold, by its kind, as the API takes them."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from models.fields import EntryField, Kind
+from resolvers.checks import LANGUAGES, cleaned
+
+_CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+_TEXT = st.text(_CHARACTERS, max_size=40).map(cleaned)
+_DAYS = st.integers(0, 27_000).map(lambda days: (date(1950, 1, 1) + timedelta(days)).isoformat())
+_CODES = st.sampled_from(sorted(LANGUAGES))
+
+
+def values_of(field: EntryField) -> st.SearchStrategy[Any]:
+    """Make values of a field; None among them if it may be empty."""
+    kinds: dict[Kind, st.SearchStrategy[Any]] = {
+        Kind.CHOICE: st.sampled_from([word.value for word in field.words or ()]),
+        Kind.DAY: _DAYS,
+        Kind.COUNT: st.integers(*field.bounds),
+        Kind.DURATION: st.integers(1, 600_000),
+        Kind.FLAG: st.booleans(),
+        Kind.LANGUAGES: st.lists(_CODES, max_size=10, unique=True),
+    }
+    values = kinds.get(field.kind, _TEXT)
+    return values if field.required else st.none() | values

@@ -1,0 +1,43 @@
+"""The documents of the pages: what each asks the API for, in `queries/`.
+
+Where a document wants the fields of an entry as they are declared, it spreads one of the names below, such as
+`...LogbookEntryListed`; the fields stand in its place when it is read. So a field that is declared is asked for.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from models.cpd import CPD_FIELDS
+from models.fields import EntryField, camel
+from models.logbook import LOGBOOK_FIELDS
+from permissions.policy import allows
+from permissions.viewer import Standing
+
+QUERIES = Path(__file__).parent / "queries"
+
+
+def _spreads(noun: str, fields: Sequence[EntryField]) -> dict[str, list[str]]:
+    entry, facets = f"{noun}Entry", f"{noun}Facets"
+    everything = [field.graphql_name for field in fields]
+    occurring = ["years", *(camel(field.facet) for field in fields if field.facet)]
+    return {
+        f"{entry}Whole": everything,
+        f"{entry}Listed": [field.graphql_name for field in fields if field.listed],
+        f"{entry}Proposed": ["id", *(field.graphql_name for field in fields if field.proposed)],
+        f"{entry}ForDirectories": [name for name in everything if allows(Standing.DIRECTORY, entry, name)],
+        f"{facets}Whole": occurring,
+        f"{facets}ForDirectories": [name for name in occurring if allows(Standing.DIRECTORY, facets, name)],
+    }
+
+
+SPREADS = _spreads("Logbook", LOGBOOK_FIELDS) | _spreads("Cpd", CPD_FIELDS)
+_SPREAD = re.compile(rf"\.\.\.({'|'.join(SPREADS)})\b")
+
+
+@lru_cache(maxsize=100)
+def document(page: str) -> str:
+    """Read a page's document."""
+    text = (QUERIES / f"{page}.graphql").read_text(encoding="utf-8")
+    return _SPREAD.sub(lambda spread: " ".join(SPREADS[spread[1]]), text)

@@ -1,0 +1,87 @@
+"""The fields of entries on pages: how each kind is shown, listed, typed into a form and filtered by."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from models.fields import Choice, EntryField, Kind, camel
+from permissions.policy import allows
+from permissions.viewer import Standing
+from web import forms, words
+from web.forms import Reader
+from web.listing import Column, Filter
+from web.words import Words
+
+
+def labels(choice: type[Choice]) -> Words:
+    """Give the label of each word of an enumeration."""
+    return {word.value: word.label for word in choice}
+
+
+_WRITERS: dict[Kind, words.Kind] = {
+    Kind.DAY: words.DAY,
+    Kind.DURATION: words.HOURS,
+    Kind.FLAG: words.YES,
+    Kind.LINK: words.LINK,
+    Kind.LANGUAGES: words.LANGUAGES,
+}
+_READERS: dict[Kind, Reader] = {
+    Kind.DAY: forms.day,
+    Kind.DURATION: forms.minutes,
+    Kind.FLAG: forms.yes,
+    Kind.COUNT: forms.whole,
+    Kind.LANGUAGES: forms.languages,
+}
+# What a value is in a form's field, where that is not what a page shows.
+_TYPED: dict[Kind, Callable[[Any], str]] = {
+    Kind.DAY: str,
+    Kind.DURATION: lambda value: words.hours(value).replace(",", ""),
+    Kind.FLAG: lambda value: "yes" if value else "",
+    Kind.LINK: str,
+    Kind.CHOICE: str,
+}
+
+
+def writer(field: EntryField) -> words.Kind:
+    """Say how a field is written on pages and in spreadsheets."""
+    return words.of_labels(labels(field.words)) if field.words else _WRITERS.get(field.kind, words.TEXT)
+
+
+def reader(field: EntryField) -> Reader:
+    """Say how what is typed into a field is read."""
+    return forms.one_of(labels(field.words)) if field.words else _READERS.get(field.kind, forms.text)
+
+
+def typed(field: EntryField, value: Any) -> str:
+    """Write a value as the field of a form has it."""
+    if value is None:
+        return ""
+    write = _TYPED.get(field.kind)
+    return write(value) if write else writer(field).page(value)
+
+
+def column(field: EntryField) -> Column:
+    """Make the column of a field."""
+    return Column(field.graphql_name, field.title, writer(field), field.name.upper() if field.sorted else None)
+
+
+def filters(noun: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
+    """Give what a standing can filter a list of entries by: its fields, the year, and words of any text."""
+    found = [_filter(field) for field in fields if field.filtered and not field.facet]
+    found += [Filter("year", "Year", found="years")]
+    found += [_filter(field) for field in fields if field.filtered and field.facet]
+    return tuple(one for one in (*found, Filter("text", "Search")) if allows(standing, f"{noun}Filter", one.field))
+
+
+def _filter(field: EntryField) -> Filter:
+    if field.kind is Kind.FLAG:
+        return Filter(field.graphql_name, field.title, words.YES_NO)
+    if field.words:
+        return Filter(field.graphql_name, field.title, labels(field.words))
+    kind = writer(field)
+    write = (lambda value: kind.page([value])) if field.kind is Kind.LANGUAGES else str
+    return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
+
+
+def readable(type_name: str, fields: Sequence[EntryField], standing: Standing) -> tuple[EntryField, ...]:
+    """Give the fields that a standing may read."""
+    return tuple(field for field in fields if allows(standing, type_name, field.graphql_name))
