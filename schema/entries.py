@@ -29,10 +29,10 @@ def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
 
     def make(cls: Class) -> Class:
         type_name = f"{of.noun}Facets"
-        found: dict[str, tuple[Any, str]] = {"years": (int, "Years of the last days, newest first.")}
-        found |= {field.facet: (str, "In alphabetical order.") for field in of.fields if field.facet}
+        found: dict[str, tuple[Any, str]] = {"years": (list[int], "Years of the last days, newest first.")}
+        found |= {field.facet: (list[str], "In alphabetical order.") for field in of.fields if field.facet}
         for name, (type_, says) in found.items():
-            cls.__annotations__[name] = _null_to_some(type_name, camel(name), list[type_], empty=False)
+            cls.__annotations__[name] = _null_to_some(type_name, camel(name), type_, empty=False)
             setattr(cls, name, strawberry.field(description=says))
         return strawberry.type(cls, description=description)
 
