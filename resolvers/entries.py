@@ -104,7 +104,7 @@ class OwnedList(EntryList):
         check = Check()
         stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}
         if stored["ended_on"] < stored["started_on"]:
-            check.add("endedOn", Code.OUT_OF_RANGE, "The last day can't be before the first.")
+            check.add("endedOn", Code.OUT_OF_RANGE, "The last day cannot be before the first.")
         check.done()
         return stored
 
