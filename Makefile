@@ -31,9 +31,10 @@ demo-reset: setup
 test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest -n $(WORKERS) -q
 
-# Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots. Needs Chromium.
+# Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots; SHOTS=--docs takes those in
+# docs/images instead. Needs Chromium.
 shots: setup
-	$(BIN)/python -m tests.browser.shots
+	$(BIN)/python -m tests.browser.shots $(SHOTS)
 
 # What a page costs beside its own document over HTTP.
 bench-pages: setup
@@ -98,7 +99,7 @@ coverage: setup tests/npm/node_modules/installed
 
 check: lint types coverage
 
-# What is written from the source: the SDL with each field's visibility, and the README's tables.
+# What is written from the source: the SDL with each field's visibility, and tables in docs/.
 schema: setup
 	$(BIN)/logbook schema > $(VENV)/schema.graphql
 	mv $(VENV)/schema.graphql schema/schema.graphql

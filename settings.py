@@ -1,7 +1,7 @@
 """Every setting of the product, typed; read from the environment, and from a `.env` file beside it.
 
-A missing or wrong one stops the start with one line that names it (`load`). The README's table is made from the
-descriptions below.
+A missing or wrong one stops the start with one line that names it (`load`). The table in `docs/settings.md` is made
+from the descriptions below.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
-"""Writes what the README has from the source: the table of settings, and the privacy table.
+"""Writes what the docs have from the source: the table of settings, and that of permissions.
 
-`python -m web.readme` writes them anew between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
+`python -m web.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
 """
 
 from collections.abc import Iterable
@@ -13,24 +13,24 @@ from permissions.policy import SECTIONS, Row
 from permissions.viewer import Standing
 from settings import Settings
 
-README = Path(__file__).parent.parent / "README.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {"settings": DOCS / "settings.md", "privacy": DOCS / "permissions.md"}
 
 
 def main() -> None:
-    """Write both tables anew."""
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write both tables again."""
+    for name, page in PAGES.items():
+        page.write_text(written(name, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def written(readme: str) -> str:
-    """Give a README with its tables as the source has them; ValueError where it has no place for one."""
-    for name, content in (("settings", _settings()), ("privacy", _privacy())):
-        readme = placed(readme, name, content)
-    return readme
+def written(name: str, page: str) -> str:
+    """Give a page with its table as the source has it; ValueError where it has no place for one."""
+    return placed(page, name, _settings() if name == "settings" else _privacy())
 
 
-def placed(readme: str, name: str, content: str) -> str:
+def placed(page: str, name: str, content: str) -> str:
     """Put a table into its place; ValueError where there is none."""
-    before, begins, rest = readme.partition(f"<!-- {name} -->\n")
+    before, begins, rest = page.partition(f"<!-- {name} -->\n")
     _, ends, after = rest.partition(f"<!-- /{name} -->\n")
     if not ends:
         raise ValueError(f"no place for the table of {name}")

@@ -120,11 +120,10 @@ def _rows(found: list[Case], rounds: Rounds) -> list[tuple[str, ...]]:
 
 
 def _report(rows: list[tuple[str, ...]], *remarks: str) -> None:
-    """Print the table, and put it into the page on performance and its ratios into the README."""
+    """Print the table, and put it into the page on performance."""
     report = "\n".join([readme.table(*rows), *remarks, ""])
     typer.echo(report)
-    for path, text in ((PAGE, report), (readme.README, readme.table(*(row[:3] for row in rows)))):
-        path.write_text(readme.placed(path.read_text(encoding="utf-8"), "bench", text), encoding="utf-8")
+    PAGE.write_text(readme.placed(PAGE.read_text(encoding="utf-8"), "bench", report), encoding="utf-8")
 
 
 async def _run(services: Services, folder: Path) -> None:

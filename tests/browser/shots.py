@@ -1,6 +1,7 @@
 """Pictures of every page of the table, of the demo's data, for people to look at: `make shots`.
 
-They are tests/browser/shots/<page>-<width>.png, and `-dark` where the table says so.
+They are tests/browser/shots/<page>-<width>.png, and `-dark` where the table says so. `make shots SHOTS=--docs` takes
+the pictures in `docs/images/` instead, which are the tops of three of these pages.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -23,6 +25,10 @@ from tests.hub import settings_for
 from web.embedded import Services, embedded
 
 SHOTS = Path(__file__).parent / "shots"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+# What the docs show, at which width and height: small files, because the history keeps each of them.
+SHOWN = {"logbook": (DESKTOP, 800), "review-mediator": (DESKTOP, 860), "survey-by-request": (PHONE, 780)}
+Shoot = Callable[[Page, Demo, Look], Awaitable[None]]
 
 
 async def shoot(page: Page, demo: Demo, look: Look) -> None:
@@ -39,20 +45,29 @@ async def shoot(page: Page, demo: Demo, look: Look) -> None:
             await page.screenshot(path=path, full_page=True)
 
 
-async def shoot_for(browser: Browser, demo: Demo, handle: str | None) -> None:
+async def shoot_top(page: Page, demo: Demo, look: Look) -> None:
+    """Take the top of a page that the docs show, and nothing of the others."""
+    if look.name in SHOWN:
+        width, height = SHOWN[look.name]
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.goto(look.path.format(**demo.places))
+        await page.screenshot(path=IMAGES / f"{look.name}.png")
+
+
+async def shoot_for(browser: Browser, demo: Demo, handle: str | None, take: Shoot) -> None:
     """Take all that somebody sees, in one window: most of the time would go into opening more."""
     by = await demo.person(handle) if handle else None
     async with visiting(browser, demo.hub, by) as page:
         for look in LOOKS:
             if look.by == handle:
-                await shoot(page, demo, look)
+                await take(page, demo, look)
 
 
-async def shoot_all(program: str, services: Services) -> None:
-    """Fill a hub with the demo's data, and take every page, as several people at once."""
+async def shoot_all(program: str, services: Services, take: Shoot) -> None:
+    """Fill a hub with the demo's data, and take its pages, as several people at once."""
     async with launched(program) as browser, demo_hub(services) as demo, asyncio.TaskGroup() as group:
         for handle in {look.by for look in LOOKS}:
-            group.create_task(shoot_for(browser, demo, handle))
+            group.create_task(shoot_for(browser, demo, handle, take))
 
 
 def main() -> int:
@@ -62,13 +77,14 @@ def main() -> int:
         print(NONE, file=sys.stderr)  # noqa: T201
         return 1
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    shutil.rmtree(SHOTS, ignore_errors=True)
-    SHOTS.mkdir()
+    folder, take = (IMAGES, shoot_top) if "--docs" in sys.argv[1:] else (SHOTS, shoot)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder), durable=False) as services:
+    with tempfile.TemporaryDirectory() as data, embedded(Path(data), durable=False) as services:
         migrate.upgrade(settings_for(services))
-        asyncio.run(shoot_all(program, services))
-    print(f"{len(list(SHOTS.iterdir()))} pictures in {SHOTS}, {time.monotonic() - began:.0f} s")  # noqa: T201
+        asyncio.run(shoot_all(program, services, take))
+    print(f"{len(list(folder.iterdir()))} pictures in {folder}, {time.monotonic() - began:.0f} s")  # noqa: T201
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Runs the drills and prints a line for each: `python -m tests.faults [drill ...] [--readme]`, or `make drills`.
+"""Runs the drills and prints a line for each: `python -m tests.faults [drill ...] [--write]`, or `make drills`.
 
-The exit status is 1 if a promise broke. `--readme` writes the README's table of reliability, if all of
-them ran. The load takes LOAD_SECONDS, 90 unless the environment says otherwise.
+The exit status is 1 if a promise broke. `--write` writes the table in `docs/reliability.md`, if all of them
+ran. The load takes LOAD_SECONDS, 90 unless the environment says otherwise.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from tests.servers import keep_pristine
 from web import readme
 from web.embedded import embedded
 
+PAGE = readme.DOCS / "reliability.md"
 LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "90"))
 
 Drill = Callable[[Machine], Awaitable[Line]]
@@ -91,7 +92,7 @@ async def drilled(machine: Machine, chosen: set[str]) -> list[Line]:
 def main() -> int:
     """Run what the command line names."""
     asked = set(sys.argv[1:])
-    chosen = asked - {"--readme"}
+    chosen = asked - {"--write"}
     if unknown := chosen - {name for group in GROUPS for name in group}:
         typer.echo(f"There is no drill called {', '.join(sorted(unknown))}.", err=True)
         return 2
@@ -101,10 +102,10 @@ def main() -> int:
         migrate.upgrade(settings_for(services))
         asyncio.run(keep_pristine(services))
         lines = asyncio.run(drilled(Machine(services, Path(folder)), chosen))
-    if "--readme" in asked and not chosen:
-        text = readme.README.read_text(encoding="utf-8")
+    if "--write" in asked and not chosen:
+        text = PAGE.read_text(encoding="utf-8")
         rows = [("what was done", "how many", "lost", "doubled", "what else"), *(line.row() for line in lines)]
-        readme.README.write_text(readme.placed(text, "reliability", readme.table(*rows)), encoding="utf-8")
+        PAGE.write_text(readme.placed(text, "reliability", readme.table(*rows)), encoding="utf-8")
     troubled = [line for line in lines if line.troubles or line.late]
     typer.echo(f"{len(lines)} drills, {len(troubled)} with a broken promise")
     return 1 if troubled else 0

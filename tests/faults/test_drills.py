@@ -6,11 +6,10 @@ from functools import partial
 import pytest
 
 from tests.faults import backup, clock, full_disk, postgres, valkey, workers, writes
-from tests.faults.__main__ import GROUPS, Drill
+from tests.faults.__main__ import GROUPS, PAGE, Drill
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from web.embedded import Services
-from web.readme import README
 
 SHORT: dict[str, Drill] = {
     "killed": partial(workers.killed, mails=14, kills=2, wait=False),
@@ -50,6 +49,8 @@ def test_a_loss_or_a_broken_promise_shows() -> None:
     assert str(line).startswith("BROKEN done: 3 mails, 1 lost, 0 doubled")
 
 
-def test_the_readme_has_a_row_for_each_drill() -> None:
-    (table,) = re.findall(r"<!-- reliability -->\n(.*)<!-- /reliability -->", README.read_text(), re.DOTALL)
+def test_the_page_has_a_row_for_each_drill() -> None:
+    (table,) = re.findall(
+        r"<!-- reliability -->\n(.*)<!-- /reliability -->", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
     assert len(table.strip().splitlines()) == 2 + sum(map(len, GROUPS))
