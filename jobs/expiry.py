@@ -1,17 +1,18 @@
 """What is erased or released by the clock. Every job here can run at any time, any number of times, in any worker."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Literal
 
 import structlog
-from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
+from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
 from jobs.metrics import CHORES
 from jobs.outbox import release_from_clock
 from models.account import account_links, api_tokens, request_keys, sessions
-from models.database import Database, Statement, Transaction
+from models.database import Database, Row, Statement, Transaction, statement
 from models.feedback import feedback, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
@@ -26,7 +27,7 @@ DEAD_KEPT = text("interval '30 days'")
 
 
 async def erase_request_details(transaction: Transaction) -> int:
-    """Delete names, addresses and references of requests that are 120 hours old; give how many."""
+    """Delete names, addresses and references of requests whose days are over; give how many."""
     return await transaction.run(delete(feedback_request_details).where(~details_kept()))
 
 
@@ -66,13 +67,18 @@ async def release_shared(transaction: Transaction) -> int:
     )
 
 
-def _due(every: str) -> Statement:
+class _Turn(Row):
+    ran_at: datetime
+
+
+@statement(_Turn)
+def _due(every: Literal["minute", "hour", "day"]) -> ClauseElement:
     """Claim a chore's turn: a row comes back to exactly one worker in each period of the database's clock.
 
     A clock that was put back is in another period too, so it stops nothing.
     """
     period = func.date_trunc(every, func.clock())
-    return Statement(
+    return (
         insert(chores)
         .values(name=bindparam("chore", type_=Text()), ran_at=func.clock())
         .on_conflict_do_update(
@@ -84,18 +90,15 @@ def _due(every: str) -> Statement:
     )
 
 
-_EVERY_MINUTE, _EVERY_HOUR, _EVERY_DAY = _due("minute"), _due("hour"), _due("day")
-
-
 async def run_chores(database: Database, settings: Settings) -> list[str]:
     """Run what is due and give the names of what ran; each is a transaction of its own, and stops no other."""
-    chores_due: list[tuple[str, Statement, Callable[[Transaction], Awaitable[object]]]] = [
-        ("erase_request_details", _EVERY_MINUTE, erase_request_details),
-        ("release_from_clock", _EVERY_MINUTE, release_from_clock),
-        ("clean_up", _EVERY_HOUR, lambda transaction: clean_up(transaction, settings)),
+    chores_due: list[tuple[str, Statement[_Turn], Callable[[Transaction], Awaitable[object]]]] = [
+        ("erase_request_details", _due("minute"), erase_request_details),
+        ("release_from_clock", _due("minute"), release_from_clock),
+        ("clean_up", _due("hour"), lambda transaction: clean_up(transaction, settings)),
         (
             "release_shared",
-            _EVERY_DAY if settings.shared_release is Release.DAILY else _EVERY_MINUTE,
+            _due("day") if settings.shared_release is Release.DAILY else _due("minute"),
             release_shared,
         ),
     ]

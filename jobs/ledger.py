@@ -12,20 +12,30 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.types import DateTime
 
-from models.database import Database, Row, Statement, Transaction
+from models.database import Database, Row, Transaction, statement
 from models.outbox import AuditAction, audit_entries
 from settings import Settings, SettingsError
 
-_DELETIONS = (
-    select(audit_entries.c.at, audit_entries.c.subject_id)
-    .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED)
-    .order_by(audit_entries.c.at, audit_entries.c.id)
-)
-_ALL = Statement(_DELETIONS)
-_SINCE = Statement(_DELETIONS.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))))
+
+class Deletion(Row):
+    """When an account was deleted, and its id."""
+
+    at: datetime
+    subject_id: UUID
+
+
+@statement(Deletion)
+def _deletions(since: bool) -> ClauseElement:
+    found = (
+        select(audit_entries.c.at, audit_entries.c.subject_id)
+        .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED)
+        .order_by(audit_entries.c.at, audit_entries.c.id)
+    )
+    return found.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else found
+
 
 LONGEST_COMMIT = timedelta(hours=1)  # an entry bears the moment at which its transaction began
 
@@ -59,9 +69,11 @@ def append(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-async def deletions(reading: Transaction, since: datetime | None = None) -> list[Row]:
-    """Give `at` and `subject_id` of each deletion that the audit log knows of, the oldest first."""
-    return await (reading.all(_SINCE, since=since) if since else reading.all(_ALL))
+async def deletions(reading: Transaction, since: datetime | None = None) -> list[Deletion]:
+    """Give each deletion that the audit log knows of, the oldest first."""
+    if since is None:
+        return await reading.all(_deletions(since=False))
+    return await reading.all(_deletions(since=True), since=since)
 
 
 def require_writable(settings: Settings) -> None:

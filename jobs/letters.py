@@ -8,26 +8,15 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from jobs import messages
+from jobs import messages, recipient_rows
 from jobs.messages import Message
-from jobs.outbox import Kind
-from models.account import LinkPurpose, Role, account_links, accounts, api_tokens
-from models.database import Row, Transaction
-from models.feedback import (
-    RequestState,
-    feedback,
-    feedback_origins,
-    feedback_request_details,
-    feedback_requests,
-    stopped_addresses,
-)
-from models.outbox import data_exports
-from models.reviewer import appointments, reviewer_invitations
-from permissions.scopes import details_kept
+from jobs.outbox import Kind, Work
+from models.account import LinkPurpose
+from models.database import Transaction
+from models.feedback import stopped_addresses
 from permissions.secrets import Opens, address_hash, link_secret, stop_token
 from settings import Settings
 
@@ -40,7 +29,7 @@ class Letter:
     message: Message
 
 
-Write = Callable[[Transaction, Settings, Row], Awaitable[Letter | None]]
+Write = Callable[[Transaction, Settings, Work], Awaitable[Letter | None]]
 
 
 def _hours(left: timedelta) -> int:
@@ -53,46 +42,15 @@ def page(settings: Settings, name: str, secret: str) -> str:
     return f"{settings.base_url}/{name}/{secret}"
 
 
-async def _account(transaction: Transaction, account_id: UUID) -> Row | None:
-    return await transaction.first(
-        select(accounts.c.id, accounts.c.name, accounts.c.email).where(accounts.c.id == account_id)
-    )
-
-
 async def _is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
     """Tell whether an address wants to be asked for nothing any more."""
     hashed = address_hash(settings, email)
     stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
-    return await transaction.first(stopped) is not None
+    return await transaction.value(stopped, bytes) is not None
 
 
-async def _reviewer_of(transaction: Transaction, mediator_id: UUID) -> Row | None:
-    return await transaction.first(
-        select(accounts.c.id, accounts.c.name, accounts.c.email)
-        .join(appointments, appointments.c.reviewer_id == accounts.c.id)
-        .where(appointments.c.mediator_id == mediator_id, appointments.c.approved)
-    )
-
-
-async def _feedback_request(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    details, requests = feedback_request_details, feedback_requests
-    row = await transaction.first(
-        select(
-            details.c.party_name,
-            details.c.party_email,
-            details.c.reference,
-            requests.c.mediation_ended_on,
-            accounts.c.name.label("mediator_name"),
-        )
-        .join(requests, requests.c.id == details.c.id)
-        .join(accounts, accounts.c.id == details.c.mediator_id)
-        .where(
-            details.c.id == work.subject_id,
-            requests.c.state == RequestState.OPEN,
-            details_kept(),
-            accounts.c.roles.contains([Role.MEDIATOR.value]),
-        )
-    )
+async def _feedback_request(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    row = await transaction.first(recipient_rows.request(), id=work.subject_id)
     if row is None:
         return None
     if await _is_stopped(transaction, settings, row.party_email):
@@ -112,22 +70,11 @@ async def _feedback_request(transaction: Transaction, settings: Settings, work: 
     )
 
 
-async def _feedback_received(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(
-            accounts.c.id,
-            accounts.c.name,
-            accounts.c.email,
-            feedback.c.shared,
-            feedback_origins.c.name.label("giver_name"),
-        )
-        .join(accounts, accounts.c.id == feedback.c.mediator_id)
-        .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
-        .where(feedback.c.id == work.subject_id, accounts.c.roles.contains([Role.MEDIATOR.value]))
-    )
+async def _feedback_received(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    row = await transaction.first(recipient_rows.received(), id=work.subject_id)
     if row is None:
         return None
-    reviewer = await _reviewer_of(transaction, row.id)
+    reviewer = await transaction.first(recipient_rows.reviewer(), id=row.id)
     return Letter(
         row.email,
         messages.feedback_received(
@@ -140,15 +87,8 @@ async def _feedback_received(transaction: Transaction, settings: Settings, work:
     )
 
 
-async def _reviewer_invited(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(reviewer_invitations.c.email, reviewer_invitations.c.expires_at, accounts.c.name)
-        .join(accounts, accounts.c.id == reviewer_invitations.c.mediator_id)
-        .where(
-            reviewer_invitations.c.id == work.subject_id,
-            reviewer_invitations.c.expires_at > func.clock(),
-        )
-    )
+async def _reviewer_invited(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    row = await transaction.first(recipient_rows.invitation(), id=work.subject_id)
     if row is None or await _is_stopped(transaction, settings, row.email):
         return None
     link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
@@ -164,22 +104,17 @@ def _between(write: Callable[..., Message], *, to_mediator: bool, still_in_force
     The other side's account may be gone by then: its deletion leaves its name in the row.
     """
 
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-        mediator = await _account(transaction, work.subject_id)
-        reviewer = await _account(transaction, work.other_id)
+    async def letter(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+        mediator = await transaction.first(recipient_rows.account(), id=work.subject_id)
+        reviewer = await transaction.first(recipient_rows.account(), id=work.other_id)
         addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
         other_name = other.name if other else work.recipient_name
         if addressee is None or other_name is None:
             return None
         if still_in_force is not None:
-            in_force = await transaction.first(
-                select(appointments.c.id).where(
-                    appointments.c.mediator_id == work.subject_id,
-                    appointments.c.reviewer_id == work.other_id,
-                    appointments.c.approved == still_in_force,
-                )
-            )
-            if in_force is None:
+            sides = {"mediator_id": work.subject_id, "reviewer_id": work.other_id}
+            found = await transaction.all(recipient_rows.appointment(), **sides)
+            if all(one.approved != still_in_force for one in found):
                 return None
         mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
         return Letter(addressee.email, write(settings, mediator_name=mediator_name, reviewer_name=reviewer_name))
@@ -190,21 +125,8 @@ def _between(write: Callable[..., Message], *, to_mediator: bool, still_in_force
 def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str) -> Write:
     """Write to an account (or to its new address) about a link of `account_links`, if it still works."""
 
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-        row = await transaction.first(
-            select(
-                accounts.c.name,
-                accounts.c.email,
-                account_links.c.new_email,
-                (account_links.c.expires_at - func.clock()).label("left"),
-            )
-            .join(accounts, accounts.c.id == account_links.c.account_id)
-            .where(
-                account_links.c.id == work.subject_id,
-                account_links.c.purpose == purpose,
-                account_links.c.expires_at > func.clock(),
-            )
-        )
+    async def letter(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+        row = await transaction.first(recipient_rows.link(), id=work.subject_id, purpose=purpose)
         if row is None:
             return None
         link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
@@ -217,34 +139,28 @@ def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str) -
 def _to_account(write: Callable[..., Message]) -> Write:
     """Write a fact to an account, or to the address kept in the row where the account has it no more."""
 
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+    async def letter(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
         if work.recipient is not None:
             return Letter(work.recipient, write(settings, name=work.recipient_name))
-        account = await _account(transaction, work.subject_id)
+        account = await transaction.first(recipient_rows.account(), id=work.subject_id)
         return Letter(account.email, write(settings, name=account.name)) if account else None
 
     return letter
 
 
-async def _api_token_made(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(accounts.c.name, accounts.c.email, api_tokens.c.name.label("token_name"), api_tokens.c.expires_at)
-        .join(accounts, accounts.c.id == api_tokens.c.account_id)
-        .where(api_tokens.c.id == work.subject_id)
-    )
-    if row is None:
+async def _api_token_made(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    row = await transaction.first(recipient_rows.token(), id=work.subject_id)
+    if row is None or row.expires_at is None:
         return None
-    facts = {"name": row.name, "token_name": row.token_name, "expires_on": row.expires_at.date()}
-    return Letter(row.email, messages.api_token_made(settings, **facts))
-
-
-async def _export_ready(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
-        .join(accounts, accounts.c.id == data_exports.c.account_id)
-        .where(data_exports.c.id == work.subject_id, data_exports.c.expires_at > func.clock())
+    message = messages.api_token_made(
+        settings, name=row.name, token_name=row.token_name, expires_on=row.expires_at.date()
     )
-    if row is None:
+    return Letter(row.email, message)
+
+
+async def _export_ready(transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    row = await transaction.first(recipient_rows.export(), id=work.subject_id)
+    if row is None or row.expires_at is None:
         return None
     link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
     return Letter(

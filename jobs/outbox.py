@@ -6,16 +6,28 @@ only while that lease is its own, so a worker that was cut off or stopped cannot
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from itertools import count
 from random import uniform
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, case, cast, extract, func, literal_column, or_, select, text, union_all, update
+from sqlalchemy import (
+    ClauseElement,
+    bindparam,
+    case,
+    cast,
+    extract,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import BigInteger, Float, Integer, Interval, Text, Uuid
 
-from models.database import Database, Row, Statement, Transaction
+from models.database import Database, Row, Transaction, statement
 from models.outbox import OutboxState, outbox
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
@@ -91,15 +103,12 @@ async def enqueue_mail(
     mail = {"kind": kind, "subject_id": subject_id, "other_id": other_id}
     if held_for is None:
         transaction.wakes_worker = True
-        at_once = insert(outbox).values(**mail, dedupe_key=f"{kind}:{uuid4()}").returning(outbox.c.next_at)
-        due: datetime = await transaction.value(at_once)
-        return due
+        return (await transaction.one(_at_once(), **mail, dedupe_key=f"{kind}:{uuid4()}")).next_at
     held, hours = None, count(1)
     while held is None:
         slot = {"place": f"{_HELD}{kind}:{held_for}:", "wait": timedelta(hours=next(hours))}
         held = await transaction.first(_hold(), **mail, **slot)
-    full_hour: datetime = held.next_at
-    return full_hour
+    return held.next_at
 
 
 # Written out, as in the indexes that serve it: a parameter could be any state.
@@ -108,8 +117,26 @@ _HELD = "held:"
 _is_held = outbox.c.dedupe_key.startswith(_HELD)
 
 
-@cache
-def _hold() -> Statement:
+class _DueRow(Row):
+    next_at: datetime
+
+
+@statement(_DueRow)
+def _at_once() -> ClauseElement:
+    return (
+        insert(outbox)
+        .values(
+            kind=bindparam("kind", type_=Text()),
+            subject_id=bindparam("subject_id", type_=Uuid()),
+            other_id=bindparam("other_id", type_=Uuid()),
+            dedupe_key=bindparam("dedupe_key", type_=Text()),
+        )
+        .returning(outbox.c.next_at)
+    )
+
+
+@statement(_DueRow)
+def _hold() -> ClauseElement:
     hour = func.date_trunc("hour", func.clock()) + bindparam("wait", type_=Interval())
     key = bindparam("place", type_=Text()) + cast(cast(extract("epoch", hour), BigInteger), Text)
     new = insert(outbox).values(
@@ -119,22 +146,45 @@ def _hold() -> Statement:
         dedupe_key=key,
         next_at=hour,
     )
-    return Statement(
-        new.on_conflict_do_update(
-            index_elements=[outbox.c.dedupe_key],
-            set_={"subject_id": new.excluded.subject_id},
-            # One that a worker has begun with stays as it is.
-            where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & _queued & (outbox.c.attempts == 0),
-        ).returning(outbox.c.next_at)
-    )
+    return new.on_conflict_do_update(
+        index_elements=[outbox.c.dedupe_key],
+        set_={"subject_id": new.excluded.subject_id},
+        # One that a worker has begun with stays as it is.
+        where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & _queued & (outbox.c.attempts == 0),
+    ).returning(outbox.c.next_at)
 
 
 _free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 
 
-@cache
-def _claim() -> Statement:
+class Work(Row):
+    """One mail or job that a worker has claimed; see `models.outbox.Outbox`."""
+
+    id: UUID
+    kind: str
+    subject_id: UUID
+    other_id: UUID | None
+    recipient: str | None
+    recipient_name: str | None
+    attempts: int
+    lease: UUID | None
+
+
+_claimed = (
+    outbox.c.id,
+    outbox.c.kind,
+    outbox.c.subject_id,
+    outbox.c.other_id,
+    outbox.c.recipient,
+    outbox.c.recipient_name,
+    outbox.c.attempts,
+    outbox.c.lease,
+)
+
+
+@statement(Work)
+def _claim() -> ClauseElement:
     due = (
         select(outbox.c.id)
         .where(_queued, outbox.c.next_at <= func.clock(), _free)
@@ -142,7 +192,7 @@ def _claim() -> Statement:
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
     )
-    return Statement(
+    return (
         update(outbox)
         # As an array it is worked out once; joined, the planner could go through it again and take more.
         .where(outbox.c.id == func.any(func.array(due.scalar_subquery(), type_=ARRAY(Uuid()))))
@@ -151,21 +201,21 @@ def _claim() -> Statement:
             leased_until=_lease_from_now,
             attempts=outbox.c.attempts + 1,
         )
-        .returning(outbox)
+        .returning(*_claimed)
     )
 
 
-async def claim(database: Database, most: int) -> list[Row]:
+async def claim(database: Database, most: int) -> list[Work]:
     """Take the work that is due longest, for the length of a lease; it has to be begun at once, all of it."""
     async with database.transaction() as transaction:
         return await transaction.all(_claim(), most=most)
 
 
-@cache
-def _finish() -> Statement:
+@statement(Row)
+def _finish() -> ClauseElement:
     state = bindparam("new_state", type_=Text())
     unserved = or_(state == OutboxState.QUEUED, state == OutboxState.DEAD)
-    return Statement(
+    return (
         update(outbox)
         .where(outbox.c.id == bindparam("row_id"), outbox.c.lease == bindparam("held"))
         .values(
@@ -185,7 +235,7 @@ def _finish() -> Statement:
 
 
 async def finish(
-    database: Database, work: Row, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
+    database: Database, work: Work, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
 ) -> bool:
     """Record how the work ended; False if the lease was lost meanwhile, and then nothing is recorded."""
     async with database.transaction() as transaction:
@@ -208,40 +258,51 @@ _waits_since = case(
 )
 
 
-@cache
-def _census() -> Statement:
+class Counted(Row):
+    """How much there is of one state (QUEUED, DEAD) and kind, and what the `oldest` of it waits, in seconds."""
+
+    state: str
+    kind: str
+    number: int
+    oldest: float
+
+
+@statement(Counted)
+def _census() -> ClauseElement:
     # Only what is still to do or given up: the index of each holds just that, however much was done.
-    return Statement(
-        union_all(
-            *(
-                select(
-                    literal_column(f"'{state}'").label("state"),
-                    outbox.c.kind,
-                    func.count().label("number"),
-                    cast(extract("epoch", func.clock() - func.min(_waits_since)), Float).label("oldest"),
-                )
-                .where(text(f"state = '{state}'"))
-                .group_by(outbox.c.kind)
-                for state in (OutboxState.QUEUED, OutboxState.DEAD)
+    return union_all(
+        *(
+            select(
+                literal_column(f"'{state}'").label("state"),
+                outbox.c.kind,
+                func.count().label("number"),
+                cast(extract("epoch", func.clock() - func.min(_waits_since)), Float).label("oldest"),
             )
+            .where(text(f"state = '{state}'"))
+            .group_by(outbox.c.kind)
+            for state in (OutboxState.QUEUED, OutboxState.DEAD)
         )
     )
 
 
-async def census(reading: Transaction) -> list[Row]:
-    """Give `state` (QUEUED, DEAD), `kind`, `number` and `oldest` (what the oldest waits, seconds) of what is there."""
+async def census(reading: Transaction) -> list[Counted]:
+    """Count what is still to do, and what was given up."""
     return await reading.all(_census())
 
 
-@cache
-def _stuck() -> Statement:
+class _Stuck(Row):
+    stuck: bool
+
+
+@statement(_Stuck)
+def _stuck() -> ClauseElement:
     overdue = outbox.c.next_at < func.clock() - bindparam("overdue", OVERDUE, Interval())
-    return Statement(select(select(outbox.c.id).where(_queued, overdue, _free).exists().label("stuck")))
+    return select(select(outbox.c.id).where(_queued, overdue, _free).exists().label("stuck"))
 
 
 async def is_stuck(reading: Transaction) -> bool:
     """Tell whether something has been due for `OVERDUE` and no worker has taken it: there is none, or it hangs."""
-    return bool(await reading.value(_stuck()))
+    return (await reading.one(_stuck())).stuck
 
 
 _longest_wait = case(
@@ -251,18 +312,22 @@ _longest_wait = case(
         bindparam("longest", LONGEST_WAIT, Interval()),
     ),
 )
-_HELD_BY_CLOCK = Statement(
-    update(outbox)
-    .where(
-        _queued,
-        or_(outbox.c.next_at > func.clock() + _longest_wait, outbox.c.leased_until > _lease_from_now),
+
+
+@statement(Row)
+def _held_by_clock() -> ClauseElement:
+    return (
+        update(outbox)
+        .where(
+            _queued,
+            or_(outbox.c.next_at > func.clock() + _longest_wait, outbox.c.leased_until > _lease_from_now),
+        )
+        .values(
+            next_at=func.least(outbox.c.next_at, func.clock()),
+            # Not least(): that would lease what nobody has claimed.
+            leased_until=case((outbox.c.leased_until > _lease_from_now, _lease_from_now), else_=outbox.c.leased_until),
+        )
     )
-    .values(
-        next_at=func.least(outbox.c.next_at, func.clock()),
-        # Not least(): that would lease what nobody has claimed.
-        leased_until=case((outbox.c.leased_until > _lease_from_now, _lease_from_now), else_=outbox.c.leased_until),
-    )
-)
 
 
 async def release_from_clock(transaction: Transaction) -> int:
@@ -270,7 +335,7 @@ async def release_from_clock(transaction: Transaction) -> int:
 
     A lease from then ends as if it began now. Gives how many rows there were.
     """
-    return await transaction.run(_HELD_BY_CLOCK)
+    return await transaction.run(_held_by_clock())
 
 
 async def retry_dead(transaction: Transaction, outbox_id: UUID) -> bool:

@@ -7,17 +7,17 @@ carries along. One that wakes up elsewhere serves nobody until `settle` has run.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, any_, bindparam, delete, func, or_, select, text
+from sqlalchemy import ARRAY, ClauseElement, any_, bindparam, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Text, Uuid
 
 from jobs.expiry import clean_up, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, request_keys, sessions
-from models.database import Transaction
+from models.database import Row, Transaction, statement
 from models.feedback import feedback_origins
 from models.outbox import chores, outbox
 from models.reviewer import reviewer_invitations
@@ -29,6 +29,16 @@ _HERE = text(
                   (SELECT oid FROM pg_database WHERE datname = current_database()), 'account'::regclass::oid)"""
 )
 _HOMES = chores.c.name.startswith("home ")
+
+
+class _Home(Row):
+    name: str
+
+
+@statement(_Home)
+def _homes() -> ClauseElement:
+    return select(chores.c.name).where(_HOMES)
+
 
 JUST_BEFORE = timedelta(minutes=10)
 
@@ -52,8 +62,8 @@ class Settled:
 
 async def is_at_home(transaction: Transaction) -> bool:
     """Tell whether this database has been settled where it is, or is new; a new one is at home from now on."""
-    here = await transaction.value(_HERE)
-    homes = await transaction.all(select(chores.c.name).where(_HOMES))
+    here = await transaction.value(_HERE, str)
+    homes = await transaction.all(_homes())
     if not homes:
         await _settle_here(transaction)
     return not homes or here in {row.name for row in homes}
@@ -63,7 +73,7 @@ async def _settle_here(transaction: Transaction) -> None:
     await transaction.run(delete(chores).where(_HOMES))
     # The first processes of a new database may start together.
     remember = insert(chores).values(name=bindparam("here", type_=Text())).on_conflict_do_nothing()
-    await transaction.run(remember, here=await transaction.value(_HERE))
+    await transaction.run(remember, here=await transaction.value(_HERE, str))
 
 
 async def settle(transaction: Transaction, settings: Settings, ledger: Collection[UUID] | None) -> Settled:
@@ -85,7 +95,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
 
 async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:
     """Compare it with the backup's own audit log, but for what was deleted while the backup was made."""
-    backed_up_at = await transaction.value(select(func.max(chores.c.ran_at)))
+    backed_up_at = await transaction.value(select(func.max(chores.c.ran_at)), datetime)
     known = {
         row.subject_id
         for row in await deletions(transaction)

@@ -21,8 +21,8 @@ from jobs import letters, mailer, outbox
 from jobs.expiry import run_chores
 from jobs.ledger import Ledger
 from jobs.metrics import count_work
-from jobs.outbox import Kind
-from models.database import Database, Row
+from jobs.outbox import Kind, Work
+from models.database import Database
 from models.outbox import OutboxState
 from settings import Settings
 
@@ -40,7 +40,7 @@ CANCEL_AGAIN = 1.0  # seconds
 _WAKE = "drain_outbox"
 
 # A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
-Job = Callable[[Database, Settings, Row], Awaitable[None]]
+Job = Callable[[Database, Settings, Work], Awaitable[None]]
 Jobs = Mapping[Kind, Job]
 
 
@@ -84,7 +84,7 @@ async def _some_of(under_way: set["asyncio.Task[bool]"]) -> list["asyncio.Task[b
     return finished
 
 
-async def _do(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Row) -> bool:
+async def _do(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Work) -> bool:
     """Do one piece of work and record how it ended; a failure is put off, and given up after many."""
     code = None
     try:
@@ -116,7 +116,7 @@ async def _record(finish: Callable[[], Awaitable[bool]]) -> bool:
         await asyncio.sleep(RECORD_EVERY)
 
 
-async def _perform(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Row) -> OutboxState:
+async def _perform(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Work) -> OutboxState:
     if work.attempts > outbox.MAX_ATTEMPTS:  # attempts ended their workers, before they could be recorded
         raise mailer.Undeliverable
     kind = Kind(work.kind)

@@ -4,19 +4,19 @@ Rows come back as records whose columns are attributes. There is no ORM session:
 they change, and both share one pool and one transaction.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 import orjson
 from pydantic import SecretStr
-from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_column, select
+from sqlalchemy import ClauseElement, ColumnElement, Select, Table, bindparam, func, insert, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -33,26 +33,41 @@ IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was fro
 STATEMENTS_KEPT = 100  # by each connection; PostgreSQL takes up to 80 KB for one
 
 
+SHAPES_KEPT = 200  # of one function; a client chooses among 300,000 shapes of a page, people ask for a few dozen
+
+# SQLAlchemy types neither a table's columns nor what is selected of them, so a row's type is said apart.
+Expression = ColumnElement[Any]
+Query = Select[Any]
+Values = dict[str, Any]  # of columns or parameters, by their names
+
+Parameters = ParamSpec("Parameters")
+
+
 class Row(asyncpg.Record):
-    """One row; each column is an attribute."""
+    """One row; each column is an attribute. A type of rows names its columns: what each holds, and whether it's null.
 
-    if TYPE_CHECKING:
+    By itself it's the type of what gives no rows.
+    """
 
-        def __getattr__(self, name: str) -> Any: ...
+
+RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 
 
-class Statement:
+class Statement(Generic[RowT_co]):
     """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
 
     __slots__ = ("asking", "defaults", "names", "row_class", "sql")
 
-    def __init__(self, clause: ClauseElement) -> None:
-        compiled = cast("SQLCompiler", clause.compile(dialect=_DIALECT))
+    def __init__(self, clause: ClauseElement, row_type: type[RowT_co]) -> None:
+        compiled = clause.compile(dialect=_DIALECT)
+        if not isinstance(compiled, SQLCompiler):  # it's DDL
+            raise TypeError(clause)
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
-        self.row_class = _row_class(tuple(entry.keyname for entry in compiled._result_columns))  # noqa: SLF001 - no public name for it
+        columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - no public name for it
+        self.row_class: type[RowT_co] = _row_class(row_type, columns)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
@@ -64,18 +79,62 @@ class Statement:
         return [values[name] if name in values else self.defaults[name] for name in self.names]
 
 
-@lru_cache(maxsize=500)
-def _row_class(columns: tuple[str, ...]) -> type[Row]:
-    """Make the class of rows with these columns; one for all of them, for asyncpg prepares anew what has another."""
-    # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
-    return type("Row", (Row,), {name: property(itemgetter(place)) for place, name in enumerate(columns)})
+_row_classes: dict[tuple[type[Row], tuple[str, ...]], type[Any]] = {}
 
 
-Runnable = Statement | ClauseElement
+def _row_class(row_type: type[Row], columns: tuple[str, ...]) -> type[Any]:
+    """Make the class of such rows; one for all of them, for asyncpg prepares anew what has another."""
+    made = _row_classes.get((row_type, columns))
+    if made is None:
+        # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+        properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
+        made = _row_classes[row_type, columns] = type(row_type.__name__, (row_type,), properties)
+    return made
 
 
-def _statement(clause: Runnable) -> Statement:
-    return clause if isinstance(clause, Statement) else Statement(clause)
+class Statements(Generic[Parameters, RowT_co]):
+    """A function that writes statements of one type of rows. Called, it gives one: compiled once for its arguments."""
+
+    def __init__(
+        self, write: Callable[Parameters, ClauseElement], row_type: Callable[Parameters, type[RowT_co]]
+    ) -> None:
+        self.write = write
+        self.row_type = row_type
+        self.__doc__ = write.__doc__
+        self.cache_clear()
+
+    def _compile(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Statement[RowT_co]:
+        return Statement(self.write(*args, **kwargs), self.row_type(*args, **kwargs))
+
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Statement[RowT_co]:
+        """Give the statement of these arguments."""
+        return self._compiled(*args, **kwargs)
+
+    def cache_clear(self) -> None:
+        """Write each statement again when it is next asked for."""
+        kept = lru_cache(maxsize=SHAPES_KEPT)(self._compile)
+        self._compiled = cast("Callable[Parameters, Statement[RowT_co]]", kept)  # the cache's own type takes anything
+
+
+RowT = TypeVar("RowT", bound=Row)
+Value = TypeVar("Value")
+
+
+def statement(
+    row_type: type[RowT], of: Callable[..., type[RowT]] | None = None
+) -> Callable[[Callable[Parameters, ClauseElement]], Statements[Parameters, RowT]]:
+    """Declare that a function writes statements which give rows of that type; a test compares their columns with it.
+
+    `of` tells the very type, from the function's arguments, where they decide which it is.
+    """
+    return lambda write: Statements(write, of or (lambda *_, **__: row_type))
+
+
+Runnable = Statement[Row] | ClauseElement
+
+
+def _statement(clause: Runnable) -> Statement[Row]:
+    return clause if isinstance(clause, Statement) else Statement(clause, Row)
 
 
 class Transaction:
@@ -91,29 +150,34 @@ class Transaction:
         self._asker = asker
         self.wakes_worker = False
 
-    def _told(self, statement: Statement, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    def _told(self, statement: Statement[Row], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Give the SQL text and its arguments."""
         if self._asker is None:
             return statement.sql, statement.arguments(values)
         return statement.asking, [*statement.arguments(values), *self._asker.values]
 
-    async def all(self, clause: Runnable, **values: Any) -> list[Row]:
+    async def all(self, statement: Statement[RowT], **values: Any) -> list[RowT]:
         """Give every row."""
-        statement = _statement(clause)
         sql, arguments = self._told(statement, values)
         return await self._connection.fetch(sql, *arguments, record_class=statement.row_class)
 
-    async def first(self, clause: Runnable, **values: Any) -> Row | None:
+    async def first(self, statement: Statement[RowT], **values: Any) -> RowT | None:
         """Give the first row, or None."""
-        statement = _statement(clause)
         sql, arguments = self._told(statement, values)
         return await self._connection.fetchrow(sql, *arguments, record_class=statement.row_class)
 
-    async def value(self, clause: Runnable, **values: Any) -> Any:
-        """Give the first column of the first row, or None."""
-        statement = _statement(clause)
-        sql, arguments = self._told(statement, values)
-        return await self._connection.fetchval(sql, *arguments)
+    async def one(self, statement: Statement[RowT], **values: Any) -> RowT:
+        """Give the only row. Raises ValueError if there are none or several."""
+        (row,) = await self.all(statement, **values)
+        return row
+
+    async def value(self, clause: Runnable, expected: type[Value], **values: Any) -> Value | None:
+        """Give the first column of the first row, or None. Raises TypeError for what is not of the expected type."""
+        sql, arguments = self._told(_statement(clause), values)
+        found = await self._connection.fetchval(sql, *arguments)
+        if found is None or isinstance(found, expected):
+            return found
+        raise TypeError(type(found))
 
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute; give the number of rows touched."""
@@ -139,14 +203,14 @@ class Transaction:
 
 
 @lru_cache(maxsize=100)
-def _insert_all(table: Table, names: tuple[str, ...]) -> Statement:
+def _insert_all(table: Table, names: tuple[str, ...]) -> Statement[Row]:
     """Insert the rows in the parameter `rows`.
 
     They travel as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
     """
     given = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), bindparam("rows", type_=JSONB()))
     columns = given.table_valued(*names)
-    return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))))
+    return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))), Row)
 
 
 class Reading(Lent, Transaction):

@@ -1,18 +1,18 @@
 """What opens an account besides its password: sessions and API tokens, as each request meets them, and their end."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, select, update
-from sqlalchemy.types import Interval, LargeBinary
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, delete, exists, func, select, update
+from sqlalchemy.types import Interval, LargeBinary, Uuid
 
 from models.account import Role, accounts, api_tokens, second_factors, sessions
-from models.database import Database, Row, Statement, Transaction
+from models.database import Database, Expression, Query, Row, Statement, Transaction, statement
 from permissions.secrets import hash_secret
 from permissions.viewer import Viewer
+from resolvers.account_row import lock_account
 from resolvers.context import Context, Info
 from resolvers.errors import Unauthenticated
 from settings import Settings
@@ -29,7 +29,20 @@ def has_second_factor() -> ColumnElement[bool]:
     return exists().where(second_factors.c.account_id == accounts.c.id, second_factors.c.confirmed_at.is_not(None))
 
 
-def _opened(used_at: Any, *columns: Any) -> Select[Any]:
+class OpenedRow(Row):
+    """What a secret opens: the session or token itself, and its account."""
+
+    id: UUID
+    most_roles: list[str]
+    account_id: UUID
+    roles: list[str]
+    verified: bool
+    paid: bool
+    has_second_factor: bool
+    stale: bool
+
+
+def _opened(used_at: Expression, *columns: Expression) -> Query:
     stale = func.coalesce(used_at < _now - bindparam("stale", STALE, Interval()), True)
     return select(
         *columns,
@@ -42,44 +55,55 @@ def _opened(used_at: Any, *columns: Any) -> Select[Any]:
     )
 
 
-_SESSION = Statement(
-    _opened(sessions.c.used_at, sessions.c.id, accounts.c.roles.label("most_roles"))
-    .join(accounts, accounts.c.id == sessions.c.account_id)
-    .where(
-        sessions.c.secret_hash == _hash,
-        sessions.c.used_at > _now - bindparam("idle", type_=Interval()),
-        sessions.c.created_at > _now - bindparam("whole", type_=Interval()),
+@statement(OpenedRow)
+def _by_session() -> ClauseElement:
+    return (
+        _opened(sessions.c.used_at, sessions.c.id, accounts.c.roles.label("most_roles"))
+        .join(accounts, accounts.c.id == sessions.c.account_id)
+        .where(
+            sessions.c.secret_hash == _hash,
+            sessions.c.used_at > _now - bindparam("idle", type_=Interval()),
+            sessions.c.created_at > _now - bindparam("whole", type_=Interval()),
+        )
     )
-)
-_TOKEN = Statement(
-    _opened(api_tokens.c.used_at, api_tokens.c.id, api_tokens.c.roles.label("most_roles"))
-    .join(accounts, accounts.c.id == api_tokens.c.account_id)
-    .where(
-        api_tokens.c.secret_hash == _hash,
-        api_tokens.c.revoked_at.is_(None),
-        api_tokens.c.expires_at > _now,
+
+
+@statement(OpenedRow)
+def _by_token() -> ClauseElement:
+    return (
+        _opened(api_tokens.c.used_at, api_tokens.c.id, api_tokens.c.roles.label("most_roles"))
+        .join(accounts, accounts.c.id == api_tokens.c.account_id)
+        .where(
+            api_tokens.c.secret_hash == _hash,
+            api_tokens.c.revoked_at.is_(None),
+            api_tokens.c.expires_at > _now,
+        )
     )
-)
 
 
 async def viewer_of_session(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of a session's secret; Unauthenticated if it has ended or never was."""
+    """Make the viewer of a session's secret. Raises Unauthenticated if it has ended or never was."""
     lasts = {"idle": timedelta(days=settings.session_idle_days), "whole": timedelta(days=settings.session_days)}
-    return await _viewer(database, settings, _SESSION, secret, address, **lasts)
+    return await _viewer(database, settings, _by_session(), secret, address, lasts)
 
 
 async def viewer_of_token(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of an API token; Unauthenticated if it has expired, was revoked or never was."""
-    return await _viewer(database, settings, _TOKEN, secret, address)
+    """Make the viewer of an API token. Raises Unauthenticated if it has expired, was revoked or never was."""
+    return await _viewer(database, settings, _by_token(), secret, address)
 
 
 async def _viewer(
-    database: Database, settings: Settings, statement: Statement, secret: str, address: str, **values: Any
+    database: Database,
+    settings: Settings,
+    opened: Statement[OpenedRow],
+    secret: str,
+    address: str,
+    lasts: dict[str, timedelta] | None = None,
 ) -> Viewer:
-    by_token = statement is _TOKEN
+    by_token = lasts is None
     table = api_tokens if by_token else sessions
     async with database.reading() as reading:
-        row = await reading.first(statement, hash=hash_secret(secret), **values)
+        row = await reading.first(opened, hash=hash_secret(secret), **(lasts or {}))
         if row is None:
             raise Unauthenticated
         if row.stale:
@@ -101,34 +125,56 @@ def _roles(*named: str) -> frozenset[Role]:
     return frozenset(map(Role, named))
 
 
-async def own_sessions(info: Info) -> Sequence[Row]:
+class SessionRow(Row):
+    """A browser that is signed in."""
+
+    id: UUID
+    created_at: datetime
+    used_at: datetime
+    current: bool
+
+
+@statement(SessionRow)
+def _sessions() -> ClauseElement:
+    current = sessions.c.id == bindparam("current", type_=Uuid())
+    return (
+        select(sessions.c.id, sessions.c.created_at, sessions.c.used_at, current.label("current"))
+        .where(sessions.c.account_id == bindparam("me"))
+        .order_by(sessions.c.used_at.desc(), sessions.c.id)
+    )
+
+
+async def own_sessions(info: Info) -> Sequence[SessionRow]:
     """Give the viewer's own sessions, the last used first."""
     context = info.context
     async with context.database.reading() as reading:
-        return await reading.all(
-            select(
-                sessions.c.id,
-                sessions.c.created_at,
-                sessions.c.used_at,
-                (sessions.c.id == context.viewer.session_id).label("current"),
-            )
-            .where(sessions.c.account_id == context.account_id)
-            .order_by(sessions.c.used_at.desc(), sessions.c.id)
-        )
+        return await reading.all(_sessions(), me=context.account_id, current=context.viewer.session_id)
 
 
-async def lock_own(context: Context, transaction: Transaction) -> Row:
+class OwnerRow(Row):
+    """The viewer's roles, and how long ago they signed in."""
+
+    roles: list[str]
+    age: timedelta
+
+
+@statement(OwnerRow)
+def _owner() -> ClauseElement:
+    return (
+        select(accounts.c.roles, (func.clock() - sessions.c.created_at).label("age"))
+        .join(sessions, sessions.c.account_id == accounts.c.id)
+        .where(accounts.c.id == bindparam("me"), sessions.c.id == bindparam("session", type_=Uuid()))
+    )
+
+
+async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
     """Lock the viewer's account; give its `roles`, and the `age` of their session.
 
     Raises Unauthenticated if the session was ended while this request was under way: what it does would outlive it.
     Whoever ends all sessions or changes roles locks the account, so that either is done before the other begins.
     """
-    await transaction.first(select(accounts.c.id).where(accounts.c.id == context.account_id).with_for_update())
-    row = await transaction.first(
-        select(accounts.c.roles, (func.clock() - sessions.c.created_at).label("age"))
-        .join(sessions, sessions.c.account_id == accounts.c.id)
-        .where(accounts.c.id == context.account_id, sessions.c.id == context.viewer.session_id)
-    )
+    await lock_account(transaction, context.account_id)
+    row = await transaction.first(_owner(), me=context.account_id, session=context.viewer.session_id)
     if row is None:
         raise Unauthenticated
     return row
@@ -149,4 +195,4 @@ async def end_all(transaction: Transaction, account_id: UUID) -> None:
         .where(api_tokens.c.account_id == account_id, api_tokens.c.revoked_at.is_(None))
         .values(revoked_at=func.clock())
     )
-    await transaction.value(select(func.end_exports(account_id)))
+    await transaction.run(select(func.end_exports(account_id)))

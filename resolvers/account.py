@@ -1,19 +1,19 @@
 """Accounts: signing up, the links in mails, changing and deleting one's own."""
 
+from datetime import datetime
 from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
 from asyncpg import UniqueViolationError
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ClauseElement, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, second_factors
-from models.database import Row, Statement, Transaction
+from models.database import Transaction, statement
 from models.mediator import Visibility, mediators
-from permissions.addresses import account_key
 from permissions.secrets import (
     RESET_LASTS,
     VERIFY_LASTS,
@@ -25,7 +25,9 @@ from permissions.secrets import (
 )
 from resolvers import limits
 from resolvers.access import end_all, end_sessions, has_second_factor, lock_own
+from resolvers.account_row import lock_with_administrators, put_account
 from resolvers.address import (
+    addressee,
     has_address,
     held_for,
     mark_verified,
@@ -37,10 +39,12 @@ from resolvers.address import (
 )
 from resolvers.checks import Check
 from resolvers.context import Context, Info
-from resolvers.deletion import erase_account, lock_account
+from resolvers.deletion import erase_account
 from resolvers.errors import Code, NotFound, refuse
 from resolvers.links import linked_account, mail_link, use_link
 from resolvers.mediator import own as own_mediator
+from resolvers.mediator_row import MediatorRow
+from resolvers.paging import ListedRow
 from resolvers.passwords import hash_password
 from resolvers.repeats import earlier_result, once
 from resolvers.sign_in import begin_session, confirm_password
@@ -57,25 +61,41 @@ ACCOUNT_ROWS = select(
     accounts.c.created_at,
     has_second_factor().label("second_factor"),
 )
-_ACCOUNT = Statement(ACCOUNT_ROWS.where(accounts.c.id == bindparam("id", type_=Uuid())))
 
 
-async def account_of(context: Context, account_id: UUID) -> Row | None:
+class AccountRow(ListedRow):
+    """An account, as its owner and administrators see it."""
+
+    name: str
+    email: str
+    roles: list[str]
+    email_verified_at: datetime | None
+    paid_until: datetime | None
+    created_at: datetime
+    second_factor: bool
+
+
+@statement(AccountRow)
+def _account() -> ClauseElement:
+    return ACCOUNT_ROWS.where(accounts.c.id == bindparam("id", type_=Uuid()))
+
+
+async def account_of(context: Context, account_id: UUID) -> AccountRow | None:
     """Load one account."""
     async with context.database.reading() as reading:
-        return await reading.first(_ACCOUNT, id=account_id)
+        return await reading.first(_account(), id=account_id)
 
 
 strawberry.enum(Role)
 strawberry.enum(Visibility)
 
 
-async def me(info: Info) -> Row | None:
+async def me(info: Info) -> AccountRow | None:
     """Load the viewer's own account."""
     return await account_of(info.context, info.context.account_id)
 
 
-async def mediator(info: Info) -> Row | None:
+async def mediator(info: Info) -> MediatorRow | None:
     """Load the viewer's own profile, None if they are no mediator."""
     return await own_mediator(info.context)
 
@@ -109,20 +129,7 @@ async def sign_up(info: Info, input: SignUpInput) -> None:
             return
         held = await held_for(context, address)
         await transaction.run(delete(accounts).where(unproven(address)))
-        made = await transaction.run(
-            insert(accounts)
-            .values(
-                id=new_id,
-                name=name,
-                name_key=fold_name(name),
-                email=address,
-                email_key=account_key(address),
-                password_hash=password_hash,
-                roles=[Role.MEDIATOR.value],
-            )
-            .on_conflict_do_nothing()
-        )
-        if not made:
+        if not await put_account(transaction, new_id, name, address, Role.MEDIATOR, password_hash=password_hash):
             await tell_registered(transaction, address, held)
             return
         await add_profile(context.settings, transaction, new_id, input.visibility)
@@ -169,7 +176,7 @@ async def verify_email(info: Info, input: VerifyEmailInput) -> None:
             link = await use_link(transaction, token, LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
             if link is None:
                 _refuse_link()
-            if link.purpose == LinkPurpose.CHANGE_EMAIL:
+            if link.purpose == LinkPurpose.CHANGE_EMAIL and link.new_email is not None:
                 await move_address(transaction, link.account_id, link.new_email)
             await mark_verified(transaction, link.account_id)
             await end_sessions(transaction, link.account_id, but=context.viewer.session_id)
@@ -201,7 +208,7 @@ async def request_password_reset(info: Info, input: RequestPasswordResetInput) -
     check.done()
     held = await reset_held_for(context, address)
     async with context.transaction() as transaction:
-        account_id = await transaction.value(select(accounts.c.id).where(has_address(address)))
+        account_id = await transaction.value(select(accounts.c.id).where(has_address(address)), UUID)
         await mail_link(
             context,
             transaction,
@@ -254,7 +261,7 @@ async def _hash_own(context: Context, account_id: UUID, field: str, password: st
     Before any transaction begins: whoever waits for a hash, perhaps for seconds, must not hold a connection meanwhile.
     """
     async with context.database.reading() as reading:
-        account = await reading.first(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
+        account = await reading.first(addressee(), id=account_id)
     if account is None:
         raise NotFound
     check = Check()
@@ -319,7 +326,7 @@ class UpdateAccountInput:
     name: str
 
 
-async def update_account(info: Info, input: UpdateAccountInput) -> Row | None:
+async def update_account(info: Info, input: UpdateAccountInput) -> AccountRow | None:
     """Change one's own name; give the account. Raises Refused."""
     context, check = info.context, Check()
     name = check.name("name", input.name)
@@ -353,7 +360,7 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
         taken = has_address(address) & (accounts.c.id != context.account_id) & ~unproven(address)
-        if await transaction.first(select(accounts.c.id).where(taken)):
+        if await transaction.value(select(accounts.c.id).where(taken), UUID):
             await tell_registered(transaction, address, held)
             return
         await mail_link(
@@ -382,7 +389,7 @@ async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
     context = info.context
     await confirm_password(context, "password", input.password)
     async with context.transaction() as transaction:
-        await lock_account(transaction, context.account_id)  # with all administrators, in their order
+        await lock_with_administrators(transaction, context.account_id)  # all in their order
         await lock_own(context, transaction)
         await erase_account(context, transaction, context.account_id)
     context.new_session = ""

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ClauseElement, ColumnElement, and_, bindparam, delete, func, select, update
 
 from jobs.outbox import Kind, enqueue, enqueue_mail
 from models.account import Role, account_links, accounts
-from models.database import Transaction
+from models.database import Row, Transaction, statement
 from permissions.addresses import account_key, mailbox_key
 from permissions.secrets import address_hash
 from resolvers import limits
@@ -52,12 +52,20 @@ def has_address(email: str) -> ColumnElement[bool]:
     return accounts.c.email_key == account_key(email)
 
 
+class _AddressRow(Row):
+    address: str | None
+
+
+@statement(_AddressRow)
+def _addresses() -> ClauseElement:
+    """Select the address of an account, and those that it's moving to."""
+    moving_to = select(account_links.c.new_email).where(account_links.c.account_id == bindparam("id"))
+    return select(accounts.c.email_key.label("address")).where(accounts.c.id == bindparam("id")).union_all(moving_to)
+
+
 async def is_own(transaction: Transaction, account_id: UUID, *addresses: str | None) -> bool:
     """Whether one of the addresses is in the mailbox of an account, or in the one that it is moving to."""
-    moving_to = select(account_links.c.new_email).where(account_links.c.account_id == account_id)
-    rows = await transaction.all(
-        select(accounts.c.email_key.label("address")).where(accounts.c.id == account_id).union_all(moving_to)
-    )
+    rows = await transaction.all(_addresses(), id=account_id)
     own = {mailbox_key(row.address) for row in rows if row.address}
     return any(mailbox_key(address) in own for address in addresses if address)
 
@@ -78,9 +86,9 @@ def unproven(email: str) -> ColumnElement[bool]:
 
 async def tell_registered(transaction: Transaction, email: str, held: str | None) -> None:
     """Mail the owner of an account that its address was typed in again."""
-    account = await transaction.first(select(accounts.c.id).where(has_address(email), ~unproven(email)))
-    if account:
-        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held, other_id=account.id)
+    registered = select(accounts.c.id).where(has_address(email), ~unproven(email))
+    if account_id := await transaction.value(registered, UUID):
+        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account_id, held, other_id=account_id)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
@@ -93,9 +101,22 @@ async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
     return noted == 1
 
 
+class AddresseeRow(Row):
+    """Whom a mail goes to."""
+
+    name: str
+    email: str
+
+
+@statement(AddresseeRow)
+def addressee() -> ClauseElement:
+    """Select an account's name and address, by its `id`."""
+    return select(accounts.c.name, accounts.c.email).where(accounts.c.id == bindparam("id"))
+
+
 async def move_address(transaction: Transaction, account_id: UUID, email: str) -> None:
-    """Change an account's address and tell the old one, whose links work no more; UniqueViolationError if taken."""
-    (old,) = await transaction.all(select(accounts.c.name, accounts.c.email).where(accounts.c.id == account_id))
+    """Change an account's address and tell the old one, whose links end. Raises UniqueViolationError if it's taken."""
+    old = await transaction.one(addressee(), id=account_id)
     await transaction.run(delete(accounts).where(unproven(email), accounts.c.id != account_id))
     await transaction.run(
         update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=account_key(email))

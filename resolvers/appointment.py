@@ -1,20 +1,50 @@
 """Appointments: put in force and ended under a lock on both accounts, so that no two people review each other."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, select
+from sqlalchemy import ClauseElement, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
-from models.account import MAILBOX, Role, accounts
-from models.database import Row, Transaction
+from models.account import Role
+from models.database import Row, Transaction, statement
 from models.reviewer import appointments, reviewer_invitations
+from resolvers.account_row import lock_with_mailboxes
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
 
-_mailbox: ColumnElement[str] = literal_column(MAILBOX)
+
+class AppointmentRow(Row):
+    """Who reviews whom, or waits for approval to."""
+
+    id: UUID
+    mediator_id: UUID
+    reviewer_id: UUID
+    approved: bool
+
+
+_appointments = select(
+    appointments.c.id, appointments.c.mediator_id, appointments.c.reviewer_id, appointments.c.approved
+)
+
+
+@statement(AppointmentRow)
+def _of_mediator() -> ClauseElement:
+    return _appointments.where(appointments.c.mediator_id == bindparam("mediator_id"))
+
+
+@statement(AppointmentRow)
+def _between() -> ClauseElement:
+    """Select the appointments of some mediators with some reviewers."""
+    mediators, reviewers = (func.any(bindparam(name, type_=ARRAY(Uuid()))) for name in ("mediators", "reviewers"))
+    return _appointments.where(appointments.c.mediator_id == mediators, appointments.c.reviewer_id == reviewers)
+
+
+@statement(AppointmentRow)
+def waiting_appointment() -> ClauseElement:
+    """Select an appointment that waits for approval, by its `id`."""
+    return _appointments.where(appointments.c.id == bindparam("id"), ~appointments.c.approved)
 
 
 async def put_reviewer(
@@ -22,26 +52,25 @@ async def put_reviewer(
 ) -> None:
     """Appoint, or leave waiting for approval where a setting says so; invitations of the mediator's end.
 
-    Refused, for `field`, if it cannot be them.
+    Raises Refused, for `field`, if it can't be them.
     """
     # So that A appointing B and B appointing A cannot both pass the check below.
-    people = await lock_accounts(transaction, mediator_id, reviewer_id)
+    people = await lock_with_mailboxes(transaction, mediator_id, reviewer_id)
     mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
     if mediator and reviewer and mediator.mailbox == reviewer.mailbox:
         refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
     if mediator is None or reviewer is None or Role.REVIEWER not in reviewer.roles:
         refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
     reciprocal = await transaction.first(
-        select(appointments.c.id).where(
-            _one_of(appointments.c.mediator_id, [one.id for one in people.values() if one.mailbox == reviewer.mailbox]),
-            _one_of(appointments.c.reviewer_id, [one.id for one in people.values() if one.mailbox == mediator.mailbox]),
-        )
+        _between(),
+        mediators=[one.id for one in people.values() if one.mailbox == reviewer.mailbox],
+        reviewers=[one.id for one in people.values() if one.mailbox == mediator.mailbox],
     )
     if reciprocal:
         refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
     approved = not context.settings.reviewer_approval
-    present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))
+    present = await transaction.all(_of_mediator(), mediator_id=mediator_id)
     if any(row.reviewer_id == reviewer_id and row.approved >= approved for row in present):
         return
     await transaction.run(
@@ -59,38 +88,41 @@ async def put_reviewer(
             await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
 
 
-def _one_of(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:
-    return column == func.any(bindparam(None, ids, ARRAY(Uuid())))
-
-
-async def lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UUID, Row]:
-    """Lock accounts until commit, and all others of their mailboxes; give the `roles` and `mailbox` of each by its id.
-
-    They are locked in the order of ids, so that two changes wait in turn.
-    """
-    theirs = select(_mailbox).where(_one_of(accounts.c.id, account_ids))
-    rows = await transaction.all(
-        select(accounts.c.id, accounts.c.roles, _mailbox.label("mailbox"))
-        .where(_mailbox.in_(theirs.correlate(None)))
-        .order_by(accounts.c.id)
-        .with_for_update()
-    )
-    return {row.id: row for row in rows}
-
-
 async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
     """Tell both sides that an appointment is in force."""
     await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
     await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
 
 
-async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> int:
-    """Delete the appointments selected, and tell both sides of each that was in force; give how many there were."""
-    ended = await transaction.all(
-        delete(appointments)
-        .where(which)
-        .returning(appointments.c.mediator_id, appointments.c.reviewer_id, appointments.c.approved)
-    )
+@statement(AppointmentRow)
+def _end(of_mediator: bool) -> ClauseElement:
+    """Delete the appointments of a mediator with a reviewer, or of a reviewer with anybody."""
+    ended = appointments.c.reviewer_id == bindparam("reviewer_id", type_=Uuid())
+    if of_mediator:
+        ended &= appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
+    return delete(appointments).where(ended).returning(*_appointments.selected_columns)
+
+
+@statement(AppointmentRow)
+def _end_own() -> ClauseElement:
+    """Delete a mediator's appointments, with whomever they are."""
+    own = appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
+    return delete(appointments).where(own).returning(*_appointments.selected_columns)
+
+
+async def end_reviews(
+    transaction: Transaction, *, mediator_id: UUID | None = None, reviewer_id: UUID | None = None
+) -> int:
+    """Delete the appointments of a mediator, of a reviewer, or of both together; give how many there were.
+
+    Both sides of each that was in force are told.
+    """
+    if reviewer_id is None:
+        ended = await transaction.all(_end_own(), mediator_id=mediator_id)
+    elif mediator_id is None:
+        ended = await transaction.all(_end(of_mediator=False), reviewer_id=reviewer_id)
+    else:
+        ended = await transaction.all(_end(of_mediator=True), reviewer_id=reviewer_id, mediator_id=mediator_id)
     for row in ended:
         if row.approved:
             await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)

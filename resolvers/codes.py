@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pyotp
 from pyotp import OTPVerificationError
-from sqlalchemy import delete, func, insert, literal, or_, select, update
+from sqlalchemy import ClauseElement, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.types import Interval
 
 from jobs.outbox import Kind, enqueue
 from models.account import recovery_codes, second_factors
-from models.database import Transaction
+from models.database import Row, Transaction, statement
 from permissions.secrets import fold, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context
@@ -68,13 +68,30 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
         raise
 
 
-async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
-    """Refused unless the code is right, and used up with this transaction; nothing if the account has no factor."""
-    row = await transaction.first(
+class FactorRow(Row):
+    """A second factor."""
+
+    sealed_secret: str
+    last_step: int | None
+
+
+@statement(FactorRow)
+def factor(confirmed: bool) -> ClauseElement:
+    """Select and lock an account's second factor, by its `account_id`: one that was confirmed, or is to be."""
+    state = second_factors.c.confirmed_at.is_not(None) if confirmed else second_factors.c.confirmed_at.is_(None)
+    return (
         select(second_factors.c.sealed_secret, second_factors.c.last_step)
-        .where(second_factors.c.account_id == account_id, second_factors.c.confirmed_at.is_not(None))
+        .where(second_factors.c.account_id == bindparam("account_id"), state)
         .with_for_update()
     )
+
+
+async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
+    """Use up a code with this transaction; nothing if the account has no factor.
+
+    Raises Refused if the code is missing, WrongCode if it's wrong, and RateLimited.
+    """
+    row = await transaction.first(factor(confirmed=True), account_id=account_id)
     if row is None:
         return
     typed = read_code(code)
@@ -98,7 +115,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
 
 
 def refuse_code() -> NoReturn:
-    """Refuse a code that is wrong, or was used before."""
+    """Refuse a code that is wrong, or was used before. Raises WrongCode."""
     text = "This code is wrong, or was used before. Wait for the next one."
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 

@@ -6,16 +6,22 @@ from uuid import UUID
 import strawberry
 
 from models.cpd import CPD_FIELDS, cpd_entries, cpd_private
-from models.database import Row
 from resolvers import entry_changes, entry_reading
 from resolvers.context import Info
-from resolvers.entries import EntryOrder, owned_list
+from resolvers.entries import EntryOrder, EntryRow, FacetsRow, OwnedRow, entry_row, owned_list
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
 from resolvers.inputs import read_id
+from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page
 from resolvers.selection import fields_below
 
-CPD = owned_list("CpdEntry", cpd_entries, cpd_private, CPD_FIELDS)
+
+@entry_row("CpdEntry", CPD_FIELDS)
+class CpdRow(OwnedRow):
+    """One entry; its declared fields are columns."""
+
+
+CPD = owned_list("CpdEntry", CpdRow, cpd_entries, cpd_private, CPD_FIELDS)
 
 
 @entry_filter(CPD)
@@ -52,31 +58,31 @@ class DeleteCpdEntryInput:
 
 def cpd(
     info: Info,
-    mediator: strawberry.Parent[Row],
+    mediator: strawberry.Parent[MediatorRow],
     page: Page,
     filter: CpdFilter | None = None,
     order_by: CpdOrder | None = None,
-) -> Awaitable[Connection] | Connection:
+) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
     """Give a page of a mediator's CPD. Raises BadInput for a cursor of another list."""
     return entry_reading.entry_page(info.context, CPD, mediator, page, filter, order_by, fields_below(info))
 
 
-async def cpd_entry(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+async def cpd_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
     """Load one entry. Raises NotFound for any that its list does not show."""
     return await entry_reading.entry(info.context, CPD, mediator, read_id(id))
 
 
-async def cpd_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+async def cpd_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
     """Give what occurs in a mediator's CPD, to filter by."""
     return await entry_reading.facets(info.context, CPD, mediator)
 
 
-async def add_cpd_entry(info: Info, input: AddCpdEntryInput) -> Row:
+async def add_cpd_entry(info: Info, input: AddCpdEntryInput) -> OwnedRow:
     """Add an entry and give it. Raises Refused, with what to mend, and Forbidden."""
     return await entry_changes.add_entry(info.context, CPD, input)
 
 
-async def update_cpd_entry(info: Info, input: UpdateCpdEntryInput) -> Row:
+async def update_cpd_entry(info: Info, input: UpdateCpdEntryInput) -> OwnedRow:
     """Change an entry and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
     return await entry_changes.update_entry(info.context, CPD, input)
 

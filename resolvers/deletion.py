@@ -3,36 +3,47 @@
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ClauseElement, bindparam, delete, func, or_, select
+from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue
 from models.account import Role, accounts, request_keys
-from models.database import Row, Transaction
+from models.database import Row, Transaction, statement
 from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
+from resolvers.account_row import lock_with_administrators
 from resolvers.audit import note
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
+
+
+class _ReviewRow(Row):
+    mediator_id: UUID
+    reviewer_id: UUID
+
+
+@statement(_ReviewRow)
+def _reviews() -> ClauseElement:
+    """Select the reviews in force that an account takes part in."""
+    own = bindparam("account_id", type_=Uuid())
+    return select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
+        or_(appointments.c.mediator_id == own, appointments.c.reviewer_id == own), appointments.c.approved
+    )
 
 
 async def erase_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
     """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
 
     What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other
-    side of each review that ends, are told by mail. Refused for the last administrator.
+    side of each review that ends, are told by mail. Raises Refused for the last administrator.
     """
-    account, has_colleague = await lock_account(transaction, account_id)
+    account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
         refuse("id", Code.NOT_FOUND, "There is no such account.")
     if Role.ADMIN in account.roles and not has_colleague:
         refuse_last_administrator()
-    reviews = await transaction.all(
-        select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
-            or_(appointments.c.mediator_id == account_id, appointments.c.reviewer_id == account_id),
-            appointments.c.approved,
-        )
-    )
-    await transaction.value(select(func.erase_origins(account_id)))
+    reviews = await transaction.all(_reviews(), account_id=account_id)
+    await transaction.run(select(func.erase_origins(account_id)))
     if account.email_verified_at:  # anybody can sign up with another's address
         await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
     # The account's own, and those of what hangs on it, which its owner may not all read.
@@ -52,29 +63,6 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
     await enqueue(transaction, Kind.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
 
 
-async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row | None, bool]:
-    """Lock an account until commit; give it, and whether there is an administrator besides it.
-
-    All administrators are locked with it, so that two of them cannot leave at once; and in the order of ids, as
-    wherever two accounts are locked, so that two changes wait for each other in turn.
-    """
-    rows = await transaction.all(
-        select(
-            accounts.c.id,
-            accounts.c.name,
-            accounts.c.email,
-            accounts.c.email_key,
-            accounts.c.email_verified_at,
-            accounts.c.roles,
-        )
-        .where(or_(accounts.c.id == account_id, accounts.c.roles.contains([Role.ADMIN.value])))
-        .order_by(accounts.c.id)
-        .with_for_update()
-    )
-    account = next((row for row in rows if row.id == account_id), None)
-    return account, any(Role.ADMIN in row.roles for row in rows if row is not account)
-
-
 def refuse_last_administrator() -> NoReturn:
-    """Refuse to let the last administrator go."""
+    """Refuse to let the last administrator go. Raises Refused."""
     refuse(None, Code.NOT_ALLOWED, "There has to be another administrator first.")

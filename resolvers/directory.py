@@ -1,60 +1,78 @@
 """Directories: the list that every signed-in person sees, and what administrators change of it."""
 
-from functools import cache
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
 from sqlalchemy.types import Uuid
 from strawberry import UNSET
 
 from jobs.outbox import Kind
 from models.account import LinkPurpose, Role, accounts
-from models.database import Row, Statement
+from models.database import statement
 from models.directory import directories as _directories
 from models.outbox import AuditAction
-from permissions.addresses import account_key
 from permissions.secrets import SET_PASSWORD_LASTS, fold_name
+from resolvers.account_row import put_account
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.paging import (
+    Connection,
+    Count,
+    ListedRow,
+    Page,
+    Sort,
+    connection,
+    counting,
+    page_statement,
+    page_values,
+)
 from resolvers.repeats import earlier_result, once
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _joined = _directories.join(accounts, accounts.c.id == _directories.c.id)
 _listed = accounts.c.roles.contains([Role.DIRECTORY.value])
 _rows = select(_directories.c.id, accounts.c.name, _directories.c.website).select_from(_joined).where(_listed)
-_count = Statement(select(func.count()).select_from(_joined).where(_listed))
-_one = Statement(_rows.where(_directories.c.id == bindparam("id", type_=Uuid())))
 
 
-@cache
-def _page(backwards: bool, cursor: bool | None) -> Statement:
-    return Statement(page_statement(_rows, _directories.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+class DirectoryRow(ListedRow):
+    """A directory, by its account's id and name."""
+
+    name: str
+    website: str | None
 
 
-async def directories(info: Info, page: Page) -> Connection:
+@statement(DirectoryRow)
+def _one() -> ClauseElement:
+    return _rows.where(_directories.c.id == bindparam("id", type_=Uuid()))
+
+
+@statement(DirectoryRow)
+def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
+    return page_statement(_rows, _directories.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
+
+
+@statement(Count)
+def _count() -> ClauseElement:
+    return select(func.count().label("count")).select_from(_joined).where(_listed)
+
+
+async def directories(info: Info, page: Page) -> Connection[DirectoryRow]:
     """Give a page of all directories, by name. Raises BadInput for a cursor of another list."""
     context = info.context
     cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
         rows = await reading.all(_page(page.backwards, cursor), **paging)
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            return int(await reading.value(_count))
-
-    return connection(rows, _BY_NAME, page, count)
+    return connection(rows, _BY_NAME, page, counting(context.database, _count()))
 
 
-async def _directory(context: Context, directory_id: UUID) -> Row | None:
+async def _directory(context: Context, directory_id: UUID) -> DirectoryRow | None:
     async with context.database.reading() as reading:
-        return await reading.first(_one, id=directory_id)
+        return await reading.first(_one(), id=directory_id)
 
 
 @strawberry.input
@@ -67,7 +85,7 @@ class CreateDirectoryInput:
     request_key: str | None = None
 
 
-async def create_directory(info: Info, input: CreateDirectoryInput) -> Row | None:
+async def create_directory(info: Info, input: CreateDirectoryInput) -> DirectoryRow | None:
     """Make an account for a directory and mail it a link that sets its password; give the directory. Raises Refused."""
     context, check = info.context, Check()
     name, address = check.name("name", input.name), check.email("email", input.email) or ""
@@ -77,19 +95,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Row | Non
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "createDirectory", once(input), new_id):
             return await _directory(context, earlier)
-        made = await transaction.run(
-            insert(accounts)
-            .values(
-                id=new_id,
-                name=name,
-                name_key=fold_name(name),
-                email=address,
-                email_key=account_key(address),
-                roles=[Role.DIRECTORY.value],
-            )
-            .on_conflict_do_nothing()
-        )
-        if not made:
+        if not await put_account(transaction, new_id, name, address, Role.DIRECTORY):
             refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
         await transaction.run(insert(_directories).values(id=new_id, website=website))
         await mail_link(
@@ -108,7 +114,7 @@ class UpdateDirectoryInput:
     website: str | None = UNSET
 
 
-async def update_directory(info: Info, input: UpdateDirectoryInput) -> Row | None:
+async def update_directory(info: Info, input: UpdateDirectoryInput) -> DirectoryRow | None:
     """Change a directory's name or website, and give it. Raises Refused."""
     context, directory_id, changes = info.context, read_id(input.id), given(input)
     check = Check()
@@ -118,7 +124,7 @@ async def update_directory(info: Info, input: UpdateDirectoryInput) -> Row | Non
         changes["website"] = check.url("website", changes["website"])
     check.done()
     async with context.transaction() as transaction:
-        if not await transaction.first(_one, id=directory_id):
+        if not await transaction.first(_one(), id=directory_id):
             refuse("id", Code.NOT_FOUND, "There is no such directory.")
         if "name" in changes:
             named = {"name": changes["name"], "name_key": fold_name(changes["name"])}

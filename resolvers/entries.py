@@ -4,19 +4,19 @@ A list is described by what the GraphQL schema calls its rows, and the policy de
 an unreadable column is null to that reader, in what is shown, filtered, searched and sorted alike.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from functools import cached_property
-from typing import Any, Self
+from typing import Self, TypeVar
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    Select,
     Table,
     and_,
     bindparam,
@@ -31,21 +31,78 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Text
 
+from models.database import Expression, Query, Row, Values
 from models.fields import EntryField, Kind, camel
-from permissions.policy import allows
+from permissions.policy import allows, rule
 from permissions.viewer import Standing
 from resolvers.checks import CHECKS, Check
 from resolvers.errors import Code
+from resolvers.paging import ListedRow
 
 # A column, or one that differs by standing.
-Column = ColumnElement[Any] | Callable[[Standing], ColumnElement[Any]]
+Column = Expression | Callable[[Standing], Expression]
 
 SORTED_BY = 100  # characters of a long text
+
+# What a column holds, by the kind of its field; text otherwise.
+HELD: dict[Kind, type] = {
+    Kind.DAY: date,
+    Kind.COUNT: int,
+    Kind.DURATION: int,
+    Kind.FLAG: bool,
+    Kind.LANGUAGES: list[str],
+}
+
+
+class EntryRow(ListedRow):
+    """What each row of an entry list has: the standing that it was loaded with."""
+
+    standing: int
+
+
+class OwnedRow(EntryRow):
+    """An entry that its mediator wrote; those who may not read its version get none."""
+
+    version: int | None
+
+
+class FacetsRow(Row):
+    """What there is to filter a mediator's entries by."""
+
+    parent: UUID
+    standing: int
+    years: list[int]
+
+
+RowType = TypeVar("RowType", bound=type[Row])
+
+
+def with_columns(cls: RowType, type_name: str, columns: Mapping[str, type], always: str = "id") -> RowType:
+    """Give a type of rows columns besides its own: each may be null to those who read `always`, but not it."""
+    everybody = rule(type_name, always).standings
+    for name, type_ in columns.items():
+        is_read = rule(type_name, camel(name)).standings == everybody
+        cls.__annotations__[name] = type_ if is_read else type_ | None
+    return cls
+
+
+def entry_row(type_name: str, fields: Iterable[EntryField]) -> Callable[[RowType], RowType]:
+    """Give a type of rows the columns of an entry's declared fields."""
+
+    def make(cls: RowType) -> RowType:
+        for one in fields:
+            held = HELD.get(one.kind, str)
+            with_columns(cls, type_name, {one.name: held})
+            if not one.required:
+                cls.__annotations__[one.name] = held | None
+        return cls
+
+    return make
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EntryList:
-    """One kind of entry, to be read. `type_name` is its GraphQL type; names are written as in Python.
+    """One kind of entry, to be read. `type_name` is its GraphQL type, `row` its rows; names are written as in Python.
 
     `table` holds it, `private` what only its mediator reads. `columns`: what a row shows. `filters`: for each field of
     the filter, the clause it makes of a parameter's name. `sorts`: what it may be ordered by; `nullable`: those of
@@ -56,15 +113,16 @@ class EntryList:
     """
 
     type_name: str
+    row: type[EntryRow]
     table: FromClause
     private: FromClause | None = None
     columns: Mapping[str, Column]
     filters: Mapping[str, Callable[[str], ColumnElement[bool]]]
-    sorts: Mapping[str, ColumnElement[Any]]
+    sorts: Mapping[str, Expression]
     nullable: frozenset[str] = frozenset()
     searched: tuple[str, ...]
     default: tuple[str, ...] = ()
-    facets: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    facets: Mapping[str, Expression] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
     dear: frozenset[str] = frozenset()
 
@@ -72,6 +130,13 @@ class EntryList:
     def dear_fields(self) -> frozenset[str]:
         """The dear columns, named as in GraphQL."""
         return frozenset(map(camel, self.dear))
+
+    @cached_property
+    def facets_row(self) -> type[FacetsRow]:
+        """The type of the row that has the facets."""
+        row = type(f"{self.noun}FacetsRow", (FacetsRow,), {"__annotations__": {}})
+        facets = {name: list[str] for name in self.facets if name != "years"}
+        return with_columns(row, f"{self.noun}Facets", facets, "years")
 
     @property
     def noun(self) -> str:
@@ -92,11 +157,12 @@ class OwnedList(EntryList):
     `fields` are what a mediator fills in, as the models declare it.
     """
 
+    row: type[OwnedRow]
     table: Table
     private: Table
     fields: tuple[EntryField, ...]
 
-    def check(self, values: Mapping[str, Any], latest: date) -> dict[str, Any]:
+    def check(self, values: Values, latest: date) -> Values:
         """Check all of an entry's fields; give them as they are to be stored.
 
         `latest`: the latest day that is "today" somewhere. Raises Refused with every problem found.
@@ -111,10 +177,11 @@ class OwnedList(EntryList):
 
 def owned_list(
     type_name: str,
+    row: type[OwnedRow],
     table: Table,
     private: Table,
     fields: tuple[EntryField, ...],
-    **shown: tuple[Column, ColumnElement[Any]],
+    **shown: tuple[Column, Expression],
 ) -> OwnedList:
     """Describe one kind of entry by the fields that its models declare.
 
@@ -124,6 +191,7 @@ def owned_list(
     held = {field.name: (private if field.private else table).c[field.name] for field in fields}
     return OwnedList(
         type_name=type_name,
+        row=row,
         table=table,
         private=private,
         fields=fields,
@@ -180,45 +248,45 @@ class Order:
         return cls(given.field.value, given.direction is OrderDirection.DESC) if given else None
 
 
-def _contains(*columns: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+def _contains(*columns: Expression) -> Callable[[str], ColumnElement[bool]]:
     """Make a filter that looks for a text in any of the columns, whatever its case."""
     return lambda name: or_(*(c.ilike(bindparam(name, type_=Text()), escape="\\") for c in columns))
 
 
-def equals(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+def equals(of: Expression) -> Callable[[str], ColumnElement[bool]]:
     """Make a filter that takes one value of a column."""
     return lambda name: of == bindparam(name, type_=of.type)
 
 
-def in_year(of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+def in_year(of: Expression) -> Callable[[str], ColumnElement[bool]]:
     """Make a filter that takes the days of one year."""
     return lambda name: and_(
         of >= bindparam(f"{name}_first", type_=of.type), of <= bindparam(f"{name}_last", type_=of.type)
     )
 
 
-def year_of(of: ColumnElement[Any]) -> ColumnElement[int]:
+def year_of(of: Expression) -> ColumnElement[int]:
     """Give the year of a day."""
     return cast(extract("year", of), Integer)
 
 
-def opening(of: ColumnElement[Any]) -> ColumnElement[str]:
+def opening(of: Expression) -> ColumnElement[str]:
     """Give the first characters of a long text: what it is sorted by, so that its cursors stay short."""
     return func.left(of, SORTED_BY, type_=Text())
 
 
-def _filter(field: EntryField, of: ColumnElement[Any]) -> Callable[[str], ColumnElement[bool]]:
+def _filter(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
     """Make the filter of a field: one value; of a list of languages, any of those asked for."""
     if field.kind is Kind.LANGUAGES:
         return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
     return equals(of)
 
 
-def _facet(field: EntryField, of: ColumnElement[Any]) -> ColumnElement[Any]:
+def _facet(field: EntryField, of: Expression) -> Expression:
     return func.unnest(of, type_=Text()) if field.kind is Kind.LANGUAGES else of
 
 
-def _column(column: Column, standing: Standing) -> ColumnElement[Any]:
+def _column(column: Column, standing: Standing) -> Expression:
     return column if isinstance(column, ColumnElement) else column(standing)
 
 
@@ -234,19 +302,17 @@ def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozens
     return found
 
 
-def bits(standing: Standing) -> ColumnElement[Any]:
+def bits(standing: Standing) -> Expression:
     """Give the standing that a row is loaded with, for the second fence."""
     return literal_column(str(int(standing))).label("standing")
 
 
-def own_columns(of: EntryList) -> list[ColumnElement[Any]]:
+def own_columns(of: EntryList) -> list[Expression]:
     """Give what the mediator's own row shows."""
     return [bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
 
 
-def rows_of(
-    of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, lean: bool = False
-) -> Select[Any]:
+def rows_of(of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, lean: bool = False) -> Query:
     """Select what a standing may read of the rows that fit; if `lean`, without dear columns."""
 
     def shown(name: str) -> bool:

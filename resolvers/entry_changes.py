@@ -1,17 +1,16 @@
 """Adding, changing and deleting one's own entries, of whatever kind."""
 
-from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import ClauseElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.types import Uuid
 
-from models.database import Row, Statement, Transaction
+from models.database import Transaction, Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
-from resolvers.entries import OwnedList, own_columns
+from resolvers.entries import OwnedList, OwnedRow, own_columns
 from resolvers.errors import Code, Problem, Refused, refuse
 from resolvers.inputs import given, read_id
 from resolvers.repeats import earlier_result, once
@@ -22,29 +21,33 @@ def writable(table: Table) -> list[str]:
     return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
 
 
-@cache
-def _one(of: OwnedList, locked: bool) -> Statement:
+def _row(of: OwnedList, *_: object) -> type[OwnedRow]:
+    return of.row
+
+
+@statement(OwnedRow, _row)
+def _one(of: OwnedList, locked: bool) -> ClauseElement:
     rows = select(*own_columns(of)).select_from(of.source(Standing.SELF))
     rows = rows.where(
         of.table.c.id == bindparam("id", type_=Uuid()), of.table.c.mediator_id == bindparam("me", type_=Uuid())
     )
-    return Statement(rows.with_for_update(of=of.table) if locked else rows)
+    return rows.with_for_update(of=of.table) if locked else rows
 
 
-async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_id: UUID, *, locked: bool) -> Row:
+async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_id: UUID, *, locked: bool) -> OwnedRow:
     row = await transaction.first(_one(of, locked), id=entry_id, me=context.account_id)
     if row is None:
         refuse("id", Code.NOT_FOUND, "There is no such entry.")
     return row
 
 
-async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> Row:
-    """Load one of the viewer's own entries; Refused if it is not theirs."""
+async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> OwnedRow:
+    """Load one of the viewer's own entries. Raises Refused if it isn't theirs."""
     async with context.database.reading() as reading:
         return await _own(context, reading, of, entry_id, locked=False)
 
 
-async def add_entry(context: Context, of: OwnedList, input: object) -> Row:
+async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
     """Add an entry of the viewer's, and give it. Raises Refused, with what to mend, and Forbidden."""
     context.require_paid()
     checked = of.check(given(input), context.database.latest_today())
@@ -59,7 +62,7 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> Row:
     return await own_entry(context, of, entry_id)
 
 
-def _refuse_blanks(of: OwnedList, changes: dict[str, Any]) -> None:
+def _refuse_blanks(of: OwnedList, changes: Values) -> None:
     blanks = [field for field in of.fields if not field.is_optional and changes.get(field.name, ...) is None]
     if blanks:
         raise Refused(*(Problem(field.graphql_name, "Fill this in.", Code.REQUIRED) for field in blanks))
@@ -72,7 +75,7 @@ class Changes(Protocol):
     version: int
 
 
-async def update_entry(context: Context, of: OwnedList, input: Changes) -> Row:
+async def update_entry(context: Context, of: OwnedList, input: Changes) -> OwnedRow:
     """Change what an input names of one of the viewer's own entries, and give it.
 
     Raises Refused: with CONFLICT and the entry as it is now, if it is no longer at the version that the input names.
@@ -85,7 +88,7 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Row:
         _refuse_blanks(of, changes)
         names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())
-        for table, counted in ((of.table, {"version": row.version + 1}), (of.private, {})):
+        for table, counted in ((of.table, {"version": input.version + 1}), (of.private, {})):
             written = {name: checked[name] for name in writable(table)}
             await transaction.run(update(table).where(table.c.id == entry_id).values(**written, **counted))
     return await own_entry(context, of, entry_id)

@@ -7,16 +7,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
-from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import ColumnElement, Integer, bindparam, cast, column, func, select
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import ClauseElement, ColumnElement, Integer, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text, Uuid
 
-from models.database import Statement, Transaction
+from models.database import Expression, Row, Transaction, Values, statement
 from models.mediator import mediators
 from permissions.viewer import Standing
 from resolvers import limits
@@ -53,11 +52,15 @@ class ImportOutcome:
 
 _me = bindparam("me", type_=Uuid())
 # Two imports of one mediator take turns; feedback and single entries, which refer to this row too, need not wait.
-_TURN = Statement(select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True))
+_TURN = select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True)
 
 
-@cache
-def _new(of: OwnedList) -> Statement:
+class _NewRow(Row):
+    place: int
+
+
+@statement(_NewRow)
+def _new(of: OwnedList) -> ClauseElement:
     """Give the places of those in the parameter `rows` that the list does not hold yet."""
     columns = [into.c[name] for into in (of.table, of.private) for name in writable(into)]
     given = (
@@ -66,7 +69,7 @@ def _new(of: OwnedList) -> Statement:
         .render_derived(name="given", with_types=True)
     )
 
-    def content(*parts: ColumnElement[Any]) -> ColumnElement[str]:
+    def content(*parts: Expression) -> ColumnElement[str]:
         return func.md5(cast(func.jsonb_build_array(*parts), Text))
 
     of_given, of_held = content(*(given.c[one.name] for one in columns)), content(*columns)
@@ -86,7 +89,7 @@ def _new(of: OwnedList) -> Statement:
         .group_by(of_held)
         .subquery("held")
     )
-    return Statement(
+    return (
         select(copies.c.place)
         .select_from(copies.outerjoin(held, held.c.content == copies.c.content))
         .where(copies.c.number > func.coalesce(held.c.number, 0))
@@ -94,8 +97,8 @@ def _new(of: OwnedList) -> Statement:
 
 
 async def _checked(
-    context: Context, of: OwnedList, entries: Sequence[dict[str, Any]]
-) -> tuple[dict[int, dict[str, Any]], dict[int, tuple[Problem, ...]]]:
+    context: Context, of: OwnedList, entries: Sequence[Values]
+) -> tuple[dict[int, Values], dict[int, tuple[Problem, ...]]]:
     """Check each entry: give the sound ones as they are to be stored, and the problems of the others, by place."""
     sound, failed = {}, {}
     latest = context.database.latest_today()
@@ -109,7 +112,7 @@ async def _checked(
     return sound, failed
 
 
-async def _write(context: Context, transaction: Transaction, of: OwnedList, entries: list[dict[str, Any]]) -> None:
+async def _write(context: Context, transaction: Transaction, of: OwnedList, entries: list[Values]) -> None:
     keys = [{"id": uuid4(), "mediator_id": context.account_id} for _ in entries]
     for table in (of.table, of.private):
         names = writable(table)
@@ -120,15 +123,17 @@ async def _write(context: Context, transaction: Transaction, of: OwnedList, entr
 async def import_entries(
     context: Context,
     of: OwnedList,
-    entries: Sequence[dict[str, Any]],
+    entries: Sequence[Values],
     *,
     all_or_nothing: bool,
     dry_run: bool,
     once: Once,
 ) -> list[ImportOutcome]:
-    """Import entries of the viewer's; tell of each, in their order, what became of it. Refused if there are too many.
+    """Import entries of the viewer's; tell of each, in their order, what became of it.
 
     With `all_or_nothing` one entry that fails leaves all out. A `dry_run` writes nothing, and so needs no key.
+
+    Raises Refused if there are too many, Forbidden, NotFound and RateLimited.
     """
     context.require_paid()
     if not 1 <= len(entries) <= ENTRIES_MOST:
@@ -139,7 +144,7 @@ async def import_entries(
         once = replace(once, key=None)
     sound, failed = await _checked(context, of, entries)
     async with context.transaction() as transaction:
-        if await transaction.first(_TURN, me=context.account_id) is None:
+        if await transaction.value(_TURN, UUID, me=context.account_id) is None:
             raise NotFound
         if earlier := await earlier_answer(context, transaction, change, once):
             return _read(earlier)
@@ -161,12 +166,16 @@ async def import_entries(
     return outcomes
 
 
-def _written(outcomes: list[ImportOutcome]) -> list[Any]:
+_Kept = list[tuple[ImportStatus, list[tuple[str | None, str, Code]]]]
+_kept: TypeAdapter[_Kept] = TypeAdapter(_Kept)
+
+
+def _written(outcomes: list[ImportOutcome]) -> list[JsonValue]:
     return [[one.status, [[p.field, p.message, p.code] for p in one.problems]] for one in outcomes]
 
 
-def _read(answer: list[Any]) -> list[ImportOutcome]:
+def _read(answer: list[JsonValue]) -> list[ImportOutcome]:
     return [
-        ImportOutcome(ImportStatus(status), tuple(Problem(field, text, Code(code)) for field, text, code in problems))
-        for status, problems in answer
+        ImportOutcome(status, tuple(Problem(*problem) for problem in problems))
+        for status, problems in _kept.validate_python(answer)
     ]

@@ -4,7 +4,6 @@ A class names what else an input takes, and gets its declared fields from one of
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -12,22 +11,14 @@ import strawberry
 from strawberry import UNSET
 
 from models.fields import EntryField, Kind
-from resolvers.entries import EntryList, EntryOrder, OrderDirection, OwnedList
+from resolvers.entries import HELD, EntryList, EntryOrder, OrderDirection, OwnedList
 
 Class = TypeVar("Class", bound=type)
 
-_TYPES: dict[Kind, Any] = {
-    Kind.DAY: date,
-    Kind.COUNT: int,
-    Kind.DURATION: int,
-    Kind.FLAG: bool,
-    Kind.LANGUAGES: list[str],
-}
 
-
-def graphql_type(field: EntryField) -> Any:
+def graphql_type(field: EntryField) -> type:
     """Give the type that a field has in the API where it is given."""
-    return field.words or _TYPES.get(field.kind, str)
+    return field.words or HELD.get(field.kind, str)
 
 
 def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Class:

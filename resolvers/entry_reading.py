@@ -3,30 +3,28 @@
 Mediators of one request that are asked for the same share one statement.
 """
 
-from collections.abc import Awaitable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, column, func, null, select
+from sqlalchemy import ClauseElement, FromClause, bindparam, column, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
-from models.database import Row, Statement
+from models.database import SHAPES_KEPT, Expression, Row, Values, statement
 from models.fields import camel
 from permissions.policy import allows
 from permissions.viewer import Standing
 from resolvers.checks import cleaned
 from resolvers.context import Context
-from resolvers.entries import EntryList, EntryOrder, Order, bits, conditions, rows_of
+from resolvers.entries import EntryList, EntryOrder, EntryRow, FacetsRow, Order, bits, conditions, rows_of
 from resolvers.errors import BadInput, NotFound
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.mediator_row import MediatorRow
+from resolvers.paging import PARENT, TOTAL, Connection, Page, Sort, connection, page_statement, page_values
 
 FACETS_MOST = 200
-# A client chooses among 300,000 shapes of a page; people ask for a few dozen.
-SHAPES_KEPT = 200
 
 _NONE = SimpleNamespace()  # no filter
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
@@ -42,7 +40,11 @@ def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     return Sort(order.field, of.sorts[order.field], order.descending, order.field in of.nullable)
 
 
-@lru_cache(maxsize=SHAPES_KEPT)
+def _row(of: EntryList, *_: object) -> type[EntryRow]:
+    return of.row
+
+
+@statement(EntryRow, _row)
 def _page(
     of: EntryList,
     standing: Standing,
@@ -53,7 +55,7 @@ def _page(
     backwards: bool,
     cursor: bool | None,
     alone: bool,
-) -> Statement:
+) -> ClauseElement:
     """Make the statement of a page. One mediator's `alone` is planned once by PostgreSQL, not at each request."""
     rows = rows_of(of, standing, used, lean=lean)
     sort = _sort(of, standing, order)
@@ -64,11 +66,9 @@ def _page(
     if alone:
         rows = rows.where(table.mediator_id == _parent)
         total = None if total is None else total.where(table.mediator_id == _parent)
-        return Statement(page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, total=total))
+        return page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, total=total)
     parent = table.mediator_id
-    return Statement(
-        page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=parent, total=total)
-    )
+    return page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, parent=parent, total=total)
 
 
 def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromClause:
@@ -76,25 +76,30 @@ def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromCla
     return of.source(standing, lean="text" not in used)
 
 
-@lru_cache(maxsize=SHAPES_KEPT)
-def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool) -> Statement:
+class _CountRow(Row):
+    parent: UUID
+    count: int
+
+
+@statement(_CountRow)
+def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool) -> ClauseElement:
     owner = of.table.c.mediator_id
-    return Statement(
-        select(owner.label("parent"), func.count().label("count"))
+    return (
+        select(owner.label(PARENT), func.count().label("count"))
         .select_from(_counted(of, standing, used))
         .where(owner == (_parent if alone else func.any(_parents)), *conditions(of, standing, used))
         .group_by(owner)
     )
 
 
-def _of(parents: list[UUID]) -> dict[str, Any]:
+def of_parents(parents: list[UUID]) -> Values:
     """Give the parameter that says whose entries are loaded."""
     return {"parent": parents[0]} if len(parents) == 1 else {"parents": parents}
 
 
 def _given(filter: object | None) -> dict[str, Hashable]:
     """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
-    given: dict[str, Any] = {
+    given: Values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()
     }
     if "text" in given:
@@ -102,9 +107,9 @@ def _given(filter: object | None) -> dict[str, Hashable]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
+def _values(given: Values) -> Values:
     """Turn what is filtered by into the values of the statement's parameters."""
-    values: dict[str, Any] = {}
+    values: Values = {}
     for name, value in given.items():
         if name == "year":
             values["filter_year_first"], values["filter_year_last"] = _year_bounds(value)
@@ -131,12 +136,12 @@ def _year_bounds(year: int) -> tuple[date, date]:
 def entry_page(
     context: Context,
     of: EntryList,
-    mediator: Row,
+    mediator: MediatorRow,
     asked: Page,
     filter: object | None = None,
     order_by: EntryOrder | None = None,
     fields: frozenset[str] | None = None,
-) -> Awaitable[Connection] | Connection:
+) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
     """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
 
     `filter` is an input made by `entry_filter`. `fields` are the names, written as in GraphQL, among which are all that
@@ -156,23 +161,23 @@ def entry_page(
     shape = (of, standing, used, order, lean)
     chosen = frozenset(given.items())
 
-    def framed(parent: UUID, rows: list[Row]) -> Connection:
+    def framed(parent: UUID, rows: list[EntryRow]) -> Connection[EntryRow]:
         total = None
         if counted and (rows or cursor is None):
-            total = int(rows[0].total) if rows else 0  # a page that began where the list does, and has none
+            total = int(rows[0][TOTAL]) if rows else 0  # a page that began where the list does, and has none
         return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, chosen), parent), total)
 
-    async def pages(parents: list[UUID]) -> Sequence[Connection]:
+    async def pages(parents: list[UUID]) -> Sequence[Connection[EntryRow]]:
         alone = len(parents) == 1
         async with context.database.reading() as reading:
             statement = _page(*shape, counted, asked.backwards, cursor, alone)
-            rows = await reading.all(statement, **_of(parents), **values, **paging)
+            rows = await reading.all(statement, **of_parents(parents), **values, **paging)
         grouped = {parents[0]: rows} if alone else _by_parent(parents, rows)
         return [framed(parent, grouped[parent]) for parent in parents]
 
     async def counts(parents: list[UUID]) -> Sequence[int]:
         async with context.database.reading() as reading:
-            rows = await reading.all(_count(of, standing, used, len(parents) == 1), **_of(parents), **values)
+            rows = await reading.all(_count(of, standing, used, len(parents) == 1), **of_parents(parents), **values)
         found = {row.parent: row.count for row in rows}
         return [found.get(parent, 0) for parent in parents]
 
@@ -183,29 +188,29 @@ async def _none() -> int:
     return 0
 
 
-def _by_parent(parents: list[UUID], rows: list[Row]) -> dict[UUID, list[Row]]:
-    grouped: dict[UUID, list[Row]] = {parent: [] for parent in parents}
+def _by_parent(parents: list[UUID], rows: list[EntryRow]) -> dict[UUID, list[EntryRow]]:
+    grouped: dict[UUID, list[EntryRow]] = {parent: [] for parent in parents}
     for row in rows:
-        grouped[row.parent].append(row)
+        grouped[row[PARENT]].append(row)
     return grouped
 
 
-@cache
-def _some(of: EntryList, standing: Standing) -> Statement:
+@statement(EntryRow, _row)
+def _some(of: EntryList, standing: Standing) -> ClauseElement:
     table, ids = of.table.c, bindparam("ids", type_=ARRAY(Uuid()))
-    rows = rows_of(of, standing).add_columns(table.mediator_id.label("parent"))
-    return Statement(rows.where(table.id == func.any(ids), table.mediator_id == func.any(_parents)))
+    rows = rows_of(of, standing).add_columns(table.mediator_id.label(PARENT))
+    return rows.where(table.id == func.any(ids), table.mediator_id == func.any(_parents))
 
 
-async def entry(context: Context, of: EntryList, mediator: Row, entry_id: UUID) -> Row:
-    """Load one of a mediator's entries, as its list shows it; NotFound for any that the list does not show."""
+async def entry(context: Context, of: EntryList, mediator: MediatorRow, entry_id: UUID) -> EntryRow:
+    """Load one of a mediator's entries, as its list shows it. Raises NotFound for any that the list doesn't show."""
     standing = Standing(mediator.standing)
 
-    async def some(keys: list[tuple[UUID, UUID]]) -> Sequence[Row | None]:
+    async def some(keys: list[tuple[UUID, UUID]]) -> Sequence[EntryRow | None]:
         parents, ids = zip(*keys, strict=True)
         async with context.database.reading() as reading:
             rows = await reading.all(_some(of, standing), parents=parents, ids=ids)
-        found = {(row.parent, row.id): row for row in rows}
+        found = {(row[PARENT], row.id): row for row in rows}
         return [found.get(key) for key in keys]
 
     row = await context.load(some, ("some", of, standing), (mediator.id, entry_id))
@@ -214,11 +219,15 @@ async def entry(context: Context, of: EntryList, mediator: Row, entry_id: UUID) 
     return row
 
 
-@cache
-def _facets(of: EntryList, standing: Standing) -> Statement:
+def _facets_row(of: EntryList, *_: object) -> type[FacetsRow]:
+    return of.facets_row
+
+
+@statement(FacetsRow, _facets_row)
+def _facets(of: EntryList, standing: Standing) -> ClauseElement:
     parents = func.unnest(_parents).table_valued(column("id", Uuid())).render_derived(name="parents")
 
-    def values(facet: ColumnElement[Any]) -> ColumnElement[Any]:
+    def values(facet: Expression) -> Expression:
         order = [facet.desc()] if isinstance(facet.type, Integer) else [func.lower(facet), facet]
         found = (
             select(facet)
@@ -234,14 +243,14 @@ def _facets(of: EntryList, standing: Standing) -> Statement:
         (values(facet) if allows(standing, f"{of.noun}Facets", camel(name)) else null()).label(name)
         for name, facet in of.facets.items()
     ]
-    return Statement(select(parents.c.id.label("parent"), bits(standing), *listed))
+    return select(parents.c.id.label(PARENT), bits(standing), *listed)
 
 
-async def facets(context: Context, of: EntryList, mediator: Row) -> Row:
+async def facets(context: Context, of: EntryList, mediator: MediatorRow) -> FacetsRow:
     """Give what occurs in a mediator's entries and can be filtered by: years newest first, words by alphabet."""
     standing = Standing(mediator.standing)
 
-    async def load(parents: list[UUID]) -> Sequence[Row]:
+    async def load(parents: list[UUID]) -> Sequence[FacetsRow]:
         async with context.database.reading() as reading:
             rows = await reading.all(_facets(of, standing), parents=parents)
         found = {row.parent: row for row in rows}

@@ -1,13 +1,14 @@
 """Exports of all of one's data: asked for here, made by a job, kept for a week behind a mailed link."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import func, insert, select
+from sqlalchemy import ClauseElement, bindparam, func, insert, select
 
 from jobs.outbox import Kind, enqueue
-from models.database import Row
+from models.database import Row, statement
 from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
@@ -23,22 +24,37 @@ _rows = select(
 )
 
 
-async def exports(info: Info) -> Sequence[Row]:
+class ExportRow(Row):
+    """An archive of one's data, but for its content."""
+
+    id: UUID
+    requested_at: datetime
+    ready_at: datetime | None
+    expires_at: datetime | None
+    percent: int
+
+
+@statement(ExportRow)
+def _own_exports() -> ClauseElement:
+    own = _rows.where(data_exports.c.account_id == bindparam("me"))
+    return own.order_by(data_exports.c.requested_at.desc(), data_exports.c.id)
+
+
+@statement(ExportRow)
+def _own_export() -> ClauseElement:
+    return _rows.where(data_exports.c.id == bindparam("id"), data_exports.c.account_id == bindparam("me"))
+
+
+async def exports(info: Info) -> Sequence[ExportRow]:
     """Give the viewer's own exports, newest first."""
     context = info.context
     async with context.database.reading() as reading:
-        return await reading.all(
-            _rows.where(data_exports.c.account_id == context.account_id).order_by(
-                data_exports.c.requested_at.desc(), data_exports.c.id
-            )
-        )
+        return await reading.all(_own_exports(), me=context.account_id)
 
 
-async def _own(context: Context, export_id: UUID) -> Row | None:
+async def _own(context: Context, export_id: UUID) -> ExportRow | None:
     async with context.database.reading() as reading:
-        return await reading.first(
-            _rows.where(data_exports.c.id == export_id, data_exports.c.account_id == context.account_id)
-        )
+        return await reading.first(_own_export(), id=export_id, me=context.account_id)
 
 
 @strawberry.input
@@ -48,7 +64,7 @@ class ExportMyDataInput:
     request_key: str | None = None
 
 
-async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> Row | None:
+async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> ExportRow | None:
     """Ask for an archive of all of one's data; a mail tells when it is ready. Raises RateLimited."""
     context, new_id = info.context, uuid4()
     async with context.transaction() as transaction:
@@ -73,11 +89,11 @@ async def archive(context: Context, secret: str) -> bytes | None:
     """
     context.require_ready()
     async with context.database.reading() as reading:
-        found: bytes | None = await reading.value(
+        return await reading.value(
             select(data_exports.c.archive).where(
                 data_exports.c.secret_hash == hash_secret(secret),
                 data_exports.c.account_id == context.account_id,
                 data_exports.c.expires_at > func.clock(),
-            )
+            ),
+            bytes,
         )
-    return found

@@ -2,16 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, NamedTuple
+from datetime import date, datetime
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, bindparam, cast, func, literal_column, select
+from sqlalchemy import ClauseElement, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.types import Float, Text, Uuid
 
-from models.database import Row, Statement
+from models.database import Expression, Row, statement
 from models.feedback import ActedAs, Capacity, feedback_answers, feedback_origins
 from models.feedback import feedback as feedback_table
 from models.outbox import AuditAction
@@ -19,11 +20,11 @@ from permissions.scopes import readable_answers, readable_feedback
 from permissions.viewer import Standing
 from resolvers.audit import note
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder, EntryRow, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
-from resolvers.entry_reading import entry, entry_page
+from resolvers.entry_reading import entry, entry_page, of_parents
 from resolvers.inputs import read_id
-from resolvers.mediator import in_order
+from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page
 from resolvers.selection import fields_below
 from resolvers.survey import position, survey
@@ -32,7 +33,7 @@ _feedback, _answer, _origin = feedback_table.c, feedback_answers.c, feedback_ori
 _YEAR = year_of(_feedback.received_on)
 
 
-def _answers(standing: Standing) -> ColumnElement[object]:
+def _answers(standing: Standing) -> Expression:
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
     # Written into the statement: as a parameter, the list cost as much as the answer to the statement.
     asked = literal_column(f"'{{{','.join(one.key for one in survey().questions)}}}'", ARRAY(Text()))
@@ -44,9 +45,25 @@ def _answers(standing: Standing) -> ColumnElement[object]:
     )
 
 
+Answered = list[str | int | None]  # a question's key, the rating and the text, as JSON holds them
+
+
+class FeedbackRow(EntryRow):
+    """One piece of feedback; a page that nobody asked for answers has none."""
+
+    capacity: str
+    acted_as: str
+    shared: bool
+    year: int
+    received_on: date | None
+    by_invitation: bool
+    answers: list[Answered] | None
+
+
 # In the order of ids, which are random, unless the viewer may know the day: nothing else tells when one came.
 FEEDBACK = EntryList(
     type_name="Feedback",
+    row=FeedbackRow,
     table=feedback_table,
     columns={
         "id": _feedback.id,
@@ -95,16 +112,16 @@ class FeedbackOrder(EntryOrder):
 
 def feedback(
     info: Info,
-    mediator: strawberry.Parent[Row],
+    mediator: strawberry.Parent[MediatorRow],
     page: Page,
     filter: FeedbackFilter | None = None,
     order_by: FeedbackOrder | None = None,
-) -> Awaitable[Connection] | Connection:
+) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
     """Give a page of the feedback that the viewer may read. Raises BadInput for a cursor of another list."""
     return entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields_below(info))
 
 
-async def feedback_piece(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+async def feedback_piece(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
     """Load one piece of feedback. Raises NotFound for any that its list does not show."""
     return await entry(info.context, FEEDBACK, mediator, read_id(id))
 
@@ -118,30 +135,40 @@ class Answer(NamedTuple):
 
 
 # As `Answer._make`, without its look at the length: a page of feedback has hundreds of answers.
-_as_answer: Callable[[list[Any]], Answer] = partial(tuple.__new__, Answer)
+_as_answer: Callable[[Answered], Answer] = partial(tuple.__new__, Answer)
 
 
-def answers(row: strawberry.Parent[Row]) -> list[Answer]:
+def answers(row: strawberry.Parent[FeedbackRow]) -> list[Answer]:
     """Give the answers that the row was loaded with, in the survey's order."""
-    return [*map(_as_answer, row.answers)]
+    return [*map(_as_answer, row.answers or ())]
 
 
-_ids = bindparam("ids", type_=ARRAY(Uuid()))
-_origins = Statement(
-    select(_origin.id, _origin.name, _origin.email, _origin.received_at).where(_origin.id == func.any(_ids))
-)
+class OriginRow(Row):
+    """Who gave a piece of feedback, and when."""
+
+    id: UUID
+    name: str | None
+    email: str | None
+    received_at: datetime
 
 
-async def origin(info: Info, row: strawberry.Parent[Row]) -> Row | None:
+@statement(OriginRow)
+def _origins() -> ClauseElement:
+    ids = bindparam("ids", type_=ARRAY(Uuid()))
+    return select(_origin.id, _origin.name, _origin.email, _origin.received_at).where(_origin.id == func.any(ids))
+
+
+async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> OriginRow | None:
     """Load who gave a piece of feedback, and write to the audit log that it was read; None if its origin is gone."""
     context = info.context
 
-    async def load(ids: list[UUID]) -> Sequence[Row | None]:
+    async def load(ids: list[UUID]) -> Sequence[OriginRow | None]:
         async with context.database.transaction() as transaction:
-            rows = await transaction.all(_origins, ids=ids)
+            rows = await transaction.all(_origins(), ids=ids)
             if rows:
                 await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))
-        return in_order(ids, rows)
+        found = {one.id: one for one in rows}
+        return [found.get(one) for one in ids]
 
     return await context.load(load, "origin", row.id)
 
@@ -172,8 +199,20 @@ class FeedbackSummary:
     years: list[FeedbackYear]
 
 
-@cache
-def _summary(alone: bool) -> Statement:
+class SummaryRow(Row):
+    """How one question was rated in a year, or, with no question, that no question was rated in it."""
+
+    mediator_id: UUID
+    year: int
+    year_count: int
+    question: str | None
+    count: int | None
+    average: float | None
+    spread: float | None
+
+
+@statement(SummaryRow)
+def _summary(alone: bool) -> ClauseElement:
     """Make the statement of the summaries; one mediator's `alone` is planned once, not at each request."""
     owner = bindparam("parent", type_=Uuid()) if alone else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     per_year = (
@@ -198,7 +237,7 @@ def _summary(alone: bool) -> Statement:
         .cte("per_question")
     )
     year, question = per_year.c, per_question.c
-    return Statement(
+    return (
         select(
             year.mediator_id,
             year.year,
@@ -213,24 +252,22 @@ def _summary(alone: bool) -> Statement:
     )
 
 
-async def feedback_summary(info: Info, mediator: strawberry.Parent[Row]) -> FeedbackSummary:
+async def feedback_summary(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FeedbackSummary:
     """Sum up all of a mediator's feedback by year; for those who may read all of it."""
 
     async def load(parents: list[UUID]) -> list[FeedbackSummary]:
-        alone = len(parents) == 1
-        whose: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
         async with info.context.database.reading() as reading:
-            rows = await reading.all(_summary(alone), **whose)
+            rows = await reading.all(_summary(len(parents) == 1), **of_parents(parents))
         return [_years([row for row in rows if row.mediator_id == parent]) for parent in parents]
 
     return await info.context.load(load, "summary", mediator.id)
 
 
-def _years(rows: Sequence[Row]) -> FeedbackSummary:
+def _years(rows: Sequence[SummaryRow]) -> FeedbackSummary:
     years: dict[int, FeedbackYear] = {}
     for row in rows:
         year = years.setdefault(row.year, FeedbackYear(row.year, row.year_count, []))
-        if row.question is not None:
+        if row.question is not None and row.count is not None and row.average is not None and row.spread is not None:
             year.questions.append(QuestionSummary(row.question, row.count, row.average, row.spread))
     for year in years.values():
         year.questions.sort(key=lambda one: (position(one.question), one.question))

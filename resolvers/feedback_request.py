@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
-from typing import Any
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import Date, Select, and_, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import ClauseElement, Date, and_, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
 from jobs.outbox import Kind, enqueue_mail
-from models.database import Row, Statement
+from models.database import Query, Row, statement
 from models.feedback import RequestState, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
 from permissions.scopes import details_kept
@@ -24,21 +22,50 @@ from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.mediator_row import MediatorRow
+from resolvers.paging import (
+    PARENT,
+    Connection,
+    ListedRow,
+    Page,
+    Sort,
+    connection,
+    page_statement,
+    page_values,
+)
 from resolvers.repeats import earlier_result, once
 
 _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
 # Whether one was answered is never shown: an open request and a spent one look alike, down to their withdrawal.
 _listed = _request.state != RequestState.WITHDRAWN
-_count = Statement(
-    select(_request.mediator_id, func.count().label("count"))
-    .where(_request.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _listed)
-    .group_by(_request.mediator_id)
-)
 
 
-def _rows() -> Select[Any]:
+class RequestRow(ListedRow):
+    """That a party was asked; who it was, for five days."""
+
+    made_on: date
+    mediation_ended_on: date
+    party_name: str | None
+    party_email: str | None
+    reference: str | None
+
+
+class _CountRow(Row):
+    mediator_id: UUID
+    count: int
+
+
+@statement(_CountRow)
+def _count() -> ClauseElement:
+    return (
+        select(_request.mediator_id, func.count().label("count"))
+        .where(_request.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _listed)
+        .group_by(_request.mediator_id)
+    )
+
+
+def _rows() -> Query:
     return (
         select(
             _request.id,
@@ -53,20 +80,20 @@ def _rows() -> Select[Any]:
     )
 
 
-@cache
-def _one() -> Statement:
+@statement(RequestRow)
+def _one() -> ClauseElement:
     me = bindparam("me", type_=Uuid())
-    return Statement(_rows().where(_request.id == bindparam("id", type_=Uuid()), _request.mediator_id == me))
+    return _rows().where(_request.id == bindparam("id", type_=Uuid()), _request.mediator_id == me)
 
 
-@cache
-def _page(backwards: bool, cursor: bool | None) -> Statement:
-    return Statement(
-        page_statement(_rows(), _request.id, _NEWEST, backwards=backwards, cursor=cursor, parent=_request.mediator_id)
+@statement(RequestRow)
+def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
+    return page_statement(
+        _rows(), _request.id, _NEWEST, backwards=backwards, cursor=cursor, parent=_request.mediator_id
     )
 
 
-async def feedback_requests(info: Info, mediator: strawberry.Parent[Row], page: Page) -> Connection:
+async def feedback_requests(info: Info, mediator: strawberry.Parent[MediatorRow], page: Page) -> Connection[RequestRow]:
     """Give a page of a mediator's own requests, newest first; details are null once their five days are over.
 
     Raises BadInput for a cursor of another list.
@@ -74,21 +101,21 @@ async def feedback_requests(info: Info, mediator: strawberry.Parent[Row], page: 
     context = info.context
     cursor, paging = page_values(_NEWEST, page)
 
-    async def pages(parents: list[UUID]) -> Sequence[list[Row]]:
+    async def pages(parents: list[UUID]) -> Sequence[list[RequestRow]]:
         async with context.database.reading() as reading:
             rows = await reading.all(_page(page.backwards, cursor), parents=parents, **paging)
-        return [[row for row in rows if row.parent == parent] for parent in parents]
+        return [[row for row in rows if row[PARENT] == parent] for parent in parents]
 
     async def count() -> int:
         async with context.database.reading() as reading:
-            row = await reading.first(_count, parents=[mediator.id])
+            row = await reading.first(_count(), parents=[mediator.id])
         return row.count if row else 0
 
     rows = await context.load(pages, ("requests", page), mediator.id)
     return connection(rows, _NEWEST, page, count)
 
 
-async def _own(context: Context, request_id: UUID) -> Row | None:
+async def _own(context: Context, request_id: UUID) -> RequestRow | None:
     async with context.database.reading() as reading:
         return await reading.first(_one(), id=request_id, me=context.account_id)
 
@@ -105,7 +132,7 @@ class RequestFeedbackInput:
     request_key: str | None = None
 
 
-async def request_feedback(info: Info, input: RequestFeedbackInput) -> Row | None:
+async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRow | None:
     """Ask a party for feedback by mail; give the request. A stopped address gets no mail, and nothing tells.
 
     Raises Refused, Forbidden and RateLimited.

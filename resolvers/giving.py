@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import Literal, NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
 from jobs.outbox import Kind, enqueue_mail
 from models.account import Role, accounts
-from models.database import Row, Statement, Transaction
+from models.database import Row, Transaction, statement
 from models.feedback import (
     ActedAs,
     Capacity,
@@ -25,7 +25,7 @@ from models.feedback import (
 from models.mediator import mediators
 from models.reviewer import appointments
 from permissions.addresses import account_key
-from permissions.scopes import findable, link_works
+from permissions.scopes import LINK_DAYS, findable, link_works
 from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.address import is_own
@@ -56,52 +56,84 @@ class LinkState(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+class SubjectRow(Row):
+    """Who feedback can be about, and their reviewer's name if they have one."""
+
+    id: UUID
+    name: str
+    reviewer_name: str | None
+
+
 @dataclass(frozen=True)
 class Invitation:
     """Who a request's link is about, and whether it can still be answered."""
 
     state: LinkState
-    subject: Row
+    subject: SubjectRow
 
 
-def _subject(where: ColumnElement[bool]) -> Statement:
-    """Select who feedback can be about: id, name, and the reviewer's name or null.
+_FoundBy = Literal["id", "choice", "link"]
+
+
+@statement(SubjectRow)
+def _subject(found_by: _FoundBy) -> ClauseElement:
+    """Select who feedback can be about: by `id`, whether or not they may be found; by choice; by the link's `hash`.
 
     Nobody who has not shown their address to be theirs: a stranger could collect feedback under somebody's name.
     """
-    return Statement(
+    by_id: ColumnElement[bool] = mediators.c.id == bindparam("id", type_=Uuid())
+    where = {"id": by_id, "choice": by_id & findable(), "link": mediators.c.feedback_link_hash == _hash}
+    return (
         select(mediators.c.id, accounts.c.name, _reviewers.c.name.label("reviewer_name"))
         .select_from(
             _subjects.outerjoin(
                 appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
             ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
         )
-        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where)
+        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where[found_by])
     )
 
 
 _hash = bindparam("hash", type_=LargeBinary())
-_BY_ID = _subject(mediators.c.id == bindparam("id", type_=Uuid()))
-_BY_CHOICE = _subject((mediators.c.id == bindparam("id", type_=Uuid())) & findable())
-_BY_LINK = _subject(mediators.c.feedback_link_hash == _hash)
-_request = select(
-    feedback_requests.c.id,
-    feedback_requests.c.mediator_id,
-    feedback_requests.c.state,
-    link_works().label("works"),
-).where(feedback_requests.c.secret_hash == _hash)
-_REQUEST = Statement(_request)
-_REQUEST_LOCKED = Statement(_request.with_for_update())
-_FOUND = Statement(
-    select(mediators.c.id, accounts.c.name)
-    .select_from(_subjects)
-    .where(_is_mediator, findable(), name_matches("words"))
-    .order_by(accounts.c.name_key, mediators.c.id)
-    .limit(FOUND_MOST)
-)
 
 
-def _link_state(request: Row) -> LinkState:
+class _RequestRow(Row):
+    id: UUID
+    mediator_id: UUID
+    state: str
+    works: bool
+
+
+@statement(_RequestRow)
+def _request(locked: bool) -> ClauseElement:
+    request = select(
+        feedback_requests.c.id,
+        feedback_requests.c.mediator_id,
+        feedback_requests.c.state,
+        link_works().label("works"),
+    ).where(feedback_requests.c.secret_hash == _hash)
+    return request.with_for_update() if locked else request
+
+
+class FoundRow(Row):
+    """A mediator who was found by name."""
+
+    id: UUID
+    name: str
+
+
+@statement(FoundRow)
+def _found() -> ClauseElement:
+    return (
+        select(mediators.c.id, accounts.c.name)
+        .select_from(_subjects)
+        .where(_is_mediator, findable(), name_matches("words"))
+        .order_by(accounts.c.name_key, mediators.c.id)
+        .limit(FOUND_MOST)
+    )
+
+
+def _link_state(request: _RequestRow) -> LinkState:
     state = LinkState(request.state)
     return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
 
@@ -112,24 +144,24 @@ async def feedback_invitation(info: Info, token: str) -> Invitation:
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     link = hash_secret(token)
     async with context.database.opened_by(link).reading() as reading:
-        request = await reading.first(_REQUEST, hash=link)
-        subject = request and await reading.first(_BY_ID, id=request.mediator_id)
+        request = await reading.first(_request(locked=False), hash=link)
+        subject = await reading.first(_subject("id"), id=request.mediator_id) if request else None
     if not request or not subject:
         raise NotFound
     return Invitation(_link_state(request), subject)
 
 
-async def feedback_subjects(info: Info, search: str) -> Sequence[Row]:
+async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
     """Find mediators who are not private by name: ten at most. Raises BadInput and RateLimited."""
     context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
         raise BadInput(f"Search for at least {SEARCH_LEAST} letters of the name.")
     async with context.database.reading() as reading:
-        return await reading.all(_FOUND, words=search_words(search))
+        return await reading.all(_found(), words=search_words(search))
 
 
-async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> Row:
+async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:
     """Tell who a chosen mediator or a personal link is.
 
     Raises NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
@@ -140,9 +172,9 @@ async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: st
     await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
     async with context.database.reading() as reading:
         if link is not None:
-            row = await reading.first(_BY_LINK, hash=hash_secret(_read_link(link)))
+            row = await reading.first(_subject("link"), hash=hash_secret(_read_link(link)))
         else:
-            row = await reading.first(_BY_CHOICE, id=read_id(id or ""))
+            row = await reading.first(_subject("choice"), id=read_id(id or ""))
     if row is None:
         raise NotFound
     return row
@@ -211,34 +243,35 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         await enqueue_mail(transaction, Kind.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
         # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
         # address it is.
-        giver = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id))
+        viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
+        giver = await transaction.value(viewer, str)
         own = await is_own(transaction, about.id, email, giver)
         await (transaction.undo() if own else transaction.keep())
 
 
-async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> Row:
+async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> SubjectRow:
     """Find whom the survey is about, and spend the request's link."""
     if token is not None:
-        request = await transaction.first(_REQUEST_LOCKED, hash=hash_secret(token))
+        request = await transaction.first(_request(locked=True), hash=hash_secret(token))
         if request is None:
             _no_such("token")
         state = _link_state(request)
         if state is not LinkState.OPEN:
             code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
             refuse("token", code, _CLOSED[state])
-        row = await transaction.first(_BY_ID, id=request.mediator_id)
+        row = await transaction.first(_subject("id"), id=request.mediator_id)
         await transaction.run(
             update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
         )
         return row or _no_such("token")
     if link is not None:
-        return await transaction.first(_BY_LINK, hash=hash_secret(link)) or _no_such("link")
-    return await transaction.first(_BY_CHOICE, id=chosen) or _no_such("mediatorId")
+        return await transaction.first(_subject("link"), hash=hash_secret(link)) or _no_such("link")
+    return await transaction.first(_subject("choice"), id=chosen) or _no_such("mediatorId")
 
 
 _CLOSED = {
     LinkState.SPENT: "This link has been used: the answer has arrived. Thank you.",
-    LinkState.EXPIRED: "This link has expired: it worked for 90 days.",
+    LinkState.EXPIRED: f"This link has expired: it worked for {LINK_DAYS} days.",
     LinkState.WITHDRAWN: "This request has been withdrawn. There is nothing to do.",
 }
 

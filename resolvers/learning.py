@@ -1,20 +1,22 @@
 """Learnings: a mediator's reflections over time, drawn together from logbook and CPD. Nothing is stored for them."""
 
 from collections.abc import Awaitable
+from datetime import date as day
 from enum import StrEnum
-from typing import Any
+from uuid import UUID
 
 import strawberry
-from sqlalchemy import Select, Table, Uuid, cast, func, literal, select, union_all
+from sqlalchemy import Table, Uuid, cast, func, literal, select, union_all
 from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
-from models.database import Row
+from models.database import Expression, Query
 from models.logbook import logbook_entries, logbook_private
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder, EntryRow, FacetsRow, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry_page, facets
+from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page
 from resolvers.selection import fields_below
 
@@ -36,9 +38,7 @@ class LearningKind(StrEnum):
     TAKEAWAY = "TAKEAWAY"
 
 
-def _reflections(
-    entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind
-) -> Select[Any]:
+def _reflections(entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind) -> Query:
     # One entry has several reflections; each gets an id of its own, the same at every reading.
     own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
     return select(
@@ -60,10 +60,24 @@ _reflection = union_all(
     _reflections(cpd_entries, cpd_private, "takeaways", _C, LearningKind.TAKEAWAY),
 ).subquery("reflection")
 
-_columns: dict[str, Any] = {name: _reflection.c[name] for name in ("id", "date", "source", "kind", "text", "entry_id")}
+_columns: dict[str, Expression] = {
+    name: _reflection.c[name] for name in ("id", "date", "source", "kind", "text", "entry_id")
+}
+
+
+class LearningRow(EntryRow):
+    """One reflection."""
+
+    date: day
+    source: str
+    kind: str
+    text: str
+    entry_id: UUID
+
 
 LEARNINGS = EntryList(
     type_name="Learning",
+    row=LearningRow,
     table=_reflection,
     columns=_columns,
     filters={
@@ -96,15 +110,15 @@ class LearningOrder(EntryOrder):
 
 def learnings(
     info: Info,
-    mediator: strawberry.Parent[Row],
+    mediator: strawberry.Parent[MediatorRow],
     page: Page,
     filter: LearningFilter | None = None,
     order_by: LearningOrder | None = None,
-) -> Awaitable[Connection] | Connection:
+) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
     """Give a page of a mediator's reflections. Raises BadInput for a cursor of another list."""
     return entry_page(info.context, LEARNINGS, mediator, page, filter, order_by, fields_below(info))
 
 
-async def learning_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+async def learning_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
     """Give what occurs in a mediator's reflections, to filter by."""
     return await facets(info.context, LEARNINGS, mediator)

@@ -6,13 +6,15 @@ An account is locked before its links are, as where it is deleted with them, so 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import ClauseElement, bindparam, delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
 from jobs.outbox import Kind, enqueue_mail
 from models.account import LinkPurpose, account_links, accounts
-from models.database import Row, Transaction
+from models.database import Row, Transaction, statement
 from permissions.secrets import Opens, hash_secret, link_secret
+from resolvers.account_row import lock_account
 from resolvers.context import Context
 
 
@@ -38,7 +40,7 @@ async def mail_link(
     Where there is no such account the same statements run, for time would tell; there is no link then, and no mail.
     """
     link_id = uuid4()
-    await _lock(transaction, account_id)
+    await lock_account(transaction, account_id)
     if purpose is not LinkPurpose.RESET_PASSWORD:
         await transaction.run(
             delete(account_links).where(account_links.c.account_id == account_id, account_links.c.purpose == purpose)
@@ -59,30 +61,39 @@ async def mail_link(
     )
 
 
-def _works(secret: str, purposes: tuple[LinkPurpose, ...]) -> ColumnElement[bool]:
-    return and_(
-        account_links.c.secret_hash == hash_secret(secret),
-        account_links.c.expires_at > func.clock(),
-        or_(*(account_links.c.purpose == purpose for purpose in purposes)),
-    )
+class LinkRow(Row):
+    """What a link is for."""
+
+    account_id: UUID
+    purpose: str
+    new_email: str | None
+
+
+_works = (
+    account_links.c.secret_hash == bindparam("hash", type_=LargeBinary()),
+    account_links.c.expires_at > func.clock(),
+    account_links.c.purpose == func.any(bindparam("purposes", type_=ARRAY(Text()))),
+)
+_link = account_links.c.account_id, account_links.c.purpose, account_links.c.new_email
+
+
+@statement(LinkRow)
+def _working() -> ClauseElement:
+    return select(*_link).where(*_works)
+
+
+@statement(LinkRow)
+def _used() -> ClauseElement:
+    return delete(account_links).where(*_works).returning(*_link)
 
 
 async def linked_account(reading: Transaction, secret: str, *purposes: LinkPurpose) -> UUID | None:
-    """Give the account that the link of that secret is for, and leave the link; None if it does not work."""
-    found: UUID | None = await reading.value(select(account_links.c.account_id).where(_works(secret, purposes)))
-    return found
+    """Give the account that the link of that secret is for, and leave the link; None if it doesn't work."""
+    link = await reading.first(_working(), hash=hash_secret(secret), purposes=purposes)
+    return link.account_id if link else None
 
 
-async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> Row | None:
-    """Use up the link of that secret: give `account_id`, `purpose` and `new_email`; None if it does not work."""
-    works = _works(secret, purposes)
-    await _lock(transaction, await transaction.value(select(account_links.c.account_id).where(works)))
-    return await transaction.first(
-        delete(account_links)
-        .where(works)
-        .returning(account_links.c.account_id, account_links.c.purpose, account_links.c.new_email)
-    )
-
-
-async def _lock(transaction: Transaction, account_id: UUID | None) -> None:
-    await transaction.first(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> LinkRow | None:
+    """Use up the link of that secret, and give it; None if it doesn't work."""
+    await lock_account(transaction, await linked_account(transaction, secret, *purposes))
+    return await transaction.first(_used(), hash=hash_secret(secret), purposes=purposes)

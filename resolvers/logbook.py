@@ -3,36 +3,44 @@
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, Date, bindparam, func, literal_column, null, select, tuple_
+from sqlalchemy import ClauseElement, Date, bindparam, func, literal_column, null, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import Text, Uuid
 from strawberry.types.arguments import InputContext
 from strawberry.types.base import get_object_definition
 
-from models.database import Row, Statement
+from models.database import Expression, Row, statement
 from models.fields import camel
 from models.logbook import LOGBOOK_FIELDS, MONTH, CaseRole, logbook_entries, logbook_private
 from resolvers import entry_changes, entry_reading
 from resolvers.context import Info
-from resolvers.entries import EntryOrder, owned_list, year_of
+from resolvers.entries import EntryOrder, EntryRow, FacetsRow, OwnedRow, entry_row, owned_list, year_of
 from resolvers.entry_import import ImportOutcome, ImportStatus, import_entries
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
 from resolvers.inputs import read_id
+from resolvers.mediator_row import MediatorRow, SummedMediatorRow
 from resolvers.paging import Connection, Page
 from resolvers.repeats import once
 from resolvers.selection import fields_below
 
 _entry = logbook_entries.c
 
+
+@entry_row("LogbookEntry", LOGBOOK_FIELDS)
+class LogbookRow(OwnedRow):
+    """One case; its declared fields are columns too."""
+
+    ended_month: str
+
+
 LOGBOOK = owned_list(
     "LogbookEntry",
+    LogbookRow,
     logbook_entries,
     logbook_private,
     LOGBOOK_FIELDS,
@@ -91,7 +99,7 @@ class ImportLogbookEntriesInput:
     )
 
 
-def _read_entry(type_: type, value: Mapping[str, Any], _context: InputContext) -> Any:
+def _read_entry(type_: type, value: Mapping[str, str], _context: InputContext) -> object:
     return type_(**{_PYTHON_NAMES[name]: given for name, given in value.items()})
 
 
@@ -104,31 +112,31 @@ _entry_input.from_input = _read_entry
 
 def logbook(
     info: Info,
-    mediator: strawberry.Parent[Row],
+    mediator: strawberry.Parent[MediatorRow],
     page: Page,
     filter: LogbookFilter | None = None,
     order_by: LogbookOrder | None = None,
-) -> Awaitable[Connection] | Connection:
+) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
     """Give a page of a mediator's cases. Raises BadInput for a cursor of another list."""
     return entry_reading.entry_page(info.context, LOGBOOK, mediator, page, filter, order_by, fields_below(info))
 
 
-async def logbook_entry(info: Info, mediator: strawberry.Parent[Row], id: strawberry.ID) -> Row:
+async def logbook_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
     """Load one case. Raises NotFound for any that its list does not show."""
     return await entry_reading.entry(info.context, LOGBOOK, mediator, read_id(id))
 
 
-async def logbook_facets(info: Info, mediator: strawberry.Parent[Row]) -> Row:
+async def logbook_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
     """Give what occurs in a mediator's cases, to filter by."""
     return await entry_reading.facets(info.context, LOGBOOK, mediator)
 
 
-async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> Row:
+async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> OwnedRow:
     """Add a case and give it. Raises Refused, with what to mend, and Forbidden."""
     return await entry_changes.add_entry(info.context, LOGBOOK, input)
 
 
-async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> Row:
+async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> OwnedRow:
     """Change a case and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
     return await entry_changes.update_entry(info.context, LOGBOOK, input)
 
@@ -164,6 +172,17 @@ async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -
     )
 
 
+class TotalRow(Row):
+    """What a mediator's cases add up to: all of them, those of one role, or those of one year."""
+
+    mediator_id: UUID
+    role: str | None
+    year: int | None
+    minutes: int
+    cases: int
+    simulated: int
+
+
 @dataclass
 class Experience:
     """What a mediator's entries add up to. Simulated cases stand on a line of their own and count nowhere else."""
@@ -171,8 +190,8 @@ class Experience:
     minutes: int = 0
     cases: int = 0
     simulated_minutes: int = 0
-    by_role: list[Row] = field(default_factory=list)
-    by_year: list[Row] = field(default_factory=list)
+    by_role: list[TotalRow] = field(default_factory=list)
+    by_year: list[TotalRow] = field(default_factory=list)
 
 
 _SUMS = (
@@ -184,8 +203,8 @@ _YEAR = year_of(_entry.ended_on)
 _ROLES = {role.value: place for place, role in enumerate(CaseRole)}
 
 
-@cache
-def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> Statement:
+@statement(TotalRow)
+def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> ClauseElement:
     """Make the statement of the sums: the whole, for which role and year are null, and by each of them if asked."""
     role, year = _entry.role, _YEAR
     sets = [tuple_(_entry.mediator_id)]
@@ -201,15 +220,15 @@ def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> Statem
         .where(_entry.mediator_id == owner)
         .group_by(func.grouping_sets(*sets))
     )
-    return Statement(rows.where(role == bindparam("role", type_=Text())) if for_role else rows)
+    return rows.where(role == bindparam("role", type_=Text())) if for_role else rows
 
 
-def whole(mediator_id: ColumnElement[Any]) -> LateralFromClause:
+def whole(mediator_id: Expression) -> LateralFromClause:
     """Add up all of a mediator's entries, to be joined to the mediator's row."""
     return select(*_SUMS).where(_entry.mediator_id == mediator_id).lateral("whole")
 
 
-def _added_up(rows: Sequence[Row]) -> Experience:
+def _added_up(rows: Sequence[TotalRow]) -> Experience:
     """Put a mediator's sums together; years ascend, roles come in the order of the enumeration."""
     total = Experience()
     for row in rows:
@@ -217,28 +236,27 @@ def _added_up(rows: Sequence[Row]) -> Experience:
             total.minutes, total.cases, total.simulated_minutes = row.minutes, row.cases, row.simulated
         elif row.cases:
             (total.by_year if row.role is None else total.by_role).append(row)
-    total.by_role.sort(key=lambda row: _ROLES[row.role])
+    total.by_role.sort(key=lambda row: _ROLES[row.role or ""])
     total.by_year.sort(key=attrgetter("year"))
     return total
 
 
 def experience(
-    info: Info, mediator: strawberry.Parent[Row], role: CaseRole | None = None
+    info: Info, mediator: strawberry.Parent[MediatorRow], role: CaseRole | None = None
 ) -> Awaitable[Experience] | Experience:
     """Add up a mediator's cases, of one role if asked; one statement for all mediators of a request."""
     fields = fields_below(info)
     parts = ("byRole" in fields, "byYear" in fields)
-    if role is None and parts == (False, False) and hasattr(mediator, "minutes"):  # the row was loaded with it
+    if role is None and parts == (False, False) and isinstance(mediator, SummedMediatorRow):
         return Experience(mediator.minutes, mediator.cases, mediator.simulated)
 
     async def load(parents: list[UUID]) -> list[Experience]:
-        alone = len(parents) == 1
-        values: dict[str, Any] = {"parent": parents[0]} if alone else {"parents": parents}
+        values, alone = entry_reading.of_parents(parents), len(parents) == 1
         if role is not None:
             values["role"] = role
         async with info.context.database.reading() as reading:
             rows = await reading.all(_totals(role is not None, alone, *parts), **values)
-        grouped: dict[UUID, list[Row]] = defaultdict(list)
+        grouped: dict[UUID, list[TotalRow]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)
         return [_added_up(grouped[parent]) for parent in parents]

@@ -1,19 +1,16 @@
 """Mediators: the ones that a viewer may see, and one's own profile."""
 
-from collections.abc import Sequence
 from enum import Enum
-from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, update
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.types import Text, Uuid
 from strawberry import UNSET
 
 from models.account import accounts
-from models.database import Row, Statement
+from models.database import Query, Values, statement
 from models.mediator import Visibility
 from models.mediator import mediators as _mediators
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
@@ -24,7 +21,8 @@ from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
 from resolvers.inputs import given, read_id
 from resolvers.logbook import whole
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.mediator_row import MediatorRow, SummedMediatorRow
+from resolvers.paging import Connection, Count, Page, Sort, connection, counting, page_statement, page_values
 from resolvers.selection import fields_below
 from settings import Settings
 
@@ -43,7 +41,7 @@ def name_matches(parameter: str) -> ColumnElement[bool]:
     return func.to_tsvector("simple", accounts.c.name_key).op("@@")(query)
 
 
-def _rows(standings: Standing) -> Select[Any]:
+def _rows(standings: Standing) -> Query:
     return select(
         _mediators.c.id,
         accounts.c.name,
@@ -55,13 +53,17 @@ def _rows(standings: Standing) -> Select[Any]:
     ).select_from(mediators_joined())
 
 
-@lru_cache(maxsize=100)
-def _one(standings: Standing, asked: Standing, added_up: bool) -> Statement:
+def _row(_standings: Standing, _asked: Standing, added_up: bool) -> type[MediatorRow]:
+    return SummedMediatorRow if added_up else MediatorRow
+
+
+@statement(MediatorRow, _row)
+def _one(standings: Standing, asked: Standing, added_up: bool) -> ClauseElement:
     rows = _rows(standings).where(visible_mediators(asked), _mediators.c.id == bindparam("id", type_=Uuid()))
     if added_up:
         sums = whole(_mediators.c.id)
         rows = rows.add_columns(*sums.c).join(sums, true())
-    return Statement(rows)
+    return rows
 
 
 @strawberry.enum(name="Standing", description="What you are towards a mediator.")
@@ -83,7 +85,9 @@ def _wanted(context: Context, standing: Standing | None) -> Standing:
     return standings if standing is None else standings & standing
 
 
-async def _load(context: Context, mediator_id: UUID, standing: Standing | None, *, added_up: bool = False) -> Row:
+async def _load(
+    context: Context, mediator_id: UUID, standing: Standing | None, *, added_up: bool = False
+) -> MediatorRow:
     statement = _one(context.viewer.standings, _wanted(context, standing), added_up)
     async with context.database.reading() as reading:
         row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
@@ -92,7 +96,7 @@ async def _load(context: Context, mediator_id: UUID, standing: Standing | None, 
     return row
 
 
-async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None = None) -> Row:
+async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None = None) -> MediatorRow:
     """Load a mediator that the viewer has that standing towards (None: any). Raises NotFound for any other.
 
     If only the sums of all entries are asked for, the row comes with them, and `experience` needs no statement.
@@ -102,7 +106,7 @@ async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None 
     return await _load(info.context, read_id(id), _asked(standing), added_up=added_up)
 
 
-async def own(context: Context) -> Row | None:
+async def own(context: Context) -> MediatorRow | None:
     """Load the viewer's own profile, None if they are no mediator."""
     try:
         return await _load(context, context.account_id, None)
@@ -110,23 +114,23 @@ async def own(context: Context) -> Row | None:
         return None
 
 
-@lru_cache(maxsize=100)
-def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool, cursor: bool | None) -> Statement:
+@statement(MediatorRow)
+def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = _rows(standings).where(visible_mediators(asked))
     if searched:
         rows = rows.where(name_matches("words"))
-    return Statement(page_statement(rows, _mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor))
+    return page_statement(rows, _mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor)
 
 
-@lru_cache(maxsize=100)
-def _count(asked: Standing, searched: bool) -> Statement:
-    rows = select(func.count()).select_from(mediators_joined()).where(visible_mediators(asked))
-    return Statement(rows.where(name_matches("words")) if searched else rows)
+@statement(Count)
+def _count(asked: Standing, searched: bool) -> ClauseElement:
+    rows = select(func.count().label("count")).select_from(mediators_joined()).where(visible_mediators(asked))
+    return rows.where(name_matches("words")) if searched else rows
 
 
 async def mediators(
     info: Info, page: Page, search: str | None = None, standing: StandingName | None = None
-) -> Connection:
+) -> Connection[MediatorRow]:
     """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one.
 
     Raises BadInput for a cursor of another list.
@@ -134,22 +138,16 @@ async def mediators(
     context = info.context
     standings, wanted = context.viewer.standings, _wanted(context, _asked(standing))
     searched = bool(search and search.strip())
-    values: dict[str, Any] = {"viewer": context.account_id}
+    values: Values = {"viewer": context.account_id}
     if searched:
         values["words"] = search_words(search or "")
     cursor, paging = page_values(BY_NAME, page)
     async with context.database.reading() as reading:
-        statement = _page(standings, wanted, searched, page.backwards, cursor)
-        rows = await reading.all(statement, **values, **paging)
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            return int(await reading.value(_count(wanted, searched), **values))
-
-    return connection(rows, BY_NAME, page, count)
+        rows = await reading.all(_page(standings, wanted, searched, page.backwards, cursor), **values, **paging)
+    return connection(rows, BY_NAME, page, counting(context.database, _count(wanted, searched), **values))
 
 
-def feedback_link(info: Info, mediator: strawberry.Parent[Row]) -> str | None:
+def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str | None:
     """Give a mediator's personal link."""
     return personal_link(info.context.settings, mediator.id)
 
@@ -168,7 +166,7 @@ class UpdateProfileInput:
     visibility: Visibility | None = UNSET
 
 
-async def update_profile(info: Info, input: UpdateProfileInput) -> Row | None:
+async def update_profile(info: Info, input: UpdateProfileInput) -> MediatorRow | None:
     """Change the viewer's own profile and give it. Raises Refused."""
     context, changes = info.context, given(input)
     check = Check()
@@ -183,9 +181,3 @@ async def update_profile(info: Info, input: UpdateProfileInput) -> Row | None:
         async with context.transaction() as transaction:
             await transaction.run(update(_mediators).where(_mediators.c.id == context.account_id).values(**changes))
     return await own(context)
-
-
-def in_order(ids: Sequence[UUID], rows: Sequence[Row]) -> list[Row | None]:
-    """Put rows in the order of the ids that they were loaded for; None where there is none."""
-    found = {row.id: row for row in rows}
-    return [found.get(one) for one in ids]

@@ -8,19 +8,22 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, column, func, or_, select, true
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, and_, bindparam, column, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Integer, TypeEngine, Uuid
+from sqlalchemy.types import Integer, Uuid
 
-from models.database import Row
+from models.database import Database, Expression, Query, Row, Statement
 from resolvers.errors import BadInput
 
 MOST = 100
 DEFAULT = 25
+
+Key = str | int | date | datetime | None  # what a row is sorted by
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Sort:
     """What a list is ordered by: a name for its cursors, the column (None: by id alone), the direction."""
 
     name: str
-    column: ColumnElement[Any] | None
+    column: Expression | None
     descending: bool = False
     nullable: bool = True
 
@@ -43,7 +46,7 @@ class Page:
 
 
 def page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
-    """Read the four arguments of a connection; 25 rows if none is given, 100 at most."""
+    """Read the four arguments of a connection; 25 rows if none is given, 100 at most. Raises BadInput."""
     backwards = last is not None or (before is not None and first is None)
     if backwards and (first is not None or after is not None):
         raise BadInput("Give first and after, or last and before.")
@@ -57,41 +60,50 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
     return Page(size, backwards, before if backwards else after)
 
 
+class ListedRow(Row):
+    """A row of a list. What `page_statement` adds to a page's rows (`ADDED`) is no column of the list's own."""
+
+    id: UUID
+
+
+ListedT = TypeVar("ListedT", bound=ListedRow)
+
+ADDED = SORT_VALUE, PARENT, TOTAL = "sort_value", "parent", "total"
+
+
+class Count(Row):
+    """How many rows a list has."""
+
+    count: int
+
+
 @dataclass(frozen=True)
-class Edge:
-    """A row and its cursor."""
-
-    node: Row
-    cursor: str
-
-
-@dataclass(frozen=True)
-class Connection:
+class Connection(Generic[ListedT]):
     """One page of a list. `total` is how many rows the whole has, None where `count` is still to count them."""
 
-    nodes: list[Row]
+    nodes: list[ListedT]
     sort: Sort
     has_next_page: bool
     has_previous_page: bool
     count: Callable[[], Awaitable[int]]
     total: int | None = None
 
-    def cursor(self, row: Row) -> str:
+    def cursor(self, row: ListedT) -> str:
         """Give the cursor of a row of this page."""
-        return encode_cursor(self.sort.name, row.sort_value if self.sort.column is not None else None, row.id)
+        return encode_cursor(self.sort.name, row[SORT_VALUE] if self.sort.column is not None else None, row.id)
 
 
-def encode_cursor(sort: str, value: object, row_id: UUID) -> str:
+def encode_cursor(sort: str, value: Key, row_id: UUID) -> str:
     """Write a cursor."""
     plain = value.isoformat() if isinstance(value, date | datetime) else value
     return urlsafe_b64encode(orjson.dumps([sort, plain, str(row_id)])).decode()
 
 
-def decode_cursor(sort: Sort, cursor: str) -> tuple[Any, UUID]:
+def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
     """Read a cursor of this sort: the value and the id; BadInput for any other text."""
     try:
         name, value, row_id = orjson.loads(urlsafe_b64decode(cursor))
-        typed = _typed(value, sort.column.type if sort.column is not None else None), UUID(row_id)
+        typed = _typed(value, sort.column), UUID(row_id)
     except (ValueError, TypeError, AttributeError, OverflowError):
         name = typed = None
     if typed is None or name != sort.name:
@@ -99,24 +111,24 @@ def decode_cursor(sort: Sort, cursor: str) -> tuple[Any, UUID]:
     return typed
 
 
-def _typed(value: object, kind: TypeEngine[Any] | None) -> object:
+def _typed(value: JsonValue, of: Expression | None) -> Key:
     if value is None:
         return None
-    if kind is None:
+    if of is None:
         raise ValueError(value)
-    expected = kind.python_type
+    expected = of.type.python_type
     if expected is datetime:
         return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError where no calendar reaches
     if expected is date:
         return date.fromisoformat(str(value))
-    if type(value) is not expected or (isinstance(value, str) and "\0" in value):
+    if type(value) is not expected or not isinstance(value, str | int) or (isinstance(value, str) and "\0" in value):
         raise TypeError(value)
     if isinstance(value, int) and not -(2**31) <= value < 2**31:
         raise ValueError(value)
     return value
 
 
-def _keyset(sort: Sort, row_id: ColumnElement[Any], backwards: bool, null_cursor: bool) -> ColumnElement[bool]:
+def _keyset(sort: Sort, row_id: Expression, backwards: bool, null_cursor: bool) -> ColumnElement[bool]:
     """Select the rows that come after the cursor in the direction of reading."""
     descending = sort.descending != backwards
     last_id = bindparam("cursor_id", type_=Uuid())
@@ -136,7 +148,7 @@ def _keyset(sort: Sort, row_id: ColumnElement[Any], backwards: bool, null_cursor
     return beyond if backwards else or_(beyond, sort.column.is_(None))
 
 
-def _order(value: ColumnElement[Any] | None, row_id: ColumnElement[Any], sort: Sort, backwards: bool) -> list[Any]:
+def _order(value: Expression | None, row_id: Expression, sort: Sort, backwards: bool) -> list[Expression]:
     descending = sort.descending != backwards
     by_id = row_id.desc() if descending else row_id.asc()
     if value is None:
@@ -148,29 +160,30 @@ def _order(value: ColumnElement[Any] | None, row_id: ColumnElement[Any], sort: S
 
 
 def page_statement(
-    rows: Select[Any],
-    row_id: ColumnElement[Any],
+    rows: Query,
+    row_id: Expression,
     sort: Sort,
     *,
     backwards: bool,
     cursor: bool | None,
-    parent: ColumnElement[Any] | None = None,
-    total: Select[Any] | None = None,
-) -> Select[Any]:
+    parent: Expression | None = None,
+    total: Query | None = None,
+) -> Query:
     """Make the statement of one page of `rows`, with the parameter `size`.
 
     `cursor` says whether it starts from one: None for none, else whether that cursor's value is null. With a `parent`
     column it gives a page for each of the ids in the parameter `parents`, whose id stands in the rows' `parent`.
-    `total` counts the whole list, over all parents; each row then has the count of its own list as `total`.
+    `total` counts the whole list, over all parents; each row then has the count of its own list as `total`. These two
+    and `sort_value` are found by their names: `row[TOTAL]`.
     """
     value = sort.column
-    rows = rows.add_columns((value if value is not None else row_id).label("sort_value"))
+    rows = rows.add_columns((value if value is not None else row_id).label(SORT_VALUE))
     if cursor is not None:
         rows = rows.where(_keyset(sort, row_id, backwards, cursor))
     rows = rows.limit(bindparam("size", type_=Integer()))
     if parent is None:
         if total is not None:
-            rows = rows.add_columns(total.correlate(None).scalar_subquery().label("total"))
+            rows = rows.add_columns(total.correlate(None).scalar_subquery().label(TOTAL))
         return rows.order_by(*_order(value, row_id, sort, backwards))
     parents = (
         func.unnest(bindparam("parents", type_=ARRAY(Uuid())))
@@ -178,20 +191,20 @@ def page_statement(
         .render_derived()
     )
     part = rows.where(parent == parents.c.id).order_by(*_order(value, row_id, sort, backwards)).lateral("part")
-    sort_value = part.c.sort_value if value is not None else None
+    sort_value = part.c[SORT_VALUE] if value is not None else None
     counted = []
     if total is not None:
-        counted = [total.where(parent == parents.c.id).correlate(parents).scalar_subquery().label("total")]
+        counted = [total.where(parent == parents.c.id).correlate(parents).scalar_subquery().label(TOTAL)]
     return (
-        select(parents.c.id.label("parent"), *part.c, *counted)
+        select(parents.c.id.label(PARENT), *part.c, *counted)
         .select_from(parents.join(part, onclause=true()))
         .order_by(parents.c.id, *_order(sort_value, part.c.id, sort, backwards))
     )
 
 
-def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Any]]:
+def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | UUID]]:
     """Give what `page_statement` needs to know of a cursor, and the values of its parameters."""
-    values: dict[str, Any] = {"size": asked.size + 1}  # one more tells whether there are more
+    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more tells whether there are more
     if asked.cursor is None:
         return None, values
     value, values["cursor_id"] = decode_cursor(sort, asked.cursor)
@@ -207,13 +220,25 @@ class Counting:
 
     count: Callable[[], Awaitable[int]]
 
-    def __await__(self) -> Generator[Any, None, int]:
+    def __await__(self) -> Generator[object, None, int]:
         return self.count().__await__()
 
 
+def counting(
+    database: Database, statement: Statement[Count], **values: str | UUID | None
+) -> Callable[[], Awaitable[int]]:
+    """Give what counts a whole list once it's called."""
+
+    async def count() -> int:
+        async with database.reading() as reading:
+            return (await reading.one(statement, **values)).count
+
+    return count
+
+
 def connection(
-    rows: Sequence[Row], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
-) -> Connection:
+    rows: Sequence[ListedT], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
+) -> Connection[ListedT]:
     """Frame the rows that a page's statement gave."""
     more = len(rows) > asked.size
     nodes = list(rows[: asked.size])

@@ -6,18 +6,19 @@ answer itself; and of the content a keyed hash, into which the key goes too, whi
 """
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select
+from pydantic import JsonValue
+from sqlalchemy import ClauseElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import LargeBinary
 
 from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
-from models.database import Row, Transaction
+from models.database import Row, Transaction, Values, statement
 from resolvers.checks import NAME_MOST
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, refuse
@@ -56,10 +57,10 @@ def _hashed(context: Context, change: str, key: str, content: bytes, *scope: obj
     return _Hashes(hmac.digest(secret, whose, "sha256"), hmac.digest(secret, repr((whose, content)).encode(), "sha256"))
 
 
-async def _claim(transaction: Transaction, hashed: _Hashes, fresh: dict[str, Any]) -> bool:
+async def _claim(transaction: Transaction, hashed: _Hashes, fresh: Values) -> bool:
     """Take a key that nobody has used in 24 hours; False if it was used. Waits for who is using it."""
     fresh = fresh | {"content_hash": hashed.content, "made_at": func.clock()}
-    claimed = await transaction.first(
+    claimed = await transaction.value(
         insert(request_keys)
         .values(key_hash=hashed.key, **fresh)
         .on_conflict_do_update(
@@ -67,19 +68,29 @@ async def _claim(transaction: Transaction, hashed: _Hashes, fresh: dict[str, Any
             set_=fresh,
             where=request_keys.c.made_at <= func.clock() - REQUEST_KEY_KEPT,
         )
-        .returning(request_keys.c.key_hash)
+        .returning(request_keys.c.key_hash),
+        bytes,
     )
     return claimed is not None
 
 
-async def _earlier(transaction: Transaction, hashed: _Hashes) -> Row | None:
-    """Find what the first request of a key left; refuse what came with another content."""
+class _KeptRow(Row):
+    result_id: UUID | None
+    answer: list[JsonValue] | None
+    content_hash: bytes | None
+
+
+@statement(_KeptRow)
+def _kept() -> ClauseElement:
     kept = request_keys.c
-    earlier = await transaction.first(
-        select(kept.result_id, kept.answer, kept.content_hash).where(
-            kept.key_hash == hashed.key, kept.made_at > func.clock() - REQUEST_KEY_KEPT
-        )
+    return select(kept.result_id, kept.answer, kept.content_hash).where(
+        kept.key_hash == bindparam("key_hash", type_=LargeBinary()), kept.made_at > func.clock() - REQUEST_KEY_KEPT
     )
+
+
+async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None:
+    """Find what the first request of a key left; refuse what came with another content."""
+    earlier = await transaction.first(_kept(), key_hash=hashed.key)
     # While an upgrade goes on, the version before leaves none.
     if earlier is not None and earlier.content_hash not in {None, hashed.content}:
         refuse(
@@ -96,7 +107,7 @@ async def earlier_result(
     """Give the id that the first request of this key made; None if this is the first, which makes `new_id`.
 
     `scope` tells people apart who are signed out. A repeat that comes while the first is under way waits for it.
-    Refused where the content is another.
+    Raises Refused where the content is another.
     """
     if once.key is None:
         return None
@@ -104,23 +115,24 @@ async def earlier_result(
     if await _claim(transaction, hashed, {"result_id": new_id, "account_id": context.viewer.account_id}):
         return None
     earlier = await _earlier(transaction, hashed)
-    result: UUID | None = earlier.result_id if earlier is not None else None
-    return result
+    return earlier.result_id if earlier is not None else None
 
 
-async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[Any] | None:
-    """Give the answer that the first request of this key kept; None if there was none. Refused for other content.
+async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[JsonValue] | None:
+    """Give the answer that the first request of this key kept; None if there was none.
 
-    The caller holds a lock that a repeat waits for, from before this until its transaction ends.
+    The caller holds a lock that a repeat waits for, from before this until its transaction ends. Raises Refused for
+    other content.
     """
     if once.key is None:
         return None
     earlier = await _earlier(transaction, _hashed(context, change, once.key, once.content))
-    answer: list[Any] | None = earlier.answer if earlier is not None else None
-    return answer
+    return earlier.answer if earlier is not None else None
 
 
-async def keep_answer(context: Context, transaction: Transaction, change: str, once: Once, answer: list[Any]) -> None:
+async def keep_answer(
+    context: Context, transaction: Transaction, change: str, once: Once, answer: Sequence[JsonValue]
+) -> None:
     """Keep the answer of a change for its repeats: words and numbers, nothing that somebody typed."""
     if once.key is not None:
         kept = {"answer": answer, "account_id": context.viewer.account_id}

@@ -1,39 +1,49 @@
 """Reviewers: the list to pick from, appointments and invitations, and their end."""
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, NoReturn
+from typing import NamedTuple, NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import and_, bindparam, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import Uuid
+from sqlalchemy import ClauseElement, and_, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import LargeBinary, Uuid
 
 from jobs.outbox import Kind, enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
-from models.database import Row, Statement, Transaction
+from models.database import Row, statement
 from models.outbox import AuditAction
 from models.reviewer import appointments, reviewer_invitations
 from permissions.addresses import account_key
 from permissions.secrets import (
     INVITATION_LASTS,
     Opens,
-    fold_name,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
 from resolvers.access import end_sessions
+from resolvers.account_row import lock_with_mailboxes, put_account
 from resolvers.address import held_for, is_own, mark_verified
-from resolvers.appointment import end_reviews, lock_accounts, put_reviewer, tell_of_appointment
+from resolvers.appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.mediator_row import MediatorRow
+from resolvers.paging import (
+    Connection,
+    Count,
+    ListedRow,
+    Page,
+    Sort,
+    connection,
+    counting,
+    page_statement,
+    page_values,
+)
 from resolvers.passwords import hash_password
 from resolvers.repeats import earlier_result, once
 
@@ -43,19 +53,25 @@ _is_reviewer = text(IS_REVIEWER)
 _rows = select(accounts.c.id, accounts.c.name).where(_is_reviewer)
 
 
-@cache
-def _page(searched: bool, backwards: bool, cursor: bool | None) -> Statement:
+class ReviewerRow(ListedRow):
+    """Somebody who may be picked as a reviewer, or was."""
+
+    name: str
+
+
+@statement(ReviewerRow)
+def _page(searched: bool, backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = _rows.where(name_matches("words")) if searched else _rows
-    return Statement(page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+    return page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
 
 
-@cache
-def _count(searched: bool) -> Statement:
-    rows = select(func.count()).select_from(accounts).where(_is_reviewer)
-    return Statement(rows.where(name_matches("words")) if searched else rows)
+@statement(Count)
+def _count(searched: bool) -> ClauseElement:
+    rows = select(func.count().label("count")).select_from(accounts).where(_is_reviewer)
+    return rows.where(name_matches("words")) if searched else rows
 
 
-async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection:
+async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection[ReviewerRow]:
     """Give a page of everybody who may be picked as a reviewer, by name. Raises BadInput for a wrong cursor."""
     context = info.context
     searched = bool(search and search.strip())
@@ -63,17 +79,16 @@ async def reviewers(info: Info, page: Page, search: str | None = None) -> Connec
     cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
         rows = await reading.all(_page(searched, page.backwards, cursor), **values, **paging)
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            return int(await reading.value(_count(searched), **values))
-
-    return connection(rows, _BY_NAME, page, count)
+    return connection(rows, _BY_NAME, page, counting(context.database, _count(searched), **values))
 
 
-@cache
-def _of_mediators(approved: bool) -> Statement:
-    return Statement(
+class _ReviewerOfRow(ReviewerRow):
+    mediator_id: UUID
+
+
+@statement(_ReviewerOfRow)
+def _of_mediators(approved: bool) -> ClauseElement:
+    return (
         select(appointments.c.mediator_id, accounts.c.id, accounts.c.name)
         .join(accounts, accounts.c.id == appointments.c.reviewer_id)
         .where(
@@ -83,18 +98,18 @@ def _of_mediators(approved: bool) -> Statement:
     )
 
 
-async def reviewer(info: Info, mediator: strawberry.Parent[Row]) -> Row | None:
+async def reviewer(info: Info, mediator: strawberry.Parent[MediatorRow]) -> ReviewerRow | None:
     """Load a mediator's reviewer."""
     return await _reviewer_of(info.context, mediator.id, approved=True)
 
 
-async def waiting_reviewer(info: Info, mediator: strawberry.Parent[Row]) -> Row | None:
+async def waiting_reviewer(info: Info, mediator: strawberry.Parent[MediatorRow]) -> ReviewerRow | None:
     """Load the reviewer whose appointment by a mediator waits for approval."""
     return await _reviewer_of(info.context, mediator.id, approved=False)
 
 
-async def _reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -> Row | None:
-    async def load(ids: list[UUID]) -> Sequence[Row | None]:
+async def _reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -> ReviewerRow | None:
+    async def load(ids: list[UUID]) -> Sequence[ReviewerRow | None]:
         async with context.database.reading() as reading:
             found = {row.mediator_id: row for row in await reading.all(_of_mediators(approved), ids=ids)}
         return [found.get(one) for one in ids]
@@ -109,7 +124,7 @@ class AppointReviewerInput:
     reviewer_id: strawberry.ID
 
 
-async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> Row | None:
+async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> ReviewerRow | None:
     """Appoint a reviewer from the list in place of the present one; give them, or None while approval is waited for.
 
     Raises Refused if it cannot be them, and RateLimited.
@@ -119,6 +134,17 @@ async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> Row | Non
     async with context.transaction() as transaction:
         await put_reviewer(context, transaction, context.account_id, read_id(input.reviewer_id), "reviewerId")
     return await _reviewer_of(context, context.account_id, approved=True)
+
+
+class _ReplacedRow(Row):
+    reviewer_id: UUID
+
+
+@statement(_ReplacedRow)
+def _replaced() -> ClauseElement:
+    """Delete the appointment of a mediator that is in force."""
+    own = appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
+    return delete(appointments).where(own, appointments.c.approved).returning(appointments.c.reviewer_id)
 
 
 @strawberry.input
@@ -134,20 +160,14 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
     Raises Refused.
     """
     context, appointment_id = info.context, read_id(input.id)
-    waiting = select(appointments).where(appointments.c.id == appointment_id, ~appointments.c.approved)
     async with context.transaction() as transaction:
-        asked = await transaction.first(waiting)
+        asked = await transaction.first(waiting_appointment(), id=appointment_id)
         if asked:
-            await lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
-            asked = await transaction.first(waiting)
+            await lock_with_mailboxes(transaction, asked.mediator_id, asked.reviewer_id)
+            asked = await transaction.first(waiting_appointment(), id=appointment_id)
         if asked is None:
             refuse("id", Code.NOT_FOUND, "There is no such appointment.")
-        replaced = await transaction.all(
-            delete(appointments)
-            .where(appointments.c.mediator_id == asked.mediator_id, appointments.c.approved)
-            .returning(appointments.c.reviewer_id)
-        )
-        for row in replaced:
+        for row in await transaction.all(_replaced(), mediator_id=asked.mediator_id):
             await enqueue(transaction, Kind.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
@@ -171,15 +191,15 @@ async def end_review(info: Info, input: EndReviewInput) -> None:
     context = info.context
     whose = context.account_id if input.mediator_id is None else read_id(input.mediator_id)
     async with context.transaction() as transaction:
-        await lock_accounts(transaction, whose, context.account_id)
-        ended = appointments.c.mediator_id == whose
-        taken_back = 0
+        await lock_with_mailboxes(transaction, whose, context.account_id)
         if whose == context.account_id:
-            invited = reviewer_invitations.c.mediator_id == whose
-            taken_back = await transaction.run(delete(reviewer_invitations).where(invited))
+            ended = await end_reviews(transaction, mediator_id=whose)
+            ended += await transaction.run(
+                delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == whose)
+            )
         else:
-            ended &= appointments.c.reviewer_id == context.account_id
-        if not await end_reviews(transaction, ended) + taken_back:
+            ended = await end_reviews(transaction, mediator_id=whose, reviewer_id=context.account_id)
+        if not ended:
             refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
 
 
@@ -226,6 +246,25 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
         )
 
 
+class _InvitationRow(Row):
+    mediator_id: UUID
+    email: str
+    account_id: UUID | None
+
+
+_invited = bindparam("hash", type_=LargeBinary())
+_works = and_(reviewer_invitations.c.secret_hash == _invited, reviewer_invitations.c.expires_at > func.clock())
+
+
+@statement(_InvitationRow)
+def _invitation() -> ClauseElement:
+    """Select an invitation that works, with the account that has its address."""
+    of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
+    return select(
+        reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, of_address.label("account_id")
+    ).where(_works)
+
+
 @strawberry.input(description="Name and password make a new account; leave them out if you are signed in.")
 class AcceptInvitationInput:
     """An invitation's token, and what a new account takes."""
@@ -242,31 +281,31 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    works = and_(
-        reviewer_invitations.c.secret_hash == hash_secret(token), reviewer_invitations.c.expires_at > func.clock()
-    )
-    of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
-    invited = select(reviewer_invitations, of_address.label("account_id")).where(works)
+    hashed = hash_secret(token)
     async with context.database.reading() as reading:
-        invitation = await reading.first(invited)
+        invitation = await reading.first(_invitation(), hash=hashed)
     if invitation is None:
         _refuse_invitation()
     # Before the transaction begins: whoever waits for a hash must not hold a connection meanwhile.
     new = None if invitation.account_id else await _new_reviewer(context, invitation.email, input)
     async with context.transaction() as transaction:
-        invitation = await transaction.first(invited)
+        invitation = await transaction.first(_invitation(), hash=hashed)
         if invitation is None:
             _refuse_invitation()
         account_id = invitation.account_id
         if account_id is None and new is not None:
             # Before the new address is taken, to which the mediator may just be moving.
-            await lock_accounts(transaction, invitation.mediator_id)
-            account_id = await _put_account(transaction, new)
+            await lock_with_mailboxes(transaction, invitation.mediator_id)
+            account_id = uuid4()
+            if not await put_account(
+                transaction, account_id, new.name, invitation.email, Role.REVIEWER, password_hash=new.password_hash
+            ):
+                _refuse_signed_out()  # one was made meanwhile
         elif account_id is None or account_id != context.viewer.account_id:
             _refuse_signed_out()
-        people = await lock_accounts(transaction, invitation.mediator_id, account_id)
+        people = await lock_with_mailboxes(transaction, invitation.mediator_id, account_id)
         roles = people[account_id].roles if account_id in people else ()
-        if not await transaction.run(delete(reviewer_invitations).where(works)):
+        if not await transaction.run(delete(reviewer_invitations).where(_works), hash=hashed):
             _refuse_invitation()
         await transaction.run(
             update(accounts).where(accounts.c.id == account_id).values(roles=sorted({*roles, Role.REVIEWER.value}))
@@ -285,23 +324,14 @@ def _refuse_signed_out() -> NoReturn:
     refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
 
 
-async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInput) -> dict[str, Any]:
+class _NewReviewer(NamedTuple):
+    name: str
+    password_hash: str
+
+
+async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInput) -> _NewReviewer:
     check = Check()
     name = check.name("name", input.name)
     password = check.password("password", input.password or "", context.settings.organisation_name, name, email)
     check.done()
-    return {
-        "name": name,
-        "name_key": fold_name(name),
-        "email": email,
-        "email_key": account_key(email),
-        "password_hash": await hash_password(context, password),
-        "roles": [Role.REVIEWER.value],
-    }
-
-
-async def _put_account(transaction: Transaction, new: dict[str, Any]) -> UUID:
-    new_id = uuid4()
-    if not await transaction.run(insert(accounts).values(id=new_id, **new).on_conflict_do_nothing()):
-        _refuse_signed_out()  # one was made meanwhile
-    return new_id
+    return _NewReviewer(name, await hash_password(context, password))

@@ -5,16 +5,18 @@ from uuid import UUID
 
 import pyotp
 import strawberry
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import Kind, enqueue
-from models.account import accounts, recovery_codes, second_factors
+from models.account import recovery_codes, second_factors
 from models.database import Transaction
 from resolvers import limits
 from resolvers.access import end_sessions, lock_own
+from resolvers.address import addressee
 from resolvers.codes import (
     check_second_factor,
+    factor,
     matching_step,
     new_recovery_codes,
     read_code,
@@ -53,7 +55,7 @@ async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> New
     sealed = seal_secret(context.settings, context.account_id, secret)
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
-        (account,) = await transaction.all(select(accounts.c.email).where(accounts.c.id == context.account_id))
+        account = await transaction.one(addressee(), id=context.account_id)
         placed = await transaction.run(
             insert(second_factors)
             .values(account_id=context.account_id, sealed_secret=sealed)
@@ -86,7 +88,7 @@ async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> 
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
         own = second_factors.c.account_id == context.account_id
-        row = await transaction.first(select(second_factors).where(own, second_factors.c.confirmed_at.is_(None)))
+        row = await transaction.first(factor(confirmed=False), account_id=context.account_id)
         if row is None:
             refuse(None, Code.NOT_FOUND, "Set up a second factor first.")
         now, typed = context.database.now(), read_code(input.code)
@@ -150,9 +152,6 @@ async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> li
 
 
 async def _check_own(context: Context, transaction: Transaction, code: str) -> None:
-    own = select(second_factors.c.account_id).where(
-        second_factors.c.account_id == context.account_id, second_factors.c.confirmed_at.is_not(None)
-    )
-    if await transaction.first(own) is None:
+    if await transaction.first(factor(confirmed=True), account_id=context.account_id) is None:
         refuse(None, Code.NOT_FOUND, "You have no second factor.")
     await check_second_factor(context, transaction, context.account_id, code)

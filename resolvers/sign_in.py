@@ -5,10 +5,11 @@ from typing import NoReturn
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ClauseElement, bindparam, delete, insert, select, update
 
 from models.account import accounts, sessions
-from models.database import Transaction
+from models.database import Row, Transaction, statement
+from permissions.addresses import account_key
 from permissions.passwords import outdated
 from permissions.secrets import (
     address_hash,
@@ -17,7 +18,6 @@ from permissions.secrets import (
     new_secret,
 )
 from resolvers import limits
-from resolvers.address import has_address
 from resolvers.codes import check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
@@ -36,6 +36,16 @@ class SignInInput:
     )
 
 
+class _CredentialsRow(Row):
+    id: UUID
+    password_hash: str | None
+
+
+@statement(_CredentialsRow)
+def _credentials() -> ClauseElement:
+    return select(accounts.c.id, accounts.c.password_hash).where(accounts.c.email_key == bindparam("email_key"))
+
+
 async def sign_in(info: Info, input: SignInInput) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
 
@@ -43,14 +53,14 @@ async def sign_in(info: Info, input: SignInInput) -> None:
     RateLimited.
     """
     context, email, password = info.context, input.email.strip(), input.password
-    account_key = address_hash(context.settings, email)
+    by_address = address_hash(context.settings, email)
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
-    await context.limiter.count(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
+    await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     async with context.database.reading() as reading:
-        account = await reading.first(select(accounts.c.id, accounts.c.password_hash).where(has_address(email)))
+        account = await reading.first(_credentials(), email_key=account_key(email))
     stored = account.password_hash if account else None
     if not _is_owners_browser(context, stored):
-        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
+        await context.limiter.count(limits.SIGN_IN_STRANGERS, by_address)
     if not await check_password(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
     rehashed = await hash_password(context, password) if outdated(stored) else stored
@@ -66,8 +76,8 @@ async def sign_in(info: Info, input: SignInInput) -> None:
         await check_second_factor(context, transaction, account.id, input.code)
         await begin_session(context, transaction, account.id)
     context.new_device = device_token(context.settings, rehashed)
-    await context.limiter.forget(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
-    await context.limiter.forget(limits.SIGN_IN_STRANGERS, account_key)
+    await context.limiter.forget(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
+    await context.limiter.forget(limits.SIGN_IN_STRANGERS, by_address)
 
 
 def _is_owners_browser(context: Context, password_hash: str | None) -> bool:
@@ -120,10 +130,11 @@ async def end_session(info: Info, input: EndSessionInput) -> UUID:
 
 
 async def confirm_password(context: Context, field: str, password: str) -> None:
-    """Refused unless the password is the viewer's own."""
+    """Make sure that the password is the viewer's own. Raises Refused if it isn't, and RateLimited."""
     await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
     async with context.database.reading() as reading:
-        stored = await reading.value(select(accounts.c.password_hash).where(accounts.c.id == context.account_id))
+        own = select(accounts.c.password_hash).where(accounts.c.id == context.account_id)
+        stored = await reading.value(own, str)
     if not await check_password(context, password, stored):
         refuse(field, Code.WRONG_CREDENTIALS, "This is not your password.")
     await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

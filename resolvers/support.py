@@ -1,93 +1,98 @@
 """What administrators need for support: accounts, roles, paid access, deletion, dead mail, the audit log."""
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any
+from typing import Literal
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from jobs.outbox import retry_dead
 from models.account import Role, api_tokens
 from models.account import accounts as _accounts
-from models.database import Row, Statement
+from models.database import Expression, Query, Statement, Statements, statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
 from permissions.addresses import account_key
 from permissions.scopes import readable_audit
 from resolvers.access import end_all
-from resolvers.account import ACCOUNT_ROWS, account_of, add_profile
+from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of, add_profile
+from resolvers.account_row import lock_account, lock_with_administrators
 from resolvers.appointment import end_reviews
 from resolvers.audit import note
 from resolvers.checks import Check
 from resolvers.context import Context, Info
-from resolvers.deletion import erase_account, lock_account, refuse_last_administrator
+from resolvers.deletion import erase_account, refuse_last_administrator
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
-from resolvers.paging import Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.paging import (
+    Connection,
+    Count,
+    ListedRow,
+    ListedT,
+    Page,
+    Sort,
+    connection,
+    counting,
+    page_statement,
+    page_values,
+)
 
 strawberry.enum(AuditAction)
 
 _BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
+Search = Literal["", "name", "address"]  # what accounts are searched by
 
 
-def _searched(rows: Select[Any], search: str) -> Select[Any]:
+def _searched(rows: Query, search: Search) -> Query:
     if search == "address":
         return rows.where(_accounts.c.email_key == bindparam("words"))
     return rows.where(name_matches("words")) if search == "name" else rows
 
 
-@lru_cache(maxsize=20)
-def _account_page(search: str, backwards: bool, cursor: bool | None) -> Statement:
+@statement(AccountRow)
+def _account_page(search: Search, backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = _searched(ACCOUNT_ROWS, search)
-    return Statement(page_statement(rows, _accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor))
+    return page_statement(rows, _accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
 
 
-@lru_cache(maxsize=20)
-def _account_count(search: str) -> Statement:
-    return Statement(_searched(select(func.count()).select_from(_accounts), search))
+@statement(Count)
+def _account_count(search: Search) -> ClauseElement:
+    return _searched(select(func.count().label("count")).select_from(_accounts), search)
 
 
-async def accounts(info: Info, page: Page, search: str | None = None) -> Connection:
+async def accounts(info: Info, page: Page, search: str | None = None) -> Connection[AccountRow]:
     """Give a page of all accounts by name; `search` is words of a name, or a whole mail address.
 
     Raises BadInput for a cursor of another list.
     """
     context = info.context
     text = (search or "").strip()
-    how = "address" if "@" in text else "name" if text else ""
+    how: Search = "address" if "@" in text else "name" if text else ""
     values = {"words": account_key(text) if how == "address" else search_words(text)} if how else {}
     cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
         rows = await reading.all(_account_page(how, page.backwards, cursor), **values, **paging)
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            return int(await reading.value(_account_count(how), **values))
-
-    return connection(rows, _BY_NAME, page, count)
+    return connection(rows, _BY_NAME, page, counting(context.database, _account_count(how), **values))
 
 
 async def _plain_page(
-    context: Context, page: Callable[[bool, bool | None], Statement], counted: Statement, sort: Sort, asked: Page
-) -> Connection:
+    context: Context,
+    page: Statements[[bool, bool | None], ListedT],
+    counted: Statement[Count],
+    sort: Sort,
+    asked: Page,
+) -> Connection[ListedT]:
     """Give a page of a list that takes no filter."""
     cursor, paging = page_values(sort, asked)
     async with context.database.reading() as reading:
         rows = await reading.all(page(asked.backwards, cursor), **paging)
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            return int(await reading.value(counted))
-
-    return connection(rows, sort, asked, count)
+    return connection(rows, sort, asked, counting(context.database, counted))
 
 
 @strawberry.input(description="The account has exactly these roles afterwards.")
@@ -98,7 +103,7 @@ class SetRolesInput:
     roles: list[Role]
 
 
-async def set_roles(info: Info, input: SetRolesInput) -> Row | None:
+async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
     """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has.
 
     A reviewer who loses the role reviews nobody: the mediators are told, and givers aren't shown their name. Gives the
@@ -108,7 +113,7 @@ async def set_roles(info: Info, input: SetRolesInput) -> Row | None:
     if not roles:
         refuse("roles", Code.REQUIRED, "Give at least one role; to take all access away, delete the account.")
     async with context.transaction() as transaction:
-        row, has_colleague = await lock_account(transaction, account_id)
+        row, has_colleague = await lock_with_administrators(transaction, account_id)
         if row is None:
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         if Role.ADMIN in row.roles and Role.ADMIN not in roles and not has_colleague:
@@ -117,14 +122,14 @@ async def set_roles(info: Info, input: SetRolesInput) -> Row | None:
             update(_accounts).where(_accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
         # A role that is given again later is a new one, of which no token made before has anything.
-        kept: ColumnElement[Any] = api_tokens.c.roles
+        kept: Expression = api_tokens.c.roles
         for lost in set(row.roles) - set(roles):
             kept = func.array_remove(kept, lost)
         await transaction.run(update(api_tokens).where(api_tokens.c.account_id == account_id).values(roles=kept))
         if Role.MEDIATOR in roles:
             await add_profile(context.settings, transaction, account_id)
         if Role.REVIEWER not in roles:
-            await end_reviews(transaction, appointments.c.reviewer_id == account_id)
+            await end_reviews(transaction, reviewer_id=account_id)
         if Role.DIRECTORY in roles:
             await transaction.run(insert(directories).values(id=account_id).on_conflict_do_nothing())
         await note(context, transaction, AuditAction.ROLES_CHANGED, account_id)
@@ -139,7 +144,7 @@ class SetPaidAccessInput:
     paid_until: datetime | None = None
 
 
-async def set_paid_access(info: Info, input: SetPaidAccessInput) -> Row | None:
+async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow | None:
     """Set until when an account has paid access; give the account. Raises Refused."""
     context, account_id = info.context, read_id(input.account_id)
     check = Check()
@@ -159,12 +164,12 @@ class SignOutAccountInput:
     account_id: strawberry.ID
 
 
-async def sign_out_account(info: Info, input: SignOutAccountInput) -> Row | None:
+async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow | None:
     """End all that opens an account but its password, as when a device was stolen; give it. Raises Refused."""
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
-        if not await transaction.value(select(_accounts.c.id).where(_accounts.c.id == account_id).with_for_update()):
+        if await lock_account(transaction, account_id) is None:
             refuse("accountId", Code.NOT_FOUND, "There is no such account.")
         await end_all(transaction, account_id)
         await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
@@ -186,25 +191,46 @@ async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
     return account_id
 
 
-@cache
-def _waiting_page(backwards: bool, cursor: bool | None) -> Statement:
+class WaitingRow(ListedRow):
+    """An appointment that waits for approval."""
+
+    asked_at: datetime
+    mediator_id: UUID
+    reviewer_id: UUID
+
+
+@statement(WaitingRow)
+def _waiting_page(backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = select(
         appointments.c.id,
         appointments.c.since.label("asked_at"),
         appointments.c.mediator_id,
         appointments.c.reviewer_id,
     ).where(~appointments.c.approved)
-    return Statement(page_statement(rows, appointments.c.id, _BY_ID, backwards=backwards, cursor=cursor))
+    return page_statement(rows, appointments.c.id, _BY_ID, backwards=backwards, cursor=cursor)
 
 
-async def waiting_appointments(info: Info, page: Page) -> Connection:
+@statement(Count)
+def _waiting_count() -> ClauseElement:
+    return select(func.count().label("count")).where(~appointments.c.approved)
+
+
+async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
     """Give a page of the appointments that wait for approval. Raises BadInput for a cursor of another list."""
-    count = Statement(select(func.count()).where(~appointments.c.approved))
-    return await _plain_page(info.context, _waiting_page, count, _BY_ID, page)
+    return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
-@cache
-def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
+class AuditRow(ListedRow):
+    """Who did what to which."""
+
+    at: datetime
+    actor_id: UUID
+    action: str
+    subject_id: UUID
+
+
+@statement(AuditRow)
+def _audit_page(backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = select(
         audit_entries.c.id,
         audit_entries.c.at,
@@ -212,28 +238,44 @@ def _audit_page(backwards: bool, cursor: bool | None) -> Statement:
         audit_entries.c.action,
         audit_entries.c.subject_id,
     ).where(readable_audit())
-    return Statement(page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor))
+    return page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor)
 
 
-async def audit_log(info: Info, page: Page) -> Connection:
+@statement(Count)
+def _audit_count() -> ClauseElement:
+    return select(func.count().label("count")).select_from(audit_entries).where(readable_audit())
+
+
+async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
     """Give a page of the audit log, newest first. Raises BadInput for a cursor of another list."""
-    count = Statement(select(func.count()).select_from(audit_entries).where(readable_audit()))
-    return await _plain_page(info.context, _audit_page, count, _NEWEST, page)
+    return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
 
 
 _dead = outbox.c.state == OutboxState.DEAD
 _dead_rows = select(outbox.c.id, outbox.c.kind, outbox.c.attempts, outbox.c.smtp_code).where(_dead)
 
 
-@cache
-def _dead_page(backwards: bool, cursor: bool | None) -> Statement:
-    return Statement(page_statement(_dead_rows, outbox.c.id, _BY_ID, backwards=backwards, cursor=cursor))
+class DeadMailRow(ListedRow):
+    """A mail that was given up."""
+
+    kind: str
+    attempts: int
+    smtp_code: int | None
 
 
-async def dead_mail(info: Info, page: Page) -> Connection:
+@statement(DeadMailRow)
+def _dead_page(backwards: bool, cursor: bool | None) -> ClauseElement:
+    return page_statement(_dead_rows, outbox.c.id, _BY_ID, backwards=backwards, cursor=cursor)
+
+
+@statement(Count)
+def _dead_count() -> ClauseElement:
+    return select(func.count().label("count")).select_from(outbox).where(_dead)
+
+
+async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
     """Give a page of the mail that was given up; never its recipient or text. Raises BadInput for a wrong cursor."""
-    count = Statement(select(func.count()).select_from(outbox).where(_dead))
-    return await _plain_page(info.context, _dead_page, count, _BY_ID, page)
+    return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
 
 
 @strawberry.input

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
 
 from jobs.outbox import Kind, enqueue
 from models.account import api_tokens as _tokens
-from models.database import Row
+from models.database import Row, statement
 from permissions.secrets import hash_secret, new_secret
 from resolvers.access import lock_own
 from resolvers.checks import Check
@@ -36,20 +36,37 @@ _token_rows = select(
 )
 
 
-async def api_tokens(info: Info) -> Sequence[Row]:
+class TokenRow(Row):
+    """An API token, but for its secret."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@statement(TokenRow)
+def _own_tokens() -> ClauseElement:
+    return _token_rows.where(_tokens.c.account_id == bindparam("me")).order_by(_tokens.c.name, _tokens.c.id)
+
+
+@statement(TokenRow)
+def _own_token() -> ClauseElement:
+    return _token_rows.where(_tokens.c.id == bindparam("id"), _tokens.c.account_id == bindparam("me"))
+
+
+async def api_tokens(info: Info) -> Sequence[TokenRow]:
     """Give the viewer's own API tokens, by name."""
     context = info.context
     async with context.database.reading() as reading:
-        return await reading.all(
-            _token_rows.where(_tokens.c.account_id == context.account_id).order_by(_tokens.c.name, _tokens.c.id)
-        )
+        return await reading.all(_own_tokens(), me=context.account_id)
 
 
-async def _own(context: Context, token_id: UUID) -> Row | None:
+async def _own(context: Context, token_id: UUID) -> TokenRow | None:
     async with context.database.reading() as reading:
-        return await reading.first(
-            _token_rows.where(_tokens.c.id == token_id, _tokens.c.account_id == context.account_id)
-        )
+        return await reading.first(_own_token(), id=token_id, me=context.account_id)
 
 
 def last_moment(now: datetime) -> datetime:
@@ -87,7 +104,7 @@ class CreateApiTokenInput:
 class NewToken:
     """A token that was made; its secret is shown this once, and is None to a repeated request."""
 
-    api_token: Row | None
+    api_token: TokenRow | None
     token: str | None
 
 
@@ -112,10 +129,8 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
             if not input.password:
                 refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
             await check_second_factor(context, transaction, context.account_id, input.code)
-        held = await transaction.value(
-            select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
-        )
-        if held >= TOKENS_MOST:
+        held = select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
+        if (await transaction.value(held, int) or 0) >= TOKENS_MOST:
             refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
         await transaction.run(
             insert(_tokens).values(
@@ -138,7 +153,7 @@ class RevokeApiTokenInput:
     id: strawberry.ID
 
 
-async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> Row | None:
+async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow | None:
     """Revoke one of the viewer's own API tokens: it ends at once. Gives the token. Raises Refused."""
     context, token_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -18,16 +18,16 @@ from starlette.applications import Starlette
 
 from jobs import worker
 from jobs.expiry import run_chores
-from models.account import Role, accounts, sessions
+from models.account import Role, sessions
 from models.database import Database
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
 from models.wall import WORKER
-from permissions.addresses import account_key
 from permissions.passwords import HASHER
-from permissions.secrets import fold_name, hash_secret, new_secret
+from permissions.secrets import hash_secret, new_secret
 from resolvers.account import add_profile
+from resolvers.account_row import new_account
 from settings import Settings, load
 from tests.warm import admin, connected
 from web.app import make_app
@@ -170,18 +170,10 @@ class Hub:
         name = name or f"Person {number}"
         email = email or f"person{number}@demo.example"
         async with self.database.transaction() as transaction:
-            account_id: UUID = await transaction.value(
-                insert(accounts)
-                .values(
-                    name=name,
-                    name_key=fold_name(name),
-                    email=email,
-                    email_key=account_key(email),
-                    password_hash=password_hash(),
-                    roles=[role.value for role in roles],
-                    email_verified_at=self.database.now() if verified else None,
-                )
-                .returning(accounts.c.id)
+            account_id, verified_at = uuid4(), self.database.now() if verified else None
+            hashed = password_hash()
+            await transaction.run(
+                new_account(name, email, *roles, password_hash=hashed, id=account_id, email_verified_at=verified_at)
             )
             if Role.MEDIATOR in roles:
                 await add_profile(self.settings, transaction, account_id, visibility)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import literal, select
 
 from models.account import Role
-from models.database import Statement
+from models.database import Row, Statement
 from permissions.viewer import EVERYBODY
 from schema.build import projection
 from schema.execution import CHARACTERS_KEPT, Documents
@@ -156,5 +156,5 @@ def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
 
 def test_what_is_compiled_again_needs_not_be_prepared_again() -> None:
     """A connection knows a statement that it has prepared by its text and the class of its rows."""
-    first, again = (Statement(select(literal(1).label("one"))) for _ in range(2))
+    first, again = (Statement(select(literal(1).label("one")), Row) for _ in range(2))
     assert (first.sql, first.row_class) == (again.sql, again.row_class)

@@ -12,17 +12,15 @@ from uuid import UUID
 import typer
 import uvicorn
 from sqlalchemy import func, literal_column, select
-from sqlalchemy.dialects.postgresql import insert
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
 from jobs import worker as jobs_worker
 from models.account import Role, accounts
-from models.database import Row, connect, connect_worker
-from permissions.addresses import account_key
+from models.database import connect, connect_worker
 from permissions.passwords import hash_password
-from permissions.secrets import fold_name
 from permissions.viewer import Standing
+from resolvers.account_row import new_account
 from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
@@ -142,15 +140,8 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     address, name = check.email("email", email) or "", check.name("name", name)
     check.password("password", password, settings.organisation_name, name, address)
     check.done()
-    new = insert(accounts).values(
-        name=name,
-        name_key=fold_name(name),
-        email=address,
-        email_key=account_key(address),
-        password_hash=await hash_password(password),
-        roles=[Role.ADMIN.value],
-        email_verified_at=func.clock(),
-    )
+    hashed = await hash_password(password)
+    new = new_account(name, address, Role.ADMIN, password_hash=hashed, email_verified_at=func.clock())
     promoted = new.on_conflict_do_update(
         index_elements=[accounts.c.email_key],
         set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
@@ -158,10 +149,10 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     )
     async with connect(settings) as database, database.transaction() as transaction:
         # PostgreSQL marks the row that an earlier one was replaced by.
-        done = await transaction.first(promoted.returning(literal_column("xmax = 0").label("new")))
-    if done is None:
+        is_new = await transaction.value(promoted.returning(literal_column("xmax = 0")), bool)
+    if is_new is None:
         return "There is such an administrator already; nothing was changed."
-    if done.new:
+    if is_new:
         return "The account was made."
     return "There was such an account: it is an administrator's now, and keeps its name and password."
 
@@ -181,7 +172,7 @@ def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> No
 async def _remove_second_factor(settings: Settings, email: str) -> bool:
     async with connect(settings) as database, database.transaction() as transaction:
         owner = select(accounts.c.id).where(has_address(email.strip())).with_for_update()
-        account_id = await transaction.value(owner)
+        account_id = await transaction.value(owner, UUID)
         return account_id is not None and await take_away(transaction, account_id) > 0
 
 
@@ -233,7 +224,7 @@ def deletions() -> None:
             typer.echo(jobs_ledger.line(row.at, row.subject_id), nl=False)
 
 
-async def _deletions(settings: Settings) -> list[Row]:
+async def _deletions(settings: Settings) -> list[jobs_ledger.Deletion]:
     async with connect(settings) as database, database.reading() as reading:
         return await jobs_ledger.deletions(reading)
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from textwrap import fill
 from typing import Any
+from uuid import UUID
 
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse, print_ast
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, Work, enqueue
 from jobs.worker import Job
 from models.account import Role, accounts
-from models.database import Database, Row, Statement
+from models.database import Database, Row, statement
 from models.outbox import data_exports
 from permissions.secrets import EXPORT_LASTS
 from permissions.viewer import Viewer
@@ -85,12 +86,7 @@ _TEXTS = {name: print_ast(operation) for name, operation in OPERATIONS.items()}
 
 _export_id = bindparam("export_id", type_=Uuid())
 _to_make = (data_exports.c.id == _export_id, data_exports.c.archive.is_(None))
-_OWNER = Statement(
-    select(accounts.c.id, accounts.c.roles, accounts.c.email_verified_at.is_not(None).label("verified"))
-    .join(data_exports, data_exports.c.account_id == accounts.c.id)
-    .where(*_to_make)
-)
-_STORE = Statement(
+_STORE = (
     update(data_exports)
     .where(*_to_make)
     .values(
@@ -100,7 +96,23 @@ _STORE = Statement(
         percent=100,
     )
 )
-_PROGRESS = Statement(update(data_exports).where(*_to_make).values(percent=bindparam("done", type_=Integer())))
+_PROGRESS = update(data_exports).where(*_to_make).values(percent=bindparam("done", type_=Integer()))
+
+
+class _OwnerRow(Row):
+    id: UUID
+    roles: list[str]
+    verified: bool
+
+
+@statement(_OwnerRow)
+def _owner() -> ClauseElement:
+    return (
+        select(accounts.c.id, accounts.c.roles, accounts.c.email_verified_at.is_not(None).label("verified"))
+        .join(data_exports, data_exports.c.account_id == accounts.c.id)
+        .where(*_to_make)
+    )
+
 
 # Runs a part's operation, from a cursor or None, and gives what it asks for: an object, a list or a connection.
 Ask = Callable[[Part, str | None], Awaitable[Any]]
@@ -108,10 +120,10 @@ Ask = Callable[[Part, str | None], Awaitable[Any]]
 Progress = Callable[[int], Awaitable[None]]
 
 
-async def make(database: Database, settings: Settings, work: Row) -> None:
+async def make(database: Database, settings: Settings, work: Work) -> None:
     """Make the archive of the export `work.subject_id` and mail its link; nothing if it is gone, or made already."""
     async with database.reading() as reading:
-        owner = await reading.first(_OWNER, export_id=work.subject_id)
+        owner = await reading.first(_owner(), export_id=work.subject_id)
     if owner is None:
         return
     viewer = Viewer(owner.id, frozenset(Role(role) for role in owner.roles), verified=owner.verified)

@@ -4,18 +4,17 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import literal_column, select, table
+from sqlalchemy import Text, literal_column, select, table
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from jobs.outbox import is_stuck
-from models.database import Statement
 from models.migrate import Schema, schema_at
 from models.pool import Unavailable
 
 log = structlog.get_logger()
 
-_REVISION = Statement(select(literal_column("version_num").label("revision")).select_from(table("alembic_version")))
+_REVISION = select(literal_column("version_num", Text()).label("revision")).select_from(table("alembic_version"))
 
 
 async def healthz(_request: Request) -> Response:
@@ -38,7 +37,7 @@ async def readyz(request: Request) -> Response:
 
 async def _look(request: Request) -> dict[str, Any]:
     async with request.app.state.database.reading() as reading:
-        schema = schema_at(await reading.value(_REVISION))
+        schema = schema_at(await reading.value(_REVISION, str))
         stuck = await is_stuck(reading)
     return {
         "ready": schema is not Schema.BEHIND,

@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jobs.outbox import census
-from models.database import Database, Row, connect
+from jobs.outbox import Counted, census
+from models.database import Database, connect
 from models.pool import Unavailable
 from settings import Settings, SettingsError
 
@@ -91,7 +91,7 @@ class Outbox(Collector):
             oldest.add_metric([row.state, row.kind], row.oldest)
         return up, number, oldest
 
-    async def _look(self) -> list[Row]:
+    async def _look(self) -> list[Counted]:
         async with asyncio.timeout(_LOOK_TIMEOUT), connect(self._settings) as database, database.reading() as reading:
             return await census(reading)
 

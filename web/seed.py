@@ -17,11 +17,11 @@ from models.directory import directories
 from models.feedback import RequestState, feedback_requests
 from models.mediator import Visibility, mediators
 from models.reviewer import appointments
-from permissions.addresses import account_key
 from permissions.passwords import hash_password
 from permissions.scopes import link_works
-from permissions.secrets import Opens, fold_name, link_secret
+from permissions.secrets import Opens, link_secret
 from resolvers.account import add_profile
+from resolvers.account_row import new_account
 from resolvers.mediator import personal_link
 from settings import Settings
 from web.seed_feedback import add_feedback, add_requests
@@ -104,7 +104,7 @@ ACCOUNTS = [(person.email, person.description) for person in PEOPLE if person.de
 async def fill(settings: Settings) -> None:
     """Put in the demo's data as their owner, all or nothing, unless somebody has an account already."""
     async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
-        if await transaction.first(select(accounts.c.id).limit(1)):
+        if await transaction.value(select(accounts.c.id).limit(1), UUID):
             return
         await _add_accounts(transaction, database.now(), await hash_password(DEMO_PASSWORD))
         for person in PEOPLE:
@@ -120,21 +120,11 @@ def _named(handle: str) -> Person:
 
 
 async def _add_accounts(transaction: Transaction, now: datetime, password_hash: str) -> None:
-    rows = [
-        {
-            "id": person.id,
-            "name": person.name,
-            "name_key": fold_name(person.name),
-            "email": person.email,
-            "email_key": account_key(person.email),
-            "password_hash": password_hash,
-            "roles": [role.value for role in person.roles],
-            "email_verified_at": now,
-            "paid_until": now + timedelta(days=365) if Role.MEDIATOR in person.roles else None,
-        }
-        for person in PEOPLE
-    ]
-    await transaction.run(insert(accounts).values(rows))
+    for person in PEOPLE:
+        paid_until = now + timedelta(days=365) if Role.MEDIATOR in person.roles else None
+        known = {"id": person.id, "email_verified_at": now, "paid_until": paid_until}
+        new = new_account(person.name, person.email, *person.roles, password_hash=password_hash, **known)
+        await transaction.run(new)
     listed = [{"id": person.id, "website": person.website} for person in PEOPLE if Role.DIRECTORY in person.roles]
     await transaction.run(insert(directories).values(listed))
 
@@ -163,7 +153,7 @@ async def links(settings: Settings) -> list[tuple[str, str]]:
         feedback_requests.c.mediator_id == mediator.id, feedback_requests.c.state == RequestState.OPEN, link_works()
     )
     async with connect(settings, settings.database_owner_url) as database, database.reading() as reading:
-        newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1))
+        newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1), UUID)
     found = [(f"Give feedback to {mediator.name}", personal_link(settings, mediator.id))]
     if newest:
         survey = page(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))

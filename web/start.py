@@ -62,8 +62,8 @@ async def reach_database(settings: Settings) -> None:
     """
     with usable_database("DATABASE_URL"):
         async with connect(settings) as database, database.reading() as reading:
-            migrated = await reading.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)))
-            guarded = migrated and await reading.value(select(func.row_security_active("feedback")))
+            migrated = await reading.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)), bool)
+            guarded = migrated and await reading.value(select(func.row_security_active("feedback")), bool)
             at_home = not migrated or await is_at_home(reading)
     if not at_home:
         raise SettingsError(
@@ -82,7 +82,7 @@ async def reach_work(settings: Settings) -> None:
     setting = "DATABASE_WORKER_URL" if settings.database_worker_url else "DATABASE_URL"
     with usable_database(setting):
         async with connect_worker(settings) as database, database.reading() as reading:
-            may_work = await reading.value(_MAY_WORK)
+            may_work = await reading.value(_MAY_WORK, bool)
     if not may_work:
         raise SettingsError(f"{setting} has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate")
 

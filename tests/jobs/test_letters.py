@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from jobs import letters
 from jobs.letters import Letter
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import Kind, Work, enqueue
 from models.account import Role
+from models.database import Statement
 from models.outbox import outbox
 from permissions.secrets import address_hash, hash_secret, read_stop_token
 from tests.hub import PASSWORD, Hub, Person, opened, payload
@@ -32,9 +33,9 @@ async def due(hub: Hub) -> dict[Kind, Letter | None]:
     """What would be mailed now; None where nothing would."""
     found: dict[Kind, Letter | None] = {}
     async with hub.worker.transaction() as transaction:
-        for work in await transaction.all(select(outbox).where(outbox.c.kind != Kind.MAKE_EXPORT)):
+        for work in await transaction.all(Statement(select(outbox).where(outbox.c.kind != Kind.MAKE_EXPORT), Work)):
             assert work.kind not in found
-            found[Kind(work.kind)] = await letters.WRITERS[work.kind](transaction, hub.settings, work)
+            found[Kind(work.kind)] = await letters.WRITERS[Kind(work.kind)](transaction, hub.settings, work)
     return found
 
 

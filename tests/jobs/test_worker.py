@@ -12,10 +12,10 @@ import pytest
 from redis.asyncio import Redis
 
 from jobs import outbox, worker
-from jobs.outbox import MAX_ATTEMPTS, Kind, enqueue
+from jobs.outbox import MAX_ATTEMPTS, Kind, Work, enqueue
 from jobs.worker import Jobs, Waker
 from models.account import Role
-from models.database import Database, Row
+from models.database import Database
 from models.pool import Unavailable
 from settings import Settings, load
 from tests.hub import Hub, opened, payload
@@ -152,7 +152,7 @@ async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOff
 
 
 async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> None:
-    async def broken_job(_database: Database, _settings: Settings, _work: Row) -> None:
+    async def broken_job(_database: Database, _settings: Settings, _work: Work) -> None:
         raise RuntimeError
 
     async with hub.worker.transaction() as transaction:
@@ -174,7 +174,7 @@ async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> No
 async def test_a_job_that_is_no_mail_gets_its_row_and_is_done(hub: Hub, office: PostOffice) -> None:
     seen = []
 
-    async def job(database: Database, _settings: Settings, work: Row) -> None:
+    async def job(database: Database, _settings: Settings, work: Work) -> None:
         async with database.transaction():
             seen.append(work.subject_id)
 

@@ -11,7 +11,7 @@ from sqlalchemy.types import Integer
 from models import pool as models_pool
 from models.account import accounts, request_keys
 from models.cpd import cpd_entries
-from models.database import Database, Statement, connect
+from models.database import Database, Row, Statement, connect
 from models.outbox import chores
 from models.pool import Unavailable
 from settings import Pooler
@@ -21,17 +21,28 @@ from tests.waiting import until
 from web.embedded import Services
 
 FIRST, SECOND = bindparam("first", type_=Integer()), bindparam("second", 2, Integer())
-SUM = Statement(select((FIRST + SECOND).label("sum"), literal(1).label("n")))
+
+
+class SumRow(Row):
+    sum: int
+    n: int
+
+
+class NameRow(Row):
+    name: str
+
+
+SUM = Statement(select((FIRST + SECOND).label("sum"), literal(1).label("n")), SumRow)
 SLEEP = select(func.pg_sleep(60))
 ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 
 
 async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
     async with hub.app.state.database.reading() as reading:
-        assert await reading.value(SUM, second=3, first=4) == 7
-        assert await reading.value(SUM, first=4) == 6
+        assert await reading.value(SUM, int, second=3, first=4) == 7
+        assert await reading.value(SUM, int, first=4) == 6
         with pytest.raises(KeyError, match="third"):
-            await reading.value(SUM, first=4, third=1)
+            await reading.value(SUM, int, first=4, third=1)
 
 
 async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> None:
@@ -44,10 +55,10 @@ async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> No
 
 
 async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
-    nobody = select(accounts.c.id).where(accounts.c.name == "nobody")
+    nobody = Statement(select(accounts.c.name).where(accounts.c.name == "nobody"), NameRow)
     async with hub.app.state.database.reading() as reading:
         assert await reading.first(nobody) is None
-        assert await reading.value(nobody) is None
+        assert await reading.value(nobody, str) is None
         assert await reading.all(nobody) == []
 
 
@@ -57,12 +68,11 @@ async def test_rows_are_inserted_as_they_are_given_and_binary_ones_are_refused(h
     entry = {"kind": "OTHER", "title": "T", "started_on": date(2024, 2, 29), "ended_on": date(2024, 2, 29)}
     async with hub.database.transaction() as transaction:
         await transaction.insert(chores, rows)
-        (read,) = await transaction.all(select(accounts.c.id).where(accounts.c.id == person.id))
-        await transaction.insert(cpd_entries, [entry | {"mediator_id": read.id, "minutes": n} for n in range(1, 4)])
-        assert [dict(row) for row in await transaction.all(select(chores).order_by(chores.c.name))] == sorted(
-            rows, key=lambda row: str(row["name"])
-        )
-        assert await transaction.value(select(func.sum(cpd_entries.c.minutes))) == 6
+        await transaction.insert(cpd_entries, [entry | {"mediator_id": person.id, "minutes": n} for n in range(1, 4)])
+        assert [
+            dict(row) for row in await transaction.all(Statement(select(chores).order_by(chores.c.name), NameRow))
+        ] == sorted(rows, key=lambda row: str(row["name"]))
+        assert await transaction.value(select(func.sum(cpd_entries.c.minutes)), int) == 6
     with pytest.raises(asyncpg.DataError, match="not JSON serializable"):
         async with hub.database.transaction() as transaction:
             await transaction.insert(request_keys, [{"key_hash": b"binary"}])
@@ -70,7 +80,7 @@ async def test_rows_are_inserted_as_they_are_given_and_binary_ones_are_refused(h
 
 async def chore_names(database: Database) -> list[str]:
     async with database.reading() as reading:
-        return [row.name for row in await reading.all(select(chores.c.name))]
+        return [row.name for row in await reading.all(Statement(select(chores.c.name), NameRow))]
 
 
 async def test_a_transaction_is_kept_whole_or_not_at_all(hub: Hub) -> None:
@@ -91,7 +101,7 @@ async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
     async def slow(number: int) -> None:
         async with hub.app.state.database.transaction() as transaction:
             await transaction.run(insert(chores).values(name=f"lost {number}"))
-            await transaction.first(SLEEP)
+            await transaction.run(SLEEP)
 
     tasks = [asyncio.create_task(slow(number)) for number in range(5)]  # as many as the pool has
 
@@ -130,17 +140,17 @@ def test_nobody_waits_long_for_a_connection() -> None:
 async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) -> None:
     moved = select((func.clock() - func.now()).label("moved"))
     async with hub.later(days=-3) as earlier, earlier.app.state.database.reading() as reading:
-        assert await reading.value(moved) == timedelta(days=-3)
+        assert await reading.value(moved, timedelta) == timedelta(days=-3)
         began = datetime.now(UTC)
         moved_too = earlier.app.state.database.now() + timedelta(days=3)
         assert began <= moved_too <= datetime.now(UTC)
     async with hub.app.state.database.reading() as reading:
-        assert await reading.value(moved) == timedelta(0)
+        assert await reading.value(moved, timedelta) == timedelta(0)
 
 
 async def test_defaults_go_by_the_moved_clock(hub: Hub) -> None:
     async with hub.later(hours=200) as later, later.app.state.database.transaction() as transaction:
-        ran_at = await transaction.value(insert(chores).values(name="chore").returning(chores.c.ran_at))
+        ran_at = await transaction.value(insert(chores).values(name="chore").returning(chores.c.ran_at), datetime)
     assert timedelta(hours=199) < ran_at - datetime.now(UTC) < timedelta(hours=201)
 
 
@@ -163,22 +173,22 @@ async def test_a_transaction_that_its_process_has_left_ends_unless_that_is_the_p
         connect(hub.settings.model_copy(update={"database_pooler": pooler})) as database,
         database.reading() as reading,
     ):
-        assert await reading.value(select(func.current_setting("idle_in_transaction_session_timeout"))) == ends
+        assert await reading.value(select(func.current_setting("idle_in_transaction_session_timeout")), str) == ends
 
 
 @pytest.mark.parametrize(("pooler", "kept"), [(Pooler.NONE, True), (Pooler.TRANSACTION, False)])
 async def test_behind_a_transaction_pooler_no_statement_stays_prepared(hub: Hub, pooler: Pooler, kept: bool) -> None:
-    prepared = Statement(select(func.count()).select_from(text("pg_prepared_statements")).where(column("name") != ""))
+    prepared = select(func.count()).select_from(text("pg_prepared_statements")).where(column("name") != "")
     async with connect(
         hub.settings.model_copy(update={"database_pooler": pooler, "database_pool_size": 2})
     ) as database:
         for n in range(3):
             async with database.transaction() as transaction:
-                assert await transaction.value(SUM, first=n) == n + 2
+                assert await transaction.value(SUM, int, first=n) == n + 2
                 assert await transaction.first(SUM, first=n)
             async with database.reading() as reading:
                 assert await reading.all(SUM, first=n)
-                assert bool(await reading.value(prepared)) is kept
+                assert bool(await reading.value(prepared, int)) is kept
 
 
 async def test_the_pool_outlives_a_restart_of_the_server(services: Services) -> None:
@@ -197,18 +207,18 @@ async def test_the_pool_outlives_a_restart_of_the_server(services: Services) -> 
             for attempt in (database.reading, database.transaction):
                 with pytest.raises(Unavailable):
                     async with attempt() as transaction:
-                        await transaction.value(SUM, first=1)
+                        await transaction.value(SUM, int, first=1)
             await asyncio.to_thread(own.start)
             for attempt in (database.reading, database.transaction) * 3:
                 async with attempt() as transaction:
-                    assert await transaction.value(SUM, first=1) == 3
+                    assert await transaction.value(SUM, int, first=1) == 3
 
 
 async def _sleep(database: Database) -> None:
     async with database.transaction() as transaction:
-        await transaction.first(SLEEP)
+        await transaction.run(SLEEP)
 
 
 async def _is_asleep(database: Database) -> bool:
     async with database.reading() as reading:
-        return bool(await reading.value(text(ASLEEP)))
+        return bool(await reading.value(text(ASLEEP), int))

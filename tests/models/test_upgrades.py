@@ -222,7 +222,7 @@ async def test_a_migration_that_would_have_to_wait_gives_up_before_others_queue_
             with pytest.raises(DBAPIError, match="lock timeout"):
                 await migrating
             async with connect(filled) as database, database.reading() as reading:
-                assert await reading.value(text("SELECT version_num FROM alembic_version")) == first
+                assert await reading.value(text("SELECT version_num FROM alembic_version"), str) == first
     finally:
         await backup.close()
     await in_thread(partial(migrate.upgrade, filled))

@@ -315,16 +315,16 @@ async def test_nothing_of_who_asked_stays_on_a_connection(world: World, pooler: 
         anns = database.asked_by(ann)
         for _ in range(8):  # past the number of runs after which PostgreSQL keeps a statement's plan
             async with anns.reading() as first, anns.transaction() as second:  # both connections
-                assert await first.value(own) == 1
-                assert await second.value(own) == 1
+                assert await first.value(own, int) == 1
+                assert await second.value(own, int) == 1
             with suppress(LookupError):
                 async with anns.transaction() as cut:
-                    assert await cut.value(own) == 1
+                    assert await cut.value(own, int) == 1
                     raise LookupError
             async with database.reading() as first, database.transaction() as second:
                 for one in (first, second):
-                    assert await one.value(own) == 0
-                    assert not await one.value(told)
+                    assert await one.value(own, int) == 0
+                    assert not await one.value(told, str)
 
 
 async def test_one_connection_serves_one_viewer_after_another(world: World) -> None:
@@ -334,7 +334,7 @@ async def test_one_connection_serves_one_viewer_after_another(world: World) -> N
         for name in ("ann", "eve", "bea", "ann", "rob", "eve") * 3:
             viewer = seen_by(world.people[name], Standing.SELF | Standing.REVIEWER)
             async with database.asked_by(viewer).reading() as reading:
-                assert await reading.value(own) == (f"{name}-case-notes" if name in {"ann", "eve"} else None)
+                assert await reading.value(own, str) == (f"{name}-case-notes" if name in {"ann", "eve"} else None)
 
 
 async def test_a_token_s_program_is_told_apart_from_its_owner(hub: Hub) -> None:

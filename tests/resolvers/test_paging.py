@@ -14,7 +14,7 @@ from sqlalchemy import Column, Date, DateTime, Integer, Text
 
 from models.account import Role
 from resolvers.errors import BadInput
-from resolvers.paging import Sort, decode_cursor, encode_cursor, page
+from resolvers.paging import Key, Sort, decode_cursor, encode_cursor, page
 from tests.hub import Hub, Person
 from tests.world import put_cases, put_cpd, put_feedback, statements
 
@@ -381,7 +381,7 @@ async def test_the_total_is_counted_only_if_it_is_asked_for(hub: Hub) -> None:
 
 # Cursors by themselves.
 
-SORTS = [
+SORTS: list[tuple[Sort, some.SearchStrategy[Key]]] = [
     (Sort("day", Column("day", Date())), some.dates()),
     (Sort("moment", Column("moment", DateTime(timezone=True))), some.datetimes(timezones=some.just(UTC))),
     (Sort("number", Column("number", Integer())), some.integers(-(2**31), 2**31 - 1)),

@@ -1,0 +1,183 @@
+"""Whom a mail goes to and what it says of things: what is read of the tables at the moment when it's written."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ClauseElement, bindparam, func, select
+from sqlalchemy.types import Uuid
+
+from models.account import Role, account_links, accounts, api_tokens
+from models.database import Row, statement
+from models.feedback import (
+    RequestState,
+    feedback,
+    feedback_origins,
+    feedback_request_details,
+    feedback_requests,
+)
+from models.outbox import data_exports
+from models.reviewer import appointments, reviewer_invitations
+from permissions.scopes import details_kept
+
+_id = bindparam("id", type_=Uuid())
+_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
+
+
+class AccountRow(Row):
+    """An account's name and address."""
+
+    id: UUID
+    name: str
+    email: str
+
+
+_account = select(accounts.c.id, accounts.c.name, accounts.c.email)
+
+
+@statement(AccountRow)
+def account() -> ClauseElement:
+    """Select an account."""
+    return _account.where(accounts.c.id == _id)
+
+
+@statement(AccountRow)
+def reviewer() -> ClauseElement:
+    """Select the reviewer of a mediator."""
+    appointed = _account.join(appointments, appointments.c.reviewer_id == accounts.c.id)
+    return appointed.where(appointments.c.mediator_id == _id, appointments.c.approved)
+
+
+class AppointmentRow(Row):
+    """Whether an appointment is in force, or waits for approval."""
+
+    approved: bool
+
+
+@statement(AppointmentRow)
+def appointment() -> ClauseElement:
+    """Select what there is between a mediator and a reviewer: one in force, one that waits, or both."""
+    return select(appointments.c.approved).where(
+        appointments.c.mediator_id == bindparam("mediator_id"), appointments.c.reviewer_id == bindparam("reviewer_id")
+    )
+
+
+class RequestRow(Row):
+    """A request for feedback that is open, with the party's details."""
+
+    party_name: str
+    party_email: str
+    reference: str | None
+    mediation_ended_on: date
+    mediator_name: str
+
+
+@statement(RequestRow)
+def request() -> ClauseElement:
+    """Select a request for feedback, while it's open and its details are kept."""
+    details, requests = feedback_request_details, feedback_requests
+    return (
+        select(
+            details.c.party_name,
+            details.c.party_email,
+            details.c.reference,
+            requests.c.mediation_ended_on,
+            accounts.c.name.label("mediator_name"),
+        )
+        .join(requests, requests.c.id == details.c.id)
+        .join(accounts, accounts.c.id == details.c.mediator_id)
+        .where(details.c.id == _id, requests.c.state == RequestState.OPEN, details_kept(), _is_mediator)
+    )
+
+
+class FeedbackRow(AccountRow):
+    """The mediator who got feedback, whether it's shared with them, and the giver's name if they gave one."""
+
+    shared: bool
+    giver_name: str | None
+
+
+@statement(FeedbackRow)
+def received() -> ClauseElement:
+    """Select the mediator of a piece of feedback."""
+    return (
+        _account.add_columns(feedback.c.shared, feedback_origins.c.name.label("giver_name"))
+        .join(feedback, accounts.c.id == feedback.c.mediator_id)
+        .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
+        .where(feedback.c.id == _id, _is_mediator)
+    )
+
+
+class InvitationRow(Row):
+    """Whom a mediator (`name`) invited to be their reviewer."""
+
+    email: str
+    expires_at: datetime
+    name: str
+
+
+@statement(InvitationRow)
+def invitation() -> ClauseElement:
+    """Select an invitation, while it's open."""
+    invited = reviewer_invitations.c
+    return (
+        select(invited.email, invited.expires_at, accounts.c.name)
+        .join(accounts, accounts.c.id == invited.mediator_id)
+        .where(invited.id == _id, invited.expires_at > func.clock())
+    )
+
+
+class LinkRow(Row):
+    """The account of a link, the address that it moves to, and how long the link still works."""
+
+    name: str
+    email: str
+    new_email: str | None
+    left: timedelta
+
+
+@statement(LinkRow)
+def link() -> ClauseElement:
+    """Select a link of a `purpose`, while it works."""
+    links = account_links.c
+    return (
+        select(accounts.c.name, accounts.c.email, links.new_email, (links.expires_at - func.clock()).label("left"))
+        .join(accounts, accounts.c.id == links.account_id)
+        .where(links.id == _id, links.purpose == bindparam("purpose"), links.expires_at > func.clock())
+    )
+
+
+class TokenRow(Row):
+    """Who made an API token."""
+
+    name: str
+    email: str
+    token_name: str
+    expires_at: datetime | None
+
+
+@statement(TokenRow)
+def token() -> ClauseElement:
+    """Select an API token."""
+    return (
+        select(accounts.c.name, accounts.c.email, api_tokens.c.name.label("token_name"), api_tokens.c.expires_at)
+        .join(accounts, accounts.c.id == api_tokens.c.account_id)
+        .where(api_tokens.c.id == _id)
+    )
+
+
+class ExportRow(Row):
+    """Who asked for a copy of their data, and until when it's there."""
+
+    name: str
+    email: str
+    expires_at: datetime | None
+
+
+@statement(ExportRow)
+def export() -> ClauseElement:
+    """Select a copy of somebody's data that is ready, until it expires."""
+    return (
+        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
+        .join(accounts, accounts.c.id == data_exports.c.account_id)
+        .where(data_exports.c.id == _id, data_exports.c.expires_at > func.clock())
+    )

@@ -1,0 +1,22 @@
+"""What the rows of mediators hold."""
+
+from resolvers.paging import ListedRow
+
+
+class MediatorRow(ListedRow):
+    """A mediator, with the standings that the viewer has towards them (the bits of `Standing`)."""
+
+    name: str
+    email: str
+    about: str | None
+    profile_url: str | None
+    visibility: str
+    standing: int
+
+
+class SummedMediatorRow(MediatorRow):
+    """A mediator with the sums of all their logbook entries."""
+
+    minutes: int
+    cases: int
+    simulated: int
