@@ -1,14 +1,17 @@
 """Brings a database to the newest schema, as the role that owns it, and gives the other roles their rights."""
 
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from settings import Settings, SettingsError
 
@@ -22,6 +25,13 @@ def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
     made.attributes["url"] = owner_url
     made.attributes["roles"] = roles
     return made
+
+
+def owner_engine(owner_url: str) -> AsyncEngine:
+    """Make an engine that connects to that URL, once for each use."""
+    # asyncpg reads the URL itself, as it does for the application.
+    connect = partial(asyncpg.connect, owner_url)
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 
 class Schema(StrEnum):

@@ -1,8 +1,8 @@
 """The second wall: what the database's own rules (row-level security) are told of who asks, in each transaction anew.
 
-The rules stand in `migrations/versions/0003_row_level_security.py`. They let nobody see a private row who has not been
-named, so a statement whose scope was forgotten finds nothing. They are told by PostgreSQL's function `ask`, whose
-settings end with the transaction: nothing is left on a connection, a pooler's or ours.
+The rules stand in `rules.sql`. They let nobody see a private row who has not been named, so a statement whose scope was
+forgotten finds nothing. They are told by PostgreSQL's function `ask`, whose settings end with the transaction: nothing
+is left on a connection, a pooler's or ours.
 """
 
 from dataclasses import dataclass

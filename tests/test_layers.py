@@ -86,11 +86,11 @@ def test_every_package_is_packaged() -> None:
     assert PROJECT["tool"]["setuptools"]["py-modules"] == ["settings"]
 
 
-@pytest.mark.parametrize("folder", ["jobs/emails", "web/queries", "web/templates", "web/static"])
+@pytest.mark.parametrize("folder", ["jobs/emails", "models/rules.sql", "web/queries", "web/templates", "web/static"])
 def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
     layer = folder.partition("/")[0]
     patterns = PROJECT["tool"]["setuptools"]["package-data"][layer]
     packaged = {path for pattern in patterns for path in (ROOT / layer).glob(pattern)}
-    files = {path for path in (ROOT / folder).rglob("*") if path.is_file()}
+    files = {path for path in (ROOT / folder, *(ROOT / folder).rglob("*")) if path.is_file()}
     assert files
     assert files - packaged == set()

@@ -116,6 +116,20 @@ def migrate() -> None:
         models_migrate.upgrade(settings)
 
 
+@main.command("make-migration")
+@_one_line
+def make_migration(
+    what: Annotated[str, typer.Argument(help="What it does, in a sentence")],
+    owner_url: Annotated[
+        str | None, typer.Option(envvar="DATABASE_OWNER_URL", help="An empty database; without one, the demo's is run")
+    ] = None,
+) -> None:
+    """Write the next migration, from what the models and models/rules.sql say now. For developers, to look over."""
+    from web import make_migration as web_make_migration  # late, as above
+
+    raise typer.Exit(web_make_migration.run(what, owner_url))
+
+
 @main.command("create-admin")
 @_one_line
 def create_admin(

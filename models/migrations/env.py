@@ -2,26 +2,20 @@
 
 import asyncio
 import importlib
-from functools import partial
+from typing import Literal
 
-import asyncpg
 from alembic import context
-from sqlalchemy import Connection, pool, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlmodel import SQLModel
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection, text
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+from sqlmodel import AutoString, SQLModel
+
+from models import rules
+from models.migrate import owner_engine
 
 TABLES = ("account", "mediator", "logbook", "cpd", "feedback", "reviewer", "directory", "outbox")
 LOCK = 7203311  # any number; this product's own
-
-
-def _grant(connection: Connection, role: str) -> None:
-    """Let a role use every table; which rows of the private ones is for the policies to say."""
-    connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {role}"))
-    connection.execute(text(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"))
-    # The audit log only grows; nobody but the owner touches the migrations' own table.
-    connection.execute(text(f"REVOKE UPDATE, DELETE ON audit_entry FROM {role}"))
-    connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}"))
-    connection.execute(text(f"GRANT EXECUTE ON FUNCTION erase_origins, ids_of, about_viewer, end_exports TO {role}"))
 
 
 def _put_to_work(connection: Connection, role: str) -> None:
@@ -40,15 +34,25 @@ def _give_rights(connection: Connection, web: str, worker: str) -> None:
     owner = connection.scalar(text("SELECT current_user"))
     quote = connection.dialect.identifier_preparer.quote
     for role in {web, worker} - {"", owner}:
-        _grant(connection, quote(role))
+        rules.give_rights(connection, quote(role))
     if worker:
         _put_to_work(connection, worker)
+
+
+def _rendered(kind: str, item: SchemaItem | TypeEngine[str], _context: AutogenContext) -> str | Literal[False]:
+    """Write SQLModel's own type for strings as what it makes of a column; False leaves the rest to Alembic."""
+    return "sa.String()" if kind == "type" and isinstance(item, AutoString) else False
 
 
 def _migrate(connection: Connection) -> None:
     for noun in TABLES:
         importlib.import_module(f"models.{noun}")
-    context.configure(connection=connection, target_metadata=SQLModel.metadata, transaction_per_migration=False)
+    context.configure(
+        connection=connection,
+        target_metadata=context.config.attributes.get("metadata", SQLModel.metadata),
+        transaction_per_migration=False,
+        render_item=_rendered,
+    )
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         # Whatever waits for a table makes all that comes after it wait too; and a backup holds tables for long.
@@ -60,16 +64,15 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _run() -> None:
-    # asyncpg reads the URL itself, as it does for the application.
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=partial(asyncpg.connect, context.config.attributes["url"]),
-        poolclass=pool.NullPool,
-    )
+    engine = owner_engine(context.config.attributes["url"])
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
         await connection.commit()
     await engine.dispose()
 
 
-asyncio.run(_run())
+# A connection that is given stays in its own transaction, which may be rolled back.
+if (given := context.config.attributes.get("connection")) is not None:
+    _migrate(given)
+else:
+    asyncio.run(_run())

@@ -4,42 +4,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from models import migrate
+from models import catalog, migrate, rules
 from settings import Settings, SettingsError
 from tests.hub import Hub, settings_for
 from tests.servers import environment
 from web.embedded import Services
 
-_numbers = count(1)
+T = TypeVar("T")
 
-# What a schema is made of, as PostgreSQL itself writes it down.
-COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-  LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
-"""
-INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
-CONSTRAINTS = """
-SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
- WHERE connamespace = 'public'::regnamespace
-"""
-FUNCTIONS = (
-    "SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-)
-POLICIES = (
-    "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies WHERE schemaname = 'public'"
-)
-SCHEMA = (COLUMNS, INDEXES, CONSTRAINTS, FUNCTIONS, POLICIES)
+_numbers = count(1)
 
 
 @asynccontextmanager
@@ -62,14 +45,17 @@ def owner_url(settings: Settings) -> str:
     return settings.database_owner_url.get_secret_value()
 
 
-async def catalog(settings: Settings, *queries: str) -> list[set[tuple[object, ...]]]:
-    """What the catalogs say of everything but the migrations' own table."""
-    connection = await asyncpg.connect(owner_url(settings))
-    try:
-        found = [{tuple(row) for row in await connection.fetch(query)} for query in queries]
-    finally:
-        await connection.close()
-    return [{row for row in rows if row[0] != "alembic_version"} for rows in found]
+async def in_database(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """Do something as the owner, in one transaction."""
+    engine = migrate.owner_engine(owner_url(settings))
+    async with engine.begin() as connection:
+        return await connection.run_sync(work)
+
+
+async def tables(settings: Settings) -> set[str]:
+    """The names of the tables, but for the migrations' own."""
+    found = await in_database(settings, catalog.read)
+    return {name for kind, name in found if kind == "relation"} - {"alembic_version"}
 
 
 async def in_thread(work: Callable[[], object]) -> None:
@@ -84,20 +70,22 @@ def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable
 async def test_migrations_lead_from_nothing_to_everything_and_back(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        everything = await catalog(settings, *SCHEMA)
-        assert all(everything)
+        everything = await in_database(settings, catalog.read)
         await in_thread(to(command.downgrade, settings, "base"))
-        assert await catalog(settings, *SCHEMA) == [set()] * len(SCHEMA)
+        left = await in_database(settings, catalog.read)
+        assert {name for kind, name in left if kind in {"relation", "function", "policy", "type"}} == {
+            "alembic_version"
+        }
         await in_thread(partial(migrate.upgrade, settings))
-        assert await catalog(settings, *SCHEMA) == everything
+        assert catalog.differences(await in_database(settings, catalog.read), everything) == []
 
 
 async def test_migrating_again_changes_nothing(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        before = await catalog(settings, *SCHEMA)
+        before = await in_database(settings, catalog.read)
         await in_thread(partial(migrate.upgrade, settings))
-        assert await catalog(settings, *SCHEMA) == before
+        assert catalog.differences(before, await in_database(settings, catalog.read)) == []
 
 
 def test_history_is_one_line_and_every_step_can_be_undone() -> None:
@@ -126,22 +114,21 @@ async def test_an_export_that_was_made_before_there_was_a_percentage_is_whole(se
         assert {tuple(row) for row in rows} == {(True, 100), (False, 0)}
 
 
-async def test_the_models_say_what_the_migrations_made(services: Services) -> None:
-    async with empty_database(services) as migrated, empty_database(services) as modelled:
+async def test_the_models_and_the_rules_say_what_the_migrations_made(services: Services) -> None:
+    async with empty_database(services) as migrated, empty_database(services) as made:
         await in_thread(partial(migrate.upgrade, migrated))
         await in_thread(partial(command.check, migrate.config(owner_url(migrated))))
-        (clock,) = (made for name, made, _ in (await catalog(migrated, FUNCTIONS))[0] if name == "clock")
-        engine = create_async_engine(
-            "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url(modelled))
-        )
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(str(clock))
-            await connection.run_sync(SQLModel.metadata.create_all)
-        await engine.dispose()
-        # Alembic's own comparison looks at neither checks nor all defaults.
-        assert await catalog(migrated, COLUMNS, INDEXES, CONSTRAINTS) == await catalog(
-            modelled, COLUMNS, INDEXES, CONSTRAINTS
-        )
+        await in_thread(to(command.stamp, made, "head"))  # for the migrations' own table
+
+        def make(connection: Connection) -> None:
+            rules.create(connection, SQLModel.metadata, worker="logbook_worker")
+            for role in ("logbook_app", "logbook_worker"):
+                rules.give_rights(connection, role)
+
+        await in_database(made, make)
+        migrations, rest = await in_database(migrated, catalog.read), await in_database(made, catalog.read)
+        assert {"function", "policy", "row security", "rights", "check"} <= {kind for kind, _ in rest}
+        assert catalog.differences(migrations, rest) == []
 
 
 async def test_two_that_migrate_at_once_both_succeed(services: Services) -> None:
@@ -150,8 +137,7 @@ async def test_two_that_migrate_at_once_both_succeed(services: Services) -> None
         env = environment(settings)
         both = [await asyncio.create_subprocess_exec(sys.executable, "-c", script, env=env) for _ in range(2)]
         assert [await process.wait() for process in both] == [0, 0]
-        (tables,) = await catalog(settings, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        assert tables == {(name,) for name in SQLModel.metadata.tables}
+        assert await tables(settings) == set(SQLModel.metadata.tables)
 
 
 async def test_the_owner_s_url_is_read_as_postgresql_s_own_programs_read_it(services: Services) -> None:
@@ -161,8 +147,7 @@ async def test_the_owner_s_url_is_read_as_postgresql_s_own_programs_read_it(serv
         assert settings.database_owner_url is not None
         other = settings_for(services, database_url=settings.database_url, database_owner_url=url)
         await in_thread(partial(migrate.upgrade, other))
-        (tables,) = await catalog(settings, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        assert ("account",) in tables
+        assert "account" in await tables(settings)
 
 
 def test_migrating_without_the_owner_s_url_says_so(services: Services) -> None:
@@ -214,14 +199,15 @@ async def test_the_web_s_and_the_worker_s_role_own_nothing(hub: Hub, role: str) 
 
 async def workers(settings: Settings) -> set[str]:
     """The roles that do the worker's work."""
-    (policies,) = await catalog(settings, POLICIES)
-    return {str(roles) for _, name, roles, *_ in policies if str(name).startswith("work_")}
+    found = await in_database(settings, catalog.read)
+    work = [thing.made for (kind, name), thing in found.items() if kind == "policy" and ".work_" in name]
+    return {made.partition(" TO ")[2].partition(" ")[0] for made in work}
 
 
 async def test_the_worker_s_work_goes_to_the_role_that_the_settings_name(services: Services) -> None:
     async with empty_database(services) as settings:
         one_role = settings.model_copy(update={"database_worker_url": None})
-        for now, role in ((settings, "{logbook_worker}"), (one_role, "{logbook_app}"), (settings, "{logbook_worker}")):
+        for now, role in ((settings, "logbook_worker"), (one_role, "logbook_app"), (settings, "logbook_worker")):
             await in_thread(partial(migrate.upgrade, now))
             assert await workers(settings) == {role}
 

@@ -12,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from models.account import Role
-from models.fields import camel
+from models.cpd import CPD_FIELDS
+from models.fields import EntryField, Kind, camel
+from models.logbook import LOGBOOK_FIELDS
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import Standing
 from tests.hub import password_hash
@@ -23,6 +25,13 @@ from tests.privacy.rows import Rows, word_in
 M, R, D, A = Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN
 S = Standing.SELF
 COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), (M, R, D, A)]
+
+
+def _chosen(fields: tuple[EntryField, ...], number: int) -> dict[str, Any]:
+    """Give a word for each field that takes one of a few; no such word can be a marker."""
+    codes = [["en"], ["de", "fr"]][number % 2]
+    words = {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
+    return words | {field.name: codes for field in fields if field.kind is Kind.LANGUAGES}
 
 
 @dataclass
@@ -161,17 +170,14 @@ class World(Rows):
                 ("Learning", mediator, NONE),
                 id=entry,
                 mediator_id=mediator,
-                role=("LEAD_MEDIATOR", "CO_MEDIATOR", "OBSERVER")[number % 3],
-                medium=("ONLINE", "HYBRID")[number % 2],
-                outcome=("SETTLED", "ONGOING")[number % 2],
-                started_on=days[0],
-                ended_on=days[1],
-                simulated=number == 1,
+                **_chosen(LOGBOOK_FIELDS, number)
+                | {"started_on": days[0], "ended_on": days[1], "simulated": number == 1},
             )
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
-            self.note(row["dispute_kind"], Shown("LogbookFacets", "disputeKinds", mediator))
-            self.note(row["country"], Shown("LogbookFacets", "countries", mediator))
+            for field in LOGBOOK_FIELDS:
+                if field.facet and isinstance(row[field.name], str):
+                    self.note(row[field.name], Shown("LogbookFacets", camel(field.facet), mediator))
             for place in ("minutes", "simulatedMinutes"):
                 self.note(row["minutes"], Shown("Experience", place, mediator))
             for type_name in ("RoleHours", "YearHours"):
@@ -186,7 +192,7 @@ class World(Rows):
         for number in range(entries):
             entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
             of = ("CpdEntry", mediator, NONE)
-            facts = {"kind": ("CONFERENCE", "OTHER")[number % 2], "started_on": days[0], "ended_on": days[1]}
+            facts = _chosen(CPD_FIELDS, number) | {"started_on": days[0], "ended_on": days[1]}
             self.put("cpd_entry", of, id=entry, mediator_id=mediator, **facts)
             private = self.put("cpd_private", of, id=entry, mediator_id=mediator)
             self.note(entry, Shown("Learning", "entryId", mediator))

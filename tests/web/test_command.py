@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from models.account import Role
 from resolvers.codes import seal_secret
@@ -254,6 +254,29 @@ async def test_migrate_makes_the_tables_once_when_two_start_together(services: S
     connection = await asyncpg.connect(app)
     assert await connection.fetchval("SELECT count(*) FROM account") == 0
     await connection.close()
+
+
+def make_migration(owner_url: str | None) -> Result:
+    return CliRunner().invoke(main, ["make-migration", "Nothing"], env={"DATABASE_OWNER_URL": owner_url})
+
+
+async def test_no_migration_is_made_where_nothing_has_changed(services: Services, unmigrated: str) -> None:
+    url = at(services.database_owner_url, unmigrated)
+    for _ in range(2):  # the database is left as it was
+        made = await asyncio.to_thread(make_migration, url)
+        assert (made.exit_code, made.stderr) == (0, "")
+        assert made.stdout.endswith("nothing was written.\n")
+
+
+def test_a_migration_is_made_without_a_database_of_one_s_own() -> None:
+    made = make_migration(None)
+    assert (made.exit_code, made.stdout.count("\n"), made.stderr) == (0, 1, "")
+
+
+def test_a_migration_is_made_in_no_database_that_is_used(hub: Hub) -> None:
+    made = make_migration(hub.services.database_owner_url)
+    assert (made.exit_code, made.stdout) == (1, "")
+    assert made.stderr == "DATABASE_OWNER_URL leads to a database with tables: make-migration needs an empty one\n"
 
 
 async def test_an_administrator_is_made_once_and_can_sign_in(hub: Hub) -> None:

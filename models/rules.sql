@@ -1,0 +1,229 @@
+-- The rules that the database itself holds to: its clock, who reaches which private row, and what each role may do.
+--
+-- They say once more what `permissions/scopes.py` says. A statement whose scope was forgotten finds nothing, because
+-- nobody sees a private row until the transaction says who is asking (`ask`, below).
+--
+-- This file is what a database has today; `migrations/versions/` is how it got there. To change a rule, change it here
+-- and run `logbook make-migration`, which writes the migration. A test makes one database from the migrations and
+-- another from the models and this file, and compares everything that PostgreSQL's catalogue knows of the two.
+--
+-- There are three roles, named by the URLs of the settings:
+--   the owner (DATABASE_OWNER_URL) owns every table and function and runs migrations and backups. Policies don't bind
+--     it, and a cascade runs as it, so that a deleted account takes its rows along;
+--   the web server's role (DATABASE_URL) owns nothing and has the rights of part 4;
+--   the worker's role (DATABASE_WORKER_URL) has the same rights, and is the only one that the policies named `work_...`
+--     are for. It stands below as :"worker"; without one of its own it's the web server's.
+--
+-- `models/rules.py` cuts the file at the lines that begin with "-- Part" and puts the roles' names in.
+
+
+-- Part 1: the clock, which comes before the tables because their defaults read it.
+
+-- The clock that every default and every expiry goes by. A demo or a test moves it, by a setting that its connections
+-- start with.
+CREATE FUNCTION clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT now() + coalesce(nullif(current_setting('logbook.clock_offset', true), ''), '0')::interval $$;
+
+
+-- Part 2: the functions. The tables have been made by now, from the models.
+--
+-- A function stands below those that it calls. A body written in SQL is parsed when the function is made, so no search
+-- path can point a name in it at something else later.
+
+-- Tells the rules who is asking, until the transaction ends. Always true: it's called for its effect, and STABLE so that
+-- a statement can begin with it (`models/wall.py`). Settings mustn't change while parallel workers run, hence PARALLEL
+-- UNSAFE. What `ask` wasn't told reads as null, none and no.
+CREATE FUNCTION ask(viewer uuid, standings int, by_token boolean, link bytea, at_work boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE AS $$
+BEGIN
+    RETURN (
+        pg_catalog.set_config('logbook.viewer', coalesce(viewer::text, ''), true),
+        pg_catalog.set_config('logbook.standings', standings::text, true),
+        pg_catalog.set_config('logbook.by_token', by_token::text, true),
+        pg_catalog.set_config('logbook.link', coalesce(pg_catalog.encode(link, 'hex'), ''), true),
+        pg_catalog.set_config('logbook.at_work', at_work::text, true)
+    ) IS NOT NULL;
+END
+$$;
+
+-- The account that is asking.
+CREATE FUNCTION viewer() RETURNS uuid STABLE PARALLEL SAFE
+RETURN nullif(current_setting('logbook.viewer', true), '')::uuid;
+
+-- The bits are those of `permissions.viewer.Standing`: 1 SELF, 2 REVIEWER, 8 ADMIN.
+CREATE FUNCTION stands_as(standing int) RETURNS boolean STABLE PARALLEL SAFE
+RETURN coalesce(nullif(current_setting('logbook.standings', true), '')::int & standing, 0) <> 0;
+
+-- Whether it's an API token that is asking, and not a person who signed in.
+CREATE FUNCTION by_token() RETURNS boolean STABLE PARALLEL SAFE
+RETURN coalesce(current_setting('logbook.by_token', true) = 'true', false);
+
+-- The hash of the mailed link that somebody came by.
+CREATE FUNCTION held_link() RETURNS bytea STABLE PARALLEL SAFE
+RETURN decode(nullif(current_setting('logbook.link', true), ''), 'hex');
+
+-- Whether it's the worker that is asking. Anybody can say so; the policies also want its role.
+CREATE FUNCTION at_work() RETURNS boolean STABLE PARALLEL SAFE
+RETURN coalesce(current_setting('logbook.at_work', true) = 'true', false);
+
+-- The mediator whose own records these are, if the viewer may act as one.
+CREATE FUNCTION own_record() RETURNS uuid STABLE PARALLEL SAFE
+RETURN CASE WHEN stands_as(1) THEN viewer() END;
+
+-- The mediators whom the viewer reviews.
+CREATE FUNCTION reviewed() RETURNS SETOF uuid STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT appointment.mediator_id FROM appointment JOIN account ON account.id = appointment.mediator_id
+     WHERE appointment.reviewer_id = viewer() AND appointment.approved AND stands_as(2)
+       AND account.roles @> ARRAY['MEDIATOR'];
+END;
+
+-- SECURITY DEFINER functions run as the owner, past the policies. Each of them says itself who may use it, and only the
+-- roles of part 4 can call it at all.
+
+-- The feedback about the viewer. An administrator who is a mediator mustn't even meet it in the audit log, and can't
+-- leave out what they can't select.
+CREATE FUNCTION about_viewer() RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT id FROM feedback WHERE mediator_id = viewer();
+END;
+
+REVOKE EXECUTE ON FUNCTION about_viewer FROM PUBLIC;
+
+-- The ids of all that hangs on an account: when it's deleted, queued work and repeated requests with such an id go too.
+CREATE FUNCTION ids_of(owner uuid) RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT theirs.id FROM (
+        SELECT id FROM account WHERE id = owner
+        UNION ALL SELECT id FROM feedback WHERE mediator_id = owner
+        UNION ALL SELECT id FROM feedback_request WHERE mediator_id = owner
+        UNION ALL SELECT id FROM reviewer_invitation WHERE mediator_id = owner
+        UNION ALL SELECT id FROM account_link WHERE account_id = owner
+        UNION ALL SELECT id FROM data_export WHERE account_id = owner
+        UNION ALL SELECT id FROM api_token WHERE account_id = owner
+        UNION ALL SELECT id FROM logbook_entry WHERE mediator_id = owner
+        UNION ALL SELECT id FROM cpd_entry WHERE mediator_id = owner
+    ) AS theirs
+     WHERE (owner = viewer() OR stands_as(8)) AND NOT by_token();
+END;
+
+REVOKE EXECUTE ON FUNCTION ids_of FROM PUBLIC;
+
+-- Deletes the origins under the address of an account that is being deleted. Its owner may not read them. The address
+-- must be verified: otherwise anybody could erase somebody else's by signing up with their address.
+CREATE FUNCTION erase_origins(giver uuid) RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    DELETE FROM feedback_origin
+     WHERE email_key = (SELECT email_key FROM account WHERE id = giver AND email_verified_at IS NOT NULL)
+       AND (giver = viewer() OR stands_as(8)) AND NOT by_token();
+END;
+
+REVOKE EXECUTE ON FUNCTION erase_origins FROM PUBLIC;
+
+-- A new password ends the links to the account's data, even when it's set by a mailed link and nobody is signed in.
+CREATE FUNCTION end_exports(owner uuid) RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    DELETE FROM data_export WHERE account_id = owner AND NOT by_token();
+END;
+
+REVOKE EXECUTE ON FUNCTION end_exports FROM PUBLIC;
+
+
+-- Part 3: the policies, table by table.
+--
+-- What no policy allows on a guarded table, nobody does but its owner. Where several policies allow a command, each of
+-- them is enough. A sub-select that names no column of the row is worked out once a statement, not once a row; the
+-- other conditions are on columns that the row itself holds.
+
+-- What a mediator wrote about a case for their own eyes. Rows are looked up by their ids: IN, because with = the planner
+-- couldn't tell that it picks few rows, and would gather all that somebody ever wrote for a page of 25.
+ALTER TABLE logbook_private ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON logbook_private USING (mediator_id IN (SELECT own_record()));
+
+-- What a mediator took away from a training, likewise.
+ALTER TABLE cpd_private ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON cpd_private USING (mediator_id IN (SELECT own_record()));
+
+-- That a party was asked for feedback. The party holds a link to the request, which shows it and is spent once.
+ALTER TABLE feedback_request ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON feedback_request FOR SELECT USING (mediator_id = (SELECT own_record()));
+CREATE POLICY own_is_made ON feedback_request FOR INSERT WITH CHECK (mediator_id = (SELECT own_record()));
+CREATE POLICY own_is_withdrawn ON feedback_request FOR UPDATE USING (mediator_id = (SELECT own_record()));
+CREATE POLICY link_shows ON feedback_request FOR SELECT USING (secret_hash = (SELECT held_link()));
+CREATE POLICY link_is_spent ON feedback_request FOR UPDATE USING (secret_hash = (SELECT held_link()));
+CREATE POLICY work_mails ON feedback_request FOR SELECT TO :"worker" USING ((SELECT at_work()));
+
+-- Who was asked about what. It's gone after 120 hours, and isn't shown after them even if no worker has run.
+ALTER TABLE feedback_request_details ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_for_five_days ON feedback_request_details FOR SELECT
+    USING (mediator_id = (SELECT own_record()) AND made_at > (SELECT clock() - interval '120 hours'));
+CREATE POLICY own_is_made ON feedback_request_details FOR INSERT WITH CHECK (mediator_id = (SELECT own_record()));
+CREATE POLICY own_is_withdrawn ON feedback_request_details FOR DELETE USING (mediator_id = (SELECT own_record()));
+CREATE POLICY work_mails ON feedback_request_details FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON feedback_request_details FOR DELETE TO :"worker" USING ((SELECT at_work()));
+
+-- A finished survey. Its mediator reads it once it was shared and released; administrators and the mediator's reviewers
+-- read all of it, but never what is about themselves. Anybody gives feedback, except about themselves.
+ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readable ON feedback FOR SELECT USING (
+    (mediator_id = (SELECT own_record()) AND shared AND released)
+    OR (
+        mediator_id <> (SELECT viewer())
+        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+    )
+);
+CREATE POLICY given_about_another ON feedback FOR INSERT WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY work_mails ON feedback FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_releases ON feedback FOR UPDATE TO :"worker" USING ((SELECT at_work()));
+
+-- Its answers, for the same readers; the mediator doesn't see those that are for the reviewer only.
+ALTER TABLE feedback_answer ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readable ON feedback_answer FOR SELECT USING (
+    (
+        mediator_id = (SELECT own_record())
+        AND NOT reviewer_only
+        AND feedback_id IN (SELECT id FROM feedback WHERE mediator_id = (SELECT own_record()) AND shared AND released)
+    )
+    OR (
+        mediator_id <> (SELECT viewer())
+        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+    )
+);
+CREATE POLICY given_about_another ON feedback_answer FOR INSERT
+    WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+
+-- Who gave it. Administrators read that in person, with no token, and never about themselves.
+ALTER TABLE feedback_origin ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readable ON feedback_origin FOR SELECT USING (
+    (SELECT stands_as(8) AND NOT by_token())
+    AND EXISTS (
+        SELECT FROM feedback WHERE feedback.id = feedback_origin.id AND feedback.mediator_id <> (SELECT viewer())
+    )
+);
+CREATE POLICY given ON feedback_origin FOR INSERT WITH CHECK (true);
+CREATE POLICY work_mails ON feedback_origin FOR SELECT TO :"worker" USING ((SELECT at_work()));
+
+-- The archives of somebody's own data, for them in person: a token neither asks for one nor fetches it.
+ALTER TABLE data_export ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON data_export FOR SELECT USING (account_id = (SELECT viewer()) AND NOT (SELECT by_token()));
+CREATE POLICY own_is_asked_for ON data_export FOR INSERT
+    WITH CHECK (account_id = (SELECT viewer()) AND NOT (SELECT by_token()));
+CREATE POLICY work_reads ON data_export FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_makes ON data_export FOR UPDATE TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON data_export FOR DELETE TO :"worker" USING ((SELECT at_work()));
+
+
+-- Part 4: what a role that owns nothing may do, once for the web server's and once for the worker's, as :"role".
+--
+-- `logbook migrate` runs this part each time, so a new table or column needs no grant of its own. Databases keep what
+-- they were once granted: to take something away, write its REVOKE here.
+
+-- Every table, with all its columns; which rows of the private ones is for the policies to say.
+GRANT USAGE ON SCHEMA public TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
+
+-- The audit log only grows, and nobody but the owner writes the migrations' own table.
+REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
+REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
+
+GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, end_exports TO :"role";
