@@ -49,14 +49,14 @@ Answered = list[str | int | None]  # a question's key, the rating and the text, 
 
 
 class FeedbackRow(EntryRow):
-    """One piece of feedback; a page that nobody asked for answers has none."""
+    """One piece of feedback; its mediator reads the answers alone, which a page has only if they're asked for."""
 
-    capacity: str
-    acted_as: str
-    shared: bool
-    year: int
+    capacity: str | None
+    acted_as: str | None
+    shared: bool | None
+    year: int | None
     received_on: date | None
-    by_invitation: bool
+    by_invitation: bool | None
     answers: list[Answered] | None
 
 
