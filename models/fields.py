@@ -54,7 +54,8 @@ _COLUMN_TYPES: dict[Kind, Any] = {
     Kind.FLAG: Boolean,
     Kind.LANGUAGES: ARRAY(Text),
 }
-_NOTHING: dict[Kind, object] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # what a field holds that cannot be null
+Default = bool | str | list[str] | None  # what a new entry has of a field that nobody filled in
+_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # what a field holds that cannot be null
 _SORTABLE = frozenset(Kind) - {Kind.TEXT, Kind.LINK, Kind.LANGUAGES}
 _SEARCHABLE = {Kind.LINE, Kind.TEXT}
 
@@ -83,7 +84,7 @@ class EntryField:
     headings: str = ""
     description: str | None = None
     words: type[Choice] | None = None
-    default: object = None
+    default: Default = None
     bounds: tuple[int, int] = (0, 2**31 - 1)
     unit: str = ""
     rows: int = 5
@@ -154,7 +155,10 @@ def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:
 
 def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
     info = model.model_fields[name]
-    declared: EntryField = info.json_schema_extra["declared"]  # type: ignore[index,assignment]
+    extra = info.json_schema_extra
+    declared = extra["declared"] if isinstance(extra, dict) else None
+    if not isinstance(declared, EntryField):
+        raise TypeError(name)
     parts = get_args(info.annotation) if declared.kind is not Kind.LANGUAGES else ()
     (type_,) = set(parts or (info.annotation,)) - {NoneType}
     words = type_ if isinstance(type_, type) and issubclass(type_, Choice) else None

@@ -16,7 +16,10 @@ _mailbox: ColumnElement[str] = literal_column(MAILBOX)
 _id = bindparam("id", type_=Uuid())
 
 
-def new_account(name: str, email: str, *roles: Role, password_hash: str | None = None, **more: object) -> Insert:
+More = UUID | datetime | ColumnElement[datetime] | None
+
+
+def new_account(name: str, email: str, *roles: Role, password_hash: str | None = None, **more: More) -> Insert:
     """Write the insertion of an account. `more`: other columns, such as `id` or `email_verified_at`."""
     values: Values = {
         "name": name,

@@ -21,11 +21,7 @@ def writable(table: Table) -> list[str]:
     return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
 
 
-def _row(of: OwnedList, *_: object) -> type[OwnedRow]:
-    return of.row
-
-
-@statement(OwnedRow, _row)
+@statement(OwnedRow, lambda of, *_: of.row)
 def _one(of: OwnedList, locked: bool) -> ClauseElement:
     rows = select(*own_columns(of)).select_from(of.source(Standing.SELF))
     rows = rows.where(

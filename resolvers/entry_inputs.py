@@ -62,7 +62,7 @@ def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
     return make
 
 
-_BESIDES: tuple[tuple[str, Any, str], ...] = (
+_BESIDES: tuple[tuple[str, type, str], ...] = (
     ("year", int, "The year of the last day."),
     ("text", str, "Looked for in every text that you may read."),
 )

@@ -40,11 +40,7 @@ def _sort(of: EntryList, standing: Standing, order: Order | None) -> Sort:
     return Sort(order.field, of.sorts[order.field], order.descending, order.field in of.nullable)
 
 
-def _row(of: EntryList, *_: object) -> type[EntryRow]:
-    return of.row
-
-
-@statement(EntryRow, _row)
+@statement(EntryRow, lambda of, *_: of.row)
 def _page(
     of: EntryList,
     standing: Standing,
@@ -195,7 +191,7 @@ def _by_parent(parents: list[UUID], rows: list[EntryRow]) -> dict[UUID, list[Ent
     return grouped
 
 
-@statement(EntryRow, _row)
+@statement(EntryRow, lambda of, *_: of.row)
 def _some(of: EntryList, standing: Standing) -> ClauseElement:
     table, ids = of.table.c, bindparam("ids", type_=ARRAY(Uuid()))
     rows = rows_of(of, standing).add_columns(table.mediator_id.label(PARENT))
@@ -219,11 +215,7 @@ async def entry(context: Context, of: EntryList, mediator: MediatorRow, entry_id
     return row
 
 
-def _facets_row(of: EntryList, *_: object) -> type[FacetsRow]:
-    return of.facets_row
-
-
-@statement(FacetsRow, _facets_row)
+@statement(FacetsRow, lambda of, *_: of.facets_row)
 def _facets(of: EntryList, standing: Standing) -> ClauseElement:
     parents = func.unnest(_parents).table_valued(column("id", Uuid())).render_derived(name="parents")
 

@@ -1,9 +1,10 @@
 """How the parts of an input are read."""
 
-from typing import Any
 from uuid import UUID
 
 from strawberry import UNSET
+
+from models.database import Values
 
 _NOBODYS_ID = UUID(int=0)
 
@@ -16,7 +17,7 @@ def read_id(given: str) -> UUID:
         return _NOBODYS_ID
 
 
-def given(input: object) -> dict[str, Any]:
+def given(input: object) -> Values:
     """Give the fields of an input that were sent, except `id`, `version` and `requestKey`."""
     return {
         name: value

@@ -99,8 +99,9 @@ class ImportLogbookEntriesInput:
     )
 
 
-def _read_entry(type_: type, value: Mapping[str, str], _context: InputContext) -> object:
-    return type_(**{_PYTHON_NAMES[name]: given for name, given in value.items()})
+def _read_entry(type_: type, value: Mapping[str, str], _context: InputContext) -> ImportedLogbookEntryInput:
+    entry: ImportedLogbookEntryInput = type_(**{_PYTHON_NAMES[name]: given for name, given in value.items()})
+    return entry
 
 
 _entry_input = get_object_definition(ImportedLogbookEntryInput, strict=True)

@@ -53,11 +53,7 @@ def _rows(standings: Standing) -> Query:
     ).select_from(mediators_joined())
 
 
-def _row(_standings: Standing, _asked: Standing, added_up: bool) -> type[MediatorRow]:
-    return SummedMediatorRow if added_up else MediatorRow
-
-
-@statement(MediatorRow, _row)
+@statement(MediatorRow, lambda _standings, _asked, added_up: SummedMediatorRow if added_up else MediatorRow)
 def _one(standings: Standing, asked: Standing, added_up: bool) -> ClauseElement:
     rows = _rows(standings).where(visible_mediators(asked), _mediators.c.id == bindparam("id", type_=Uuid()))
     if added_up:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 _FILE = Path(__file__).with_name("survey.toml")
 
@@ -61,7 +60,7 @@ class Survey:
 @cache
 def survey() -> Survey:
     """Read the survey."""
-    read: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    read = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     least, most = read["minutes"]
     steps = [ScaleStep(rating, read["scale"][str(rating)]) for rating in range(1, 6)]
     questions = [

@@ -10,11 +10,12 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
+from models.database import Values
 from resolvers import paging
 from resolvers.context import Info
-from resolvers.paging import Page, page
+from resolvers.paging import ListedRow, Page, page
 
-Node = TypeVar("Node")
+Node = TypeVar("Node", bound=ListedRow)
 
 # Totals can pass GraphQL's 32-bit Int: 4,000 entries of the longest duration do.
 Minutes = NewType("Minutes", int)
@@ -42,11 +43,11 @@ class Connection(Generic[Node]):
     nodes: list[Node]
 
     @strawberry.field
-    def edges(self, page: strawberry.Parent[Any]) -> list[Edge[Node]]:
+    def edges(self, page: strawberry.Parent[paging.Connection[Node]]) -> list[Edge[Node]]:
         return [Edge(node=row, cursor=page.cursor(row)) for row in page.nodes]
 
     @strawberry.field
-    def page_info(self, page: strawberry.Parent[Any]) -> PageInfo:
+    def page_info(self, page: strawberry.Parent[paging.Connection[Node]]) -> PageInfo:
         nodes = page.nodes
         return PageInfo(
             has_next_page=page.has_next_page,
@@ -55,12 +56,9 @@ class Connection(Generic[Node]):
             end_cursor=page.cursor(nodes[-1]) if nodes else None,
         )
 
-    @strawberry.field(description="How many rows the whole list has; counted only if asked.")
-    def total_count(self, page: strawberry.Parent[Any]) -> int:
-        counted: Any = page.total  # mostly it came with the rows
-        if counted is None:
-            counted = paging.Counting(page.count)
-        return counted
+    @strawberry.field(graphql_type=int, description="How many rows the whole list has; counted only if asked.")
+    def total_count(self, page: strawberry.Parent[paging.Connection[Node]]) -> int | paging.Counting:
+        return paging.Counting(page.count) if page.total is None else page.total  # mostly it came with the rows
 
 
 class _Paged(FieldExtension):
@@ -90,7 +88,7 @@ _PAGING = [
 _READ = {"page", *(argument.python_name for argument in _PAGING)}
 
 
-def read_page(given: dict[str, Any]) -> Page:
+def read_page(given: Values) -> Page:
     """Take the arguments of a connection out of all that a field was given. Raises BadInput."""
     return page(*(given.pop(name, None) for name in ("first", "after", "last", "before")))
 

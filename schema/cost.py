@@ -11,7 +11,6 @@ the schema is counted apart, in the values of that schema (`schema/introspection
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -32,7 +31,7 @@ from graphql import (
 )
 
 from resolvers.paging import DEFAULT, MOST
-from schema.introspection import ENTRANCES, Introspection, values_most
+from schema.introspection import ENTRANCES, Introspection, Variables, values_most
 
 DEPTH_MOST = 20  # the introspection of GraphiQL has 15
 ALIASES_MOST = 100
@@ -84,7 +83,7 @@ def _above(found: int, most: int, name: str) -> str | None:
     return f"A document has at most {most:,} {name}; this one has {shown}."
 
 
-def measured(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any] | None) -> Measure:
+def measured(schema: GraphQLSchema, document: DocumentNode, variables: Variables | None) -> Measure:
     """Measure the largest of each in a document's operations. The document need not be valid.
 
     A page size in a variable that `variables` lacks counts as the largest there is. None: nothing is known of them yet.
@@ -108,7 +107,7 @@ def measured(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[s
     )
 
 
-def _defaults(operations: list[OperationDefinitionNode]) -> dict[str, Any]:
+def _defaults(operations: list[OperationDefinitionNode]) -> Variables:
     """Give what the variables hold that are not sent, as far as it is text; nothing where operations could differ."""
     if len(operations) != 1:
         return {}
@@ -123,8 +122,8 @@ class _Reader:
         self,
         schema: GraphQLSchema,
         fragments: Mapping[str, FragmentDefinitionNode],
-        variables: Mapping[str, Any] | None,
-        defaults: Mapping[str, Any],
+        variables: Variables | None,
+        defaults: Variables,
     ) -> None:
         self._schema = schema
         self._fragments = fragments

@@ -57,6 +57,7 @@ MESSAGE_MOST = 300  # characters, for it may quote all that was sent
 # graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
 overlapping.MAX_COMPLEXITY_BUDGET = COMPARISONS_MOST
 
+Json = dict[str, Any]  # an object as JSON holds it
 
 _FAR_TOO_DEEP = f"A document has at most {DEPTH_MOST} levels; this one nests far deeper."
 
@@ -69,7 +70,7 @@ class Answer:
     very end may have been made all the same.)
     """
 
-    body: dict[str, Any]
+    body: Json
     started: bool
     away: bool = False
 
@@ -79,7 +80,7 @@ class _Prepared:
     """A document that may run, or why it may not. `may_be_too_much`: that depends on the sizes in its variables."""
 
     document: DocumentNode | None
-    errors: list[dict[str, Any]]
+    errors: list[Json]
     may_be_too_much: bool = False
     plans: Plans | None = None
 
@@ -182,7 +183,7 @@ def _refused(reason: str) -> _Prepared:
     return _Prepared(None, [_error(reason, "GRAPHQL_VALIDATION_FAILED")])
 
 
-async def run(context: Context, text: str, variables: dict[str, Any] | None, operation: str | None) -> Answer:
+async def run(context: Context, text: str, variables: Json | None, operation: str | None) -> Answer:
     """Run one request."""
     viewer = context.viewer
     kept = documents(viewer.standings, viewer.by_token)
@@ -209,7 +210,7 @@ def _answer(result: ExecutionResult) -> Answer:
     errors = result.errors or []
     if result.data is None and any(error.path is None for error in errors):
         return Answer({"errors": _few([_formatted(error, "BAD_USER_INPUT") for error in errors])}, started=False)
-    body: dict[str, Any] = {"data": result.data}
+    body: Json = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
     # Where one change of several was made, the whole must not read as if it could be sent again.
@@ -218,7 +219,7 @@ def _answer(result: ExecutionResult) -> Answer:
     return Answer(body, started=True, away=away)
 
 
-def _execution_error(error: GraphQLError) -> dict[str, Any]:
+def _execution_error(error: GraphQLError) -> Json:
     """Write an error of a field: ours as it is, any other as a reference."""
     cause = error.original_error
     if isinstance(cause, Unavailable):
@@ -232,7 +233,7 @@ def _execution_error(error: GraphQLError) -> dict[str, Any]:
     return written | {"message": f"{Failure.text} Reference: {reference}"}
 
 
-def failure(error: Failure) -> dict[str, Any]:
+def failure(error: Failure) -> Json:
     """Write an answer to a request that could not start."""
     return {"errors": [_error(str(error), error.code, **_wait(error))]}
 
@@ -241,7 +242,7 @@ def _wait(error: Failure) -> dict[str, int]:
     return {"retryAfter": error.retry_after} if isinstance(error, RateLimited | Away) else {}
 
 
-def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:
+def _error(message: str, code: str, **extensions: Any) -> Json:
     # One rule of graphql-core's suggests something even where suggestions are hidden.
     message = message.partition(" Did you mean ")[0]
     if len(message) > MESSAGE_MOST:
@@ -249,8 +250,8 @@ def _error(message: str, code: str, **extensions: Any) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": code, **extensions}}
 
 
-def _formatted(error: GraphQLError, code: str, **extensions: Any) -> dict[str, Any]:
-    written: dict[str, Any] = _error(error.message, code, **extensions)
+def _formatted(error: GraphQLError, code: str, **extensions: Any) -> Json:
+    written: Json = _error(error.message, code, **extensions)
     if error.locations:
         written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:ERRORS_MOST]]
     if error.path:
@@ -258,7 +259,7 @@ def _formatted(error: GraphQLError, code: str, **extensions: Any) -> dict[str, A
     return written
 
 
-def _few(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _few(errors: list[Json]) -> list[Json]:
     """Tell each mistake once, however often it was made, and only so many of them."""
     told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
     if len(told) <= ERRORS_MOST:
@@ -267,7 +268,7 @@ def _few(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*told[:ERRORS_MOST], _error(more, told[0]["extensions"]["code"])]
 
 
-def _validation_error(error: GraphQLError) -> dict[str, Any]:
+def _validation_error(error: GraphQLError) -> Json:
     """Write an error of validation; a value of the wrong type is bad input, all else asks for what is not there."""
     if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
         text = f"A document repeats fields for at most {COMPARISONS_MOST:,} comparisons; this one needs more."

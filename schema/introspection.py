@@ -39,6 +39,7 @@ _DEFAULT_VALUE = 10  # what is to be written anew each time counts as much as so
 # The fields by which a query begins to ask for the schema.
 ENTRANCES = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
+Variables = Mapping[str, Any]  # of a document, as JSON holds them
 
 _WHOLE = get_introspection_query(
     specified_by_url=True,
@@ -75,7 +76,7 @@ class Introspection:
         self,
         schema: GraphQLSchema,
         fragments: Mapping[str, FragmentDefinitionNode],
-        variables: Mapping[str, Any] | None,
+        variables: Variables | None,
         most: int,
     ) -> None:
         """`variables` are those that were sent; None: nothing is known of them yet."""

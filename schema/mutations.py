@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
 
+from models.database import Values
 from resolvers.context import Info
 from resolvers.errors import Code, Refused
 
@@ -46,7 +47,7 @@ class _Answered(FieldExtension):
             return self._payload(user_errors=errors, **current)
         if len(self._names) > 1:
             return self._payload(**{name: getattr(found, name) for name in self._names})
-        answer: dict[str, Any] = dict.fromkeys(self._names, True if self._is_flag else found)
+        answer: Values = dict.fromkeys(self._names, True if self._is_flag else found)
         return self._payload(**answer)
 
 

@@ -1,7 +1,7 @@
 """Tells from a statement, as SQLAlchemy holds it, which of its columns PostgreSQL may give a null for."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -52,12 +52,17 @@ def column_can_be_null(clause: Any, column: ColumnElement[Any]) -> bool:
     if isinstance(clause, CompoundSelect):
         place = list(clause.exported_columns).index(column)
         return any(column_can_be_null(one, list(one.exported_columns)[place]) for one in map(_bare, clause.selects))
-    return _Reader(clause).can_be_null(column)
+    return _reader(clause).can_be_null(column)
 
 
 def _bare(clause: Any) -> Any:
     """Take a select out of its parentheses."""
     return getattr(clause, "element", clause) if not isinstance(clause, Select | CompoundSelect) else clause
+
+
+@lru_cache(maxsize=20)
+def _reader(clause: Any) -> "_Reader":
+    return _Reader(clause)
 
 
 class _Reader:

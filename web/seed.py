@@ -122,9 +122,8 @@ def _named(handle: str) -> Person:
 async def _add_accounts(transaction: Transaction, now: datetime, password_hash: str) -> None:
     for person in PEOPLE:
         paid_until = now + timedelta(days=365) if Role.MEDIATOR in person.roles else None
-        known = {"id": person.id, "email_verified_at": now, "paid_until": paid_until}
-        new = new_account(person.name, person.email, *person.roles, password_hash=password_hash, **known)
-        await transaction.run(new)
+        new = new_account(person.name, person.email, *person.roles, password_hash=password_hash, id=person.id)
+        await transaction.run(new.values(email_verified_at=now, paid_until=paid_until))
     listed = [{"id": person.id, "website": person.website} for person in PEOPLE if Role.DIRECTORY in person.roles]
     await transaction.run(insert(directories).values(listed))
 
