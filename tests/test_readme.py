@@ -18,7 +18,8 @@ from schema.build import sdl
 from settings import Settings
 from tests.hub import PASSWORD, Hub
 from tests.world import put_cases, put_token
-from web import command, readme, seed
+from tools import readme
+from web import command, seed
 
 ROOT = Path(__file__).parent.parent
 README = readme.README.read_text(encoding="utf-8")

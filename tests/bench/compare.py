@@ -31,7 +31,7 @@ from tests.bench.load import CLIENTS, Connection, Measured, load, measured, resi
 from tests.bench.world import Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
-from web import readme
+from tools import readme
 from web.embedded import Services, embedded
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from resolvers.context import Context
 from schema import execution
 from tests.browser.demo import Demo, demo_hub
 from tests.hub import settings_for
-from web import readme
+from tools import readme
 from web.embedded import Services, embedded
 
 ROUNDS = 200

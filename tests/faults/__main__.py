@@ -24,7 +24,7 @@ from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.hub import settings_for
 from tests.servers import keep_pristine
-from web import readme
+from tools import readme
 from web.embedded import embedded
 
 LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "90"))

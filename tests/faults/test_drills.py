@@ -9,8 +9,8 @@ from tests.faults import backup, clock, full_disk, postgres, valkey, workers, wr
 from tests.faults.__main__ import GROUPS, Drill
 from tests.faults.line import Line
 from tests.faults.machine import Machine
+from tools.readme import README
 from web.embedded import Services
-from web.readme import README
 
 SHORT: dict[str, Drill] = {
     "killed": partial(workers.killed, mails=14, kills=2, wait=False),

@@ -1,6 +1,6 @@
 """Writes what the README has from the source: the table of settings, and the privacy table.
 
-`python -m web.readme` writes them anew between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
+`python -m tools.readme` writes them anew between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
 """
 
 from collections.abc import Iterable
