@@ -11,6 +11,7 @@ import pytest
 import typer
 import uvicorn
 
+from demo import seed
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.errors import Code
@@ -19,7 +20,7 @@ from settings import Settings
 from tests.hub import PASSWORD, Hub
 from tests.world import put_cases, put_token
 from tools import readme
-from web import command, seed
+from web import command
 
 ROOT = Path(__file__).parent.parent
 README = readme.README.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import typer
 import uvicorn
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
+from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
@@ -71,14 +72,26 @@ def _one_line(run: Callable[P, T]) -> Callable[P, T]:
 def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     """Run the web server."""
     settings = service_settings()
-    if settings.mailbox is not None and host not in LOOPBACK:
-        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    more_routes = _mailbox_routes(settings, host)
     asyncio.run(reach_services(settings))
     with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
         logs.configure()
-        config = serving(make_app(settings), settings)
+        config = serving(make_app(settings, more_routes=more_routes), settings)
         spare_collection()
         uvicorn.Server(config).run([listening])
+
+
+def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
+    """Give the pages of the demo's caught mail, if it has a folder; SettingsError where they can't be served."""
+    if settings.mailbox is None:
+        return []
+    if host not in LOOPBACK:
+        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    try:
+        from demo import mailbox  # late: the image for production has no demo
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MAILBOX is wrong: it is for a demo alone, and {error.name} isn't installed") from None
+    return mailbox.routes
 
 
 @main.command()
@@ -263,9 +276,11 @@ def schema(
 @_one_line
 def demo(port: Port = 8000, data: Path = Path(".demo"), reset: bool = False) -> None:
     """Run everything on this machine's loopback, with embedded services and demo data."""
-    from web import demo as web_demo  # late, as above
-
-    raise typer.Exit(web_demo.run(port, data, reset))
+    try:
+        from demo.run import run  # late: the image for production has no demo
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"The demo cannot run: {error.name} isn't installed; run `make setup`") from None
+    raise typer.Exit(run(port, data, reset))
 
 
 if __name__ == "__main__":

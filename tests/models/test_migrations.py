@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
+from demo.embedded import Services
 from models import migrate
 from settings import Settings, SettingsError
 from tests.hub import Hub, settings_for
 from tests.servers import environment
-from web.embedded import Services
 
 _numbers = count(1)
 

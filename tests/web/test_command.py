@@ -14,16 +14,16 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from demo.embedded import Services
+from demo.mailcatcher import catching, caught, machine_time
+from demo.processes import PATIENCE
+from demo.run import HOST, _is_healthy, _values
 from models.account import Role
 from resolvers.codes import seal_secret
 from settings import Settings
 from tests.hub import Hub
 from tests.servers import free_port
-from web.children import PATIENCE
 from web.command import main
-from web.demo import HOST, _is_healthy, _values
-from web.embedded import Services
-from web.mailcatcher import catching, caught, machine_time
 
 ADMIN = ["--email", "first@demo.example", "--name", "Demo First", "--password", "demo-password"]
 COMMANDS = {"serve": [], "worker": [], "migrate": [], "create-admin": ADMIN}
@@ -224,7 +224,7 @@ def test_a_process_ends_with_status_1_and_one_line(services: Services) -> None:
 
 async def test_server_and_worker_serve_without_redis(hub: Hub, port: int, tmp_path: Path) -> None:
     somebody = await hub.mediator()
-    mailbox, wait_for = tmp_path / "mailbox", hub.services.children.wait_for
+    mailbox, wait_for = tmp_path / "mailbox", hub.services.processes.wait_for
     with catching(mailbox) as smtp_url:
         values = environment(hub.services, REDIS_URL=f"redis://{NOWHERE}/0", SMTP_URL=smtp_url)
         with running(values, "serve", "--port", str(port)) as server, running(values, "worker") as worker:

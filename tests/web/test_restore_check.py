@@ -7,11 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from typer.testing import CliRunner
 
+from demo.processes import installed
 from jobs.ledger import Ledger
 from settings import Settings
 from tests.hub import PASSWORD, Hub, payload
 from tests.servers import environment
-from web.children import installed
 from web.command import main
 from web.start import reach_database
 
