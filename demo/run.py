@@ -95,7 +95,7 @@ def _values(port: int, services: Services, secret_key: str, environment: Mapping
 
 
 def _start(port: int, data: Path, services: Services, values: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "web.command"]
+    command = [sys.executable, "-m", "cli"]
     env = os.environ | values | {"PYTHONUNBUFFERED": "1"}
     services.processes.start("the worker", [*command, "worker"], data / "worker.log", env=env)
     serve = [*command, "serve", "--host", HOST, "--port", str(port)]

@@ -13,7 +13,7 @@ from importlinter.cli import lint_imports
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ["tools", "web", "demo", "schema", "resolvers", "jobs", "permissions", "models"]
+LAYERS = ["tools", "cli", "demo", "web", "schema", "resolvers", "jobs", "permissions", "models"]
 NOT_INSTALLED = {"tools"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

@@ -54,7 +54,7 @@ def _start(services: Services, folder: Path) -> dict[str, int]:
     program = node.node()
     node.install(program)
     commands: dict[str, list[str | Path]] = {
-        "hub": [sys.executable, "-m", "web.command", "serve", "--port", str(PORTS["hub"])],
+        "hub": [sys.executable, "-m", "cli", "serve", "--port", str(PORTS["hub"])],
         "limit": [sys.executable, "-m", "tests.bench.bare", sockets, str(PORTS["limit"])],
         "postgraphile": [program, node.FOLDER / "serve.mjs", sockets, "logbook", str(PORTS["postgraphile"])],
     }

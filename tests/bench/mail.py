@@ -67,7 +67,7 @@ async def _run(services: Services, folder: Path) -> None:
     env = environment(settings_for(services, smtp_url=f"smtp://127.0.0.1:{port}?tls=none", mailbox=None))
     began = time.perf_counter()
     for number in range(WORKERS):
-        command: list[str | Path] = [sys.executable, "-m", "web.command", "worker"]
+        command: list[str | Path] = [sys.executable, "-m", "cli", "worker"]
         services.processes.start(f"worker {number}", command, folder / f"worker{number}.log", env=env)
     async with asyncio.timeout(GIVEN_UP):
         while await admin.fetchval("SELECT count(*) FROM outbox WHERE state = 'QUEUED'"):

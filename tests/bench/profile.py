@@ -61,7 +61,7 @@ def area(stack: list[str]) -> str:
         for name, beginnings in AREAS.items():
             if frame.startswith(beginnings):
                 # What merely waits in the loop stands on uvicorn's own start alone.
-                return name if not frame.startswith(("uvicorn/server.py", "web/command.py")) else REST
+                return name if not frame.startswith("uvicorn/server.py") else REST
     return REST
 
 
@@ -100,7 +100,7 @@ async def _run(services: Services, folder: Path) -> None:
     postgres = services.processes._running[0][1].pid
     asked = {case.name: [one.hub for one in case.requests] for case in cases(known)} | {"logbook page": _page(known)}
     own, split = {}, {}
-    pid = _start(services, folder, "web.command")
+    pid = _start(services, folder, "cli")
     rows = []
     for name, requests in asked.items():
         await load(PORT, requests, SECONDS / 4)

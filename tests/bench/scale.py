@@ -93,7 +93,7 @@ async def _hub(services: Services, folder: Path, stack: AsyncExitStack, place: i
         err=True,
     )
     settings = settings_for(own, database_pool_size=5, mailbox=None)
-    command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(port)]
+    command: list[str | Path] = [sys.executable, "-m", "cli", "serve", "--port", str(port)]
     services.processes.start(f"hub {mediators}", command, folder / f"{name}.log", env=environment(settings))
     services.processes.wait_for(f"hub {mediators}", Connection.possible(port))
     return Hub(

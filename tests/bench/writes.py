@@ -119,7 +119,7 @@ async def _run(services: Services, folder: Path) -> None:
     await admin.execute("UPDATE account SET password_hash = $1", HASHER.hash(PASSWORD))
     await admin.close()
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
-    command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(PORT)]
+    command: list[str | Path] = [sys.executable, "-m", "cli", "serve", "--port", str(PORT)]
     services.processes.start("hub", command, folder / "hub.log", env=env)
     services.processes.wait_for("hub", Connection.possible(PORT))
     typer.echo("| change | clients | a second | median, ms | p99, ms |")

@@ -98,7 +98,7 @@ async def _more(doings: Doings, than: int) -> bool:
 
 async def logbook(settings: Settings, *arguments: str) -> tuple[int, str]:
     """Run a command of the service's as an operator does."""
-    return await run(sys.executable, "-m", "web.command", *arguments, env=environment(settings))
+    return await run(sys.executable, "-m", "cli", *arguments, env=environment(settings))
 
 
 async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, changes: int = 200) -> Line:

@@ -83,7 +83,7 @@ class Installation:
     def _start(self, *command: str, **settings: Any) -> Process:
         env = environment(load(**dict(self.hub.settings) | settings)) | {"PYTHONUNBUFFERED": "1"}
         log = self.folder / f"{next(self._numbers)}.log"
-        self.processes.start(command[0], [sys.executable, "-m", "web.command", *command], log, env=env)
+        self.processes.start(command[0], [sys.executable, "-m", "cli", *command], log, env=env)
         return Process(self.processes._running[-1][1], log)
 
     def worker(self, **settings: Any) -> Process:

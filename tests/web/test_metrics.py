@@ -10,10 +10,10 @@ from demo.embedded import Services
 from demo.run import HOST
 from jobs.outbox import Kind, enqueue
 from settings import SettingsError, load
+from tests.cli.test_operators import port, running
 from tests.hub import Hub
 from tests.servers import environment, free_port
 from tests.waiting import until
-from tests.web.test_command import port, running
 from web import metrics
 
 __all__ = ["port"]

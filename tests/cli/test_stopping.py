@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from demo.run import HOST, _is_healthy
+from tests.cli.test_operators import port, running
 from tests.hub import Hub
 from tests.servers import environment
 from tests.waiting import until
-from tests.web.test_command import port, running
 
 __all__ = ["port"]
 
