@@ -41,7 +41,7 @@ async def _code_before(revision: str, folder: Path) -> bool:
 async def _serve(site: Installation, code: Path) -> None:
     """Start a web server of that code, wait until it answers, and let `hub` ask it from now on."""
     port = free_port()
-    module = "cli" if (code / "cli").is_dir() else "web.command"  # as it was called until 0011
+    module = "cli" if (code / "cli").is_dir() else "web.command"  # as older versions call it
     words: Command = ["env", "-C", code, sys.executable, "-m", module, "serve", "--port", str(port)]
     env = environment(site.hub.settings) | {"PYTHONPATH": str(code), "BASE_URL": f"http://127.0.0.1:{port}"}
     log = site.folder / f"{port}.log"
