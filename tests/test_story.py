@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from demo.mailcatcher import Mail
 from models.account import Role
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in, text_of
-from web.mailcatcher import Mail
 
 FEEDBACK = "feedback { totalCount nodes { id answers { question rating text } } }"
 

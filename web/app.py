@@ -1,6 +1,6 @@
 """The web application: routes, middleware, and what lives as long as the process does."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +21,7 @@ from models.database import Database, connect
 from resolvers.errors import Failure
 from resolvers.limits import Limiter
 from settings import Settings
-from web import graphiql, mailbox, metrics
+from web import graphiql, metrics
 from web.asking import Trouble, nothing_here
 from web.availability import Availability
 from web.graphql import Graphql
@@ -98,8 +98,13 @@ def _told(request: Request, trouble: Trouble) -> Response:
 Connecting = Callable[[Settings], AbstractAsyncContextManager[Database]]
 
 
-def make_app(settings: Settings, connecting: Connecting = connect) -> Starlette:
-    """Make the application; it opens its connections, by `connecting`, when it starts."""
+def make_app(
+    settings: Settings, connecting: Connecting = connect, *, more_routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Make the application; it opens its connections, by `connecting`, when it starts.
+
+    `more_routes` are pages that aren't the product's own, such as the demo's caught mail.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -121,9 +126,8 @@ def make_app(settings: Settings, connecting: Connecting = connect) -> Starlette:
         *graphiql.routes,
         *pages,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
+        *more_routes,
     ]
-    if settings.mailbox is not None:
-        routes += mailbox.routes
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

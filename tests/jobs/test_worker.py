@@ -368,7 +368,7 @@ async def test_a_worker_without_a_database_waits_for_it(
 
 async def start_worker(hub: Hub, office: PostOffice) -> asyncio.subprocess.Process:
     env = environment(with_settings(hub, smtp_url=office.url))
-    command = (sys.executable, "-m", "web.command", "worker")
+    command = (sys.executable, "-m", "cli", "worker")
     return await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.DEVNULL)
 
 

@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import pytest
 
+from demo.embedded import Services
 from models import migrate
 from models import pool as models_pool
 from models.database import Database
 from tests.hub import Hub, Person, opened
 from tests.servers import postgres
-from web.embedded import Services
 
 PATHS = ["/", "/signin", "/logbook", "/logbook.csv", "/account"]
 ME = "{ me { name } }"

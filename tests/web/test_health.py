@@ -3,11 +3,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from demo.embedded import Services
 from jobs.outbox import Kind, enqueue
 from models.migrate import Schema, _revisions, schema_at
 from tests.hub import Hub, opened
 from tests.servers import postgres
-from web.embedded import Services
 
 
 async def test_a_server_is_ready_and_tells_whether_the_queue_moves_and_never_what_is_in_it(hub: Hub) -> None:

@@ -6,15 +6,15 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from demo.embedded import Services
+from demo.run import HOST
 from jobs.outbox import Kind, enqueue
 from settings import SettingsError, load
+from tests.cli.test_operators import port, running
 from tests.hub import Hub
 from tests.servers import environment, free_port
 from tests.waiting import until
-from tests.web.test_command import port, running
 from web import metrics
-from web.demo import HOST
-from web.embedded import Services
 
 __all__ = ["port"]
 

@@ -10,9 +10,7 @@ from alembic.util import CommandError
 
 from models.make_migration import make_migration
 from settings import SettingsError
-from web.children import StartError
-from web.embedded import embedded
-from web.start import usable_database
+from web.preflight import usable_database
 
 
 def run(what: str, owner_url: str | None) -> int:
@@ -34,6 +32,13 @@ def _empty_database(owner_url: str | None) -> Iterator[str]:
     if owner_url is not None:
         yield owner_url
         return
+    try:
+        from demo.embedded import embedded  # late: the image for production has no demo
+        from demo.processes import StartError
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"DATABASE_OWNER_URL is not set, and the demo extra is not installed: there is no {error.name}"
+        ) from None
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         try:

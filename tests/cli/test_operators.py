@@ -14,16 +14,16 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli import main
+from demo.embedded import Services
+from demo.mailcatcher import catching, caught, machine_time
+from demo.processes import PATIENCE
+from demo.run import HOST, _is_healthy, _values
 from models.account import Role
 from resolvers.codes import seal_secret
 from settings import Settings
 from tests.hub import Hub
 from tests.servers import free_port
-from web.children import PATIENCE
-from web.command import main
-from web.demo import HOST, _is_healthy, _values
-from web.embedded import Services
-from web.mailcatcher import catching, caught, machine_time
 
 ADMIN = ["--email", "first@demo.example", "--name", "Demo First", "--password", "demo-password"]
 COMMANDS = {"serve": [], "worker": [], "migrate": [], "create-admin": ADMIN}
@@ -82,7 +82,7 @@ def running(values: dict[str, str | None], *arguments: str) -> Iterator["subproc
     """
     root = str(Path(__file__).parents[2])
     kept = {name: value for name, value in (os.environ | values | {"PYTHONPATH": root}).items() if value is not None}
-    command = [sys.executable, "-m", "web.command", *arguments]
+    command = [sys.executable, "-m", "cli", *arguments]
     process = subprocess.Popen(command, env=kept, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process
@@ -224,7 +224,7 @@ def test_a_process_ends_with_status_1_and_one_line(services: Services) -> None:
 
 async def test_server_and_worker_serve_without_redis(hub: Hub, port: int, tmp_path: Path) -> None:
     somebody = await hub.mediator()
-    mailbox, wait_for = tmp_path / "mailbox", hub.services.children.wait_for
+    mailbox, wait_for = tmp_path / "mailbox", hub.services.processes.wait_for
     with catching(mailbox) as smtp_url:
         values = environment(hub.services, REDIS_URL=f"redis://{NOWHERE}/0", SMTP_URL=smtp_url)
         with running(values, "serve", "--port", str(port)) as server, running(values, "worker") as worker:
@@ -325,17 +325,3 @@ async def test_who_has_lost_the_second_factor_signs_in_with_the_password_again(h
         nothing = await asyncio.to_thread(CliRunner().invoke, main, [*command, email], env=env)
         assert nothing.exit_code == 1
         assert nothing.stderr == "There is no account with that address and a second factor.\n"
-
-
-@pytest.mark.parametrize("role", ["public", "mediator", "reviewer", "directory", "admin"])
-def test_the_schema_of_each_role_is_printed_without_any_setting(role: str) -> None:
-    printed = CliRunner().invoke(main, ["schema", "--as", role])
-    assert printed.exit_code == 0
-    assert ("origin: FeedbackOrigin" in printed.stdout) is (role == "admin")
-    assert "feedbackSubject" in printed.stdout
-
-
-def test_a_role_that_there_is_not_is_told() -> None:
-    printed = CliRunner().invoke(main, ["schema", "--as", "party"])
-    assert (printed.exit_code, printed.stdout) == (1, "")
-    assert printed.stderr.startswith("--as is wrong: ")

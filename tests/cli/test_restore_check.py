@@ -7,13 +7,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from typer.testing import CliRunner
 
+from cli import main
+from demo.processes import installed
 from jobs.ledger import Ledger
 from settings import Settings
 from tests.hub import PASSWORD, Hub, payload
 from tests.servers import environment
-from web.children import installed
-from web.command import main
-from web.start import reach_database
+from web.preflight import reach_database
 
 NAME = "brought_back"
 DONE = "Deleted again: 1 accounts. Expired: the details of 0 requests. "

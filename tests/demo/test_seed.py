@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from demo.embedded import Services
+from demo.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
 from models.account import Role
 from resolvers.checks import MINUTES_MOST
 from tests.conftest import fresh_database
 from tests.hub import Hub, Person, opened, payload
-from web.embedded import Services
-from web.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
 
 TABLES = [
     "account",

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-if TYPE_CHECKING:
-    from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 KEPT_FOR = timedelta(hours=120)
 
@@ -44,7 +44,6 @@ def machine_time() -> datetime:
 @contextmanager
 def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
     """Catch mail into `folder` and erase it there when its time is over; yields the SMTP server's URL."""
-    from aiosmtpd.controller import Controller  # the demo's alone: an installation for production goes without
 
     class Listening(Controller):
         """Takes a socket, for a port that is merely named may be somebody else's a moment later."""
@@ -87,7 +86,7 @@ class _Catcher:
         self._clock = clock
 
     async def handle_DATA(  # noqa: N802 (aiosmtpd calls it so)
-        self, _server: "SMTP", _session: "Session", envelope: "Envelope"
+        self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         _keep(self._folder, envelope.original_content or b"", envelope.rcpt_tos, self._clock())
         return "250 OK"

@@ -11,7 +11,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-from web.children import Children, Command, StartError, installed
+from demo.processes import Command, Processes, StartError, installed
 
 # What the reader's own PGPORT, PGOPTIONS or LANG says must not reach it.
 _ENV = {"LC_ALL": "C", "TZ": "UTC"}
@@ -48,7 +48,7 @@ GRANT CONNECT ON DATABASE logbook TO logbook_app, logbook_worker;
 
 
 def start_postgres(
-    children: Children, data: Path, sockets: Path, user: pwd.struct_passwd | None, lock: int, *, durable: bool
+    processes: Processes, data: Path, sockets: Path, user: pwd.struct_passwd | None, lock: int, *, durable: bool
 ) -> None:
     """Start it on `data`/postgres, made if absent, and wait until it answers in the folder `sockets`.
 
@@ -64,9 +64,9 @@ def start_postgres(
     (cluster / "postmaster.pid").unlink(missing_ok=True)
     settings = _SETTINGS if durable else _SETTINGS + _NOT_DURABLE
     command: Command = [programs / "postgres", "-D", cluster, "-k", sockets, *settings]
-    children.start("PostgreSQL", command, data / "postgres.log", env=_ENV, user=user, pass_fds=[lock])
+    processes.start("PostgreSQL", command, data / "postgres.log", env=_ENV, user=user, pass_fds=[lock])
     there: Command = ["-h", sockets, "-U", "postgres"]
-    children.wait_for("PostgreSQL", lambda: _run([programs / "pg_isready", *there]).returncode == 0)
+    processes.wait_for("PostgreSQL", lambda: _run([programs / "pg_isready", *there]).returncode == 0)
     made = _run([programs / "psql", "-X", "-v", "ON_ERROR_STOP=1", *there], text=_ROLES_AND_DATABASE)
     _check("the roles and the database", made)
 

@@ -1,4 +1,4 @@
-"""The `logbook` command: what runs the service, and what an operator needs."""
+"""The commands that run the service, and those that an operator needs."""
 
 import asyncio
 import signal
@@ -13,6 +13,7 @@ import typer
 import uvicorn
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
+from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
@@ -22,18 +23,16 @@ from models.database import Row, connect, connect_worker
 from permissions.addresses import account_key
 from permissions.passwords import hash_password
 from permissions.secrets import fold_name
-from permissions.viewer import Standing
 from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
 from resolvers.second_factor import take_away
-from schema.build import sdl
 from settings import Settings, SettingsError
 from web import logs, metrics
 from web.app import make_app
 from web.connections import serving
 from web.export import JOBS
-from web.start import (
+from web.preflight import (
     listen,
     reach_database,
     reach_services,
@@ -43,7 +42,7 @@ from web.start import (
     usable_database,
 )
 
-main = typer.Typer(no_args_is_help=True, add_completion=False, help="The mediation logbook and feedback hub.")
+operators = typer.Typer()
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +51,7 @@ Port = Annotated[int, typer.Option(min=1, max=65535)]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def _one_line(run: Callable[P, T]) -> Callable[P, T]:
+def one_line(run: Callable[P, T]) -> Callable[P, T]:
     """End with one line and status 1 where a setting is missing or wrong."""
 
     @wraps(run)
@@ -66,23 +65,35 @@ def _one_line(run: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-@main.command()
-@_one_line
+@operators.command()
+@one_line
 def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
     """Run the web server."""
     settings = service_settings()
-    if settings.mailbox is not None and host not in LOOPBACK:
-        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    more_routes = _mailbox_routes(settings, host)
     asyncio.run(reach_services(settings))
     with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
         logs.configure()
-        config = serving(make_app(settings), settings)
+        config = serving(make_app(settings, more_routes=more_routes), settings)
         spare_collection()
         uvicorn.Server(config).run([listening])
 
 
-@main.command()
-@_one_line
+def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
+    """Give the pages of the demo's caught mail, if it has a folder; SettingsError where they can't be served."""
+    if settings.mailbox is None:
+        return []
+    if host not in LOOPBACK:
+        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    try:
+        from demo import mailbox  # late: the image for production has no demo
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MAILBOX is wrong: it is for a demo alone, and {error.name} isn't installed") from None
+    return mailbox.routes
+
+
+@operators.command()
+@one_line
 def worker() -> None:
     """Run the worker: mail, expiry, exports."""
     settings = service_settings()
@@ -104,8 +115,8 @@ async def _work(settings: Settings) -> None:
         await jobs_worker.run(database, settings, JOBS, stop)
 
 
-@main.command()
-@_one_line
+@operators.command()
+@one_line
 def migrate() -> None:
     """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
     settings = service_settings()
@@ -118,22 +129,8 @@ def migrate() -> None:
         models_migrate.upgrade(settings)
 
 
-@main.command("make-migration")
-@_one_line
-def make_migration(
-    what: Annotated[str, typer.Argument(help="What it does, in a sentence")],
-    owner_url: Annotated[
-        str | None, typer.Option(envvar="DATABASE_OWNER_URL", help="An empty database; without one, the demo's is run")
-    ] = None,
-) -> None:
-    """Write the next migration, from what the models and models/rules.sql say now. For developers, to look over."""
-    from web import make_migration as web_make_migration  # late, as above
-
-    raise typer.Exit(web_make_migration.run(what, owner_url))
-
-
-@main.command("create-admin")
-@_one_line
+@operators.command("create-admin")
+@one_line
 def create_admin(
     email: Annotated[str, typer.Option(prompt=True)],
     name: Annotated[str, typer.Option(prompt=True)],
@@ -180,8 +177,8 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     return "There was such an account: it is an administrator's now, and keeps its name and password."
 
 
-@main.command("remove-second-factor")
-@_one_line
+@operators.command("remove-second-factor")
+@one_line
 def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> None:
     """Remove the second factor of somebody who has lost it and the recovery codes. Make sure first who it is."""
     settings = service_settings()
@@ -199,8 +196,8 @@ async def _remove_second_factor(settings: Settings, email: str) -> bool:
         return account_id is not None and await take_away(transaction, account_id) > 0
 
 
-@main.command("restore-check")
-@_one_line
+@operators.command("restore-check")
+@one_line
 def restore_check(
     ledger: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A ledger of deletions")
@@ -237,8 +234,8 @@ async def _settle(settings: Settings, deleted: set[UUID] | None) -> restore.Sett
         return await restore.settle(transaction, settings, deleted)
 
 
-@main.command()
-@_one_line
+@operators.command()
+@one_line
 def deletions() -> None:
     """Print the ledger of deletions as the audit log has it: to begin a ledger, or to look whether one is whole."""
     settings = service_settings()
@@ -250,37 +247,3 @@ def deletions() -> None:
 async def _deletions(settings: Settings) -> list[Row]:
     async with connect(settings) as database, database.reading() as reading:
         return await jobs_ledger.deletions(reading)
-
-
-@main.command()
-def schema(
-    of: Annotated[str | None, typer.Option("--as", help="public, mediator, reviewer, directory or admin")] = None,
-) -> None:
-    """Print the schema: the whole with who sees what, or as much of it as one role gets."""
-    standings = {
-        "public": Standing.PUBLIC,
-        "mediator": Standing.SELF,
-        "reviewer": Standing.REVIEWER,
-        "directory": Standing.DIRECTORY,
-        "admin": Standing.ADMIN,
-    }
-    if of is None:
-        typer.echo(sdl(), nl=False)
-    elif of.lower() in standings:
-        typer.echo(sdl(standings[of.lower()] | Standing.PUBLIC), nl=False)
-    else:
-        typer.echo(f"--as is wrong: choose one of {', '.join(standings)}", err=True)
-        raise typer.Exit(1)
-
-
-@main.command()
-@_one_line
-def demo(port: Port = 8000, data: Path = Path(".demo"), reset: bool = False) -> None:
-    """Run everything on this machine's loopback, with embedded services and demo data."""
-    from web import demo as web_demo  # late, as above
-
-    raise typer.Exit(web_demo.run(port, data, reset))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
+from demo.seed_practice import pick, random_id, sometimes
 from jobs.outbox import Kind, enqueue
 from models.database import Transaction
 from models.feedback import (
@@ -23,7 +24,6 @@ from permissions.addresses import account_key
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers.survey import Question, QuestionKind, survey
 from settings import Settings
-from web.seed_practice import pick, random_id, sometimes
 
 _CAPACITIES = {
     Capacity.PARTY: 6.0,

@@ -21,12 +21,12 @@ from types import FrameType
 
 import typer
 
+from demo import seed
+from demo.embedded import Services, embedded, erase
+from demo.mailcatcher import machine_time
+from demo.processes import StartError
 from models import migrate
 from settings import Settings, SettingsError, load
-from web import seed
-from web.children import StartError
-from web.embedded import Services, embedded, erase
-from web.mailcatcher import machine_time
 
 HOST = "127.0.0.1"
 
@@ -62,7 +62,7 @@ def _serve(port: int, data: Path) -> None:
         _start(port, data, services, values)
         typer.echo(_welcome(settings, data, asyncio.run(seed.links(settings))))
         while True:
-            services.children.check()
+            services.processes.check()
             time.sleep(0.5)
 
 
@@ -95,12 +95,12 @@ def _values(port: int, services: Services, secret_key: str, environment: Mapping
 
 
 def _start(port: int, data: Path, services: Services, values: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "web.command"]
+    command = [sys.executable, "-m", "cli"]
     env = os.environ | values | {"PYTHONUNBUFFERED": "1"}
-    services.children.start("the worker", [*command, "worker"], data / "worker.log", env=env)
+    services.processes.start("the worker", [*command, "worker"], data / "worker.log", env=env)
     serve = [*command, "serve", "--host", HOST, "--port", str(port)]
-    services.children.start("the web server", serve, data / "web.log", env=env)
-    services.children.wait_for("the web server", lambda: _is_healthy(port))
+    services.processes.start("the web server", serve, data / "web.log", env=env)
+    services.processes.wait_for("the web server", lambda: _is_healthy(port))
 
 
 def _welcome(settings: Settings, data: Path, links: list[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""`/mailbox`: what the demo's mail catcher holds, as a page and as JSON. Mounted only where its folder is set."""
+"""`/mailbox`: what the demo's mail catcher holds, as a page and as JSON. Served only where its folder is set."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from web.mailcatcher import Mail, caught
+from demo.mailcatcher import Mail, caught
 
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 

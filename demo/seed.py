@@ -10,6 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from demo.seed_feedback import add_feedback, add_requests
+from demo.seed_practice import add_practice, random_id
 from jobs.letters import page
 from models.account import Role, accounts
 from models.database import Transaction, connect
@@ -24,8 +26,6 @@ from permissions.secrets import Opens, fold_name, link_secret
 from resolvers.account import add_profile
 from resolvers.mediator import personal_link
 from settings import Settings
-from web.seed_feedback import add_feedback, add_requests
-from web.seed_practice import add_practice, random_id
 
 DEMO_PASSWORD = "demo-password"  # noqa: S105 - printed for everybody
 

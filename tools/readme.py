@@ -1,6 +1,6 @@
 """Writes what the docs have from the source: the table of settings, and that of permissions.
 
-`python -m web.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
+`python -m tools.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
-"""Owns `web/static/graphiql`: GraphiQL, bundled from the npm packages that web/npm/package-lock.json pins.
+"""Builds `web/static/graphiql`: GraphiQL, bundled from the npm packages that web/npm/package-lock.json pins.
 
-`python -m web.graphiql_assets` is a step of the set-up. It needs the network once; serving the result needs neither
+`python -m tools.graphiql_assets` is a step of the set-up. It needs the network once; serving the result needs neither
 that nor Node.
 """
 
@@ -14,22 +14,14 @@ from tempfile import TemporaryDirectory
 
 import typer
 
+from web import graphiql
+
 ROOT = Path(__file__).parent.parent
-ASSETS = ROOT / "web" / "static" / "graphiql"
-STAMP = "installed"
 SOURCES = ROOT / "web" / "npm"
 OLDEST_NODE = 20
 MINUTES = 10
 QUIET = ("--no-audit", "--no-fund", "--loglevel=error")
 SOON_OFFLINE = ("--prefer-offline", "--fetch-retries=1", "--fetch-retry-mintimeout=1000")  # 10 s, not 3 minutes
-
-
-def installed_version() -> str | None:
-    """Return the version of the assets in place, hexadecimal; None while there are none or not all."""
-    try:
-        return (ASSETS / STAMP).read_text()
-    except FileNotFoundError:
-        return None
 
 
 def main() -> None:
@@ -84,9 +76,9 @@ def _run(program: list[str], *arguments: str, folder: Path) -> str:
 
 def _put_in_place(built: Path) -> None:
     version = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(built.iterdir()))).hexdigest()[:16]
-    shutil.rmtree(ASSETS, ignore_errors=True)
-    shutil.copytree(built, ASSETS)
-    (ASSETS / STAMP).write_text(version)  # last: whoever sees it sees them all
+    shutil.rmtree(graphiql.ASSETS, ignore_errors=True)
+    shutil.copytree(built, graphiql.ASSETS)
+    (graphiql.ASSETS / graphiql.STAMP).write_text(version)  # last: whoever sees it sees them all
 
 
 def _reason(error: Exception) -> str:

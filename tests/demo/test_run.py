@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from demo.embedded import Services, erase
+from demo.run import HOST, _is_healthy, _values, run
 from tests.servers import free_port
-from web.demo import HOST, _is_healthy, _values, run
-from web.embedded import Services, erase
 
 
 @pytest.fixture

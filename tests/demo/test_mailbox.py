@@ -10,8 +10,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from web import mailbox
-from web.mailcatcher import KEPT_FOR, Mail, catching, caught, erase_expired
+from demo import mailbox
+from demo.mailcatcher import KEPT_FOR, Mail, catching, caught, erase_expired
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -13,15 +13,15 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from redis import Redis, RedisError
 
+from demo.embedded import Services, embedded, erase
+from demo.processes import Processes, StartError, installed
 from settings import load
-from web.children import Children, StartError, installed
-from web.embedded import Services, embedded, erase
 
 KILLED = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from web.embedded import embedded
+from demo.embedded import embedded
 with embedded(Path(sys.argv[1]), durable=False) as services:
     print(services.database_owner_url, services.redis_url, flush=True)
     time.sleep(60)
@@ -166,7 +166,7 @@ def test_a_folder_in_use_is_refused_at_once(services: Services) -> None:
 
 def test_data_outlive_a_restart(data: Path) -> None:
     with embedded(data, durable=False) as services:
-        processes = [process for _, process, _ in services.children._running]
+        processes = [process for _, process, _ in services.processes._running]
         asyncio.run(fetch(services.database_owner_url, "CREATE TABLE kept (id int)"))
         sockets = Path(services.redis_url.removeprefix("unix://")).parent
     assert [process.returncode for process in processes] == [0, 0]
@@ -188,12 +188,12 @@ def test_services_end_with_a_killed_process_and_start_again(data: Path) -> None:
 
 def test_a_crashed_postgres_is_reported_and_starts_again(data: Path) -> None:
     with embedded(data, durable=False) as services:
-        services.children.check()
-        _, postgres, _ = services.children._running[0]
+        services.processes.check()
+        _, postgres, _ = services.processes._running[0]
         postgres.kill()
         postgres.wait()
         with pytest.raises(StartError, match="PostgreSQL ended with -9"):
-            services.children.check()
+            services.processes.check()
     with embedded(data, durable=False) as services:
         assert asyncio.run(fetch(services.database_url, "SELECT 1")) == 1
 
@@ -217,7 +217,7 @@ def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_services_stop_by_themselves_where_sigint_is_ignored(tmp_path: Path) -> None:
-    run = f"from pathlib import Path; from web.embedded import embedded\nwith embedded(Path({str(tmp_path)!r})): pass"
+    run = f"from pathlib import Path; from demo.embedded import embedded\nwith embedded(Path({str(tmp_path)!r})): pass"
     ignoring = ["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", sys.executable, "-c", run]
     subprocess.run(ignoring, check=True)
     assert "received fast shutdown request" in (tmp_path / "postgres.log").read_text()
@@ -242,11 +242,11 @@ def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
     sockets = tmp_path / "sockets"
     sockets.mkdir()
     ended = tmp_path / "ended"
-    with Children(sockets) as children:
+    with Processes(sockets) as processes:
         for name in ("first", "second", "third"):
             log = tmp_path / name
-            children.start(name, [sys.executable, "-c", ENDS_BY_SIGINT, ended, name], log, env={})
-            children.wait_for(name, partial(is_ready, log))
+            processes.start(name, [sys.executable, "-c", ENDS_BY_SIGINT, ended, name], log, env={})
+            processes.wait_for(name, partial(is_ready, log))
     assert ended.read_text().split() == ["third", "second", "first"]
     assert not sockets.exists()
 
@@ -256,10 +256,10 @@ def test_what_cannot_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     sockets.mkdir()
     with pytest.raises(StartError, match="run `make setup`"):
         installed("no_such_package", "program")
-    with Children(sockets) as children:
+    with Processes(sockets) as processes:
         with pytest.raises(StartError, match=r"the absent one cannot be started: .*No such file"):
-            children.start("the absent one", [tmp_path / "absent"], tmp_path / "log", env={})
-        children.start("the slow one", ["/bin/sleep", "60"], tmp_path / "log", env={})
-        monkeypatch.setattr("web.children.PATIENCE", 0)
+            processes.start("the absent one", [tmp_path / "absent"], tmp_path / "log", env={})
+        processes.start("the slow one", ["/bin/sleep", "60"], tmp_path / "log", env={})
+        monkeypatch.setattr("demo.processes.PATIENCE", 0)
         with pytest.raises(StartError, match="the slow one was not ready within 0 seconds"):
-            children.wait_for("the slow one", lambda: False)
+            processes.wait_for("the slow one", lambda: False)

@@ -32,8 +32,8 @@ class StartError(Exception):
     """Something cannot start, or has ended; the text is one line that says what and, where known, why."""
 
 
-class Children:
-    """The running children. A context manager: leaving it stops them, the latest first, and removes `folder`."""
+class Processes:
+    """The running child processes. A context manager: leaving it stops them, the latest first, and removes `folder`."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds what belongs to the processes alone, such as their sockets."""

