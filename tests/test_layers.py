@@ -12,7 +12,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ["web", "schema", "resolvers", "jobs", "permissions", "models"]
+LAYERS = ["web", "schema", "resolvers", "jobs", "permissions", "models", "i18n"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -86,7 +86,7 @@ def test_every_package_is_packaged() -> None:
     assert PROJECT["tool"]["setuptools"]["py-modules"] == ["settings"]
 
 
-@pytest.mark.parametrize("folder", ["jobs/emails", "web/queries", "web/templates", "web/static"])
+@pytest.mark.parametrize("folder", ["jobs/mail/templates", "web/queries", "web/templates", "web/static"])
 def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
     layer = folder.partition("/")[0]
     patterns = PROJECT["tool"]["setuptools"]["package-data"][layer]

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive
 
+import i18n
 from models.account import Role
 from permissions.viewer import Viewer
 from resolvers.errors import Unauthenticated
@@ -67,6 +68,7 @@ _templates = Environment(
     lstrip_blocks=True,
     auto_reload=False,  # it would look at each file at each page
 )
+i18n.install(_templates)
 _templates.filters["about"] = _about
 _templates.tests["day_text"] = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
 _templates.filters["day"] = words.day
