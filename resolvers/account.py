@@ -7,7 +7,8 @@ from asyncpg import UniqueViolationError
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, second_factors
 from models.database import Transaction
 from models.mediator import Visibility, mediators
@@ -84,7 +85,7 @@ async def sign_up(context: Context, name: str, email: str, password: str, visibi
             new_id,
             LinkPurpose.VERIFY_EMAIL,
             VERIFY_LASTS,
-            Kind.VERIFY_EMAIL,
+            mail.VERIFY_EMAIL,
             held,
             other_id=takes_turn_of(address),
         )
@@ -143,7 +144,7 @@ async def request_password_reset(context: Context, email: str) -> None:
             account_id or uuid4(),
             LinkPurpose.RESET_PASSWORD,
             RESET_LASTS,
-            Kind.RESET_PASSWORD,
+            mail.RESET_PASSWORD,
             held,
         )
 
@@ -168,7 +169,7 @@ async def reset_password(context: Context, token: str, password: str) -> None:
         await end_all(transaction, link.account_id)
         await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
-            await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
+            await enqueue(transaction, mail.PASSWORD_CHANGED, link.account_id)
 
 
 async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
@@ -218,7 +219,7 @@ async def change_password(context: Context, current: str, new: str, *, end_other
         if end_others:
             await end_all(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
-        await enqueue(transaction, Kind.PASSWORD_CHANGED, context.account_id)
+        await enqueue(transaction, mail.PASSWORD_CHANGED, context.account_id)
 
 
 async def update_account(context: Context, name: str) -> None:
@@ -255,7 +256,7 @@ async def change_email(context: Context, email: str, password: str) -> None:
             context.account_id,
             LinkPurpose.CHANGE_EMAIL,
             VERIFY_LASTS,
-            Kind.CHANGE_EMAIL,
+            mail.CHANGE_EMAIL,
             held,
             # Several accounts may ask to move to one address, and none takes another's mail away.
             other_id=context.account_id,

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_c
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import MAILBOX, Role, accounts
 from models.database import Row, Transaction
 from models.reviewer import appointments, reviewer_invitations
@@ -51,12 +52,12 @@ async def put_reviewer(
         insert(appointments).values(mediator_id=mediator_id, reviewer_id=reviewer_id, approved=approved)
     )
     if not approved:
-        await enqueue(transaction, Kind.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
+        await enqueue(transaction, mail.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
         return
     await tell_of_appointment(transaction, mediator_id, reviewer_id)
     for row in present:
         if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
 
 
 def _one_of(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:
@@ -80,8 +81,8 @@ async def lock_accounts(transaction: Transaction, *account_ids: UUID) -> dict[UU
 
 async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
     """Tell both sides that an appointment is in force."""
-    await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
-    await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, mail.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, mail.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
 
 
 async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> int:
@@ -93,6 +94,6 @@ async def end_reviews(transaction: Transaction, which: ColumnElement[bool]) -> i
     )
     for row in ended:
         if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
-            await enqueue(transaction, Kind.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
     return len(ended)

@@ -14,7 +14,8 @@ from pyotp import OTPVerificationError
 from sqlalchemy import delete, func, insert, literal, or_, select, update
 from sqlalchemy.types import Interval
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
 from permissions.secrets import fold, hash_secret, seal, unseal
@@ -64,7 +65,7 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
                 .values(wrong_code_told_at=func.clock())
             )
             if due:
-                await enqueue(telling, Kind.WRONG_CODE, account_id)
+                await enqueue(telling, mail.WRONG_CODE, account_id)
         raise
 
 
@@ -93,7 +94,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
         own = (recovery_codes.c.account_id == account_id) & (recovery_codes.c.secret_hash == hash_secret(typed))
         if not await transaction.run(delete(recovery_codes).where(own)):
             refuse_code()
-        await enqueue(transaction, Kind.RECOVERY_CODE_USED, account_id)
+        await enqueue(transaction, mail.RECOVERY_CODE_USED, account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, account_id)
 
 

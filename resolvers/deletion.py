@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, or_, select
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import Role, accounts, request_keys
 from models.database import Row, Transaction
 from models.outbox import AuditAction, outbox
@@ -45,11 +46,11 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
     nobody = uuid4()
     for review in reviews:
         if review.mediator_id == account_id:
-            ended, mediator_id, reviewer_id = Kind.REVIEW_ENDED, nobody, review.reviewer_id
+            ended, mediator_id, reviewer_id = mail.REVIEW_ENDED, nobody, review.reviewer_id
         else:
-            ended, mediator_id, reviewer_id = Kind.APPOINTMENT_ENDED, review.mediator_id, nobody
+            ended, mediator_id, reviewer_id = mail.APPOINTMENT_ENDED, review.mediator_id, nobody
         await enqueue(transaction, ended, mediator_id, other_id=reviewer_id, recipient_name=account.name)
-    await enqueue(transaction, Kind.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
+    await enqueue(transaction, mail.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
 
 
 async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row | None, bool]:

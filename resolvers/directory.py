@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind
+from jobs import mail
 from models.account import LinkPurpose, Role, accounts
 from models.database import Row, Statement
 from models.directory import directories
@@ -81,7 +81,7 @@ async def create_directory(context: Context, name: str, email: str, website: str
             refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
         await transaction.run(insert(directories).values(id=new_id, website=website))
         await mail_link(
-            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, Kind.DIRECTORY_ACCESS
+            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, mail.DIRECTORY_ACCESS
         )
         await note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
     return new_id

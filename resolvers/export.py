@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, select
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import MAKE_EXPORT, enqueue
 from models.database import Row
 from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
@@ -54,7 +54,7 @@ async def request_export(context: Context, once: Once) -> UUID:
                 secret_hash=hash_secret(link_secret(context.settings, Opens.EXPORT, new_id)),
             )
         )
-        await enqueue(transaction, Kind.MAKE_EXPORT, new_id)
+        await enqueue(transaction, MAKE_EXPORT, new_id)
     return new_id
 
 

@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue_mail
+from jobs import mail
+from jobs.outbox import enqueue_mail
 from models.database import Row, Statement
 from models.feedback import RequestState, feedback_request_details, feedback_requests, stopped_addresses
 from permissions.scopes import details_kept
@@ -125,7 +126,7 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
         await transaction.run(
             insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
         )
-        await enqueue_mail(transaction, Kind.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
+        await enqueue_mail(transaction, mail.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
     return new_id
 
 

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
-from jobs.outbox import Kind, enqueue_mail
+from jobs import mail
+from jobs.outbox import enqueue_mail
 from models.account import Role, accounts
 from models.database import Row, Statement, Transaction
 from models.feedback import (
@@ -187,7 +188,7 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
         await _store(context, transaction, new_id, about.id, new, answers)
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
-        await enqueue_mail(transaction, Kind.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
+        await enqueue_mail(transaction, mail.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
         # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
         # address it is.
         giver = await transaction.value(select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id))

@@ -9,7 +9,8 @@ from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue, enqueue_mail
+from jobs import mail
+from jobs.outbox import enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, Statement, Transaction
 from models.outbox import AuditAction
@@ -113,7 +114,7 @@ async def approve(context: Context, appointment_id: UUID) -> None:
             .returning(appointments.c.reviewer_id)
         )
         for row in replaced:
-            await enqueue(transaction, Kind.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
@@ -159,7 +160,7 @@ async def invite(context: Context, email: str, once: Once) -> None:
                 reviewer_invitations.c.email_key == account_key(address),
             )
         )
-        due = await enqueue_mail(transaction, Kind.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
+        due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
         await transaction.run(
             insert(reviewer_invitations).values(
                 id=new_id,

@@ -7,7 +7,8 @@ import pyotp
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import accounts, recovery_codes, second_factors
 from models.database import Transaction
 from resolvers import limits
@@ -77,7 +78,7 @@ async def confirm(context: Context, code: str) -> list[str]:
         codes = await new_recovery_codes(transaction, context.account_id)
         await end_sessions(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
-        await enqueue(transaction, Kind.SECOND_FACTOR_ADDED, context.account_id)
+        await enqueue(transaction, mail.SECOND_FACTOR_ADDED, context.account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, context.account_id)
     return codes
 
@@ -98,7 +99,7 @@ async def take_away(transaction: Transaction, account_id: UUID) -> int:
     await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
     await end_sessions(transaction, account_id)
     if removed:
-        await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, account_id)
+        await enqueue(transaction, mail.SECOND_FACTOR_REMOVED, account_id)
     return removed
 
 

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, select, update
 
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import api_tokens
 from models.database import Row
 from permissions.secrets import hash_secret, new_secret
@@ -109,7 +110,7 @@ async def create_token(
                 expires_at=end,
             )
         )
-        await enqueue(transaction, Kind.API_TOKEN_MADE, new_id)
+        await enqueue(transaction, mail.API_TOKEN_MADE, new_id)
     return new_id, secret
 
 

@@ -101,7 +101,7 @@ async def asks_a_party(cast: Cast, martha: Person) -> tuple[str, str]:
         partyAgreed=True,
     )
     mail = await cast.mail("paul@demo.example")
-    assert "Martha Mediator asks for your feedback" in text_of(mail)
+    assert "Martha Mediator would like your feedback" in text_of(mail)
     assert "Fence" in mail["text"]
     return secret_in(mail, "feedback"), secret_in(mail, "stop")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from jobs.letters import page
+from jobs.mail.recipients import page
 from models.account import Role, accounts
 from models.database import Transaction, connect
 from models.directory import directories

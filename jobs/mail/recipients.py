@@ -1,20 +1,30 @@
-"""Writes the mail of an outbox row at the moment it is sent, from what the tables hold then.
+"""Finds who gets a mail and what it says, from what the tables hold at the moment when it's sent.
 
-Each kind has one function that reads its facts. It gives None where the mail has become pointless or forbidden since
-it was queued: a request was withdrawn or is past its five days, an account is gone, an address wants no more mail.
+Each function gives None where the mail has become pointless or forbidden since it was queued: a request was withdrawn
+or is past its five days, a link was used or has expired, an account is gone.
 """
 
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, select
 
-from jobs import messages
-from jobs.messages import Message
-from jobs.outbox import Kind
+from jobs.mail.facts import (
+    AccountLink,
+    ApiToken,
+    Export,
+    Facts,
+    FeedbackReceived,
+    FeedbackRequest,
+    Invitation,
+    Link,
+    Named,
+    Review,
+)
 from models.account import LinkPurpose, Role, account_links, accounts, api_tokens
 from models.database import Row, Transaction
 from models.feedback import (
@@ -27,30 +37,31 @@ from models.feedback import (
 )
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
-from permissions.scopes import details_kept
+from permissions.scopes import DETAILS_DAYS, LINK_DAYS, details_kept
 from permissions.secrets import Opens, address_hash, link_secret, stop_token
 from settings import Settings
 
+FactsT_co = TypeVar("FactsT_co", bound=Facts, covariant=True)
+
 
 @dataclass(frozen=True)
-class Letter:
-    """A mail and the one address that it goes to."""
+class Recipient(Generic[FactsT_co]):
+    """The one address that a mail goes to, and what it says there."""
 
     address: str
-    message: Message
+    facts: FactsT_co
 
 
-Write = Callable[[Transaction, Settings, Row], Awaitable[Letter | None]]
-
-
-def _hours(left: timedelta) -> int:
-    """Round up: a mail that is sent at once says the whole time for which its link works."""
-    return math.ceil(left / timedelta(hours=1))
-
-
-def page(settings: Settings, name: str, secret: str) -> str:
+def page(settings: Settings, name: str, secret: str) -> Link:
     """Give the address of the page that a mailed link opens."""
-    return f"{settings.base_url}/{name}/{secret}"
+    return Link(f"{settings.base_url}/{name}/{secret}")
+
+
+async def is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
+    """Tell whether an address wants to be asked for nothing any more."""
+    hashed = address_hash(settings, email)
+    stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
+    return await transaction.first(stopped) is not None
 
 
 async def _account(transaction: Transaction, account_id: UUID) -> Row | None:
@@ -59,22 +70,126 @@ async def _account(transaction: Transaction, account_id: UUID) -> Row | None:
     )
 
 
-async def _is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
-    """Tell whether an address wants to be asked for nothing any more."""
-    hashed = address_hash(settings, email)
-    stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
-    return await transaction.first(stopped) is not None
+async def account(transaction: Transaction, _settings: Settings, work: Row) -> Recipient[Named] | None:
+    """Find an account, or the address kept in the row where the account no longer has it."""
+    if work.recipient is not None:
+        return Recipient(work.recipient, Named(name=work.recipient_name or ""))
+    found = await _account(transaction, work.subject_id)
+    return Recipient(found.email, Named(name=found.name)) if found else None
 
 
-async def _reviewer_of(transaction: Transaction, mediator_id: UUID) -> Row | None:
-    return await transaction.first(
-        select(accounts.c.id, accounts.c.name, accounts.c.email)
-        .join(appointments, appointments.c.reviewer_id == accounts.c.id)
-        .where(appointments.c.mediator_id == mediator_id, appointments.c.approved)
+def account_link(
+    purpose: LinkPurpose, path: str
+) -> Callable[[Transaction, Settings, Row], Awaitable[Recipient[AccountLink] | None]]:
+    """Find the account (or its new address) of a link of `account_links`, if it still works; `path` is its page."""
+
+    async def find(transaction: Transaction, settings: Settings, work: Row) -> Recipient[AccountLink] | None:
+        row = await transaction.first(
+            select(
+                accounts.c.name,
+                accounts.c.email,
+                account_links.c.new_email,
+                (account_links.c.expires_at - func.clock()).label("left"),
+            )
+            .join(accounts, accounts.c.id == account_links.c.account_id)
+            .where(
+                account_links.c.id == work.subject_id,
+                account_links.c.purpose == purpose,
+                account_links.c.expires_at > func.clock(),
+            )
+        )
+        if row is None:
+            return None
+        link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
+        # Rounded up: a mail that is sent at once says the whole time for which its link works.
+        hours = math.ceil(row.left / timedelta(hours=1))
+        return Recipient(row.new_email or row.email, AccountLink(name=row.name, link=link, expires_in_hours=hours))
+
+    return find
+
+
+async def api_token(transaction: Transaction, _settings: Settings, work: Row) -> Recipient[ApiToken] | None:
+    """Find who made an API token."""
+    row = await transaction.first(
+        select(accounts.c.name, accounts.c.email, api_tokens.c.name.label("token_name"), api_tokens.c.expires_at)
+        .join(accounts, accounts.c.id == api_tokens.c.account_id)
+        .where(api_tokens.c.id == work.subject_id)
     )
+    if row is None:
+        return None
+    return Recipient(row.email, ApiToken(name=row.name, token_name=row.token_name, expires_on=row.expires_at.date()))
 
 
-async def _feedback_request(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+async def export(transaction: Transaction, settings: Settings, work: Row) -> Recipient[Export] | None:
+    """Find who asked for a copy of their data, once it's made and until it expires."""
+    row = await transaction.first(
+        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
+        .join(accounts, accounts.c.id == data_exports.c.account_id)
+        .where(data_exports.c.id == work.subject_id, data_exports.c.expires_at > func.clock())
+    )
+    if row is None:
+        return None
+    link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
+    return Recipient(row.email, Export(name=row.name, link=link, expires_on=row.expires_at.date()))
+
+
+def _side(
+    *, to_mediator: bool, approved: bool | None = None
+) -> Callable[[Transaction, Settings, Row], Awaitable[Recipient[Review] | None]]:
+    """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
+
+    `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
+    then: its deletion leaves its name in the row.
+    """
+
+    async def find(transaction: Transaction, _settings: Settings, work: Row) -> Recipient[Review] | None:
+        mediator = await _account(transaction, work.subject_id)
+        reviewer = await _account(transaction, work.other_id)
+        addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
+        other_name = other.name if other else work.recipient_name
+        if addressee is None or other_name is None:
+            return None
+        if approved is not None:
+            appointment = await transaction.first(
+                select(appointments.c.id).where(
+                    appointments.c.mediator_id == work.subject_id,
+                    appointments.c.reviewer_id == work.other_id,
+                    appointments.c.approved == approved,
+                )
+            )
+            if appointment is None:
+                return None
+        mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
+        return Recipient(addressee.email, Review(mediator_name=mediator_name, reviewer_name=reviewer_name))
+
+    return find
+
+
+reviewer = _side(to_mediator=False)
+appointed_reviewer = _side(to_mediator=False, approved=True)
+mediator = _side(to_mediator=True)
+appointing_mediator = _side(to_mediator=True, approved=True)
+waiting_mediator = _side(to_mediator=True, approved=False)
+
+
+async def invited_reviewer(transaction: Transaction, settings: Settings, work: Row) -> Recipient[Invitation] | None:
+    """Find who is invited to be a mediator's reviewer, while the invitation is open."""
+    row = await transaction.first(
+        select(reviewer_invitations.c.email, reviewer_invitations.c.expires_at, accounts.c.name)
+        .join(accounts, accounts.c.id == reviewer_invitations.c.mediator_id)
+        .where(
+            reviewer_invitations.c.id == work.subject_id,
+            reviewer_invitations.c.expires_at > func.clock(),
+        )
+    )
+    if row is None:
+        return None
+    link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
+    return Recipient(row.email, Invitation(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
+
+
+async def party(transaction: Transaction, settings: Settings, work: Row) -> Recipient[FeedbackRequest] | None:
+    """Find the party who is asked for feedback, while the request is open and its details are kept."""
     details, requests = feedback_request_details, feedback_requests
     row = await transaction.first(
         select(
@@ -95,24 +210,24 @@ async def _feedback_request(transaction: Transaction, settings: Settings, work: 
     )
     if row is None:
         return None
-    if await _is_stopped(transaction, settings, row.party_email):
-        return None
     secret = link_secret(settings, Opens.FEEDBACK_REQUEST, work.subject_id)
-    return Letter(
-        row.party_email,
-        messages.feedback_request(
-            settings,
-            mediator_name=row.mediator_name,
-            party_name=row.party_name,
-            reference=row.reference,
-            mediation_ended_on=row.mediation_ended_on,
-            link=page(settings, "feedback", secret),
-            stop_link=page(settings, "stop", stop_token(settings, row.party_email)),
-        ),
+    facts = FeedbackRequest(
+        mediator_name=row.mediator_name,
+        party_name=row.party_name,
+        reference=row.reference or None,
+        mediation_ended_on=row.mediation_ended_on,
+        link=page(settings, "feedback", secret),
+        link_days=LINK_DAYS,
+        details_days=DETAILS_DAYS,
+        stop_link=page(settings, "stop", stop_token(settings, row.party_email)),
     )
+    return Recipient(row.party_email, facts)
 
 
-async def _feedback_received(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
+async def feedback_subject(
+    transaction: Transaction, _settings: Settings, work: Row
+) -> Recipient[FeedbackReceived] | None:
+    """Find the mediator who got feedback, and the reviewer who can read it now."""
     row = await transaction.first(
         select(
             accounts.c.id,
@@ -127,152 +242,15 @@ async def _feedback_received(transaction: Transaction, settings: Settings, work:
     )
     if row is None:
         return None
-    reviewer = await _reviewer_of(transaction, row.id)
-    return Letter(
-        row.email,
-        messages.feedback_received(
-            settings,
-            mediator_name=row.name,
-            giver_name=row.giver_name,
-            shared=row.shared,
-            reviewer_name=reviewer.name if reviewer else None,
-        ),
+    reads = await transaction.first(
+        select(accounts.c.name)
+        .join(appointments, appointments.c.reviewer_id == accounts.c.id)
+        .where(appointments.c.mediator_id == row.id, appointments.c.approved)
     )
-
-
-async def _reviewer_invited(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(reviewer_invitations.c.email, reviewer_invitations.c.expires_at, accounts.c.name)
-        .join(accounts, accounts.c.id == reviewer_invitations.c.mediator_id)
-        .where(
-            reviewer_invitations.c.id == work.subject_id,
-            reviewer_invitations.c.expires_at > func.clock(),
-        )
+    facts = FeedbackReceived(
+        mediator_name=row.name,
+        giver_name=row.giver_name or "",
+        shared=row.shared,
+        reviewer_name=reads.name if reads else None,
     )
-    if row is None or await _is_stopped(transaction, settings, row.email):
-        return None
-    link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
-    return Letter(
-        row.email,
-        messages.reviewer_invited(settings, mediator_name=row.name, link=link, expires_on=row.expires_at.date()),
-    )
-
-
-def _between(write: Callable[..., Message], *, to_mediator: bool, still_in_force: bool | None = None) -> Write:
-    """Write to one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
-
-    The other side's account may be gone by then: its deletion leaves its name in the row.
-    """
-
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-        mediator = await _account(transaction, work.subject_id)
-        reviewer = await _account(transaction, work.other_id)
-        addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
-        other_name = other.name if other else work.recipient_name
-        if addressee is None or other_name is None:
-            return None
-        if still_in_force is not None:
-            in_force = await transaction.first(
-                select(appointments.c.id).where(
-                    appointments.c.mediator_id == work.subject_id,
-                    appointments.c.reviewer_id == work.other_id,
-                    appointments.c.approved == still_in_force,
-                )
-            )
-            if in_force is None:
-                return None
-        mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
-        return Letter(addressee.email, write(settings, mediator_name=mediator_name, reviewer_name=reviewer_name))
-
-    return letter
-
-
-def _with_link(write: Callable[..., Message], purpose: LinkPurpose, path: str) -> Write:
-    """Write to an account (or to its new address) about a link of `account_links`, if it still works."""
-
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-        row = await transaction.first(
-            select(
-                accounts.c.name,
-                accounts.c.email,
-                account_links.c.new_email,
-                (account_links.c.expires_at - func.clock()).label("left"),
-            )
-            .join(accounts, accounts.c.id == account_links.c.account_id)
-            .where(
-                account_links.c.id == work.subject_id,
-                account_links.c.purpose == purpose,
-                account_links.c.expires_at > func.clock(),
-            )
-        )
-        if row is None:
-            return None
-        link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
-        message = write(settings, name=row.name, link=link, expires_in_hours=_hours(row.left))
-        return Letter(row.new_email or row.email, message)
-
-    return letter
-
-
-def _to_account(write: Callable[..., Message]) -> Write:
-    """Write a fact to an account, or to the address kept in the row where the account has it no more."""
-
-    async def letter(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-        if work.recipient is not None:
-            return Letter(work.recipient, write(settings, name=work.recipient_name))
-        account = await _account(transaction, work.subject_id)
-        return Letter(account.email, write(settings, name=account.name)) if account else None
-
-    return letter
-
-
-async def _api_token_made(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(accounts.c.name, accounts.c.email, api_tokens.c.name.label("token_name"), api_tokens.c.expires_at)
-        .join(accounts, accounts.c.id == api_tokens.c.account_id)
-        .where(api_tokens.c.id == work.subject_id)
-    )
-    if row is None:
-        return None
-    facts = {"name": row.name, "token_name": row.token_name, "expires_on": row.expires_at.date()}
-    return Letter(row.email, messages.api_token_made(settings, **facts))
-
-
-async def _export_ready(transaction: Transaction, settings: Settings, work: Row) -> Letter | None:
-    row = await transaction.first(
-        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
-        .join(accounts, accounts.c.id == data_exports.c.account_id)
-        .where(data_exports.c.id == work.subject_id, data_exports.c.expires_at > func.clock())
-    )
-    if row is None:
-        return None
-    link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
-    return Letter(
-        row.email, messages.export_ready(settings, name=row.name, link=link, expires_on=row.expires_at.date())
-    )
-
-
-WRITERS: dict[Kind, Write] = {
-    Kind.FEEDBACK_REQUEST: _feedback_request,
-    Kind.FEEDBACK_RECEIVED: _feedback_received,
-    Kind.REVIEWER_INVITED: _reviewer_invited,
-    Kind.REVIEWER_APPOINTED: _between(messages.reviewer_appointed, to_mediator=False, still_in_force=True),
-    Kind.APPOINTMENT_MADE: _between(messages.appointment_made, to_mediator=True, still_in_force=True),
-    Kind.APPOINTMENT_WAITING: _between(messages.appointment_waiting, to_mediator=True, still_in_force=False),
-    Kind.REVIEW_ENDED: _between(messages.review_ended, to_mediator=False),
-    Kind.APPOINTMENT_ENDED: _between(messages.appointment_ended, to_mediator=True),
-    Kind.VERIFY_EMAIL: _with_link(messages.verify_email, LinkPurpose.VERIFY_EMAIL, "verify"),
-    Kind.CHANGE_EMAIL: _with_link(messages.change_email, LinkPurpose.CHANGE_EMAIL, "verify"),
-    Kind.RESET_PASSWORD: _with_link(messages.reset_password, LinkPurpose.RESET_PASSWORD, "password"),
-    Kind.DIRECTORY_ACCESS: _with_link(messages.directory_access, LinkPurpose.SET_PASSWORD, "password"),
-    Kind.ALREADY_REGISTERED: _to_account(messages.already_registered),
-    Kind.EMAIL_CHANGED: _to_account(messages.email_changed),
-    Kind.PASSWORD_CHANGED: _to_account(messages.password_changed),
-    Kind.SECOND_FACTOR_ADDED: _to_account(messages.second_factor_added),
-    Kind.SECOND_FACTOR_REMOVED: _to_account(messages.second_factor_removed),
-    Kind.RECOVERY_CODE_USED: _to_account(messages.recovery_code_used),
-    Kind.WRONG_CODE: _to_account(messages.wrong_code),
-    Kind.API_TOKEN_MADE: _api_token_made,
-    Kind.ACCOUNT_DELETED: _to_account(messages.account_deleted),
-    Kind.EXPORT_READY: _export_ready,
-}
+    return Recipient(row.email, facts)

@@ -2,22 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from jobs import letters
-from jobs.letters import Letter
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.mail import MAILS
+from jobs.mail.declaration import Letter, Mail
+from jobs.mail.facts import Facts
+from jobs.outbox import MAKE_EXPORT, enqueue
 from models.account import Role
 from models.outbox import outbox
 from permissions.secrets import address_hash, hash_secret, read_stop_token
 from tests.hub import PASSWORD, Hub, Person, opened, payload
 from tests.world import put_feedback
 
-EMAILS = Path(letters.__file__).parent / "emails"
 REQUEST = {
     "partyName": "Pat Party",
     "partyEmail": "Pat@demo.example",
@@ -28,17 +28,18 @@ REQUEST = {
 ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "impressed", "text": "praise"}]}
 
 
-async def due(hub: Hub) -> dict[Kind, Letter | None]:
+async def due(hub: Hub) -> dict[Mail[Facts], Letter | None]:
     """What would be mailed now; None where nothing would."""
-    found: dict[Kind, Letter | None] = {}
+    found: dict[Mail[Facts], Letter | None] = {}
     async with hub.worker.transaction() as transaction:
-        for work in await transaction.all(select(outbox).where(outbox.c.kind != Kind.MAKE_EXPORT)):
-            assert work.kind not in found
-            found[Kind(work.kind)] = await letters.WRITERS[work.kind](transaction, hub.settings, work)
+        for work in await transaction.all(select(outbox).where(outbox.c.kind != MAKE_EXPORT.name)):
+            kind = MAILS[work.kind]
+            assert kind not in found
+            found[kind] = await kind.letter(transaction, hub.settings, work)
     return found
 
 
-async def only(hub: Hub, kind: Kind) -> Letter:
+async def only(hub: Hub, kind: Mail[Facts]) -> Letter:
     """The one letter of that kind. Nobody's address stands in it, but the one for support."""
     found = (await due(hub))[kind]
     assert found is not None
@@ -91,16 +92,11 @@ async def strict(hub: Hub) -> AsyncIterator[Hub]:
         yield strict
 
 
-def test_every_kind_of_mail_has_its_writer_and_its_folder() -> None:
-    assert set(letters.WRITERS) == set(Kind) - {Kind.MAKE_EXPORT}
-    assert {kind.value for kind in letters.WRITERS} == {path.name for path in EMAILS.iterdir()} - {"layout"}
-
-
 async def test_a_request_goes_to_the_party_with_what_helps_to_recall(hub: Hub) -> None:
     await asked(hub, await hub.mediator(name="Mo Mediator"))
-    letter = await only(hub, Kind.FEEDBACK_REQUEST)
+    letter = await only(hub, mail.FEEDBACK_REQUEST)
     assert letter.address == "Pat@demo.example"
-    assert says(letter, "Hello Pat Party,", "Mo Mediator asks for", "Their reference: A-17", "3 May 2025")
+    assert says(letter, "Hello Pat Party,", "Mo Mediator would like", "Their reference: A-17", "3 May 2025")
     assert await opens(hub, letter, "feedback", "feedback_request")
     stops = read_stop_token(hub.settings, secret(letter, "stop"))
     assert stops == address_hash(hub.settings, "pat@demo.example")
@@ -109,16 +105,16 @@ async def test_a_request_goes_to_the_party_with_what_helps_to_recall(hub: Hub) -
 async def test_a_request_is_not_mailed_once_its_five_days_are_over(hub: Hub) -> None:
     await asked(hub, await hub.mediator())
     async with hub.later(hours=119) as later:
-        assert (await due(later))[Kind.FEEDBACK_REQUEST]
+        assert (await due(later))[mail.FEEDBACK_REQUEST]
     async with hub.later(hours=120) as later:
-        assert (await due(later)) == {Kind.FEEDBACK_REQUEST: None}
+        assert (await due(later)) == {mail.FEEDBACK_REQUEST: None}
 
 
 @pytest.mark.parametrize("event", ["withdrawn", "answered", "stopped", "mediator gone", "no mediator any more"])
 async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event: str) -> None:
     mediator = await hub.mediator()
     request_id = await asked(hub, mediator)
-    letter = await only(hub, Kind.FEEDBACK_REQUEST)
+    letter = await only(hub, mail.FEEDBACK_REQUEST)
     if event == "withdrawn":
         payload(await hub.change("withdrawFeedbackRequest", {"id": request_id}, by=mediator))
     elif event == "answered":
@@ -129,7 +125,7 @@ async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event
         await delete(hub, mediator)
     else:
         await set_roles(hub, mediator, Role.REVIEWER)
-    assert (await due(hub)).get(Kind.FEEDBACK_REQUEST) is None
+    assert (await due(hub)).get(mail.FEEDBACK_REQUEST) is None
 
 
 @pytest.mark.parametrize(
@@ -142,9 +138,9 @@ async def test_the_notice_names_the_giver_as_they_typed_it_and_says_nothing_of_w
     mediator = await hub.mediator(name="Mo Mediator")
     facts = {"mediatorId": str(mediator.id), "name": name, "email": "gil@demo.example", "share": share, **ANSWERS}
     payload(await hub.change("giveFeedback", facts))
-    letter = await only(hub, Kind.FEEDBACK_RECEIVED)
+    letter = await only(hub, mail.FEEDBACK_RECEIVED)
     assert letter.address == mediator.email
-    assert says(letter, "Hello Mo Mediator,", called, said, "You have no reviewer yet.")
+    assert says(letter, "Hello Mo Mediator,", called, said, "You don't have a reviewer yet.")
     assert not says(letter, "praise")
 
 
@@ -154,10 +150,10 @@ async def test_the_notice_names_the_reviewer_of_the_day_and_nobody_who_waits(hub
     payload(await strict.change("appointReviewer", {"reviewerId": str(waiting.id)}, by=mediator))
     await forget_mail(hub)
     async with hub.worker.transaction() as transaction:
-        await enqueue(transaction, Kind.FEEDBACK_RECEIVED, feedback_id)
-    assert says(await only(hub, Kind.FEEDBACK_RECEIVED), "You have no reviewer yet.")
+        await enqueue(transaction, mail.FEEDBACK_RECEIVED, feedback_id)
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "You don't have a reviewer yet.")
     await hub.appointed(mediator, present)
-    assert says(await only(hub, Kind.FEEDBACK_RECEIVED), "Your reviewer, Ria, can see it now.")
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "Your reviewer, Ria, can read it now.")
 
 
 async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_with_the_mediators(hub: Hub) -> None:
@@ -165,7 +161,7 @@ async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_wit
     facts = {"mediatorId": str(mediator.id), "name": "Gil Giver", "email": "gil@demo.example", **ANSWERS}
     payload(await hub.change("giveFeedback", facts))
     await delete(hub, giver)
-    assert says(await only(hub, Kind.FEEDBACK_RECEIVED), "A party left feedback")
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "A party left feedback")
     await delete(hub, mediator)
     assert await due(hub) == {}  # what was queued about somebody goes with their account
 
@@ -173,7 +169,7 @@ async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_wit
 async def test_an_invitation_goes_to_the_invited_and_works(hub: Hub) -> None:
     mediator = await hub.mediator(name="Mo Mediator")
     payload(await hub.change("inviteReviewer", {"email": "Ria@demo.example"}, by=mediator))
-    letter = await only(hub, Kind.REVIEWER_INVITED)
+    letter = await only(hub, mail.REVIEWER_INVITED)
     assert letter.address == "Ria@demo.example"
     assert says(letter, "Mo Mediator invites you to be their reviewer")
     assert await opens(hub, letter, "invitation", "reviewer_invitation")
@@ -183,7 +179,7 @@ async def test_an_invitation_goes_to_the_invited_and_works(hub: Hub) -> None:
 async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
     mediator = await hub.mediator()
     payload(await hub.change("inviteReviewer", {"email": "ria@demo.example"}, by=mediator))
-    letter = await only(hub, Kind.REVIEWER_INVITED)
+    letter = await only(hub, mail.REVIEWER_INVITED)
     if event == "replaced":
         await hub.rows("UPDATE outbox SET kind = 'review_ended'")  # out of the way of the next
         payload(await hub.change("inviteReviewer", {"email": "RIA@demo.example"}, by=mediator))
@@ -195,15 +191,15 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
     elif event == "mediator gone":
         await delete(hub, mediator)
     async with hub.later(hours=14 * 24 if event == "expired" else 1) as later:
-        assert (await due(later)).get(Kind.REVIEWER_INVITED) is None
+        assert (await due(later)).get(mail.REVIEWER_INVITED) is None
 
 
 async def test_both_sides_of_a_review_are_told_of_it(hub: Hub) -> None:
     mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
     payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
-    to_reviewer, to_mediator = await only(hub, Kind.REVIEWER_APPOINTED), await only(hub, Kind.APPOINTMENT_MADE)
+    to_reviewer, to_mediator = await only(hub, mail.REVIEWER_APPOINTED), await only(hub, mail.APPOINTMENT_MADE)
     assert (to_reviewer.address, to_mediator.address) == (reviewer.email, mediator.email)
-    assert says(to_reviewer, "Hello Ria,", "You are now the reviewer of Mo.")
+    assert says(to_reviewer, "Hello Ria,", "You're now the reviewer for Mo.")
     assert says(to_mediator, "Hello Mo,", "Ria is now your reviewer.")
 
 
@@ -212,22 +208,22 @@ async def test_a_review_that_has_ended_is_no_longer_announced_but_its_end_is(hub
     payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
     payload(await hub.change("endReview", {}, by=mediator))
     found = await due(hub)
-    assert (found[Kind.REVIEWER_APPOINTED], found[Kind.APPOINTMENT_MADE]) == (None, None)
-    to_reviewer, to_mediator = await only(hub, Kind.REVIEW_ENDED), await only(hub, Kind.APPOINTMENT_ENDED)
+    assert (found[mail.REVIEWER_APPOINTED], found[mail.APPOINTMENT_MADE]) == (None, None)
+    to_reviewer, to_mediator = await only(hub, mail.REVIEW_ENDED), await only(hub, mail.APPOINTMENT_ENDED)
     assert (to_reviewer.address, to_mediator.address) == (reviewer.email, mediator.email)
-    assert says(to_reviewer, "You are no longer the reviewer of Mo.")
-    assert says(to_mediator, "Ria is no longer your reviewer.")
+    assert says(to_reviewer, "You're no longer the reviewer for Mo,")
+    assert says(to_mediator, "Ria is no longer your reviewer,")
 
 
 @pytest.mark.parametrize(
     ("who", "kind", "words"),
     [
-        ("mediator", Kind.REVIEW_ENDED, "You are no longer the reviewer of Mo."),
-        ("reviewer", Kind.APPOINTMENT_ENDED, "Ria is no longer your reviewer."),
+        ("mediator", mail.REVIEW_ENDED, "You're no longer the reviewer for Mo,"),
+        ("reviewer", mail.APPOINTMENT_ENDED, "Ria is no longer your reviewer,"),
     ],
 )
 async def test_whoever_is_left_hears_that_the_other_is_gone_and_nobody_else_does(
-    hub: Hub, who: str, kind: Kind, words: str
+    hub: Hub, who: str, kind: Mail[Facts], words: str
 ) -> None:
     people = {"mediator": await hub.mediator(name="Mo"), "reviewer": await hub.person(Role.REVIEWER, name="Ria")}
     await hub.appointed(people["mediator"], people["reviewer"])
@@ -244,22 +240,22 @@ async def test_who_waits_for_approval_is_told_so_until_it_is_decided(hub: Hub, s
     admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
     reviewer = await hub.person(Role.REVIEWER, name="Ria")
     payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
-    letter = await only(hub, Kind.APPOINTMENT_WAITING)
+    letter = await only(hub, mail.APPOINTMENT_WAITING)
     assert letter.address == mediator.email
     assert says(letter, "Hello Mo,", "You chose Ria as your reviewer.")
-    assert list(await due(hub)) == [Kind.APPOINTMENT_WAITING]
+    assert list(await due(hub)) == [mail.APPOINTMENT_WAITING]
     (row,) = await hub.rows("SELECT id FROM appointment")
     payload(await hub.change("approveAppointment", {"id": str(row["id"])}, by=admin))
     found = await due(hub)
-    assert found[Kind.APPOINTMENT_WAITING] is None
-    assert found[Kind.REVIEWER_APPOINTED]
-    assert found[Kind.APPOINTMENT_MADE]
+    assert found[mail.APPOINTMENT_WAITING] is None
+    assert found[mail.REVIEWER_APPOINTED]
+    assert found[mail.APPOINTMENT_MADE]
 
 
 async def test_a_new_account_is_asked_to_verify_its_address(hub: Hub) -> None:
     facts = {"name": "Ada Account", "email": "ada@demo.example", "password": PASSWORD}
     payload(await hub.change("signUp", facts))
-    letter = await only(hub, Kind.VERIFY_EMAIL)
+    letter = await only(hub, mail.VERIFY_EMAIL)
     assert letter.address == "ada@demo.example"
     assert says(letter, "Hello Ada Account,", "within 48 hours")
     assert await opens(hub, letter, "verify", "account_link")
@@ -268,26 +264,26 @@ async def test_a_new_account_is_asked_to_verify_its_address(hub: Hub) -> None:
 async def test_a_link_that_waited_says_how_long_it_still_works_and_is_not_mailed_when_it_does_not(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
-    letter = await only(hub, Kind.RESET_PASSWORD)
+    letter = await only(hub, mail.RESET_PASSWORD)
     assert letter.address == person.email
     assert says(letter, "Hello Ada Account,", "within 2 hours")
     assert await opens(hub, letter, "password", "account_link")
     async with hub.later(hours=1) as later:
-        assert says(await only(later, Kind.RESET_PASSWORD), "within 1 hour:")
+        assert says(await only(later, mail.RESET_PASSWORD), "within 1 hour:")
     async with hub.later(hours=2) as later:
-        assert await due(later) == {Kind.RESET_PASSWORD: None}
+        assert await due(later) == {mail.RESET_PASSWORD: None}
 
 
 @pytest.mark.parametrize("event", ["used", "account gone"])
 async def test_a_link_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
     person = await hub.person(Role.REVIEWER)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
-    letter = await only(hub, Kind.RESET_PASSWORD)
+    letter = await only(hub, mail.RESET_PASSWORD)
     if event == "used":
         payload(await hub.change("resetPassword", {"token": secret(letter, "password"), "password": "another one"}))
     else:
         await delete(hub, person)
-    assert (await due(hub)).get(Kind.RESET_PASSWORD) is None
+    assert (await due(hub)).get(mail.RESET_PASSWORD) is None
 
 
 async def test_a_link_that_was_replaced_is_not_mailed(hub: Hub) -> None:
@@ -296,26 +292,26 @@ async def test_a_link_that_was_replaced_is_not_mailed(hub: Hub) -> None:
     queued = await hub.rows("DELETE FROM outbox RETURNING subject_id")
     payload(await hub.change("changeEmail", {"email": "newer@demo.example", "password": PASSWORD}, by=person))
     await hub.rows("UPDATE outbox SET subject_id = $1", queued[0]["subject_id"])
-    assert await due(hub) == {Kind.CHANGE_EMAIL: None}
+    assert await due(hub) == {mail.CHANGE_EMAIL: None}
 
 
 async def test_a_row_of_one_kind_never_mails_the_link_of_another(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     await hub.rows("UPDATE outbox SET kind = 'verify_email'")
-    assert await due(hub) == {Kind.VERIFY_EMAIL: None}
+    assert await due(hub) == {mail.VERIFY_EMAIL: None}
 
 
 async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("changeEmail", {"email": "new@demo.example", "password": PASSWORD}, by=person))
-    letter = await only(hub, Kind.CHANGE_EMAIL)
+    letter = await only(hub, mail.CHANGE_EMAIL)
     assert letter.address == "new@demo.example"
     assert says(letter, "Hello Ada Account,", "within 48 hours")
     assert await opens(hub, letter, "verify", "account_link")
     payload(await hub.change("verifyEmail", {"token": secret(letter, "verify")}))
-    assert (await due(hub))[Kind.CHANGE_EMAIL] is None
-    told = await only(hub, Kind.EMAIL_CHANGED)
+    assert (await due(hub))[mail.CHANGE_EMAIL] is None
+    told = await only(hub, mail.EMAIL_CHANGED)
     assert told.address == person.email
     assert says(told, "Hello Ada Account,", "The email address of your account was changed.")
 
@@ -323,10 +319,10 @@ async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
 async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     async with hub.worker.transaction() as transaction:
-        await enqueue(transaction, Kind.PASSWORD_CHANGED, person.id)
-        await enqueue(transaction, Kind.ALREADY_REGISTERED, person.id)
+        await enqueue(transaction, mail.PASSWORD_CHANGED, person.id)
+        await enqueue(transaction, mail.ALREADY_REGISTERED, person.id)
     await hub.rows("UPDATE account SET email = 'now@demo.example'")
-    for kind in (Kind.PASSWORD_CHANGED, Kind.ALREADY_REGISTERED):
+    for kind in (mail.PASSWORD_CHANGED, mail.ALREADY_REGISTERED):
         letter = await only(hub, kind)
         assert letter.address == "now@demo.example"
         assert says(letter, "Hello Ada Account,")
@@ -337,7 +333,7 @@ async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> 
 async def test_who_deletes_their_account_is_told_though_nothing_else_is_left(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=person))
-    letter = await only(hub, Kind.ACCOUNT_DELETED)
+    letter = await only(hub, mail.ACCOUNT_DELETED)
     assert letter.address == person.email
     assert says(letter, "Hello Ada Account,", "Everything in it is gone")
 
@@ -345,7 +341,7 @@ async def test_who_deletes_their_account_is_told_though_nothing_else_is_left(hub
 async def test_a_directory_gets_a_link_that_sets_its_password(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     payload(await hub.change("createDirectory", {"name": "Demo Court", "email": "court@demo.example"}, by=admin))
-    letter = await only(hub, Kind.DIRECTORY_ACCESS)
+    letter = await only(hub, mail.DIRECTORY_ACCESS)
     assert letter.address == "court@demo.example"
     assert says(letter, "Hello Demo Court,", "You now have directory access")
     assert await opens(hub, letter, "password", "account_link")
@@ -356,20 +352,20 @@ async def test_an_export_is_announced_once_it_is_made_and_until_it_expires(hub: 
     made = payload(await hub.change("exportMyData", {}, "dataExport { id }", by=person))
     await forget_mail(hub)
     async with hub.worker.transaction() as transaction:
-        await enqueue(transaction, Kind.EXPORT_READY, made["dataExport"]["id"])
-    assert await due(hub) == {Kind.EXPORT_READY: None}
+        await enqueue(transaction, mail.EXPORT_READY, made["dataExport"]["id"])
+    assert await due(hub) == {mail.EXPORT_READY: None}
     await hub.rows("UPDATE data_export SET ready_at = now(), expires_at = now() + interval '7 days', archive = ''")
-    letter = await only(hub, Kind.EXPORT_READY)
+    letter = await only(hub, mail.EXPORT_READY)
     assert letter.address == person.email
-    assert says(letter, "Hello Ada Account,", "You asked for a copy of your data.")
+    assert says(letter, "Hello Ada Account,", "The copy of your data is ready.")
     assert await opens(hub, letter, "export", "data_export")
     async with hub.later(days=7) as later:
-        assert await due(later) == {Kind.EXPORT_READY: None}
+        assert await due(later) == {mail.EXPORT_READY: None}
 
 
 async def test_a_name_that_is_a_link_becomes_none_in_any_mail(hub: Hub) -> None:
     facts: dict[str, Any] = {"name": "Win https://evil.example now", "email": "ada@demo.example", "password": PASSWORD}
     payload(await hub.change("signUp", facts))
-    letter = await only(hub, Kind.VERIFY_EMAIL)
+    letter = await only(hub, mail.VERIFY_EMAIL)
     assert says(letter, "Hello Win now,")
     assert "evil" not in letter.message.html

@@ -1,26 +1,27 @@
 """What each email promises its reader, and that no name typed by a stranger brings a link or markup into it."""
 
-import inspect
 import re
 import string
 import tomllib
 import unicodedata
-from collections.abc import Callable
+from dataclasses import fields
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from types import UnionType
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from jobs import messages
-from jobs.messages import Message, plain_name
+from jobs.mail import MAILS, names
+from jobs.mail.facts import Link
+from jobs.mail.render import FOLDER, Message, render
 from settings import Settings, load
 
-EMAILS = Path(messages.__file__).parent / "emails"
+ROOT = Path(__file__).parents[2]
 LINK = "https://logbook.demo.example/give-feedback/" + "hyphened-Secret_token" * 8
 STOP_LINK = "https://logbook.demo.example/stop/" + "another-Secret_token" * 8
 SETTINGS: Settings = load(
@@ -37,27 +38,28 @@ SETTINGS: Settings = load(
     support_email="help@demo.example",
     privacy_policy_url="https://logbook.demo.example/privacy",
 )
-KINDS: dict[str, Callable[..., Message]] = {
-    name: function
-    for name, function in inspect.getmembers(messages, inspect.isfunction)
-    if not name.startswith("_") and inspect.signature(function).return_annotation is Message
-}
-each_kind = pytest.mark.parametrize("kind", KINDS)
+each_kind = pytest.mark.parametrize("kind", MAILS)
 
 
 def example(kind: str, name: str = "Demo Name", /, **facts: object) -> Message:
-    """Render a message with `facts`, and for the rest with `name` and values that fit their types."""
+    """Render a mail with `facts`, and for the rest with `name` and values that fit their types."""
     by_type: dict[type | UnionType, object] = {
         str: name,
         str | None: name,
         date: date(2025, 5, 3),
         int: 48,
         bool: True,
+        Link: Link(LINK),
     }
-    parameters = list(inspect.signature(KINDS[kind]).parameters.values())[1:]
-    given_facts = {"link": LINK, "stop_link": STOP_LINK, **facts}
-    chosen = {p.name: given_facts.get(p.name, by_type[p.annotation]) for p in parameters}
-    return KINDS[kind](SETTINGS, **chosen)
+    mail = MAILS[kind]
+    types = get_type_hints(mail.facts)
+    given_facts = {"stop_link": Link(STOP_LINK), **facts}
+    chosen = {one.name: given_facts.get(one.name, by_type[types[one.name]]) for one in fields(mail.facts)}
+    return render(mail.name, mail.subject, mail.facts(**chosen), SETTINGS)
+
+
+def plain_name(text: str, fallback: str = "(no name)") -> str:
+    return names.plain_name(text, fallback)
 
 
 class Document(HTMLParser):
@@ -103,12 +105,11 @@ def assert_does_not_say(message: Message, *words: str) -> None:
             assert word not in body
 
 
-def test_every_message_has_its_folder_and_every_folder_its_three_parts() -> None:
-    parts = {folder.name: {part.name for part in folder.iterdir()} for folder in EMAILS.iterdir()}
-    layout = parts.pop("layout")
-    assert set(parts) == set(KINDS)
-    assert all(names == {"subject.txt", "body.txt", "body.html"} for names in parts.values())
-    assert layout == {"body.txt", "body.html", "links.html"}
+def test_every_mail_has_its_folder_and_every_folder_its_two_parts() -> None:
+    parts = {folder.name: {part.name for part in folder.iterdir()} for folder in FOLDER.iterdir()}
+    del parts["layout"]
+    assert set(parts) == set(MAILS)
+    assert all(names == {"body.txt", "body.html"} for names in parts.values())
 
 
 @each_kind
@@ -116,7 +117,7 @@ def test_every_message_says_who_sent_it_where_to_ask_and_that_replies_go_unread(
     assert_says(
         example(kind),
         "Demo & Logbook: https://logbook.demo.example",
-        "This mailbox is not monitored",
+        "Nobody reads replies to this email.",
         "please write to help@demo.example",
         "Privacy policy: https://logbook.demo.example/privacy",
     )
@@ -128,7 +129,7 @@ def test_text_is_wrapped_and_no_link_is_broken(kind: str) -> None:
     lines = message.text.splitlines()
     assert all(len(line) <= 72 or links_in(line) == {line} for line in lines)
     assert not any(line != line.strip() for line in lines)
-    links = {LINK} if "link" in inspect.signature(KINDS[kind]).parameters else set()
+    links = {LINK} if "link" in get_type_hints(MAILS[kind].facts) else set()
     assert links <= links_in(message.text)
 
 
@@ -169,21 +170,22 @@ def test_an_ampersand_stays_itself_in_text_and_is_escaped_in_html(kind: str) -> 
 
 
 def request(**facts: object) -> Message:
-    return example("feedback_request", mediator_name="Mo Mediator", party_name="Pat Party", reference="A-17", **facts)
+    chosen = {"party_name": "Pat Party", "reference": "A-17", "link_days": 90, "details_days": 5, **facts}
+    return example("feedback_request", mediator_name="Mo Mediator", **chosen)
 
 
 def test_request_says_who_asks_about_which_mediation() -> None:
-    assert request().subject == "Mo Mediator asks for your feedback"
-    assert_says(request(), "Hello Pat Party,", "Mo Mediator asks for your feedback")
+    assert request().subject == "Mo Mediator would like your feedback"
+    assert_says(request(), "Hello Pat Party,", "Mo Mediator would like your feedback")
     assert_says(request(), "Their reference: A-17", "Last day of the mediation: 3 May 2025", LINK)
 
 
 def test_request_says_who_reads_the_answer_and_what_it_is_for() -> None:
     assert_says(
         request(),
-        "Your answer goes to the reviewer of Mo Mediator",
-        "It goes to Mo Mediator only if you choose to share it.",
-        "the reviewer writes a Feedback Digest",
+        "Your answers go to the reviewer for Mo Mediator",
+        "Mo Mediator sees your answers only if you choose to share them.",
+        "to write a Feedback Digest",
         "https://institute.demo.example/digest",
         "at the Demo Institute",
     )
@@ -194,12 +196,12 @@ def test_request_says_why_it_came_when_its_details_are_deleted_and_how_to_stop_i
         request(),
         "Mo Mediator gave us your name and your email address, and confirmed that you agreed to be contacted.",
         "We delete your name, your email address and any reference to the case 5 days after the request was made.",
-        f"If you never want to be asked for feedback again, by anybody here, please open this link: {STOP_LINK}",
+        f"If you never want anyone here to ask you for feedback again, please open this link: {STOP_LINK}",
     )
 
 
 def test_request_promises_the_minutes_of_the_survey() -> None:
-    survey = tomllib.loads((EMAILS.parents[1] / "resolvers" / "survey.toml").read_text())
+    survey = tomllib.loads((ROOT / "resolvers" / "survey.toml").read_text())
     shortest, longest = survey["minutes"]
     assert_says(request(), f"It takes {shortest} to {longest} minutes.")
 
@@ -220,30 +222,30 @@ def received(**facts: object) -> Message:
 
 def test_notice_names_the_giver_and_the_reviewer_who_can_see_it_now() -> None:
     assert_says(received(), "Hello Mo Mediator,", "Gil Giver left feedback about you.")
-    assert_says(received(), "Your reviewer, Ria Reviewer, can see it now.", "nothing that you need to do")
+    assert_says(received(), "Your reviewer, Ria Reviewer, can read it now.", "nothing you need to do")
 
 
-@pytest.mark.parametrize("giver_name", [None, "", "www.evil.example", "\u200b"])
-def test_notice_of_an_unnamed_giver_says_a_party(giver_name: str | None) -> None:
+@pytest.mark.parametrize("giver_name", ["", "www.evil.example", "\u200b"])
+def test_notice_of_an_unnamed_giver_says_a_party(giver_name: str) -> None:
     assert_says(received(giver_name=giver_name), "A party left feedback about you.")
 
 
-def test_notice_without_a_reviewer_says_that_whoever_is_appointed_will_see_it() -> None:
+def test_notice_without_a_reviewer_says_that_the_next_one_will_read_it() -> None:
     message = received(reviewer_name=None)
-    assert_says(message, "You have no reviewer yet. Whoever you appoint will be able to see it.")
+    assert_says(message, "You don't have a reviewer yet. The reviewer you appoint will be able to read it.")
     assert_does_not_say(message, "Your reviewer", "None")
 
 
 def test_notice_tells_whether_the_giver_chose_to_share() -> None:
     shared, unshared = received(shared=True), received(shared=False)
-    assert_says(shared, "The answers themselves appear later in My Feedback, without a name.")
+    assert_says(shared, "Their answers will appear later in My Feedback, without a name.")
     assert_does_not_say(shared, "chose not to share")
-    assert_says(unshared, "They chose not to share it with you, so it will not appear in My Feedback.")
-    assert_does_not_say(unshared, "The answers themselves")
+    assert_says(unshared, "They chose not to share it with you, so it won't appear in My Feedback.")
+    assert_does_not_say(unshared, "Their answers")
 
 
 def test_notice_s_subject_names_nobody() -> None:
-    assert received(shared=True).subject == received(shared=False).subject == "You have received feedback"
+    assert received(shared=True).subject == received(shared=False).subject == "You've received feedback"
 
 
 def test_invitation_speaks_to_those_who_have_an_account_and_to_those_who_have_not() -> None:
@@ -253,8 +255,8 @@ def test_invitation_speaks_to_those_who_have_an_account_and_to_those_who_have_no
         message,
         "Mo Mediator invites you to be their reviewer at Demo & Logbook.",
         "It expires on 3 May 2025.",
-        "If you are new here, it lets you set a password.",
-        "If you have an account already, it asks you to sign in.",
+        "If you're new here, you'll be asked to set a password.",
+        "If you already have an account, you'll be asked to sign in.",
         LINK,
     )
 
@@ -262,16 +264,16 @@ def test_invitation_speaks_to_those_who_have_an_account_and_to_those_who_have_no
 @pytest.mark.parametrize(
     ("kind", "fact"),
     [
-        ("reviewer_appointed", "Hello Ria Reviewer, You are now the reviewer of Mo Mediator."),
+        ("reviewer_appointed", "Hello Ria Reviewer, You're now the reviewer for Mo Mediator."),
         ("reviewer_appointed", "You can read all the feedback about them"),
         ("appointment_made", "Hello Mo Mediator, Ria Reviewer is now your reviewer."),
-        ("appointment_made", "They can read all the feedback about you, also what was not shared with you"),
-        ("appointment_waiting", "You chose Ria Reviewer as your reviewer. An administrator will look at this first."),
-        ("appointment_waiting", "Ria Reviewer cannot read the feedback about you"),
-        ("review_ended", "Hello Ria Reviewer, You are no longer the reviewer of Mo Mediator."),
-        ("review_ended", "Your access to the feedback about them has ended."),
-        ("appointment_ended", "Hello Mo Mediator, Ria Reviewer is no longer your reviewer."),
-        ("appointment_ended", "Their access to the feedback about you has ended."),
+        ("appointment_made", "all the feedback about you, including feedback that wasn't shared with you"),
+        ("appointment_waiting", "Ria Reviewer as your reviewer. An administrator needs to approve this first."),
+        ("appointment_waiting", "Ria Reviewer can't read the feedback about you"),
+        ("review_ended", "Hello Ria Reviewer, You're no longer the reviewer for Mo Mediator, and"),
+        ("review_ended", "you can no longer read the feedback about them."),
+        ("appointment_ended", "Hello Mo Mediator, Ria Reviewer is no longer your reviewer,"),
+        ("appointment_ended", "can no longer read the feedback about you."),
     ],
 )  # fmt: skip
 def test_both_sides_of_an_appointment_hear_who_and_what_it_means(kind: str, fact: str) -> None:
@@ -284,19 +286,19 @@ def test_both_sides_of_an_appointment_hear_who_and_what_it_means(kind: str, fact
         ("verify_email", "Please confirm your email address", ["confirm that this is your", "within 48 hours", LINK]),
         ("reset_password", "Set a new password", ["asked for a new password", "within 48 hours", LINK]),
         ("change_email", "Please confirm your new email address", ["account keeps its old", "within 48 hours", LINK]),
-        ("email_changed", "Your email address was changed", ["Please write to us at once: help@demo.example"]),
-        ("password_changed", "Your password was changed", ["If you did not", "write to us: help@demo.example"]),
-        ("second_factor_added", "Signing in now asks for a code", ["recovery codes in a safe place", "If it was not"]),
-        ("second_factor_removed", "Signing in no longer asks for a code", ["the password alone", "If it was not"]),
-        ("recovery_code_used", "A recovery code was used", ["It works no more", "somebody knows your password"]),
-        ("wrong_code", "A wrong code was typed for your account", ["then a wrong code", "knows your password"]),
+        ("email_changed", "Your email address was changed", ["Please write to us right away: help@demo.example"]),
+        ("password_changed", "Your password was changed", ["If you didn't", "write to us: help@demo.example"]),
+        ("second_factor_added", "Signing in now asks for a code", ["recovery codes in a safe place", "If it wasn't"]),
+        ("second_factor_removed", "Signing in no longer asks for a code", ["only for your password", "If it wasn't"]),
+        ("recovery_code_used", "A recovery code was used", ["It won't work again", "someone knows your password"]),
+        ("wrong_code", "A wrong code was entered for your account", ["then a wrong code", "knows your password"]),
         ("directory_access", "You have directory access to Demo & Logbook", ["set a password", "48 hours", LINK]),
         ("account_deleted", "Your account was deleted", ["Everything in it is gone"]),
         ("export_ready", "Your data is ready to download", ["The link expires on 3 May 2025.", LINK]),
         (
             "already_registered",
             "You already have an account at Demo & Logbook",
-            ["no new one was made", "Your account and your password are as they were.", "https://logbook.demo.example"],
+            ["we didn't create another", "Your account and your password haven't changed.", "https://logbook.demo.example"],
         ),
     ],
 )  # fmt: skip
