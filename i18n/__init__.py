@@ -1,8 +1,8 @@
 """The catalogue: every text that people see goes through here, so that it can be shown in another language.
 
 The source has each text in English, which is all there is so far; `make messages` collects them in
-`locale/messages.pot`. A message is always a literal, because it's looked up as it stands. Values fill its named places:
-`gettext("Shorten this to %(most)s characters.", most=number(200))`, and a percent sign of its own is written `%%`.
+`locale/messages.pot`. A message is always a literal, because it's looked up as it stands. Values fill its named places,
+as in `gettext("You have %(most)s tokens.", most=number(50))`, and a percent sign of its own is written `%%`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -7,6 +7,7 @@ from asyncpg import UniqueViolationError
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, second_factors
@@ -123,7 +124,7 @@ async def verify_email(context: Context, token: str) -> None:
 
 
 def _refuse_link() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
+    refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))
 
 
 async def request_password_reset(context: Context, email: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_c
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import MAILBOX, Role, accounts
@@ -29,9 +30,9 @@ async def put_reviewer(
     people = await lock_accounts(transaction, mediator_id, reviewer_id)
     mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
     if mediator and reviewer and mediator.mailbox == reviewer.mailbox:
-        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
+        refuse(field, Code.NOT_ALLOWED, _("You can't be your own reviewer."))
     if mediator is None or reviewer is None or Role.REVIEWER not in reviewer.roles:
-        refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
+        refuse(field, Code.NOT_FOUND, _("There's no such reviewer."))
     reciprocal = await transaction.first(
         select(appointments.c.id).where(
             _one_of(appointments.c.mediator_id, [one.id for one in people.values() if one.mailbox == reviewer.mailbox]),
@@ -39,7 +40,7 @@ async def put_reviewer(
         )
     )
     if reciprocal:
-        refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
+        refuse(field, Code.NOT_ALLOWED, _("Two people can't review each other."))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
     approved = not context.settings.reviewer_approval
     present = await transaction.all(select(appointments).where(appointments.c.mediator_id == mediator_id))

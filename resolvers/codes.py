@@ -14,6 +14,7 @@ from pyotp import OTPVerificationError
 from sqlalchemy import delete, func, insert, literal, or_, select, update
 from sqlalchemy.types import Interval
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
@@ -80,7 +81,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
         return
     typed = read_code(code)
     if not typed:
-        refuse("code", Code.REQUIRED, "Type the code that your second factor shows, or a recovery code.")
+        refuse("code", Code.REQUIRED, _("Please enter the code that your second factor shows, or a recovery code."))
     # Whoever comes here has the password, so that no stranger can keep the owner out by this.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
@@ -100,7 +101,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
 
 def refuse_code() -> NoReturn:
     """Refuse a code that is wrong, or was used before."""
-    text = "This code is wrong, or was used before. Wait for the next one."
+    text = _("This code is wrong or was used before. Please wait for the next one.")
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 
 

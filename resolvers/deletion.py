@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, or_, select
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import Role, accounts, request_keys
@@ -24,7 +25,7 @@ async def delete_account(context: Context, transaction: Transaction, account_id:
     """
     account, has_colleague = await lock_account(transaction, account_id)
     if account is None:
-        refuse("id", Code.NOT_FOUND, "There is no such account.")
+        refuse("id", Code.NOT_FOUND, _("There's no such account."))
     if Role.ADMIN in account.roles and not has_colleague:
         refuse_last_administrator()
     reviews = await transaction.all(
@@ -78,4 +79,4 @@ async def lock_account(transaction: Transaction, account_id: UUID) -> tuple[Row 
 
 def refuse_last_administrator() -> NoReturn:
     """Refuse to let the last administrator go."""
-    refuse(None, Code.NOT_ALLOWED, "There has to be another administrator first.")
+    refuse(None, Code.NOT_ALLOWED, _("There has to be another administrator first."))

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from jobs import mail
 from models.account import LinkPurpose, Role, accounts
 from models.database import Row, Statement
@@ -78,7 +79,9 @@ async def create_directory(context: Context, name: str, email: str, website: str
             .on_conflict_do_nothing()
         )
         if not made:
-            refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
+            refuse(
+                "email", Code.TAKEN, _("There's already an account with this address. Give it the role with setRoles.")
+            )
         await transaction.run(insert(directories).values(id=new_id, website=website))
         await mail_link(
             context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, mail.DIRECTORY_ACCESS
@@ -97,7 +100,7 @@ async def update_directory(context: Context, directory_id: UUID, changes: dict[s
     check.done()
     async with context.transaction() as transaction:
         if not await transaction.first(_one, id=directory_id):
-            refuse("id", Code.NOT_FOUND, "There is no such directory.")
+            refuse("id", Code.NOT_FOUND, _("There's no such directory."))
         if "name" in changes:
             named = {"name": changes["name"], "name_key": fold_name(changes["name"])}
             await transaction.run(update(accounts).where(accounts.c.id == directory_id).values(**named))

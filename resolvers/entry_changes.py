@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from models.database import Row, Statement, Transaction
 from permissions.viewer import Standing
 from resolvers.context import Context
@@ -32,7 +33,7 @@ def _one(of: OwnedList, locked: bool) -> Statement:
 async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_id: UUID, *, locked: bool) -> Row:
     row = await transaction.first(_one(of, locked), id=entry_id, me=context.account_id)
     if row is None:
-        refuse("id", Code.NOT_FOUND, "There is no such entry.")
+        refuse("id", Code.NOT_FOUND, _("There's no such entry."))
     return row
 
 
@@ -60,7 +61,7 @@ def _refuse_blanks(of: OwnedList, changes: dict[str, Any]) -> None:
     columns = {column.name: column for table in (of.table, of.private) for column in table.c}
     blanks = [name for name, value in changes.items() if value is None and not columns[name].nullable]
     if blanks:
-        raise Refused(*(Problem(camel(name), "Fill this in.", Code.REQUIRED) for name in blanks))
+        raise Refused(*(Problem(camel(name), _("Please fill this in."), Code.REQUIRED) for name in blanks))
 
 
 async def update_entry(context: Context, of: OwnedList, entry_id: UUID, version: int, changes: dict[str, Any]) -> UUID:
@@ -68,7 +69,12 @@ async def update_entry(context: Context, of: OwnedList, entry_id: UUID, version:
     async with context.transaction() as transaction:
         row = await _own(context, transaction, of, entry_id, locked=True)
         if row.version != version:
-            refuse("version", Code.CONFLICT, "This entry was changed meanwhile. Compare, then save again.", current=row)
+            refuse(
+                "version",
+                Code.CONFLICT,
+                _("This entry has changed in the meantime. Please compare, then save again."),
+                current=row,
+            )
         _refuse_blanks(of, changes)
         names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())

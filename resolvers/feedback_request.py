@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue_mail
 from models.database import Row, Statement
@@ -104,7 +105,7 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
     reference = check.line("reference", new.reference)
     check.day("mediationEndedOn", new.mediation_ended_on, context.database.latest_today())
     if not new.party_agreed:
-        check.add("partyAgreed", Code.REQUIRED, "Confirm that the party agreed to be contacted.")
+        check.add("partyAgreed", Code.REQUIRED, _("Please confirm that the party agreed to be contacted."))
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
@@ -113,7 +114,7 @@ async def request_feedback(context: Context, new: NewRequest, once: Once) -> UUI
         await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
         await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         if await is_own(transaction, context.account_id, email):
-            refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
+            refuse("partyEmail", Code.NOT_ALLOWED, _("This is your own address."))
         held = await held_for(context, email)
         owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
         await transaction.run(
@@ -139,7 +140,7 @@ async def withdraw(context: Context, request_id: UUID) -> UUID:
             .values(state=RequestState.WITHDRAWN)
         )
         if not withdrawn:
-            refuse("id", Code.NOT_FOUND, "There is no such request.")
+            refuse("id", Code.NOT_FOUND, _("There's no such request."))
         await transaction.run(delete(feedback_request_details).where(_details.id == request_id))
     return request_id
 
@@ -149,6 +150,6 @@ async def stop_requests(context: Context, token: str) -> None:
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     hashed = read_stop_token(context.settings, token)
     if hashed is None:
-        refuse("token", Code.NOT_FOUND, "This link is not complete. Open it again from the mail.")
+        refuse("token", Code.NOT_FOUND, _("This link isn't complete. Please open it again from the email."))
     async with context.transaction() as transaction:
         await transaction.run(upsert(stopped_addresses).values(address_hash=hashed).on_conflict_do_nothing())

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
+from i18n import gettext as _
+from i18n import lazy_gettext
 from jobs import mail
 from jobs.outbox import enqueue_mail
 from models.account import Role, accounts
@@ -25,7 +27,7 @@ from models.feedback import (
 from models.mediator import mediators
 from models.reviewer import appointments
 from permissions.addresses import account_key
-from permissions.scopes import findable, link_works
+from permissions.scopes import LINK_DAYS, findable, link_works
 from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.address import is_own
@@ -120,7 +122,7 @@ async def search_subjects(context: Context, search: str) -> Sequence[Row]:
     """Find mediators who are not private by name: ten at most."""
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
-        raise BadInput(f"Search for at least {SEARCH_LEAST} letters of the name.")
+        raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
     async with context.database.reading() as reading:
         return await reading.all(_FOUND, words=search_words(search))
 
@@ -128,7 +130,7 @@ async def search_subjects(context: Context, search: str) -> Sequence[Row]:
 async def subject(context: Context, mediator_id: UUID | None, link: str | None) -> Row:
     """Tell who a chosen mediator or a personal link is; NotFound if there is none, or a chosen one is private."""
     if (mediator_id is None) == (link is None):
-        raise BadInput("Give an id or a link.")
+        raise BadInput(_("Give an id or a link."))
     await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
     async with context.database.reading() as reading:
         if link is not None:
@@ -169,7 +171,7 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
     """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request."""
     by = [given for given in (new.token, new.link, new.mediator_id) if given is not None]
     if len(by) != 1:
-        raise BadInput("Give exactly one of token, link and mediatorId.")
+        raise BadInput(_("Give exactly one of token, link and mediatorId."))
     limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
     await context.limiter.count(limit, context.viewer.address)
     check, new_id = Check(), uuid4()
@@ -182,7 +184,7 @@ async def give(context: Context, new: NewFeedback, once: Once) -> None:
             return
         about = await _whom(transaction, new)
         if about.id == context.viewer.account_id:
-            refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
+            refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
         over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
         await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
@@ -205,7 +207,7 @@ async def _whom(transaction: Transaction, new: NewFeedback) -> Row:
         state = _link_state(request)
         if state is not LinkState.OPEN:
             code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
-            refuse("token", code, _CLOSED[state])
+            refuse("token", code, _CLOSED[state] % {"days": LINK_DAYS})
         row = await transaction.first(_BY_ID, id=request.mediator_id)
         await transaction.run(
             update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
@@ -217,14 +219,14 @@ async def _whom(transaction: Transaction, new: NewFeedback) -> Row:
 
 
 _CLOSED = {
-    LinkState.SPENT: "This link has been used: the answer has arrived. Thank you.",
-    LinkState.EXPIRED: "This link has expired: it worked for 90 days.",
-    LinkState.WITHDRAWN: "This request has been withdrawn. There is nothing to do.",
+    LinkState.SPENT: lazy_gettext("This link has been used, and your answers have arrived. Thank you."),
+    LinkState.EXPIRED: lazy_gettext("This link has expired. It worked for %(days)s days."),
+    LinkState.WITHDRAWN: lazy_gettext("This request was withdrawn. There's nothing you need to do."),
 }
 
 
 def _no_such(field: str) -> NoReturn:
-    refuse(field, Code.NOT_FOUND, "There is nobody here to give feedback about. Check the link.")
+    refuse(field, Code.NOT_FOUND, _("There's nobody here to give feedback about. Please check the link."))
 
 
 def _checked(check: Check, given: tuple[GivenAnswer, ...]) -> list[GivenAnswer]:
@@ -235,21 +237,21 @@ def _checked(check: Check, given: tuple[GivenAnswer, ...]) -> list[GivenAnswer]:
         asked = question(answer.question)
         text = check.text(f"{field}.text", answer.text)
         if asked is None:
-            check.add(f"{field}.question", Code.INVALID, "The survey has no such question.")
+            check.add(f"{field}.question", Code.INVALID, _("The survey has no such question."))
         elif answer.question in kept:
-            check.add(f"{field}.question", Code.INVALID, "Answer each question once.")
+            check.add(f"{field}.question", Code.INVALID, _("Please answer each question once."))
         elif answer.not_applicable and (answer.rating is not None or text is not None):
-            check.add(field, Code.INVALID, "An answer is either given or not applicable.")
+            check.add(field, Code.INVALID, _("Please either answer this question or mark it as not applicable."))
         elif asked.kind is QuestionKind.TEXT and answer.rating is not None:
-            check.add(f"{field}.rating", Code.INVALID, "Answer this question in words.")
+            check.add(f"{field}.rating", Code.INVALID, _("Please answer this question in words."))
         elif asked.kind is QuestionKind.RATING and text is not None:
-            check.add(f"{field}.text", Code.INVALID, "Answer this question with a rating.")
+            check.add(f"{field}.text", Code.INVALID, _("Please answer this question with a rating."))
         elif answer.rating is not None and not 1 <= answer.rating <= 5:
-            check.add(f"{field}.rating", Code.OUT_OF_RANGE, "Rate from 1 to 5.")
+            check.add(f"{field}.rating", Code.OUT_OF_RANGE, _("Please choose a rating from 1 to 5."))
         elif answer.rating is not None or text is not None or answer.not_applicable:
             kept[answer.question] = GivenAnswer(answer.question, answer.rating, text, answer.not_applicable)
     if not kept:
-        check.add("answers", Code.REQUIRED, "Answer at least one question.")
+        check.add("answers", Code.REQUIRED, _("Please answer at least one question."))
     return list(kept.values())
 
 

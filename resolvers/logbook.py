@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import Text, Uuid
 
+from i18n import lazy_gettext
 from models.database import Row, Statement
 from models.logbook import MONTH, CaseRole, Medium, Outcome, logbook_entries, logbook_private
 from resolvers.checks import PARTIES_MOST, Check
@@ -34,7 +35,7 @@ def _checked(values: dict[str, Any], latest: date) -> dict[str, Any]:
     check.days(values["started_on"], values["ended_on"], latest)
     check.minutes(values["minutes"])
     if values["party_count"] is not None:
-        check.number("partyCount", values["party_count"], 1, PARTIES_MOST, "parties")
+        check.number("partyCount", values["party_count"], 1, PARTIES_MOST, lazy_gettext("parties"))
     check.done()
     return values
 

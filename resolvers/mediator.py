@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, upd
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.types import Text, Uuid
 
+from i18n import gettext as _
 from models.account import accounts
 from models.database import Row, Statement
 from models.mediator import mediators
@@ -132,7 +133,7 @@ async def update_profile(context: Context, changes: dict[str, Any]) -> None:
     if "profile_url" in changes:
         changes["profile_url"] = check.url("profileUrl", changes["profile_url"])
     if "visibility" in changes and changes["visibility"] is None:
-        check.add("visibility", Code.REQUIRED, "Choose who may find you.")
+        check.add("visibility", Code.REQUIRED, _("Please choose who can find you."))
     check.done()
     if changes:
         async with context.transaction() as transaction:

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
@@ -107,7 +108,7 @@ async def approve(context: Context, appointment_id: UUID) -> None:
             await lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
             asked = await transaction.first(waiting)
         if asked is None:
-            refuse("id", Code.NOT_FOUND, "There is no such appointment.")
+            refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
         replaced = await transaction.all(
             delete(appointments)
             .where(appointments.c.mediator_id == asked.mediator_id, appointments.c.approved)
@@ -138,7 +139,7 @@ async def end(context: Context, mediator_id: UUID | None) -> None:
         else:
             ended &= appointments.c.reviewer_id == context.account_id
         if not await end_reviews(transaction, ended) + taken_back:
-            refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
+            refuse("mediatorId", Code.NOT_FOUND, _("There's no such review to end."))
 
 
 async def invite(context: Context, email: str, once: Once) -> None:
@@ -152,7 +153,7 @@ async def invite(context: Context, email: str, once: Once) -> None:
             return
         await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         if await is_own(transaction, context.account_id, address):
-            refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
+            refuse("email", Code.NOT_ALLOWED, _("You can't be your own reviewer."))
         held = await held_for(context, address)
         await transaction.run(
             delete(reviewer_invitations).where(
@@ -212,11 +213,15 @@ async def accept(context: Context, token: str, name: str | None, password: str |
 
 
 def _refuse_invitation() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
+    refuse("token", Code.NOT_FOUND, _("This invitation no longer works. Please ask for a new one."))
 
 
 def _refuse_signed_out() -> NoReturn:
-    refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
+    refuse(
+        "token",
+        Code.SIGN_IN_REQUIRED,
+        _("There's already an account with this address. Please sign in to it to accept."),
+    )
 
 
 async def _new_reviewer(context: Context, email: str, name: str | None, password: str | None) -> dict[str, Any]:

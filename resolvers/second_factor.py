@@ -7,6 +7,7 @@ import pyotp
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import accounts, recovery_codes, second_factors
@@ -53,7 +54,7 @@ async def set_up(context: Context, password: str) -> NewFactor:
             )
         )
         if not placed:
-            refuse(None, Code.NOT_ALLOWED, "You have a second factor. Remove it first to set up another.")
+            refuse(None, Code.NOT_ALLOWED, _("You already have a second factor. To set up another, remove it first."))
     uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=context.settings.organisation_name)
     return NewFactor(secret, uri)
 
@@ -69,7 +70,7 @@ async def confirm(context: Context, code: str) -> list[str]:
         own = second_factors.c.account_id == context.account_id
         row = await transaction.first(select(second_factors).where(own, second_factors.c.confirmed_at.is_(None)))
         if row is None:
-            refuse(None, Code.NOT_FOUND, "Set up a second factor first.")
+            refuse(None, Code.NOT_FOUND, _("Please set up a second factor first."))
         now, typed = context.database.now(), read_code(code)
         step = matching_step(context.settings, context.account_id, row.sealed_secret, typed, now)
         if step is None:
@@ -117,5 +118,5 @@ async def _check_own(context: Context, transaction: Transaction, code: str) -> N
         second_factors.c.account_id == context.account_id, second_factors.c.confirmed_at.is_not(None)
     )
     if await transaction.first(own) is None:
-        refuse(None, Code.NOT_FOUND, "You have no second factor.")
+        refuse(None, Code.NOT_FOUND, _("You don't have a second factor."))
     await check_second_factor(context, transaction, context.account_id, code)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from jobs.outbox import retry_dead
 from models.account import Role, accounts, api_tokens
 from models.database import Row, Statement
@@ -107,11 +108,11 @@ async def set_roles(context: Context, account_id: UUID, roles: Sequence[Role]) -
     Who is a reviewer no more reviews nobody: the mediators are told, and givers are not shown their name.
     """
     if not roles:
-        refuse("roles", Code.REQUIRED, "Give at least one role; to take all access away, delete the account.")
+        refuse("roles", Code.REQUIRED, _("Please give at least one role. To take all access away, delete the account."))
     async with context.transaction() as transaction:
         row, has_colleague = await lock_account(transaction, account_id)
         if row is None:
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         if Role.ADMIN in row.roles and Role.ADMIN not in roles and not has_colleague:
             refuse_last_administrator()
         await transaction.run(
@@ -138,7 +139,7 @@ async def set_paid_access(context: Context, account_id: UUID, until: datetime | 
     check.done()
     async with context.transaction() as transaction:
         if not await transaction.run(update(accounts).where(accounts.c.id == account_id).values(paid_until=until)):
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
 
 
@@ -147,7 +148,7 @@ async def sign_out_other(context: Context, account_id: UUID) -> None:
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
         if not await transaction.value(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update()):
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await end_all(transaction, account_id)
         await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
 
@@ -213,5 +214,5 @@ async def retry_mail(context: Context, mail_id: UUID) -> UUID:
     """Queue dead mail once more."""
     async with context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
-            refuse("id", Code.NOT_FOUND, "There is no such dead mail.")
+            refuse("id", Code.NOT_FOUND, _("There's no such dead mail."))
     return mail_id

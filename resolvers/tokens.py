@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, insert, select, update
 
+from i18n import day
+from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import api_tokens
@@ -64,7 +66,11 @@ def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
     now = context.database.now()
     end, last = check.moment("expiresAt", chosen) or now + TOKEN_LASTS, last_moment(now)
     if not now < end <= last:
-        check.add("expiresAt", Code.OUT_OF_RANGE, f"Give a moment that is to come, on {last.date()} at the latest.")
+        check.add(
+            "expiresAt",
+            Code.OUT_OF_RANGE,
+            _("Please choose a time in the future, on %(day)s at the latest.", day=day(last.date())),
+        )
     return end
 
 
@@ -93,13 +99,21 @@ async def create_token(
             return earlier, None
         if owner.age >= SIGN_IN_COUNTS:
             if not password:
-                refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
+                refuse(
+                    "password",
+                    Code.REQUIRED,
+                    _("Please enter your password again: you signed in more than ten minutes ago."),
+                )
             await check_second_factor(context, transaction, context.account_id, code)
         held = await transaction.value(
             select(func.count()).where(api_tokens.c.account_id == context.account_id, api_tokens.c.revoked_at.is_(None))
         )
         if held >= TOKENS_MOST:
-            refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
+            refuse(
+                None,
+                Code.NOT_ALLOWED,
+                _("You have %(most)s tokens already. Please revoke one first.", most=TOKENS_MOST),
+            )
         await transaction.run(
             insert(api_tokens).values(
                 id=new_id,
@@ -123,5 +137,5 @@ async def revoke_token(context: Context, token_id: UUID) -> UUID:
             .values(revoked_at=func.coalesce(api_tokens.c.revoked_at, func.clock()))
         )
     if not revoked:
-        refuse("id", Code.NOT_FOUND, "There is no such token.")
+        refuse("id", Code.NOT_FOUND, _("There's no such token."))
     return token_id

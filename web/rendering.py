@@ -210,7 +210,7 @@ def asked_for(request: Request) -> str:
 
 def _guard(request: Request) -> None:
     if request.state.ended and has_token(request.scope):
-        raise Trouble(401, Unauthenticated.text)
+        raise Trouble(401, str(Unauthenticated.text))
     if request.method == "POST" and is_foreign(request.app.state.settings, request):
         raise Trouble(403, "This form came from another site. Please open the page here and try again.")
 
