@@ -64,7 +64,7 @@ async def test_a_mediator_appoints_from_the_list_and_both_are_told(hub: Hub) -> 
     assert payload(answer)["reviewer"] == listed[0]
     assert await read(hub, chosen) == [str(mediator.id)]
     await hub.work()
-    assert f"You are now the reviewer of {mediator.name}" in text_of(hub.mail(chosen.email))
+    assert f"You're now the reviewer for {mediator.name}" in text_of(hub.mail(chosen.email))
     assert f"{chosen.name} is now your reviewer" in text_of(hub.mail(mediator.email))
 
 
@@ -320,7 +320,7 @@ async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_acc
     assert await read(strict, chosen) == []
     await strict.work()
     assert [mail["to"] for mail in strict.mails()] == [mediator.email]
-    assert "An administrator will look at this first" in text_of(strict.mail())
+    assert "An administrator needs to approve this first" in text_of(strict.mail())
 
     waiting = "{ waitingAppointments { nodes { id mediatorId reviewerId } } }"
     (asked,) = (await strict.ask(waiting, by=admin)).data["waitingAppointments"]["nodes"]

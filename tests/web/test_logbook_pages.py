@@ -171,7 +171,7 @@ async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_un
     assert (await post(hub, ann, path, **(form | {text: "first", "version": version}))).status_code == 303
     second = await post(hub, ann, path, **(form | {text: "second", "version": version}))
     assert is_a_page(second, 422)
-    assert "This entry was changed meanwhile" in second.text
+    assert "This entry has changed in the meantime" in second.text
     assert cells(second, "You typed") == ["second"]
     assert cells(second, "Saved meanwhile") == ["first"]
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
@@ -359,7 +359,7 @@ async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neith
         for path, form in {"/logbook/new": CASE, "/cpd/new": COURSE, "/request": ASKED}.items():
             response = await paid.client.post(path, data=form, headers=cookie(ann))
             assert is_a_page(response, 403)
-            assert [text[:27] for _, text in problems(response)] == ["Your paid access has ended:"]
+            assert [text[:26] for _, text in problems(response)] == ["Your paid access has ended"]
         assert await everything(paid) == before
         assert (await sheet(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
         version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")
