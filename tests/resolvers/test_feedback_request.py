@@ -67,7 +67,7 @@ async def test_a_request_reaches_the_party_with_all_that_helps_to_recall_it(hub:
     await hub.work()
     mail = hub.mail("Philippa@demo.example")
     token, text = secret_in(mail, "feedback"), text_of(mail)
-    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 March 2024", "5 to 8 minutes"):
+    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 Mar 2024", "5 to 8 minutes"):
         assert fact in text
     found = (await hub.ask(STATE, {"token": token})).data["feedbackInvitation"]
     assert found == {"state": "OPEN", "subject": {"name": mediator.name}}
