@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 
 from demo.seed_feedback import add_feedback, add_requests
 from demo.seed_practice import add_practice, random_id
-from jobs.letters import page
+from jobs.mail.recipients import page
 from models.account import Role, accounts
 from models.database import Transaction, connect
 from models.directory import directories

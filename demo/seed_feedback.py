@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from demo.seed_practice import pick, random_id, sometimes
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from models.database import Transaction
 from models.feedback import (
     ActedAs,
@@ -155,7 +156,7 @@ async def add_requests(
             reference = f"Demo case {made_at:%Y}-{chance.randint(1, 99):02}"
             details.append({**owned, "party_name": name, "party_email": email, "reference": reference})
         if not age:
-            await enqueue(transaction, Kind.FEEDBACK_REQUEST, request_id)
+            await enqueue(transaction, mail.FEEDBACK_REQUEST, request_id)
     await transaction.run(insert(feedback_requests).values(rows))
     if details:
         await transaction.run(insert(feedback_request_details).values(details))

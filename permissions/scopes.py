@@ -31,9 +31,11 @@ from permissions.viewer import Standing
 
 VIEWER: ColumnElement[object] = bindparam("viewer", type_=Uuid())
 
-# "Five days": request details are gone 120 hours after the request was made, whether or not a job has run.
-DETAILS_KEPT = text("interval '120 hours'")
-LINK_WORKS = text("interval '90 days'")
+# Request details are gone so many days of 24 hours after the request was made, whether or not a job has run.
+DETAILS_DAYS = 5
+LINK_DAYS = 90
+DETAILS_KEPT = text(f"interval '{DETAILS_DAYS * 24} hours'")
+LINK_WORKS = text(f"interval '{LINK_DAYS} days'")
 
 
 def current(alias_of_reviewer: ColumnElement[object]) -> ColumnElement[bool]:

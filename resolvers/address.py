@@ -4,7 +4,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
-from jobs.outbox import Kind, enqueue, enqueue_mail
+from jobs import mail
+from jobs.outbox import enqueue, enqueue_mail
 from models.account import Role, account_links, accounts
 from models.database import Transaction
 from permissions.addresses import account_key, mailbox_key
@@ -80,7 +81,7 @@ async def tell_registered(transaction: Transaction, email: str, held: str | None
     """Mail the owner of an account that its address was typed in again."""
     account = await transaction.first(select(accounts.c.id).where(has_address(email), ~unproven(email)))
     if account:
-        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account.id, held, other_id=account.id)
+        await enqueue_mail(transaction, mail.ALREADY_REGISTERED, account.id, held, other_id=account.id)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
@@ -101,4 +102,4 @@ async def move_address(transaction: Transaction, account_id: UUID, email: str) -
         update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=account_key(email))
     )
     await transaction.run(delete(account_links).where(account_links.c.account_id == account_id))
-    await enqueue(transaction, Kind.EMAIL_CHANGED, account_id, recipient=old.email, recipient_name=old.name)
+    await enqueue(transaction, mail.EMAIL_CHANGED, account_id, recipient=old.email, recipient_name=old.name)

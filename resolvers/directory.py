@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 from strawberry import UNSET
 
-from jobs.outbox import Kind
+from i18n import gettext as _
+from jobs import mail
 from models.account import LinkPurpose, Role, accounts
 from models.database import Row, Statement
 from models.directory import directories as _directories
@@ -90,10 +91,12 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Row | Non
             .on_conflict_do_nothing()
         )
         if not made:
-            refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
+            refuse(
+                "email", Code.TAKEN, _("There's already an account with this address. Give it the role with setRoles.")
+            )
         await transaction.run(insert(_directories).values(id=new_id, website=website))
         await mail_link(
-            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, Kind.DIRECTORY_ACCESS
+            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, mail.DIRECTORY_ACCESS
         )
         await note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
     return await _directory(context, new_id)
@@ -119,7 +122,7 @@ async def update_directory(info: Info, input: UpdateDirectoryInput) -> Row | Non
     check.done()
     async with context.transaction() as transaction:
         if not await transaction.first(_one, id=directory_id):
-            refuse("id", Code.NOT_FOUND, "There is no such directory.")
+            refuse("id", Code.NOT_FOUND, _("There's no such directory."))
         if "name" in changes:
             named = {"name": changes["name"], "name_key": fold_name(changes["name"])}
             await transaction.run(update(accounts).where(accounts.c.id == directory_id).values(**named))

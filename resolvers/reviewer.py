@@ -10,7 +10,9 @@ from sqlalchemy import and_, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue, enqueue_mail
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, Statement, Transaction
 from models.outbox import AuditAction
@@ -141,14 +143,14 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
             await lock_accounts(transaction, asked.mediator_id, asked.reviewer_id)
             asked = await transaction.first(waiting)
         if asked is None:
-            refuse("id", Code.NOT_FOUND, "There is no such appointment.")
+            refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
         replaced = await transaction.all(
             delete(appointments)
             .where(appointments.c.mediator_id == asked.mediator_id, appointments.c.approved)
             .returning(appointments.c.reviewer_id)
         )
         for row in replaced:
-            await enqueue(transaction, Kind.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
@@ -180,7 +182,7 @@ async def end_review(info: Info, input: EndReviewInput) -> None:
         else:
             ended &= appointments.c.reviewer_id == context.account_id
         if not await end_reviews(transaction, ended) + taken_back:
-            refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
+            refuse("mediatorId", Code.NOT_FOUND, _("There's no such review to end."))
 
 
 @strawberry.input
@@ -205,7 +207,7 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
             return
         await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         if await is_own(transaction, context.account_id, address):
-            refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
+            refuse("email", Code.NOT_ALLOWED, _("You can't be your own reviewer."))
         held = await held_for(context, address)
         await transaction.run(
             delete(reviewer_invitations).where(
@@ -213,7 +215,7 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
                 reviewer_invitations.c.email_key == account_key(address),
             )
         )
-        due = await enqueue_mail(transaction, Kind.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
+        due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
         await transaction.run(
             insert(reviewer_invitations).values(
                 id=new_id,
@@ -278,11 +280,15 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
 
 
 def _refuse_invitation() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
+    refuse("token", Code.NOT_FOUND, _("This invitation no longer works. Please ask for a new one."))
 
 
 def _refuse_signed_out() -> NoReturn:
-    refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
+    refuse(
+        "token",
+        Code.SIGN_IN_REQUIRED,
+        _("There's already an account with this address. Please sign in to it to accept."),
+    )
 
 
 async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInput) -> dict[str, Any]:

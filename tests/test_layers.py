@@ -13,7 +13,7 @@ from importlinter.cli import lint_imports
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ["tools", "cli", "demo", "web", "schema", "resolvers", "jobs", "permissions", "models"]
+LAYERS = ["tools", "cli", "demo", "web", "schema", "resolvers", "jobs", "permissions", "models", "i18n"]
 NOT_INSTALLED = {"tools"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -96,7 +96,8 @@ def test_every_package_is_packaged() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["demo/templates", "jobs/emails", "models/rules.sql", "web/queries", "web/templates", "web/static"]
+    "folder",
+    ["demo/templates", "jobs/mail/templates", "models/rules.sql", "web/queries", "web/templates", "web/static"],
 )
 def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
     layer = folder.partition("/")[0]

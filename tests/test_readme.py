@@ -157,7 +157,10 @@ async def test_the_example_ends_with_a_line_where_it_cannot_read(hub: Hub) -> No
         elsewhere = await run_example(f"{address}/static", "no-token")
     gone = await run_example(address, "no-token")
     assert refused[0] == elsewhere[0] == gone[0] == 1
-    assert refused[1:] == ("", "UNAUTHENTICATED: Your session or token is not valid, or has ended. Sign in again.\n")
+    assert refused[1:] == (
+        "",
+        "UNAUTHENTICATED: Your session or token isn't valid or has ended. Please sign in again.\n",
+    )
     assert elsewhere[2].endswith("answered with status 405, which is no GraphQL\n")
     assert gone[2].startswith(f"{address} cannot be reached: ")
     assert (await run_example())[2].startswith("Usage: ")

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from jobs.worker import Waker
 from models.database import Database, connect
-from resolvers.errors import Failure
+from resolvers.errors import Failure, fault
 from resolvers.limits import Limiter
 from settings import Settings
 from web import graphiql, metrics
@@ -51,7 +51,7 @@ async def failed(request: Request, error: Exception) -> Response:
     """Answer a fault of ours with a reference that the log has too."""
     reference = str(uuid4())
     log.error("request_failed", reference=reference, exc_info=error)
-    text = f"{Failure.text} Reference: {reference}"
+    text = fault(reference)
     # Outside of all middleware, which may be what failed.
     headers = security_headers(request.app.state.settings) | answer_headers(request.scope, 500)
     headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it

@@ -22,7 +22,8 @@ import asyncpg
 import httpx
 
 from demo.processes import Processes
-from jobs.outbox import Kind, enqueue
+from jobs import mail
+from jobs.outbox import enqueue
 from settings import load
 from tests.faults.line import Line
 from tests.faults.machine import Machine
@@ -126,7 +127,7 @@ class Installation:
         async with self.hub.database.transaction() as transaction:
             for _ in range(mails):
                 address = f"party{next(self._numbers)}@demo.example"
-                await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
+                await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
 
     async def outbox(self, where: str = "true") -> list[asyncpg.Record]:
         """Read its rows."""

@@ -35,7 +35,7 @@ class EntryForm:
     @property
     def labels(self) -> dict[str, str]:
         """What stands beside the fields."""
-        return {field.graphql_name: field.label for field in self.fields}
+        return {field.graphql_name: str(field.label) for field in self.fields}
 
     @property
     def facets(self) -> str:
