@@ -6,7 +6,7 @@ COPY deploy/requirements.txt deploy/
 RUN /opt/logbook/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 COPY . .
 # GraphiQL, for administrators; needs the network. Setuptools builds this project and is not kept.
-RUN /opt/logbook/bin/python -m web.graphiql_assets \
+RUN /opt/logbook/bin/python -m tools.graphiql_assets \
  && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
  && /opt/logbook/bin/pip install --no-cache-dir --no-deps /wheel/*.whl
 

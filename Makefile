@@ -10,7 +10,7 @@ PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema requirements clean
+.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -103,7 +103,11 @@ check: lint types coverage
 schema: setup
 	$(BIN)/logbook schema > $(VENV)/schema.graphql
 	mv $(VENV)/schema.graphql schema/schema.graphql
-	$(BIN)/python -m web.readme
+	$(BIN)/python -m tools.readme
+
+# The catalogue's template: each text that people see, in English. Without lines and times, so that it changes with them.
+messages: setup
+	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext --omit-header --sort-output --add-location=file -o i18n/locale/messages.pot jobs models permissions resolvers schema web
 
 # Pins every dependency, for every platform, with hashes and without a registry's name; for production alone as well.
 # With extras, for pip does not see that a pin of `x` is one of `x[extra]` too.
@@ -115,8 +119,8 @@ clean:
 	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots tests/bench/npm/node tests/bench/npm/node_modules build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
 # GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
-web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc web/graphiql_assets.py | $(VENV)/installed
-	$(BIN)/python -m web.graphiql_assets
+web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc tools/graphiql_assets.py | $(VENV)/installed
+	$(BIN)/python -m tools.graphiql_assets
 
 # What the tests use of npm. Without a network the tests go on, and those that miss something say so.
 tests/npm/node_modules/installed: $(wildcard tests/npm/*.json) tests/npm/.npmrc tests/npm/install.py web/npm/requirements-node.txt | $(VENV)/installed

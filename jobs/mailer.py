@@ -19,7 +19,7 @@ from uuid import UUID
 
 import aiosmtplib
 
-from jobs.letters import Letter
+from jobs.mail.declaration import Letter
 from permissions.addresses import wire_address
 from settings import Settings
 

@@ -4,8 +4,8 @@ PostgreSQL is the truth; Redis only wakes. A worker claims a row by a lease on t
 only while that lease is its own, so a worker that was cut off or stopped cannot finish what another has taken over.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import count
 from random import uniform
 from uuid import UUID, uuid4
@@ -38,32 +38,14 @@ LONGEST_HELD = timedelta(days=30)  # far more than anybody's mail is held up by 
 OVERDUE = timedelta(minutes=15)
 
 
-class Kind(StrEnum):
-    """What there is to do; a mail's kind is also its folder in `jobs/emails`."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of work; `name` is what the outbox's rows have. The kinds of mail are in `jobs.mail`."""
 
-    FEEDBACK_REQUEST = "feedback_request"
-    FEEDBACK_RECEIVED = "feedback_received"
-    REVIEWER_INVITED = "reviewer_invited"
-    REVIEWER_APPOINTED = "reviewer_appointed"
-    APPOINTMENT_MADE = "appointment_made"
-    APPOINTMENT_WAITING = "appointment_waiting"
-    REVIEW_ENDED = "review_ended"
-    APPOINTMENT_ENDED = "appointment_ended"
-    VERIFY_EMAIL = "verify_email"
-    ALREADY_REGISTERED = "already_registered"
-    RESET_PASSWORD = "reset_password"  # noqa: S105 - the mail's name
-    CHANGE_EMAIL = "change_email"
-    EMAIL_CHANGED = "email_changed"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the mail's name
-    SECOND_FACTOR_ADDED = "second_factor_added"
-    SECOND_FACTOR_REMOVED = "second_factor_removed"
-    RECOVERY_CODE_USED = "recovery_code_used"
-    WRONG_CODE = "wrong_code"
-    API_TOKEN_MADE = "api_token_made"  # noqa: S105 - the mail's name
-    DIRECTORY_ACCESS = "directory_access"
-    ACCOUNT_DELETED = "account_deleted"
-    EXPORT_READY = "export_ready"
-    MAKE_EXPORT = "make_export"
+    name: str
+
+
+MAKE_EXPORT = Kind("make_export")
 
 
 async def enqueue(
@@ -80,12 +62,12 @@ async def enqueue(
     await transaction.run(
         insert(outbox)
         .values(
-            kind=kind,
+            kind=kind.name,
             subject_id=subject_id,
             other_id=other_id,
             recipient=recipient,
             recipient_name=recipient_name,
-            dedupe_key=dedupe_key or f"{kind}:{uuid4()}",
+            dedupe_key=dedupe_key or f"{kind.name}:{uuid4()}",
         )
         .on_conflict_do_nothing()
     )
@@ -100,13 +82,13 @@ async def enqueue_mail(
     `held_for` names, by a keyed hash, a mailbox that has had enough. There goes one mail an hour of each kind, at the
     full hour. The newest takes the place of one that waits with the same `other_id`; another waits an hour longer.
     """
-    mail = {"kind": kind, "subject_id": subject_id, "other_id": other_id}
+    mail = {"kind": kind.name, "subject_id": subject_id, "other_id": other_id}
     if held_for is None:
         transaction.wakes_worker = True
-        return (await transaction.one(_at_once(), **mail, dedupe_key=f"{kind}:{uuid4()}")).next_at
+        return (await transaction.one(_at_once(), **mail, dedupe_key=f"{kind.name}:{uuid4()}")).next_at
     held, hours = None, count(1)
     while held is None:
-        slot = {"place": f"{_HELD}{kind}:{held_for}:", "wait": timedelta(hours=next(hours))}
+        slot = {"place": f"{_HELD}{kind.name}:{held_for}:", "wait": timedelta(hours=next(hours))}
         held = await transaction.first(_hold(), **mail, **slot)
     return held.next_at
 

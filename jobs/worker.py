@@ -17,11 +17,12 @@ from arq.worker import Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from jobs import letters, mailer, outbox
+from jobs import mailer, outbox
 from jobs.expiry import run_chores
 from jobs.ledger import Ledger
+from jobs.mail import MAILS
 from jobs.metrics import count_work
-from jobs.outbox import Kind, Work
+from jobs.outbox import Work
 from models.database import Database
 from models.outbox import OutboxState
 from settings import Settings
@@ -39,9 +40,9 @@ SILENCE = 5.0  # seconds
 CANCEL_AGAIN = 1.0  # seconds
 _WAKE = "drain_outbox"
 
-# A job that is no mail: given the work's row, it does it. `web` registers those that need the schema.
+# A job that is no mail: given the work's row, it does it. `web` registers those that need the schema, by kind.
 Job = Callable[[Database, Settings, Work], Awaitable[None]]
-Jobs = Mapping[Kind, Job]
+Jobs = Mapping[str, Job]
 
 
 async def drain(database: Database, settings: Settings, jobs: Jobs, stop: asyncio.Event | None = None) -> int:
@@ -98,7 +99,7 @@ async def _do(database: Database, settings: Settings, post: mailer.Post, jobs: J
             log.error("work_failed", work=str(work.id), kind=work.kind, exc_info=error)
     wait = outbox.back_off(work.attempts)
     kept = await _record(lambda: outbox.finish(database, work, state, code=code, wait=wait))
-    count_work(work.kind, state, is_mail=work.kind in letters.WRITERS, kept=kept)
+    count_work(work.kind, state, is_mail=work.kind in MAILS, kept=kept)
     log.info("work", work=str(work.id), kind=work.kind, state=state, attempts=work.attempts, code=code, fenced=not kept)
     return kept
 
@@ -119,12 +120,11 @@ async def _record(finish: Callable[[], Awaitable[bool]]) -> bool:
 async def _perform(database: Database, settings: Settings, post: mailer.Post, jobs: Jobs, work: Work) -> OutboxState:
     if work.attempts > outbox.MAX_ATTEMPTS:  # attempts ended their workers, before they could be recorded
         raise mailer.Undeliverable
-    kind = Kind(work.kind)
-    if kind in jobs:
-        await jobs[kind](database, settings, work)
+    if work.kind in jobs:
+        await jobs[work.kind](database, settings, work)
         return OutboxState.DONE
     async with database.transaction() as transaction:
-        letter = await letters.WRITERS[kind](transaction, settings, work)
+        letter = await MAILS[work.kind].letter(transaction, settings, work)
     if letter is None:
         return OutboxState.DROPPED
     await post.hand_in(mailer.compose(settings, letter, work.id))

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
+from i18n import lazy_gettext as _
 from models.columns import moment, owner, preset, random_id, table
 from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
@@ -13,32 +14,32 @@ from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 class CpdKind(Choice):
     """How somebody went on learning, or taught."""
 
-    TRAINING_RECEIVED = "TRAINING_RECEIVED", "Training received"
-    TRAINING_GIVEN = "TRAINING_GIVEN", "Training given"
-    PRESENTATION = "PRESENTATION", "Presentation"
-    CONFERENCE = "CONFERENCE", "Conference"
-    PUBLICATION = "PUBLICATION", "Publication"
-    SUPERVISION = "SUPERVISION", "Supervision or peer reflection"
-    SELF_STUDY = "SELF_STUDY", "Self-directed study"
-    OTHER = "OTHER", "Other"
+    TRAINING_RECEIVED = "TRAINING_RECEIVED", _("Training received")
+    TRAINING_GIVEN = "TRAINING_GIVEN", _("Training given")
+    PRESENTATION = "PRESENTATION", _("Presentation")
+    CONFERENCE = "CONFERENCE", _("Conference")
+    PUBLICATION = "PUBLICATION", _("Publication")
+    SUPERVISION = "SUPERVISION", _("Supervision or peer reflection")
+    SELF_STUDY = "SELF_STUDY", _("Self-directed study")
+    OTHER = "OTHER", _("Other")
 
 
 class CpdFields(SQLModel):
     """What of an entry others may read, as far as the policy lets them."""
 
-    ended_on: date = entry_field(Kind.DAY, "Last day", listed=True)
-    started_on: date = entry_field(Kind.DAY, "First day")
-    kind: CpdKind = entry_field(Kind.CHOICE, "Kind", listed=True, filtered=True, proposed=True)
-    title: str = entry_field(Kind.LINE, "Title", listed=True)
-    provider: str | None = entry_field(Kind.LINE, "Provider", listed=True)
-    minutes: int = entry_field(Kind.DURATION, "Duration in hours", title="Hours", listed=True)
-    evidence_url: str | None = entry_field(Kind.LINK, "Link to evidence", title="Evidence")
+    ended_on: date = entry_field(Kind.DAY, _("Last day"), listed=True)
+    started_on: date = entry_field(Kind.DAY, _("First day"))
+    kind: CpdKind = entry_field(Kind.CHOICE, _("Kind"), listed=True, filtered=True, proposed=True)
+    title: str = entry_field(Kind.LINE, _("Title"), listed=True)
+    provider: str | None = entry_field(Kind.LINE, _("Provider"), listed=True)
+    minutes: int = entry_field(Kind.DURATION, _("Duration in hours"), title=_("Hours"), listed=True)
+    evidence_url: str | None = entry_field(Kind.LINK, _("Link to evidence"), title=_("Evidence"))
 
 
 class CpdPrivateFields(SQLModel):
     """What of an entry is for its mediator's eyes only."""
 
-    takeaways: str | None = entry_field(Kind.TEXT, "Takeaways")
+    takeaways: str | None = entry_field(Kind.TEXT, _("Takeaways"))
 
 
 class CpdEntry(CpdFields, table=True):

@@ -15,16 +15,19 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
+from i18n import LazyText
 from models.columns import one_of
+
+NO_TEXT = LazyText("")
 
 
 class Choice(StrEnum):
     """An enumeration that people choose from: each word has a label, and synonyms that an import knows."""
 
-    label: str
+    label: LazyText
     also: str
 
-    def __new__(cls, value: str, label: str = "", also: str = "") -> Self:
+    def __new__(cls, value: str, label: LazyText = NO_TEXT, also: str = "") -> Self:
         """Make a word: as the API writes it, as people read it, and its synonyms, separated by commas."""
         member = str.__new__(cls, value)
         member._value_ = value
@@ -75,18 +78,18 @@ class EntryField:
     """
 
     kind: Kind
-    label: str
-    title: str
+    label: LazyText
+    title: LazyText
     name: str = ""
     required: bool = True
     private: bool = False
-    hint: str = ""
+    hint: LazyText | None = None
     headings: str = ""
     description: str | None = None
     words: type[Choice] | None = None
     default: Default = None
     bounds: tuple[int, int] = (0, 2**31 - 1)
-    unit: str = ""
+    unit: LazyText = NO_TEXT
     rows: int = 5
     listed: bool = False
     filtered: bool = False
@@ -114,9 +117,9 @@ def camel(name: str) -> str:
 
 def entry_field(
     kind: Kind,
-    label: str,
+    label: LazyText,
     *,
-    title: str = "",
+    title: LazyText | None = None,
     sorted: bool | None = None,
     default: str | None = None,
     **facts: Any,

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
+from i18n import lazy_gettext as _
 from models.columns import moment, owner, preset, random_id, table
 from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
@@ -13,53 +14,53 @@ from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 class CaseRole(Choice):
     """In what role a case was worked on."""
 
-    LEAD_MEDIATOR = "LEAD_MEDIATOR", "Lead mediator", "lead, mediator, sole mediator"
-    CO_MEDIATOR = "CO_MEDIATOR", "Co-mediator", "co, comediator"
-    ASSISTANT_MEDIATOR = "ASSISTANT_MEDIATOR", "Assistant mediator", "assistant"
-    MEDIATION_ADVOCATE = "MEDIATION_ADVOCATE", "Mediation advocate", "advocate, party representative"
-    OBSERVER = "OBSERVER", "Observer"
-    OTHER = "OTHER", "Other"
+    LEAD_MEDIATOR = "LEAD_MEDIATOR", _("Lead mediator"), "lead, mediator, sole mediator"
+    CO_MEDIATOR = "CO_MEDIATOR", _("Co-mediator"), "co, comediator"
+    ASSISTANT_MEDIATOR = "ASSISTANT_MEDIATOR", _("Assistant mediator"), "assistant"
+    MEDIATION_ADVOCATE = "MEDIATION_ADVOCATE", _("Mediation advocate"), "advocate, party representative"
+    OBSERVER = "OBSERVER", _("Observer")
+    OTHER = "OTHER", _("Other")
 
 
 class Medium(Choice):
     """How the people met."""
 
-    IN_PERSON = "IN_PERSON", "In person", "face to face, onsite, offline"
-    ONLINE = "ONLINE", "Online", "remote, virtual, video, video conference, zoom, teams"
-    HYBRID = "HYBRID", "Hybrid", "mixed"
+    IN_PERSON = "IN_PERSON", _("In person"), "face to face, onsite, offline"
+    ONLINE = "ONLINE", _("Online"), "remote, virtual, video, video conference, zoom, teams"
+    HYBRID = "HYBRID", _("Hybrid"), "mixed"
 
 
 class Outcome(Choice):
     """How a case ended."""
 
-    SETTLED = "SETTLED", "Settled", "settlement, full settlement, fully settled, agreement, resolved, yes"
-    PARTLY_SETTLED = "PARTLY_SETTLED", "Partly settled", "partly, partial, partial settlement, partially settled"
+    SETTLED = "SETTLED", _("Settled"), "settlement, full settlement, fully settled, agreement, resolved, yes"
+    PARTLY_SETTLED = "PARTLY_SETTLED", _("Partly settled"), "partly, partial, partial settlement, partially settled"
     NOT_SETTLED = (
         "NOT_SETTLED",
-        "Not settled",
+        _("Not settled"),
         "no settlement, no agreement, not resolved, unresolved, impasse, no",
     )
-    ONGOING = "ONGOING", "Ongoing", "pending, open, in progress, adjourned"
-    NOT_KNOWN = "NOT_KNOWN", "Not known", "unknown, n/a"
+    ONGOING = "ONGOING", _("Ongoing"), "pending, open, in progress, adjourned"
+    NOT_KNOWN = "NOT_KNOWN", _("Not known"), "unknown, n/a"
 
 
 class LogbookFields(SQLModel):
     """What of a case others may read, as far as the policy lets them."""
 
     started_on: date = entry_field(
-        Kind.DAY, "First day", headings="start date, start, started, date started, first date, from, begin, began"
+        Kind.DAY, _("First day"), headings="start date, start, started, date started, first date, from, begin, began"
     )
     ended_on: date = entry_field(
         Kind.DAY,
-        "Last day",
+        _("Last day"),
         listed=True,
         headings="end date, end, ended, date ended, last date, to, until, finished, completed, date completed, date, "
         "day, date of mediation, mediation date, date of session, session date",
     )
     role: CaseRole = entry_field(
         Kind.CHOICE,
-        "Your role",
-        title="Role",
+        _("Your role"),
+        title=_("Role"),
         listed=True,
         filtered=True,
         proposed=True,
@@ -67,7 +68,7 @@ class LogbookFields(SQLModel):
     )
     medium: Medium = entry_field(
         Kind.CHOICE,
-        "Medium",
+        _("Medium"),
         listed=True,
         filtered=True,
         proposed=True,
@@ -75,7 +76,7 @@ class LogbookFields(SQLModel):
     )
     dispute_kind: str | None = entry_field(
         Kind.LINE,
-        "Kind of dispute",
+        _("Kind of dispute"),
         listed=True,
         filtered=True,
         facet="dispute_kinds",
@@ -84,15 +85,15 @@ class LogbookFields(SQLModel):
     )
     minutes: int = entry_field(
         Kind.DURATION,
-        "Duration in hours",
-        title="Hours",
+        _("Duration in hours"),
+        title=_("Hours"),
         listed=True,
         headings="duration, hrs, time, time spent, hours spent, total hours, number of hours, no of hours, "
         "mediation hours, duration in hours, duration in minutes, mins, total minutes, number of minutes, length",
     )
     outcome: Outcome = entry_field(
         Kind.CHOICE,
-        "Outcome",
+        _("Outcome"),
         default=Outcome.NOT_KNOWN,
         listed=True,
         filtered=True,
@@ -100,7 +101,7 @@ class LogbookFields(SQLModel):
     )
     country: str | None = entry_field(
         Kind.LINE,
-        "Country",
+        _("Country"),
         filtered=True,
         facet="countries",
         proposed=True,
@@ -108,16 +109,16 @@ class LogbookFields(SQLModel):
     )
     party_count: int | None = entry_field(
         Kind.COUNT,
-        "Number of parties",
+        _("Number of parties"),
         bounds=(1, 10_000),
-        unit="parties",
+        unit=_("parties"),
         headings="no of parties, parties count, how many parties",
     )
     simulated: bool = entry_field(
         Kind.FLAG,
-        "A simulation, not a real case",
-        title="Simulated",
-        hint="Simulated cases are listed, but not counted in your totals.",
+        _("A simulation, not a real case"),
+        title=_("Simulated"),
+        hint=_("Simulated cases are listed, but not counted in your totals."),
         listed=True,
         filtered=True,
         headings="simulation, role play, roleplay, mock, practice case",
@@ -129,8 +130,8 @@ class LogbookPrivateFields(SQLModel):
 
     reference: str | None = entry_field(
         Kind.TEXT,
-        "Your reference",
-        title="Reference",
+        _("Your reference"),
+        title=_("Reference"),
         rows=1,
         listed=True,
         sorted=True,
@@ -139,18 +140,18 @@ class LogbookPrivateFields(SQLModel):
     )
     parties: str | None = entry_field(
         Kind.TEXT,
-        "The parties",
-        title="Parties",
+        _("The parties"),
+        title=_("Parties"),
         rows=2,
         sorted=True,
         headings="the parties, party names, names of parties, names of the parties, clients",
     )
-    did_well: str | None = entry_field(Kind.TEXT, "What I did well", headings="what went well, went well, strengths")
+    did_well: str | None = entry_field(Kind.TEXT, _("What I did well"), headings="what went well, went well, strengths")
     found_challenging: str | None = entry_field(
-        Kind.TEXT, "What I found challenging", headings="challenges, challenging, difficulties"
+        Kind.TEXT, _("What I found challenging"), headings="challenges, challenging, difficulties"
     )
     notes: str | None = entry_field(
-        Kind.TEXT, "Notes", headings="note, comments, comment, remarks, remark, observations"
+        Kind.TEXT, _("Notes"), headings="note, comments, comment, remarks, remark, observations"
     )
 
 

@@ -10,7 +10,9 @@ from sqlalchemy import ClauseElement, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import LinkPurpose, Role, account_links, accounts, second_factors
 from models.database import Transaction, statement
 from models.mediator import Visibility, mediators
@@ -139,7 +141,7 @@ async def sign_up(info: Info, input: SignUpInput) -> None:
             new_id,
             LinkPurpose.VERIFY_EMAIL,
             VERIFY_LASTS,
-            Kind.VERIFY_EMAIL,
+            mail.VERIFY_EMAIL,
             held,
             other_id=takes_turn_of(address),
         )
@@ -185,7 +187,7 @@ async def verify_email(info: Info, input: VerifyEmailInput) -> None:
 
 
 def _refuse_link() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, "This link does not work any more. Ask for a new one.")
+    refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))
 
 
 @strawberry.input
@@ -215,7 +217,7 @@ async def request_password_reset(info: Info, input: RequestPasswordResetInput) -
             account_id or uuid4(),
             LinkPurpose.RESET_PASSWORD,
             RESET_LASTS,
-            Kind.RESET_PASSWORD,
+            mail.RESET_PASSWORD,
             held,
         )
 
@@ -252,7 +254,7 @@ async def reset_password(info: Info, input: ResetPasswordInput) -> None:
         await end_all(transaction, link.account_id)
         await mark_verified(transaction, link.account_id)
         if link.purpose == LinkPurpose.RESET_PASSWORD:
-            await enqueue(transaction, Kind.PASSWORD_CHANGED, link.account_id)
+            await enqueue(transaction, mail.PASSWORD_CHANGED, link.account_id)
 
 
 async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
@@ -316,7 +318,7 @@ async def change_password(info: Info, input: ChangePasswordInput) -> None:
         if input.end_others:
             await end_all(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
-        await enqueue(transaction, Kind.PASSWORD_CHANGED, context.account_id)
+        await enqueue(transaction, mail.PASSWORD_CHANGED, context.account_id)
 
 
 @strawberry.input
@@ -369,7 +371,7 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
             context.account_id,
             LinkPurpose.CHANGE_EMAIL,
             VERIFY_LASTS,
-            Kind.CHANGE_EMAIL,
+            mail.CHANGE_EMAIL,
             held,
             # Several accounts may ask to move to one address, and none takes another's mail away.
             other_id=context.account_id,

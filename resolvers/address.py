@@ -4,7 +4,8 @@ from uuid import UUID
 
 from sqlalchemy import ClauseElement, ColumnElement, and_, bindparam, delete, func, select, update
 
-from jobs.outbox import Kind, enqueue, enqueue_mail
+from jobs import mail
+from jobs.outbox import enqueue, enqueue_mail
 from models.account import Role, account_links, accounts
 from models.database import Row, Transaction, statement
 from permissions.addresses import account_key, mailbox_key
@@ -88,7 +89,7 @@ async def tell_registered(transaction: Transaction, email: str, held: str | None
     """Mail the owner of an account that its address was typed in again."""
     registered = select(accounts.c.id).where(has_address(email), ~unproven(email))
     if account_id := await transaction.value(registered, UUID):
-        await enqueue_mail(transaction, Kind.ALREADY_REGISTERED, account_id, held, other_id=account_id)
+        await enqueue_mail(transaction, mail.ALREADY_REGISTERED, account_id, held, other_id=account_id)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
@@ -122,4 +123,4 @@ async def move_address(transaction: Transaction, account_id: UUID, email: str) -
         update(accounts).where(accounts.c.id == account_id).values(email=email, email_key=account_key(email))
     )
     await transaction.run(delete(account_links).where(account_links.c.account_id == account_id))
-    await enqueue(transaction, Kind.EMAIL_CHANGED, account_id, recipient=old.email, recipient_name=old.name)
+    await enqueue(transaction, mail.EMAIL_CHANGED, account_id, recipient=old.email, recipient_name=old.name)

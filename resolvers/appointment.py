@@ -6,7 +6,9 @@ from sqlalchemy import ClauseElement, bindparam, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import Role
 from models.database import Row, Transaction, statement
 from models.reviewer import appointments, reviewer_invitations
@@ -58,16 +60,16 @@ async def put_reviewer(
     people = await lock_with_mailboxes(transaction, mediator_id, reviewer_id)
     mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
     if mediator and reviewer and mediator.mailbox == reviewer.mailbox:
-        refuse(field, Code.NOT_ALLOWED, "Nobody can review themselves.")
+        refuse(field, Code.NOT_ALLOWED, _("You can't be your own reviewer."))
     if mediator is None or reviewer is None or Role.REVIEWER not in reviewer.roles:
-        refuse(field, Code.NOT_FOUND, "There is no such reviewer.")
+        refuse(field, Code.NOT_FOUND, _("There's no such reviewer."))
     reciprocal = await transaction.first(
         _between(),
         mediators=[one.id for one in people.values() if one.mailbox == reviewer.mailbox],
         reviewers=[one.id for one in people.values() if one.mailbox == mediator.mailbox],
     )
     if reciprocal:
-        refuse(field, Code.NOT_ALLOWED, "Two people cannot review each other.")
+        refuse(field, Code.NOT_ALLOWED, _("Two people can't review each other."))
     await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == mediator_id))
     approved = not context.settings.reviewer_approval
     present = await transaction.all(_of_mediator(), mediator_id=mediator_id)
@@ -80,18 +82,18 @@ async def put_reviewer(
         insert(appointments).values(mediator_id=mediator_id, reviewer_id=reviewer_id, approved=approved)
     )
     if not approved:
-        await enqueue(transaction, Kind.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
+        await enqueue(transaction, mail.APPOINTMENT_WAITING, mediator_id, other_id=reviewer_id)
         return
     await tell_of_appointment(transaction, mediator_id, reviewer_id)
     for row in present:
         if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, mediator_id, other_id=row.reviewer_id)
 
 
 async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
     """Tell both sides that an appointment is in force."""
-    await enqueue(transaction, Kind.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
-    await enqueue(transaction, Kind.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, mail.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
+    await enqueue(transaction, mail.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
 
 
 @statement(AppointmentRow)
@@ -125,6 +127,6 @@ async def end_reviews(
         ended = await transaction.all(_end(of_mediator=True), reviewer_id=reviewer_id, mediator_id=mediator_id)
     for row in ended:
         if row.approved:
-            await enqueue(transaction, Kind.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
-            await enqueue(transaction, Kind.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
     return len(ended)

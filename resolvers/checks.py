@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from babel import Locale
 
+from i18n import LazyText, day, lazy_gettext, number
+from i18n import gettext as _
 from models.fields import EntryField, Kind
 from permissions.addresses import ADDRESS_MOST, LOCAL_MOST, wire_address
 from permissions.guessable import is_guessable
@@ -25,10 +27,10 @@ LANGUAGES_MOST = 10
 # ISO 639 codes, with their names in English.
 LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
-_NO_ADDRESS = "No mail can be sent to this. A mail address looks like name@host.example."
-_FOREIGN_NAME = (
-    "Before the @, use plain letters (a to z), digits and signs: not every mail server takes others. "
-    "Give another address of the same person."
+_NO_ADDRESS = lazy_gettext("We can't send email to this. An email address looks like name@host.example.")
+_FOREIGN_NAME = lazy_gettext(
+    "Before the @, please use plain letters (a to z), digits and signs, because not every mail server takes others. "
+    "Please enter another address of the same person."
 )
 
 
@@ -56,16 +58,24 @@ class Check:
         """Check an optional text of at most so many characters."""
         value = cleaned(value)
         if value is not None and len(value) > most:
-            self.add(field, Code.TOO_LONG, f"Shorten this to {most:,} characters; it has {len(value):,}.")
+            self.add(
+                field,
+                Code.TOO_LONG,
+                _(
+                    "Please shorten this to %(most)s characters. It has %(length)s.",
+                    most=number(most),
+                    length=number(len(value)),
+                ),
+            )
         return value
 
     def name(self, field: str, value: str | None) -> str:
         """Check a required name of one line."""
         value = self.text(field, value, most=NAME_MOST)
         if value is None or is_blank(value):
-            self.add(field, Code.REQUIRED, "Fill this in.")
+            self.add(field, Code.REQUIRED, _("Please fill this in."))
         elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
-            self.add(field, Code.INVALID, "Write this on one line.")
+            self.add(field, Code.INVALID, _("Please write this on one line."))
         return value or ""
 
     def line(self, field: str, value: str | None) -> str | None:
@@ -77,17 +87,24 @@ class Check:
         value = cleaned(value)
         if value is None:
             if required:
-                self.add(field, Code.REQUIRED, "Give a mail address.")
+                self.add(field, Code.REQUIRED, _("Please enter an email address."))
             return None
         local = value.partition("@")[0]
         if len(value) > ADDRESS_MOST or len(local) > LOCAL_MOST:
-            most = f"at most {ADDRESS_MOST} characters, and {LOCAL_MOST} before the @"
-            self.add(field, Code.TOO_LONG, f"A mail address has {most}.")
+            self.add(
+                field,
+                Code.TOO_LONG,
+                _(
+                    "An email address has at most %(most)s characters, and at most %(local)s before the @.",
+                    most=ADDRESS_MOST,
+                    local=LOCAL_MOST,
+                ),
+            )
             return value
         try:
             wire_address(value)
         except ValueError:
-            self.add(field, Code.INVALID, _NO_ADDRESS if local.isascii() else _FOREIGN_NAME)
+            self.add(field, Code.INVALID, str(_NO_ADDRESS if local.isascii() else _FOREIGN_NAME))
         return value
 
     def url(self, field: str, value: str | None) -> str | None:
@@ -100,7 +117,7 @@ class Check:
             except ValueError:
                 sound = False
             if not sound or " " in value:
-                self.add(field, Code.INVALID, "Give a web address that starts with https://.")
+                self.add(field, Code.INVALID, _("Please enter a web address that starts with https://."))
         return value
 
     def password(self, field: str, value: str, *known: str) -> str:
@@ -110,11 +127,13 @@ class Check:
         """
         length = len(prepare(value))
         if length < 8:
-            self.add(field, Code.TOO_SHORT, "Choose a password of at least 8 characters.")
+            self.add(field, Code.TOO_SHORT, _("Please choose a password of at least 8 characters."))
         elif length > 256:
-            self.add(field, Code.TOO_LONG, "Choose a password of at most 256 characters.")
+            self.add(field, Code.TOO_LONG, _("Please choose a password of at most 256 characters."))
         elif is_guessable(value, *known):
-            self.add(field, Code.NOT_ALLOWED, "This password is easy to guess. Three or four words do well together.")
+            self.add(
+                field, Code.NOT_ALLOWED, _("This password is easy to guess. Three or four words together work well.")
+            )
         return value
 
     def moment(self, field: str, value: datetime | None) -> datetime | None:
@@ -126,25 +145,26 @@ class Check:
         except OverflowError:
             moment = None
         if moment is None:
-            self.add(field, Code.INVALID, "Give a moment with its time zone, as in 2030-01-31T00:00:00Z.")
+            self.add(field, Code.INVALID, _("Please give a time with its time zone, such as 2030-01-31T00:00:00Z."))
         return moment
 
-    def number(self, field: str, value: int, least: int, most: int, unit: str) -> int:
+    def number(self, field: str, value: int, least: int, most: int, unit: LazyText) -> int:
         """Check a number against its bounds, both included."""
         if not least <= value <= most:
-            self.add(field, Code.OUT_OF_RANGE, f"Give {least:,} to {most:,} {unit}.")
+            places = {"least": number(least), "most": number(most), "unit": str(unit)}
+            self.add(field, Code.OUT_OF_RANGE, _("Please give %(least)s to %(most)s %(unit)s.", **places))
         return value
 
     def minutes(self, field: str, value: int) -> int:
         """Check a duration: 1 minute to 10,000 hours."""
         if not 1 <= value <= MINUTES_MOST:
-            self.add(field, Code.OUT_OF_RANGE, "Give a duration from 1 minute to 10,000 hours, in minutes.")
+            self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours, in minutes."))
         return value
 
     def day(self, field: str, value: date, latest: date) -> date:
         """Check a day: from 1950 to today."""
         if not FIRST_DAY <= value <= latest:
-            self.add(field, Code.OUT_OF_RANGE, f"Give a day from {FIRST_DAY.isoformat()} to today.")
+            self.add(field, Code.OUT_OF_RANGE, _("Please give a day from %(first)s to today.", first=day(FIRST_DAY)))
         return value
 
     def languages(self, field: str, value: Collection[str] | None) -> list[str]:

@@ -14,7 +14,9 @@ from pyotp import OTPVerificationError
 from sqlalchemy import ClauseElement, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.types import Interval
 
-from jobs.outbox import Kind, enqueue
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Row, Transaction, statement
 from permissions.secrets import fold, hash_secret, seal, unseal
@@ -64,7 +66,7 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
                 .values(wrong_code_told_at=func.clock())
             )
             if due:
-                await enqueue(telling, Kind.WRONG_CODE, account_id)
+                await enqueue(telling, mail.WRONG_CODE, account_id)
         raise
 
 
@@ -96,7 +98,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
         return
     typed = read_code(code)
     if not typed:
-        refuse("code", Code.REQUIRED, "Type the code that your second factor shows, or a recovery code.")
+        refuse("code", Code.REQUIRED, _("Please enter the code that your second factor shows, or a recovery code."))
     # Whoever comes here has the password, so that no stranger can keep the owner out by this.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
@@ -110,13 +112,13 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
         own = (recovery_codes.c.account_id == account_id) & (recovery_codes.c.secret_hash == hash_secret(typed))
         if not await transaction.run(delete(recovery_codes).where(own)):
             refuse_code()
-        await enqueue(transaction, Kind.RECOVERY_CODE_USED, account_id)
+        await enqueue(transaction, mail.RECOVERY_CODE_USED, account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, account_id)
 
 
 def refuse_code() -> NoReturn:
     """Refuse a code that is wrong, or was used before. Raises WrongCode."""
-    text = "This code is wrong, or was used before. Wait for the next one."
+    text = _("This code is wrong or was used before. Please wait for the next one.")
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 
 

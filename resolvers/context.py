@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 from asyncpg import ForeignKeyViolationError
 
+from i18n import gettext as _
 from models.database import Database, Transaction
 from permissions.viewer import Viewer
 from resolvers.errors import Forbidden, NotFound
@@ -78,15 +79,15 @@ class Context:
     def require_ready(self, *, without_factor: bool = False) -> None:
         """Raise Forbidden for whoever has something to do first: verify an address, set up a second factor."""
         if not self.viewer.verified:
-            raise Forbidden("Verify your mail address first: open the link in the mail that you got.")
+            raise Forbidden(_("Please confirm your email address first: open the link in the email that we sent you."))
         if self.viewer.lacks_second_factor and not without_factor:
-            raise Forbidden("Set up a second factor first: administrators must have one here.")
+            raise Forbidden(_("Please set up a second factor first. Administrators need one here."))
 
     def require_paid(self) -> None:
         """Raise Forbidden for a mediator without paid access, where a setting asks for it."""
         if self.settings.paid_access and not self.viewer.paid:
             raise Forbidden(
-                "Your paid access has ended: you can read, edit, delete and export, but not add or request."
+                _("Your paid access has ended. You can still read, edit, delete and export, but not add or request.")
             )
 
 

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import ClauseElement, bindparam, delete, func, or_, select
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import Role, accounts, request_keys
 from models.database import Row, Transaction, statement
 from models.outbox import AuditAction, outbox
@@ -39,7 +41,7 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
     """
     account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
-        refuse("id", Code.NOT_FOUND, "There is no such account.")
+        refuse("id", Code.NOT_FOUND, _("There's no such account."))
     if Role.ADMIN in account.roles and not has_colleague:
         refuse_last_administrator()
     reviews = await transaction.all(_reviews(), account_id=account_id)
@@ -56,13 +58,13 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
     nobody = uuid4()
     for review in reviews:
         if review.mediator_id == account_id:
-            ended, mediator_id, reviewer_id = Kind.REVIEW_ENDED, nobody, review.reviewer_id
+            ended, mediator_id, reviewer_id = mail.REVIEW_ENDED, nobody, review.reviewer_id
         else:
-            ended, mediator_id, reviewer_id = Kind.APPOINTMENT_ENDED, review.mediator_id, nobody
+            ended, mediator_id, reviewer_id = mail.APPOINTMENT_ENDED, review.mediator_id, nobody
         await enqueue(transaction, ended, mediator_id, other_id=reviewer_id, recipient_name=account.name)
-    await enqueue(transaction, Kind.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
+    await enqueue(transaction, mail.ACCOUNT_DELETED, nobody, recipient=account.email, recipient_name=account.name)
 
 
 def refuse_last_administrator() -> NoReturn:
     """Refuse to let the last administrator go. Raises Refused."""
-    refuse(None, Code.NOT_ALLOWED, "There has to be another administrator first.")
+    refuse(None, Code.NOT_ALLOWED, _("There has to be another administrator first."))

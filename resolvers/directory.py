@@ -7,7 +7,8 @@ from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
 from sqlalchemy.types import Uuid
 from strawberry import UNSET
 
-from jobs.outbox import Kind
+from i18n import gettext as _
+from jobs import mail
 from models.account import LinkPurpose, Role, accounts
 from models.database import statement
 from models.directory import directories as _directories
@@ -96,10 +97,12 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
         if earlier := await earlier_result(context, transaction, "createDirectory", once(input), new_id):
             return await _directory(context, earlier)
         if not await put_account(transaction, new_id, name, address, Role.DIRECTORY):
-            refuse("email", Code.TAKEN, "There is an account with this address: give it the role with setRoles.")
+            refuse(
+                "email", Code.TAKEN, _("There's already an account with this address. Give it the role with setRoles.")
+            )
         await transaction.run(insert(_directories).values(id=new_id, website=website))
         await mail_link(
-            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, Kind.DIRECTORY_ACCESS
+            context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, mail.DIRECTORY_ACCESS
         )
         await note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
     return await _directory(context, new_id)
@@ -125,7 +128,7 @@ async def update_directory(info: Info, input: UpdateDirectoryInput) -> Directory
     check.done()
     async with context.transaction() as transaction:
         if not await transaction.first(_one(), id=directory_id):
-            refuse("id", Code.NOT_FOUND, "There is no such directory.")
+            refuse("id", Code.NOT_FOUND, _("There's no such directory."))
         if "name" in changes:
             named = {"name": changes["name"], "name_key": fold_name(changes["name"])}
             await transaction.run(update(accounts).where(accounts.c.id == directory_id).values(**named))

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Text
 
+from i18n import gettext as _
 from models.database import Expression, Query, Row, Values
 from models.fields import EntryField, Kind, camel
 from permissions.policy import allows, rule
@@ -170,7 +171,7 @@ class OwnedList(EntryList):
         check = Check()
         stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}
         if stored["ended_on"] < stored["started_on"]:
-            check.add("endedOn", Code.OUT_OF_RANGE, "The last day cannot be before the first.")
+            check.add("endedOn", Code.OUT_OF_RANGE, _("The last day can't be before the first."))
         check.done()
         return stored
 

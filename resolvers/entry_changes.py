@@ -7,6 +7,7 @@ import strawberry
 from sqlalchemy import ClauseElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.types import Uuid
 
+from i18n import gettext as _
 from models.database import Transaction, Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
@@ -33,7 +34,7 @@ def _one(of: OwnedList, locked: bool) -> ClauseElement:
 async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_id: UUID, *, locked: bool) -> OwnedRow:
     row = await transaction.first(_one(of, locked), id=entry_id, me=context.account_id)
     if row is None:
-        refuse("id", Code.NOT_FOUND, "There is no such entry.")
+        refuse("id", Code.NOT_FOUND, _("There's no such entry."))
     return row
 
 
@@ -61,7 +62,7 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
 def _refuse_blanks(of: OwnedList, changes: Values) -> None:
     blanks = [field for field in of.fields if not field.is_optional and changes.get(field.name, ...) is None]
     if blanks:
-        raise Refused(*(Problem(field.graphql_name, "Fill this in.", Code.REQUIRED) for field in blanks))
+        raise Refused(*(Problem(field.graphql_name, _("Please fill this in."), Code.REQUIRED) for field in blanks))
 
 
 class Changes(Protocol):
@@ -80,7 +81,12 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Owned
     async with context.transaction() as transaction:
         row = await _own(context, transaction, of, entry_id, locked=True)
         if row.version != input.version:
-            refuse("version", Code.CONFLICT, "This entry was changed meanwhile. Compare, then save again.", current=row)
+            refuse(
+                "version",
+                Code.CONFLICT,
+                _("This entry has changed in the meantime. Please compare, then save again."),
+                current=row,
+            )
         _refuse_blanks(of, changes)
         names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())

@@ -15,6 +15,8 @@ from sqlalchemy import ClauseElement, ColumnElement, Integer, bindparam, cast, c
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import Text, Uuid
 
+from i18n import gettext as _
+from i18n import number
 from models.database import Expression, Row, Transaction, Values, statement
 from models.mediator import mediators
 from permissions.viewer import Standing
@@ -137,7 +139,9 @@ async def import_entries(
     """
     context.require_paid()
     if not 1 <= len(entries) <= ENTRIES_MOST:
-        refuse("entries", Code.OUT_OF_RANGE, f"Give 1 to {ENTRIES_MOST:,} entries at a time.")
+        refuse(
+            "entries", Code.OUT_OF_RANGE, _("Please send 1 to %(most)s entries at a time.", most=number(ENTRIES_MOST))
+        )
     await context.limiter.count(limits.IMPORTS, context.account_id)
     change = f"import{of.type_name}"
     if dry_run:

@@ -13,6 +13,7 @@ from sqlalchemy import ClauseElement, FromClause, bindparam, column, func, null,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
+from i18n import gettext as _
 from models.database import SHAPES_KEPT, Expression, Row, Values, statement
 from models.fields import camel
 from permissions.policy import allows
@@ -125,7 +126,7 @@ def _like_literal(text: str) -> str:
 def _year_bounds(year: int) -> tuple[date, date]:
     """Give the first and last day of a year; BadInput for one that no calendar has."""
     if not 1 <= year <= 9999:
-        raise BadInput("A year has four digits.")
+        raise BadInput(_("A year has four digits."))
     return date(year, 1, 1), date(year, 12, 31)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from i18n import gettext, lazy_gettext, ngettext
+
 
 class Code(StrEnum):
     """What is the matter with one field of an input."""
@@ -51,24 +53,29 @@ class Failure(Exception):
     """A top-level error that a client may know of; the text is shown."""
 
     code = "INTERNAL_SERVER_ERROR"
-    text = "Something went wrong."
+    text = lazy_gettext("Something went wrong.")
 
     def __init__(self, text: str | None = None) -> None:
-        super().__init__(text or self.text)
+        super().__init__(text or str(self.text))
+
+
+def fault(reference: str) -> str:
+    """Say that something of ours went wrong; the log has the reference too."""
+    return gettext("Something went wrong. Reference: %(reference)s", reference=reference)
 
 
 class NotFound(Failure):
     """There is no such thing, or the viewer may not know that there is."""
 
     code = "NOT_FOUND"
-    text = "Not found."
+    text = lazy_gettext("Not found.")
 
 
 class Unauthenticated(Failure):
     """The session or token is wrong or has ended."""
 
     code = "UNAUTHENTICATED"
-    text = "Your session or token is not valid, or has ended. Sign in again."
+    text = lazy_gettext("Your session or token isn't valid or has ended. Please sign in again.")
 
 
 class Forbidden(Failure):
@@ -87,7 +94,7 @@ class Away(Failure):
     """The database is away or has no connection to spare; whoever asked may try again after `retry_after` seconds."""
 
     code = "UNAVAILABLE"
-    text = "The service cannot do this just now. Please try again in a few seconds."
+    text = lazy_gettext("We can't do this just now. Please try again in a few seconds.")
     retry_after = 5
 
 
@@ -97,5 +104,10 @@ class RateLimited(Failure):
     code = "RATE_LIMITED"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {retry_after} seconds.")
+        text = ngettext(
+            "Too many attempts. Please try again in %(num)s second.",
+            "Too many attempts. Please try again in %(num)s seconds.",
+            retry_after,
+        )
+        super().__init__(text)
         self.retry_after = retry_after

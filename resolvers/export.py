@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import strawberry
 from sqlalchemy import ClauseElement, bindparam, func, insert, select
 
-from jobs.outbox import Kind, enqueue
+from jobs.outbox import MAKE_EXPORT, enqueue
 from models.database import Row, statement
 from models.outbox import data_exports
 from permissions.secrets import Opens, hash_secret, link_secret
@@ -78,7 +78,7 @@ async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> 
                 secret_hash=hash_secret(link_secret(context.settings, Opens.EXPORT, new_id)),
             )
         )
-        await enqueue(transaction, Kind.MAKE_EXPORT, new_id)
+        await enqueue(transaction, MAKE_EXPORT, new_id)
     return await _own(context, new_id)
 
 

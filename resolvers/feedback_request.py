@@ -10,7 +10,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
-from jobs.outbox import Kind, enqueue_mail
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue_mail
 from models.database import Query, Row, statement
 from models.feedback import RequestState, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
@@ -145,7 +147,7 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
     reference = check.line("reference", new.reference)
     check.day("mediationEndedOn", new.mediation_ended_on, context.database.latest_today())
     if not new.party_agreed:
-        check.add("partyAgreed", Code.REQUIRED, "Confirm that the party agreed to be contacted.")
+        check.add("partyAgreed", Code.REQUIRED, _("Please confirm that the party agreed to be contacted."))
     check.done()
     new_id = uuid4()
     async with context.transaction() as transaction:
@@ -154,7 +156,7 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
         await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
         await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         if await is_own(transaction, context.account_id, email):
-            refuse("partyEmail", Code.NOT_ALLOWED, "This is your own address.")
+            refuse("partyEmail", Code.NOT_ALLOWED, _("This is your own address."))
         held = await held_for(context, email)
         owned = {"id": new_id, "mediator_id": context.account_id, "made_at": func.clock()}
         await transaction.run(
@@ -167,7 +169,7 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
         await transaction.run(
             insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
         )
-        await enqueue_mail(transaction, Kind.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
+        await enqueue_mail(transaction, mail.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
     return await _own(context, new_id)
 
 
@@ -191,7 +193,7 @@ async def withdraw_feedback_request(info: Info, input: WithdrawFeedbackRequestIn
             .values(state=RequestState.WITHDRAWN)
         )
         if not withdrawn:
-            refuse("id", Code.NOT_FOUND, "There is no such request.")
+            refuse("id", Code.NOT_FOUND, _("There's no such request."))
         await transaction.run(delete(feedback_request_details).where(_details.id == request_id))
     return request_id
 
@@ -209,6 +211,6 @@ async def stop_requests(info: Info, input: StopRequestsInput) -> None:
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     hashed = read_stop_token(context.settings, input.token)
     if hashed is None:
-        refuse("token", Code.NOT_FOUND, "This link is not complete. Open it again from the mail.")
+        refuse("token", Code.NOT_FOUND, _("This link isn't complete. Please open it again from the email."))
     async with context.transaction() as transaction:
         await transaction.run(upsert(stopped_addresses).values(address_hash=hashed).on_conflict_do_nothing())

@@ -10,7 +10,10 @@ import strawberry
 from sqlalchemy import ClauseElement, ColumnElement, bindparam, insert, select, update
 from sqlalchemy.types import LargeBinary, Uuid
 
-from jobs.outbox import Kind, enqueue_mail
+from i18n import gettext as _
+from i18n import lazy_gettext
+from jobs import mail
+from jobs.outbox import enqueue_mail
 from models.account import Role, accounts
 from models.database import Row, Transaction, statement
 from models.feedback import (
@@ -156,7 +159,7 @@ async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
     context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
-        raise BadInput(f"Search for at least {SEARCH_LEAST} letters of the name.")
+        raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
     async with context.database.reading() as reading:
         return await reading.all(_found(), words=search_words(search))
 
@@ -168,7 +171,7 @@ async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: st
     """
     context = info.context
     if (id is None) == (link is None):
-        raise BadInput("Give an id or a link.")
+        raise BadInput(_("Give an id or a link."))
     await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
     async with context.database.reading() as reading:
         if link is not None:
@@ -221,7 +224,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
     chosen = read_id(new.mediator_id) if new.mediator_id is not None else None
     by = [given for given in (new.token, link, chosen) if given is not None]
     if len(by) != 1:
-        raise BadInput("Give exactly one of token, link and mediatorId.")
+        raise BadInput(_("Give exactly one of token, link and mediatorId."))
     limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
     await context.limiter.count(limit, context.viewer.address)
     check, new_id = Check(), uuid4()
@@ -234,13 +237,13 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
             return
         about = await _whom(transaction, new.token, link, chosen)
         if about.id == context.viewer.account_id:
-            refuse(None, Code.NOT_ALLOWED, "Nobody can give feedback about themselves.")
+            refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
         over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
         await transaction.mark()
         await _store(context, transaction, new_id, about.id, new, answers)
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
-        await enqueue_mail(transaction, Kind.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
+        await enqueue_mail(transaction, mail.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
         # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
         # address it is.
         viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
@@ -258,7 +261,7 @@ async def _whom(transaction: Transaction, token: str | None, link: str | None, c
         state = _link_state(request)
         if state is not LinkState.OPEN:
             code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
-            refuse("token", code, _CLOSED[state])
+            refuse("token", code, _CLOSED[state] % {"days": LINK_DAYS})
         row = await transaction.first(_subject("id"), id=request.mediator_id)
         await transaction.run(
             update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
@@ -270,14 +273,14 @@ async def _whom(transaction: Transaction, token: str | None, link: str | None, c
 
 
 _CLOSED = {
-    LinkState.SPENT: "This link has been used: the answer has arrived. Thank you.",
-    LinkState.EXPIRED: f"This link has expired: it worked for {LINK_DAYS} days.",
-    LinkState.WITHDRAWN: "This request has been withdrawn. There is nothing to do.",
+    LinkState.SPENT: lazy_gettext("This link has been used, and your answers have arrived. Thank you."),
+    LinkState.EXPIRED: lazy_gettext("This link has expired. It worked for %(days)s days."),
+    LinkState.WITHDRAWN: lazy_gettext("This request was withdrawn. There's nothing you need to do."),
 }
 
 
 def _no_such(field: str) -> NoReturn:
-    refuse(field, Code.NOT_FOUND, "There is nobody here to give feedback about. Check the link.")
+    refuse(field, Code.NOT_FOUND, _("There's nobody here to give feedback about. Please check the link."))
 
 
 def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAnswerInput]:
@@ -288,23 +291,23 @@ def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAns
         asked = question(answer.question)
         text = check.text(f"{field}.text", answer.text)
         if asked is None:
-            check.add(f"{field}.question", Code.INVALID, "The survey has no such question.")
+            check.add(f"{field}.question", Code.INVALID, _("The survey has no such question."))
         elif answer.question in kept:
-            check.add(f"{field}.question", Code.INVALID, "Answer each question once.")
+            check.add(f"{field}.question", Code.INVALID, _("Please answer each question once."))
         elif answer.not_applicable and (answer.rating is not None or text is not None):
-            check.add(field, Code.INVALID, "An answer is either given or not applicable.")
+            check.add(field, Code.INVALID, _("Please either answer this question or mark it as not applicable."))
         elif asked.kind is QuestionKind.TEXT and answer.rating is not None:
-            check.add(f"{field}.rating", Code.INVALID, "Answer this question in words.")
+            check.add(f"{field}.rating", Code.INVALID, _("Please answer this question in words."))
         elif asked.kind is QuestionKind.RATING and text is not None:
-            check.add(f"{field}.text", Code.INVALID, "Answer this question with a rating.")
+            check.add(f"{field}.text", Code.INVALID, _("Please answer this question with a rating."))
         elif answer.rating is not None and not 1 <= answer.rating <= 5:
-            check.add(f"{field}.rating", Code.OUT_OF_RANGE, "Rate from 1 to 5.")
+            check.add(f"{field}.rating", Code.OUT_OF_RANGE, _("Please choose a rating from 1 to 5."))
         elif answer.rating is not None or text is not None or answer.not_applicable:
             kept[answer.question] = FeedbackAnswerInput(
                 question=answer.question, rating=answer.rating, text=text, not_applicable=answer.not_applicable
             )
     if not kept:
-        check.add("answers", Code.REQUIRED, "Answer at least one question.")
+        check.add("answers", Code.REQUIRED, _("Please answer at least one question."))
     return list(kept.values())
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.types import Text, Uuid
 from strawberry import UNSET
 
+from i18n import gettext as _
 from models.account import accounts
 from models.database import Query, Values, statement
 from models.mediator import Visibility
@@ -171,7 +172,7 @@ async def update_profile(info: Info, input: UpdateProfileInput) -> MediatorRow |
     if "profile_url" in changes:
         changes["profile_url"] = check.url("profileUrl", changes["profile_url"])
     if "visibility" in changes and changes["visibility"] is None:
-        check.add("visibility", Code.REQUIRED, "Choose who may find you.")
+        check.add("visibility", Code.REQUIRED, _("Please choose who can find you."))
     check.done()
     if changes:
         async with context.transaction() as transaction:

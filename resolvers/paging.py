@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, column, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
+from i18n import gettext as _
 from models.database import Database, Expression, Query, Row, Statement
 from resolvers.errors import BadInput
 
@@ -49,14 +50,14 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
     """Read the four arguments of a connection; 25 rows if none is given, 100 at most. Raises BadInput."""
     backwards = last is not None or (before is not None and first is None)
     if backwards and (first is not None or after is not None):
-        raise BadInput("Give first and after, or last and before.")
+        raise BadInput(_("Give first and after, or last and before."))
     if not backwards and before is not None:
-        raise BadInput("Give first and after, or last and before.")
+        raise BadInput(_("Give first and after, or last and before."))
     size = last if backwards else first
     if size is None:
         size = DEFAULT
     if not 0 <= size <= MOST:
-        raise BadInput(f"A page has 0 to {MOST} rows.")
+        raise BadInput(_("A page has 0 to %(most)s rows.", most=MOST))
     return Page(size, backwards, before if backwards else after)
 
 
@@ -107,7 +108,7 @@ def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
     except (ValueError, TypeError, AttributeError, OverflowError):
         name = typed = None
     if typed is None or name != sort.name:
-        raise BadInput("That cursor does not belong to this list.")
+        raise BadInput(_("That cursor doesn't belong to this list."))
     return typed
 
 

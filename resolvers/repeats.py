@@ -16,6 +16,7 @@ from sqlalchemy import ClauseElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import LargeBinary
 
+from i18n import gettext as _
 from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
 from models.database import Row, Transaction, Values, statement
@@ -50,7 +51,7 @@ class _Hashes:
 
 def _hashed(context: Context, change: str, key: str, content: bytes, *scope: object) -> _Hashes:
     if len(key) > NAME_MOST:
-        raise BadInput(f"A requestKey has at most {NAME_MOST} characters.")
+        raise BadInput(_("A requestKey has at most %(most)s characters.", most=NAME_MOST))
     secret = context.settings.secret_key.get_secret_value().encode()
     whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
     # The key is in both: a client's random one keeps even who has the secret from trying out contents.
@@ -96,7 +97,7 @@ async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None
         refuse(
             "requestKey",
             Code.REPEATED_KEY,
-            "This requestKey came with other content before. That was done, and this was not: give it a new key.",
+            _("This requestKey was used before with other content. That was done and this wasn't: give it a new key."),
         )
     return earlier
 

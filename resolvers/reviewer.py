@@ -9,7 +9,9 @@ from sqlalchemy import ClauseElement, and_, bindparam, delete, func, insert, sel
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import LargeBinary, Uuid
 
-from jobs.outbox import Kind, enqueue, enqueue_mail
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue, enqueue_mail
 from models.account import IS_REVIEWER, Role, accounts
 from models.database import Row, statement
 from models.outbox import AuditAction
@@ -166,9 +168,9 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
             await lock_with_mailboxes(transaction, asked.mediator_id, asked.reviewer_id)
             asked = await transaction.first(waiting_appointment(), id=appointment_id)
         if asked is None:
-            refuse("id", Code.NOT_FOUND, "There is no such appointment.")
+            refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
         for row in await transaction.all(_replaced(), mediator_id=asked.mediator_id):
-            await enqueue(transaction, Kind.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
+            await enqueue(transaction, mail.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
@@ -200,7 +202,7 @@ async def end_review(info: Info, input: EndReviewInput) -> None:
         else:
             ended = await end_reviews(transaction, mediator_id=whose, reviewer_id=context.account_id)
         if not ended:
-            refuse("mediatorId", Code.NOT_FOUND, "There is no such review to end.")
+            refuse("mediatorId", Code.NOT_FOUND, _("There's no such review to end."))
 
 
 @strawberry.input
@@ -225,7 +227,7 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
             return
         await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
         if await is_own(transaction, context.account_id, address):
-            refuse("email", Code.NOT_ALLOWED, "Nobody can review themselves.")
+            refuse("email", Code.NOT_ALLOWED, _("You can't be your own reviewer."))
         held = await held_for(context, address)
         await transaction.run(
             delete(reviewer_invitations).where(
@@ -233,7 +235,7 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
                 reviewer_invitations.c.email_key == account_key(address),
             )
         )
-        due = await enqueue_mail(transaction, Kind.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
+        due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
         await transaction.run(
             insert(reviewer_invitations).values(
                 id=new_id,
@@ -317,11 +319,15 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
 
 
 def _refuse_invitation() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, "This invitation does not work any more. Ask for a new one.")
+    refuse("token", Code.NOT_FOUND, _("This invitation no longer works. Please ask for a new one."))
 
 
 def _refuse_signed_out() -> NoReturn:
-    refuse("token", Code.SIGN_IN_REQUIRED, "There is an account with this address: sign in to it to accept.")
+    refuse(
+        "token",
+        Code.SIGN_IN_REQUIRED,
+        _("There's already an account with this address. Please sign in to it to accept."),
+    )
 
 
 class _NewReviewer(NamedTuple):

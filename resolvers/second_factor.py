@@ -8,7 +8,9 @@ import strawberry
 from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
 
-from jobs.outbox import Kind, enqueue
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
 from resolvers import limits
@@ -66,7 +68,7 @@ async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> New
             )
         )
         if not placed:
-            refuse(None, Code.NOT_ALLOWED, "You have a second factor. Remove it first to set up another.")
+            refuse(None, Code.NOT_ALLOWED, _("You already have a second factor. To set up another, remove it first."))
     uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=context.settings.organisation_name)
     return NewFactor(secret, uri)
 
@@ -90,7 +92,7 @@ async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> 
         own = second_factors.c.account_id == context.account_id
         row = await transaction.first(factor(confirmed=False), account_id=context.account_id)
         if row is None:
-            refuse(None, Code.NOT_FOUND, "Set up a second factor first.")
+            refuse(None, Code.NOT_FOUND, _("Please set up a second factor first."))
         now, typed = context.database.now(), read_code(input.code)
         step = matching_step(context.settings, context.account_id, row.sealed_secret, typed, now)
         if step is None:
@@ -99,7 +101,7 @@ async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> 
         codes = await new_recovery_codes(transaction, context.account_id)
         await end_sessions(transaction, context.account_id)
         await begin_session(context, transaction, context.account_id)
-        await enqueue(transaction, Kind.SECOND_FACTOR_ADDED, context.account_id)
+        await enqueue(transaction, mail.SECOND_FACTOR_ADDED, context.account_id)
     await context.limiter.forget(limits.SECOND_FACTOR, context.account_id)
     return codes
 
@@ -129,7 +131,7 @@ async def take_away(transaction: Transaction, account_id: UUID) -> int:
     await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
     await end_sessions(transaction, account_id)
     if removed:
-        await enqueue(transaction, Kind.SECOND_FACTOR_REMOVED, account_id)
+        await enqueue(transaction, mail.SECOND_FACTOR_REMOVED, account_id)
     return removed
 
 
@@ -153,5 +155,5 @@ async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> li
 
 async def _check_own(context: Context, transaction: Transaction, code: str) -> None:
     if await transaction.first(factor(confirmed=True), account_id=context.account_id) is None:
-        refuse(None, Code.NOT_FOUND, "You have no second factor.")
+        refuse(None, Code.NOT_FOUND, _("You don't have a second factor."))
     await check_second_factor(context, transaction, context.account_id, code)

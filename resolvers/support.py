@@ -8,6 +8,7 @@ import strawberry
 from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from i18n import gettext as _
 from jobs.outbox import retry_dead
 from models.account import Role, api_tokens
 from models.account import accounts as _accounts
@@ -111,11 +112,11 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
     """
     context, account_id, roles = info.context, read_id(input.account_id), input.roles
     if not roles:
-        refuse("roles", Code.REQUIRED, "Give at least one role; to take all access away, delete the account.")
+        refuse("roles", Code.REQUIRED, _("Please give at least one role. To take all access away, delete the account."))
     async with context.transaction() as transaction:
         row, has_colleague = await lock_with_administrators(transaction, account_id)
         if row is None:
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         if Role.ADMIN in row.roles and Role.ADMIN not in roles and not has_colleague:
             refuse_last_administrator()
         await transaction.run(
@@ -152,7 +153,7 @@ async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow |
     check.done()
     async with context.transaction() as transaction:
         if not await transaction.run(update(_accounts).where(_accounts.c.id == account_id).values(paid_until=until)):
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
     return await account_of(context, account_id)
 
@@ -170,7 +171,7 @@ async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
         if await lock_account(transaction, account_id) is None:
-            refuse("accountId", Code.NOT_FOUND, "There is no such account.")
+            refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await end_all(transaction, account_id)
         await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
     return await account_of(context, account_id)
@@ -290,5 +291,5 @@ async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
     mail_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
-            refuse("id", Code.NOT_FOUND, "There is no such dead mail.")
+            refuse("id", Code.NOT_FOUND, _("There's no such dead mail."))
     return mail_id

@@ -8,7 +8,10 @@ from uuid import UUID, uuid4
 import strawberry
 from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
 
-from jobs.outbox import Kind, enqueue
+from i18n import day
+from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import api_tokens as _tokens
 from models.database import Row, statement
 from permissions.secrets import hash_secret, new_secret
@@ -81,7 +84,11 @@ def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
     now = context.database.now()
     end, last = check.moment("expiresAt", chosen) or now + TOKEN_LASTS, last_moment(now)
     if not now < end <= last:
-        check.add("expiresAt", Code.OUT_OF_RANGE, f"Give a moment that is to come, on {last.date()} at the latest.")
+        check.add(
+            "expiresAt",
+            Code.OUT_OF_RANGE,
+            _("Please choose a time in the future, on %(day)s at the latest.", day=day(last.date())),
+        )
     return end
 
 
@@ -127,11 +134,19 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
             return NewToken(await _own(context, earlier), None)
         if owner.age >= SIGN_IN_COUNTS:
             if not input.password:
-                refuse("password", Code.REQUIRED, "Type your password again: you signed in more than ten minutes ago.")
+                refuse(
+                    "password",
+                    Code.REQUIRED,
+                    _("Please enter your password again: you signed in more than ten minutes ago."),
+                )
             await check_second_factor(context, transaction, context.account_id, input.code)
         held = select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
         if (await transaction.value(held, int) or 0) >= TOKENS_MOST:
-            refuse(None, Code.NOT_ALLOWED, f"You have {TOKENS_MOST} tokens: revoke one first.")
+            refuse(
+                None,
+                Code.NOT_ALLOWED,
+                _("You have %(most)s tokens already. Please revoke one first.", most=TOKENS_MOST),
+            )
         await transaction.run(
             insert(_tokens).values(
                 id=new_id,
@@ -142,7 +157,7 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
                 expires_at=end,
             )
         )
-        await enqueue(transaction, Kind.API_TOKEN_MADE, new_id)
+        await enqueue(transaction, mail.API_TOKEN_MADE, new_id)
     return NewToken(await _own(context, new_id), secret)
 
 
@@ -163,5 +178,5 @@ async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow |
             .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
         )
     if not revoked:
-        refuse("id", Code.NOT_FOUND, "There is no such token.")
+        refuse("id", Code.NOT_FOUND, _("There's no such token."))
     return await _own(context, token_id)

@@ -35,7 +35,7 @@ from graphql.validation.validate import ValidationAbortedError
 from models.pool import Unavailable
 from permissions.viewer import Standing
 from resolvers.context import Context
-from resolvers.errors import Away, Failure, RateLimited
+from resolvers.errors import Away, Failure, RateLimited, fault
 from schema.build import projection
 from schema.compiled import CompiledExecutor
 from schema.cost import DEPTH_MOST, measured
@@ -230,7 +230,7 @@ def _execution_error(error: GraphQLError) -> Json:
     reference = str(uuid4())
     log.error("resolver_failed", reference=reference, path=error.path, exc_info=cause or error)
     written = _formatted(error, Failure.code, reference=reference)
-    return written | {"message": f"{Failure.text} Reference: {reference}"}
+    return written | {"message": fault(reference)}
 
 
 def failure(error: Failure) -> Json:

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import structlog
 
+from demo.embedded import Services, embedded
+from demo.mailcatcher import catching
 from models import migrate
 from tests.hub import Hub, opened, settings_for
 from tests.servers import PRISTINE, keep_pristine
 from tests.warm import admin, keeping
-from web.embedded import Services, embedded
-from web.mailcatcher import catching
 
 OWN_FOLDER = "logbook-tests-"
 _numbers = count()
@@ -88,7 +88,7 @@ async def warm(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 async def hub(warm: Services, tmp_path: Path) -> AsyncIterator[Hub]:
     """A running hub with an empty database and a mailbox of its own."""
-    warm.children.check()  # a server that has ended is told by name, with the end of its log
+    warm.processes.check()  # a server that has ended is told by name, with the end of its log
     with catching(tmp_path) as smtp_url:
         own = replace(warm, smtp_url=smtp_url, mailbox=tmp_path)
         try:

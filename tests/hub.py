@@ -16,6 +16,9 @@ import httpx
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
+from demo import mailbox
+from demo.embedded import Services
+from demo.mailcatcher import Mail, caught, machine_time
 from jobs import worker
 from jobs.expiry import run_chores
 from models.account import Role, sessions
@@ -31,9 +34,7 @@ from resolvers.account_row import new_account
 from settings import Settings, load
 from tests.warm import admin, connected
 from web.app import make_app
-from web.embedded import Services
 from web.export import JOBS
-from web.mailcatcher import Mail, caught, machine_time
 
 BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
@@ -250,7 +251,7 @@ async def opened(
     # Read anew, for a copy would keep what was worked out from the values before.
     settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
     vars(settings)["clock_offset"] = moved  # to the minute, where the setting counts hours
-    app = make_app(settings, connected)
+    app = make_app(settings, connected, more_routes=mailbox.routes)
     async with (
         app.router.lifespan_context(app),
         connected(settings, settings.database_owner_url) as database,

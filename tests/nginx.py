@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from web.children import Children, Command
+from demo.processes import Command, Processes
 
 PROGRAM = "/usr/sbin/nginx"
 SAMPLE = Path(__file__).parents[1] / "deploy" / "nginx.conf"
@@ -67,7 +67,7 @@ def sample(folder: Path, port: int, plain: int, upstreams: tuple[int, ...]) -> s
 
 
 @contextmanager
-def nginx(children: Children, port: int, plain: int, *upstreams: int) -> Iterator[Path]:
+def nginx(processes: Processes, port: int, plain: int, *upstreams: int) -> Iterator[Path]:
     """Run nginx before web servers; give the folder of its logs."""
     folder = Path(tempfile.mkdtemp(prefix="logbook-nginx-", dir="/tmp"))
     folder.chmod(0o755)
@@ -75,8 +75,8 @@ def nginx(children: Children, port: int, plain: int, *upstreams: int) -> Iterato
         (folder / "logbook.conf").write_text(sample(folder, port, plain, upstreams), encoding="utf-8")
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder), encoding="utf-8")
         command: Command = [PROGRAM, "-c", folder / "nginx.conf", "-p", folder, "-e", folder / "error.log"]
-        children.start("nginx", command, folder / "out.log", env={})
-        children.wait_for("nginx", lambda: listens(port))
+        processes.start("nginx", command, folder / "out.log", env={})
+        processes.wait_for("nginx", lambda: listens(port))
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

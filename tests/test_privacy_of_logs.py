@@ -62,7 +62,7 @@ class Heard:
 @asynccontextmanager
 async def process(heard: Heard, env: dict[str, str], *arguments: str) -> AsyncIterator[None]:
     """Run `logbook ...`; everything that it writes is heard."""
-    command = (sys.executable, "-m", "web.command", *arguments)
+    command = (sys.executable, "-m", "cli", *arguments)
     pipe = asyncio.subprocess.PIPE
     running = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=asyncio.subprocess.STDOUT)
     assert running.stdout is not None

@@ -11,6 +11,8 @@ import pytest
 import typer
 import uvicorn
 
+import cli
+from demo import seed
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.errors import Code
@@ -18,7 +20,7 @@ from schema.build import sdl
 from settings import Settings
 from tests.hub import PASSWORD, Hub
 from tests.world import put_cases, put_token
-from web import command, readme, seed
+from tools import readme
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,7 +82,7 @@ def test_each_make_target_and_variable_that_it_names_exists() -> None:
 
 
 def test_each_command_and_option_that_it_names_exists() -> None:
-    commands = typer.main.get_command(command.main).commands  # type: ignore[attr-defined]  # of a group
+    commands = typer.main.get_command(cli.main).commands  # type: ignore[attr-defined]  # of a group
     named = re.findall(r"\blogbook ([a-z-]+)((?: --[a-z]+ \S+)*)", CODE)
     assert {"serve", "worker", "migrate", "create-admin", "schema"} <= {name for name, _ in named} <= set(commands)
     for name, options in named:
@@ -155,7 +157,10 @@ async def test_the_example_ends_with_a_line_where_it_cannot_read(hub: Hub) -> No
         elsewhere = await run_example(f"{address}/static", "no-token")
     gone = await run_example(address, "no-token")
     assert refused[0] == elsewhere[0] == gone[0] == 1
-    assert refused[1:] == ("", "UNAUTHENTICATED: Your session or token is not valid, or has ended. Sign in again.\n")
+    assert refused[1:] == (
+        "",
+        "UNAUTHENTICATED: Your session or token isn't valid or has ended. Please sign in again.\n",
+    )
     assert elsewhere[2].endswith("answered with status 405, which is no GraphQL\n")
     assert gone[2].startswith(f"{address} cannot be reached: ")
     assert (await run_example())[2].startswith("Usage: ")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from demo.mailcatcher import Mail
 from models.account import Role
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in, text_of
-from web.mailcatcher import Mail
 
 FEEDBACK = "feedback { totalCount nodes { id answers { question rating text } } }"
 
@@ -101,7 +101,7 @@ async def asks_a_party(cast: Cast, martha: Person) -> tuple[str, str]:
         partyAgreed=True,
     )
     mail = await cast.mail("paul@demo.example")
-    assert "Martha Mediator asks for your feedback" in text_of(mail)
+    assert "Martha Mediator would like your feedback" in text_of(mail)
     assert "Fence" in mail["text"]
     return secret_in(mail, "feedback"), secret_in(mail, "stop")
 
@@ -201,7 +201,7 @@ async def test_a_mediator_takes_their_data_along_and_leaves_nothing(hub: Hub) ->
 
     assert (await cast.does(martha, "deleteMyAccount", "deleted", password=PASSWORD))["deleted"]
     assert await cast.mail("Martha@demo.example", "Everything in it is gone")
-    assert await cast.mail(rosa.email, "You are no longer the reviewer of Martha Mediator")
+    assert await cast.mail(rosa.email, "You're no longer the reviewer for Martha Mediator")
     assert (await cast.reads(rosa, "{ mediators { totalCount } }"))["mediators"]["totalCount"] == 0
     for table in ("mediator", "logbook_entry", "cpd_entry", "feedback", "feedback_request", "data_export"):
         assert not await hub.rows(f"SELECT 1 FROM {table}"), table

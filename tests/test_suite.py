@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from web.embedded import Services
+from demo.embedded import Services
 
 TESTS = Path(__file__).parent
 SOURCES = [path for path in TESTS.rglob("*.py") if "node_modules" not in path.parts and path != Path(__file__)]

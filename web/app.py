@@ -1,6 +1,6 @@
 """The web application: routes, middleware, and what lives as long as the process does."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -18,10 +18,10 @@ from starlette.types import Scope
 
 from jobs.worker import Waker
 from models.database import Database, connect
-from resolvers.errors import Failure
+from resolvers.errors import Failure, fault
 from resolvers.limits import Limiter
 from settings import Settings
-from web import graphiql, mailbox, metrics
+from web import graphiql, metrics
 from web.asking import Trouble, nothing_here
 from web.availability import Availability
 from web.graphql import Graphql
@@ -51,7 +51,7 @@ async def failed(request: Request, error: Exception) -> Response:
     """Answer a fault of ours with a reference that the log has too."""
     reference = str(uuid4())
     log.error("request_failed", reference=reference, exc_info=error)
-    text = f"{Failure.text} Reference: {reference}"
+    text = fault(reference)
     # Outside of all middleware, which may be what failed.
     headers = security_headers(request.app.state.settings) | answer_headers(request.scope, 500)
     headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
@@ -98,8 +98,13 @@ def _told(request: Request, trouble: Trouble) -> Response:
 Connecting = Callable[[Settings], AbstractAsyncContextManager[Database]]
 
 
-def make_app(settings: Settings, connecting: Connecting = connect) -> Starlette:
-    """Make the application; it opens its connections, by `connecting`, when it starts."""
+def make_app(
+    settings: Settings, connecting: Connecting = connect, *, more_routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Make the application; it opens its connections, by `connecting`, when it starts.
+
+    `more_routes` are pages that aren't the product's own, such as the demo's caught mail.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -121,9 +126,8 @@ def make_app(settings: Settings, connecting: Connecting = connect) -> Starlette:
         *graphiql.routes,
         *pages,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
+        *more_routes,
     ]
-    if settings.mailbox is not None:
-        routes += mailbox.routes
     app = Starlette(
         routes=routes,
         lifespan=lifespan,

@@ -14,7 +14,7 @@ from web.words import Words
 
 def labels(choice: type[Choice]) -> Words:
     """Give the label of each word of an enumeration."""
-    return {word.value: word.label for word in choice}
+    return {word.value: str(word.label) for word in choice}
 
 
 _WRITERS: dict[Kind, words.Kind] = {
@@ -61,7 +61,7 @@ def typed(field: EntryField, value: Any) -> str:
 
 def column(field: EntryField) -> Column:
     """Make the column of a field."""
-    return Column(field.graphql_name, field.title, writer(field), field.name.upper() if field.sorted else None)
+    return Column(field.graphql_name, str(field.title), writer(field), field.name.upper() if field.sorted else None)
 
 
 def filters(noun: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
@@ -74,12 +74,12 @@ def filters(noun: str, fields: Sequence[EntryField], standing: Standing = Standi
 
 def _filter(field: EntryField) -> Filter:
     if field.kind is Kind.FLAG:
-        return Filter(field.graphql_name, field.title, words.YES_NO)
+        return Filter(field.graphql_name, str(field.title), words.YES_NO)
     if field.words:
-        return Filter(field.graphql_name, field.title, labels(field.words))
+        return Filter(field.graphql_name, str(field.title), labels(field.words))
     kind = writer(field)
     write = (lambda value: kind.page([value])) if field.kind is Kind.LANGUAGES else str
-    return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
+    return Filter(field.graphql_name, str(field.title), found=camel(field.facet or ""), write=write)
 
 
 def readable(type_name: str, fields: Sequence[EntryField], standing: Standing) -> tuple[EntryField, ...]:

@@ -15,7 +15,8 @@ from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse,
 from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
-from jobs.outbox import Kind, Work, enqueue
+from jobs import mail
+from jobs.outbox import MAKE_EXPORT, Work, enqueue
 from jobs.worker import Job
 from models.account import Role, accounts
 from models.database import Database, Row, statement
@@ -140,8 +141,8 @@ async def make(database: Database, settings: Settings, work: Work) -> None:
         await limiter.close()
     async with database.transaction() as transaction:
         if await transaction.run(_STORE, export_id=work.subject_id, made=made):
-            key = f"{Kind.EXPORT_READY}:{work.subject_id}"
-            await enqueue(transaction, Kind.EXPORT_READY, work.subject_id, dedupe_key=key)
+            key = f"{mail.EXPORT_READY.name}:{work.subject_id}"
+            await enqueue(transaction, mail.EXPORT_READY, work.subject_id, dedupe_key=key)
 
 
 def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Limiter) -> Ask:
@@ -218,4 +219,4 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
     return "\n".join([*lines, "", f"Questions: {settings.support_email}", ""])
 
 
-JOBS: dict[Kind, Job] = {Kind.MAKE_EXPORT: make}
+JOBS: dict[str, Job] = {MAKE_EXPORT.name: make}

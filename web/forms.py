@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
+from i18n import gettext as _
 from resolvers.checks import LANGUAGES
 from web.asking import Problem
 
@@ -125,5 +126,5 @@ def read(
             except Unreadable as unreadable:
                 problems.append({"field": field, "message": str(unreadable), "code": "INVALID"})
         elif field in required:
-            problems.append({"field": field, "message": "Fill this in.", "code": "REQUIRED"})
+            problems.append({"field": field, "message": _("Please fill this in."), "code": "REQUIRED"})
     return values, problems

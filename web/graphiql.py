@@ -1,6 +1,6 @@
 """GraphiQL for administrators, at /graphiql: the page and the policy that keeps it to this host.
 
-What it loads is built by `web/graphiql_assets.py`; what an administrator may ask in it, `/graphql` decides.
+What it loads is built by `tools/graphiql_assets.py`; what an administrator may ask in it, `/graphql` decides.
 """
 
 from pathlib import Path
@@ -13,7 +13,9 @@ from starlette.templating import Jinja2Templates
 
 from models.account import Role
 from permissions.viewer import Viewer
-from web import graphiql_assets
+
+ASSETS = Path(__file__).parent / "static" / "graphiql"
+STAMP = "installed"  # the name of the file that has their version, written when all others are there
 
 # The editor writes its colours and positions as <style> elements and style attributes, and draws the wavy line under
 # an error as a data: image. Neither can send anything out. Pictures of other hosts stay out: GraphiQL would
@@ -32,6 +34,14 @@ HEADERS = {
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 
+def installed_version() -> str | None:
+    """Return the version of the assets in place, hexadecimal; None while there are none or not all."""
+    try:
+        return (ASSETS / STAMP).read_text()
+    except FileNotFoundError:
+        return None
+
+
 async def graphiql(request: Request) -> Response:
     """Answer administrators with the page; send the signed-out to sign in; for all others there is no such page."""
     viewer: Viewer = request.state.viewer
@@ -39,7 +49,7 @@ async def graphiql(request: Request) -> Response:
         return RedirectResponse("/signin?next=/graphiql", status_code=303)
     if Role.ADMIN not in viewer.roles:
         raise HTTPException(404)
-    version = graphiql_assets.installed_version()
+    version = installed_version()
     if version is None:
         return _templates.TemplateResponse(request, "graphiql_missing.html", status_code=503, headers=HEADERS)
     return _templates.TemplateResponse(request, "graphiql.html", {"version": version}, headers=HEADERS)

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Message, Receive
 
+import i18n
 from models.account import Role
 from models.fields import camel
 from permissions.viewer import Viewer
@@ -69,6 +70,7 @@ _templates = Environment(
     lstrip_blocks=True,
     auto_reload=False,  # it would look at each file at each page
 )
+i18n.install(_templates)
 _templates.filters["about"] = _about
 _templates.tests["day_text"] = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
 _templates.filters["day"] = words.day
@@ -213,7 +215,7 @@ def asked_for(request: Request) -> str:
 
 def _guard(request: Request) -> None:
     if request.state.ended and has_token(request.scope):
-        raise Trouble(401, Unauthenticated.text)
+        raise Trouble(401, str(Unauthenticated.text))
     if request.method == "POST" and is_foreign(request.app.state.settings, request):
         raise Trouble(403, "This form came from another site. Please open the page here and try again.")
 

@@ -8,7 +8,7 @@ from typing import Any
 from models.logbook import CaseRole
 from resolvers.checks import LANGUAGES as LANGUAGE_NAMES
 
-ROLES = {role.value: role.label for role in CaseRole}
+ROLES = {role.value: str(role.label) for role in CaseRole}
 LEARNING_SOURCES = {"MEDIATION": "Mediation", "CPD": "CPD"}
 LEARNING_KINDS = {
     "DID_WELL": "What I did well",

@@ -24,6 +24,7 @@ import structlog
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from tests.bench import node
 from tests.bench.cases import Asked, Case, cases, values
@@ -31,8 +32,7 @@ from tests.bench.load import CLIENTS, Connection, Measured, load, measured, resi
 from tests.bench.world import Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
-from web import readme
-from web.embedded import Services, embedded
+from tools import readme
 
 HERE = Path(__file__).parent
 SIZE = Size(mediators=2000, entries=60, fed=50, feedback=60)
@@ -54,17 +54,17 @@ def _start(services: Services, folder: Path) -> dict[str, int]:
     program = node.node()
     node.install(program)
     commands: dict[str, list[str | Path]] = {
-        "hub": [sys.executable, "-m", "web.command", "serve", "--port", str(PORTS["hub"])],
+        "hub": [sys.executable, "-m", "cli", "serve", "--port", str(PORTS["hub"])],
         "limit": [sys.executable, "-m", "tests.bench.bare", sockets, str(PORTS["limit"])],
         "postgraphile": [program, node.FOLDER / "serve.mjs", sockets, "logbook", str(PORTS["postgraphile"])],
     }
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
     pids = {}
     for name, command in commands.items():
-        services.children.start(name, command, folder / f"{name}.log", env=env)
-        pids[name] = services.children._running[-1][1].pid
+        services.processes.start(name, command, folder / f"{name}.log", env=env)
+        pids[name] = services.processes._running[-1][1].pid
     for name, port in PORTS.items():
-        services.children.wait_for(name, Connection.possible(port))
+        services.processes.wait_for(name, Connection.possible(port))
     return pids
 
 
@@ -132,7 +132,7 @@ async def _run(services: Services, folder: Path) -> None:
     known = await fill(admin, SIZE)
     await admin.execute((HERE / "postgraphile.sql").read_text())
     await admin.close()
-    postgres = services.children._running[0][1].pid
+    postgres = services.processes._running[0][1].pid
     pids = _start(services, folder)
     found = cases(known)
     for case in found:

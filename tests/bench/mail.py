@@ -19,10 +19,10 @@ import asyncpg
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from tests.hub import settings_for
 from tests.servers import environment
-from web.embedded import Services, embedded
 
 MAILS = int(os.environ.get("MAILS", "10000"))
 WORKERS = 2
@@ -67,11 +67,11 @@ async def _run(services: Services, folder: Path) -> None:
     env = environment(settings_for(services, smtp_url=f"smtp://127.0.0.1:{port}?tls=none", mailbox=None))
     began = time.perf_counter()
     for number in range(WORKERS):
-        command: list[str | Path] = [sys.executable, "-m", "web.command", "worker"]
-        services.children.start(f"worker {number}", command, folder / f"worker{number}.log", env=env)
+        command: list[str | Path] = [sys.executable, "-m", "cli", "worker"]
+        services.processes.start(f"worker {number}", command, folder / f"worker{number}.log", env=env)
     async with asyncio.timeout(GIVEN_UP):
         while await admin.fetchval("SELECT count(*) FROM outbox WHERE state = 'QUEUED'"):
-            services.children.check()
+            services.processes.check()
             await asyncio.sleep(0.2)
     taken = time.perf_counter() - began
     states = {row["state"]: row["count"] for row in await admin.fetch("SELECT state, count(*) FROM outbox GROUP BY 1")}

@@ -17,13 +17,13 @@ import httpx
 import structlog
 import typer
 
+from demo.embedded import Services, embedded
 from models import migrate
 from resolvers.context import Context
 from schema import execution
 from tests.browser.demo import Demo, demo_hub
 from tests.hub import settings_for
-from web import readme
-from web.embedded import Services, embedded
+from tools import readme
 
 ROUNDS = 200
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"

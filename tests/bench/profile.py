@@ -20,13 +20,13 @@ import structlog
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from tests.bench.cases import cases
 from tests.bench.load import Connection, load, measured, processor_time
 from tests.bench.world import Known, Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
-from web.embedded import Services, embedded
 
 PORT = 8706
 SIZE = Size(mediators=2000, entries=60, fed=50, feedback=60)
@@ -61,7 +61,7 @@ def area(stack: list[str]) -> str:
         for name, beginnings in AREAS.items():
             if frame.startswith(beginnings):
                 # What merely waits in the loop stands on uvicorn's own start alone.
-                return name if not frame.startswith(("uvicorn/server.py", "web/command.py")) else REST
+                return name if not frame.startswith("uvicorn/server.py") else REST
     return REST
 
 
@@ -82,13 +82,13 @@ def _page(known: Known) -> list[bytes]:
 def _start(services: Services, folder: Path, *how: str) -> int:
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
     command: list[str | Path] = [sys.executable, "-m", *how, "serve", "--port", str(PORT)]
-    services.children.start("hub", command, folder / "hub.log", env=env)
-    services.children.wait_for("hub", Connection.possible(PORT))
-    return services.children._running[-1][1].pid
+    services.processes.start("hub", command, folder / "hub.log", env=env)
+    services.processes.wait_for("hub", Connection.possible(PORT))
+    return services.processes._running[-1][1].pid
 
 
 def _stop(services: Services) -> None:
-    _, process, _ = services.children._running.pop()
+    _, process, _ = services.processes._running.pop()
     process.send_signal(signal.SIGINT)  # after SIGTERM, uvicorn would end the process before the stacks are written
     process.wait()
 
@@ -97,10 +97,10 @@ async def _run(services: Services, folder: Path) -> None:
     admin = await asyncpg.connect(urlunsplit(urlsplit(services.admin_url)._replace(path="/logbook")))
     known = await fill(admin, SIZE)
     await admin.close()
-    postgres = services.children._running[0][1].pid
+    postgres = services.processes._running[0][1].pid
     asked = {case.name: [one.hub for one in case.requests] for case in cases(known)} | {"logbook page": _page(known)}
     own, split = {}, {}
-    pid = _start(services, folder, "web.command")
+    pid = _start(services, folder, "cli")
     rows = []
     for name, requests in asked.items():
         await load(PORT, requests, SECONDS / 4)

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-from web.command import main
+from cli import main
 
 EVERY = 0.001  # seconds of processor time
 ROOT = f"{Path(__file__).parents[2]}{os.sep}"

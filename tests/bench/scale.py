@@ -21,6 +21,7 @@ import structlog
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from models.database import connect_worker
 from tests.bench.load import Connection
@@ -29,7 +30,6 @@ from tests.bench.scale_cases import CASES, Case, Hub
 from tests.conftest import _named
 from tests.hub import settings_for
 from tests.servers import environment
-from web.embedded import Services, embedded
 
 EACH = {2_000: 20, 50_000: 8, 1_000_000: 2}
 SIZES = [int(size) for size in os.environ.get("SIZES", ",".join(map(str, EACH))).split(",")]
@@ -93,9 +93,9 @@ async def _hub(services: Services, folder: Path, stack: AsyncExitStack, place: i
         err=True,
     )
     settings = settings_for(own, database_pool_size=5, mailbox=None)
-    command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(port)]
-    services.children.start(f"hub {mediators}", command, folder / f"{name}.log", env=environment(settings))
-    services.children.wait_for(f"hub {mediators}", Connection.possible(port))
+    command: list[str | Path] = [sys.executable, "-m", "cli", "serve", "--port", str(port)]
+    services.processes.start(f"hub {mediators}", command, folder / f"{name}.log", env=environment(settings))
+    services.processes.wait_for(f"hub {mediators}", Connection.possible(port))
     return Hub(
         population,
         port,

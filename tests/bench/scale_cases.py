@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from jobs import outbox
-from jobs.outbox import Kind
+from jobs.outbox import MAKE_EXPORT
 from models.database import Database
 from settings import Settings
 from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, A, B, C, post
@@ -104,7 +104,7 @@ async def archive(hub: Hub, about: Asked) -> float:
     await document("mediator", text)(hub, about)
     (work,) = await outbox.claim(hub.worker, 1)
     began = time.perf_counter()
-    await JOBS[Kind.MAKE_EXPORT](hub.worker, hub.settings, work)
+    await JOBS[MAKE_EXPORT.name](hub.worker, hub.settings, work)
     return time.perf_counter() - began
 
 

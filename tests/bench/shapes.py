@@ -26,12 +26,12 @@ import structlog
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from resolvers.paging import encode_cursor
 from tests.hub import Hub, Person, opened, settings_for
 from tests.world import put_cases
-from web.embedded import Services, embedded
-from web.start import spare_collection
+from web.preflight import spare_collection
 
 FEW, MANY = 50, 5_000
 SIZE = os.sysconf("SC_PAGE_SIZE") / 1e6

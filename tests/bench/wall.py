@@ -28,13 +28,13 @@ import uvloop
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from demo.embedded import Services, embedded
 from models import migrate
 from models.account import Role
 from models.database import Database
 from models.wall import Asker
 from resolvers.survey import survey
 from tests.hub import Hub, Person, opened, settings_for
-from web.embedded import Services, embedded
 
 ROUNDS = 25
 REQUESTS = 80  # in a round, with and without each

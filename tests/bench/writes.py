@@ -22,6 +22,7 @@ import structlog
 import typer
 import uvloop
 
+from demo.embedded import Services, embedded
 from models import migrate
 from permissions.passwords import HASHER
 from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, cases, post
@@ -29,7 +30,6 @@ from tests.bench.load import Connection, load
 from tests.bench.world import Known, Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
-from web.embedded import Services, embedded
 
 PORT = 8704
 SIZE = Size(mediators=400, entries=60, fed=40, feedback=20)
@@ -119,9 +119,9 @@ async def _run(services: Services, folder: Path) -> None:
     await admin.execute("UPDATE account SET password_hash = $1", HASHER.hash(PASSWORD))
     await admin.close()
     env = environment(settings_for(services, database_pool_size=10, mailbox=None))
-    command: list[str | Path] = [sys.executable, "-m", "web.command", "serve", "--port", str(PORT)]
-    services.children.start("hub", command, folder / "hub.log", env=env)
-    services.children.wait_for("hub", Connection.possible(PORT))
+    command: list[str | Path] = [sys.executable, "-m", "cli", "serve", "--port", str(PORT)]
+    services.processes.start("hub", command, folder / "hub.log", env=env)
+    services.processes.wait_for("hub", Connection.possible(PORT))
     typer.echo("| change | clients | a second | median, ms | p99, ms |")
     typer.echo("| --- | --- | --- | --- | --- |")
     for make, clients in ((entry, 8), (answer, 4), (sign_in, 4)):

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from demo.embedded import Services
+from demo.seed import DEMO_PASSWORD, PEOPLE, fill
 from tests.browser.serving import served
 from tests.hub import Hub, Person, payload, secret_in
-from web.embedded import Services
-from web.seed import DEMO_PASSWORD, PEOPLE, fill
 
 UNKNOWN = "x" * 43
 

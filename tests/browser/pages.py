@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page
 
+from demo.seed import DEMO_PASSWORD
 from tests.browser.visiting import press
-from web.seed import DEMO_PASSWORD
 
 Act = Callable[[Page], Awaitable[None]]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from demo.embedded import Services
 from tests.hub import Hub, opened
-from web.embedded import Services
 
 HOST = "127.0.0.1"
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import structlog
 from playwright.async_api import Browser, Page
 
+from demo.embedded import Services, embedded
 from models import migrate
 from tests.browser.chromium import NONE, found, launched
 from tests.browser.demo import Demo, demo_hub
 from tests.browser.pages import LOOKS, Look
 from tests.browser.visiting import DESKTOP, PHONE, visiting
 from tests.hub import settings_for
-from web.embedded import Services, embedded
 
 SHOTS = Path(__file__).parent / "shots"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

@@ -9,7 +9,7 @@ from tests.browser.chromium import missing
 from tests.browser.looking import sideways
 from tests.browser.visiting import DESKTOP, PHONE, sign_in, visiting
 from tests.hub import Hub
-from web.graphiql_assets import installed_version
+from web.graphiql import installed_version
 
 
 async def test_an_administrator_reads_the_docs_and_runs_a_query(browser: Browser, site: Hub) -> None:

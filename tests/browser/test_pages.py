@@ -9,13 +9,13 @@ from playwright.async_api import Browser
 from starlette.routing import Route
 
 import web.pages
+from demo.embedded import Services
+from demo.mailcatcher import catching
 from tests.browser.demo import Demo, demo_hub
 from tests.browser.looking import asked_for, out_of_reach, sideways, violations, weight
 from tests.browser.pages import LOOKS, Look
 from tests.browser.visiting import PHONE, path_of, visiting
 from tests.conftest import fresh_database
-from web.embedded import Services
-from web.mailcatcher import catching
 
 FIRST_VIEW_MOST = 60_000  # bytes, all that a page loads included
 

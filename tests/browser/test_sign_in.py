@@ -49,7 +49,7 @@ async def test_a_wrong_password_is_said_where_the_focus_goes_and_the_address_is_
     async with visiting(browser, site, javascript=javascript) as page:
         await sign_in(page, ann.email, "not my password")
         summary = page.get_by_role("region", name="Please check this")
-        await expect(summary).to_contain_text("The address or the password is wrong.")
+        await expect(summary).to_contain_text("The email address or the password is wrong.")
         await expect(summary).to_be_focused()
         await expect(page.get_by_label("Email address")).to_have_value(ann.email)
         await expect(page.get_by_label("Password")).to_have_value("")

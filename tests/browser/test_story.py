@@ -178,7 +178,7 @@ class Story:
         assert path_of(page) == "/signin"
         await page.goto("/signin")
         await sign_in(page, MARTHA)
-        await expect(page.get_by_role("main")).to_contain_text("The address or the password is wrong.")
+        await expect(page.get_by_role("main")).to_contain_text("The email address or the password is wrong.")
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])

@@ -18,14 +18,14 @@ from tempfile import TemporaryDirectory
 import structlog
 import typer
 
+from demo.embedded import embedded
 from models import migrate
 from tests.faults import backup, balanced, clock, full_disk, load, postgres, smtp, upgrade, valkey, workers, writes
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.hub import settings_for
 from tests.servers import keep_pristine
-from web import readme
-from web.embedded import embedded
+from tools import readme
 
 PAGE = readme.DOCS / "reliability.md"
 LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "90"))

@@ -11,6 +11,8 @@ from typing import Any
 import asyncpg
 import httpx
 
+from demo.embedded import embedded
+from demo.processes import installed as installed_program
 from jobs import ledger
 from models.account import Role
 from settings import Settings
@@ -21,8 +23,6 @@ from tests.faults.people import CASE, Doings, new_request
 from tests.hub import PASSWORD, Person, settings_for
 from tests.servers import environment
 from tests.waiting import until
-from web.children import installed as installed_program
-from web.embedded import embedded
 
 SIX_DAYS = 144  # hours: what was asked for before the backup has expired when it is brought back
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
@@ -98,7 +98,7 @@ async def _more(doings: Doings, than: int) -> bool:
 
 async def logbook(settings: Settings, *arguments: str) -> tuple[int, str]:
     """Run a command of the service's as an operator does."""
-    return await run(sys.executable, "-m", "web.command", *arguments, env=environment(settings))
+    return await run(sys.executable, "-m", "cli", *arguments, env=environment(settings))
 
 
 async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, changes: int = 200) -> Line:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import httpx
 
+from demo.processes import Command, Processes
 from models.account import Role
 from settings import Pooler
 from tests.faults.installation import Installation, Process, installed
@@ -27,7 +28,6 @@ from tests.nginx import PROGRAM as NGINX
 from tests.nginx import listens, nginx
 from tests.servers import free_port
 from tests.waiting import until
-from web.children import Children, Command
 
 PROGRAMS = {"nginx": NGINX, "pgbouncer": "/usr/sbin/pgbouncer"}
 
@@ -59,7 +59,7 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def pgbouncer(children: Children, *urls: str) -> Iterator[list[str]]:
+def pgbouncer(processes: Processes, *urls: str) -> Iterator[list[str]]:
     """Run PgBouncer before a database that roles have URLs of; gives those that go through it, in the same order.
 
     It refuses to run as root. It asks for no password, so a name of its own for the database says whose role it is.
@@ -78,8 +78,8 @@ def pgbouncer(children: Children, *urls: str) -> Iterator[list[str]]:
             for path in (folder, folder / "pgbouncer.ini"):
                 os.chown(path, user.pw_uid, user.pw_gid)
         command: Command = [_program("pgbouncer"), folder / "pgbouncer.ini"]
-        children.start("PgBouncer", command, folder / "log", env={}, user=user)
-        children.wait_for("PgBouncer", lambda: listens(port))
+        processes.start("PgBouncer", command, folder / "log", env={}, user=user)
+        processes.wait_for("PgBouncer", lambda: listens(port))
         yield [f"postgresql://{role}@127.0.0.1:{port}/{role}" for role in roles]
     finally:
         shutil.rmtree(folder)
@@ -156,7 +156,7 @@ async def balanced(machine: Machine, *, people: int = 8) -> Line:
         return line
     async with installed(machine) as site:
         services = site.hub.services
-        with pgbouncer(site.children, services.database_url, services.database_worker_url) as (web_url, worker_url):
+        with pgbouncer(site.processes, services.database_url, services.database_worker_url) as (web_url, worker_url):
             front, *ports = free_port(), free_port(), free_port()
             own: dict[str, Any] = {
                 "database_url": web_url,
@@ -167,7 +167,7 @@ async def balanced(machine: Machine, *, people: int = 8) -> Line:
             }
             webs = [await _start(site, port, **own) for port in ports]
             workers = [site.worker(**own) for _ in range(2)]
-            with nginx(site.children, front, free_port(), *ports):
+            with nginx(site.processes, front, free_port(), *ports):
                 site.hub.client = httpx.AsyncClient(base_url=own["base_url"], timeout=30)
                 traffic = Traffic(site)
                 everybody = [await site.hub.person(Role.MEDIATOR) for _ in range(people)]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
+from demo.embedded import embedded
 from models import migrate
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
@@ -18,7 +19,6 @@ from tests.faults.machine import Machine
 from tests.faults.people import CASE, Doings, new_request
 from tests.faults.postgres import READ, whole
 from tests.hub import settings_for
-from web.embedded import embedded
 
 MEGABYTES = 64
 TRIES = 60

@@ -21,7 +21,9 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from jobs.outbox import Kind, enqueue
+from demo.processes import Processes
+from jobs import mail
+from jobs.outbox import enqueue
 from settings import load
 from tests.faults.line import Line
 from tests.faults.machine import Machine
@@ -29,7 +31,6 @@ from tests.faults.mail_server import MailServer, mail_server
 from tests.hub import Hub, opened
 from tests.servers import environment, free_port
 from tests.waiting import until
-from web.children import Children
 
 PATIENCE = 120.0
 """Seconds that a drill waits for what should come, before it counts what did not."""
@@ -76,15 +77,15 @@ class Installation:
     machine: Machine
     hub: Hub
     mail: MailServer
-    children: Children
+    processes: Processes
     folder: Path
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def _start(self, *command: str, **settings: Any) -> Process:
         env = environment(load(**dict(self.hub.settings) | settings)) | {"PYTHONUNBUFFERED": "1"}
         log = self.folder / f"{next(self._numbers)}.log"
-        self.children.start(command[0], [sys.executable, "-m", "web.command", *command], log, env=env)
-        return Process(self.children._running[-1][1], log)
+        self.processes.start(command[0], [sys.executable, "-m", "cli", *command], log, env=env)
+        return Process(self.processes._running[-1][1], log)
 
     def worker(self, **settings: Any) -> Process:
         """Start a worker."""
@@ -126,7 +127,7 @@ class Installation:
         async with self.hub.database.transaction() as transaction:
             for _ in range(mails):
                 address = f"party{next(self._numbers)}@demo.example"
-                await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
+                await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
 
     async def outbox(self, where: str = "true") -> list[asyncpg.Record]:
         """Read its rows."""
@@ -180,9 +181,9 @@ async def installed(machine: Machine, *, place: str = "", **settings: Any) -> As
                 "mailbox": folder / "mailbox",
                 "database_pool_size": 10,
             } | settings
-            with Children(Path(tempfile.mkdtemp(prefix="logbook-drill-"))) as children:
+            with Processes(Path(tempfile.mkdtemp(prefix="logbook-drill-"))) as processes:
                 async with opened(services, **(own | settings)) as hub:
                     try:
-                        yield Installation(machine, hub, mail, children, folder)
+                        yield Installation(machine, hub, mail, processes, folder)
                     finally:
                         await hub.client.aclose()

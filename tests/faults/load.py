@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 from sqlalchemy import insert
 
+from demo import seed
 from models.account import sessions
 from models.pool import ACQUIRE_TIMEOUT
 from permissions.secrets import hash_secret, new_secret
@@ -21,7 +22,6 @@ from tests.faults.installation import Installation, Process, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.faults.people import CASE
-from web import seed
 
 THINKS = (0.5, 1.5)
 """Seconds between what somebody got and what they ask for next, from and to."""

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from demo.embedded import Services, _start_valkey
+from demo.postgres import start_postgres
 from tests.servers import PRISTINE
-from web.embedded import Services, _start_valkey
-from web.postgres import start_postgres
 
 POSTGRES, VALKEY = "PostgreSQL", "Valkey"
 
@@ -34,17 +34,17 @@ class Machine:
     @property
     def running(self) -> set[str]:
         """The names of the services that run."""
-        return {name for name, _, _ in self.services.children._running}
+        return {name for name, _, _ in self.services.processes._running}
 
     def _child(self, name: str) -> "tuple[str, Popen[bytes], Path]":
-        return next(child for child in self.services.children._running if child[0] == name)
+        return next(child for child in self.services.processes._running if child[0] == name)
 
     async def stop(self, name: str, sign: signal.Signals = signal.SIGINT) -> None:
         """Stop a service by a signal and wait until it is gone; on SIGQUIT, PostgreSQL crashes ("immediate")."""
         child = self._child(name)
         child[1].send_signal(sign)
         await asyncio.to_thread(child[1].wait)
-        self.services.children._running.remove(child)
+        self.services.processes._running.remove(child)
 
     def pause(self, name: str, sign: signal.Signals = signal.SIGSTOP) -> None:
         """Make a service hang; SIGCONT lets it go on."""
@@ -64,20 +64,20 @@ class Machine:
             else:
                 return False
         else:
-            self.services.children._running.remove(child)
+            self.services.processes._running.remove(child)
         await self.start(POSTGRES)
         return True
 
     async def start(self, name: str) -> None:
         """Start a service that was stopped, and wait until it answers."""
-        children = self.services.children
-        folder = children._folder
+        processes = self.services.processes
+        folder = processes._folder
         user = _owner(folder)
         if name == VALKEY:
-            await asyncio.to_thread(_start_valkey, children, self.data, folder, user)
+            await asyncio.to_thread(_start_valkey, processes, self.data, folder, user)
             return
         with (self.data / "drill.lock").open("w") as lock:
-            how = (children, self.data, folder, user, lock.fileno())
+            how = (processes, self.data, folder, user, lock.fileno())
             await asyncio.to_thread(start_postgres, *how, durable=False)
 
     @asynccontextmanager

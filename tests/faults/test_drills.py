@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 
+from demo.embedded import Services
 from tests.faults import backup, clock, full_disk, postgres, valkey, workers, writes
 from tests.faults.__main__ import GROUPS, PAGE, Drill
 from tests.faults.line import Line
 from tests.faults.machine import Machine
-from web.embedded import Services
 
 SHORT: dict[str, Drill] = {
     "killed": partial(workers.killed, mails=14, kills=2, wait=False),

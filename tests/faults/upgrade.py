@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from alembic import command
 
+from demo.processes import Command
 from models import migrate
 from models.account import Role
 from tests.faults.backup import logbook, run, writing
@@ -17,7 +18,6 @@ from tests.faults.machine import Machine
 from tests.faults.people import Doings
 from tests.servers import environment, free_port
 from tests.waiting import until
-from web.children import Command
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,10 +41,11 @@ async def _code_before(revision: str, folder: Path) -> bool:
 async def _serve(site: Installation, code: Path) -> None:
     """Start a web server of that code, wait until it answers, and let `hub` ask it from now on."""
     port = free_port()
-    words: Command = ["env", "-C", code, sys.executable, "-m", "web.command", "serve", "--port", str(port)]
+    module = "cli" if (code / "cli").is_dir() else "web.command"  # as older versions call it
+    words: Command = ["env", "-C", code, sys.executable, "-m", module, "serve", "--port", str(port)]
     env = environment(site.hub.settings) | {"PYTHONPATH": str(code), "BASE_URL": f"http://127.0.0.1:{port}"}
     log = site.folder / f"{port}.log"
-    site.children.start(str(port), words, log, env=env)
+    site.processes.start(str(port), words, log, env=env)
     site.hub.client = httpx.AsyncClient(base_url=env["BASE_URL"], timeout=30)
 
     async def answers() -> bool:

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from jobs import letters, mailer, messages, worker
+from jobs import mailer, worker
+from jobs.mail.declaration import Letter
+from jobs.mail.render import Message
 from models.database import connect_worker
 from tests.hub import Hub
 from tests.jobs.post import PostOffice, message_ids, post_office
@@ -77,7 +79,7 @@ async def test_a_connection_that_died_while_it_rested_costs_no_attempt(
 ) -> None:
     monkeypatch.setattr(mailer, "SURELY_OPEN", 0.0)
     settings = with_settings(hub, smtp_url=office.url)
-    letter = letters.Letter("old@demo.example", messages.Message("A subject", "A text", "<p>A text</p>"))
+    letter = Letter("old@demo.example", Message("A subject", "A text", "<p>A text</p>"))
     async with mailer.Post(settings) as post:
         await post.hand_in(mailer.compose(settings, letter, uuid4()))
         office.hang_up()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from jobs import outbox
+from jobs import mail, outbox
 from jobs.outbox import Kind
 from models.database import Transaction
 from models.outbox import OutboxState
@@ -25,7 +25,7 @@ async def hub(hub: Hub) -> AsyncIterator[Hub]:
 
 
 async def hold(
-    hub: Hub, subject: UUID | None = None, kind: Kind = Kind.CHANGE_EMAIL, mailbox: str = "m", other: UUID | None = None
+    hub: Hub, subject: UUID | None = None, kind: Kind = mail.CHANGE_EMAIL, mailbox: str = "m", other: UUID | None = None
 ) -> datetime:
     async with hub.worker.transaction() as transaction:
         return await outbox.enqueue_mail(transaction, kind, subject or uuid4(), mailbox, other_id=other)
@@ -37,7 +37,7 @@ def full_hour(hub: Hub, hours: int) -> datetime:
 
 async def test_what_is_not_held_is_due_at_once(hub: Hub) -> None:
     async with hub.worker.transaction() as transaction:
-        due = await outbox.enqueue_mail(transaction, Kind.VERIFY_EMAIL, uuid4(), None)
+        due = await outbox.enqueue_mail(transaction, mail.VERIFY_EMAIL, uuid4(), None)
         assert transaction.wakes_worker
     assert abs(due - hub.database.now()) < timedelta(minutes=5)
     assert len(await outbox.claim(hub.worker, 9)) == 1
@@ -50,7 +50,7 @@ async def test_the_newest_takes_the_place_of_what_waits_with_the_same_other_and_
     assert await hold(hub) == full_hour(hub, 3)
     assert await hold(hub, newest, other=bob) == full_hour(hub, 2)
     assert await hold(hub, newest) == full_hour(hub, 3)
-    assert await hold(hub, kind=Kind.VERIFY_EMAIL) == full_hour(hub, 1)
+    assert await hold(hub, kind=mail.VERIFY_EMAIL) == full_hour(hub, 1)
     assert await hold(hub, mailbox="n") == full_hour(hub, 1)
     assert not await outbox.claim(hub.worker, 9)
     rows = await hub.rows(
@@ -125,7 +125,7 @@ async def test_one_an_hour_and_each_who_asks_has_just_one_that_waits(
 ) -> None:
     async def ask(transaction: Transaction, mailbox: str, other: int | None) -> datetime:
         whose = UUID(int=other) if other else None
-        return await outbox.enqueue_mail(transaction, Kind.REVIEWER_INVITED, uuid4(), mailbox, other_id=whose)
+        return await outbox.enqueue_mail(transaction, mail.REVIEWER_INVITED, uuid4(), mailbox, other_id=whose)
 
     await hub.rows("DELETE FROM outbox")
     places: dict[tuple[str, int | None], datetime] = {}

@@ -15,11 +15,12 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from jobs import mailer
-from jobs.letters import Letter
-from jobs.messages import Message, plain_name
+from jobs.mail import MAILS
+from jobs.mail.declaration import Letter
+from jobs.mail.render import Message
 from tests.jobs.post import post_office
+from tests.jobs.test_mail_render import example, plain_name
 from tests.jobs.test_mailer import hand_in, settings
-from tests.jobs.test_messages import KINDS, example
 
 HEADERS = [
     "From",
@@ -119,7 +120,7 @@ def written(message: Message, **overrides: Any) -> bytes:
     return mailer.compose(settings(**overrides), Letter("party@demo.example", message), uuid4()).content
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MAILS)
 def test_no_mail_decodes_a_name_wherever_one_stands(kind: str) -> None:
     begins = example(kind, "Innocent Name").text.split()[0]
     for name in (*ENCODED, *OTHERS):
@@ -131,7 +132,7 @@ def test_no_mail_decodes_a_name_wherever_one_stands(kind: str) -> None:
 
 
 @effort(max_examples=150, deadline=None, derandomize=True)
-@given(st.sampled_from(sorted(KINDS)), hostile)
+@given(st.sampled_from(sorted(MAILS)), hostile)
 def test_no_mail_decodes_any_text(kind: str, name: str) -> None:
     message = example(kind, name)
     assert_only_ours(written(message), message)
@@ -164,12 +165,12 @@ async def test_the_server_gets_the_very_bytes(names: list[str]) -> None:
 def test_a_name_that_decodes_to_a_link_is_shown_as_it_was_typed() -> None:
     message = example("feedback_request", mediator_name=ENCODED[1])
     (subject,) = [value for name, value in sections(written(message))[0] if name == "Subject"]
-    assert decoded_once(subject) == f"{plain_name(ENCODED[1])} asks for your feedback"
+    assert decoded_once(subject) == f"{plain_name(ENCODED[1])} would like your feedback"
     assert "=?utf-8?q?Pay_now=3A_https" in decoded_once(subject)
     assert "Pay now" not in subject
 
 
-@pytest.mark.parametrize("text", ["Hello", "Mo Mediator asks for your feedback", "x" * 60])
+@pytest.mark.parametrize("text", ["Hello", "Mo Mediator would like your feedback", "x" * 60])
 def test_a_plain_subject_stays_readable_on_the_wire(text: str) -> None:
     assert f"\r\nSubject: {text}\r\n".encode() in written(Message(text, "t", "h"))
 

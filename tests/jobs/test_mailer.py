@@ -11,9 +11,9 @@ import aiosmtplib
 import pytest
 
 from jobs import mailer
-from jobs.letters import Letter
+from jobs.mail.declaration import Letter
+from jobs.mail.render import Message
 from jobs.mailer import Mail, Post, Undeliverable
-from jobs.messages import Message
 from jobs.outbox import LEASE
 from settings import Settings, load
 from tests.jobs.post import PASSWORD, certificate, post_office, scripted, server_context

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from jobs import outbox
+from jobs import mail, outbox
 from jobs.outbox import Kind
 from models.database import Database, connect_worker
 from models.outbox import OutboxState
@@ -21,7 +21,7 @@ async def other(hub: Hub) -> AsyncIterator[Database]:
         yield database
 
 
-async def queue(hub: Hub, kind: Kind = Kind.EMAIL_CHANGED, **facts: Any) -> None:
+async def queue(hub: Hub, kind: Kind = mail.EMAIL_CHANGED, **facts: Any) -> None:
     async with hub.worker.transaction() as transaction:
         await outbox.enqueue(transaction, kind, uuid4(), **facts)
         assert transaction.wakes_worker
@@ -151,7 +151,7 @@ async def test_the_same_key_is_queued_once_also_after_it_was_done(hub: Hub) -> N
 async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: Hub) -> None:
     async def change_and_fail() -> None:
         async with hub.worker.transaction() as transaction:
-            await outbox.enqueue(transaction, Kind.PASSWORD_CHANGED, uuid4())
+            await outbox.enqueue(transaction, mail.PASSWORD_CHANGED, uuid4())
             raise LookupError
 
     with pytest.raises(LookupError):

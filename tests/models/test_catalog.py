@@ -1,10 +1,10 @@
 import pytest
 from sqlalchemy import Connection
 
+from demo.embedded import Services
 from models import catalog
 from tests.hub import settings_for
 from tests.models.test_migrations import in_database
-from web.embedded import Services
 
 Said = list[str]
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import bindparam, column, func, insert, literal, select, text
 from sqlalchemy.types import Integer
 
+from demo.embedded import Services
 from models import pool as models_pool
 from models.account import accounts, request_keys
 from models.cpd import cpd_entries
@@ -18,7 +19,6 @@ from settings import Pooler
 from tests.hub import Hub, settings_for
 from tests.servers import postgres
 from tests.waiting import until
-from web.embedded import Services
 
 FIRST, SECOND = bindparam("first", type_=Integer()), bindparam("second", 2, Integer())
 

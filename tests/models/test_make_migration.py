@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
+from demo.embedded import Services
 from models import migrate, rules
 from models.columns import one_of
 from models.logbook import Outcome
@@ -29,7 +30,6 @@ from models.make_migration import Written, make_migration
 from models.migrate import FOLDER
 from settings import Settings, SettingsError
 from tests.models.test_migrations import empty_database, in_thread, owner_url, tables
-from web.embedded import Services
 
 NEXT = f"{int(migrate._revisions()[0]) + 1:04}"
 

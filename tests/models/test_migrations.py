@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
+from demo.embedded import Services
 from models import catalog, migrate, rules
 from settings import Settings, SettingsError
 from tests.hub import Hub, settings_for
 from tests.servers import environment
-from web.embedded import Services
 
 T = TypeVar("T")
 

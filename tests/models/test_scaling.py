@@ -7,11 +7,11 @@ from pathlib import Path
 
 import asyncpg
 
+from demo.embedded import Services
 from models import migrate
 from tests.hub import Hub, opened, payload
 from tests.models.test_migrations import empty_database, in_thread, owner_url
 from tests.models.test_upgrades import contents, fill
-from web.embedded import Services
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 INDEXES = """

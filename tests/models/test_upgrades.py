@@ -12,13 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
+from demo import seed
+from demo.embedded import Services
 from models import migrate
 from models.database import connect
 from settings import Settings
 from tests.hub import Hub
 from tests.models.test_migrations import empty_database, in_thread, owner_url, to
-from web import seed
-from web.embedded import Services
 
 Contents = dict[tuple[str, str], tuple[int, str]]
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from web.graphiql_assets import QUIET, SOON_OFFLINE, _npm_from_wheel, _npm_of_this_machine, _reason, _run
+from tools.graphiql_assets import QUIET, SOON_OFFLINE, _npm_from_wheel, _npm_of_this_machine, _reason, _run
 
 FOLDER = Path(__file__).parent
 MODULES = FOLDER / "node_modules"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from demo.seed import DEMO_PASSWORD
 from permissions.guessable import _commonest, is_guessable
-from web.seed import DEMO_PASSWORD
 
 KNOWN = ("Mediation Logbook", "Anna-Maria Demo", "anna.demo+x@demo.example")
 

@@ -5,10 +5,10 @@ from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demo.embedded import Services
 from permissions.secrets import device_token, seal, unseal
 from settings import Settings
 from tests.hub import settings_for
-from web.embedded import Services
 
 
 @pytest.fixture(scope="module")

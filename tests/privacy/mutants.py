@@ -189,8 +189,8 @@ def _apply(mutant: Mutant) -> None:
 
 def _without_the_wall() -> None:
     """Connect as who is above the database's own rules: behind them, a scope that lost a condition shows nothing."""
+    from demo.embedded import Services
     from tests import hub
-    from web.embedded import Services
 
     settings_for = hub.settings_for
 

@@ -11,6 +11,8 @@ from typing import Any
 import asyncpg
 import httpx
 
+from demo.embedded import Services
+from demo.mailcatcher import catching, machine_time
 from models.fields import camel
 from schema.build import projection
 from settings import Settings
@@ -21,8 +23,6 @@ from tests.privacy.oracle import Shown, Watcher
 from tests.privacy.rows import insert
 from tests.privacy.walk import documents
 from tests.privacy.world import COMBINATIONS, A, D, M, R, World
-from web.embedded import Services
-from web.mailcatcher import catching, machine_time
 
 SIGNED_OUT = Watcher("signed out")
 

@@ -14,6 +14,8 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLScalarType, get_named_type, is_introspection_type
 from sqlmodel import SQLModel
 
+from demo.embedded import Services
+from demo.mailcatcher import Mail
 from jobs import worker
 from schema.build import projection
 from tests.hub import payload
@@ -24,9 +26,7 @@ from tests.privacy.overheard import empty_redis, kept_in_redis, logged, queued
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, living
 from tests.privacy.walk import selection
-from web.embedded import Services
 from web.export import JOBS
-from web.mailcatcher import Mail
 
 OPERATIONS = int(os.environ.get("PRIVACY_OPERATIONS", "240"))
 THOROUGH = 2000  # from so many on, nothing is left out

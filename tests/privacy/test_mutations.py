@@ -16,6 +16,7 @@ from graphql import (
 )
 from sqlmodel import SQLModel
 
+from demo.embedded import Services
 from models.account import Role
 from permissions.viewer import Standing
 from schema.build import projection
@@ -26,7 +27,6 @@ from tests.privacy.walk import selection
 from tests.schema.samples import value_of
 from tests.web.reading import everything
 from tests.world import statements
-from web.embedded import Services
 
 A_PAIR = {Role.MEDIATOR, Role.REVIEWER}
 

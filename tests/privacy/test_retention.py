@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from demo.embedded import Services
+from demo.mailcatcher import erase_expired, machine_time
 from jobs import worker
 from models.account import Role
 from tests.hub import Hub, payload
@@ -14,9 +16,7 @@ from tests.privacy.markers import Known, Mint, written
 from tests.privacy.overheard import kept_in_redis, logged
 from tests.privacy.place import Place, living
 from tests.web.reading import everything
-from web.embedded import Services
 from web.export import JOBS
-from web.mailcatcher import erase_expired, machine_time
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": True}
 

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Table, Uuid
 from sqlmodel import AutoString, SQLModel
 
+from demo.embedded import Services
 from models.account import Role
 from schema.build import projection
 from tests.privacy.markers import written
@@ -26,7 +27,6 @@ from tests.privacy.pages import paths
 from tests.privacy.place import Place, admin_connection, living
 from tests.privacy.rows import insert_row, word_in
 from tests.privacy.walk import documents, lists
-from web.embedded import Services
 
 # What decides who may see a row is no value to be changed: then it would be another row's world.
 DECIDES = {

@@ -59,7 +59,7 @@ async def test_sign_up_answers_the_same_whether_or_not_the_address_has_an_accoun
     assert (fresh.status, set(fresh.headers)) == (again.status, set(again.headers))
     await hub.work()
     (mail,) = hub.mails(known.email)
-    assert "It has an account already" in text_of(mail)
+    assert "It already has an account" in text_of(mail)
     assert [row for row in await hub.rows("SELECT * FROM account") if row["id"] == known.id] == before
 
 
@@ -71,7 +71,7 @@ async def test_two_domains_that_an_older_rule_took_for_one_have_two_accounts(hub
     assert keys == {"pat@strasse.example", "pat@xn--strae-oqa.example"}
     payload(await hub.change("signUp", sign_up_input("PAT@xn--strae-oqa.example")))
     await hub.work()
-    assert "It has an account already" in text_of(hub.mail("pat@xn--strae-oqa.example"))
+    assert "It already has an account" in text_of(hub.mail("pat@xn--strae-oqa.example"))
     assert (await hub.sign_in("pat@STRAßE.example")).email == "pat@straße.example"
 
 
@@ -321,7 +321,7 @@ async def test_changing_to_a_taken_address_tells_only_its_owner(hub: Hub) -> Non
     assert taken.body == free.body
     await hub.work()
     (mail,) = hub.mails(owner.email)
-    assert "It has an account already" in text_of(mail)
+    assert "It already has an account" in text_of(mail)
     assert person.name not in text_of(mail)
     assert "/verify/" not in text_of(mail)
 

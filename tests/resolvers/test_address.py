@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs import mail
 from jobs.outbox import Kind
 from permissions.secrets import address_hash, stop_token
 from resolvers import limits
@@ -47,13 +48,13 @@ async def request(hub: Hub, by: Person, email: str) -> Answer:
 
 DOORS: list[Door] = [sign_up, reset, change_email, invite, request]
 # What the owner of an address that has no account gets, and of one that has.
-UNKNOWN: dict[Door, Kind | None] = {sign_up: Kind.VERIFY_EMAIL, reset: None, change_email: Kind.CHANGE_EMAIL}
+UNKNOWN: dict[Door, Kind | None] = {sign_up: mail.VERIFY_EMAIL, reset: None, change_email: mail.CHANGE_EMAIL}
 KNOWN: dict[Door, Kind | None] = {
-    sign_up: Kind.ALREADY_REGISTERED,
-    reset: Kind.RESET_PASSWORD,
-    change_email: Kind.ALREADY_REGISTERED,
+    sign_up: mail.ALREADY_REGISTERED,
+    reset: mail.RESET_PASSWORD,
+    change_email: mail.ALREADY_REGISTERED,
 }
-SAME: dict[Door, Kind | None] = {invite: Kind.REVIEWER_INVITED, request: Kind.FEEDBACK_REQUEST}
+SAME: dict[Door, Kind | None] = {invite: mail.REVIEWER_INVITED, request: mail.FEEDBACK_REQUEST}
 
 
 async def spend(hub: Hub, *addresses: str) -> None:
@@ -114,8 +115,8 @@ async def test_each_request_and_each_mediators_invitation_waits_for_an_hour_of_i
     assert await after(hub, 9) == await after(hub, 3), "the first one's second invitation took the place of the other"
     invitations = [mail for mail in hub.mails() if "/invitation/" in mail["text"]]
     assert {"Mo" in text_of(mail) for mail in invitations} == {True, False}
-    for mail in invitations:
-        answer = await hub.change("acceptInvitation", {"token": secret_in(mail, "invitation")})
+    for one in invitations:
+        answer = await hub.change("acceptInvitation", {"token": secret_in(one, "invitation")})
         assert ("token", "NOT_FOUND") not in problems(answer), "its link works"
 
 

@@ -160,7 +160,7 @@ def test_an_address_that_some_mail_servers_refuse_is_refused_with_the_reason(ema
         check.done()
     (problem,) = refused.value.problems
     assert (problem.field, problem.code) == ("partyEmail", Code.INVALID)
-    assert "Before the @, use plain letters" in problem.message
+    assert "Before the @, please use plain letters" in problem.message
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ async def test_the_other_side_of_each_review_is_told(hub: Hub) -> None:
     await hub.work()
     (to_mediator,), (to_reviewer,) = hub.mails(mediator.email), hub.mails(reviewer.email)
     assert f"{person.name} is no longer your reviewer" in text_of(to_mediator)
-    assert f"You are no longer the reviewer of {person.name}" in text_of(to_reviewer)
+    assert f"You're no longer the reviewer for {person.name}" in text_of(to_reviewer)
     assert await traces(hub, person.id, person.name) == {}
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs.messages import plain_name
 from permissions.secrets import stop_token
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
 from tests.jobs.test_mail_headers import ENCODED
+from tests.jobs.test_mail_render import plain_name
 
 REQUEST = {
     "partyName": "Philippa Party",
@@ -67,7 +67,7 @@ async def test_a_request_reaches_the_party_with_all_that_helps_to_recall_it(hub:
     await hub.work()
     mail = hub.mail("Philippa@demo.example")
     token, text = secret_in(mail, "feedback"), text_of(mail)
-    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 March 2024", "5 to 8 minutes"):
+    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 Mar 2024", "5 to 8 minutes"):
         assert fact in text
     found = (await hub.ask(STATE, {"token": token})).data["feedbackInvitation"]
     assert found == {"state": "OPEN", "subject": {"name": mediator.name}}
@@ -313,7 +313,7 @@ async def test_a_request_keeps_the_words_that_we_wrote_whatever_a_mediator_is_ca
     await requested(hub, mediator, partyName=name, reference=name)
     await hub.work()
     (mail,) = hub.mails()
-    assert mail["subject"] == f"{plain_name(name)} asks for your feedback"
+    assert mail["subject"] == f"{plain_name(name)} would like your feedback"
     assert mail["text"].split()[0] == "Hello"
     for part in (mail["subject"], mail["text"], mail["html"]):
         assert "Words of the attacker" not in part

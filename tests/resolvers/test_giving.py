@@ -86,7 +86,7 @@ async def test_the_mediator_hears_that_feedback_came_but_not_what_it_says(hub: H
     await hub.work()
     unnamed, named = sorted((text_of(mail) for mail in hub.mails(mediator.email)), key=lambda t: "Gisela" in t)
     assert "Gisela Giver left feedback about you" in named
-    assert f"Your reviewer, {reviewer.name}, can see it now" in named
+    assert f"Your reviewer, {reviewer.name}, can read it now" in named
     assert "chose not to share it" in named
     assert "A party left feedback about you" in unnamed
     assert "chose to share it with you" in unnamed

@@ -357,7 +357,7 @@ async def test_a_cursor_that_is_none_of_this_list_is_refused(hub: Hub) -> None:
     ):
         answer = await hub.ask(document, {"after": cursor, "order": {"field": order}}, by=ann)
         assert answer.codes == ["BAD_USER_INPUT"], (order, cursor)
-        assert answer.body["errors"][0]["message"] == "That cursor does not belong to this list."
+        assert answer.body["errors"][0]["message"] == "That cursor doesn't belong to this list."
 
 
 async def test_a_cursor_at_the_ends_of_time_is_refused_or_read_but_breaks_nothing(hub: Hub) -> None:

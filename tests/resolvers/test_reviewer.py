@@ -64,7 +64,7 @@ async def test_a_mediator_appoints_from_the_list_and_both_are_told(hub: Hub) -> 
     assert payload(answer)["reviewer"] == listed[0]
     assert await read(hub, chosen) == [str(mediator.id)]
     await hub.work()
-    assert f"You are now the reviewer of {mediator.name}" in text_of(hub.mail(chosen.email))
+    assert f"You're now the reviewer for {mediator.name}" in text_of(hub.mail(chosen.email))
     assert f"{chosen.name} is now your reviewer" in text_of(hub.mail(mediator.email))
 
 
@@ -171,7 +171,7 @@ async def test_a_new_reviewer_takes_over_at_once_and_the_old_one_is_told(hub: Hu
     assert (gone.body["data"], gone.codes) == ({"mediator": None}, ["NOT_FOUND"])
     await hub.work()
     assert "no longer the reviewer" in text_of(hub.mail(old.email))
-    assert "You are now the reviewer" in text_of(hub.mail(new.email))
+    assert "You're now the reviewer" in text_of(hub.mail(new.email))
 
 
 async def test_appointing_the_same_reviewer_again_changes_nothing(hub: Hub) -> None:
@@ -320,7 +320,7 @@ async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_acc
     assert await read(strict, chosen) == []
     await strict.work()
     assert [mail["to"] for mail in strict.mails()] == [mediator.email]
-    assert "An administrator will look at this first" in text_of(strict.mail())
+    assert "An administrator needs to approve this first" in text_of(strict.mail())
 
     waiting = "{ waitingAppointments { nodes { id mediatorId reviewerId } } }"
     (asked,) = (await strict.ask(waiting, by=admin)).data["waitingAppointments"]["nodes"]
@@ -328,7 +328,7 @@ async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_acc
     payload(await strict.change("approveAppointment", {"id": asked["id"]}, "approved", by=admin))
     assert await read(strict, chosen) == [str(mediator.id)]
     await strict.work()
-    assert "You are now the reviewer" in text_of(strict.mail(chosen.email))
+    assert "You're now the reviewer" in text_of(strict.mail(chosen.email))
     (audit,) = await strict.rows("SELECT * FROM audit_entry")
     assert (audit["action"], audit["actor_id"]) == ("APPOINTMENT_APPROVED", admin.id)
     again = await strict.change("approveAppointment", {"id": asked["id"]}, by=admin)

@@ -27,7 +27,7 @@ from tests.hub import Hub
 from tests.nullable import columns
 from tests.warm import admin
 
-PACKAGES = ("models", "permissions", "jobs", "resolvers", "schema", "web")
+PACKAGES = ("models", "permissions", "jobs", "resolvers", "schema", "web", "cli", "demo")
 
 # What asyncpg gives for a PostgreSQL type; JSON may be anything.
 TYPES = {

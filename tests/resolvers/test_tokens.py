@@ -218,9 +218,9 @@ async def test_its_owner_is_told_by_mail_what_was_made_and_until_when(hub: Hub) 
     assert made["token"] not in str(work)
     await hub.work()
     (mail,) = hub.mails()
-    assert (mail["to"], mail["subject"]) == (ann.email, "An API token was made for your account")
+    assert (mail["to"], mail["subject"]) == (ann.email, "An API token was created for your account")
     text, end = text_of(mail), datetime.fromisoformat(made["apiToken"]["expiresAt"])
-    for words in ("Hello Ann,", "Sheets", f"ends on {end.day} {end:%B %Y}", "If you did not", "support@demo.example"):
+    for words in ("Hello Ann,", "Sheets", f"expires on {end.day} {end:%b %Y}", "If you didn't", "support@demo.example"):
         assert words in text
     assert "evil" not in str(mail)
     assert made["token"] not in str(mail)

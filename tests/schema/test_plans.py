@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
+from demo.embedded import Services
 from jobs import outbox
 from models.database import Database
 from resolvers.access import viewer_of_session
@@ -20,7 +21,6 @@ from tests.bench.world import Known, Size, fill
 from tests.conftest import fresh_database
 from tests.hub import Hub, opened
 from tests.world import statements
-from web.embedded import Services
 
 BIG = {"logbook_entry", "logbook_private", "cpd_entry", "cpd_private", "feedback", "feedback_answer", "outbox"}
 SIZE = Size(mediators=3000, entries=20, fed=200, feedback=40)

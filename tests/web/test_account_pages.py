@@ -141,7 +141,7 @@ async def test_an_address_is_not_changed_without_the_password_or_to_what_is_none
     assert is_a_page(wrong, 422)
     (problem,) = problems(wrong)
     assert problem[0] == "password"
-    assert problem[1].endswith("This is not your password.")
+    assert problem[1].endswith("This isn't your password.")
     assert 'value="other@demo.example"' in wrong.text
     assert "not my password" not in wrong.text
     none = await post(hub, ann, "/account/email", email=HOSTILE, password=PASSWORD)
@@ -235,7 +235,7 @@ async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
     assert is_a_page(wrong, 422)
     (problem,) = problems(wrong)
     assert problem[0] == "password"
-    assert problem[1].endswith("This is not your password.")
+    assert problem[1].endswith("This isn't your password.")
     assert "set-cookie" not in wrong.headers
     assert await everything(hub) == before
     response = await post(hub, ann, "/account/delete", password=PASSWORD)

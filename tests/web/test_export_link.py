@@ -115,7 +115,7 @@ async def test_an_administrator_who_lacks_the_second_factor_that_is_asked_for_op
         for ask in (get, post):
             refused = await ask(strict, admin, path)
             assert is_a_page(refused, 403)
-            assert "Set up a second factor first" in refused.text
+            assert "Please set up a second factor first" in refused.text
         admin, _, _ = await protected(strict, admin)
         assert (await post(strict, admin, path)).content.startswith(b"PK")
 

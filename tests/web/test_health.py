@@ -3,11 +3,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from jobs.outbox import Kind, enqueue
+from demo.embedded import Services
+from jobs import mail
+from jobs.outbox import enqueue
 from models.migrate import Schema, _revisions, schema_at
 from tests.hub import Hub, opened
 from tests.servers import postgres
-from web.embedded import Services
 
 
 async def test_a_server_is_ready_and_tells_whether_the_queue_moves_and_never_what_is_in_it(hub: Hub) -> None:
@@ -21,7 +22,7 @@ async def test_a_server_is_ready_and_tells_whether_the_queue_moves_and_never_wha
     assert await said(hub) == moving
     async with hub.database.transaction() as transaction:
         for number in range(3):
-            await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient=f"canary{number}@demo.example")
+            await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient=f"canary{number}@demo.example")
     await hub.rows("UPDATE outbox SET state = 'DEAD' WHERE recipient LIKE 'canary0%'")
     assert await said(hub) == moving
     async with hub.later(hours=1) as later:  # and no worker has been there

@@ -158,7 +158,7 @@ async def test_rows_that_cannot_be_read_are_told_and_the_others_imported(hub: Hu
     told = unescape(re.sub(r"<[^>]*>|\s+", " ", shown.text))
     assert "Row 2 A: Last day 2025-13-01 Write a day as" in " ".join(told.split())
     assert "Row 2 B: Role Judge Write one of: Lead mediator," in " ".join(told.split())
-    assert "Row 5 D: Hours 0 Give a duration from 1 minute" in " ".join(told.split())
+    assert "Row 5 D: Hours 0 Please give a duration from 1 minute" in " ".join(told.split())
     assert "Row 6 The row There are more cells than headings." in " ".join(told.split())
     done = await sent(hub, ann, shown)
     assert is_a_page(done)

@@ -116,15 +116,15 @@ async def test_another_can_be_added_at_once(hub: Hub) -> None:
     ("wrong", "field", "message"),
     [
         ({"minutes": "soon"}, "minutes", "Write the duration in hours, as 7:30 or 7.5."),
-        ({"minutes": ""}, "minutes", "Fill this in."),
-        ({"minutes": "0"}, "minutes", "Give a duration from 1 minute to 10,000 hours, in minutes."),
+        ({"minutes": ""}, "minutes", "Please fill this in."),
+        ({"minutes": "0"}, "minutes", "Please give a duration from 1 minute to 10,000 hours, in minutes."),
         ({"endedOn": "31.31.2024"}, "endedOn", "Write a day as 2026-05-31 or 31 May 2026."),
-        ({"endedOn": "1949-01-01"}, "endedOn", "Give a day from 1950-01-01 to today."),
-        ({"endedOn": "2024-05-05"}, "endedOn", "The last day cannot be before the first."),
+        ({"endedOn": "1949-01-01"}, "endedOn", "Please give a day from 1 Jan 1950 to today."),
+        ({"endedOn": "2024-05-05"}, "endedOn", "The last day can't be before the first."),
         ({"role": "KING"}, "role", "Choose one."),
         ({"partyCount": "many"}, "partyCount", "Write a whole number."),
-        ({"partyCount": "0"}, "partyCount", "Give 1 to 10,000 parties."),
-        ({"notes": "x" * 10_001}, "notes", "Shorten this to 10,000 characters; it has 10,001."),
+        ({"partyCount": "0"}, "partyCount", "Please give 1 to 10,000 parties."),
+        ({"notes": "x" * 10_001}, "notes", "Please shorten this to 10,000 characters. It has 10,001."),
     ],
 )
 async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_comes_back(
@@ -171,7 +171,7 @@ async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_un
     assert (await post(hub, ann, path, **(form | {text: "first", "version": version}))).status_code == 303
     second = await post(hub, ann, path, **(form | {text: "second", "version": version}))
     assert is_a_page(second, 422)
-    assert "This entry was changed meanwhile" in second.text
+    assert "This entry has changed in the meantime" in second.text
     assert cells(second, "You typed") == ["second"]
     assert cells(second, "Saved meanwhile") == ["first"]
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
@@ -359,7 +359,7 @@ async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neith
         for path, form in {"/logbook/new": CASE, "/cpd/new": COURSE, "/request": ASKED}.items():
             response = await paid.client.post(path, data=form, headers=cookie(ann))
             assert is_a_page(response, 403)
-            assert [text[:27] for _, text in problems(response)] == ["Your paid access has ended:"]
+            assert [text[:26] for _, text in problems(response)] == ["Your paid access has ended"]
         assert await everything(paid) == before
         assert (await sheet(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
         version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")

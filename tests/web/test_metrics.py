@@ -6,15 +6,16 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from jobs.outbox import Kind, enqueue
+from demo.embedded import Services
+from demo.run import HOST
+from jobs import mail
+from jobs.outbox import enqueue
 from settings import SettingsError, load
+from tests.cli.test_operators import port, running
 from tests.hub import Hub
 from tests.servers import environment, free_port
 from tests.waiting import until
-from tests.web.test_command import port, running
 from web import metrics
-from web.demo import HOST
-from web.embedded import Services
 
 __all__ = ["port"]
 
@@ -77,8 +78,8 @@ async def test_mail_jobs_and_chores_are_counted_by_kind_and_outcome(hub: Hub) ->
 
     before = counts()
     async with hub.database.transaction() as transaction:
-        await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient="a@demo.example", recipient_name="A")
-        await enqueue(transaction, Kind.EMAIL_CHANGED, uuid4(), recipient="nobody", recipient_name="N")
+        await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient="a@demo.example", recipient_name="A")
+        await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient="nobody", recipient_name="N")
     await hub.work()
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 1]
 
@@ -86,7 +87,7 @@ async def test_mail_jobs_and_chores_are_counted_by_kind_and_outcome(hub: Hub) ->
 async def test_the_outbox_is_looked_into_when_prometheus_asks(hub: Hub, port: int) -> None:
     async with hub.database.transaction() as transaction:
         for number in range(3):
-            await enqueue(transaction, Kind.VERIFY_EMAIL, uuid4(), recipient=f"{CANARY}{number}@demo.example")
+            await enqueue(transaction, mail.VERIFY_EMAIL, uuid4(), recipient=f"{CANARY}{number}@demo.example")
     await hub.rows("UPDATE outbox SET created_at = created_at - interval '1 hour'")
     settings = load(**dict(hub.settings) | {"metrics_port": port})
     with metrics.served(settings, CollectorRegistry()):

@@ -216,7 +216,9 @@ async def test_an_invited_person_with_an_account_signs_in_to_accept(hub: Hub) ->
     before = await everything(hub)
     refused = await hub.client.post(path, data=FORMS["invitation"])
     assert is_a_page(refused, 422)
-    assert problems(refused) == [(None, "There is an account with this address: sign in to it to accept.")]
+    assert problems(refused) == [
+        (None, "There's already an account with this address. Please sign in to it to accept.")
+    ]
     assert await everything(hub) == before
     assert f'href="/signin?next={path}"' in refused.text
     page = await hub.client.get(path, headers=cookie(rev))

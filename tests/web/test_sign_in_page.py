@@ -83,7 +83,7 @@ async def test_a_wrong_password_begins_no_session_and_tells_nothing(hub: Hub) ->
     nobody = await hub.client.post("/signin", data={"email": "nobody@demo.example", "password": "not my password"})
     for response in (wrong, nobody):
         assert is_a_page(response, 422)
-        assert problems(response) == [(None, "The address or the password is wrong.")]
+        assert problems(response) == [(None, "The email address or the password is wrong.")]
         assert "set-cookie" not in response.headers
         assert "not my password" not in response.text
     assert wrong.text.replace(ann.email, "nobody@demo.example") == nobody.text

@@ -320,7 +320,7 @@ async def test_nobody_gives_feedback_about_themselves(hub: Hub) -> None:
     before = await everything(hub)
     response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub), headers=cookie(ann))
     assert is_a_page(response, 422)
-    assert problems(response) == [(None, "Nobody can give feedback about themselves.")]
+    assert problems(response) == [(None, "You can't give feedback about yourself.")]
     assert await everything(hub) == before
 
 

@@ -35,7 +35,7 @@ class EntryForm:
     @property
     def labels(self) -> dict[str, str]:
         """What stands beside the fields."""
-        return {field.graphql_name: field.label for field in self.fields}
+        return {field.graphql_name: str(field.label) for field in self.fields}
 
     @property
     def facets(self) -> str:
@@ -161,12 +161,12 @@ def _differences(
     return [
         (name, typed.get(name, ""), stored[name])
         for name in form.labels
-        if _trimmed(values[name]) != (current[name] or None)
+        if _plain(values[name]) != _plain(current[name])
     ]
 
 
-def _trimmed(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
+def _plain(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else None if value == [] else value
 
 
 def _back(request: Request) -> str:

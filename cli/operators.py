@@ -1,0 +1,240 @@
+"""The commands that run the service, and those that an operator needs."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec, TypeVar
+from uuid import UUID
+
+import typer
+import uvicorn
+from sqlalchemy import func, literal_column, select
+from starlette.routing import Route
+
+from jobs import ledger as jobs_ledger
+from jobs import restore
+from jobs import worker as jobs_worker
+from models.account import Role, accounts
+from models.database import connect, connect_worker
+from permissions.passwords import hash_password
+from resolvers.account_row import new_account
+from resolvers.address import has_address
+from resolvers.checks import Check
+from resolvers.errors import Refused
+from resolvers.second_factor import take_away
+from settings import Settings, SettingsError
+from web import logs, metrics
+from web.app import make_app
+from web.connections import serving
+from web.export import JOBS
+from web.preflight import (
+    listen,
+    reach_database,
+    reach_services,
+    reach_work,
+    service_settings,
+    spare_collection,
+    usable_database,
+)
+
+operators = typer.Typer()
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def one_line(run: Callable[P, T]) -> Callable[P, T]:
+    """End with one line and status 1 where a setting is missing or wrong."""
+
+    @wraps(run)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return run(*args, **kwargs)
+        except SettingsError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+    return guarded
+
+
+@operators.command()
+@one_line
+def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the web server."""
+    settings = service_settings()
+    more_routes = _mailbox_routes(settings, host)
+    asyncio.run(reach_services(settings))
+    with listen(host, port) as listening, metrics.served(settings), suppress(KeyboardInterrupt):
+        logs.configure()
+        config = serving(make_app(settings, more_routes=more_routes), settings)
+        spare_collection()
+        uvicorn.Server(config).run([listening])
+
+
+def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
+    """Give the pages of the demo's caught mail, if it has a folder; SettingsError where they can't be served."""
+    if settings.mailbox is None:
+        return []
+    if host not in LOOPBACK:
+        raise SettingsError("MAILBOX is wrong: caught mail is only ever served on the loopback")
+    try:
+        from demo import mailbox  # late: the image for production has no demo
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MAILBOX is wrong: it is for a demo alone, and {error.name} isn't installed") from None
+    return mailbox.routes
+
+
+@operators.command()
+@one_line
+def worker() -> None:
+    """Run the worker: mail, expiry, exports."""
+    settings = service_settings()
+    asyncio.run(reach_services(settings))
+    asyncio.run(reach_work(settings))
+    jobs_ledger.require_writable(settings)
+    with metrics.served(settings):
+        logs.configure()
+        asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    async with connect_worker(settings) as database:
+        metrics.watch_pool(database, settings)
+        await jobs_worker.run(database, settings, JOBS, stop)
+
+
+@operators.command()
+@one_line
+def migrate() -> None:
+    """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
+    settings = service_settings()
+    # Late, for what serves and works never migrates: Alembic takes 10 MB and a tenth of a second.
+    from alembic.util import CommandError
+
+    from models import migrate as models_migrate
+
+    with usable_database("DATABASE_OWNER_URL", CommandError):
+        models_migrate.upgrade(settings)
+
+
+@operators.command("create-admin")
+@one_line
+def create_admin(
+    email: Annotated[str, typer.Option(prompt=True)],
+    name: Annotated[str, typer.Option(prompt=True)],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+) -> None:
+    """Create an administrator's account, or make an account's owner an administrator too."""
+    settings = service_settings()
+    asyncio.run(reach_database(settings))
+    try:
+        typer.echo(asyncio.run(_create_admin(settings, email, name, password)))
+    except Refused as refused:
+        for problem in refused.problems:
+            typer.echo(f"{problem.field}: {problem.message}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _create_admin(settings: Settings, email: str, name: str, password: str) -> str:
+    """Do it and tell what was done. An account that is there already keeps its name and password."""
+    check = Check()
+    address, name = check.email("email", email) or "", check.name("name", name)
+    check.password("password", password, settings.organisation_name, name, address)
+    check.done()
+    hashed = await hash_password(password)
+    new = new_account(name, address, Role.ADMIN, password_hash=hashed, email_verified_at=func.clock())
+    promoted = new.on_conflict_do_update(
+        index_elements=[accounts.c.email_key],
+        set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
+        where=~accounts.c.roles.contains([Role.ADMIN.value]),
+    )
+    async with connect(settings) as database, database.transaction() as transaction:
+        # PostgreSQL marks the row that an earlier one was replaced by.
+        is_new = await transaction.value(promoted.returning(literal_column("xmax = 0")), bool)
+    if is_new is None:
+        return "There is such an administrator already; nothing was changed."
+    if is_new:
+        return "The account was made."
+    return "There was such an account: it is an administrator's now, and keeps its name and password."
+
+
+@operators.command("remove-second-factor")
+@one_line
+def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> None:
+    """Remove the second factor of somebody who has lost it and the recovery codes. Make sure first who it is."""
+    settings = service_settings()
+    asyncio.run(reach_database(settings))
+    if not asyncio.run(_remove_second_factor(settings, email)):
+        typer.echo("There is no account with that address and a second factor.", err=True)
+        raise typer.Exit(1)
+    typer.echo("It was removed, all sessions have ended, and a mail tells the account's owner.")
+
+
+async def _remove_second_factor(settings: Settings, email: str) -> bool:
+    async with connect(settings) as database, database.transaction() as transaction:
+        owner = select(accounts.c.id).where(has_address(email.strip())).with_for_update()
+        account_id = await transaction.value(owner, UUID)
+        return account_id is not None and await take_away(transaction, account_id) > 0
+
+
+@operators.command("restore-check")
+@one_line
+def restore_check(
+    ledger: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A ledger of deletions")
+    ] = None,
+    without_ledger: Annotated[
+        bool, typer.Option(help="Bring accounts back that were deleted since the backup")
+    ] = False,
+) -> None:
+    """Erase what a restored backup must not bring back, as DATABASE_OWNER_URL; before anything serves from it."""
+    settings = service_settings()
+    if bool(ledger) is without_ledger:
+        raise SettingsError("Give --ledger with the ledger of deletions, or else --without-ledger")
+    try:
+        deleted = {one for path in ledger or [] for one in jobs_ledger.read(path)}
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+    try:
+        with usable_database("DATABASE_OWNER_URL"):
+            done = asyncio.run(_settle(settings, None if without_ledger else deleted))
+    except restore.LedgerIncomplete as error:
+        raise SettingsError(
+            f"--ledger is not whole: the backup knows of {error.missing} deletions that it lacks"
+        ) from None
+    typer.echo(
+        f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests. "
+        f"Ended: {done.sessions} sessions. The service can start."
+    )
+
+
+async def _settle(settings: Settings, deleted: set[UUID] | None) -> restore.Settled:
+    if settings.database_owner_url is None:
+        raise SettingsError("DATABASE_OWNER_URL is not set: restore-check runs as the role that owns the tables")
+    async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
+        return await restore.settle(transaction, settings, deleted)
+
+
+@operators.command()
+@one_line
+def deletions() -> None:
+    """Print the ledger of deletions as the audit log has it: to begin a ledger, or to look whether one is whole."""
+    settings = service_settings()
+    with usable_database("DATABASE_URL"):
+        for row in asyncio.run(_deletions(settings)):
+            typer.echo(jobs_ledger.line(row.at, row.subject_id), nl=False)
+
+
+async def _deletions(settings: Settings) -> list[jobs_ledger.Deletion]:
+    async with connect(settings) as database, database.reading() as reading:
+        return await jobs_ledger.deletions(reading)

@@ -1,0 +1,160 @@
+"""The demo's people, all invented, and who is what to whom. What they did is put in with them.
+
+Chance is seeded: the same people with the same past come up on each machine, the dates counted back from today.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from demo.seed_feedback import add_feedback, add_requests
+from demo.seed_practice import add_practice, random_id
+from jobs.mail.recipients import page
+from models.account import Role, accounts
+from models.database import Transaction, connect
+from models.directory import directories
+from models.feedback import RequestState, feedback_requests
+from models.mediator import Visibility, mediators
+from models.reviewer import appointments
+from permissions.passwords import hash_password
+from permissions.scopes import link_works
+from permissions.secrets import Opens, link_secret
+from resolvers.account import add_profile
+from resolvers.account_row import new_account
+from resolvers.mediator import personal_link
+from settings import Settings
+
+DEMO_PASSWORD = "demo-password"  # noqa: S105 - printed for everybody
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account: `handle`@demo.example.
+
+    A mediator has practised for so many years, has a reviewer (a handle), and made so many requests in the last days.
+    """
+
+    handle: str
+    name: str
+    roles: tuple[Role, ...] = (Role.MEDIATOR,)
+    years: int = 0
+    reviewer: str | None = None
+    requests: int = 0
+    private: bool = False
+    website: str | None = None
+    description: str | None = None
+
+    @property
+    def email(self) -> str:
+        """Their address."""
+        return f"{self.handle}@demo.example"
+
+    @property
+    def id(self) -> UUID:
+        """Their account's id, the same in each demo."""
+        return random_id(Random(self.handle))  # noqa: S311 - no secret
+
+
+PEOPLE = (
+    Person("admin", "Demo Administrator", (Role.ADMIN,), description="administrator, at home in GraphiQL"),
+    Person("reviewer", "Demo Reviewer", (Role.REVIEWER,), description="reviewer, appointed by five mediators"),
+    Person("reviewer2", "Demo Reviewer 2", (Role.REVIEWER,)),
+    Person(
+        "directory",
+        "Demo Directory of Mediators",
+        (Role.DIRECTORY,),
+        website="https://demo.example/directory",
+        description="directory, which verifies mediators' experience",
+    ),
+    Person("directory2", "Demo Case Manager", (Role.DIRECTORY,), website="https://demo.example/case-manager"),
+    Person(
+        "mediator",
+        "Demo Mediator",
+        years=9,
+        reviewer="reviewer",
+        requests=4,
+        description="mediator, visible to directories",
+    ),
+    Person(
+        "peer",
+        "Demo Peer",
+        (Role.MEDIATOR, Role.REVIEWER),
+        years=6,
+        reviewer="reviewer",
+        requests=2,
+        description="mediator who also reviews two colleagues",
+    ),
+    Person("mediator3", "Demo Mediator 3", years=12, reviewer="reviewer", requests=1),
+    Person("mediator4", "Demo Mediator 4", years=4, reviewer="reviewer", private=True),
+    Person("mediator5", "Demo Mediator 5", years=7, reviewer="peer"),
+    Person("mediator6", "Demo Mediator 6", years=2, reviewer="reviewer"),
+    Person("mediator7", "Demo Mediator 7", years=10, reviewer="reviewer2"),
+    Person("mediator8", "Demo Mediator 8", years=3, reviewer="peer", private=True),
+    Person("mediator9", "Demo Mediator 9", years=5, reviewer="reviewer2"),
+    Person("mediator10", "Demo Mediator 10", years=8, reviewer="reviewer2", private=True),
+    Person("mediator11", "Demo Mediator 11", years=1),
+    Person("mediator12", "Demo Mediator 12", private=True),
+)
+ACCOUNTS = [(person.email, person.description) for person in PEOPLE if person.description]
+
+
+async def fill(settings: Settings) -> None:
+    """Put in the demo's data as their owner, all or nothing, unless somebody has an account already."""
+    async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
+        if await transaction.value(select(accounts.c.id).limit(1), UUID):
+            return
+        await _add_accounts(transaction, database.now(), await hash_password(DEMO_PASSWORD))
+        for person in PEOPLE:
+            if Role.MEDIATOR in person.roles:
+                await _add_mediator(transaction, settings, person, database.now())
+        reviewed = [(person.id, _named(person.reviewer).id) for person in PEOPLE if person.reviewer]
+        rows = [{"mediator_id": mediator, "reviewer_id": reviewer} for mediator, reviewer in reviewed]
+        await transaction.run(insert(appointments).values(rows))
+
+
+def _named(handle: str) -> Person:
+    return next(person for person in PEOPLE if person.handle == handle)
+
+
+async def _add_accounts(transaction: Transaction, now: datetime, password_hash: str) -> None:
+    for person in PEOPLE:
+        paid_until = now + timedelta(days=365) if Role.MEDIATOR in person.roles else None
+        new = new_account(person.name, person.email, *person.roles, password_hash=password_hash, id=person.id)
+        await transaction.run(new.values(email_verified_at=now, paid_until=paid_until))
+    listed = [{"id": person.id, "website": person.website} for person in PEOPLE if Role.DIRECTORY in person.roles]
+    await transaction.run(insert(directories).values(listed))
+
+
+async def _add_mediator(transaction: Transaction, settings: Settings, person: Person, now: datetime) -> None:
+    await add_profile(
+        settings, transaction, person.id, Visibility.PRIVATE if person.private else Visibility.DIRECTORIES
+    )
+    if not person.years:
+        return
+    about = f"An invented mediator with {person.years} years of practice, here to show how the logbook works."
+    profile_url = f"https://demo.example/profiles/{person.handle}"
+    await transaction.run(
+        update(mediators).where(mediators.c.id == person.id).values(about=about, profile_url=profile_url)
+    )
+    chance = Random(f"{person.handle}'s past")  # noqa: S311 - no secret
+    await add_practice(transaction, chance, person.id, now.date(), person.years)
+    await add_feedback(transaction, chance, person.id, now, person.years)
+    await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
+
+
+async def links(settings: Settings) -> list[tuple[str, str]]:
+    """Give what can be opened of the mediator's without signing in: a name and an address each."""
+    mediator = _named("mediator")
+    open_requests = select(feedback_requests.c.id).where(
+        feedback_requests.c.mediator_id == mediator.id, feedback_requests.c.state == RequestState.OPEN, link_works()
+    )
+    async with connect(settings, settings.database_owner_url) as database, database.reading() as reading:
+        newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1), UUID)
+    found = [(f"Give feedback to {mediator.name}", personal_link(settings, mediator.id))]
+    if newest:
+        survey = page(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))
+        found.append((f"Answer a request of {mediator.name}", survey))
+    return found

@@ -1,0 +1,162 @@
+"""What parties did in the demo: requests that they were sent, and the feedback that they gave."""
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from demo.seed_practice import pick, random_id, sometimes
+from jobs import mail
+from jobs.outbox import enqueue
+from models.database import Transaction
+from models.feedback import (
+    ActedAs,
+    Capacity,
+    RequestState,
+    feedback,
+    feedback_answers,
+    feedback_origins,
+    feedback_request_details,
+    feedback_requests,
+)
+from permissions.addresses import account_key
+from permissions.secrets import Opens, hash_secret, link_secret
+from resolvers.survey import Question, QuestionKind, survey
+from settings import Settings
+
+_CAPACITIES = {
+    Capacity.PARTY: 6.0,
+    Capacity.PARTY_ADVISER: 3.0,
+    Capacity.PROFESSIONAL: 1.0,
+    Capacity.OTHER: 0.4,
+}
+# By the key of a question that is answered in words; a new question stays unanswered here.
+_TEXTS = {
+    "impressed": (
+        "They never lost their patience, even when we did.",
+        "They remembered small things that I had said at the start.",
+        "The calm way in which they explained what would come next.",
+        "They told both of us plainly what they could not do for us.",
+        "They asked the one question that nobody had asked in two years.",
+        "How well the meeting was prepared. No time was lost.",
+        "I felt taken seriously, also when I was upset.",
+    ),
+    "could_be_better": (
+        "Shorter sessions. After four hours I only wanted to go home.",
+        "A summary by mail after each meeting would have helped.",
+        "They could have stopped the other side earlier.",
+        "More time for the details of the agreement at the end.",
+        "I would have liked to know beforehand that we would sit in separate rooms.",
+        "Nothing that I can think of.",
+    ),
+    "for_reviewer": (
+        "I was more at ease once the advisers had left the room.",
+        "I had the impression that they knew the other side's adviser well. It did no harm.",
+        "I would answer the same if my name stood here.",
+        "The outcome was not what I had hoped for, but I do not blame them.",
+    ),
+}
+
+
+async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UUID, now: datetime, years: int) -> None:
+    """Put in what parties answered about a mediator in so many years: shared or not, by name or without one."""
+    rows, answers, origins = [], [], []
+    well_liked = chance.uniform(3.6, 4.7)
+    for _ in range(years * chance.randint(2, 4)):
+        feedback_id, received_at = random_id(chance), now - timedelta(days=chance.uniform(0.2, 365 * years))
+        acted_as = pick(chance, {ActedAs.MEDIATOR: 7.0, ActedAs.ADVOCATE: 1.0})
+        shared = chance.random() < 0.6
+        rows.append(
+            {
+                "id": feedback_id,
+                "mediator_id": mediator_id,
+                "capacity": pick(chance, _CAPACITIES),
+                "acted_as": acted_as,
+                "shared": shared,
+                "released": shared,
+                "by_invitation": chance.random() < 0.6,
+                "received_on": received_at.date(),
+            }
+        )
+        owner = {"feedback_id": feedback_id, "mediator_id": mediator_id}
+        answers += [owner | answer for answer in _answers(chance, acted_as, well_liked)]
+        origins.append({"id": feedback_id, "received_at": received_at, **_giver(chance)})
+    await transaction.insert(feedback, rows)
+    await transaction.insert(feedback_answers, answers)
+    await transaction.insert(feedback_origins, origins)
+
+
+def _answers(chance: Random, acted_as: ActedAs, well_liked: float) -> list[dict[str, Any]]:
+    made = []
+    for question in survey().questions:
+        rating = _rating(chance, acted_as, question, well_liked)
+        text = sometimes(chance, 0.6, _TEXTS[question.key]) if question.key in _TEXTS else None
+        if question.kind is QuestionKind.RATING or text:
+            made.append(
+                {
+                    "question": question.key,
+                    "reviewer_only": question.reviewer_only,
+                    "rating": rating,
+                    "text": text,
+                }
+            )
+    return made
+
+
+def _rating(chance: Random, acted_as: ActedAs, question: Question, well_liked: float) -> int | None:
+    """Rate from 1 to 5; None is "not applicable"."""
+    does_not_apply = question.key == "neutrality" and acted_as is ActedAs.ADVOCATE
+    if question.kind is not QuestionKind.RATING or does_not_apply or chance.random() < 0.05:
+        return None
+    return min(5, max(1, round(chance.gauss(well_liked, 0.8))))
+
+
+def _giver(chance: Random) -> dict[str, str | None]:
+    name, email = _party(chance)
+    given = chance.random()
+    named, reachable = given < 0.6, given < 0.4
+    return {
+        "name": name if named else None,
+        "email": email if reachable else None,
+        "email_key": account_key(email) if reachable else None,
+    }
+
+
+def _party(chance: Random) -> tuple[str, str]:
+    number = chance.randint(1, 99)
+    return f"Demo Party {number}", f"party{number}@demo.example"
+
+
+async def add_requests(
+    transaction: Transaction, settings: Settings, chance: Random, mediator_id: UUID, now: datetime, *, fresh: int
+) -> None:
+    """Put in a mediator's requests: older ones, whose details are erased, and `fresh` ones inside their five days.
+
+    The first of the fresh ones is made now; it is open, and its mail goes out.
+    """
+    ages = [timedelta(days=chance.uniform(6, 300)) for _ in range(chance.randint(3, 8))]
+    ages += [timedelta(hours=37 * place) for place in range(fresh)]
+    rows, details = [], []
+    for age in ages:
+        request_id, made_at = random_id(chance), now - age
+        owned = {"id": request_id, "mediator_id": mediator_id, "made_at": made_at}
+        spent = bool(age) and chance.random() < 0.5
+        rows.append(
+            {
+                **owned,
+                "mediation_ended_on": (made_at - timedelta(days=chance.randint(1, 20))).date(),
+                "secret_hash": hash_secret(link_secret(settings, Opens.FEEDBACK_REQUEST, request_id)),
+                "state": RequestState.SPENT if spent else RequestState.OPEN,
+            }
+        )
+        if age < timedelta(hours=120):
+            name, email = _party(chance)
+            reference = f"Demo case {made_at:%Y}-{chance.randint(1, 99):02}"
+            details.append({**owned, "party_name": name, "party_email": email, "reference": reference})
+        if not age:
+            await enqueue(transaction, mail.FEEDBACK_REQUEST, request_id)
+    await transaction.run(insert(feedback_requests).values(rows))
+    if details:
+        await transaction.run(insert(feedback_request_details).values(details))

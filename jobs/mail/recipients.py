@@ -1,0 +1,177 @@
+"""Finds who gets a mail and what it says, from what the tables hold at the moment when it's sent.
+
+Each function gives None where the mail has become pointless or forbidden since it was queued: a request was withdrawn
+or is past its five days, a link was used or has expired, an account is gone.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from sqlalchemy import select
+
+from jobs.mail import rows
+from jobs.mail.facts import (
+    AccountLink,
+    ApiToken,
+    Export,
+    Facts,
+    FeedbackReceived,
+    FeedbackRequest,
+    Invitation,
+    Link,
+    Named,
+    Review,
+)
+from jobs.outbox import Work
+from models.account import LinkPurpose
+from models.database import Transaction
+from models.feedback import stopped_addresses
+from permissions.scopes import DETAILS_DAYS, LINK_DAYS
+from permissions.secrets import Opens, address_hash, link_secret, stop_token
+from settings import Settings
+
+FactsT_co = TypeVar("FactsT_co", bound=Facts, covariant=True)
+
+
+@dataclass(frozen=True)
+class Recipient(Generic[FactsT_co]):
+    """The one address that a mail goes to, and what it says there."""
+
+    address: str
+    facts: FactsT_co
+
+
+def page(settings: Settings, name: str, secret: str) -> Link:
+    """Give the address of the page that a mailed link opens."""
+    return Link(f"{settings.base_url}/{name}/{secret}")
+
+
+async def is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
+    """Tell whether an address wants to be asked for nothing any more."""
+    hashed = address_hash(settings, email)
+    stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
+    return await transaction.value(stopped, bytes) is not None
+
+
+async def account(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[Named] | None:
+    """Find an account, or the address kept in the row where the account no longer has it."""
+    if work.recipient is not None:
+        return Recipient(work.recipient, Named(name=work.recipient_name or ""))
+    found = await transaction.first(rows.account(), id=work.subject_id)
+    return Recipient(found.email, Named(name=found.name)) if found else None
+
+
+def account_link(
+    purpose: LinkPurpose, path: str
+) -> Callable[[Transaction, Settings, Work], Awaitable[Recipient[AccountLink] | None]]:
+    """Find the account (or its new address) of a link of `account_links`, if it still works; `path` is its page."""
+
+    async def find(transaction: Transaction, settings: Settings, work: Work) -> Recipient[AccountLink] | None:
+        row = await transaction.first(rows.link(), id=work.subject_id, purpose=purpose)
+        if row is None:
+            return None
+        link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
+        # Rounded up: a mail that is sent at once says the whole time for which its link works.
+        hours = math.ceil(row.left / timedelta(hours=1))
+        return Recipient(row.new_email or row.email, AccountLink(name=row.name, link=link, expires_in_hours=hours))
+
+    return find
+
+
+async def api_token(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[ApiToken] | None:
+    """Find who made an API token."""
+    row = await transaction.first(rows.token(), id=work.subject_id)
+    if row is None or row.expires_at is None:
+        return None
+    return Recipient(row.email, ApiToken(name=row.name, token_name=row.token_name, expires_on=row.expires_at.date()))
+
+
+async def export(transaction: Transaction, settings: Settings, work: Work) -> Recipient[Export] | None:
+    """Find who asked for a copy of their data, once it's made and until it expires."""
+    row = await transaction.first(rows.export(), id=work.subject_id)
+    if row is None or row.expires_at is None:
+        return None
+    link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
+    return Recipient(row.email, Export(name=row.name, link=link, expires_on=row.expires_at.date()))
+
+
+def _side(
+    *, to_mediator: bool, approved: bool | None = None
+) -> Callable[[Transaction, Settings, Work], Awaitable[Recipient[Review] | None]]:
+    """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
+
+    `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
+    then: its deletion leaves its name in the row.
+    """
+
+    async def find(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[Review] | None:
+        mediator = await transaction.first(rows.account(), id=work.subject_id)
+        reviewer = await transaction.first(rows.account(), id=work.other_id)
+        addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
+        other_name = other.name if other else work.recipient_name
+        if addressee is None or other_name is None:
+            return None
+        if approved is not None:
+            sides = {"mediator_id": work.subject_id, "reviewer_id": work.other_id}
+            found = await transaction.all(rows.appointment(), **sides)
+            if all(one.approved != approved for one in found):
+                return None
+        mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
+        return Recipient(addressee.email, Review(mediator_name=mediator_name, reviewer_name=reviewer_name))
+
+    return find
+
+
+reviewer = _side(to_mediator=False)
+appointed_reviewer = _side(to_mediator=False, approved=True)
+mediator = _side(to_mediator=True)
+appointing_mediator = _side(to_mediator=True, approved=True)
+waiting_mediator = _side(to_mediator=True, approved=False)
+
+
+async def invited_reviewer(transaction: Transaction, settings: Settings, work: Work) -> Recipient[Invitation] | None:
+    """Find who is invited to be a mediator's reviewer, while the invitation is open."""
+    row = await transaction.first(rows.invitation(), id=work.subject_id)
+    if row is None:
+        return None
+    link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
+    return Recipient(row.email, Invitation(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
+
+
+async def party(transaction: Transaction, settings: Settings, work: Work) -> Recipient[FeedbackRequest] | None:
+    """Find the party who is asked for feedback, while the request is open and its details are kept."""
+    row = await transaction.first(rows.request(), id=work.subject_id)
+    if row is None:
+        return None
+    secret = link_secret(settings, Opens.FEEDBACK_REQUEST, work.subject_id)
+    facts = FeedbackRequest(
+        mediator_name=row.mediator_name,
+        party_name=row.party_name,
+        reference=row.reference or None,
+        mediation_ended_on=row.mediation_ended_on,
+        link=page(settings, "feedback", secret),
+        link_days=LINK_DAYS,
+        details_days=DETAILS_DAYS,
+        stop_link=page(settings, "stop", stop_token(settings, row.party_email)),
+    )
+    return Recipient(row.party_email, facts)
+
+
+async def feedback_subject(
+    transaction: Transaction, _settings: Settings, work: Work
+) -> Recipient[FeedbackReceived] | None:
+    """Find the mediator who got feedback, and the reviewer who can read it now."""
+    row = await transaction.first(rows.received(), id=work.subject_id)
+    if row is None:
+        return None
+    reads = await transaction.first(rows.reviewer(), id=row.id)
+    facts = FeedbackReceived(
+        mediator_name=row.name,
+        giver_name=row.giver_name or "",
+        shared=row.shared,
+        reviewer_name=reads.name if reads else None,
+    )
+    return Recipient(row.email, facts)

@@ -1,0 +1,233 @@
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from demo.embedded import Services
+from demo.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
+from models.account import Role
+from resolvers.checks import MINUTES_MOST
+from tests.conftest import fresh_database
+from tests.hub import Hub, Person, opened, payload
+
+TABLES = [
+    "account",
+    "appointment",
+    "cpd_entry",
+    "cpd_private",
+    "directory",
+    "feedback",
+    "feedback_answer",
+    "feedback_origin",
+    "feedback_request",
+    "feedback_request_details",
+    "logbook_entry",
+    "logbook_private",
+    "mediator",
+    "outbox",
+]
+
+
+@pytest.fixture(scope="module")
+async def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
+    """The demo's data; for tests that change nothing."""
+    async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as own, opened(own) as hub:
+        await fill(hub.settings)
+        yield hub
+
+
+@pytest.fixture
+async def own_demo(hub: Hub) -> Hub:
+    """The demo's data, for one test."""
+    await fill(hub.settings)
+    return hub
+
+
+async def counts(hub: Hub) -> dict[str, int]:
+    return {table: (await hub.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES}
+
+
+async def signed_in(hub: Hub, handle: str) -> Person:
+    """Sign in as somebody of the demo, with the password that it prints."""
+    email = f"{handle}@demo.example"
+    answer = await hub.change("signIn", {"email": email, "password": DEMO_PASSWORD})
+    assert payload(answer)["userErrors"] == []
+    [person] = [person for person in PEOPLE if person.handle == handle]
+    cookie = answer.headers["set-cookie"].split(";")[0].removeprefix("session=")
+    hub.client.cookies.clear()
+    return Person(person.id, person.name, email, cookie)
+
+
+async def me(hub: Hub, handle: str, fields: str) -> Any:
+    answer = await hub.ask(f"{{ me {{ {fields} }} }}", by=await signed_in(hub, handle))
+    return answer.data["me"]
+
+
+def last_part(address: str) -> str:
+    return urlsplit(address).path.split("/")[-1]
+
+
+async def test_filling_again_changes_nothing(demo: Hub) -> None:
+    first = await counts(demo)
+    assert all(first.values()), first
+    await fill(demo.settings)
+    assert await counts(demo) == first
+
+
+async def test_somebody_elses_data_are_left_alone(hub: Hub) -> None:
+    await hub.mediator()
+    before = await counts(hub)
+    await fill(hub.settings)
+    assert await counts(hub) == before
+
+
+async def test_each_account_that_is_printed_signs_in_with_its_role(demo: Hub) -> None:
+    assert len(DEMO_PASSWORD) >= 8
+    roles = {email: (await me(demo, email.removesuffix("@demo.example"), "roles"))["roles"] for email, _ in ACCOUNTS}
+    assert roles == {
+        "mediator@demo.example": ["MEDIATOR"],
+        "reviewer@demo.example": ["REVIEWER"],
+        "directory@demo.example": ["DIRECTORY"],
+        "admin@demo.example": ["ADMIN"],
+        "peer@demo.example": ["MEDIATOR", "REVIEWER"],
+    }
+
+
+async def test_everybody_is_obviously_of_the_demo(demo: Hub) -> None:
+    people = await demo.rows(
+        "SELECT name, email FROM account UNION ALL SELECT name, email FROM feedback_origin"
+        " UNION ALL SELECT party_name, party_email FROM feedback_request_details"
+    )
+    assert all((name or "Demo").startswith("Demo") for name, _ in people)
+    assert all((email or "@demo.example").endswith("@demo.example") for _, email in people)
+
+
+async def test_a_dozen_mediators_are_found_and_private(demo: Hub) -> None:
+    [found] = await demo.rows("SELECT count(*), count(*) FILTER (WHERE visibility = 'PRIVATE') FROM mediator")
+    assert tuple(found) == (12, 4)
+    assert len([person for person in PEOPLE if Role.DIRECTORY in person.roles]) == 2
+
+
+async def test_entries_keep_the_bounds_of_the_product(demo: Hub) -> None:
+    entries = await demo.rows(
+        "SELECT started_on, ended_on, minutes FROM logbook_entry"
+        " UNION ALL SELECT started_on, ended_on, minutes FROM cpd_entry"
+    )
+    today = demo.database.now().date()
+    for started_on, ended_on, minutes in entries:
+        assert started_on <= ended_on <= today
+        assert 1 <= minutes <= MINUTES_MOST
+    assert min(ended_on for _, ended_on, _ in entries) < today - timedelta(days=8 * 365)
+
+
+async def test_the_mediator_finds_years_of_entries_and_of_learning(demo: Hub) -> None:
+    found = (
+        await me(
+            demo,
+            "mediator",
+            """mediator { visibility about profileUrl reviewer { name } experience { byYear { year } byRole { role } }
+            logbook { totalCount } cpd { totalCount } learnings { totalCount } feedbackRequests(first: 100) {
+            nodes { madeOn partyName partyEmail reference } }
+            feedback { totalCount nodes { answers { question } } } }""",
+        )
+    )["mediator"]
+    assert found["visibility"] == "DIRECTORIES"
+    assert found["about"]
+    assert found["profileUrl"]
+    assert found["reviewer"] == {"name": "Demo Reviewer"}
+    assert len(found["experience"]["byYear"]) >= 9
+    assert len(found["experience"]["byRole"]) >= 4
+    assert found["logbook"]["totalCount"] > 50
+    assert found["cpd"]["totalCount"] > 10
+    assert found["learnings"]["totalCount"] > 50
+    requests = found["feedbackRequests"]["nodes"]
+    assert [request["partyName"] is not None for request in requests] == [True] * 4 + [False] * (len(requests) - 4)
+    assert len(requests) > 4
+    assert found["feedback"]["totalCount"] > 5
+    assert not any(
+        answer["question"] == "for_reviewer" for one in found["feedback"]["nodes"] for answer in one["answers"]
+    )
+
+
+async def test_the_reviewer_finds_five_mediators_and_feedback_of_every_kind(demo: Hub) -> None:
+    answer = await demo.ask(
+        """{ mediators(standing: REVIEWER) { nodes { name feedbackSummary { years { year count } }
+        feedback(first: 100) { nodes { shared byInvitation capacity actedAs
+        answers { question rating text } } } } } }""",
+        by=await signed_in(demo, "reviewer"),
+    )
+    mediators = answer.data["mediators"]["nodes"]
+    assert {"Demo Mediator", "Demo Peer"} < {mediator["name"] for mediator in mediators}
+    assert len(mediators) == 5
+    pieces = [piece for mediator in mediators for piece in mediator["feedback"]["nodes"]]
+    for field, values in {
+        "shared": {True, False},
+        "byInvitation": {True, False},
+        "capacity": {"PARTY", "PARTY_ADVISER", "PROFESSIONAL", "OTHER"},
+        "actedAs": {"MEDIATOR", "ADVOCATE"},
+    }.items():
+        assert {piece[field] for piece in pieces} == values
+    answers = [answer for piece in pieces for answer in piece["answers"]]
+    assert {answer["rating"] for answer in answers} >= {None, 2, 3, 4, 5}
+    assert {answer["question"] for answer in answers if answer["text"]} == {
+        "impressed",
+        "could_be_better",
+        "for_reviewer",
+    }
+
+
+async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
+    peer = await signed_in(demo, "peer")
+    answer = await demo.ask(
+        "{ me { mediator { reviewer { name } } } mediators(standing: REVIEWER) { nodes { name } } }", by=peer
+    )
+    assert answer.data["me"]["mediator"]["reviewer"] == {"name": "Demo Reviewer"}
+    assert len(answer.data["mediators"]["nodes"]) == 2
+    assert not await demo.rows(
+        "SELECT FROM appointment a JOIN appointment b"
+        " ON a.mediator_id = b.reviewer_id AND a.reviewer_id = b.mediator_id"
+    )
+
+
+async def test_some_givers_have_a_name_and_some_have_none(demo: Hub) -> None:
+    [(named, reachable, whole)] = await demo.rows("SELECT count(name), count(email), count(*) FROM feedback_origin")
+    assert 0 < reachable < named < whole
+    assert not await demo.rows(
+        "SELECT FROM feedback JOIN feedback_origin USING (id)"
+        " WHERE received_on <> (received_at AT TIME ZONE 'UTC')::date OR received_at > now()"
+    )
+
+
+async def test_no_details_of_a_request_outlive_their_five_days(own_demo: Hub) -> None:
+    assert not await own_demo.rows("SELECT FROM feedback_request_details WHERE made_at <= now() - interval '120 hours'")
+    async with own_demo.later(hours=120) as later:
+        await later.work()
+        assert not await later.rows("SELECT FROM feedback_request_details")
+
+
+async def test_the_links_that_are_printed_work(demo: Hub) -> None:
+    (_, personal), (_, survey) = await links(demo.settings)
+    answer = await demo.ask(
+        """query($link: String!, $token: String!) { feedbackSubject(link: $link) { name reviewerName }
+        feedbackInvitation(token: $token) { state subject { name } } }""",
+        {"link": last_part(personal), "token": last_part(survey)},
+    )
+    assert answer.data == {
+        "feedbackSubject": {"name": "Demo Mediator", "reviewerName": "Demo Reviewer"},
+        "feedbackInvitation": {"state": "OPEN", "subject": {"name": "Demo Mediator"}},
+    }
+
+
+async def test_a_survey_that_was_answered_is_printed_no_more(own_demo: Hub) -> None:
+    _, (_, survey) = await links(own_demo.settings)
+    await own_demo.rows("UPDATE feedback_request SET state = 'SPENT' WHERE made_at > now() - interval '1 hour'")
+    assert survey not in [address for _, address in await links(own_demo.settings)]
+    await own_demo.rows("UPDATE feedback_request SET state = 'SPENT'")
+    assert len(await links(own_demo.settings)) == 1
+
+
+async def test_the_mail_of_the_newest_requests_goes_out(own_demo: Hub) -> None:
+    assert await own_demo.work() == 3
+    assert {row["state"] for row in await own_demo.rows("SELECT state FROM outbox")} == {"DONE"}

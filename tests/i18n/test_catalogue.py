@@ -1,0 +1,271 @@
+"""The catalogue has every text that people see, and no value that fills a message is read as one."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from gettext import NullTranslations
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from jinja2 import Environment
+
+import i18n
+from i18n import gettext, lazy_gettext, ngettext
+from jobs.mail import MAILS
+from tests.i18n import finding
+from tests.jobs.test_mail_render import SETTINGS, Document, example
+
+ROOT = Path(__file__).parents[2]
+LAYERS = ("models", "permissions", "jobs", "resolvers", "web")
+# Labels are single words there, and elsewhere names of types.
+WITH_LABELS = ("web/pages/", "web/rendering.py", "web/words.py")
+# What runs or shows the service, for those who run it.
+FOR_OPERATORS = {
+    *("models/catalog.py", "models/make_migration.py", "models/migrate.py", "models/migration_steps.py"),
+    *("permissions/policy.py", "web/archive.py", "web/logs.py", "web/metrics.py", "web/preflight.py"),
+    *("web/templates/graphiql.html", "web/templates/graphiql_missing.html"),
+}
+NO_TEXT = {"resolvers/codes.py": {"second factor"}}  # what a secret is sealed for
+
+# Still to be put into the catalogue; nothing is ever added here.
+NOT_YET = {
+    "web/app.py",
+    "web/asking.py",
+    "web/csv_files.py",
+    "web/export.py",
+    "web/forms.py",
+    "web/graphql.py",
+    "web/imports.py",
+    "web/pages/directory.py",
+    "web/pages/importing.py",
+    "web/pages/learning.py",
+    "web/pages/links.py",
+    "web/pages/mediator.py",
+    "web/pages/review.py",
+    "web/pages/sign_in.py",
+    "web/pages/survey.py",
+    "web/rendering.py",
+    "web/templates/account/delete.html",
+    "web/templates/account/email.html",
+    "web/templates/account/export.html",
+    "web/templates/account/name.html",
+    "web/templates/account/password.html",
+    "web/templates/account/section_delete.html",
+    "web/templates/account/section_export.html",
+    "web/templates/account/section_second_factor.html",
+    "web/templates/account/section_sessions.html",
+    "web/templates/account/section_tokens.html",
+    "web/templates/account/section_you.html",
+    "web/templates/account/settings.html",
+    "web/templates/account/token.html",
+    "web/templates/account/token_made.html",
+    "web/templates/base.html",
+    "web/templates/charts.html",
+    "web/templates/details.html",
+    "web/templates/directory/list.html",
+    "web/templates/directory/mediator.html",
+    "web/templates/done.html",
+    "web/templates/export.html",
+    "web/templates/fields.html",
+    "web/templates/forgotten.html",
+    "web/templates/give.html",
+    "web/templates/home.html",
+    "web/templates/import/done.html",
+    "web/templates/import/preview.html",
+    "web/templates/import/report.html",
+    "web/templates/import/start.html",
+    "web/templates/invitation.html",
+    "web/templates/learnings.html",
+    "web/templates/entries/form.html",
+    "web/templates/entries/parts.html",
+    "web/templates/entries/show.html",
+    "web/templates/logbook/list.html",
+    "web/templates/my_feedback/list.html",
+    "web/templates/my_feedback/piece.html",
+    "web/templates/password.html",
+    "web/templates/people.html",
+    "web/templates/pieces.html",
+    "web/templates/request.html",
+    "web/templates/review/end.html",
+    "web/templates/review/list.html",
+    "web/templates/review/overview.html",
+    "web/templates/second_factor/codes.html",
+    "web/templates/second_factor/confirm.html",
+    "web/templates/second_factor/remove.html",
+    "web/templates/second_factor/renew.html",
+    "web/templates/second_factor/set_up.html",
+    "web/templates/sign_in.html",
+    "web/templates/sign_up.html",
+    "web/templates/stop.html",
+    "web/templates/survey.html",
+    "web/templates/tables.html",
+    "web/templates/trouble.html",
+    "web/templates/verify.html",
+    "web/templates/welcome.html",
+    "web/words.py",
+}
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """What may hold text for readers, by its name: modules and templates."""
+    for layer in LAYERS:
+        for path in (ROOT / layer).rglob("*"):
+            name = str(path.relative_to(ROOT))
+            is_source = path.suffix == ".py" and not {"versions", "npm"} & {*path.parts}
+            if path.is_file() and (is_source or "templates" in path.parts) and name not in FOR_OPERATORS:
+                yield name, path
+
+
+def outside(name: str, path: Path) -> list[str]:
+    """The text in a source that goes past the catalogue."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return finding.in_template(source, html=path.suffix == ".html")
+    found = finding.in_python(source, words=name.startswith(WITH_LABELS))
+    return [text for text in found if text not in NO_TEXT.get(name, set())]
+
+
+def test_every_text_that_people_see_is_in_the_catalogue() -> None:
+    found = {name: texts for name, path in sources() if name not in NOT_YET and (texts := outside(name, path))}
+    assert found == {}
+
+
+def test_what_has_been_put_into_the_catalogue_is_struck_off_the_list() -> None:
+    assert {name for name, path in sources() if outside(name, path)} >= NOT_YET
+
+
+def test_every_message_is_a_literal() -> None:
+    modules = [*ROOT.glob("*.py"), *(path for _, path in sources() if path.suffix == ".py")]
+    assert [text for path in modules for text in finding.not_literal(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_template_is_what_the_source_says(tmp_path: Path) -> None:
+    recipe = re.search(r"^\t\$\(BIN\)/pybabel (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    command = recipe[1].split()
+    place = command.index("-o") + 1
+    committed, command[place] = ROOT / command[place], str(tmp_path / "messages.pot")
+    subprocess.run([Path(sys.executable).parent / "pybabel", *command], cwd=ROOT, check=True)
+    assert Path(command[place]).read_text() == committed.read_text(), "run `make messages`"
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [
+        ("<p>Hello</p>", ["Hello"]),
+        ("<p>{{ name }} left it</p>", ["left it"]),
+        ("<title>Home</title>", ["Home"]),
+        ('<img alt="A table">', ["A table"]),
+        ('<a title="{{ a }} of {{ b }}" href="https://demo.example">{{ c }}</a>', ["of"]),
+        ('<input type="submit" value="Save">', ["Save"]),
+        ('<input aria-label="{{ a }}" placeholder="Name">', ["Name"]),
+        ("{% if a %}Yes{% else %}{% trans %}No{% endtrans %}{% endif %}", ["Yes"]),
+        ("{%- trans -%}Hello{%- endtrans -%} there", ["there"]),
+        ('{{ action(link, "Set a password") }}', ["Set a password"]),
+        ('{% set title = "Home" %}', ["Home"]),
+        ('{{ _("Home") if a else "Start" }}', ["Start"]),
+        (
+            "{% macro a(b) %}{% trans c=b %}{{ c }} day{% pluralize %}{{ c }} days{% endtrans %}{% endmacro %}",
+            [],
+        ),
+        ('<script>const word = "Hello there";</script><style>p { color: red }</style><code>make demo</code>', []),
+        ('<p class="wide" id="top">&times; 5 &ndash; {{ a }}%</p>{# A word for us. #}', []),
+        ('{% if role == "PARTY" %}{{ _("Party") }}{% endif %}<b title="{{ _("Party") }}"></b>', []),
+    ],
+)
+def test_text_outside_is_found_in_a_template(template: str, found: list[str]) -> None:
+    assert finding.in_template(template) == found
+
+
+@pytest.mark.parametrize(
+    ("module", "found"),
+    [
+        ('refuse("id", Code.NOT_FOUND, "There is no such entry.")', ["There is no such entry."]),
+        ('check.add(field, code, f"At most {most} of them.")', ["At most 1 of them."]),
+        ('LABELS = {"OTHER": "Other", "IN_PERSON": "In person"}', ["Other", "In person"]),
+        ('def f() -> None:\n    """Do what it says."""\n    raise ValueError("no mail address")', []),
+        ('refuse("id", Code.NOT_FOUND, _("There is no such entry."))', []),
+        ('LABELS = {"OTHER": lazy_gettext("Other")}; reading.value(text("SELECT a FROM b"))', []),
+        ('x: "Task[Some thing]" = field(description="What it is for."); headers = {"Content-Type": "a=b c"}', []),
+    ],
+)
+def test_text_outside_is_found_in_a_module(module: str, found: list[str]) -> None:
+    assert finding.in_python(module, words=True) == found
+
+
+@pytest.mark.parametrize("module", ['_(f"A {b}")', "gettext(name)", 'ngettext("a day", days, 2)', '_("a" + b)'])
+def test_a_message_that_is_no_literal_is_found(module: str) -> None:
+    assert finding.not_literal(module) == [ast.unparse(ast.parse(module))]
+
+
+class Bracketed(NullTranslations):
+    """A language whose every message stands in brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"[{message}]"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"[{msgid1 if n == 1 else msgid2}]"
+
+
+def without_brackets(text: str) -> str:
+    """What stands outside of brackets, which may hold others."""
+    while (less := re.sub(r"\[[^][]*\]", "", text)) != text:
+        text = less
+    return text
+
+
+@pytest.mark.parametrize("kind", MAILS)
+def test_nothing_of_a_mail_goes_past_the_catalogue(kind: str) -> None:
+    optional = {name: None for name, of in get_type_hints(MAILS[kind].facts).items() if of == str | None}
+    with i18n.using(Bracketed()):
+        messages = [example(kind, "1"), example(kind, "1", shared=False, **optional)]
+    for message in messages:
+        for part in (message.subject, message.text, Document(message.html).text):
+            assert "[" in part
+            text = re.sub(r"https?://[^]\s]+", "", part.replace(SETTINGS.organisation_name, ""))
+            assert not re.search(r"[^\W\d_]", without_brackets(text)), text
+
+
+def test_a_language_ends_with_its_block() -> None:
+    hello = lazy_gettext("Hello")
+    with i18n.using(Bracketed()):
+        assert (gettext("Hello"), str(hello), ngettext("%(num)s day", "%(num)s days", 1)) == (
+            *("[Hello]", "[Hello]", "[1 day]"),
+        )
+    assert (gettext("Hello"), str(hello), ngettext("%(num)s day", "%(num)s days", 2)) == ("Hello", "Hello", "2 days")
+
+
+def test_values_fill_places_and_are_never_read_as_messages() -> None:
+    typed = "50% %(name)s {{ 7 * 7 }} <b>"
+    assert gettext("Hello %(name)s, 100%%", name=typed) == f"Hello {typed}, 100%"
+    assert lazy_gettext("Hello %(name)s") % {"name": typed} == f"Hello {typed}"
+    assert ngettext("%(num)s of %(name)s", "%(num)s of %(name)s", 2, name=typed) == f"2 of {typed}"
+
+
+@pytest.mark.parametrize(("escapes", "shown"), [(True, "50% %(name)s {{ 7 * 7 }} &lt;b&gt;"), (False, None)])
+def test_values_in_templates_are_not_read_as_messages_either(escapes: bool, shown: str | None) -> None:
+    typed = "50% %(name)s {{ 7 * 7 }} <b>"
+    environment = Environment(autoescape=escapes)
+    i18n.install(environment)
+    templates = (
+        "{% trans %}\n  Hello\n  {{ name }}, 100%\n{% endtrans %}",
+        '{{ _("Hello %(name)s, 100%%", name=name) }}',
+        '{{ ngettext("Hello %(name)s, 100%%", "no", 1, name=name) }}',
+        "{% trans count=1 %}Hello {{ name }}, 100%{% pluralize %}no {{ count }}{% endtrans %}",
+        "{% trans name=lazy % {'name': name} %}{{ name }}, 100%{% endtrans %}",
+    )
+    for template in templates:
+        found = environment.from_string(template).render(name=typed, lazy=lazy_gettext("Hello %(name)s"))
+        assert found == f"Hello {shown or typed}, 100%"
+    alone = environment.from_string("{{ lazy }}").render(lazy=lazy_gettext("a & b"))
+    assert alone == ("a &amp; b" if escapes else "a & b")
+
+
+def test_days_and_numbers_have_one_style() -> None:
+    assert [i18n.day(date(2026, month, 3)) for month in (3, 9)] == ["3 Mar 2026", "3 Sep 2026"]
+    assert [i18n.number(number) for number in (7, 10_000)] == ["7", "10,000"]

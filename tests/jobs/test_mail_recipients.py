@@ -1,0 +1,372 @@
+"""Letters: what each mail says and to whom, at the moment when it is sent; and when nothing is said any more."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from jobs import mail
+from jobs.mail import MAILS
+from jobs.mail.declaration import Letter, Mail
+from jobs.mail.facts import Facts
+from jobs.outbox import MAKE_EXPORT, Work, enqueue
+from models.account import Role
+from models.database import Statement
+from models.outbox import outbox
+from permissions.secrets import address_hash, hash_secret, read_stop_token
+from tests.hub import PASSWORD, Hub, Person, opened, payload
+from tests.world import put_feedback
+
+REQUEST = {
+    "partyName": "Pat Party",
+    "partyEmail": "Pat@demo.example",
+    "reference": "A-17",
+    "mediationEndedOn": "2025-05-03",
+    "partyAgreed": True,
+}
+ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "impressed", "text": "praise"}]}
+
+
+async def due(hub: Hub) -> dict[Mail[Facts], Letter | None]:
+    """What would be mailed now; None where nothing would."""
+    found: dict[Mail[Facts], Letter | None] = {}
+    async with hub.worker.transaction() as transaction:
+        for work in await transaction.all(Statement(select(outbox).where(outbox.c.kind != MAKE_EXPORT.name), Work)):
+            kind = MAILS[work.kind]
+            assert kind not in found
+            found[kind] = await kind.letter(transaction, hub.settings, work)
+    return found
+
+
+async def only(hub: Hub, kind: Mail[Facts]) -> Letter:
+    """The one letter of that kind. Nobody's address stands in it, but the one for support."""
+    found = (await due(hub))[kind]
+    assert found is not None
+    whole = found.message.subject + found.message.text + found.message.html
+    assert set(re.findall(r"[\w.+-]+@[\w.-]+\w", whole)) == {"support@demo.example"}
+    return found
+
+
+def says(letter: Letter, *facts: str) -> bool:
+    text = " ".join(letter.message.text.split())
+    return all(fact in text for fact in facts)
+
+
+def secret(letter: Letter, page: str) -> str:
+    (token,) = set(re.findall(rf"http://127\.0\.0\.1:8000/{page}/(\S+)", letter.message.text))
+    return str(token)
+
+
+async def opens(hub: Hub, letter: Letter, page: str, table: str) -> bool:
+    """Whether the letter's link is the one of the table's only row."""
+    (row,) = await hub.rows(f"SELECT secret_hash FROM {table}")
+    return bool(hash_secret(secret(letter, page)) == row["secret_hash"])
+
+
+async def forget_mail(hub: Hub) -> None:
+    await hub.rows("DELETE FROM outbox")
+
+
+async def asked(hub: Hub, mediator: Person) -> str:
+    made = payload(await hub.change("requestFeedback", REQUEST, "feedbackRequest { id }", by=mediator))
+    return str(made["feedbackRequest"]["id"])
+
+
+async def set_roles(hub: Hub, person: Person, *roles: Role) -> None:
+    admin = await hub.person(Role.ADMIN)
+    facts = {"accountId": str(person.id), "roles": [role.value for role in roles]}
+    payload(await hub.change("setRoles", facts, by=admin))
+
+
+async def delete(hub: Hub, person: Person) -> None:
+    """Delete an account, and forget the mails about that."""
+    payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=person))
+    await hub.rows("DELETE FROM outbox WHERE kind = 'account_deleted'")
+
+
+@pytest.fixture
+async def strict(hub: Hub) -> AsyncIterator[Hub]:
+    """The same hub, where an administrator approves each appointment."""
+    async with opened(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
+        yield strict
+
+
+async def test_a_request_goes_to_the_party_with_what_helps_to_recall(hub: Hub) -> None:
+    await asked(hub, await hub.mediator(name="Mo Mediator"))
+    letter = await only(hub, mail.FEEDBACK_REQUEST)
+    assert letter.address == "Pat@demo.example"
+    assert says(letter, "Hello Pat Party,", "Mo Mediator would like", "Their reference: A-17", "3 May 2025")
+    assert await opens(hub, letter, "feedback", "feedback_request")
+    stops = read_stop_token(hub.settings, secret(letter, "stop"))
+    assert stops == address_hash(hub.settings, "pat@demo.example")
+
+
+async def test_a_request_is_not_mailed_once_its_five_days_are_over(hub: Hub) -> None:
+    await asked(hub, await hub.mediator())
+    async with hub.later(hours=119) as later:
+        assert (await due(later))[mail.FEEDBACK_REQUEST]
+    async with hub.later(hours=120) as later:
+        assert (await due(later)) == {mail.FEEDBACK_REQUEST: None}
+
+
+@pytest.mark.parametrize("event", ["withdrawn", "answered", "stopped", "mediator gone", "no mediator any more"])
+async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event: str) -> None:
+    mediator = await hub.mediator()
+    request_id = await asked(hub, mediator)
+    letter = await only(hub, mail.FEEDBACK_REQUEST)
+    if event == "withdrawn":
+        payload(await hub.change("withdrawFeedbackRequest", {"id": request_id}, by=mediator))
+    elif event == "answered":
+        payload(await hub.change("giveFeedback", {"token": secret(letter, "feedback"), **ANSWERS}))
+    elif event == "stopped":
+        payload(await hub.change("stopRequests", {"token": secret(letter, "stop")}))
+    elif event == "mediator gone":
+        await delete(hub, mediator)
+    else:
+        await set_roles(hub, mediator, Role.REVIEWER)
+    assert (await due(hub)).get(mail.FEEDBACK_REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("Gil Giver", "Gil Giver left feedback"), (None, "A party left feedback")]
+)
+@pytest.mark.parametrize(("share", "said"), [(True, "chose to share it"), (False, "chose not to share it")])
+async def test_the_notice_names_the_giver_as_they_typed_it_and_says_nothing_of_what_they_wrote(
+    hub: Hub, name: str | None, called: str, share: bool, said: str
+) -> None:
+    mediator = await hub.mediator(name="Mo Mediator")
+    facts = {"mediatorId": str(mediator.id), "name": name, "email": "gil@demo.example", "share": share, **ANSWERS}
+    payload(await hub.change("giveFeedback", facts))
+    letter = await only(hub, mail.FEEDBACK_RECEIVED)
+    assert letter.address == mediator.email
+    assert says(letter, "Hello Mo Mediator,", called, said, "You don't have a reviewer yet.")
+    assert not says(letter, "praise")
+
+
+async def test_the_notice_names_the_reviewer_of_the_day_and_nobody_who_waits(hub: Hub, strict: Hub) -> None:
+    mediator, waiting, present = await hub.mediator(), *[await hub.person(Role.REVIEWER, name=n) for n in ("Wu", "Ria")]
+    feedback_id = await put_feedback(hub, mediator, name="Gil Giver")
+    payload(await strict.change("appointReviewer", {"reviewerId": str(waiting.id)}, by=mediator))
+    await forget_mail(hub)
+    async with hub.worker.transaction() as transaction:
+        await enqueue(transaction, mail.FEEDBACK_RECEIVED, feedback_id)
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "You don't have a reviewer yet.")
+    await hub.appointed(mediator, present)
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "Your reviewer, Ria, can read it now.")
+
+
+async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_with_the_mediators(hub: Hub) -> None:
+    mediator, giver = await hub.mediator(), await hub.person(Role.REVIEWER, email="gil@demo.example")
+    facts = {"mediatorId": str(mediator.id), "name": "Gil Giver", "email": "gil@demo.example", **ANSWERS}
+    payload(await hub.change("giveFeedback", facts))
+    await delete(hub, giver)
+    assert says(await only(hub, mail.FEEDBACK_RECEIVED), "A party left feedback")
+    await delete(hub, mediator)
+    assert await due(hub) == {}  # what was queued about somebody goes with their account
+
+
+async def test_an_invitation_goes_to_the_invited_and_works(hub: Hub) -> None:
+    mediator = await hub.mediator(name="Mo Mediator")
+    payload(await hub.change("inviteReviewer", {"email": "Ria@demo.example"}, by=mediator))
+    letter = await only(hub, mail.REVIEWER_INVITED)
+    assert letter.address == "Ria@demo.example"
+    assert says(letter, "Mo Mediator invites you to be their reviewer")
+    assert await opens(hub, letter, "invitation", "reviewer_invitation")
+
+
+@pytest.mark.parametrize("event", ["expired", "replaced", "accepted", "mediator gone"])
+async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
+    mediator = await hub.mediator()
+    payload(await hub.change("inviteReviewer", {"email": "ria@demo.example"}, by=mediator))
+    letter = await only(hub, mail.REVIEWER_INVITED)
+    if event == "replaced":
+        await hub.rows("UPDATE outbox SET kind = 'review_ended'")  # out of the way of the next
+        payload(await hub.change("inviteReviewer", {"email": "RIA@demo.example"}, by=mediator))
+        await hub.rows("DELETE FROM outbox WHERE kind = 'reviewer_invited'")
+        await hub.rows("UPDATE outbox SET kind = 'reviewer_invited'")
+    elif event == "accepted":
+        facts = {"token": secret(letter, "invitation"), "name": "Ria", "password": PASSWORD}
+        payload(await hub.change("acceptInvitation", facts))
+    elif event == "mediator gone":
+        await delete(hub, mediator)
+    async with hub.later(hours=14 * 24 if event == "expired" else 1) as later:
+        assert (await due(later)).get(mail.REVIEWER_INVITED) is None
+
+
+async def test_both_sides_of_a_review_are_told_of_it(hub: Hub) -> None:
+    mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
+    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    to_reviewer, to_mediator = await only(hub, mail.REVIEWER_APPOINTED), await only(hub, mail.APPOINTMENT_MADE)
+    assert (to_reviewer.address, to_mediator.address) == (reviewer.email, mediator.email)
+    assert says(to_reviewer, "Hello Ria,", "You're now the reviewer for Mo.")
+    assert says(to_mediator, "Hello Mo,", "Ria is now your reviewer.")
+
+
+async def test_a_review_that_has_ended_is_no_longer_announced_but_its_end_is(hub: Hub) -> None:
+    mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
+    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    payload(await hub.change("endReview", {}, by=mediator))
+    found = await due(hub)
+    assert (found[mail.REVIEWER_APPOINTED], found[mail.APPOINTMENT_MADE]) == (None, None)
+    to_reviewer, to_mediator = await only(hub, mail.REVIEW_ENDED), await only(hub, mail.APPOINTMENT_ENDED)
+    assert (to_reviewer.address, to_mediator.address) == (reviewer.email, mediator.email)
+    assert says(to_reviewer, "You're no longer the reviewer for Mo,")
+    assert says(to_mediator, "Ria is no longer your reviewer,")
+
+
+@pytest.mark.parametrize(
+    ("who", "kind", "words"),
+    [
+        ("mediator", mail.REVIEW_ENDED, "You're no longer the reviewer for Mo,"),
+        ("reviewer", mail.APPOINTMENT_ENDED, "Ria is no longer your reviewer,"),
+    ],
+)
+async def test_whoever_is_left_hears_that_the_other_is_gone_and_nobody_else_does(
+    hub: Hub, who: str, kind: Mail[Facts], words: str
+) -> None:
+    people = {"mediator": await hub.mediator(name="Mo"), "reviewer": await hub.person(Role.REVIEWER, name="Ria")}
+    await hub.appointed(people["mediator"], people["reviewer"])
+    await delete(hub, people.pop(who))
+    (left,) = people.values()
+    letter = await only(hub, kind)
+    assert letter.address == left.email
+    assert says(letter, words)
+    await delete(hub, left)
+    assert not any((await due(hub)).values())
+
+
+async def test_who_waits_for_approval_is_told_so_until_it_is_decided(hub: Hub, strict: Hub) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
+    reviewer = await hub.person(Role.REVIEWER, name="Ria")
+    payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    letter = await only(hub, mail.APPOINTMENT_WAITING)
+    assert letter.address == mediator.email
+    assert says(letter, "Hello Mo,", "You chose Ria as your reviewer.")
+    assert list(await due(hub)) == [mail.APPOINTMENT_WAITING]
+    (row,) = await hub.rows("SELECT id FROM appointment")
+    payload(await hub.change("approveAppointment", {"id": str(row["id"])}, by=admin))
+    found = await due(hub)
+    assert found[mail.APPOINTMENT_WAITING] is None
+    assert found[mail.REVIEWER_APPOINTED]
+    assert found[mail.APPOINTMENT_MADE]
+
+
+async def test_a_new_account_is_asked_to_verify_its_address(hub: Hub) -> None:
+    facts = {"name": "Ada Account", "email": "ada@demo.example", "password": PASSWORD}
+    payload(await hub.change("signUp", facts))
+    letter = await only(hub, mail.VERIFY_EMAIL)
+    assert letter.address == "ada@demo.example"
+    assert says(letter, "Hello Ada Account,", "within 48 hours")
+    assert await opens(hub, letter, "verify", "account_link")
+
+
+async def test_a_link_that_waited_says_how_long_it_still_works_and_is_not_mailed_when_it_does_not(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER, name="Ada Account")
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    letter = await only(hub, mail.RESET_PASSWORD)
+    assert letter.address == person.email
+    assert says(letter, "Hello Ada Account,", "within 2 hours")
+    assert await opens(hub, letter, "password", "account_link")
+    async with hub.later(hours=1) as later:
+        assert says(await only(later, mail.RESET_PASSWORD), "within 1 hour:")
+    async with hub.later(hours=2) as later:
+        assert await due(later) == {mail.RESET_PASSWORD: None}
+
+
+@pytest.mark.parametrize("event", ["used", "account gone"])
+async def test_a_link_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
+    person = await hub.person(Role.REVIEWER)
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    letter = await only(hub, mail.RESET_PASSWORD)
+    if event == "used":
+        payload(await hub.change("resetPassword", {"token": secret(letter, "password"), "password": "another one"}))
+    else:
+        await delete(hub, person)
+    assert (await due(hub)).get(mail.RESET_PASSWORD) is None
+
+
+async def test_a_link_that_was_replaced_is_not_mailed(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER)
+    payload(await hub.change("changeEmail", {"email": "new@demo.example", "password": PASSWORD}, by=person))
+    queued = await hub.rows("DELETE FROM outbox RETURNING subject_id")
+    payload(await hub.change("changeEmail", {"email": "newer@demo.example", "password": PASSWORD}, by=person))
+    await hub.rows("UPDATE outbox SET subject_id = $1", queued[0]["subject_id"])
+    assert await due(hub) == {mail.CHANGE_EMAIL: None}
+
+
+async def test_a_row_of_one_kind_never_mails_the_link_of_another(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER)
+    payload(await hub.change("requestPasswordReset", {"email": person.email}))
+    await hub.rows("UPDATE outbox SET kind = 'verify_email'")
+    assert await due(hub) == {mail.VERIFY_EMAIL: None}
+
+
+async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER, name="Ada Account")
+    payload(await hub.change("changeEmail", {"email": "new@demo.example", "password": PASSWORD}, by=person))
+    letter = await only(hub, mail.CHANGE_EMAIL)
+    assert letter.address == "new@demo.example"
+    assert says(letter, "Hello Ada Account,", "within 48 hours")
+    assert await opens(hub, letter, "verify", "account_link")
+    payload(await hub.change("verifyEmail", {"token": secret(letter, "verify")}))
+    assert (await due(hub))[mail.CHANGE_EMAIL] is None
+    told = await only(hub, mail.EMAIL_CHANGED)
+    assert told.address == person.email
+    assert says(told, "Hello Ada Account,", "The email address of your account was changed.")
+
+
+async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER, name="Ada Account")
+    async with hub.worker.transaction() as transaction:
+        await enqueue(transaction, mail.PASSWORD_CHANGED, person.id)
+        await enqueue(transaction, mail.ALREADY_REGISTERED, person.id)
+    await hub.rows("UPDATE account SET email = 'now@demo.example'")
+    for kind in (mail.PASSWORD_CHANGED, mail.ALREADY_REGISTERED):
+        letter = await only(hub, kind)
+        assert letter.address == "now@demo.example"
+        assert says(letter, "Hello Ada Account,")
+    await hub.rows("DELETE FROM account")
+    assert set((await due(hub)).values()) == {None}
+
+
+async def test_who_deletes_their_account_is_told_though_nothing_else_is_left(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER, name="Ada Account")
+    payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=person))
+    letter = await only(hub, mail.ACCOUNT_DELETED)
+    assert letter.address == person.email
+    assert says(letter, "Hello Ada Account,", "Everything in it is gone")
+
+
+async def test_a_directory_gets_a_link_that_sets_its_password(hub: Hub) -> None:
+    admin = await hub.person(Role.ADMIN)
+    payload(await hub.change("createDirectory", {"name": "Demo Court", "email": "court@demo.example"}, by=admin))
+    letter = await only(hub, mail.DIRECTORY_ACCESS)
+    assert letter.address == "court@demo.example"
+    assert says(letter, "Hello Demo Court,", "You now have directory access")
+    assert await opens(hub, letter, "password", "account_link")
+
+
+async def test_an_export_is_announced_once_it_is_made_and_until_it_expires(hub: Hub) -> None:
+    person = await hub.person(Role.REVIEWER, name="Ada Account")
+    made = payload(await hub.change("exportMyData", {}, "dataExport { id }", by=person))
+    await forget_mail(hub)
+    async with hub.worker.transaction() as transaction:
+        await enqueue(transaction, mail.EXPORT_READY, made["dataExport"]["id"])
+    assert await due(hub) == {mail.EXPORT_READY: None}
+    await hub.rows("UPDATE data_export SET ready_at = now(), expires_at = now() + interval '7 days', archive = ''")
+    letter = await only(hub, mail.EXPORT_READY)
+    assert letter.address == person.email
+    assert says(letter, "Hello Ada Account,", "The copy of your data is ready.")
+    assert await opens(hub, letter, "export", "data_export")
+    async with hub.later(days=7) as later:
+        assert await due(later) == {mail.EXPORT_READY: None}
+
+
+async def test_a_name_that_is_a_link_becomes_none_in_any_mail(hub: Hub) -> None:
+    facts: dict[str, Any] = {"name": "Win https://evil.example now", "email": "ada@demo.example", "password": PASSWORD}
+    payload(await hub.change("signUp", facts))
+    letter = await only(hub, mail.VERIFY_EMAIL)
+    assert says(letter, "Hello Win now,")
+    assert "evil" not in letter.message.html

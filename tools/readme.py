@@ -1,0 +1,77 @@
+"""Writes what the docs have from the source: the table of settings, and that of permissions.
+
+`python -m tools.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from permissions.policy import SECTIONS, Row
+from permissions.viewer import Standing
+from settings import Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {"settings": DOCS / "settings.md", "privacy": DOCS / "permissions.md"}
+
+
+def main() -> None:
+    """Write both tables again."""
+    for name, page in PAGES.items():
+        page.write_text(written(name, page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def written(name: str, page: str) -> str:
+    """Give a page with its table as the source has it; ValueError where it has no place for one."""
+    return placed(page, name, _settings() if name == "settings" else _privacy())
+
+
+def placed(page: str, name: str, content: str) -> str:
+    """Put a table into its place; ValueError where there is none."""
+    before, begins, rest = page.partition(f"<!-- {name} -->\n")
+    _, ends, after = rest.partition(f"<!-- /{name} -->\n")
+    if not ends:
+        raise ValueError(f"no place for the table of {name}")
+    return f"{before}{begins}\n{content}\n{ends}{after}"
+
+
+def table(*rows: Iterable[str]) -> str:
+    """Write a table; the first row is its head."""
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    lines.insert(1, " | ".join("---" for _ in rows[0]))
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _settings() -> str:
+    fields = Settings.model_fields.items()
+    return table(
+        ("setting", "default", "what it is"),
+        *((f"`{name.upper()}`", _default(field), field.description or "") for name, field in fields),
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default.value if isinstance(field.default, Enum) else field.default
+    if value is None:
+        return "not set"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _privacy() -> str:
+    rows: list[list[str]] = [["what", *(str(standing.name) for standing in Standing)]]
+    for section, in_section in SECTIONS.items():
+        rows.append([f"**{section}**", *("" for _ in Standing)])
+        rows += ([_what(row), *("yes" if one in row.standings else "" for one in Standing)] for row in in_section)
+    return table(*rows)
+
+
+def _what(row: Row) -> str:
+    return row.what if row.tokens else f"{row.what} (not by API token)"
+
+
+if __name__ == "__main__":
+    main()
