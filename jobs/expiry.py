@@ -12,10 +12,11 @@ from sqlalchemy.types import Interval, Text
 from jobs.metrics import CHORES
 from jobs.outbox import release_from_clock
 from models.account import account_links, api_tokens, request_keys, sessions
-from models.database import Database, Row, Statement, Transaction, statement
+from models.database import Database, Transaction
 from models.feedback import feedback, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
+from models.statement import Row, Statement, statement
 from permissions.scopes import details_kept
 from settings import Release, Settings
 

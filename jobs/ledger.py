@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.types import DateTime
 
-from models.database import Database, Row, Transaction, statement
+from models.database import Database, Transaction
 from models.outbox import AuditAction, audit_entries
+from models.statement import Row, statement
 from settings import Settings, SettingsError
 
 

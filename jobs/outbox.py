@@ -21,14 +21,14 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import BigInteger, Float, Integer, Interval, Text, Uuid
+from sqlalchemy.types import BigInteger, Integer, Interval, Text, Uuid
 
-from models.database import Database, Row, Transaction, statement
+from models.database import Database, Transaction
 from models.outbox import OutboxState, outbox
+from models.statement import Row, statement
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
 MAX_ATTEMPTS = 24  # over two to four days
@@ -94,9 +94,9 @@ async def enqueue_mail(
 
 
 # Written out, as in the indexes that serve it: a parameter could be any state.
-_queued = text("outbox.state = 'QUEUED'")
+queued = text("outbox.state = 'QUEUED'")
 _HELD = "held:"
-_is_held = outbox.c.dedupe_key.startswith(_HELD)
+is_held = outbox.c.dedupe_key.startswith(_HELD)
 
 
 class _DueRow(Row):
@@ -132,11 +132,11 @@ def _hold() -> ClauseElement:
         index_elements=[outbox.c.dedupe_key],
         set_={"subject_id": new.excluded.subject_id},
         # One that a worker has begun with stays as it is.
-        where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & _queued & (outbox.c.attempts == 0),
+        where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & queued & (outbox.c.attempts == 0),
     ).returning(outbox.c.next_at)
 
 
-_free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
+is_free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 
 
@@ -169,7 +169,7 @@ _claimed = (
 def _claim() -> ClauseElement:
     due = (
         select(outbox.c.id)
-        .where(_queued, outbox.c.next_at <= func.clock(), _free)
+        .where(queued, outbox.c.next_at <= func.clock(), is_free)
         .order_by(outbox.c.next_at)
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
@@ -209,7 +209,7 @@ def _finish() -> ClauseElement:
             recipient=case((unserved, outbox.c.recipient), else_=None),
             recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
             # So does an address's hash.
-            dedupe_key=case((or_(unserved, ~_is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),
+            dedupe_key=case((or_(unserved, ~is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),
             lease=None,
             leased_until=None,
         )
@@ -234,61 +234,8 @@ def back_off(attempts: int) -> timedelta:
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
 
 
-# What is held waits for no worker until it is due.
-_waits_since = case(
-    (_is_held & (outbox.c.attempts == 0), func.least(outbox.c.next_at, func.clock())), else_=outbox.c.created_at
-)
-
-
-class Counted(Row):
-    """How much there is of one state (QUEUED, DEAD) and kind, and what the `oldest` of it waits, in seconds."""
-
-    state: str
-    kind: str
-    number: int
-    oldest: float
-
-
-@statement(Counted)
-def _census() -> ClauseElement:
-    # Only what is still to do or given up: the index of each holds just that, however much was done.
-    return union_all(
-        *(
-            select(
-                literal_column(f"'{state}'").label("state"),
-                outbox.c.kind,
-                func.count().label("number"),
-                cast(extract("epoch", func.clock() - func.min(_waits_since)), Float).label("oldest"),
-            )
-            .where(text(f"state = '{state}'"))
-            .group_by(outbox.c.kind)
-            for state in (OutboxState.QUEUED, OutboxState.DEAD)
-        )
-    )
-
-
-async def census(reading: Transaction) -> list[Counted]:
-    """Count what is still to do, and what was given up."""
-    return await reading.all(_census())
-
-
-class _Stuck(Row):
-    stuck: bool
-
-
-@statement(_Stuck)
-def _stuck() -> ClauseElement:
-    overdue = outbox.c.next_at < func.clock() - bindparam("overdue", OVERDUE, Interval())
-    return select(select(outbox.c.id).where(_queued, overdue, _free).exists().label("stuck"))
-
-
-async def is_stuck(reading: Transaction) -> bool:
-    """Tell whether something has been due for `OVERDUE` and no worker has taken it: there is none, or it hangs."""
-    return (await reading.one(_stuck())).stuck
-
-
 _longest_wait = case(
-    (_is_held, bindparam("held", LONGEST_HELD, Interval())),
+    (is_held, bindparam("held", LONGEST_HELD, Interval())),
     else_=func.least(
         literal_column(f"interval '{FIRST_WAIT.total_seconds()} seconds' * power(2, attempts)"),
         bindparam("longest", LONGEST_WAIT, Interval()),
@@ -301,7 +248,7 @@ def _held_by_clock() -> ClauseElement:
     return (
         update(outbox)
         .where(
-            _queued,
+            queued,
             or_(outbox.c.next_at > func.clock() + _longest_wait, outbox.c.leased_until > _lease_from_now),
         )
         .values(

@@ -17,10 +17,11 @@ from sqlalchemy.types import Text, Uuid
 from jobs.expiry import clean_up, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, request_keys, sessions
-from models.database import Row, Transaction, statement
+from models.database import Transaction
 from models.feedback import feedback_origins
 from models.outbox import chores, outbox
 from models.reviewer import reviewer_invitations
+from models.statement import Row, statement
 from settings import Settings
 
 # The table's id tells where a dump was restored into the very database that it was taken from.

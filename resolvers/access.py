@@ -9,7 +9,8 @@ from sqlalchemy import ClauseElement, ColumnElement, bindparam, delete, exists, 
 from sqlalchemy.types import Interval, LargeBinary, Uuid
 
 from models.account import Role, accounts, api_tokens, second_factors, sessions
-from models.database import Database, Expression, Query, Row, Statement, Transaction, statement
+from models.database import Database, Transaction
+from models.statement import Expression, Query, Row, Statement, statement
 from permissions.secrets import hash_secret
 from permissions.viewer import Viewer
 from resolvers.account_row import lock_account

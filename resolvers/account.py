@@ -1,7 +1,6 @@
 """Accounts: signing up, the links in mails, changing and deleting one's own."""
 
 from datetime import datetime
-from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
@@ -10,31 +9,26 @@ from sqlalchemy import ClauseElement, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Uuid
 
-from i18n import gettext as _
 from jobs import mail
-from jobs.outbox import enqueue
-from models.account import LinkPurpose, Role, account_links, accounts, second_factors
-from models.database import Transaction, statement
+from models.account import LinkPurpose, Role, accounts
+from models.database import Transaction
 from models.mediator import Visibility, mediators
+from models.statement import statement
 from permissions.secrets import (
-    RESET_LASTS,
     VERIFY_LASTS,
     Opens,
-    device_token,
     fold_name,
     hash_secret,
     link_secret,
 )
 from resolvers import limits
-from resolvers.access import end_all, end_sessions, has_second_factor, lock_own
+from resolvers.access import end_sessions, has_second_factor, lock_own
 from resolvers.account_row import lock_with_administrators, put_account
 from resolvers.address import (
-    addressee,
     has_address,
     held_for,
     mark_verified,
     move_address,
-    reset_held_for,
     takes_turn_of,
     tell_registered,
     unproven,
@@ -42,14 +36,13 @@ from resolvers.address import (
 from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.deletion import erase_account
-from resolvers.errors import Code, NotFound, refuse
-from resolvers.links import linked_account, mail_link, use_link
+from resolvers.links import mail_link, refuse_link, use_link
 from resolvers.mediator import own as own_mediator
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import ListedRow
 from resolvers.passwords import hash_password
 from resolvers.repeats import earlier_result, once
-from resolvers.sign_in import begin_session, confirm_password
+from resolvers.sign_in import confirm_password
 from settings import Settings
 
 # What the account's owner and administrators see of it.
@@ -177,148 +170,13 @@ async def verify_email(info: Info, input: VerifyEmailInput) -> None:
         async with context.transaction() as transaction:
             link = await use_link(transaction, token, LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL)
             if link is None:
-                _refuse_link()
+                refuse_link()
             if link.purpose == LinkPurpose.CHANGE_EMAIL and link.new_email is not None:
                 await move_address(transaction, link.account_id, link.new_email)
             await mark_verified(transaction, link.account_id)
             await end_sessions(transaction, link.account_id, but=context.viewer.session_id)
     except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
-        _refuse_link()
-
-
-def _refuse_link() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))
-
-
-@strawberry.input
-class RequestPasswordResetInput:
-    """Whose password to set anew."""
-
-    email: str
-
-
-async def request_password_reset(info: Info, input: RequestPasswordResetInput) -> None:
-    """Mail a link that sets a new password, if there is such an account.
-
-    The answer is the same if not, and so is what is done for it: the worker finds that there is nothing to send.
-    Raises Refused and RateLimited.
-    """
-    context = info.context
-    await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
-    check = Check()
-    address = check.email("email", input.email) or ""
-    check.done()
-    held = await reset_held_for(context, address)
-    async with context.transaction() as transaction:
-        account_id = await transaction.value(select(accounts.c.id).where(has_address(address)), UUID)
-        await mail_link(
-            context,
-            transaction,
-            account_id or uuid4(),
-            LinkPurpose.RESET_PASSWORD,
-            RESET_LASTS,
-            mail.RESET_PASSWORD,
-            held,
-        )
-
-
-@strawberry.input
-class ResetPasswordInput:
-    """The token of a mailed link, and the new password."""
-
-    token: str
-    password: str
-
-
-async def reset_password(info: Info, input: ResetPasswordInput) -> None:
-    """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends.
-
-    Raises Refused and RateLimited.
-    """
-    context, token, password = info.context, input.token, input.password
-    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    check = Check()
-    check.password("password", password, context.settings.organisation_name)
-    check.done()
-    purposes = LinkPurpose.RESET_PASSWORD, LinkPurpose.SET_PASSWORD
-    async with context.database.reading() as reading:
-        account_id = await linked_account(reading, token, *purposes)
-    if account_id is None:
-        _refuse_link()
-    hashed = await _hash_own(context, account_id, "password", password)
-    async with context.transaction() as transaction:
-        link = await use_link(transaction, token, *purposes)
-        if link is None:
-            _refuse_link()
-        await _set_password(context, transaction, link.account_id, hashed)
-        await end_all(transaction, link.account_id)
-        await mark_verified(transaction, link.account_id)
-        if link.purpose == LinkPurpose.RESET_PASSWORD:
-            await enqueue(transaction, mail.PASSWORD_CHANGED, link.account_id)
-
-
-async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
-    """Check a password that is to be an account's, and hash it. Raises NotFound if there is no such account.
-
-    Before any transaction begins: whoever waits for a hash, perhaps for seconds, must not hold a connection meanwhile.
-    """
-    async with context.database.reading() as reading:
-        account = await reading.first(addressee(), id=account_id)
-    if account is None:
-        raise NotFound
-    check = Check()
-    check.password(field, password, account.name, account.email)
-    check.done()
-    return await hash_password(context, password)
-
-
-async def _set_password(context: Context, transaction: Transaction, account_id: UUID, hashed: str) -> None:
-    """Set a password; what somebody who knew the old one has begun ends: links in mails, a second factor's set-up.
-
-    This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
-    """
-    context.new_device = device_token(context.settings, hashed)
-    await transaction.run(update(accounts).where(accounts.c.id == account_id).values(password_hash=hashed))
-    unconfirmed = (second_factors.c.account_id == account_id) & second_factors.c.confirmed_at.is_(None)
-    await transaction.run(delete(second_factors).where(unconfirmed))
-    await transaction.run(
-        delete(account_links).where(
-            account_links.c.account_id == account_id, account_links.c.purpose != LinkPurpose.VERIFY_EMAIL
-        )
-    )
-
-
-@strawberry.input
-class ChangePasswordInput:
-    """The viewer's present password and the new one."""
-
-    current_password: str
-    new_password: str
-    end_others: bool = strawberry.field(
-        default=True,
-        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
-    )
-
-
-async def change_password(info: Info, input: ChangePasswordInput) -> None:
-    """Change one's own password; this browser gets a new session.
-
-    With `end_others`, all else that opens the account ends: other sessions, API tokens, links to copies of its data.
-    Raises Refused and RateLimited.
-    """
-    context, new = info.context, input.new_password
-    check = Check()
-    check.password("newPassword", new, context.settings.organisation_name)
-    check.done()
-    await confirm_password(context, "currentPassword", input.current_password)
-    hashed = await _hash_own(context, context.account_id, "newPassword", new)
-    async with context.transaction() as transaction:
-        await lock_own(context, transaction)
-        await _set_password(context, transaction, context.account_id, hashed)
-        if input.end_others:
-            await end_all(transaction, context.account_id)
-        await begin_session(context, transaction, context.account_id)
-        await enqueue(transaction, mail.PASSWORD_CHANGED, context.account_id)
+        refuse_link()
 
 
 @strawberry.input

@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.types import Uuid
 
 from models.account import MAILBOX, Role, accounts
-from models.database import Row, Transaction, Values, statement
+from models.database import Transaction
+from models.statement import Row, Values, statement
 from permissions.addresses import account_key
 from permissions.secrets import fold_name
 

@@ -7,7 +7,8 @@ from sqlalchemy import ClauseElement, ColumnElement, and_, bindparam, delete, fu
 from jobs import mail
 from jobs.outbox import enqueue, enqueue_mail
 from models.account import Role, account_links, accounts
-from models.database import Row, Transaction, statement
+from models.database import Transaction
+from models.statement import Row, statement
 from permissions.addresses import account_key, mailbox_key
 from permissions.secrets import address_hash
 from resolvers import limits

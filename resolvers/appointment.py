@@ -10,8 +10,9 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import Role
-from models.database import Row, Transaction, statement
+from models.database import Transaction
 from models.reviewer import appointments, reviewer_invitations
+from models.statement import Row, statement
 from resolvers.account_row import lock_with_mailboxes
 from resolvers.context import Context
 from resolvers.errors import Code, refuse

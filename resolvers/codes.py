@@ -18,7 +18,8 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
-from models.database import Row, Transaction, statement
+from models.database import Transaction
+from models.statement import Row, statement
 from permissions.secrets import fold, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context

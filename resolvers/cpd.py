@@ -8,8 +8,9 @@ import strawberry
 from models.cpd import CPD_FIELDS, cpd_entries, cpd_private
 from resolvers import entry_changes, entry_reading
 from resolvers.context import Info
-from resolvers.entries import EntryOrder, EntryRow, FacetsRow, OwnedRow, entry_row, owned_list
+from resolvers.entries import EntryOrder, owned_list
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
+from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page

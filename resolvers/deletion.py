@@ -10,9 +10,10 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import Role, accounts, request_keys
-from models.database import Row, Transaction, statement
+from models.database import Transaction
 from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
+from models.statement import Row, statement
 from resolvers.account_row import lock_with_administrators
 from resolvers.audit import note
 from resolvers.context import Context

@@ -10,9 +10,9 @@ from strawberry import UNSET
 from i18n import gettext as _
 from jobs import mail
 from models.account import LinkPurpose, Role, accounts
-from models.database import statement
 from models.directory import directories as _directories
 from models.outbox import AuditAction
+from models.statement import statement
 from permissions.secrets import SET_PASSWORD_LASTS, fold_name
 from resolvers.account_row import put_account
 from resolvers.audit import note

@@ -4,13 +4,12 @@ A list is described by what the GraphQL schema calls its rows, and the policy de
 an unreadable column is null to that reader, in what is shown, filtered, searched and sorted alike.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from functools import cached_property
-from typing import Self, TypeVar
-from uuid import UUID
+from typing import Self
 
 import strawberry
 from sqlalchemy import (
@@ -32,73 +31,18 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from i18n import gettext as _
-from models.database import Expression, Query, Row, Values
 from models.fields import EntryField, Kind, camel
-from permissions.policy import allows, rule
+from models.statement import Expression, Query, Values
+from permissions.policy import allows
 from permissions.viewer import Standing
 from resolvers.checks import CHECKS, Check
+from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
 from resolvers.errors import Code
-from resolvers.paging import ListedRow
 
 # A column, or one that differs by standing.
 Column = Expression | Callable[[Standing], Expression]
 
 SORTED_BY = 100  # characters of a long text
-
-# What a column holds, by the kind of its field; text otherwise.
-HELD: dict[Kind, type] = {
-    Kind.DAY: date,
-    Kind.COUNT: int,
-    Kind.DURATION: int,
-    Kind.FLAG: bool,
-    Kind.LANGUAGES: list[str],
-}
-
-
-class EntryRow(ListedRow):
-    """What each row of an entry list has: the standing that it was loaded with."""
-
-    standing: int
-
-
-class OwnedRow(EntryRow):
-    """An entry that its mediator wrote; those who may not read its version get none."""
-
-    version: int | None
-
-
-class FacetsRow(Row):
-    """What there is to filter a mediator's entries by."""
-
-    parent: UUID
-    standing: int
-    years: list[int]
-
-
-RowType = TypeVar("RowType", bound=type[Row])
-
-
-def with_columns(cls: RowType, type_name: str, columns: Mapping[str, type], always: str = "id") -> RowType:
-    """Give a type of rows columns besides its own: each may be null to those who read `always`, but not it."""
-    everybody = rule(type_name, always).standings
-    for name, type_ in columns.items():
-        is_read = rule(type_name, camel(name)).standings == everybody
-        cls.__annotations__[name] = type_ if is_read else type_ | None
-    return cls
-
-
-def entry_row(type_name: str, fields: Iterable[EntryField]) -> Callable[[RowType], RowType]:
-    """Give a type of rows the columns of an entry's declared fields."""
-
-    def make(cls: RowType) -> RowType:
-        for one in fields:
-            held = HELD.get(one.kind, str)
-            with_columns(cls, type_name, {one.name: held})
-            if not one.required:
-                cls.__annotations__[one.name] = held | None
-        return cls
-
-    return make
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,10 +8,12 @@ from sqlalchemy import ClauseElement, Table, bindparam, delete, insert, select, 
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
-from models.database import Transaction, Values, statement
+from models.database import Transaction
+from models.statement import Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
-from resolvers.entries import OwnedList, OwnedRow, own_columns
+from resolvers.entries import OwnedList, own_columns
+from resolvers.entry_rows import OwnedRow
 from resolvers.errors import Code, Problem, Refused, refuse
 from resolvers.inputs import given, read_id
 from resolvers.repeats import earlier_result, once

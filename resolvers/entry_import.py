@@ -17,8 +17,9 @@ from sqlalchemy.types import Text, Uuid
 
 from i18n import gettext as _
 from i18n import number
-from models.database import Expression, Row, Transaction, Values, statement
+from models.database import Transaction
 from models.mediator import mediators
+from models.statement import Expression, Row, Values, statement
 from permissions.viewer import Standing
 from resolvers import limits
 from resolvers.context import Context

@@ -11,7 +11,8 @@ import strawberry
 from strawberry import UNSET
 
 from models.fields import EntryField, Kind
-from resolvers.entries import HELD, EntryList, EntryOrder, OrderDirection, OwnedList
+from resolvers.entries import EntryList, EntryOrder, OrderDirection, OwnedList
+from resolvers.entry_rows import HELD
 
 Class = TypeVar("Class", bound=type)
 

@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
 from i18n import gettext as _
-from models.database import SHAPES_KEPT, Expression, Row, Values, statement
 from models.fields import camel
+from models.statement import SHAPES_KEPT, Expression, Row, Values, statement
 from permissions.policy import allows
 from permissions.viewer import Standing
 from resolvers.checks import cleaned
 from resolvers.context import Context
-from resolvers.entries import EntryList, EntryOrder, EntryRow, FacetsRow, Order, bits, conditions, rows_of
+from resolvers.entries import EntryList, EntryOrder, Order, bits, conditions, rows_of
+from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.errors import BadInput, NotFound
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import PARENT, TOTAL, Connection, Page, Sort, connection, page_statement, page_values

@@ -8,8 +8,8 @@ import strawberry
 from sqlalchemy import ClauseElement, bindparam, func, insert, select
 
 from jobs.outbox import MAKE_EXPORT, enqueue
-from models.database import Row, statement
 from models.outbox import data_exports
+from models.statement import Row, statement
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
 from resolvers.context import Context, Info

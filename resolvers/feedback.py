@@ -12,17 +12,18 @@ from sqlalchemy import ClauseElement, bindparam, cast, func, literal_column, sel
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.types import Float, Text, Uuid
 
-from models.database import Expression, Row, statement
 from models.feedback import ActedAs, Capacity, feedback_answers, feedback_origins
 from models.feedback import feedback as feedback_table
 from models.outbox import AuditAction
+from models.statement import Expression, Row, statement
 from permissions.scopes import readable_answers, readable_feedback
 from permissions.viewer import Standing
 from resolvers.audit import note
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, EntryRow, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry, entry_page, of_parents
+from resolvers.entry_rows import EntryRow
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page

@@ -13,9 +13,9 @@ from sqlalchemy.types import Uuid
 from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue_mail
-from models.database import Query, Row, statement
 from models.feedback import RequestState, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
+from models.statement import Query, Row, statement
 from permissions.scopes import details_kept
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits

@@ -1,21 +1,17 @@
 """Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal, NoReturn
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import ClauseElement, ColumnElement, bindparam, insert, select, update
-from sqlalchemy.types import LargeBinary, Uuid
+from sqlalchemy import insert, select, update
 
 from i18n import gettext as _
 from i18n import lazy_gettext
 from jobs import mail
 from jobs.outbox import enqueue_mail
-from models.account import Role, accounts
-from models.database import Row, Transaction, statement
+from models.account import accounts
+from models.database import Transaction
 from models.feedback import (
     ActedAs,
     Capacity,
@@ -25,167 +21,19 @@ from models.feedback import (
     feedback_origins,
     feedback_requests,
 )
-from models.mediator import mediators
-from models.reviewer import appointments
 from permissions.addresses import account_key
-from permissions.scopes import LINK_DAYS, findable, link_works
+from permissions.scopes import LINK_DAYS
 from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.address import is_own
 from resolvers.checks import Check
 from resolvers.context import Context, Info
-from resolvers.errors import BadInput, Code, NotFound, refuse
+from resolvers.errors import BadInput, Code, refuse
+from resolvers.giving_subject import LinkState, SubjectRow, link_state, read_link, request_by_link, subject_by
 from resolvers.inputs import read_id
-from resolvers.mediator import name_matches, search_words
 from resolvers.repeats import earlier_result, once
 from resolvers.survey import QuestionKind, question
 from settings import Release
-
-SEARCH_LEAST = 3
-FOUND_MOST = 10
-
-_reviewers = accounts.alias("reviewers")
-_subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
-_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
-
-
-@strawberry.enum
-class LinkState(StrEnum):
-    """Whether a request's link can still be answered."""
-
-    OPEN = "OPEN"
-    SPENT = "SPENT"
-    EXPIRED = "EXPIRED"
-    WITHDRAWN = "WITHDRAWN"
-
-
-class SubjectRow(Row):
-    """Who feedback can be about, and their reviewer's name if they have one."""
-
-    id: UUID
-    name: str
-    reviewer_name: str | None
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """Who a request's link is about, and whether it can still be answered."""
-
-    state: LinkState
-    subject: SubjectRow
-
-
-_FoundBy = Literal["id", "choice", "link"]
-
-
-@statement(SubjectRow)
-def _subject(found_by: _FoundBy) -> ClauseElement:
-    """Select who feedback can be about: by `id`, whether or not they may be found; by choice; by the link's `hash`.
-
-    Nobody who has not shown their address to be theirs: a stranger could collect feedback under somebody's name.
-    """
-    by_id: ColumnElement[bool] = mediators.c.id == bindparam("id", type_=Uuid())
-    where = {"id": by_id, "choice": by_id & findable(), "link": mediators.c.feedback_link_hash == _hash}
-    return (
-        select(mediators.c.id, accounts.c.name, _reviewers.c.name.label("reviewer_name"))
-        .select_from(
-            _subjects.outerjoin(
-                appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
-            ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
-        )
-        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where[found_by])
-    )
-
-
-_hash = bindparam("hash", type_=LargeBinary())
-
-
-class _RequestRow(Row):
-    id: UUID
-    mediator_id: UUID
-    state: str
-    works: bool
-
-
-@statement(_RequestRow)
-def _request(locked: bool) -> ClauseElement:
-    request = select(
-        feedback_requests.c.id,
-        feedback_requests.c.mediator_id,
-        feedback_requests.c.state,
-        link_works().label("works"),
-    ).where(feedback_requests.c.secret_hash == _hash)
-    return request.with_for_update() if locked else request
-
-
-class FoundRow(Row):
-    """A mediator who was found by name."""
-
-    id: UUID
-    name: str
-
-
-@statement(FoundRow)
-def _found() -> ClauseElement:
-    return (
-        select(mediators.c.id, accounts.c.name)
-        .select_from(_subjects)
-        .where(_is_mediator, findable(), name_matches("words"))
-        .order_by(accounts.c.name_key, mediators.c.id)
-        .limit(FOUND_MOST)
-    )
-
-
-def _link_state(request: _RequestRow) -> LinkState:
-    state = LinkState(request.state)
-    return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
-
-
-async def feedback_invitation(info: Info, token: str) -> Invitation:
-    """Tell who a request's link is about. Raises NotFound for a link that was never made, and RateLimited."""
-    context = info.context
-    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    link = hash_secret(token)
-    async with context.database.opened_by(link).reading() as reading:
-        request = await reading.first(_request(locked=False), hash=link)
-        subject = await reading.first(_subject("id"), id=request.mediator_id) if request else None
-    if not request or not subject:
-        raise NotFound
-    return Invitation(_link_state(request), subject)
-
-
-async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
-    """Find mediators who are not private by name: ten at most. Raises BadInput and RateLimited."""
-    context = info.context
-    await context.limiter.count(limits.SEARCH, context.viewer.address)
-    if sum(c.isalnum() for c in search) < SEARCH_LEAST:
-        raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
-    async with context.database.reading() as reading:
-        return await reading.all(_found(), words=search_words(search))
-
-
-async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:
-    """Tell who a chosen mediator or a personal link is.
-
-    Raises NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
-    """
-    context = info.context
-    if (id is None) == (link is None):
-        raise BadInput(_("Give an id or a link."))
-    await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
-    async with context.database.reading() as reading:
-        if link is not None:
-            row = await reading.first(_subject("link"), hash=hash_secret(_read_link(link)))
-        else:
-            row = await reading.first(_subject("choice"), id=read_id(id or ""))
-    if row is None:
-        raise NotFound
-    return row
-
-
-def _read_link(given: str) -> str:
-    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it: as a whole address."""
-    return given.strip().rpartition("/")[2]
 
 
 @strawberry.input
@@ -220,7 +68,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
     Raises Refused, BadInput and RateLimited.
     """
     context, new = info.context, input
-    link = _read_link(new.link) if new.link is not None else None
+    link = read_link(new.link) if new.link is not None else None
     chosen = read_id(new.mediator_id) if new.mediator_id is not None else None
     by = [given for given in (new.token, link, chosen) if given is not None]
     if len(by) != 1:
@@ -255,21 +103,21 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
 async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> SubjectRow:
     """Find whom the survey is about, and spend the request's link."""
     if token is not None:
-        request = await transaction.first(_request(locked=True), hash=hash_secret(token))
+        request = await transaction.first(request_by_link(locked=True), hash=hash_secret(token))
         if request is None:
             _no_such("token")
-        state = _link_state(request)
+        state = link_state(request)
         if state is not LinkState.OPEN:
             code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
             refuse("token", code, _CLOSED[state] % {"days": LINK_DAYS})
-        row = await transaction.first(_subject("id"), id=request.mediator_id)
+        row = await transaction.first(subject_by("id"), id=request.mediator_id)
         await transaction.run(
             update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
         )
         return row or _no_such("token")
     if link is not None:
-        return await transaction.first(_subject("link"), hash=hash_secret(link)) or _no_such("link")
-    return await transaction.first(_subject("choice"), id=chosen) or _no_such("mediatorId")
+        return await transaction.first(subject_by("link"), hash=hash_secret(link)) or _no_such("link")
+    return await transaction.first(subject_by("choice"), id=chosen) or _no_such("mediatorId")
 
 
 _CLOSED = {

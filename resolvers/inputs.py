@@ -4,7 +4,7 @@ from uuid import UUID
 
 from strawberry import UNSET
 
-from models.database import Values
+from models.statement import Values
 
 _NOBODYS_ID = UUID(int=0)
 

@@ -10,12 +10,13 @@ from sqlalchemy import Table, Uuid, cast, func, literal, select, union_all
 from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
-from models.database import Expression, Query
 from models.logbook import logbook_entries, logbook_private
+from models.statement import Expression, Query
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, EntryRow, FacetsRow, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry_page, facets
+from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, Page
 from resolvers.selection import fields_below

@@ -4,18 +4,22 @@ An account is locked before its links are, as where it is deleted with them, so 
 """
 
 from datetime import timedelta
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import ClauseElement, bindparam, delete, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
+from i18n import gettext as _
 from jobs.outbox import Kind, enqueue_mail
 from models.account import LinkPurpose, account_links, accounts
-from models.database import Row, Transaction, statement
+from models.database import Transaction
+from models.statement import Row, statement
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers.account_row import lock_account
 from resolvers.context import Context
+from resolvers.errors import Code, refuse
 
 
 async def mail_link(
@@ -97,3 +101,8 @@ async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose
     """Use up the link of that secret, and give it; None if it doesn't work."""
     await lock_account(transaction, await linked_account(transaction, secret, *purposes))
     return await transaction.first(_used(), hash=hash_secret(secret), purposes=purposes)
+
+
+def refuse_link() -> NoReturn:
+    """Refuse a link that doesn't work. Raises Refused."""
+    refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))

@@ -14,14 +14,15 @@ from sqlalchemy.types import Text, Uuid
 from strawberry.types.arguments import InputContext
 from strawberry.types.base import get_object_definition
 
-from models.database import Expression, Row, statement
 from models.fields import camel
 from models.logbook import LOGBOOK_FIELDS, MONTH, CaseRole, logbook_entries, logbook_private
+from models.statement import Expression, Row, statement
 from resolvers import entry_changes, entry_reading
 from resolvers.context import Info
-from resolvers.entries import EntryOrder, EntryRow, FacetsRow, OwnedRow, entry_row, owned_list, year_of
+from resolvers.entries import EntryOrder, owned_list, year_of
 from resolvers.entry_import import ImportOutcome, ImportStatus, import_entries
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
+from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
 from resolvers.paging import Connection, Page

@@ -11,9 +11,9 @@ from strawberry import UNSET
 
 from i18n import gettext as _
 from models.account import accounts
-from models.database import Query, Values, statement
 from models.mediator import Visibility
 from models.mediator import mediators as _mediators
+from models.statement import Query, Values, statement
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
 from permissions.secrets import Opens, fold_name, link_secret
 from permissions.viewer import Standing

@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
 from i18n import gettext as _
-from models.database import Database, Expression, Query, Row, Statement
+from models.database import Database
+from models.statement import Expression, Query, Row, Statement
 from resolvers.errors import BadInput
 
 MOST = 100

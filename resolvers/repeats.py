@@ -19,7 +19,8 @@ from sqlalchemy.types import LargeBinary
 from i18n import gettext as _
 from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
-from models.database import Row, Transaction, Values, statement
+from models.database import Transaction
+from models.statement import Row, Values, statement
 from resolvers.checks import NAME_MOST
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, refuse

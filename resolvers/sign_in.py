@@ -9,7 +9,8 @@ from sqlalchemy import ClauseElement, bindparam, delete, insert, select, update
 
 from i18n import gettext as _
 from models.account import accounts, sessions
-from models.database import Row, Transaction, statement
+from models.database import Transaction
+from models.statement import Row, statement
 from permissions.addresses import account_key
 from permissions.passwords import outdated
 from permissions.secrets import (

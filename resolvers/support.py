@@ -12,10 +12,10 @@ from i18n import gettext as _
 from jobs.outbox import retry_dead
 from models.account import Role, api_tokens
 from models.account import accounts as _accounts
-from models.database import Expression, Query, Statement, Statements, statement
 from models.directory import directories
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
+from models.statement import Expression, Query, Statement, Statements, statement
 from permissions.addresses import account_key
 from permissions.scopes import readable_audit
 from resolvers.access import end_all

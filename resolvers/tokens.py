@@ -13,7 +13,7 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import api_tokens as _tokens
-from models.database import Row, statement
+from models.statement import Row, statement
 from permissions.secrets import hash_secret, new_secret
 from resolvers.access import lock_own
 from resolvers.checks import Check

@@ -6,18 +6,8 @@ import strawberry
 
 from models.account import Role
 from resolvers.access import own_sessions
-from resolvers.account import (
-    change_email,
-    change_password,
-    delete_my_account,
-    me,
-    mediator,
-    request_password_reset,
-    reset_password,
-    sign_up,
-    update_account,
-    verify_email,
-)
+from resolvers.account import change_email, delete_my_account, me, mediator, sign_up, update_account, verify_email
+from resolvers.account_password import change_password, request_password_reset, reset_password
 from resolvers.export import export_my_data, exports
 from resolvers.sign_in import sign_in, sign_out
 from resolvers.tokens import api_tokens

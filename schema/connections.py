@@ -10,7 +10,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
-from models.database import Values
+from models.statement import Values
 from resolvers import paging
 from resolvers.context import Info
 from resolvers.paging import ListedRow, Page, page

@@ -7,7 +7,8 @@ import strawberry
 from models.feedback import ActedAs, Capacity
 from resolvers.feedback import answers, origin
 from resolvers.feedback_request import request_feedback, stop_requests, withdraw_feedback_request
-from resolvers.giving import LinkState, feedback_invitation, feedback_subject, feedback_subjects, give_feedback
+from resolvers.giving import give_feedback
+from resolvers.giving_subject import LinkState, feedback_invitation, feedback_subject, feedback_subjects
 from resolvers.survey import QuestionKind, QuestionReader, survey
 from schema.mutations import Payload, mutation
 

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
 
-from models.database import Values
+from models.statement import Values
 from resolvers.context import Info
 from resolvers.errors import Code, Refused
 

@@ -2,7 +2,8 @@
 
 import strawberry
 
-from resolvers.reviewer import accept_invitation, appoint_reviewer, end_review, invite_reviewer, reviewers
+from resolvers.reviewer import appoint_reviewer, end_review, reviewers
+from resolvers.reviewer_invitation import accept_invitation, invite_reviewer
 from schema.connections import connection
 from schema.mutations import Payload, mutation
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import literal, select
 
 from models.account import Role
-from models.database import Row, Statement
+from models.statement import Row, Statement
 from permissions.viewer import EVERYBODY
 from schema.build import projection
 from schema.execution import CHARACTERS_KEPT, Documents

@@ -19,8 +19,9 @@ from jobs import mail
 from jobs.outbox import MAKE_EXPORT, Work, enqueue
 from jobs.worker import Job
 from models.account import Role, accounts
-from models.database import Database, Row, statement
+from models.database import Database
 from models.outbox import data_exports
+from models.statement import Row, statement
 from permissions.secrets import EXPORT_LASTS
 from permissions.viewer import Viewer
 from resolvers.context import Context

@@ -8,7 +8,7 @@ from sqlalchemy import Text, literal_column, select, table
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from jobs.outbox import is_stuck
+from jobs.outbox_census import is_stuck
 from models.migrate import Schema, schema_at
 from models.pool import Unavailable
 

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jobs.outbox import Counted, census
+from jobs.outbox_census import Counted, census
 from models.database import Database, connect
 from models.pool import Unavailable
 from settings import Settings, SettingsError

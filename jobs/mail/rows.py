@@ -7,7 +7,6 @@ from sqlalchemy import ClauseElement, bindparam, func, select
 from sqlalchemy.types import Uuid
 
 from models.account import Role, account_links, accounts, api_tokens
-from models.database import Row, statement
 from models.feedback import (
     RequestState,
     feedback,
@@ -17,6 +16,7 @@ from models.feedback import (
 )
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
+from models.statement import Row, statement
 from permissions.scopes import details_kept
 
 _id = bindparam("id", type_=Uuid())

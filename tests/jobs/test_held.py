@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jobs import mail, outbox
 from jobs.outbox import Kind
+from jobs.outbox_census import census
 from models.database import Transaction
 from models.outbox import OutboxState
 from tests.hub import Hub
@@ -108,7 +109,7 @@ async def test_it_is_not_counted_as_waiting_for_a_worker_until_it_is_due(hub: Hu
 
     async def oldest(there: Hub) -> float:
         async with there.worker.reading() as reading:
-            (row,) = await outbox.census(reading)
+            (row,) = await census(reading)
         assert row.number == 1
         return float(row.oldest)
 

@@ -13,8 +13,8 @@ from jobs.mail.declaration import Letter, Mail
 from jobs.mail.facts import Facts
 from jobs.outbox import MAKE_EXPORT, Work, enqueue
 from models.account import Role
-from models.database import Statement
 from models.outbox import outbox
+from models.statement import Statement
 from permissions.secrets import address_hash, hash_secret, read_stop_token
 from tests.hub import PASSWORD, Hub, Person, opened, payload
 from tests.world import put_feedback

@@ -12,9 +12,10 @@ from demo.embedded import Services
 from models import pool as models_pool
 from models.account import accounts, request_keys
 from models.cpd import cpd_entries
-from models.database import Database, Row, Statement, connect
+from models.database import Database, connect
 from models.outbox import chores
 from models.pool import Unavailable
+from models.statement import Row, Statement
 from settings import Pooler
 from tests.hub import Hub, settings_for
 from tests.servers import postgres

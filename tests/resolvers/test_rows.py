@@ -16,8 +16,8 @@ from uuid import UUID
 
 from mypy import api
 
-from models.database import Row, Statements
 from models.fields import camel
+from models.statement import Row, Statements
 from permissions.policy import allows
 from permissions.viewer import SIGNED_IN, Standing
 from resolvers.entries import EntryList, Order, OwnedList
@@ -139,7 +139,7 @@ def _declared_by(row_type: type[Row], name: str) -> type[Row]:
 def _row_types(of: type[Row] = Row) -> set[type[Row]]:
     """Give every type of rows that the product declares."""
     own = {one for one in of.__subclasses__() if one.__module__.partition(".")[0] in PACKAGES}
-    return own.union(*map(_row_types, own)) - {one for one in own if one.__module__ == "models.database"}
+    return own.union(*map(_row_types, own)) - {one for one in own if one.__module__ == "models.statement"}
 
 
 async def test_a_row_has_the_columns_that_its_type_says(hub: Hub) -> None:

@@ -12,7 +12,7 @@ from models.feedback import ActedAs, Capacity
 from models.mediator import Visibility
 from permissions.secrets import seal
 from resolvers import limits
-from resolvers.giving import LinkState
+from resolvers.giving_subject import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
 from tests.web.reading import HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems

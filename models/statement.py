@@ -1,0 +1,112 @@
+"""Statements written with SQLModel, compiled to SQL text, and the types of the rows that they give."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import asyncpg
+from sqlalchemy import ClauseElement, ColumnElement, Select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from models.wall import asking
+
+_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+
+SHAPES_KEPT = 200  # of one function; a client chooses among 300,000 shapes of a page, people ask for a few dozen
+
+# SQLAlchemy types neither a table's columns nor what is selected of them, so a row's type is said apart.
+Expression = ColumnElement[Any]
+Query = Select[Any]
+Values = dict[str, Any]  # of columns or parameters, by their names
+
+Parameters = ParamSpec("Parameters")
+
+
+class Row(asyncpg.Record):
+    """One row; each column is an attribute. A type of rows names its columns: what each holds, and whether it's null.
+
+    By itself it's the type of what gives no rows.
+    """
+
+
+RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
+
+
+class Statement(Generic[RowT_co]):
+    """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
+
+    __slots__ = ("asking", "defaults", "names", "row_class", "sql")
+
+    def __init__(self, clause: ClauseElement, row_type: type[RowT_co]) -> None:
+        compiled = clause.compile(dialect=_DIALECT)
+        if not isinstance(compiled, SQLCompiler):  # it's DDL
+            raise TypeError(clause)
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.asking = asking(self.sql, len(self.names))
+        self.defaults: Mapping[str, Any] = compiled.params
+        columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - no public name for it
+        self.row_class: type[RowT_co] = _row_class(row_type, columns)
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
+        if len(values) == len(self.names) and all(map(values.__contains__, self.names)):
+            return [*map(values.__getitem__, self.names)]
+        for name in values:
+            if name not in self.defaults:
+                raise KeyError(name)
+        return [values[name] if name in values else self.defaults[name] for name in self.names]
+
+
+_row_classes: dict[tuple[type[Row], tuple[str, ...]], type[Any]] = {}
+
+
+def _row_class(row_type: type[Row], columns: tuple[str, ...]) -> type[Any]:
+    """Make the class of such rows; one for all of them, for asyncpg prepares anew what has another."""
+    made = _row_classes.get((row_type, columns))
+    if made is None:
+        # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+        properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
+        made = _row_classes[row_type, columns] = type(row_type.__name__, (row_type,), properties)
+    return made
+
+
+class Statements(Generic[Parameters, RowT_co]):
+    """A function that writes statements of one type of rows. Called, it gives one: compiled once for its arguments."""
+
+    def __init__(
+        self, write: Callable[Parameters, ClauseElement], row_type: Callable[Parameters, type[RowT_co]]
+    ) -> None:
+        self.write = write
+        self.row_type = row_type
+        self.__doc__ = write.__doc__
+        self.cache_clear()
+
+    def _compile(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Statement[RowT_co]:
+        return Statement(self.write(*args, **kwargs), self.row_type(*args, **kwargs))
+
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Statement[RowT_co]:
+        """Give the statement of these arguments."""
+        return self._compiled(*args, **kwargs)
+
+    def cache_clear(self) -> None:
+        """Write each statement again when it is next asked for."""
+        kept = lru_cache(maxsize=SHAPES_KEPT)(self._compile)
+        self._compiled = cast("Callable[Parameters, Statement[RowT_co]]", kept)  # the cache's own type takes anything
+
+
+RowT = TypeVar("RowT", bound=Row)
+Value = TypeVar("Value")
+
+
+def statement(
+    row_type: type[RowT], of: Callable[..., type[RowT]] | None = None
+) -> Callable[[Callable[Parameters, ClauseElement]], Statements[Parameters, RowT]]:
+    """Declare that a function writes statements which give rows of that type; a test compares their columns with it.
+
+    `of` tells the very type, from the function's arguments, where they decide which it is.
+    """
+    return lambda write: Statements(write, of or (lambda *_, **__: row_type))

@@ -1,0 +1,66 @@
+"""What the rows of entries hold: their declared fields, null to those who may not read them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import TypeVar
+from uuid import UUID
+
+from models.fields import EntryField, Kind, camel
+from models.statement import Row
+from permissions.policy import rule
+from resolvers.paging import ListedRow
+
+# What a column holds, by the kind of its field; text otherwise.
+HELD: dict[Kind, type] = {
+    Kind.DAY: date,
+    Kind.COUNT: int,
+    Kind.DURATION: int,
+    Kind.FLAG: bool,
+    Kind.LANGUAGES: list[str],
+}
+
+
+class EntryRow(ListedRow):
+    """What each row of an entry list has: the standing that it was loaded with."""
+
+    standing: int
+
+
+class OwnedRow(EntryRow):
+    """An entry that its mediator wrote; those who may not read its version get none."""
+
+    version: int | None
+
+
+class FacetsRow(Row):
+    """What there is to filter a mediator's entries by."""
+
+    parent: UUID
+    standing: int
+    years: list[int]
+
+
+RowType = TypeVar("RowType", bound=type[Row])
+
+
+def with_columns(cls: RowType, type_name: str, columns: Mapping[str, type], always: str = "id") -> RowType:
+    """Give a type of rows columns besides its own: each may be null to those who read `always`, but not it."""
+    everybody = rule(type_name, always).standings
+    for name, type_ in columns.items():
+        is_read = rule(type_name, camel(name)).standings == everybody
+        cls.__annotations__[name] = type_ if is_read else type_ | None
+    return cls
+
+
+def entry_row(type_name: str, fields: Iterable[EntryField]) -> Callable[[RowType], RowType]:
+    """Give a type of rows the columns of an entry's declared fields."""
+
+    def make(cls: RowType) -> RowType:
+        for one in fields:
+            held = HELD.get(one.kind, str)
+            with_columns(cls, type_name, {one.name: held})
+            if not one.required:
+                cls.__annotations__[one.name] = held | None
+        return cls
+
+    return make

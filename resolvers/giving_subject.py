@@ -1,0 +1,175 @@
+"""Who feedback can be about: whom a link, a name or a choice leads to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, select
+from sqlalchemy.types import LargeBinary, Uuid
+
+from i18n import gettext as _
+from models.account import Role, accounts
+from models.feedback import (
+    feedback_requests,
+)
+from models.mediator import mediators
+from models.reviewer import appointments
+from models.statement import Row, statement
+from permissions.scopes import findable, link_works
+from permissions.secrets import hash_secret
+from resolvers import limits
+from resolvers.context import Info
+from resolvers.errors import BadInput, NotFound
+from resolvers.inputs import read_id
+from resolvers.mediator import name_matches, search_words
+
+SEARCH_LEAST = 3
+FOUND_MOST = 10
+
+_reviewers = accounts.alias("reviewers")
+_subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
+_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
+
+
+@strawberry.enum
+class LinkState(StrEnum):
+    """Whether a request's link can still be answered."""
+
+    OPEN = "OPEN"
+    SPENT = "SPENT"
+    EXPIRED = "EXPIRED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class SubjectRow(Row):
+    """Who feedback can be about, and their reviewer's name if they have one."""
+
+    id: UUID
+    name: str
+    reviewer_name: str | None
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Who a request's link is about, and whether it can still be answered."""
+
+    state: LinkState
+    subject: SubjectRow
+
+
+_FoundBy = Literal["id", "choice", "link"]
+
+
+@statement(SubjectRow)
+def subject_by(found_by: _FoundBy) -> ClauseElement:
+    """Select who feedback can be about: by `id`, whether or not they may be found; by choice; by the link's `hash`.
+
+    Nobody who has not shown their address to be theirs: a stranger could collect feedback under somebody's name.
+    """
+    by_id: ColumnElement[bool] = mediators.c.id == bindparam("id", type_=Uuid())
+    where = {"id": by_id, "choice": by_id & findable(), "link": mediators.c.feedback_link_hash == _hash}
+    return (
+        select(mediators.c.id, accounts.c.name, _reviewers.c.name.label("reviewer_name"))
+        .select_from(
+            _subjects.outerjoin(
+                appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
+            ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
+        )
+        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where[found_by])
+    )
+
+
+_hash = bindparam("hash", type_=LargeBinary())
+
+
+class _RequestRow(Row):
+    id: UUID
+    mediator_id: UUID
+    state: str
+    works: bool
+
+
+@statement(_RequestRow)
+def request_by_link(locked: bool) -> ClauseElement:
+    """Select a request by the `hash` of its link, for answering it `locked`."""
+    request = select(
+        feedback_requests.c.id,
+        feedback_requests.c.mediator_id,
+        feedback_requests.c.state,
+        link_works().label("works"),
+    ).where(feedback_requests.c.secret_hash == _hash)
+    return request.with_for_update() if locked else request
+
+
+class FoundRow(Row):
+    """A mediator who was found by name."""
+
+    id: UUID
+    name: str
+
+
+@statement(FoundRow)
+def _found() -> ClauseElement:
+    return (
+        select(mediators.c.id, accounts.c.name)
+        .select_from(_subjects)
+        .where(_is_mediator, findable(), name_matches("words"))
+        .order_by(accounts.c.name_key, mediators.c.id)
+        .limit(FOUND_MOST)
+    )
+
+
+def link_state(request: _RequestRow) -> LinkState:
+    """Tell whether a request can still be answered."""
+    state = LinkState(request.state)
+    return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
+
+
+async def feedback_invitation(info: Info, token: str) -> Invitation:
+    """Tell who a request's link is about. Raises NotFound for a link that was never made, and RateLimited."""
+    context = info.context
+    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
+    link = hash_secret(token)
+    async with context.database.opened_by(link).reading() as reading:
+        request = await reading.first(request_by_link(locked=False), hash=link)
+        subject = await reading.first(subject_by("id"), id=request.mediator_id) if request else None
+    if not request or not subject:
+        raise NotFound
+    return Invitation(link_state(request), subject)
+
+
+async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
+    """Find mediators who are not private by name: ten at most. Raises BadInput and RateLimited."""
+    context = info.context
+    await context.limiter.count(limits.SEARCH, context.viewer.address)
+    if sum(c.isalnum() for c in search) < SEARCH_LEAST:
+        raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
+    async with context.database.reading() as reading:
+        return await reading.all(_found(), words=search_words(search))
+
+
+async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:
+    """Tell who a chosen mediator or a personal link is.
+
+    Raises NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
+    """
+    context = info.context
+    if (id is None) == (link is None):
+        raise BadInput(_("Give an id or a link."))
+    await context.limiter.count(limits.LINK_TRIES if link else limits.SEARCH, context.viewer.address)
+    async with context.database.reading() as reading:
+        if link is not None:
+            row = await reading.first(subject_by("link"), hash=hash_secret(read_link(link)))
+        else:
+            row = await reading.first(subject_by("choice"), id=read_id(id or ""))
+    if row is None:
+        raise NotFound
+    return row
+
+
+def read_link(given: str) -> str:
+    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it: as a whole address."""
+    return given.strip().rpartition("/")[2]
