@@ -83,13 +83,13 @@ def _by_token() -> ClauseElement:
 
 
 async def viewer_of_session(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of a session's secret. Raises Unauthenticated if it has ended or never was."""
+    """Make the viewer of a session's secret. Raises: Unauthenticated if it has ended or never was."""
     lasts = {"idle": timedelta(days=settings.session_idle_days), "whole": timedelta(days=settings.session_days)}
     return await _viewer(database, settings, _by_session(), secret, address, lasts)
 
 
 async def viewer_of_token(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of an API token. Raises Unauthenticated if it has expired, was revoked or never was."""
+    """Make the viewer of an API token. Raises: Unauthenticated if it has expired, was revoked or never was."""
     return await _viewer(database, settings, _by_token(), secret, address)
 
 
@@ -171,7 +171,7 @@ def _owner() -> ClauseElement:
 async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
     """Lock the viewer's account; give its `roles`, and the `age` of their session.
 
-    Raises Unauthenticated if the session was ended while this request was under way: what it does would outlive it.
+    Raises: Unauthenticated if the session was ended while this request was under way: what it does would outlive it.
     Whoever ends all sessions or changes roles locks the account, so that either is done before the other begins.
     """
     await lock_account(transaction, context.account_id)

@@ -109,7 +109,8 @@ class SignUpInput:
 async def sign_up(info: Info, input: SignUpInput) -> None:
     """Make a mediator's account and mail it a link that verifies its address.
 
-    The answer is the same where the address has an account: its owner is told by mail. Raises Refused and RateLimited.
+    The answer is the same where the address has an account: its owner is told by mail. Raises: Refused, RateLimited and
+    BadInput.
     """
     context, password = info.context, input.password
     await context.limiter.count(limits.SIGN_UP, context.viewer.address)
@@ -162,7 +163,7 @@ class VerifyEmailInput:
 async def verify_email(info: Info, input: VerifyEmailInput) -> None:
     """Use a link that shows an address to be one's own: of a new account, or a new address of an old one.
 
-    Whoever else was signed in had not shown it: every session but this browser's ends. Raises Refused and RateLimited.
+    Whoever else was signed in had not shown it: every session but this browser's ends. Raises: Refused and RateLimited.
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -187,7 +188,7 @@ class UpdateAccountInput:
 
 
 async def update_account(info: Info, input: UpdateAccountInput) -> AccountRow | None:
-    """Change one's own name; give the account. Raises Refused."""
+    """Change one's own name; give the account. Raises: Refused."""
     context, check = info.context, Check()
     name = check.name("name", input.name)
     check.done()
@@ -209,7 +210,8 @@ class ChangeEmailInput:
 async def change_email(info: Info, input: ChangeEmailInput) -> None:
     """Mail a link to a new address, which is the account's once the link is used.
 
-    The answer is the same where the address has an account: its owner is told by mail. Raises Refused and RateLimited.
+    The answer is the same where the address has an account: its owner is told by mail. Raises: Refused, RateLimited and
+    Unauthenticated.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -245,7 +247,7 @@ class DeleteMyAccountInput:
 
 
 async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
-    """Delete one's own account and everything of it. Raises Refused and RateLimited."""
+    """Delete one's own account and everything of it. Raises: Refused, RateLimited and Unauthenticated."""
     context = info.context
     await confirm_password(context, "password", input.password)
     async with context.transaction() as transaction:

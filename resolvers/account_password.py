@@ -40,7 +40,7 @@ async def request_password_reset(info: Info, input: RequestPasswordResetInput) -
     """Mail a link that sets a new password, if there is such an account.
 
     The answer is the same if not, and so is what is done for it: the worker finds that there is nothing to send.
-    Raises Refused and RateLimited.
+    Raises: Refused and RateLimited.
     """
     context = info.context
     await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
@@ -72,7 +72,7 @@ class ResetPasswordInput:
 async def reset_password(info: Info, input: ResetPasswordInput) -> None:
     """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends.
 
-    Raises Refused and RateLimited.
+    Raises: Refused, RateLimited and NotFound.
     """
     context, token, password = info.context, input.token, input.password
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -97,7 +97,7 @@ async def reset_password(info: Info, input: ResetPasswordInput) -> None:
 
 
 async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
-    """Check a password that is to be an account's, and hash it. Raises NotFound if there is no such account.
+    """Check a password that is to be an account's, and hash it. Raises: NotFound if there is no such account.
 
     Before any transaction begins: whoever waits for a hash, perhaps for seconds, must not hold a connection meanwhile.
     """
@@ -143,7 +143,7 @@ async def change_password(info: Info, input: ChangePasswordInput) -> None:
     """Change one's own password; this browser gets a new session.
 
     With `end_others`, all else that opens the account ends: other sessions, API tokens, links to copies of its data.
-    Raises Refused and RateLimited.
+    Raises: Refused, RateLimited, NotFound and Unauthenticated.
     """
     context, new = info.context, input.new_password
     check = Check()

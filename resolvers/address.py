@@ -117,7 +117,7 @@ def addressee() -> ClauseElement:
 
 
 async def move_address(transaction: Transaction, account_id: UUID, email: str) -> None:
-    """Change an account's address and tell the old one, whose links end. Raises UniqueViolationError if it's taken."""
+    """Change an account's address and tell the old one, whose links end. Raises: UniqueViolationError if it's taken."""
     old = await transaction.one(addressee(), id=account_id)
     await transaction.run(delete(accounts).where(unproven(email), accounts.c.id != account_id))
     await transaction.run(

@@ -55,7 +55,7 @@ async def put_reviewer(
 ) -> None:
     """Appoint, or leave waiting for approval where a setting says so; invitations of the mediator's end.
 
-    Raises Refused, for `field`, if it can't be them.
+    Raises: Refused, for `field`, if it can't be them.
     """
     # So that A appointing B and B appointing A cannot both pass the check below.
     people = await lock_with_mailboxes(transaction, mediator_id, reviewer_id)

@@ -92,7 +92,7 @@ def factor(confirmed: bool) -> ClauseElement:
 async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
     """Use up a code with this transaction; nothing if the account has no factor.
 
-    Raises Refused if the code is missing, WrongCode if it's wrong, and RateLimited.
+    Raises: Refused if the code is missing, WrongCode if it's wrong, and RateLimited.
     """
     row = await transaction.first(factor(confirmed=True), account_id=account_id)
     if row is None:
@@ -118,7 +118,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
 
 
 def refuse_code() -> NoReturn:
-    """Refuse a code that is wrong, or was used before. Raises WrongCode."""
+    """Refuse a code that is wrong, or was used before. Raises: WrongCode."""
     text = _("This code is wrong or was used before. Please wait for the next one.")
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 

@@ -64,12 +64,12 @@ def cpd(
     filter: CpdFilter | None = None,
     order_by: CpdOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's CPD. Raises BadInput for a cursor of another list."""
+    """Give a page of a mediator's CPD. Raises: BadInput for a cursor of another list."""
     return entry_reading.entry_page(info.context, CPD, mediator, page, filter, order_by, fields_below(info))
 
 
 async def cpd_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one entry. Raises NotFound for any that its list does not show."""
+    """Load one entry. Raises: NotFound for any that its list does not show."""
     return await entry_reading.entry(info.context, CPD, mediator, read_id(id))
 
 
@@ -79,15 +79,15 @@ async def cpd_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> Fa
 
 
 async def add_cpd_entry(info: Info, input: AddCpdEntryInput) -> OwnedRow:
-    """Add an entry and give it. Raises Refused, with what to mend, and Forbidden."""
+    """Add an entry and give it. Raises: Refused, with what to mend, and Forbidden."""
     return await entry_changes.add_entry(info.context, CPD, input)
 
 
 async def update_cpd_entry(info: Info, input: UpdateCpdEntryInput) -> OwnedRow:
-    """Change an entry and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
+    """Change an entry and give it. Raises: Refused; with CONFLICT if it was changed meanwhile."""
     return await entry_changes.update_entry(info.context, CPD, input)
 
 
 async def delete_cpd_entry(info: Info, input: DeleteCpdEntryInput) -> UUID:
-    """Delete an entry and give its id. Raises Refused."""
+    """Delete an entry and give its id. Raises: Refused."""
     return await entry_changes.delete_entry(info.context, CPD, read_id(input.id))

@@ -38,7 +38,7 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
     """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
 
     What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other
-    side of each review that ends, are told by mail. Raises Refused for the last administrator.
+    side of each review that ends, are told by mail. Raises: Refused for the last administrator.
     """
     account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
@@ -67,5 +67,5 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
 
 
 def refuse_last_administrator() -> NoReturn:
-    """Refuse to let the last administrator go. Raises Refused."""
+    """Refuse to let the last administrator go. Raises: Refused."""
     refuse(None, Code.NOT_ALLOWED, _("There has to be another administrator first."))

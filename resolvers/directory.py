@@ -63,7 +63,7 @@ def _count() -> ClauseElement:
 
 
 async def directories(info: Info, page: Page) -> Connection[DirectoryRow]:
-    """Give a page of all directories, by name. Raises BadInput for a cursor of another list."""
+    """Give a page of all directories, by name. Raises: BadInput for a cursor of another list."""
     context = info.context
     cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
@@ -87,7 +87,10 @@ class CreateDirectoryInput:
 
 
 async def create_directory(info: Info, input: CreateDirectoryInput) -> DirectoryRow | None:
-    """Make an account for a directory and mail it a link that sets its password; give the directory. Raises Refused."""
+    """Make an account for a directory and mail it a link that sets its password; give the directory.
+
+    Raises: Refused and BadInput.
+    """
     context, check = info.context, Check()
     name, address = check.name("name", input.name), check.email("email", input.email) or ""
     website = check.url("website", input.website)
@@ -118,7 +121,7 @@ class UpdateDirectoryInput:
 
 
 async def update_directory(info: Info, input: UpdateDirectoryInput) -> DirectoryRow | None:
-    """Change a directory's name or website, and give it. Raises Refused."""
+    """Change a directory's name or website, and give it. Raises: Refused."""
     context, directory_id, changes = info.context, read_id(input.id), given(input)
     check = Check()
     if "name" in changes:

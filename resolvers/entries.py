@@ -110,7 +110,7 @@ class OwnedList(EntryList):
     def check(self, values: Values, latest: date) -> Values:
         """Check all of an entry's fields; give them as they are to be stored.
 
-        `latest`: the latest day that is "today" somewhere. Raises Refused with every problem found.
+        `latest`: the latest day that is "today" somewhere. Raises: Refused with every problem found.
         """
         check = Check()
         stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}

@@ -41,13 +41,13 @@ async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_
 
 
 async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> OwnedRow:
-    """Load one of the viewer's own entries. Raises Refused if it isn't theirs."""
+    """Load one of the viewer's own entries. Raises: Refused if it isn't theirs."""
     async with context.database.reading() as reading:
         return await _own(context, reading, of, entry_id, locked=False)
 
 
 async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
-    """Add an entry of the viewer's, and give it. Raises Refused, with what to mend, and Forbidden."""
+    """Add an entry of the viewer's, and give it. Raises: Refused, with what to mend, Forbidden and BadInput."""
     context.require_paid()
     checked = of.check(given(input), context.database.latest_today())
     entry_id = uuid4()
@@ -77,7 +77,7 @@ class Changes(Protocol):
 async def update_entry(context: Context, of: OwnedList, input: Changes) -> OwnedRow:
     """Change what an input names of one of the viewer's own entries, and give it.
 
-    Raises Refused: with CONFLICT and the entry as it is now, if it is no longer at the version that the input names.
+    Raises: Refused: with CONFLICT and the entry as it is now, if it is no longer at the version that the input names.
     """
     entry_id, changes = read_id(input.id), given(input)
     async with context.transaction() as transaction:
@@ -99,7 +99,7 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Owned
 
 
 async def delete_entry(context: Context, of: OwnedList, entry_id: UUID) -> UUID:
-    """Delete one of the viewer's own entries, and give its id. Raises Refused if it is not theirs."""
+    """Delete one of the viewer's own entries, and give its id. Raises: Refused if it is not theirs."""
     async with context.transaction() as transaction:
         await _own(context, transaction, of, entry_id, locked=True)
         await transaction.run(delete(of.table).where(of.table.c.id == entry_id))

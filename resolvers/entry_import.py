@@ -136,7 +136,7 @@ async def import_entries(
 
     With `all_or_nothing` one entry that fails leaves all out. A `dry_run` writes nothing, and so needs no key.
 
-    Raises Refused if there are too many, Forbidden, NotFound and RateLimited.
+    Raises: Refused if there are too many, Forbidden, NotFound, RateLimited and BadInput.
     """
     context.require_paid()
     if not 1 <= len(entries) <= ENTRIES_MOST:

@@ -144,6 +144,8 @@ def entry_page(
 
     `filter` is an input made by `entry_filter`. `fields` are the names, written as in GraphQL, among which are all that
     the page is read for; None: any.
+
+    Raises: BadInput.
     """
     standing = Standing(mediator.standing)
     given = _given(filter)
@@ -201,7 +203,7 @@ def _some(of: EntryList, standing: Standing) -> ClauseElement:
 
 
 async def entry(context: Context, of: EntryList, mediator: MediatorRow, entry_id: UUID) -> EntryRow:
-    """Load one of a mediator's entries, as its list shows it. Raises NotFound for any that the list doesn't show."""
+    """Load one of a mediator's entries, as its list shows it. Raises: NotFound for any that the list doesn't show."""
     standing = Standing(mediator.standing)
 
     async def some(keys: list[tuple[UUID, UUID]]) -> Sequence[EntryRow | None]:

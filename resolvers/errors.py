@@ -45,7 +45,10 @@ class Refused(Exception):
 
 
 def refuse(field: str | None, code: Code, message: str, *, current: Any = None) -> NoReturn:
-    """Refuse a change for one reason; `current` is the row as it stands, for a conflict."""
+    """Refuse a change for one reason; `current` is the row as it stands, for a conflict.
+
+    Raises: Refused.
+    """
     raise Refused(Problem(field, message, code), current=current)
 
 

@@ -65,7 +65,10 @@ class ExportMyDataInput:
 
 
 async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> ExportRow | None:
-    """Ask for an archive of all of one's data; a mail tells when it is ready. Raises RateLimited."""
+    """Ask for an archive of all of one's data; a mail tells when it is ready.
+
+    Raises: RateLimited, BadInput and Refused.
+    """
     context, new_id = info.context, uuid4()
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "exportMyData", once(input), new_id):
@@ -85,7 +88,7 @@ async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> 
 async def archive(context: Context, secret: str) -> bytes | None:
     """Give the ZIP archive that a mailed link leads to; None if it is not the viewer's, or does not work any more.
 
-    Raises Forbidden for those who must verify an address or set up a second factor first.
+    Raises: Forbidden for those who must verify an address or set up a second factor first.
     """
     context.require_ready()
     async with context.database.reading() as reading:

@@ -118,12 +118,12 @@ def feedback(
     filter: FeedbackFilter | None = None,
     order_by: FeedbackOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of the feedback that the viewer may read. Raises BadInput for a cursor of another list."""
+    """Give a page of the feedback that the viewer may read. Raises: BadInput for a cursor of another list."""
     return entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields_below(info))
 
 
 async def feedback_piece(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one piece of feedback. Raises NotFound for any that its list does not show."""
+    """Load one piece of feedback. Raises: NotFound for any that its list does not show."""
     return await entry(info.context, FEEDBACK, mediator, read_id(id))
 
 

@@ -98,7 +98,7 @@ def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
 async def feedback_requests(info: Info, mediator: strawberry.Parent[MediatorRow], page: Page) -> Connection[RequestRow]:
     """Give a page of a mediator's own requests, newest first; details are null once their five days are over.
 
-    Raises BadInput for a cursor of another list.
+    Raises: BadInput for a cursor of another list.
     """
     context = info.context
     cursor, paging = page_values(_NEWEST, page)
@@ -137,7 +137,7 @@ class RequestFeedbackInput:
 async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRow | None:
     """Ask a party for feedback by mail; give the request. A stopped address gets no mail, and nothing tells.
 
-    Raises Refused, Forbidden and RateLimited.
+    Raises: Refused, Forbidden, RateLimited and BadInput.
     """
     context, new = info.context, input
     context.require_paid()
@@ -183,7 +183,7 @@ class WithdrawFeedbackRequestInput:
 async def withdraw_feedback_request(info: Info, input: WithdrawFeedbackRequestInput) -> UUID:
     """Withdraw one of the viewer's own requests: its details go, its link ends, a mail not yet sent is not sent.
 
-    Gives its id. Raises Refused.
+    Gives its id. Raises: Refused.
     """
     context, request_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
@@ -206,7 +206,7 @@ class StopRequestsInput:
 
 
 async def stop_requests(info: Info, input: StopRequestsInput) -> None:
-    """Never mail requests to the address of that token again. Raises Refused if it is none of ours, and RateLimited."""
+    """Never mail requests to the address of that token again. Raises: Refused if it isn't ours, and RateLimited."""
     context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     hashed = read_stop_token(context.settings, input.token)

@@ -65,7 +65,7 @@ class GiveFeedbackInput:
 async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
     """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request.
 
-    Raises Refused, BadInput and RateLimited.
+    Raises: Refused, BadInput and RateLimited.
     """
     context, new = info.context, input
     link = read_link(new.link) if new.link is not None else None

@@ -129,7 +129,7 @@ def link_state(request: _RequestRow) -> LinkState:
 
 
 async def feedback_invitation(info: Info, token: str) -> Invitation:
-    """Tell who a request's link is about. Raises NotFound for a link that was never made, and RateLimited."""
+    """Tell who a request's link is about. Raises: NotFound for a link that was never made, and RateLimited."""
     context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     link = hash_secret(token)
@@ -142,7 +142,7 @@ async def feedback_invitation(info: Info, token: str) -> Invitation:
 
 
 async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
-    """Find mediators who are not private by name: ten at most. Raises BadInput and RateLimited."""
+    """Find mediators who are not private by name: ten at most. Raises: BadInput and RateLimited."""
     context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
@@ -154,7 +154,7 @@ async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
 async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:
     """Tell who a chosen mediator or a personal link is.
 
-    Raises NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
+    Raises: NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
     """
     context = info.context
     if (id is None) == (link is None):

@@ -116,7 +116,7 @@ def learnings(
     filter: LearningFilter | None = None,
     order_by: LearningOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's reflections. Raises BadInput for a cursor of another list."""
+    """Give a page of a mediator's reflections. Raises: BadInput for a cursor of another list."""
     return entry_page(info.context, LEARNINGS, mediator, page, filter, order_by, fields_below(info))
 
 

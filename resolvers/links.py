@@ -104,5 +104,5 @@ async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose
 
 
 def refuse_link() -> NoReturn:
-    """Refuse a link that doesn't work. Raises Refused."""
+    """Refuse a link that doesn't work. Raises: Refused."""
     refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))

@@ -119,12 +119,12 @@ def logbook(
     filter: LogbookFilter | None = None,
     order_by: LogbookOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's cases. Raises BadInput for a cursor of another list."""
+    """Give a page of a mediator's cases. Raises: BadInput for a cursor of another list."""
     return entry_reading.entry_page(info.context, LOGBOOK, mediator, page, filter, order_by, fields_below(info))
 
 
 async def logbook_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one case. Raises NotFound for any that its list does not show."""
+    """Load one case. Raises: NotFound for any that its list does not show."""
     return await entry_reading.entry(info.context, LOGBOOK, mediator, read_id(id))
 
 
@@ -134,17 +134,17 @@ async def logbook_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -
 
 
 async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> OwnedRow:
-    """Add a case and give it. Raises Refused, with what to mend, and Forbidden."""
+    """Add a case and give it. Raises: Refused, with what to mend, and Forbidden."""
     return await entry_changes.add_entry(info.context, LOGBOOK, input)
 
 
 async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> OwnedRow:
-    """Change a case and give it. Raises Refused; with CONFLICT if it was changed meanwhile."""
+    """Change a case and give it. Raises: Refused; with CONFLICT if it was changed meanwhile."""
     return await entry_changes.update_entry(info.context, LOGBOOK, input)
 
 
 async def delete_logbook_entry(info: Info, input: DeleteLogbookEntryInput) -> UUID:
-    """Delete a case and give its id. Raises Refused."""
+    """Delete a case and give its id. Raises: Refused."""
     return await entry_changes.delete_entry(info.context, LOGBOOK, read_id(input.id))
 
 
@@ -159,7 +159,7 @@ class Imported:
 
 
 async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -> Imported:
-    """Import cases, and tell what became of each. Raises Refused, Forbidden and RateLimited."""
+    """Import cases, and tell what became of each. Raises: Refused, Forbidden, RateLimited, BadInput and NotFound."""
     outcomes = await import_entries(
         info.context,
         LOGBOOK,

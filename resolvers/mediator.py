@@ -94,7 +94,7 @@ async def _load(
 
 
 async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None = None) -> MediatorRow:
-    """Load a mediator that the viewer has that standing towards (None: any). Raises NotFound for any other.
+    """Load a mediator that the viewer has that standing towards (None: any). Raises: NotFound for any other.
 
     If only the sums of all entries are asked for, the row comes with them, and `experience` needs no statement.
     """
@@ -130,7 +130,7 @@ async def mediators(
 ) -> Connection[MediatorRow]:
     """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one.
 
-    Raises BadInput for a cursor of another list.
+    Raises: BadInput for a cursor of another list.
     """
     context = info.context
     standings, wanted = context.viewer.standings, _wanted(context, _asked(standing))
@@ -164,7 +164,7 @@ class UpdateProfileInput:
 
 
 async def update_profile(info: Info, input: UpdateProfileInput) -> MediatorRow | None:
-    """Change the viewer's own profile and give it. Raises Refused."""
+    """Change the viewer's own profile and give it. Raises: Refused."""
     context, changes = info.context, given(input)
     check = Check()
     if "about" in changes:

@@ -48,7 +48,7 @@ class Page:
 
 
 def page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
-    """Read the four arguments of a connection; 25 rows if none is given, 100 at most. Raises BadInput."""
+    """Read the four arguments of a connection; 25 rows if none is given, 100 at most. Raises: BadInput."""
     backwards = last is not None or (before is not None and first is None)
     if backwards and (first is not None or after is not None):
         raise BadInput(_("Give first and after, or last and before."))
@@ -102,7 +102,7 @@ def encode_cursor(sort: str, value: Key, row_id: UUID) -> str:
 
 
 def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
-    """Read a cursor of this sort: the value and the id; BadInput for any other text."""
+    """Read a cursor of this sort: the value and the id. Raises: BadInput for any other text."""
     try:
         name, value, row_id = orjson.loads(urlsafe_b64decode(cursor))
         typed = _typed(value, sort.column), UUID(row_id)
@@ -205,7 +205,10 @@ def page_statement(
 
 
 def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | UUID]]:
-    """Give what `page_statement` needs to know of a cursor, and the values of its parameters."""
+    """Give what `page_statement` needs to know of a cursor, and the values of its parameters.
+
+    Raises: BadInput.
+    """
     values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more tells whether there are more
     if asked.cursor is None:
         return None, values

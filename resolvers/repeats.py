@@ -109,7 +109,7 @@ async def earlier_result(
     """Give the id that the first request of this key made; None if this is the first, which makes `new_id`.
 
     `scope` tells people apart who are signed out. A repeat that comes while the first is under way waits for it.
-    Raises Refused where the content is another.
+    Raises: Refused where the content is another, and BadInput for too long a key.
     """
     if once.key is None:
         return None
@@ -123,8 +123,8 @@ async def earlier_result(
 async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[JsonValue] | None:
     """Give the answer that the first request of this key kept; None if there was none.
 
-    The caller holds a lock that a repeat waits for, from before this until its transaction ends. Raises Refused for
-    other content.
+    The caller holds a lock that a repeat waits for, from before this until its transaction ends. Raises: Refused for
+    other content, and BadInput for too long a key.
     """
     if once.key is None:
         return None
@@ -135,7 +135,10 @@ async def earlier_answer(context: Context, transaction: Transaction, change: str
 async def keep_answer(
     context: Context, transaction: Transaction, change: str, once: Once, answer: Sequence[JsonValue]
 ) -> None:
-    """Keep the answer of a change for its repeats: words and numbers, nothing that somebody typed."""
+    """Keep the answer of a change for its repeats: words and numbers, nothing that somebody typed.
+
+    Raises: BadInput.
+    """
     if once.key is not None:
         kept = {"answer": answer, "account_id": context.viewer.account_id}
         await _claim(transaction, _hashed(context, change, once.key, once.content), kept)

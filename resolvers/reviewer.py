@@ -61,7 +61,7 @@ def _count(searched: bool) -> ClauseElement:
 
 
 async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection[ReviewerRow]:
-    """Give a page of everybody who may be picked as a reviewer, by name. Raises BadInput for a wrong cursor."""
+    """Give a page of everybody who may be picked as a reviewer, by name. Raises: BadInput for a wrong cursor."""
     context = info.context
     searched = bool(search and search.strip())
     values = {"words": search_words(search or "")} if searched else {}
@@ -116,7 +116,7 @@ class AppointReviewerInput:
 async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> ReviewerRow | None:
     """Appoint a reviewer from the list in place of the present one; give them, or None while approval is waited for.
 
-    Raises Refused if it cannot be them, and RateLimited.
+    Raises: Refused if it cannot be them, and RateLimited.
     """
     context = info.context
     await context.limiter.count(limits.APPOINTMENTS, context.account_id)
@@ -146,7 +146,7 @@ class ApproveAppointmentInput:
 async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> None:
     """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer.
 
-    Raises Refused.
+    Raises: Refused.
     """
     context, appointment_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
@@ -175,7 +175,7 @@ class EndReviewInput:
 async def end_review(info: Info, input: EndReviewInput) -> None:
     """End a review at once: one's own as a mediator, or of a mediator who appointed the viewer.
 
-    A mediator's invitations that nobody has accepted yet end with it. Raises Refused.
+    A mediator's invitations that nobody has accepted yet end with it. Raises: Refused.
     """
     context = info.context
     whose = context.account_id if input.mediator_id is None else read_id(input.mediator_id)

@@ -43,7 +43,7 @@ class InviteReviewerInput:
 async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
     """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account.
 
-    Raises Refused and RateLimited.
+    Raises: Refused, RateLimited and BadInput.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -106,7 +106,7 @@ class AcceptInvitationInput:
 async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
     """Accept an invitation: with a new account's name and password, or signed in to the account of that address.
 
-    Raises Refused and RateLimited.
+    Raises: Refused and RateLimited.
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)

@@ -49,7 +49,7 @@ class SetUpSecondFactorInput:
 async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> NewFactor:
     """Make a secret for the owner's program; it counts once a code of it has confirmed that the program has it.
 
-    Raises Refused and RateLimited.
+    Raises: Refused, RateLimited and Unauthenticated.
     """
     context = info.context
     await confirm_password(context, "password", input.password)
@@ -83,7 +83,8 @@ class ConfirmSecondFactorInput:
 async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> list[str]:
     """Begin to ask for the factor, once a code shows that the program has its secret; give the recovery codes.
 
-    Sessions that began without it end, and this browser gets a new one. Raises Refused and RateLimited.
+    Sessions that began without it end, and this browser gets a new one. Raises: Refused, RateLimited and
+    Unauthenticated.
     """
     context = info.context
     await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
@@ -115,7 +116,10 @@ class RemoveSecondFactorInput:
 
 
 async def remove_second_factor(info: Info, input: RemoveSecondFactorInput) -> None:
-    """Ask for the password alone from now on; every other session ends. Raises Refused and RateLimited."""
+    """Ask for the password alone from now on; every other session ends.
+
+    Raises: Refused, RateLimited and Unauthenticated.
+    """
     context = info.context
     await confirm_password(context, "password", input.password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:
@@ -144,7 +148,7 @@ class RenewRecoveryCodesInput:
 
 
 async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> list[str]:
-    """Give new recovery codes in place of the earlier ones. Raises Refused and RateLimited."""
+    """Give new recovery codes in place of the earlier ones. Raises: Refused, RateLimited and Unauthenticated."""
     context = info.context
     await confirm_password(context, "password", input.password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:

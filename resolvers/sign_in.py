@@ -51,7 +51,7 @@ def _credentials() -> ClauseElement:
 async def sign_in(info: Info, input: SignInInput) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
 
-    Only after the right password does anything tell that the account has a second factor. Raises Refused and
+    Only after the right password does anything tell that the account has a second factor. Raises: Refused and
     RateLimited.
     """
     context, email, password = info.context, input.email.strip(), input.password
@@ -118,7 +118,7 @@ class EndSessionInput:
 
 
 async def end_session(info: Info, input: EndSessionInput) -> UUID:
-    """End one of the viewer's own sessions; give its id. Raises Refused."""
+    """End one of the viewer's own sessions; give its id. Raises: Refused."""
     context, session_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         ended = await transaction.run(
@@ -132,7 +132,7 @@ async def end_session(info: Info, input: EndSessionInput) -> UUID:
 
 
 async def confirm_password(context: Context, field: str, password: str) -> None:
-    """Make sure that the password is the viewer's own. Raises Refused if it isn't, and RateLimited."""
+    """Make sure that the password is the viewer's own. Raises: Refused if it isn't, and RateLimited."""
     await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
     async with context.database.reading() as reading:
         own = select(accounts.c.password_hash).where(accounts.c.id == context.account_id)

@@ -70,7 +70,7 @@ def _account_count(search: Search) -> ClauseElement:
 async def accounts(info: Info, page: Page, search: str | None = None) -> Connection[AccountRow]:
     """Give a page of all accounts by name; `search` is words of a name, or a whole mail address.
 
-    Raises BadInput for a cursor of another list.
+    Raises: BadInput for a cursor of another list.
     """
     context = info.context
     text = (search or "").strip()
@@ -108,7 +108,7 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
     """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has.
 
     A reviewer who loses the role reviews nobody: the mediators are told, and givers aren't shown their name. Gives the
-    account. Raises Refused.
+    account. Raises: Refused.
     """
     context, account_id, roles = info.context, read_id(input.account_id), input.roles
     if not roles:
@@ -146,7 +146,7 @@ class SetPaidAccessInput:
 
 
 async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow | None:
-    """Set until when an account has paid access; give the account. Raises Refused."""
+    """Set until when an account has paid access; give the account. Raises: Refused."""
     context, account_id = info.context, read_id(input.account_id)
     check = Check()
     until = check.moment("paidUntil", input.paid_until)
@@ -166,7 +166,7 @@ class SignOutAccountInput:
 
 
 async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow | None:
-    """End all that opens an account but its password, as when a device was stolen; give it. Raises Refused."""
+    """End all that opens an account but its password, as when a device was stolen; give it. Raises: Refused."""
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
         # Locked, so that no sign-in and no token that is under way at this moment is missed.
@@ -185,7 +185,7 @@ class DeleteAccountInput:
 
 
 async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
-    """Delete somebody's account and everything of it; give its id. Raises Refused."""
+    """Delete somebody's account and everything of it; give its id. Raises: Refused."""
     account_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         await erase_account(info.context, transaction, account_id)
@@ -217,7 +217,7 @@ def _waiting_count() -> ClauseElement:
 
 
 async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
-    """Give a page of the appointments that wait for approval. Raises BadInput for a cursor of another list."""
+    """Give a page of the appointments that wait for approval. Raises: BadInput for a cursor of another list."""
     return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
@@ -248,7 +248,7 @@ def _audit_count() -> ClauseElement:
 
 
 async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
-    """Give a page of the audit log, newest first. Raises BadInput for a cursor of another list."""
+    """Give a page of the audit log, newest first. Raises: BadInput for a cursor of another list."""
     return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
 
 
@@ -275,7 +275,7 @@ def _dead_count() -> ClauseElement:
 
 
 async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
-    """Give a page of the mail that was given up; never its recipient or text. Raises BadInput for a wrong cursor."""
+    """Give a page of the mail that was given up; never its recipient or text. Raises: BadInput for a wrong cursor."""
     return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
 
 
@@ -287,7 +287,7 @@ class RetryMailInput:
 
 
 async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
-    """Queue dead mail once more; give its id. Raises Refused."""
+    """Queue dead mail once more; give its id. Raises: Refused."""
     mail_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):

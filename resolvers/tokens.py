@@ -116,7 +116,7 @@ class NewToken:
 
 
 async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
-    """Make an API token. Raises Refused and RateLimited.
+    """Make an API token. Raises: Refused, RateLimited, BadInput and Unauthenticated.
 
     Whoever makes one has shown within ten minutes what signing in takes: by signing in, or by password and code again.
     """
@@ -169,7 +169,7 @@ class RevokeApiTokenInput:
 
 
 async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow | None:
-    """Revoke one of the viewer's own API tokens: it ends at once. Gives the token. Raises Refused."""
+    """Revoke one of the viewer's own API tokens: it ends at once. Gives the token. Raises: Refused."""
     context, token_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         revoked = await transaction.run(
