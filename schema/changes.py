@@ -34,12 +34,8 @@ async def attempt(payload: type[Answer], change: Awaitable[dict[str, Any]]) -> A
     try:
         return payload(**await change)
     except Refused as refused:
-        answer = payload(
-            user_errors=[UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
-        )
-        if refused.current is not None:
-            answer.current = refused.current  # type: ignore[attr-defined]  # only payloads of versioned things
-        return answer
+        errors = [UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
+        return payload(user_errors=errors, **refused.facts)
 
 
 def once(input: Any, *, proofs: Collection[str] = ()) -> Once:
