@@ -4,12 +4,14 @@ from hmac import compare_digest
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy.types import Interval
 
-from models.account import accounts, sessions
-from models.database import Transaction
+from models.account import accounts, pending_sign_ins, sessions
+from models.database import Row, Transaction
 from permissions.passwords import outdated
 from permissions.secrets import (
+    PENDING_SIGN_IN_LASTS,
     address_hash,
     device_token,
     hash_secret,
@@ -17,16 +19,21 @@ from permissions.secrets import (
 )
 from resolvers import limits
 from resolvers.address import has_address
-from resolvers.codes import check_second_factor, telling_of_wrong_codes
+from resolvers.codes import MissingCode, check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context
-from resolvers.errors import Code, refuse
+from resolvers.errors import Code, Refused, refuse
 from resolvers.passwords import check_password, hash_password
+
+MAX_TRIES = 10  # of one pending sign-in: what an account may try in an hour, and a bound while Redis is away
 
 
 async def sign_in(context: Context, email: str, password: str, code: str | None) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
 
-    Only after the right password does anything tell that the account has a second factor.
+    Only after the right password does anything tell that the account has a second factor. If its code is missing, the
+    sign-in waits for it: `finish_sign_in` takes the secret that the refusal has as `pending_sign_in`.
+
+    Raises: Refused for wrong credentials, and for a code that is missing or wrong; RateLimited.
     """
     email = email.strip()
     account_key = address_hash(context.settings, email)
@@ -35,11 +42,11 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
     async with context.database.reading() as reading:
         account = await reading.first(select(accounts.c.id, accounts.c.password_hash).where(has_address(email)))
     stored = account.password_hash if account else None
-    if not _is_owners_browser(context, stored):
-        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
+    await _count_strangers(context, account_key, stored)
     if not await check_password(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
     rehashed = await hash_password(context, password) if outdated(stored) else stored
+    pending: Refused | None = None
     async with telling_of_wrong_codes(context, account.id) as transaction:
         # Nothing if the password was changed, or the account deleted, while the check went on.
         unchanged = await transaction.run(
@@ -49,9 +56,78 @@ async def sign_in(context: Context, email: str, password: str, code: str | None)
         )
         if not unchanged:
             _refuse_credentials()
-        await check_second_factor(context, transaction, account.id, code)
-        await begin_session(context, transaction, account.id)
-    context.new_device = device_token(context.settings, rehashed)
+        try:
+            await check_second_factor(context, transaction, account.id, code)
+        except MissingCode as missing:
+            pending = Refused(*missing.problems, pending_sign_in=await _begin_pending(transaction, account.id))
+        else:
+            await begin_session(context, transaction, account.id)
+    if pending is not None:  # raised within the transaction, it would undo what is pending
+        raise pending
+    await _welcome(context, account_key, rehashed)
+
+
+async def _begin_pending(transaction: Transaction, account_id: UUID) -> str:
+    """Remember that the password was right; give the secret that goes with the code."""
+    secret = new_secret()
+    await transaction.run(insert(pending_sign_ins).values(account_id=account_id, secret_hash=hash_secret(secret)))
+    return secret
+
+
+async def finish_sign_in(context: Context, pending_sign_in: str, code: str) -> None:
+    """Begin the session of a sign-in that waits for its code. What limits signing in counts here too.
+
+    Raises: Refused for a sign-in that has ended, and for a code that is missing or wrong; RateLimited.
+    """
+    await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
+    pending = await _try_pending(context, pending_sign_in)
+    account_key = address_hash(context.settings, pending.email)
+    await context.limiter.count(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
+    await _count_strangers(context, account_key, pending.password_hash)
+    async with telling_of_wrong_codes(context, pending.account_id) as transaction:
+        # Locked before the row is looked at, so that whatever ends sign-ins is done before or after all of this.
+        stored = await transaction.value(
+            select(accounts.c.password_hash).where(accounts.c.id == pending.account_id).with_for_update()
+        )
+        if not await transaction.run(delete(pending_sign_ins).where(pending_sign_ins.c.id == pending.id)):
+            _refuse_pending()
+        await check_second_factor(context, transaction, pending.account_id, code)
+        await begin_session(context, transaction, pending.account_id)
+    await _welcome(context, account_key, stored)
+
+
+async def _try_pending(context: Context, secret: str) -> Row:
+    """Count a try by itself, for a wrong code undoes its change; give the row with its account's address and hash."""
+    async with context.transaction() as transaction:
+        pending = await transaction.first(
+            update(pending_sign_ins)
+            .where(
+                pending_sign_ins.c.secret_hash == hash_secret(secret),
+                pending_sign_ins.c.created_at > func.clock() - literal(PENDING_SIGN_IN_LASTS, Interval()),
+                pending_sign_ins.c.tries < MAX_TRIES,
+                pending_sign_ins.c.account_id == accounts.c.id,
+            )
+            .values(tries=pending_sign_ins.c.tries + 1)
+            .returning(pending_sign_ins.c.id, pending_sign_ins.c.account_id, accounts.c.email, accounts.c.password_hash)
+        )
+    if pending is None:
+        _refuse_pending()
+    return pending
+
+
+def _refuse_pending() -> NoReturn:
+    refuse("pendingSignIn", Code.EXPIRED, "Your sign-in has expired. Please type your password again.")
+
+
+async def _count_strangers(context: Context, account_key: bytes, password_hash: str | None) -> None:
+    """Count what browsers try that have never signed in to the account."""
+    if not _is_owners_browser(context, password_hash):
+        await context.limiter.count(limits.SIGN_IN_STRANGERS, account_key)
+
+
+async def _welcome(context: Context, account_key: bytes, password_hash: str) -> None:
+    """Let the browser count as the owner's from now on, and forget what was tried before."""
+    context.new_device = device_token(context.settings, password_hash)
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, account_key, context.viewer.address)
     await context.limiter.forget(limits.SIGN_IN_STRANGERS, account_key)
 

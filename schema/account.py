@@ -1,4 +1,4 @@
-"""One's own account in the schema: signing up, in and out, links, export, deletion."""
+"""One's own account in the schema: signing up, links, export, deletion."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ import strawberry
 
 from models.account import Role
 from models.mediator import Visibility
-from resolvers import access, account, export, mediator, sign_in, support, tokens
+from resolvers import access, account, export, mediator, support, tokens
 from schema.access import ApiToken, Session
 from schema.changes import Payload, attempt, once
 from schema.lists import Info
@@ -71,15 +71,6 @@ class VerifyEmailInput:
 
 
 @strawberry.input
-class SignInInput:
-    email: str
-    password: str
-    code: str | None = strawberry.field(
-        default=None, description="What the account's second factor shows, or a recovery code."
-    )
-
-
-@strawberry.input
 class RequestPasswordResetInput:
     email: str
 
@@ -129,19 +120,6 @@ class SignUpPayload(Payload):
 @strawberry.type
 class VerifyEmailPayload(Payload):
     verified: bool = False
-
-
-@strawberry.type(description="The session itself is in a cookie.")
-class SignInPayload(Payload):
-    signed_in: bool = False
-    second_factor_required: bool = strawberry.field(
-        default=False, description="The password is right, and a code has to come with it."
-    )
-
-
-@strawberry.type
-class SignOutPayload(Payload):
-    signed_out: bool = False
 
 
 @strawberry.type(description="The same whether or not the address has an account.")
@@ -206,24 +184,6 @@ class AccountMutations:
             return {"verified": True}
 
         return await attempt(VerifyEmailPayload, change())
-
-    @strawberry.mutation
-    async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload | None:
-        async def change() -> dict[str, Any]:
-            await sign_in.sign_in(info.context, input.email, input.password, input.code)
-            return {"signed_in": True}
-
-        answer = await attempt(SignInPayload, change())
-        answer.second_factor_required = any(problem.field == "code" for problem in answer.user_errors)
-        return answer
-
-    @strawberry.mutation
-    async def sign_out(self, info: Info) -> SignOutPayload | None:
-        async def change() -> dict[str, Any]:
-            await sign_in.sign_out(info.context)
-            return {"signed_out": True}
-
-        return await attempt(SignOutPayload, change())
 
     @strawberry.mutation
     async def request_password_reset(
