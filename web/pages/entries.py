@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web import words
 from web.asking import Outcome, ask, change, nothing_here, to_mend
 from web.forms import Reader, minutes, read, yes
 from web.pages.sign_in import local_path
+from web.receipts import accepted
 from web.rendering import MEDIATORS, Form, page, read_form, render
 
 
@@ -65,8 +66,8 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     if outcome.problems:
         return render(request, f"{form.name}/form.html", outcome=outcome, typed=typed, form=form, known=known)
     if typed.get("then") == "another":
-        return RedirectResponse(f"/{form.name}/new?done=added", 303)
-    return _done(typed.get("back", ""), "added")
+        return accepted(request, f"/{form.name}/new?done=added")
+    return _done(request, typed.get("back", ""), "added")
 
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
@@ -80,7 +81,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
     values, problems = read(sent, form.readers, form.required)
     outcome = to_mend(problems) if problems else await _update(request, form, sent, values)
     if not outcome.problems:
-        return _done(sent.get("back", ""), "saved")
+        return _done(request, sent.get("back", ""), "saved")
     differences = []
     if current := outcome.payload.get("current"):
         differences = _differences(form, sent, values, current)
@@ -102,7 +103,7 @@ async def delete(request: Request, *, form: EntryForm) -> Response:
     outcome = await change(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
-    return _done(typed.get("back", ""), "deleted")
+    return _done(request, typed.get("back", ""), "deleted")
 
 
 def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
@@ -156,9 +157,9 @@ def _back(request: Request) -> str:
     return local_path(request.query_params.get("back", "/logbook"))
 
 
-def _done(back: str, what: str) -> Response:
+def _done(request: Request, back: str, what: str) -> Response:
     wanted = local_path(back or "/logbook")
-    return RedirectResponse(f"{wanted}{'&' if '?' in wanted else '?'}done={what}", 303)
+    return accepted(request, f"{wanted}{'&' if '?' in wanted else '?'}done={what}")
 
 
 def routes(form: EntryForm) -> list[BaseRoute]:
