@@ -22,7 +22,7 @@ from models.database import Transaction
 from permissions.secrets import fold, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.errors import Code, Problem, RateLimited, Refused, refuse
+from resolvers.errors import Code, Problem, RateLimited, Refused
 from settings import Settings
 
 RECOVERY_CODES = 10
@@ -33,6 +33,10 @@ _PURPOSE = "second factor"
 
 class WrongCode(Refused):
     """A code is wrong, or was used before."""
+
+
+class MissingCode(Refused):
+    """The account has a second factor, and no code came."""
 
 
 def read_code(typed: str | None) -> str:
@@ -71,7 +75,10 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
 
 
 async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
-    """Refused unless the code is right, and used up with this transaction; nothing if the account has no factor."""
+    """Refused unless the code is right, and used up with this transaction; nothing if the account has no factor.
+
+    Raises: MissingCode, before anything is written; WrongCode; RateLimited.
+    """
     row = await transaction.first(
         select(second_factors.c.sealed_secret, second_factors.c.last_step)
         .where(second_factors.c.account_id == account_id, second_factors.c.confirmed_at.is_not(None))
@@ -81,7 +88,8 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
         return
     typed = read_code(code)
     if not typed:
-        refuse("code", Code.REQUIRED, _("Please enter the code that your second factor shows, or a recovery code."))
+        text = _("Please enter the code that your second factor shows, or a recovery code.")
+        raise MissingCode(Problem("code", text, Code.REQUIRED))
     # Whoever comes here has the password, so that no stranger can keep the owner out by this.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
