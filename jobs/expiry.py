@@ -11,13 +11,14 @@ from sqlalchemy.types import Interval, Text
 
 from jobs.metrics import CHORES
 from jobs.outbox import release_from_clock
-from models.account import account_links, api_tokens, request_keys, sessions
+from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
 from models.feedback import feedback, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, Statement, statement
 from permissions.scopes import details_kept
+from permissions.secrets import PENDING_SIGN_IN_LASTS
 from settings import Release, Settings
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ async def erase_request_details(transaction: Transaction) -> int:
 
 
 async def clean_up(transaction: Transaction, settings: Settings) -> None:
-    """Delete spent and ended sessions, tokens, links, invitations, archives, keys, and finished work."""
+    """Delete spent and ended sessions, sign-ins, tokens, links, invitations, archives, keys, and finished work."""
     now = func.clock()
     idle, whole = timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)
     await transaction.run(
@@ -44,6 +45,8 @@ async def clean_up(transaction: Transaction, settings: Settings) -> None:
             )
         )
     )
+    begun_before = now - bindparam("lasts", PENDING_SIGN_IN_LASTS, Interval())
+    await transaction.run(delete(pending_sign_ins).where(pending_sign_ins.c.created_at < begun_before))
     # One without an end, which an older version made, opens nothing.
     ended = or_(api_tokens.c.expires_at < now, api_tokens.c.expires_at.is_(None), api_tokens.c.revoked_at < now)
     await transaction.run(delete(api_tokens).where(ended))

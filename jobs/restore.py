@@ -16,7 +16,7 @@ from sqlalchemy.types import Text, Uuid
 
 from jobs.expiry import clean_up, erase_request_details
 from jobs.ledger import deletions
-from models.account import account_links, accounts, request_keys, sessions
+from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
 from models.feedback import feedback_origins
 from models.outbox import chores, outbox
@@ -89,6 +89,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     await clean_up(transaction, settings)
     gone = await _delete_again(transaction, list(ledger or []))
     signed_out = await transaction.run(delete(sessions))
+    await transaction.run(delete(pending_sign_ins))
     await transaction.run(delete(account_links))
     await _settle_here(transaction)
     return Settled(gone, details, signed_out)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment, one_of, owner, random_id, secret_hash, table, word_list, words
+from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, word_list, words
 
 
 class Role(StrEnum):
@@ -66,6 +66,18 @@ class Session(SQLModel, table=True):
     secret_hash: bytes = secret_hash()
     created_at: datetime = moment(default_now=True)
     used_at: datetime = moment(default_now=True)
+
+
+class PendingSignIn(SQLModel, table=True):
+    """A browser that has typed the right password and still owes a code; `tries` counts the codes it has sent."""
+
+    __tablename__ = "pending_sign_in"
+
+    id: UUID = random_id()
+    account_id: UUID = owner("account")
+    secret_hash: bytes = secret_hash()
+    tries: int = preset("0")
+    created_at: datetime = moment(default_now=True)
 
 
 class ApiToken(SQLModel, table=True):
@@ -143,6 +155,7 @@ class RequestKey(SQLModel, table=True):
 
 accounts = table(Account)
 sessions = table(Session)
+pending_sign_ins = table(PendingSignIn)
 api_tokens = table(ApiToken)
 account_links = table(AccountLink)
 second_factors = table(SecondFactor)

@@ -131,7 +131,7 @@ PUBLIC = (
     row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests",
         FeedbackAnswerInput="question rating text notApplicable"),
     row("sign-up, sign-in and the links in mails", P, tokens=False,
-        Mutation="signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation"),
+        Mutation="signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword acceptInvitation"),
     row("the choice to be found or private", P, Visibility="*"),
 )
 

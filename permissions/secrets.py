@@ -28,6 +28,7 @@ RESET_LASTS = timedelta(hours=2)
 SET_PASSWORD_LASTS = timedelta(days=14)
 INVITATION_LASTS = timedelta(days=14)
 EXPORT_LASTS = timedelta(days=7)
+PENDING_SIGN_IN_LASTS = timedelta(minutes=10)
 
 
 class Opens(StrEnum):

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, ColumnElement, bindparam, delete, exists, func, select, update
 from sqlalchemy.types import Interval, LargeBinary, Uuid
 
-from models.account import Role, accounts, api_tokens, second_factors, sessions
+from models.account import Role, accounts, api_tokens, pending_sign_ins, second_factors, sessions
 from models.database import Database, Transaction
 from models.statement import Expression, Query, Row, Statement, statement
 from permissions.secrets import hash_secret
@@ -182,10 +182,16 @@ async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
 
 
 async def end_sessions(transaction: Transaction, account_id: UUID, *, but: UUID | None = None) -> None:
-    """End every session of an account, but for one."""
+    """End every session of an account but for one, and every sign-in that still waits for its code."""
     await transaction.run(
         delete(sessions).where(sessions.c.account_id == account_id, sessions.c.id.is_distinct_from(but))
     )
+    await end_pending(transaction, account_id)
+
+
+async def end_pending(transaction: Transaction, account_id: UUID) -> None:
+    """End every sign-in of an account that still waits for its code."""
+    await transaction.run(delete(pending_sign_ins).where(pending_sign_ins.c.account_id == account_id))
 
 
 async def end_all(transaction: Transaction, account_id: UUID) -> None:

@@ -14,7 +14,7 @@ from permissions.secrets import (
     device_token,
 )
 from resolvers import limits
-from resolvers.access import end_all, lock_own
+from resolvers.access import end_all, end_pending, lock_own
 from resolvers.address import (
     addressee,
     has_address,
@@ -112,12 +112,13 @@ async def _hash_own(context: Context, account_id: UUID, field: str, password: st
 
 
 async def _set_password(context: Context, transaction: Transaction, account_id: UUID, hashed: str) -> None:
-    """Set a password; what somebody who knew the old one has begun ends: links in mails, a second factor's set-up.
+    """Set a password. What was begun with the old one ends: mailed links, a factor's set-up, pending sign-ins.
 
     This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
     """
     context.new_device = device_token(context.settings, hashed)
     await transaction.run(update(accounts).where(accounts.c.id == account_id).values(password_hash=hashed))
+    await end_pending(transaction, account_id)
     unconfirmed = (second_factors.c.account_id == account_id) & second_factors.c.confirmed_at.is_(None)
     await transaction.run(delete(second_factors).where(unconfirmed))
     await transaction.run(

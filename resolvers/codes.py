@@ -23,7 +23,7 @@ from models.statement import Row, statement
 from permissions.secrets import fold, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context
-from resolvers.errors import Code, Problem, RateLimited, Refused, refuse
+from resolvers.errors import Code, Problem, RateLimited, Refused
 from settings import Settings
 
 RECOVERY_CODES = 10
@@ -34,6 +34,10 @@ _PURPOSE = "second factor"
 
 class WrongCode(Refused):
     """A code is wrong, or was used before."""
+
+
+class MissingCode(Refused):
+    """The account has a second factor, and no code came."""
 
 
 def read_code(typed: str | None) -> str:
@@ -92,14 +96,15 @@ def factor(confirmed: bool) -> ClauseElement:
 async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
     """Use up a code with this transaction; nothing if the account has no factor.
 
-    Raises: Refused if the code is missing, WrongCode if it's wrong, and RateLimited.
+    Raises: MissingCode, before anything is written; WrongCode; RateLimited.
     """
     row = await transaction.first(factor(confirmed=True), account_id=account_id)
     if row is None:
         return
     typed = read_code(code)
     if not typed:
-        refuse("code", Code.REQUIRED, _("Please enter the code that your second factor shows, or a recovery code."))
+        text = _("Please enter the code that your second factor shows, or a recovery code.")
+        raise MissingCode(Problem("code", text, Code.REQUIRED))
     # Whoever comes here has the password, so that no stranger can keep the owner out by this.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):

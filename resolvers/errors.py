@@ -36,20 +36,20 @@ class Problem:
 
 
 class Refused(Exception):
-    """The change was not made: its transaction is rolled back and the problems go into the payload."""
+    """The change was not made: its transaction is rolled back and the problems go into the payload.
 
-    def __init__(self, *problems: Problem, current: Any = None) -> None:
+    `facts` are other fields of the payload: the `current` row of a conflict, the `pending_sign_in` that needs a code.
+    """
+
+    def __init__(self, *problems: Problem, **facts: Any) -> None:
         super().__init__()
         self.problems = problems
-        self.current = current
+        self.facts = facts
 
 
-def refuse(field: str | None, code: Code, message: str, *, current: Any = None) -> NoReturn:
-    """Refuse a change for one reason; `current` is the row as it stands, for a conflict.
-
-    Raises: Refused.
-    """
-    raise Refused(Problem(field, message, code), current=current)
+def refuse(field: str | None, code: Code, message: str, **facts: Any) -> NoReturn:
+    """Refuse a change for one reason. Raises: Refused, with these facts."""
+    raise Refused(Problem(field, message, code), **facts)
 
 
 class Failure(Exception):

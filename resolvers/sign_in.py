@@ -5,26 +5,31 @@ from typing import NoReturn
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, bindparam, delete, insert, select, update
+from sqlalchemy import ClauseElement, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy.types import Interval, LargeBinary
 
 from i18n import gettext as _
-from models.account import accounts, sessions
+from models.account import accounts, pending_sign_ins, sessions
 from models.database import Transaction
 from models.statement import Row, statement
 from permissions.addresses import account_key
 from permissions.passwords import outdated
 from permissions.secrets import (
+    PENDING_SIGN_IN_LASTS,
     address_hash,
     device_token,
     hash_secret,
     new_secret,
 )
 from resolvers import limits
-from resolvers.codes import check_second_factor, telling_of_wrong_codes
+from resolvers.account_row import lock_account
+from resolvers.codes import MissingCode, check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context, Info
-from resolvers.errors import Code, refuse
+from resolvers.errors import Code, Refused, refuse
 from resolvers.inputs import read_id
 from resolvers.passwords import check_password, hash_password
+
+MAX_TRIES = 10  # of one pending sign-in: what an account may try in an hour, and a bound while Redis is away
 
 
 @strawberry.input
@@ -51,8 +56,10 @@ def _credentials() -> ClauseElement:
 async def sign_in(info: Info, input: SignInInput) -> None:
     """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
 
-    Only after the right password does anything tell that the account has a second factor. Raises: Refused and
-    RateLimited.
+    Only after the right password does anything tell that the account has a second factor. If its code is missing, the
+    sign-in waits for it: `finish_sign_in` takes the secret that the refusal has as `pending_sign_in`.
+
+    Raises: Refused for wrong credentials, and for a code that is missing or wrong; RateLimited.
     """
     context, email, password = info.context, input.email.strip(), input.password
     by_address = address_hash(context.settings, email)
@@ -61,11 +68,11 @@ async def sign_in(info: Info, input: SignInInput) -> None:
     async with context.database.reading() as reading:
         account = await reading.first(_credentials(), email_key=account_key(email))
     stored = account.password_hash if account else None
-    if not _is_owners_browser(context, stored):
-        await context.limiter.count(limits.SIGN_IN_STRANGERS, by_address)
+    await _count_strangers(context, by_address, stored)
     if not await check_password(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
     rehashed = await hash_password(context, password) if outdated(stored) else stored
+    pending: Refused | None = None
     async with telling_of_wrong_codes(context, account.id) as transaction:
         # Nothing if the password was changed, or the account deleted, while the check went on.
         unchanged = await transaction.run(
@@ -75,9 +82,102 @@ async def sign_in(info: Info, input: SignInInput) -> None:
         )
         if not unchanged:
             _refuse_credentials()
-        await check_second_factor(context, transaction, account.id, input.code)
-        await begin_session(context, transaction, account.id)
-    context.new_device = device_token(context.settings, rehashed)
+        try:
+            await check_second_factor(context, transaction, account.id, input.code)
+        except MissingCode as missing:
+            pending = Refused(*missing.problems, pending_sign_in=await _begin_pending(transaction, account.id))
+        else:
+            await begin_session(context, transaction, account.id)
+    if pending is not None:  # raised within the transaction, it would undo what is pending
+        raise pending
+    await _welcome(context, by_address, rehashed)
+
+
+async def _begin_pending(transaction: Transaction, account_id: UUID) -> str:
+    """Remember that the password was right; give the secret that goes with the code."""
+    secret = new_secret()
+    await transaction.run(insert(pending_sign_ins).values(account_id=account_id, secret_hash=hash_secret(secret)))
+    return secret
+
+
+@strawberry.input
+class FinishSignInInput:
+    """What a `signIn` that lacked a code gave, and the code."""
+
+    pending_sign_in: str
+    code: str = strawberry.field(description="What the account's second factor shows, or a recovery code.")
+
+
+async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:
+    """Begin the session of a sign-in that waits for its code. What limits signing in counts here too.
+
+    Raises: Refused for a sign-in that has ended, and for a code that is missing or wrong; RateLimited.
+    """
+    context = info.context
+    await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
+    pending = await _try_pending(context, input.pending_sign_in)
+    by_address = address_hash(context.settings, pending.email)
+    await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
+    await _count_strangers(context, by_address, pending.password_hash)
+    async with telling_of_wrong_codes(context, pending.account_id) as transaction:
+        # Locked before the row is looked at, so that whatever ends sign-ins is done before or after all of this.
+        await lock_account(transaction, pending.account_id)
+        own = select(accounts.c.password_hash).where(accounts.c.id == pending.account_id)
+        stored = await transaction.value(own, str)
+        begun = delete(pending_sign_ins).where(pending_sign_ins.c.id == pending.id)
+        if stored is None or not await transaction.run(begun):
+            _refuse_pending()
+        await check_second_factor(context, transaction, pending.account_id, input.code)
+        await begin_session(context, transaction, pending.account_id)
+    await _welcome(context, by_address, stored)
+
+
+class _PendingRow(Row):
+    id: UUID
+    account_id: UUID
+    email: str
+    password_hash: str | None
+
+
+@statement(_PendingRow)
+def _try() -> ClauseElement:
+    """Count a try of a sign-in that waits, by the `hash` of its secret."""
+    pending = pending_sign_ins.c
+    return (
+        update(pending_sign_ins)
+        .where(
+            pending.secret_hash == bindparam("hash", type_=LargeBinary()),
+            pending.created_at > func.clock() - literal(PENDING_SIGN_IN_LASTS, Interval()),
+            pending.tries < MAX_TRIES,
+            pending.account_id == accounts.c.id,
+        )
+        .values(tries=pending.tries + 1)
+        .returning(pending.id, pending.account_id, accounts.c.email, accounts.c.password_hash)
+    )
+
+
+async def _try_pending(context: Context, secret: str) -> _PendingRow:
+    """Count a try by itself, for a wrong code undoes its change; give the row with its account's address and hash."""
+    async with context.transaction() as transaction:
+        pending = await transaction.first(_try(), hash=hash_secret(secret))
+    if pending is None:
+        _refuse_pending()
+    return pending
+
+
+def _refuse_pending() -> NoReturn:
+    refuse("pendingSignIn", Code.EXPIRED, _("Your sign-in has expired. Please enter your password again."))
+
+
+async def _count_strangers(context: Context, by_address: bytes, password_hash: str | None) -> None:
+    """Count what browsers try that have never signed in to the account."""
+    if not _is_owners_browser(context, password_hash):
+        await context.limiter.count(limits.SIGN_IN_STRANGERS, by_address)
+
+
+async def _welcome(context: Context, by_address: bytes, password_hash: str) -> None:
+    """Let the browser count as the owner's from now on, and forget what was tried before."""
+    context.new_device = device_token(context.settings, password_hash)
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     await context.limiter.forget(limits.SIGN_IN_STRANGERS, by_address)
 

@@ -1,4 +1,4 @@
-"""One's own account in the schema: signing up, in and out, links, export, deletion."""
+"""One's own account in the schema: signing up, links, export, deletion."""
 
 from datetime import datetime
 
@@ -9,7 +9,6 @@ from resolvers.access import own_sessions
 from resolvers.account import change_email, delete_my_account, me, mediator, sign_up, update_account, verify_email
 from resolvers.account_password import change_password, request_password_reset, reset_password
 from resolvers.export import export_my_data, exports
-from resolvers.sign_in import sign_in, sign_out
 from resolvers.tokens import api_tokens
 from schema.access import ApiToken, Session
 from schema.mediator import Mediator
@@ -51,20 +50,6 @@ class SignUpPayload(Payload):
 @strawberry.type
 class VerifyEmailPayload(Payload):
     verified: bool = False
-
-
-@strawberry.type(description="The session itself is in a cookie.")
-class SignInPayload(Payload):
-    signed_in: bool = False
-
-    @strawberry.field(description="The password is right, and a code has to come with it.")
-    def second_factor_required(self) -> bool:
-        return any(error.field == "code" for error in self.user_errors)
-
-
-@strawberry.type
-class SignOutPayload(Payload):
-    signed_out: bool = False
 
 
 @strawberry.type(description="The same whether or not the address has an account.")
@@ -115,8 +100,6 @@ class AccountMutations:
         VerifyEmailPayload,
         description="Uses the link of a mail that shows an address to be yours. Ends every other session.",
     )
-    sign_in = mutation(sign_in, SignInPayload)
-    sign_out = mutation(sign_out, SignOutPayload)
     request_password_reset = mutation(request_password_reset, RequestPasswordResetPayload)
     reset_password = mutation(
         reset_password,

@@ -51,6 +51,7 @@ from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
 from schema.reviewer import ReviewerMutations, ReviewerQueries
 from schema.second_factor import SecondFactorMutations
+from schema.sign_in import SignInMutations
 from schema.support import SupportMutations, SupportQueries
 
 Resolve = Callable[..., Any]
@@ -63,6 +64,7 @@ class Query(AccountQueries, MediatorQueries, DirectoryQueries, ReviewerQueries, 
 
 @strawberry.type
 class Mutation(
+    SignInMutations,
     AccountMutations,
     AccessMutations,
     SecondFactorMutations,

@@ -28,13 +28,16 @@ class Payload:
     user_errors: list[UserError] = strawberry.field(default_factory=list)
 
 
+# What only a refusal answers: why, the thing as somebody else left it, and a sign-in that waits for a code.
+_WHEN_REFUSED = {"user_errors", "current", "pending_sign_in"}
+
+
 class _Answered(FieldExtension):
     """Puts what a resolver gives into its payload; where it refuses, the payload says why instead."""
 
     def __init__(self, payload: type[Payload]) -> None:
         self._payload = payload
-        # `current` is for a refusal alone: the thing as somebody else left it.
-        own = [one for one in fields(payload) if one.init and one.name not in {"user_errors", "current"}]
+        own = [one for one in fields(payload) if one.init and one.name not in _WHEN_REFUSED]
         self._names = [one.name for one in own]
         self._is_flag = [one.default for one in own] == [False]
 
@@ -43,8 +46,7 @@ class _Answered(FieldExtension):
             found = await next_(source, info, **given)
         except Refused as refused:
             errors = [UserError(field=p.field, message=p.message, code=p.code) for p in refused.problems]
-            current = {} if refused.current is None else {"current": refused.current}
-            return self._payload(user_errors=errors, **current)
+            return self._payload(user_errors=errors, **refused.facts)
         if len(self._names) > 1:
             return self._payload(**{name: getattr(found, name) for name in self._names})
         answer: Values = dict.fromkeys(self._names, True if self._is_flag else found)

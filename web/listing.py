@@ -77,7 +77,9 @@ class View:
         self._settings = request.app.state.settings
         self._viewer = request.state.viewer.account_id
         self._others = {
-            name: value for name, value in request.query_params.items() if not self._is_own(name) and name != "done"
+            name: value
+            for name, value in request.query_params.items()
+            if not self._is_own(name) and name not in {"done", "receipt"}
         }
         self._given = {
             name.removeprefix(listing.prefix): value

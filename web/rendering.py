@@ -26,6 +26,7 @@ from web import words
 from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
 from web.cells import headings, rows
 from web.entry_fields import labels, writer
+from web.receipts import is_receipted
 from web.viewers import has_token, is_foreign, keep_device, keep_session
 
 FORM_MOST = 256 * 1024  # bytes
@@ -94,7 +95,7 @@ def _version(file: str) -> str:
 _templates.globals["style"] = f"/static/style.css?v={_version('style.css')}"
 _templates.globals["script"] = f"/static/pages.js?v={_version('pages.js')}"
 
-# What a page says after a form was accepted; the address carries the word.
+# What a page says after a form was accepted; the address carries the word, and a receipt for it.
 DONE = {
     "added": "The entry was added.",
     "saved": "What you changed has been saved.",
@@ -136,7 +137,7 @@ def render(
         problems=outcome.problems,
         typed=typed,
         request_key=_request_key(typed, outcome),
-        done=DONE.get(request.query_params.get("done", "")),
+        done=_done(request),
         viewer=viewer,
         here=request.scope["path"],
         menu=_offered(MENU, viewer),
@@ -145,6 +146,12 @@ def render(
     )
     headers = {"Retry-After": str(outcome.retry_after)} if outcome.retry_after else None
     return HTMLResponse(text, outcome.status, headers)
+
+
+def _done(request: Request) -> str | None:
+    """Give what the page says was done, if it bears a receipt: the word alone makes no page say anything."""
+    said = DONE.get(request.query_params.get("done", ""))
+    return said if said and is_receipted(request) else None
 
 
 def _request_key(typed: Form, outcome: Outcome) -> str:

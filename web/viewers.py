@@ -20,40 +20,42 @@ ANONYMOUS = ("/static/", "/healthz", "/readyz")
 DEVICE_DAYS = 365
 
 
+def bound(settings: Settings, name: str) -> str:
+    """Name a cookie of ours; over TLS its prefix binds it to this host (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{name}" if settings.is_https else name
+
+
+def keep(settings: Settings, response: Response, name: str, value: str, seconds: int) -> None:
+    """Put a value into a cookie of ours, which no script reads; take the cookie away if the value is empty."""
+    response.set_cookie(
+        bound(settings, name),
+        value,
+        max_age=seconds if value else 0,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
 def cookie_name(settings: Settings) -> str:
-    """Name the session's cookie; over TLS its prefix binds it to this host (RFC 6265bis, 4.1.3.2)."""
-    return "__Host-session" if settings.is_https else "session"
+    """Name the session's cookie."""
+    return bound(settings, "session")
 
 
 def keep_session(settings: Settings, response: Response, secret: str) -> None:
     """Put a session's secret into the answer's cookie; take the cookie away if the secret is empty."""
-    response.set_cookie(
-        cookie_name(settings),
-        secret,
-        max_age=settings.session_days * 86400 if secret else 0,
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        samesite="lax",
-    )
+    keep(settings, response, "session", secret, settings.session_days * 86400)
 
 
 def device_cookie_name(settings: Settings) -> str:
     """Name the cookie by which a browser is known that has signed in before."""
-    return "__Host-device" if settings.is_https else "device"
+    return bound(settings, "device")
 
 
 def keep_device(settings: Settings, response: Response, device: str) -> None:
     """Let a browser be known as one of its owner's. It opens nothing, so signing out leaves it."""
-    response.set_cookie(
-        device_cookie_name(settings),
-        device,
-        max_age=DEVICE_DAYS * 86400,
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        samesite="lax",
-    )
+    keep(settings, response, "device", device, DEVICE_DAYS * 86400)
 
 
 def has_token(scope: Scope) -> bool:

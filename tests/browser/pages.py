@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from playwright.async_api import Page
 
 from demo.seed import DEMO_PASSWORD
+from tests.browser.demo import Demo
+from tests.browser.serving import HOST
 from tests.browser.visiting import press
+from web.receipts import RECEIPT_LASTS, receipt
 
 Act = Callable[[Page], Awaitable[None]]
 
@@ -30,6 +33,14 @@ class Look:
     then: Act | None = None
     dark: bool = False
     """Whether a screenshot is taken in dark colours, too."""
+
+    def address(self, demo: Demo) -> str:
+        """Where to go; a page that says what was done is opened as by those who did it."""
+        path = self.path.format(**demo.places)
+        if not path.startswith("/done/"):
+            return path
+        made = receipt(demo.hub.settings, demo.hub.database.now() + RECEIPT_LASTS, path, "", HOST)
+        return f"{path}?receipt={made}"
 
 
 def typed(button: str, **fields: str) -> Act:

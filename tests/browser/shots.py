@@ -34,7 +34,7 @@ Shoot = Callable[[Page, Demo, Look], Awaitable[None]]
 async def shoot(page: Page, demo: Demo, look: Look) -> None:
     """Take a page at both widths, each from top to bottom."""
     await page.emulate_media(color_scheme="light")
-    await page.goto(look.path.format(**demo.places))
+    await page.goto(look.address(demo))
     if look.then:
         await look.then(page)
     for dark in (False, True) if look.dark else (False,):

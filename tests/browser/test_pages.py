@@ -45,10 +45,11 @@ def shows(route: Route) -> bool:
 async def test_a_page_is_light_fits_a_phone_and_keeps_nobody_out(browser: Browser, demo: Demo, look: Look) -> None:
     """All in one visit, for most of the time would go into opening pages."""
     by = await demo.person(look.by) if look.by else None
-    path = look.path.format(**demo.places)
+    address = look.address(demo)
+    path = urlsplit(address).path
     async with visiting(browser, demo.hub, by) as page:
         requests = asked_for(page)
-        answer = await page.goto(path)
+        answer = await page.goto(address)
         assert answer is not None
         assert (answer.status, path_of(page)) == (look.status, path)
         transferred = await weight(requests)

@@ -123,7 +123,8 @@ P    SA   Visibility          DIRECTORIES PRIVATE
 
 P    SRDA Change              giveFeedback stopRequests
 P    SRDA FeedbackAnswerInput question rating text notApplicable
-P    -    Change              signUp verifyEmail signIn requestPasswordReset resetPassword acceptInvitation
+P    -    Change              signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword
+P    -    Change              acceptInvitation
 SRDA -    Change              signOut updateAccount changeEmail changePassword endSession deleteMyAccount
 SRDA -    Change              setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
 SRDA -    Change              createApiToken revokeApiToken exportMyData

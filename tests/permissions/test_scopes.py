@@ -189,8 +189,8 @@ async def test_another_mediators_entries_requests_and_tokens_cannot_be_changed(h
 
 OPEN_TO_UNVERIFIED = {
     "me", "survey", "feedbackInvitation", "feedbackSubjects", "feedbackSubject", "giveFeedback", "stopRequests",
-    "signUp", "verifyEmail", "signIn", "requestPasswordReset", "resetPassword", "acceptInvitation", "signOut",
-    "updateAccount", "changeEmail", "changePassword", "endSession", "deleteMyAccount",
+    "signUp", "verifyEmail", "signIn", "finishSignIn", "requestPasswordReset", "resetPassword", "acceptInvitation",
+    "signOut", "updateAccount", "changeEmail", "changePassword", "endSession", "deleteMyAccount",
 }  # fmt: skip
 
 

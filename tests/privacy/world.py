@@ -128,6 +128,7 @@ class World(Rows):
         self.put("request_key", account_id=account_id)
         self.put("second_factor", account_id=account_id)
         self.put("recovery_code", account_id=account_id)
+        self.put("pending_sign_in", account_id=account_id)
 
     # What mediators have.
 

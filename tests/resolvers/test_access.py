@@ -130,6 +130,7 @@ async def test_no_token_reaches_credentials_roles_tokens_or_origins(hub: Hub) ->
     forbidden = {
         "signUp",
         "signIn",
+        "finishSignIn",
         "signOut",
         "verifyEmail",
         "requestPasswordReset",

@@ -30,6 +30,31 @@ async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
     return await hub.client.post(path, data=form, headers=cookie(by))
 
 
+def led_to(response: httpx.Response) -> str:
+    """Where an accepted form leads, without the receipt."""
+    assert response.status_code == 303
+    address, separator, _ = response.headers["location"].rpartition("receipt=")
+    assert separator
+    return str(address[:-1])
+
+
+def told(response: httpx.Response) -> tuple[int, str, dict[str, str]]:
+    """All that somebody can tell an answer by; a receipt says when it was made, and nothing else that differs."""
+    place = {"location": led_to(response)} if response.status_code == 303 else {}
+    return response.status_code, response.text, dict(response.headers) | place
+
+
+async def followed(hub: Hub, response: httpx.Response, by: Person | None = None) -> httpx.Response:
+    """The page that an accepted form leads to, opened with the session that its answer began, ended or left."""
+    assert response.status_code == 303
+    kept = {one.name: one.value or "" for one in response.cookies.jar}
+    cookies = ({"session": by.cookie} if by else {}) | kept
+    sent = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
+    page = await hub.client.get(response.headers["location"], headers={"cookie": sent})
+    assert is_a_page(page)
+    return page
+
+
 async def opened(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
     """A page that is there."""
     response = await get(hub, by, path, **query)

@@ -14,12 +14,15 @@ from tests.web.reading import (
     cookie,
     everything,
     exhausted,
+    followed,
     get,
     is_a_page,
+    led_to,
     link,
     only_id,
     post,
     problems,
+    told,
 )
 from tests.world import put_cases, put_feedback, put_token
 
@@ -96,7 +99,7 @@ async def test_an_unconfirmed_address_leaves_out_tokens_and_the_copy(hub: Hub) -
     assert is_a_page(await post(hub, una, f"/account/tokens/{NOBODYS}/revoke"), 403)
     assert await everything(hub) == before
     assert (await post(hub, una, "/account/name", name="Una")).status_code == 303
-    assert (await post(hub, una, "/account/delete", password=PASSWORD)).headers["location"] == "/done/deleted"
+    assert led_to(await post(hub, una, "/account/delete", password=PASSWORD)) == "/done/deleted"
 
 
 async def test_a_name_is_changed(hub: Hub) -> None:
@@ -110,9 +113,8 @@ async def test_a_name_is_changed(hub: Hub) -> None:
         assert f'value="{wrong}"' in bad.text
     assert await everything(hub) == before
     response = await post(hub, ann, "/account/name", name=HOSTILE)
-    assert (response.status_code, response.headers["location"]) == (303, "/account?done=saved")
-    page = await get(hub, ann, "/account?done=saved")
-    assert is_a_page(page)
+    assert led_to(response) == "/account?done=saved"
+    page = await followed(hub, response, ann)
     assert "has been saved" in page.text
     names = await hub.rows("SELECT id, name FROM account")
     assert {row["id"]: row["name"] for row in names} == {ann.id: HOSTILE, bob.id: "Bob"}
@@ -121,9 +123,9 @@ async def test_a_name_is_changed(hub: Hub) -> None:
 async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: Hub) -> None:
     ann = await hub.mediator()
     response = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
-    assert (response.status_code, response.headers["location"]) == (303, "/account?done=mailed")
-    page = await get(hub, ann, "/account?done=mailed")
-    assert is_a_page(page)
+    assert led_to(response) == "/account?done=mailed"
+    page = await followed(hub, response, ann)
+    assert "A link is on its way to the new address." in page.text
     assert ann.email in page.text
     assert "other@demo.example" not in page.text
     path = await link(hub, "other@demo.example")
@@ -158,7 +160,7 @@ async def test_another_ones_address_gets_the_same_answer(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     taken = await post(hub, ann, "/account/email", email=bob.email, password=PASSWORD)
     free = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
-    assert (taken.status_code, taken.text, dict(taken.headers)) == (free.status_code, free.text, dict(free.headers))
+    assert told(taken) == told(free)
     emails = await hub.rows("SELECT email FROM account")
     assert {row["email"] for row in emails} == {ann.email, bob.email}
 
@@ -171,9 +173,8 @@ async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
     typed = {"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD, "endOthers": ["no", "yes"]}
     response = await post(hub, ann, "/account/password", **typed)
     assert (await hub.ask("{ me { id } }", token=token)).codes == ["UNAUTHENTICATED"]
-    assert (response.status_code, response.headers["location"]) == (303, "/account?done=password")
-    fresh = response.headers["set-cookie"].split(";")[0]
-    assert is_a_page(await hub.client.get("/account?done=password", headers={"cookie": fresh}))
+    assert led_to(response) == "/account?done=password"
+    assert "Your password was changed." in (await followed(hub, response)).text
     hub.client.cookies.clear()
     for old in (ann, elsewhere):
         assert (await get(hub, old, "/account")).headers["location"] == "/signin?next=/account"
@@ -188,7 +189,7 @@ async def test_a_new_password_leaves_the_rest_if_the_tick_is_taken_away(hub: Hub
     wrong = await post(hub, ann, "/account/password", **typed)
     assert re.search(r'name="endOthers" type="checkbox" value="yes" aria', wrong.text)
     response = await post(hub, ann, "/account/password", **typed | {"currentPassword": PASSWORD})
-    assert (response.status_code, response.headers["location"]) == (303, "/account?done=password")
+    assert led_to(response) == "/account?done=password"
     hub.client.cookies.clear()
     assert is_a_page(await get(hub, elsewhere, "/account"))
     assert (await hub.ask("{ me { id } }", token=token)).data["me"]
@@ -239,10 +240,10 @@ async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
     assert "set-cookie" not in wrong.headers
     assert await everything(hub) == before
     response = await post(hub, ann, "/account/delete", password=PASSWORD)
-    assert (response.status_code, response.headers["location"]) == (303, "/done/deleted")
+    assert led_to(response) == "/done/deleted"
     assert "Max-Age=0" in response.headers["set-cookie"]
-    goodbye = await hub.client.get("/done/deleted")
-    assert is_a_page(goodbye)
+    hub.client.cookies.clear()
+    goodbye = await followed(hub, response)
     assert 'class="button" href="/signin"' not in goodbye.text
     assert [row["id"] for row in await hub.rows("SELECT id FROM account")] == [rev.id]
     for table in ("mediator", "logbook_entry", "logbook_private", "feedback", "appointment"):

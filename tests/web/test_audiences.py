@@ -80,7 +80,7 @@ TABLE: dict[str, Statuses] = {
     "/invitation/{secret}": LINK,
     "/stop/{secret}": LINK,
     "/export/{secret}": Statuses((303, 404, 404, 404, 404, 403)),  # here of an export that never was
-    "/done/{what}": EVERYBODY,
+    "/done/{what}": Statuses((404,) * 6),  # here in a browser that sent no form
     "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never was
     "/give": EVERYBODY,
     "/give/{secret}": Statuses((404,) * 6),  # here of a link that never was

@@ -9,7 +9,7 @@ import pytest
 
 from models.account import Role
 from tests.hub import Hub, Person
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, opened, problems
+from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, led_to, opened, problems
 from tests.world import put_feedback
 
 ASKED = {
@@ -28,7 +28,7 @@ async def text(hub: Hub, who: Person, path: str) -> str:
 async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     response = await hub.client.post("/request", data=ASKED, headers=cookie(ann))
-    assert (response.status_code, response.headers["location"]) == (303, "/request?done=requested")
+    assert led_to(response) == "/request?done=requested"
     await hub.work()
     assert "Fence" in hub.mail("pat@demo.example")["text"]
     page = await text(hub, ann, "/request")
@@ -41,7 +41,7 @@ async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> 
         assert "1 request so far" in gone
     (path,) = re.findall(r'action="(/request/[0-9a-f-]{36}/withdraw)"', page)
     withdrawn = await hub.client.post(path, headers=cookie(ann))
-    assert withdrawn.headers["location"] == "/request?done=withdrawn"
+    assert led_to(withdrawn) == "/request?done=withdrawn"
     assert "Pat Party" not in await text(hub, ann, "/request")
     assert is_a_page(await hub.client.post(path, headers=cookie(ann)), 404)
 
@@ -123,7 +123,7 @@ async def test_details_are_changed_and_say_who_may_find_one(hub: Hub) -> None:
     ann = await hub.mediator()
     form = {"about": HOSTILE, "profileUrl": "https://demo.example/ann", "visibility": "PRIVATE"}
     response = await hub.client.post("/details", data=form, headers=cookie(ann))
-    assert response.headers["location"] == "/details?done=saved"
+    assert led_to(response) == "/details?done=saved"
     page = await text(hub, ann, "/details")
     assert "O&#39;Neil" in page
     assert re.search(r'value="PRIVATE"[^>]* checked', page)
@@ -140,17 +140,17 @@ async def test_a_reviewer_is_chosen_invited_and_parted_with(hub: Hub) -> None:
     assert f'value="{rob.id}"' in page
     assert f'value="{rob.id}"' not in await text(hub, ann, "/details?search=nobody")
     chosen = await hub.client.post("/details/appoint", data={"reviewerId": str(rob.id)}, headers=cookie(ann))
-    assert chosen.headers["location"] == "/details?done=appointed"
+    assert led_to(chosen) == "/details?done=appointed"
     assert "Your reviewer is <strong>Rob Reviewer</strong>" in await text(hub, ann, "/details")
     ended = await hub.client.post("/details/end-review", headers=cookie(ann))
-    assert ended.headers["location"] == "/details?done=ended"
+    assert led_to(ended) == "/details?done=ended"
     assert not await hub.rows("SELECT 1 FROM appointment")
     again = await hub.client.post("/details/end-review", headers=cookie(ann))
     assert is_a_page(again, 422)
     for _ in range(2):
         invited = {"email": "new@demo.example", "requestKey": "k"}
         response = await hub.client.post("/details/invite", data=invited, headers=cookie(ann))
-        assert response.headers["location"] == "/details?done=invited"
+        assert led_to(response) == "/details?done=invited"
     await hub.work()
     assert len(hub.mails("new@demo.example")) == 1
 

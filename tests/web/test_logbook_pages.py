@@ -12,7 +12,20 @@ import pytest
 from models.account import Role
 from tests.hub import BASE_URL, Hub, Person
 from tests.hub import opened as opened_hub
-from tests.web.reading import FOREIGN, HOSTILE, cells, cookie, everything, is_a_page, opened, post, problems, sheet
+from tests.web.reading import (
+    FOREIGN,
+    HOSTILE,
+    cells,
+    cookie,
+    everything,
+    followed,
+    is_a_page,
+    led_to,
+    opened,
+    post,
+    problems,
+    sheet,
+)
 from tests.web.test_feedback_pages import ASKED
 from tests.world import put_cases, put_cpd, statements
 from web.pages.logbook import LOGBOOK
@@ -72,8 +85,8 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
     today = hub.database.now().date().isoformat()
     assert f'name="endedOn" type="date" autocomplete="off" maxlength="30" value="{today}"' in blank.text
     made = await post(hub, ann, f"/{name}/new", **(form | {"requestKey": hidden(blank, "requestKey")}))
-    assert (made.status_code, made.headers["location"]) == (303, "/logbook?done=added")
-    table = await opened(hub, ann, made.headers["location"])
+    assert led_to(made) == "/logbook?done=added"
+    table = await followed(hub, made, ann)
     assert "The entry was added." in table.text
     (entry,) = set(re.findall(rf"/{name}/([0-9a-f-]{{36}})\?", table.text))
     whole = await opened(hub, ann, f"/{name}/{entry}")
@@ -82,10 +95,10 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
     edit = await opened(hub, ann, f"/{name}/{entry}/edit", back="/logbook?size=10")
     changed = form | {"minutes": "1,5", "version": hidden(edit, "version"), "back": hidden(edit, "back")}
     saved = await post(hub, ann, f"/{name}/{entry}/edit", **changed)
-    assert saved.headers["location"] == "/logbook?size=10&done=saved"
+    assert led_to(saved) == "/logbook?size=10&done=saved"
     assert cells(await opened(hub, ann, "/logbook"), "Hours") == ["1:30"]
     gone = await post(hub, ann, f"/{name}/{entry}/delete")
-    assert gone.headers["location"] == "/logbook?done=deleted"
+    assert led_to(gone) == "/logbook?done=deleted"
     assert not await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")
     assert is_a_page(await hub.client.get(f"/{name}/{entry}", headers=cookie(ann)), 404)
 
@@ -109,7 +122,7 @@ async def test_a_double_submit_adds_one_entry(hub: Hub, name: str) -> None:
 
 async def test_another_can_be_added_at_once(hub: Hub) -> None:
     response = await post(hub, await hub.mediator(), "/logbook/new", **(CASE | {"then": "another"}))
-    assert response.headers["location"] == "/logbook/new?done=added"
+    assert led_to(response) == "/logbook/new?done=added"
 
 
 @pytest.mark.parametrize(
@@ -364,5 +377,5 @@ async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neith
         assert (await sheet(paid, ann, "/logbook.csv"))[0]["Notes"] == "mine"
         version = hidden(await opened(paid, ann, f"/logbook/{entry}/edit"), "version")
         edited = await post(paid, ann, f"/logbook/{entry}/edit", **(CASE | {"version": version}))
-        assert edited.headers["location"] == "/logbook?done=saved"
+        assert led_to(edited) == "/logbook?done=saved"
         assert (await post(paid, ann, f"/logbook/{entry}/delete")).status_code == 303

@@ -16,7 +16,19 @@ from models.mediator import Visibility, mediators
 from models.reviewer import appointments
 from resolvers.survey import survey
 from tests.hub import BASE_URL, Hub, Person
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, listed, opened, plain, sheet
+from tests.web.reading import (
+    FOREIGN,
+    HOSTILE,
+    cookie,
+    everything,
+    followed,
+    is_a_page,
+    led_to,
+    listed,
+    opened,
+    plain,
+    sheet,
+)
 from tests.world import put_feedback, statements
 
 ADDRESS = "https://demo.example/profiles/ann?a=1&b=2"
@@ -292,8 +304,8 @@ async def test_a_review_is_ended_by_the_button_once_and_at_once(hub: Hub) -> Non
         assert is_a_page(await hub.client.post(path, headers=cookie(rev) | headers), 403)
     assert await everything(hub) == before
     ended = await hub.client.post(path, headers=cookie(rev) | {"origin": BASE_URL})
-    assert (ended.status_code, ended.headers["location"]) == (303, "/review?done=ended")
-    assert "The review has ended." in (await opened(hub, rev, "/review?done=ended")).text
+    assert led_to(ended) == "/review?done=ended"
+    assert "The review has ended." in (await followed(hub, ended, rev)).text
     assert await hub.rows("SELECT 1 FROM appointment") == []
     await hidden_from(hub, rev, ann.id)
     await hub.work()

@@ -3,21 +3,27 @@
 import re
 from html import unescape
 
-import httpx
 import pytest
 
 from resolvers import limits
 from tests.hub import PASSWORD, Hub
-from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, link, problems
+from tests.web.reading import (
+    FOREIGN,
+    HOSTILE,
+    cookie,
+    everything,
+    exhausted,
+    followed,
+    is_a_page,
+    led_to,
+    link,
+    problems,
+    told,
+)
 from tests.world import put_token
 
 NEW = {"name": "New", "email": "new@demo.example", "password": PASSWORD, "visibility": "PRIVATE"}
 FORMS = {"/signup": NEW, "/forgotten": {"email": "ann@demo.example"}}
-
-
-def told(response: httpx.Response) -> tuple[int, str, dict[str, str]]:
-    """All that somebody can tell an answer by."""
-    return response.status_code, response.text, dict(response.headers)
 
 
 async def test_a_mediator_signs_up_confirms_the_address_and_signs_in(hub: Hub) -> None:
@@ -27,9 +33,8 @@ async def test_a_mediator_signs_up_confirms_the_address_and_signs_in(hub: Hub) -
     assert chosen == "PRIVATE"
     assert "noindex" not in page.text
     response = await hub.client.post("/signup", data=NEW)
-    assert (response.status_code, response.headers["location"]) == (303, "/done/signup")
-    done = await hub.client.get("/done/signup")
-    assert is_a_page(done)
+    assert led_to(response) == "/done/signup"
+    done = await followed(hub, response)
     assert "new@demo.example" not in done.text
     assert (await hub.client.post(await link(hub, "new@demo.example"))).status_code == 303
     signed_in = await hub.client.post("/signin", data={"email": "new@demo.example", "password": PASSWORD})
@@ -86,7 +91,7 @@ async def test_a_double_click_makes_one_account_and_one_mail(hub: Hub) -> None:
     (key,) = re.findall(r'name="requestKey" value="([^"]+)"', page.text)
     for _ in range(2):
         response = await hub.client.post("/signup", data=NEW | {"requestKey": key})
-        assert response.headers["location"] == "/done/signup"
+        assert led_to(response) == "/done/signup"
     assert len(await hub.rows("SELECT id FROM account")) == 1
     await hub.work()
     assert len(hub.mails()) == 1
@@ -96,8 +101,8 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link(hub: Hub) -> 
     ann = await hub.mediator(email="ann@demo.example")
     assert is_a_page(await hub.client.get("/forgotten"))
     response = await hub.client.post("/forgotten", data={"email": ann.email.upper()})
-    assert (response.status_code, response.headers["location"]) == (303, "/done/forgotten")
-    assert is_a_page(await hub.client.get("/done/forgotten"))
+    assert led_to(response) == "/done/forgotten"
+    assert "Please look into your mail" in (await followed(hub, response)).text
     path = await link(hub, ann.email)
     assert path.startswith("/password/")
     assert (await hub.client.post(path, data={"password": "a wholly new password"})).status_code == 303

@@ -15,7 +15,18 @@ from resolvers import limits
 from resolvers.giving_subject import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
-from tests.web.reading import HOSTILE, cookie, everything, exhausted, handed_out, is_a_page, link, problems
+from tests.web.reading import (
+    HOSTILE,
+    cookie,
+    everything,
+    exhausted,
+    followed,
+    handed_out,
+    is_a_page,
+    led_to,
+    link,
+    problems,
+)
 from web.asking import SENT_BEFORE
 from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED, TRAP
 
@@ -71,9 +82,8 @@ async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
         "answer-neutrality": "",
     }
     given = await hub.client.post(path, data=filled)
-    assert (given.status_code, given.headers["location"]) == (303, "/done/feedback")
-    thanks = await hub.client.get("/done/feedback")
-    assert is_a_page(thanks)
+    assert led_to(given) == "/done/feedback"
+    thanks = await followed(hub, given)
     assert "Thank you" in thanks.text
     spent = await hub.client.get(path)
     assert is_a_page(spent, 410)
@@ -99,7 +109,7 @@ async def test_all_three_ways_lead_to_the_same_survey_and_keep_an_answer(hub: Hu
     ann = await hub.mediator(name="Ann")
     for path in await doors(hub, ann):
         assert "Your feedback about Ann" in (await hub.client.get(path)).text
-        assert (await hub.client.post(path, data=form(hub))).headers["location"] == "/done/feedback"
+        assert led_to(await hub.client.post(path, data=form(hub))) == "/done/feedback"
     rows = await hub.rows("SELECT mediator_id, by_invitation, shared FROM feedback ORDER BY by_invitation")
     assert [tuple(row) for row in rows] == [(ann.id, False, False), (ann.id, False, False), (ann.id, True, False)]
 
@@ -188,7 +198,7 @@ async def test_a_form_sent_twice_counts_once(hub: Hub) -> None:
     ann = await hub.mediator()
     for path in await doors(hub, ann):
         for _ in range(2):
-            assert (await hub.client.post(path, data=form(hub))).headers["location"] == "/done/feedback"
+            assert led_to(await hub.client.post(path, data=form(hub))) == "/done/feedback"
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 3
     pages = [(await hub.client.get(f"/give/to/{ann.id}")).text for _ in range(2)]
     keys = [re.findall(r'name="requestKey" value="(.+?)"', page)[0] for page in pages]
@@ -365,7 +375,7 @@ async def test_who_fell_into_the_trap_is_shown_it_and_gets_through(hub: Hub) -> 
     assert f'id="{TRAP}-problem"' in shown[0]
     assert not await hub.rows("SELECT 1 FROM feedback")
     filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', refused.text)) | {TRAP: ""}
-    assert (await hub.client.post(path, data=filled)).headers["location"] == "/done/feedback"
+    assert led_to(await hub.client.post(path, data=filled)) == "/done/feedback"
 
 
 async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_with_a_new_key(hub: Hub) -> None:
@@ -382,7 +392,7 @@ async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_w
         assert "Patience</textarea>" in refused.text
         filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', refused.text))
         for _ in range(2):
-            assert (await hub.client.post(path, data=filled)).headers["location"] == "/done/feedback"
+            assert led_to(await hub.client.post(path, data=filled)) == "/done/feedback"
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 4
     assert (await hub.client.post(by_mail, data=form(hub))).status_code == 303
     spent = await hub.client.post(by_mail, data=form(hub) | {"answer-listening": "1"})
@@ -420,7 +430,7 @@ async def test_whoever_was_too_slow_only_has_to_send_it_once_more(hub: Hub) -> N
         assert filled["begun"] != ""
     async with hub.later(hours=31) as then:
         again = await then.client.post(path, data=filled)
-    assert again.headers["location"] == "/done/feedback"
+    assert led_to(again) == "/done/feedback"
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 1
 
 
@@ -433,4 +443,4 @@ async def test_nobody_can_make_up_when_a_form_was_handed_out(hub: Hub) -> None:
 
 async def test_whoever_was_asked_by_mail_is_never_taken_for_a_program(hub: Hub) -> None:
     path = await requested(hub, await hub.mediator())
-    assert (await hub.client.post(path, data=FORM)).headers["location"] == "/done/feedback"
+    assert led_to(await hub.client.post(path, data=FORM)) == "/done/feedback"

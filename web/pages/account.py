@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from web.asking import Outcome, ask, change, nothing_here, to_mend
 from web.forms import day, read, text
+from web.receipts import accepted
 from web.rendering import SIGNED_IN, page, read_form, render
 
 
@@ -58,7 +59,7 @@ async def own(request: Request, *, form: AccountForm) -> Response:
     outcome = await change(request, "account", form.operation, **values, **ticks)
     if outcome.problems:
         return render(request, template, outcome=outcome, typed=typed, me=me)
-    return RedirectResponse(form.after, 303)
+    return accepted(request, form.after)
 
 
 async def take_away(request: Request, *, operation: str, done: str) -> Response:
@@ -66,7 +67,7 @@ async def take_away(request: Request, *, operation: str, done: str) -> Response:
     outcome = await change(request, "account", operation, id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
-    return RedirectResponse(f"/account?done={done}", 303)
+    return accepted(request, f"/account?done={done}")
 
 
 def _end_of_day(typed: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.fields import EntryField
@@ -14,6 +14,7 @@ from web.asking import Outcome, Problem, ask, change, nothing_here, to_mend
 from web.entry_fields import reader, typed, writer
 from web.forms import read
 from web.pages.sign_in import local_path
+from web.receipts import accepted
 from web.rendering import MEDIATORS, Form, page, read_form, render
 
 
@@ -79,8 +80,8 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     if outcome.problems:
         return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
     if typed.get("then") == "another":
-        return RedirectResponse(f"/{form.name}/new?done=added", 303)
-    return _done(typed.get("back", ""), "added")
+        return accepted(request, f"/{form.name}/new?done=added")
+    return _done(request, typed.get("back", ""), "added")
 
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
@@ -94,7 +95,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
     values, problems = form.read(sent)
     outcome = to_mend(problems) if problems else await _update(request, form, sent, values)
     if not outcome.problems:
-        return _done(sent.get("back", ""), "saved")
+        return _done(request, sent.get("back", ""), "saved")
     differences = []
     if current := outcome.payload.get("current"):
         differences = _differences(form, sent, values, current)
@@ -116,7 +117,7 @@ async def delete(request: Request, *, form: EntryForm) -> Response:
     outcome = await change(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
-    return _done(typed.get("back", ""), "deleted")
+    return _done(request, typed.get("back", ""), "deleted")
 
 
 def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
@@ -174,9 +175,9 @@ def _back(request: Request) -> str:
     return local_path(request.query_params.get("back", "/logbook"))
 
 
-def _done(back: str, what: str) -> Response:
+def _done(request: Request, back: str, what: str) -> Response:
     wanted = local_path(back or "/logbook")
-    return RedirectResponse(f"{wanted}{'&' if '?' in wanted else '?'}done={what}", 303)
+    return accepted(request, f"{wanted}{'&' if '?' in wanted else '?'}done={what}")
 
 
 def routes(form: EntryForm) -> list[BaseRoute]:

@@ -1,13 +1,14 @@
 """A mediator's side of feedback: asking parties for it, and reading what was shared."""
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web import words
 from web.asking import Outcome, ask, change, nothing_here, to_mend
 from web.forms import Reader, day, read, text, yes
 from web.listing import Listing, View
+from web.receipts import accepted
 from web.rendering import MEDIATORS, Form, page, read_form, render
 
 _READERS: dict[str, Reader] = {
@@ -36,7 +37,7 @@ async def request_feedback(request: Request) -> Response:
     )
     if outcome.problems:
         return await _requests(request, typed, outcome)
-    return RedirectResponse("/request?done=requested", 303)
+    return accepted(request, "/request?done=requested")
 
 
 async def _requests(request: Request, typed: Form, outcome: Outcome) -> Response:
@@ -51,7 +52,7 @@ async def withdraw(request: Request) -> Response:
     outcome = await change(request, "requests", "WithdrawFeedbackRequest", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
-    return RedirectResponse("/request?done=withdrawn", 303)
+    return accepted(request, "/request?done=withdrawn")
 
 
 async def shared(request: Request) -> Response:

@@ -4,7 +4,7 @@ A GET changes nothing, for mail scanners open links; what a link does is done by
 """
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from permissions.viewer import Viewer
@@ -12,6 +12,7 @@ from resolvers.errors import Forbidden
 from resolvers.export import archive
 from web.asking import Outcome, Trouble, ask, change
 from web.graphql import make_context
+from web.receipts import accepted, is_receipted
 from web.rendering import SIGNED_IN, page, read_form, render
 
 _EVERYTHING_ENDED = (
@@ -43,6 +44,7 @@ DONE = {
     "invitation": ("Thank you for accepting", "We have told the mediator. Sign in to see whose feedback you review."),
 }
 
+NOT_RECEIPTED = "This page says that a form was accepted: only for an hour, and only to those who sent it."
 NOT_YOURS = (
     "This invitation was sent to another address than that of your account. Accept it with a new account, below, or "
     "ask for an invitation to your own address."
@@ -79,7 +81,7 @@ async def stop(request: Request) -> Response:
 async def _use(request: Request, what: str, operation: str, **typed: str) -> Response:
     """Do what a link is for, and say so; or show its page again with what to mend."""
     outcome = await change(request, what, operation, token=request.path_params["secret"], **typed)
-    return render(request, f"{what}.html", outcome=outcome) if outcome.problems else _done(what)
+    return render(request, f"{what}.html", outcome=outcome) if outcome.problems else _done(request, what)
 
 
 async def invitation(request: Request) -> Response:
@@ -98,7 +100,7 @@ async def invitation(request: Request) -> Response:
         password=typed.get("password"),
     )
     if not outcome.problems:
-        return _done("invitation")
+        return _done(request, "invitation")
     if "name" not in typed and any(problem["field"] == "name" for problem in outcome.problems):
         outcome = Outcome([{"field": None, "message": NOT_YOURS}], outcome.status)
     return render(request, "invitation.html", outcome=outcome, typed=typed, me=me, secret=secret)
@@ -118,15 +120,15 @@ async def export(request: Request) -> Response:
     return render(request, "export.html")
 
 
-def _done(what: str) -> Response:
-    return RedirectResponse(f"/done/{what}", 303)
+def _done(request: Request, what: str) -> Response:
+    return accepted(request, f"/done/{what}")
 
 
 async def done(request: Request) -> Response:
-    """Say what was done."""
+    """Say what was done, to those who did it."""
     what = request.path_params["what"]
-    if what not in DONE:
-        raise Trouble(404, "There is nothing here.")
+    if what not in DONE or not is_receipted(request):
+        raise Trouble(404, NOT_RECEIPTED)
     title, text = DONE[what]
     return render(request, "done.html", what=what, title=title, text=text)
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web import words
 from web.asking import Outcome, ask, change, to_mend
 from web.forms import one_of, read, text
+from web.receipts import accepted
 from web.rendering import MEDIATORS, Form, page, read_form, render
 
 _READERS = {"about": text, "profileUrl": text, "visibility": one_of(words.VISIBILITIES)}
@@ -52,7 +53,7 @@ async def end_review(request: Request) -> Response:
 async def _done(request: Request, typed: Form, outcome: Outcome, what: str) -> Response:
     if outcome.problems:
         return await _show(request, typed, outcome)
-    return RedirectResponse(f"/details?done={what}", 303)
+    return accepted(request, f"/details?done={what}")
 
 
 async def _show(request: Request, typed: Form | None = None, outcome: Outcome | None = None) -> Response:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web import charts, words
 from web.asking import ask, change, nothing_here
 from web.listing import Column, Filter, Listing, View
+from web.receipts import accepted
 from web.rendering import REVIEWERS, page, render
 from web.sheets import export
 from web.words import ACTING, CAPACITY, DAY, SHARED, WAY, Kind
@@ -123,7 +124,7 @@ async def end(request: Request) -> Response:
     outcome = await change(request, "review", "EndReview", mediatorId=found["mediator"]["id"])
     if outcome.problems:
         raise nothing_here()
-    return RedirectResponse("/review?done=ended", 303)
+    return accepted(request, "/review?done=ended")
 
 
 routes: list[BaseRoute] = [

@@ -7,10 +7,11 @@ looked up again, and must not be in an address.
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web.asking import Outcome, ask, change
+from web.receipts import accepted
 from web.rendering import SIGNED_IN, page, read_form, render
 
 
@@ -62,7 +63,7 @@ async def remove(request: Request) -> Response:
     outcome = await _proven(request, "RemoveSecondFactor")
     if outcome.problems:
         return render(request, "second_factor/remove.html", outcome=outcome)
-    return RedirectResponse("/account?done=removed", 303)
+    return accepted(request, "/account?done=removed")
 
 
 async def _proven(request: Request, operation: str) -> Outcome:

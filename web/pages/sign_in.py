@@ -1,18 +1,19 @@
 """Signing in and out."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from permissions.secrets import seal, unseal
+from permissions.secrets import PENDING_SIGN_IN_LASTS
 from permissions.viewer import Viewer
-from web.asking import Outcome, ask, change
-from web.rendering import page, read_form, render
+from web.asking import ask, change
+from web.rendering import Form, page, read_form, render
+from web.viewers import bound, keep
 
-CODE_WITHIN = timedelta(minutes=10)
+_PENDING = "pending"  # the cookie of a sign-in that waits for its code
 
 # A browser reads `//host` and `/\host` as another host, and drops white space before it looks.
 _LOCAL = re.compile(r"/(?![/\\])[!-~]*")
@@ -26,36 +27,49 @@ def local_path(wanted: str) -> str:
 async def sign_in(request: Request) -> Response:
     """Begin a session, then go on to the page that asked for it; ask for a code in between where there has to be one.
 
-    The form with the code carries the password sealed, so that it is neither typed twice nor stored anywhere.
+    The password is typed and sent once. What goes with the code is a cookie, so nothing that a page holds signs in.
     """
     if request.method != "POST":
-        return render(request, "sign_in.html", typed={"next": request.query_params.get("next", "/")}, sealed=None)
+        return render(request, "sign_in.html", typed={"next": request.query_params.get("next", "/")}, by_code=False)
     typed = await read_form(request)
-    email, sealed = typed.get("email", ""), typed.get("sealed")
-    password = typed.get("password", "") if sealed is None else _unsealed(request, sealed, email)
-    if password is None:
-        outcome = Outcome([{"field": None, "message": "That took too long. Please type your password again."}], 422)
-        return render(request, "sign_in.html", outcome=outcome, typed=typed, sealed=None)
-    outcome = await change(request, "signin", "SignIn", email=email, password=password, code=typed.get("code"))
+    return await (_send_code if "code" in typed else _send_password)(request, typed)
+
+
+async def _send_password(request: Request, typed: Form) -> Response:
+    email, password = typed.get("email", ""), typed.get("password", "")
+    outcome = await change(request, "signin", "SignIn", email=email, password=password)
     if not outcome.problems:
-        return RedirectResponse(local_path(typed.get("next", "")), 303)
-    asks_for_code = sealed is not None and outcome.status == 429
-    if any(problem["field"] == "code" for problem in outcome.problems) or asks_for_code:
-        if sealed is None:  # nothing to mend yet: the code is the second step
-            outcome = Outcome()
-        return render(request, "sign_in.html", outcome=outcome, typed=typed, sealed=_sealed(request, email, password))
-    return render(request, "sign_in.html", outcome=outcome, typed=typed, sealed=None)
+        return _go_on(typed)
+    pending: str | None = outcome.payload.get("pendingSignIn")
+    if pending is None:
+        return render(request, "sign_in.html", outcome=outcome, typed=typed, by_code=False)
+    response = render(request, "sign_in.html", typed=typed, by_code=True)  # nothing to mend: it is the second step
+    _keep_pending(request, response, pending)
+    return response
 
 
-def _sealed(request: Request, email: str, password: str) -> str:
-    until = request.app.state.database.now() + CODE_WITHIN
-    return seal(request.app.state.settings, "sign-in", f"{until.timestamp():.0f} {password}", email)
+async def _send_code(request: Request, typed: Form) -> Response:
+    pending = request.cookies.get(bound(request.app.state.settings, _PENDING), "")
+    outcome = await change(request, "signin", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
+    if not outcome.problems:
+        response = _go_on(typed)
+    elif any(problem["field"] == "pendingSignIn" for problem in outcome.problems):
+        problems = [problem | {"field": None} for problem in outcome.problems]  # no field of the page's form
+        outcome = replace(outcome, problems=problems)
+        response = render(request, "sign_in.html", outcome=outcome, typed=typed, by_code=False)
+    else:
+        return render(request, "sign_in.html", outcome=outcome, typed=typed, by_code=True)
+    _keep_pending(request, response, "")
+    return response
 
 
-def _unsealed(request: Request, sealed: str, email: str) -> str | None:
-    """Give the password that was typed in the first step; None once that was too long ago."""
-    until, _, password = (unseal(request.app.state.settings, "sign-in", sealed, email) or "0").partition(" ")
-    return password if float(until) > request.app.state.database.now().timestamp() else None
+def _go_on(typed: Form) -> Response:
+    return RedirectResponse(local_path(typed.get("next", "")), 303)
+
+
+def _keep_pending(request: Request, response: Response, secret: str) -> None:
+    seconds = int(PENDING_SIGN_IN_LASTS.total_seconds())
+    keep(request.app.state.settings, response, _PENDING, secret, seconds)
 
 
 async def sign_out(request: Request) -> Response:

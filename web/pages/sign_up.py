@@ -1,12 +1,13 @@
 """Signing up, and asking for a new password: the answer never tells whether an address has an account."""
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from web import words
 from web.asking import change, to_mend
 from web.forms import one_of, read
+from web.receipts import accepted
 from web.rendering import page, read_form, render
 
 
@@ -25,7 +26,7 @@ async def sign_up(request: Request) -> Response:
     )
     if outcome.problems:
         return render(request, "sign_up.html", outcome=outcome, typed=typed)
-    return RedirectResponse("/done/signup", 303)
+    return accepted(request, "/done/signup")
 
 
 async def forgotten(request: Request) -> Response:
@@ -36,7 +37,7 @@ async def forgotten(request: Request) -> Response:
     outcome = await change(request, "forgotten", "RequestPasswordReset", email=typed.get("email", ""))
     if outcome.problems:
         return render(request, "forgotten.html", outcome=outcome, typed=typed)
-    return RedirectResponse("/done/forgotten", 303)
+    return accepted(request, "/done/forgotten")
 
 
 _BOTH = ["GET", "POST"]

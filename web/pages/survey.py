@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from permissions.secrets import draft_name, seal, unseal
 from web.asking import Outcome, Problem, Trouble, ask, change, is_repeated
+from web.receipts import accepted
 from web.rendering import Form, page, read_form, render
 
 CAPACITIES = {
@@ -82,7 +83,7 @@ async def _survey(request: Request, about: About) -> Response:
     typed = await read_form(request)
     outcome = await _give(request, about, survey["questions"], typed)
     if not outcome.problems:
-        return RedirectResponse("/done/feedback", 303)
+        return accepted(request, "/done/feedback")
     if "token" in about and any(map(is_repeated, outcome.problems)):
         raise Trouble(410, ANSWERED)
     age = _age(request, typed)

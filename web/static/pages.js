@@ -27,6 +27,7 @@ fold();
 const address = new URL(location.href);
 if (address.searchParams.has("done")) {
   address.searchParams.delete("done");
+  address.searchParams.delete("receipt");
   history.replaceState(null, "", address);
 }
 

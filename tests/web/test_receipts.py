@@ -1,0 +1,130 @@
+"""What a page says was done: to those who did it, on that page, for an hour; never because an address says so."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.hub import PASSWORD, Hub, Person, opened
+from tests.web.reading import FOREIGN, cookie, followed, get, is_a_page, led_to, post
+from web.pages.links import DONE as PAGES
+from web.pages.links import NOT_RECEIPTED
+from web.rendering import DONE
+
+SAVED = "What you changed has been saved."
+
+
+async def receipt_of(hub: Hub, ann: Person) -> str:
+    """What the address bears to which a changed name leads."""
+    response = await post(hub, ann, "/account/name", name="Ann")
+    assert led_to(response) == "/account?done=saved"
+    return str(response.headers["location"]).rpartition("receipt=")[2]
+
+
+async def says_something(hub: Hub, by: Person | None, address: str) -> bool:
+    page = await hub.client.get(address, headers=cookie(by) if by else {})
+    assert is_a_page(page)
+    return 'role="status"' in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/signin", "/signup", "/give"])
+async def test_no_address_makes_a_page_say_something_to_a_stranger(hub: Hub, path: str) -> None:
+    for word in DONE:
+        for receipt in ("", "&receipt=", "&receipt=x", f"&receipt={'x' * 43}", "&receipt=%C3%BC%00"):
+            assert not await says_something(hub, None, f"{path}?done={word}{receipt}")
+
+
+async def test_nor_to_somebody_who_is_signed_in(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for path in ("/", "/account", "/logbook", "/request", "/details"):
+        for word in DONE:
+            assert not await says_something(hub, ann, f"{path}?done={word}")
+
+
+async def test_a_page_of_what_was_done_shows_nothing_without_a_receipt(hub: Hub) -> None:
+    for what, (title, text) in PAGES.items():
+        for query in ("", "?receipt=", "?receipt=x", f"?receipt={'x' * 43}"):
+            page = await hub.client.get(f"/done/{what}{query}")
+            assert is_a_page(page, 404)
+            assert NOT_RECEIPTED in page.text
+            assert title not in page.text
+            assert text not in page.text
+    assert is_a_page(await hub.client.get("/done/else"), 404)
+
+
+async def test_it_is_said_again_when_the_page_is_reloaded_for_an_hour(hub: Hub) -> None:
+    response = await hub.client.post("/forgotten", data={"email": "nobody@demo.example"})
+    assert "set-cookie" not in response.headers, "a new cookie would take the form from the back button"
+    first, again = await followed(hub, response), await followed(hub, response)
+    assert "Please look into your mail" in first.text
+    assert again.text == first.text
+    for minutes, status in ((59, 200), (61, 404)):
+        async with hub.later(minutes=minutes) as then:
+            assert is_a_page(await then.client.get(response.headers["location"]), status)
+
+
+async def test_a_receipt_is_for_its_own_page_and_message(hub: Hub) -> None:
+    ann = await hub.mediator()
+    receipt = await receipt_of(hub, ann)
+    assert await says_something(hub, ann, f"/account?done=saved&receipt={receipt}")
+    assert await says_something(hub, ann, f"/account?page=2&done=saved&receipt={receipt}")
+    for address in ("/account?done=password", "/account?", "/details?done=saved", "/logbook?done=saved"):
+        assert not await says_something(hub, ann, f"{address}&receipt={receipt}")
+    for what in PAGES:
+        assert is_a_page(await get(hub, ann, f"/done/{what}?receipt={receipt}"), 404)
+
+
+async def test_a_receipt_is_for_the_account_that_sent_the_form(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    receipt = await receipt_of(hub, ann)
+    assert await says_something(hub, await hub.sign_in(ann.email), f"/account?done=saved&receipt={receipt}")
+    assert not await says_something(hub, bob, f"/account?done=saved&receipt={receipt}")
+
+
+async def test_a_receipt_of_somebody_signed_out_is_for_their_network(hub: Hub) -> None:
+    ann = await hub.mediator()
+    address = (await hub.client.post("/forgotten", data={"email": ann.email})).headers["location"]
+    hub.client._transport.client = ("203.0.113.7", 1)  # type: ignore[attr-defined]
+    assert is_a_page(await hub.client.get(address), 404)
+    assert is_a_page(await get(hub, ann, address), 404)
+
+
+async def test_a_receipt_of_another_house_is_none(hub: Hub) -> None:
+    ann = await hub.mediator()
+    async with opened(hub.services) as other:  # with a key of its own
+        receipt = await receipt_of(other, ann)
+    assert not await says_something(hub, ann, f"/account?done=saved&receipt={receipt}")
+
+
+async def test_where_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) -> None:
+    ann = await hub.mediator()
+    entry = {"role": "LEAD_MEDIATOR", "medium": "ONLINE", "outcome": "SETTLED", "minutes": "2", "requestKey": "k"}
+    days = {"startedOn": "2024-05-06", "endedOn": "2024-05-06"}
+    response = await post(hub, ann, "/logbook/new", back="/logbook?done=deleted&receipt=x", **entry, **days)
+    page = await followed(hub, response, ann)
+    assert DONE["added"] in page.text
+    assert DONE["deleted"] not in page.text
+
+
+async def test_what_is_refused_gets_no_receipt(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for path, form in {"/account/name": {"name": ""}, "/account/delete": {"password": "wrong"}, "/request": {}}.items():
+        assert is_a_page(await post(hub, ann, path, **form), 422)
+    for headers in FOREIGN:
+        foreign = await hub.client.post("/account/name", data={"name": "Ann"}, headers=cookie(ann) | headers)
+        assert is_a_page(foreign, 403)
+
+
+async def test_a_receipt_stays_out_of_the_addresses_that_a_table_leads_to(hub: Hub) -> None:
+    ann = await hub.mediator()
+    page = await get(hub, ann, "/logbook?done=added&receipt=x")
+    assert is_a_page(page)
+    assert "receipt" not in page.text
+
+
+async def test_it_is_said_to_who_has_deleted_the_account_and_to_no_other_account(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    response = await post(hub, ann, "/account/delete", password=PASSWORD)
+    hub.client.cookies.clear()
+    assert urlsplit(response.headers["location"]).path == "/done/deleted"
+    assert "Your account is deleted" in (await followed(hub, response)).text
+    assert is_a_page(await get(hub, bob, response.headers["location"]), 404)

@@ -1,0 +1,56 @@
+"""Receipts: how a page knows that what its address says was done really was, by those who look at it.
+
+Anybody can write an address and send it to others. So an accepted form leads to one that bears a receipt, sealed for
+that page, its message, and the account, or for those signed out the network, that sent the form. It is in the address
+because a new cookie would make browsers forget the form, which the back button is to bring as it was.
+"""
+
+from datetime import datetime, timedelta
+
+from starlette.datastructures import URL, QueryParams
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from permissions.secrets import seal, unseal
+from permissions.viewer import Viewer
+from settings import Settings
+
+RECEIPT_LASTS = timedelta(hours=1)  # long enough for going back and reloading
+_PURPOSE = "receipt"
+
+
+def accepted(request: Request, address: str) -> Response:
+    """Lead on from an accepted form: to a page under `/done`, or to another with its message's name as `done`."""
+    to = URL(address)
+    # Whoever has just deleted their account or ended their own session looks at the page signed out.
+    whom = _viewer(request).address if request.state.new_session == "" else _whom(request)
+    until = request.app.state.database.now() + RECEIPT_LASTS
+    made = receipt(request.app.state.settings, until, to.path, _message(QueryParams(to.query)), whom)
+    return RedirectResponse(f"{address}{'&' if '?' in address else '?'}receipt={made}", 303)
+
+
+def receipt(settings: Settings, until: datetime, path: str, message: str, whom: object) -> str:
+    """Make a receipt; `message` is empty for a page that has just one, `whom` an account's id or a network address."""
+    return seal(settings, _PURPOSE, f"{until.timestamp():.0f}", path, message, whom)
+
+
+def is_receipted(request: Request) -> bool:
+    """Whether the address bears a receipt for its page, its message and this viewer that still counts."""
+    query, path = request.query_params, request.scope["path"]
+    held, settings = query.get("receipt", ""), request.app.state.settings
+    until = unseal(settings, _PURPOSE, held, path, _message(query), _whom(request))
+    return until is not None and float(until) > request.app.state.database.now().timestamp()
+
+
+def _message(query: QueryParams) -> str:
+    return query.get("done", "")
+
+
+def _whom(request: Request) -> object:
+    viewer = _viewer(request)
+    return viewer.account_id or viewer.address
+
+
+def _viewer(request: Request) -> Viewer:
+    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # to say who asks may be what failed
+    return viewer
