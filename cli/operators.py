@@ -20,7 +20,7 @@ from jobs import worker as jobs_worker
 from models.account import Role, accounts
 from models.database import connect, connect_worker
 from permissions.passwords import hash_password
-from resolvers.account_row import new_account
+from resolvers.account_row import lock_account, new_account
 from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
@@ -182,9 +182,9 @@ def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> No
 
 async def _remove_second_factor(settings: Settings, email: str) -> bool:
     async with connect(settings) as database, database.transaction() as transaction:
-        owner = select(accounts.c.id).where(has_address(email.strip())).with_for_update()
-        account_id = await transaction.value(owner, UUID)
-        return account_id is not None and await take_away(transaction, account_id) > 0
+        owner = select(accounts.c.id).where(has_address(email.strip()))
+        account = await lock_account(transaction, await transaction.value(owner, UUID))
+        return account is not None and await take_away(transaction, account.id) > 0
 
 
 @operators.command("restore-check")

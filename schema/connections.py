@@ -13,7 +13,7 @@ from strawberry.types.scalar import ScalarDefinition
 from models.statement import Values
 from resolvers import paging
 from resolvers.context import Info
-from resolvers.paging import ListedRow, Page, page
+from resolvers.paging import DEFAULT, MOST, ListedRow, Page, page
 
 Node = TypeVar("Node", bound=ListedRow)
 
@@ -38,7 +38,9 @@ class Edge(Generic[Node]):
     cursor: str
 
 
-@strawberry.type(description="One page of a list: 25 rows if neither `first` nor `last` is given, 100 at most.")
+@strawberry.type(
+    description=f"One page of a list: {DEFAULT} rows if neither `first` nor `last` is given, {MOST} at most."
+)
 class Connection(Generic[Node]):
     nodes: list[Node]
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 import strawberry
 
 from models.feedback import ActedAs, Capacity
+from permissions.scopes import DETAILS_DAYS
 from resolvers.feedback import answers, origin
 from resolvers.feedback_request import request_feedback, stop_requests, withdraw_feedback_request
 from resolvers.giving import give_feedback
@@ -64,7 +65,7 @@ class FeedbackSummary:
     years: list[FeedbackYear]
 
 
-@strawberry.type(description="That a party was asked. Name, email and reference are gone after five days.")
+@strawberry.type(description=f"That a party was asked. Name, email and reference are gone after {DETAILS_DAYS} days.")
 class FeedbackRequest:
     id: strawberry.ID
     made_on: date

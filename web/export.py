@@ -22,10 +22,12 @@ from models.account import Role, accounts
 from models.database import Database
 from models.outbox import data_exports
 from models.statement import Row, statement
+from permissions.scopes import DETAILS_DAYS
 from permissions.secrets import EXPORT_LASTS
 from permissions.viewer import Viewer
 from resolvers.context import Context
 from resolvers.limits import Limiter
+from resolvers.paging import MOST
 from schema import execution
 from settings import Settings
 from web.archive import Archive
@@ -65,7 +67,7 @@ PARTS_OF_ROLE = {
         Part(
             "feedback_requests",
             "When you asked for feedback. Whom you asked, and your reference, are never exported: they are deleted "
-            "five days after the request.",
+            f"{DETAILS_DAYS} days after the request.",
         ),
     ),
     Role.REVIEWER: (Part("reviewed_mediators", "The mediators who appointed you as their reviewer."),),
@@ -150,7 +152,7 @@ def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Lim
     async def ask(part: Part, after: str | None) -> Any:
         # A context for each page, because a context remembers all that it loaded.
         context = Context(viewer, database, settings, limiter, wake=lambda: None)
-        answer = await execution.run(context, _TEXTS[part.name], {"after": after}, None)
+        answer = await execution.run(context, _TEXTS[part.name], {"after": after, "most": MOST}, None)
         found = answer.body.get("data")
         while isinstance(found, dict) and len(found) == 1:
             (found,) = found.values()

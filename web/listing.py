@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from permissions.secrets import seal, unseal
+from resolvers.paging import DEFAULT, MOST
 from web.words import TEXT, YES_NO, Kind, Words
 
 Choices = list[tuple[str, str]]  # a value and its label
-SIZES = (10, 25, 50, 100)
-SIZE = 25
+SIZE = DEFAULT
+SIZES = (10, SIZE, 50, MOST)
 _CURSOR = "cursor"
 _TEXT_MOST = 200
 

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive
 import i18n
 from models.account import Role
 from models.fields import camel
+from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import Viewer
 from resolvers.errors import Unauthenticated
 from web import words
@@ -85,6 +86,7 @@ _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
 _templates.filters["answered"] = words.answered
 _templates.globals["words"] = words
+_templates.globals["details_days"] = DETAILS_DAYS
 
 
 def _version(file: str) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from resolvers.paging import MOST  # what is in memory at a time
 from web.asking import ask
 from web.listing import Column, View
 from web.spreadsheet import stream
-
-_PAGE = 100  # rows: what is in memory at a time
 
 
 async def export(
@@ -34,7 +33,7 @@ async def _walk(
     """Walk the list to its end."""
     after, more = None, True
     while more:
-        found = await ask(request, document, operation, first=_PAGE, after=after, **view.choice(), **variables)
+        found = await ask(request, document, operation, first=MOST, after=after, **view.choice(), **variables)
         for name in path:
             found = found[name]
         for row in found["nodes"]:

@@ -1,5 +1,6 @@
 """Which rows a viewer reaches: what is outside their scope reads exactly like what never was."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 
 from models.account import Role
 from models.mediator import Visibility
+from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import EVERYBODY, Standing
 from schema.build import projection
 from tests.hub import Answer, Hub, Person, opened, payload, problems
@@ -238,3 +240,8 @@ async def test_an_administrator_who_lacks_a_second_factor_is_forbidden_everythin
         assert {"accounts", "auditLog", "setRoles", "mediators", "addLogbookEntry", "createApiToken"} <= forbidden
         assert await hub.rows("SELECT * FROM account") == before
         assert await hub.rows("SELECT * FROM outbox") == []
+
+
+def test_the_databases_own_rule_hides_a_requests_details_after_as_many_days() -> None:
+    rules = Path("models/rules.sql").read_text(encoding="utf-8")
+    assert f"made_at > (SELECT clock() - interval '{DETAILS_DAYS * 24} hours')" in rules

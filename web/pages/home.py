@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from models.account import Role
 from permissions.viewer import Viewer
+from resolvers.paging import MOST
 from web.asking import ask
 from web.rendering import page, render
 
@@ -35,7 +36,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await ask(request, "directories", "Directories", after=after))["directories"]
+        found = (await ask(request, "directories", "Directories", after=after, most=MOST))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from permissions.scopes import LINK_DAYS
 from permissions.secrets import draft_name, seal, unseal
 from web.asking import Outcome, Problem, Trouble, ask, change, is_repeated
 from web.receipts import accepted
@@ -24,7 +25,7 @@ ACTED_AS = {
 }
 CLOSED = {
     "SPENT": "It has been used: your answer has arrived. Thank you.",
-    "EXPIRED": "It worked for 90 days, and they have passed. There is nothing to do.",
+    "EXPIRED": f"It worked for {LINK_DAYS} days, and they have passed. There is nothing to do.",
     "WITHDRAWN": "The request has been withdrawn. There is nothing to do.",
 }
 
