@@ -4,7 +4,9 @@ Each function that writes statements is found, and its statements are written in
 parameters allow: each value of a parameter together with each of any other.
 """
 
+import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from importlib import import_module
@@ -183,6 +185,14 @@ async def test_postgresql_gives_the_columns_that_a_type_of_rows_says(hub: Hub) -
                         found.setdefault((f"{row_type.__name__}.{column}", str(kind)), set()).add(str(of))
             wrong |= {f"{name}: {column} is {of}, not {kind}" for (column, kind), of in found.items() if of != {kind}}
     assert not wrong, "\n".join(sorted(wrong))
+
+
+def test_every_statement_that_gives_rows_is_written_by_a_declared_function() -> None:
+    sources = {module.__name__: inspect.getsource(module) for module in MODULES}
+    assert [name for name, text in sources.items() if re.search(r"\bStatement\(", text)] == [
+        "models.database",  # one that inserts, and those that are run
+        "models.statement",
+    ]
 
 
 def test_mypy_finds_a_misspelt_column(tmp_path: Path) -> None:
