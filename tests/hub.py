@@ -16,8 +16,6 @@ import httpx
 from sqlalchemy import insert
 from starlette.applications import Starlette
 
-from jobs import worker
-from jobs.expiry import run_chores
 from models.account import Role, accounts, sessions
 from models.database import Database
 from models.directory import directories
@@ -32,8 +30,8 @@ from settings import Settings, load
 from tests.warm import admin, connected
 from web.app import make_app
 from web.embedded import Services
-from web.export import JOBS
 from web.mailcatcher import Mail, caught, machine_time
+from web.worker import CHORES, DRAINS, Work
 
 BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
@@ -118,6 +116,12 @@ def secret_in(mail: Mail, page: str) -> str:
 def text_of(mail: Mail) -> str:
     """The words of a mail, wherever its lines break."""
     return " ".join(mail["text"].split())
+
+
+async def drain(database: Database, settings: Settings) -> int:
+    """Do what is due in the outbox; give how much it was."""
+    work = Work(database, settings)
+    return sum([await job({"work": work}) for job in DRAINS])
 
 
 @dataclass
@@ -211,8 +215,9 @@ class Hub:
 
     async def work(self) -> int:
         """Do what the worker has to do now; give how much it was."""
-        done = await worker.drain(self.worker, self.settings, JOBS)
-        await run_chores(self.worker, self.settings)
+        done = await drain(self.worker, self.settings)
+        for chore in CHORES:
+            await chore({"work": Work(self.worker, self.settings)})
         return done
 
     def mails(self, to: str | None = None) -> list[Mail]:
