@@ -15,8 +15,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
 from jobs import mail
-from jobs.outbox import MAKE_EXPORT, enqueue
-from jobs.worker import Job
+from jobs.outbox import enqueue
 from models.account import Role, accounts
 from models.database import Database, Row, Statement
 from models.outbox import data_exports
@@ -205,6 +204,3 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
         files = f"{part.name}.json, {part.name}.csv" if part.is_list else f"{part.name}.json"
         lines += ["", files, fill(part.says, 80, initial_indent="    ", subsequent_indent="    ")]
     return "\n".join([*lines, "", f"Questions: {settings.support_email}", ""])
-
-
-JOBS: dict[str, Job] = {MAKE_EXPORT.name: make}
