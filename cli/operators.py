@@ -1,7 +1,6 @@
 """The commands that run the service, and those that an operator needs."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -16,9 +15,8 @@ from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
-from jobs import worker as jobs_worker
 from models.account import Role, accounts
-from models.database import connect, connect_worker
+from models.database import connect
 from permissions.passwords import hash_password
 from resolvers.account_row import lock_account, new_account
 from resolvers.address import has_address
@@ -27,14 +25,13 @@ from resolvers.errors import Refused
 from resolvers.second_factor import take_away
 from settings import Settings, SettingsError
 from web import logs, metrics
+from web import worker as web_worker
 from web.app import make_app
 from web.connections import serving
-from web.export import JOBS
 from web.preflight import (
     listen,
     reach_database,
     reach_services,
-    reach_work,
     service_settings,
     spare_collection,
     usable_database,
@@ -95,22 +92,7 @@ def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
 def worker() -> None:
     """Run the worker: mail, expiry, exports."""
     settings = service_settings()
-    asyncio.run(reach_services(settings))
-    asyncio.run(reach_work(settings))
-    jobs_ledger.require_writable(settings)
-    with metrics.served(settings):
-        logs.configure()
-        asyncio.run(_work(settings))
-
-
-async def _work(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
-    async with connect_worker(settings) as database:
-        metrics.watch_pool(database, settings)
-        await jobs_worker.run(database, settings, JOBS, stop)
+    asyncio.run(web_worker.main(settings))
 
 
 @operators.command()

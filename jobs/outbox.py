@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import BigInteger, Integer, Interval, Text, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Integer, Interval, Text, Uuid
 
 from models.database import Database, Transaction
 from models.outbox import OutboxState, outbox
@@ -136,11 +136,13 @@ def _hold() -> ClauseElement:
     ).returning(outbox.c.next_at)
 
 
+# The one kind that is no mail. One that this version doesn't know counts as mail, and is put off.
+_is_export = outbox.c.kind == MAKE_EXPORT.name
 is_free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 
 
-class Work(Row):
+class WorkRow(Row):
     """One mail or job that a worker has claimed; see `models.outbox.Outbox`."""
 
     id: UUID
@@ -165,11 +167,11 @@ _claimed = (
 )
 
 
-@statement(Work)
+@statement(WorkRow)
 def _claim() -> ClauseElement:
     due = (
         select(outbox.c.id)
-        .where(queued, outbox.c.next_at <= func.clock(), is_free)
+        .where(queued, outbox.c.next_at <= func.clock(), is_free, _is_export == bindparam("exports", type_=Boolean()))
         .order_by(outbox.c.next_at)
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
@@ -187,10 +189,10 @@ def _claim() -> ClauseElement:
     )
 
 
-async def claim(database: Database, most: int) -> list[Work]:
-    """Take the work that is due longest, for the length of a lease; it has to be begun at once, all of it."""
+async def claim(database: Database, most: int, *, exports: bool = False) -> list[WorkRow]:
+    """Take the mail, or the exports, that are due longest, for a lease's length; all have to be begun at once."""
     async with database.transaction() as transaction:
-        return await transaction.all(_claim(), most=most)
+        return await transaction.all(_claim(), most=most, exports=exports)
 
 
 @statement(Row)
@@ -217,7 +219,7 @@ def _finish() -> ClauseElement:
 
 
 async def finish(
-    database: Database, work: Work, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
+    database: Database, work: WorkRow, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
 ) -> bool:
     """Record how the work ended; False if the lease was lost meanwhile, and then nothing is recorded."""
     async with database.transaction() as transaction:

@@ -49,7 +49,8 @@ class Statement(Generic[RowT_co]):
         self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
         columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - no public name for it
-        self.row_class: type[RowT_co] = _row_class(row_type, columns)
+        known: type[Row] = row_type
+        self.row_class: type[RowT_co] = _row_class(known, columns)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
@@ -61,17 +62,12 @@ class Statement(Generic[RowT_co]):
         return [values[name] if name in values else self.defaults[name] for name in self.names]
 
 
-_row_classes: dict[tuple[type[Row], tuple[str, ...]], type[Any]] = {}
-
-
+@lru_cache(maxsize=500)
 def _row_class(row_type: type[Row], columns: tuple[str, ...]) -> type[Any]:
     """Make the class of such rows; one for all of them, for asyncpg prepares anew what has another."""
-    made = _row_classes.get((row_type, columns))
-    if made is None:
-        # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
-        properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
-        made = _row_classes[row_type, columns] = type(row_type.__name__, (row_type,), properties)
-    return made
+    # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+    properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
+    return type(row_type.__name__, (row_type,), properties)
 
 
 class Statements(Generic[Parameters, RowT_co]):

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from jobs.worker import Waker
+from jobs.waker import Waker
 from models.database import Database, connect
 from resolvers.errors import Failure, fault
 from resolvers.limits import Limiter

@@ -16,8 +16,7 @@ from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
 from jobs import mail
-from jobs.outbox import MAKE_EXPORT, Work, enqueue
-from jobs.worker import Job
+from jobs.outbox import WorkRow, enqueue
 from models.account import Role, accounts
 from models.database import Database
 from models.outbox import data_exports
@@ -124,7 +123,7 @@ Ask = Callable[[Part, str | None], Awaitable[Any]]
 Progress = Callable[[int], Awaitable[None]]
 
 
-async def make(database: Database, settings: Settings, work: Work) -> None:
+async def make(database: Database, settings: Settings, work: WorkRow) -> None:
     """Make the archive of the export `work.subject_id` and mail its link; nothing if it is gone, or made already."""
     async with database.reading() as reading:
         owner = await reading.first(_owner(), export_id=work.subject_id)
@@ -220,6 +219,3 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
         files = f"{part.name}.json, {part.name}.csv" if part.is_list else f"{part.name}.json"
         lines += ["", files, fill(part.says, 80, initial_indent="    ", subsequent_indent="    ")]
     return "\n".join([*lines, "", f"Questions: {settings.support_email}", ""])
-
-
-JOBS: dict[str, Job] = {MAKE_EXPORT.name: make}

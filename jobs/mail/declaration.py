@@ -7,7 +7,7 @@ from typing import Generic
 from i18n import LazyText
 from jobs.mail.recipients import FactsT_co, Recipient, is_stopped
 from jobs.mail.render import Message, render
-from jobs.outbox import Kind, Work
+from jobs.outbox import Kind, WorkRow
 from models.database import Transaction
 from settings import Settings
 
@@ -31,10 +31,10 @@ class Mail(Kind, Generic[FactsT_co]):
 
     subject: LazyText
     facts: type[FactsT_co]
-    find: Callable[[Transaction, Settings, Work], Awaitable[Recipient[FactsT_co] | None]]
+    find: Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[FactsT_co] | None]]
     unasked: bool = False
 
-    async def letter(self, transaction: Transaction, settings: Settings, work: Work) -> Letter | None:
+    async def letter(self, transaction: Transaction, settings: Settings, work: WorkRow) -> Letter | None:
         """Write the mail of an outbox row; None if it's no longer to be sent."""
         recipient = await self.find(transaction, settings, work)
         if recipient is None:

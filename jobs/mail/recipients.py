@@ -25,7 +25,7 @@ from jobs.mail.facts import (
     Named,
     Review,
 )
-from jobs.outbox import Work
+from jobs.outbox import WorkRow
 from models.account import LinkPurpose
 from models.database import Transaction
 from models.feedback import stopped_addresses
@@ -56,7 +56,7 @@ async def is_stopped(transaction: Transaction, settings: Settings, email: str) -
     return await transaction.value(stopped, bytes) is not None
 
 
-async def account(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[Named] | None:
+async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Named] | None:
     """Find an account, or the address kept in the row where the account no longer has it."""
     if work.recipient is not None:
         return Recipient(work.recipient, Named(name=work.recipient_name or ""))
@@ -66,10 +66,10 @@ async def account(transaction: Transaction, _settings: Settings, work: Work) -> 
 
 def account_link(
     purpose: LinkPurpose, path: str
-) -> Callable[[Transaction, Settings, Work], Awaitable[Recipient[AccountLink] | None]]:
+) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[AccountLink] | None]]:
     """Find the account (or its new address) of a link of `account_links`, if it still works; `path` is its page."""
 
-    async def find(transaction: Transaction, settings: Settings, work: Work) -> Recipient[AccountLink] | None:
+    async def find(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[AccountLink] | None:
         row = await transaction.first(rows.link(), id=work.subject_id, purpose=purpose)
         if row is None:
             return None
@@ -81,7 +81,7 @@ def account_link(
     return find
 
 
-async def api_token(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[ApiToken] | None:
+async def api_token(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[ApiToken] | None:
     """Find who made an API token."""
     row = await transaction.first(rows.token(), id=work.subject_id)
     if row is None or row.expires_at is None:
@@ -89,7 +89,7 @@ async def api_token(transaction: Transaction, _settings: Settings, work: Work) -
     return Recipient(row.email, ApiToken(name=row.name, token_name=row.token_name, expires_on=row.expires_at.date()))
 
 
-async def export(transaction: Transaction, settings: Settings, work: Work) -> Recipient[Export] | None:
+async def export(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[Export] | None:
     """Find who asked for a copy of their data, once it's made and until it expires."""
     row = await transaction.first(rows.export(), id=work.subject_id)
     if row is None or row.expires_at is None:
@@ -100,14 +100,14 @@ async def export(transaction: Transaction, settings: Settings, work: Work) -> Re
 
 def _side(
     *, to_mediator: bool, approved: bool | None = None
-) -> Callable[[Transaction, Settings, Work], Awaitable[Recipient[Review] | None]]:
+) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[Review] | None]]:
     """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
 
     `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
     then: its deletion leaves its name in the row.
     """
 
-    async def find(transaction: Transaction, _settings: Settings, work: Work) -> Recipient[Review] | None:
+    async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Review] | None:
         mediator = await transaction.first(rows.account(), id=work.subject_id)
         reviewer = await transaction.first(rows.account(), id=work.other_id)
         addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
@@ -132,7 +132,7 @@ appointing_mediator = _side(to_mediator=True, approved=True)
 waiting_mediator = _side(to_mediator=True, approved=False)
 
 
-async def invited_reviewer(transaction: Transaction, settings: Settings, work: Work) -> Recipient[Invitation] | None:
+async def invited_reviewer(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[Invitation] | None:
     """Find who is invited to be a mediator's reviewer, while the invitation is open."""
     row = await transaction.first(rows.invitation(), id=work.subject_id)
     if row is None:
@@ -141,7 +141,7 @@ async def invited_reviewer(transaction: Transaction, settings: Settings, work: W
     return Recipient(row.email, Invitation(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
 
 
-async def party(transaction: Transaction, settings: Settings, work: Work) -> Recipient[FeedbackRequest] | None:
+async def party(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[FeedbackRequest] | None:
     """Find the party who is asked for feedback, while the request is open and its details are kept."""
     row = await transaction.first(rows.request(), id=work.subject_id)
     if row is None:
@@ -161,7 +161,7 @@ async def party(transaction: Transaction, settings: Settings, work: Work) -> Rec
 
 
 async def feedback_subject(
-    transaction: Transaction, _settings: Settings, work: Work
+    transaction: Transaction, _settings: Settings, work: WorkRow
 ) -> Recipient[FeedbackReceived] | None:
     """Find the mediator who got feedback, and the reviewer who can read it now."""
     row = await transaction.first(rows.received(), id=work.subject_id)

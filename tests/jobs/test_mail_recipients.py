@@ -11,7 +11,7 @@ from jobs import mail
 from jobs.mail import MAILS
 from jobs.mail.declaration import Letter, Mail
 from jobs.mail.facts import Facts
-from jobs.outbox import MAKE_EXPORT, Work, enqueue
+from jobs.outbox import MAKE_EXPORT, WorkRow, enqueue
 from models.account import Role
 from models.outbox import outbox
 from models.statement import Statement
@@ -33,7 +33,7 @@ async def due(hub: Hub) -> dict[Mail[Facts], Letter | None]:
     """What would be mailed now; None where nothing would."""
     found: dict[Mail[Facts], Letter | None] = {}
     async with hub.worker.transaction() as transaction:
-        for work in await transaction.all(Statement(select(outbox).where(outbox.c.kind != MAKE_EXPORT.name), Work)):
+        for work in await transaction.all(Statement(select(outbox).where(outbox.c.kind != MAKE_EXPORT.name), WorkRow)):
             kind = MAILS[work.kind]
             assert kind not in found
             found[kind] = await kind.letter(transaction, hub.settings, work)

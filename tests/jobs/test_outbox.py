@@ -27,12 +27,12 @@ async def queue(hub: Hub, kind: Kind = mail.EMAIL_CHANGED, **facts: Any) -> None
         assert transaction.wakes_worker
 
 
-async def claimed(database: Database) -> outbox.Work:
+async def claimed(database: Database) -> outbox.WorkRow:
     (work,) = await outbox.claim(database, 1)
     return work
 
 
-async def row_of(hub: Hub, work: outbox.Work) -> asyncpg.Record:
+async def row_of(hub: Hub, work: outbox.WorkRow) -> asyncpg.Record:
     (row,) = await hub.rows("SELECT * FROM outbox WHERE id = $1", work.id)
     return row
 
