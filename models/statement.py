@@ -49,8 +49,7 @@ class Statement(Generic[RowT_co]):
         self.asking = asking(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
         columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - no public name for it
-        known: type[Row] = row_type
-        self.row_class: type[RowT_co] = _row_class(known, columns)
+        self.row_class: type[RowT_co] = _row_class((row_type, columns))
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
@@ -63,8 +62,9 @@ class Statement(Generic[RowT_co]):
 
 
 @lru_cache(maxsize=500)
-def _row_class(row_type: type[Row], columns: tuple[str, ...]) -> type[Any]:
-    """Make the class of such rows; one for all of them, for asyncpg prepares anew what has another."""
+def _row_class(of: tuple[type[Row], tuple[str, ...]]) -> type[Any]:
+    """Make the class of rows of a type with these columns; one for all, because asyncpg prepares again for another."""
+    row_type, columns = of
     # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
     properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
     return type(row_type.__name__, (row_type,), properties)

@@ -9,6 +9,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
@@ -92,6 +93,8 @@ def _values(kind: Any, chosen: dict[str, Any]) -> list[Any]:
         return [None, False, True]
     if get_origin(kind) is Literal:
         return list(get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return list(kind)
     if kind in {EntryList, OwnedList}:
         return [one for one in LISTS if isinstance(one, kind)]
     if kind is Standing:
