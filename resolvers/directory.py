@@ -98,7 +98,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
     new_id = uuid4()
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "createDirectory", once(input), new_id):
-            return await _directory(context, earlier)
+            return await transaction.first(_one(), id=earlier)
         if not await put_account(transaction, new_id, name, address, Role.DIRECTORY):
             refuse(
                 "email", Code.TAKEN, _("There's already an account with this address. Give it the role with setRoles.")

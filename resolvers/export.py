@@ -72,7 +72,7 @@ async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> 
     context, new_id = info.context, uuid4()
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "exportMyData", once(input), new_id):
-            return await _own(context, earlier)
+            return await transaction.first(_own_export(), id=earlier, me=context.account_id)
         await context.limiter.count(limits.EXPORTS, context.account_id)
         await transaction.run(
             insert(data_exports).values(

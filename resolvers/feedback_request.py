@@ -152,7 +152,7 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
     new_id = uuid4()
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, "requestFeedback", once(input), new_id):
-            return await _own(context, earlier)
+            return await transaction.first(_one(), id=earlier, me=context.account_id)
         await context.limiter.count(limits.REQUESTS_SENT, context.account_id)
         await context.limiter.count(limits.REQUESTS_TO, context.account_id, mailbox_hash(context.settings, email))
         if await is_own(transaction, context.account_id, email):
