@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import asyncpg
 from sqlalchemy import ClauseElement, ColumnElement, Select
@@ -90,8 +90,8 @@ class Statements(Generic[Parameters, RowT_co]):
 
     def cache_clear(self) -> None:
         """Write each statement again when it is next asked for."""
-        kept = lru_cache(maxsize=SHAPES_KEPT)(self._compile)
-        self._compiled = cast("Callable[Parameters, Statement[RowT_co]]", kept)  # the cache's own type takes anything
+        kept: Any = lru_cache(maxsize=SHAPES_KEPT)(self._compile)  # its own type says that it takes anything
+        self._compiled: Callable[Parameters, Statement[RowT_co]] = kept
 
 
 RowT = TypeVar("RowT", bound=Row)
