@@ -6,23 +6,23 @@ from typing import Any
 from models.fields import Choice, EntryField, Kind, camel
 from permissions.policy import allows
 from permissions.viewer import Standing
-from web import forms, words
+from web import forms, labels
 from web.forms import Reader
+from web.labels import Labels
 from web.listing import Column, Filter
-from web.words import Words
 
 
-def labels(choice: type[Choice]) -> Words:
+def labels_of(choice: type[Choice]) -> Labels:
     """Give the label of each word of an enumeration."""
     return {word.value: str(word.label) for word in choice}
 
 
-_WRITERS: dict[Kind, words.Kind] = {
-    Kind.DAY: words.DAY,
-    Kind.DURATION: words.HOURS,
-    Kind.FLAG: words.YES,
-    Kind.LINK: words.LINK,
-    Kind.LANGUAGES: words.LANGUAGES,
+_WRITERS: dict[Kind, labels.Format] = {
+    Kind.DAY: labels.DAY,
+    Kind.DURATION: labels.HOURS,
+    Kind.FLAG: labels.YES,
+    Kind.LINK: labels.LINK,
+    Kind.LANGUAGES: labels.LANGUAGES,
 }
 _READERS: dict[Kind, Reader] = {
     Kind.DAY: forms.day,
@@ -34,21 +34,21 @@ _READERS: dict[Kind, Reader] = {
 # What a value is in a form's field, where that is not what a page shows.
 _TYPED: dict[Kind, Callable[[Any], str]] = {
     Kind.DAY: str,
-    Kind.DURATION: lambda value: words.hours(value).replace(",", ""),
+    Kind.DURATION: lambda value: labels.hours(value).replace(",", ""),
     Kind.FLAG: lambda value: "yes" if value else "",
     Kind.LINK: str,
     Kind.CHOICE: str,
 }
 
 
-def writer(field: EntryField) -> words.Kind:
+def writer(field: EntryField) -> labels.Format:
     """Say how a field is written on pages and in spreadsheets."""
-    return words.of_labels(labels(field.words)) if field.words else _WRITERS.get(field.kind, words.TEXT)
+    return labels.of_labels(labels_of(field.words)) if field.words else _WRITERS.get(field.kind, labels.TEXT)
 
 
 def reader(field: EntryField) -> Reader:
     """Say how what is typed into a field is read."""
-    return forms.one_of(labels(field.words)) if field.words else _READERS.get(field.kind, forms.text)
+    return forms.one_of(labels_of(field.words)) if field.words else _READERS.get(field.kind, forms.text)
 
 
 def typed(field: EntryField, value: Any) -> str:
@@ -74,9 +74,9 @@ def filters(noun: str, fields: Sequence[EntryField], standing: Standing = Standi
 
 def _filter(field: EntryField) -> Filter:
     if field.kind is Kind.FLAG:
-        return Filter(field.graphql_name, str(field.title), words.YES_NO)
+        return Filter(field.graphql_name, str(field.title), labels.YES_NO)
     if field.words:
-        return Filter(field.graphql_name, str(field.title), labels(field.words))
+        return Filter(field.graphql_name, str(field.title), labels_of(field.words))
     kind = writer(field)
     write = (lambda value: kind.page([value])) if field.kind is Kind.LANGUAGES else str
     return Filter(field.graphql_name, str(field.title), found=camel(field.facet or ""), write=write)

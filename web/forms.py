@@ -10,7 +10,7 @@ from typing import Any
 
 from i18n import gettext as _
 from resolvers.checks import LANGUAGES
-from web.asking import Problem
+from web.client import Problem
 
 Reader = Callable[[str], Any]
 

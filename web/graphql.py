@@ -19,7 +19,7 @@ from settings import Settings
 from web.metrics import operations
 from web.viewers import CROSS_ORIGIN, device_cookie_name, has_token, is_foreign, keep_device, keep_session
 
-BODY_MOST = 256 * 1024  # bytes
+MAX_BODY = 256 * 1024  # bytes
 _JSON = "application/json"
 _GRAPHQL = "application/graphql-response+json"
 _PREFLIGHT = CROSS_ORIGIN | {
@@ -156,8 +156,8 @@ async def _body(request: Request) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > BODY_MOST:
-            raise _Unacceptable(413, f"A request has at most {BODY_MOST:,} bytes.")
+        if len(body) > MAX_BODY:
+            raise _Unacceptable(413, f"A request has at most {MAX_BODY:,} bytes.")
         if not message.get("more_body", False):
             return body
 

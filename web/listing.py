@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from permissions.secrets import seal, unseal
-from web.words import TEXT, YES_NO, Kind, Words
+from web.labels import TEXT, YES_NO, Format, Labels
 
 Choices = list[tuple[str, str]]  # a value and its label
 SIZES = (10, 25, 50, 100)
 SIZE = 25
 _CURSOR = "cursor"
-_TEXT_MOST = 200
+_MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Column:
 
     field: str
     title: str
-    kind: Kind = TEXT
+    kind: Format = TEXT
     sort: str | None = None
 
 
@@ -36,13 +36,13 @@ class Column:
 class Filter:
     """A filter: the API's field and its label. Either fixed `words`, or `found`: words that occur in the list's facets.
 
-    Without both it is free text. Words for `true` and `false` are those of a yes or no. `write` says how those that
+    Without both it is free text. Labels for `true` and `false` are those of a yes or no. `write` says how those that
     were `found` are written.
     """
 
     field: str
     title: str
-    words: Words | None = None
+    words: Labels | None = None
     found: str | None = None
     write: Callable[[str], str] = str
 
@@ -100,7 +100,7 @@ class View:
         return name.startswith(self.listing.prefix) and name.removeprefix(self.listing.prefix) in own
 
     def _filter(self, one: Filter) -> Any:
-        value = self._given.get(one.field, "").strip()[:_TEXT_MOST]
+        value = self._given.get(one.field, "").strip()[:_MAX_TEXT]
         if not value or "\0" in value or (one.words is not None and value not in one.words):
             return None
         if one.found == "years":

@@ -22,14 +22,14 @@ from models.account import Role
 from models.fields import camel
 from permissions.viewer import Viewer
 from resolvers.errors import Unauthenticated
-from web import words
-from web.asking import Outcome, Problem, Trouble, is_repeated, nothing_here
-from web.cells import headings, rows
-from web.entry_fields import labels, writer
+from web import labels
+from web.client import Outcome, PageError, Problem, is_repeated, nothing_here
+from web.entry_fields import labels_of, writer
 from web.receipts import is_receipted
+from web.table_html import headings, rows
 from web.viewers import has_token, is_foreign, keep_device, keep_session
 
-FORM_MOST = 256 * 1024  # bytes
+MAX_FORM = 256 * 1024  # bytes
 _STATIC = Path(__file__).parent / "static"
 
 Form = Mapping[str, str]
@@ -74,17 +74,17 @@ _templates = Environment(
 i18n.install(_templates)
 _templates.filters["about"] = _about
 _templates.tests["day_text"] = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
-_templates.filters["day"] = words.day
-_templates.filters["moment"] = words.moment
-_templates.filters["month"] = words.month
-_templates.filters["hours"] = words.hours
-_templates.filters["labels"] = lambda choice: labels(choice).items()
+_templates.filters["day"] = labels.day
+_templates.filters["moment"] = labels.moment
+_templates.filters["month"] = labels.month
+_templates.filters["hours"] = labels.hours
+_templates.filters["labels"] = lambda choice: labels_of(choice).items()
 _templates.filters["camel"] = camel
 _templates.filters["written"] = lambda field, value: writer(field).page(value)
 _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
-_templates.filters["answered"] = words.answered
-_templates.globals["words"] = words
+_templates.filters["answered"] = labels.answered
+_templates.globals["labels"] = labels
 
 
 def _version(file: str) -> str:
@@ -160,11 +160,11 @@ def _request_key(typed: Form, outcome: Outcome) -> str:
     return key if key and not any(map(is_repeated, outcome.problems)) else str(uuid4())
 
 
-def tell(request: Request, trouble: Trouble) -> Response:
+def error_page(request: Request, error: PageError) -> Response:
     """Tell somebody why there is no answer."""
-    outcome = Outcome([], trouble.status, trouble.retry_after)
-    title = _TITLES.get(trouble.status, _TITLES[403])
-    return render(request, "trouble.html", outcome=outcome, title=title, trouble=trouble)
+    outcome = Outcome([], error.status, error.retry_after)
+    title = _TITLES.get(error.status, _TITLES[403])
+    return render(request, "error.html", outcome=outcome, title=title, error=error)
 
 
 def _offered(menu: tuple[tuple[str, str, Audience], ...], viewer: Viewer) -> list[tuple[str, str]]:
@@ -172,7 +172,7 @@ def _offered(menu: tuple[tuple[str, str, Audience], ...], viewer: Viewer) -> lis
 
 
 def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = False) -> Page:
-    """Make the endpoint of a page: it keeps others out, refuses forms of other sites, and tells of trouble.
+    """Make the endpoint of a page: it keeps others out, refuses forms of other sites, and shows errors.
 
     `unverified`: whether it is there for those too who have not confirmed their mail address yet. An ended session
     counts as none, and its cookie is taken away; an API token that does not work is refused, and touches no cookie.
@@ -186,8 +186,8 @@ def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = Fal
         try:
             _guard(request)
             response = _admit(request, audience, unverified) or await answer(request)
-        except Trouble as trouble:
-            response = tell(request, trouble)
+        except PageError as error:
+            response = error_page(request, error)
         if request.state.new_session is not None:
             keep_session(settings, response, request.state.new_session)
         if request.state.new_device is not None:
@@ -198,19 +198,19 @@ def page(answer: Page, audience: Audience = EVERYBODY, *, unverified: bool = Fal
 
 
 def _admit(request: Request, audience: Audience, unverified: bool) -> Response | None:
-    """Let the viewer in (None), or send them to sign in; raise Trouble for those who do not have this page."""
+    """Let the viewer in (None), or send them to sign in; raise PageError for those who do not have this page."""
     viewer: Viewer = request.state.viewer
     if audience is None:
         return None
     if viewer.account_id is None:
         if request.method == "POST":
             # To send the page anew sends what was typed anew, so nothing of it is lost.
-            raise Trouble(401, "Sign in again in another tab, then come back here and reload this page.")
+            raise PageError(401, "Sign in again in another tab, then come back here and reload this page.")
         return RedirectResponse(f"/signin?next={quote(asked_for(request))}", 303)
     if not audience & viewer.roles or viewer.by_token:
         raise nothing_here()
     if not viewer.verified and not unverified:
-        raise Trouble(403, "Please confirm your email address first: open the link in the mail that we sent you.")
+        raise PageError(403, "Please confirm your email address first: open the link in the mail that we sent you.")
     return None
 
 
@@ -222,38 +222,38 @@ def asked_for(request: Request) -> str:
 
 def _guard(request: Request) -> None:
     if request.state.ended and has_token(request.scope):
-        raise Trouble(401, str(Unauthenticated.text))
+        raise PageError(401, str(Unauthenticated.text))
     if request.method == "POST" and is_foreign(request.app.state.settings, request):
-        raise Trouble(403, "This form came from another site. Please open the page here and try again.")
+        raise PageError(403, "This form came from another site. Please open the page here and try again.")
 
 
-async def read_form(request: Request, most: int = FORM_MOST) -> Form:
-    """Read what was typed, with line ends as we keep them; raise Trouble if it is more than so many bytes."""
+async def read_form(request: Request, most: int = MAX_FORM) -> Form:
+    """Read what was typed, with line ends as we keep them; raise PageError if it is more than so many bytes."""
     too_much = f"A form may hold {most // 1024} KB. Please shorten what you wrote."
     try:
         form = await Request(request.scope, _bounded(request, most, too_much)).form(max_files=0)
         typed = {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
         "".join(typed.values()).encode()  # a charset of the sender's choice can make what no page can show
     except (HTTPException, UnicodeError):
-        raise Trouble(400, "What was sent is not a form of ours.") from None
+        raise PageError(400, "What was sent is not a form of ours.") from None
     return typed
 
 
 async def read_file(request: Request, field: str, most: int) -> bytes:
-    """Read a form's file of at most so many bytes; nothing if none was chosen. Raise Trouble if it is too much."""
+    """Read a form's file of at most so many bytes; nothing if none was chosen. Raise PageError if it is too much."""
     too_much = f"A file may have {most // 1024 // 1024} MB, and this one has more."
-    stream = Request(request.scope, _bounded(request, most + FORM_MOST, too_much)).stream()
+    stream = Request(request.scope, _bounded(request, most + MAX_FORM, too_much)).stream()
     try:
         parser = MultiPartParser(request.headers, stream, max_files=1)
-        parser.spool_max_size = most + FORM_MOST  # in memory: it is written to no disk
+        parser.spool_max_size = most + MAX_FORM  # in memory: it is written to no disk
         form = await parser.parse()
     except MultiPartException:
-        raise Trouble(400, "What was sent is not a form of ours.") from None
+        raise PageError(400, "What was sent is not a form of ours.") from None
     file = form.get(field)
     data = await file.read() if isinstance(file, UploadFile) else b""
     await form.close()
     if len(data) > most:
-        raise Trouble(413, too_much)
+        raise PageError(413, too_much)
     return data
 
 
@@ -266,7 +266,7 @@ def _bounded(request: Request, most: int, too_much: str) -> Receive:
         message = await request.receive()
         length += len(message.get("body", b""))
         if length > most:
-            raise Trouble(413, too_much)
+            raise PageError(413, too_much)
         return message
 
     return receive

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Error, Page, expect
 
 from tests.browser.visiting import PHONE, go_back, press, read_on, visiting
 from tests.hub import Hub
-from web.asking import SENT_BEFORE
+from web.client import SENT_BEFORE
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
 

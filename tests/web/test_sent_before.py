@@ -10,7 +10,7 @@ import pytest
 
 from tests.hub import PASSWORD, Hub
 from tests.web.reading import cookie, everything, handed_out, is_a_page, problems
-from web.asking import SENT_BEFORE
+from web.client import SENT_BEFORE
 
 TEMPLATES = Path(__file__).parents[2] / "web" / "templates"
 

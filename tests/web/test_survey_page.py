@@ -27,7 +27,7 @@ from tests.web.reading import (
     link,
     problems,
 )
-from web.asking import SENT_BEFORE
+from web.client import SENT_BEFORE
 from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED, TRAP
 
 PAT = "pat@demo.example"

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from web.asking import Outcome, ask, change, nothing_here, to_mend
+from web.client import Outcome, execute, mutate, nothing_here, to_mend
 from web.forms import day, read, text
 from web.receipts import accepted
 from web.rendering import SIGNED_IN, page, read_form, render
@@ -43,20 +43,20 @@ FORMS = (
 
 async def settings(request: Request) -> Response:
     """Show one's account, a section for each thing that can be done about it."""
-    found = await ask(request, "account", "Settings")
+    found = await execute(request, "account", "Settings")
     return render(request, "account/settings.html", me=found["me"])
 
 
 async def own(request: Request, *, form: AccountForm) -> Response:
     """Show one form about oneself, or do what it is for."""
-    me = (await ask(request, "account", "Own"))["me"]
+    me = (await execute(request, "account", "Own"))["me"]
     template = f"account/{form.name}.html"
     if request.method != "POST":
         return render(request, template, typed={"name": me["name"]} | dict.fromkeys(form.boxes, "yes"), me=me)
     typed = await read_form(request)
     values = {field: typed.get(field, "") for field in form.fields}
     ticks = {box: typed.get(box) != "no" for box in form.boxes}
-    outcome = await change(request, "account", form.operation, **values, **ticks)
+    outcome = await mutate(request, "account", form.operation, **values, **ticks)
     if outcome.problems:
         return render(request, template, outcome=outcome, typed=typed, me=me)
     return accepted(request, form.after)
@@ -64,7 +64,7 @@ async def own(request: Request, *, form: AccountForm) -> Response:
 
 async def take_away(request: Request, *, operation: str, done: str) -> Response:
     """End one session, or revoke one token."""
-    outcome = await change(request, "account", operation, id=request.path_params["id"])
+    outcome = await mutate(request, "account", operation, id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, f"/account?done={done}")
@@ -77,7 +77,7 @@ def _end_of_day(typed: str) -> str:
 
 async def new_token(request: Request) -> Response:
     """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
-    me = (await ask(request, "account", "Own"))["me"]
+    me = (await execute(request, "account", "Own"))["me"]
     if request.method != "POST":
         return render(request, "account/token.html", me=me)
     typed = await read_form(request)
@@ -86,7 +86,7 @@ async def new_token(request: Request) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, "account", "CreateApiToken", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "account", "CreateApiToken", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "account/token.html", outcome=outcome, typed=typed, me=me)
@@ -98,10 +98,10 @@ async def export(request: Request) -> Response:
     outcome = Outcome()
     if request.method == "POST":
         typed = await read_form(request)
-        outcome = await change(request, "account", "ExportMyData", requestKey=typed.get("requestKey"))
+        outcome = await mutate(request, "account", "ExportMyData", requestKey=typed.get("requestKey"))
         if not outcome.problems:
             return RedirectResponse("/account/export", 303)
-    me = (await ask(request, "account", "Exports"))["me"]
+    me = (await execute(request, "account", "Exports"))["me"]
     return render(request, "account/export.html", outcome=outcome, me=me)
 
 

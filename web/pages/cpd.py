@@ -5,11 +5,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.cpd import CPD_FIELDS
+from web.csv_response import export
 from web.entry_fields import column, filters
 from web.listing import Listing, View
 from web.pages import entries
 from web.rendering import MEDIATORS, page
-from web.sheets import export
 
 CPD = Listing(
     "cpd",

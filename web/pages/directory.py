@@ -14,13 +14,13 @@ from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.logbook import LOGBOOK_FIELDS
 from permissions.viewer import Standing, Viewer
-from web.asking import ask
 from web.charts import hours_by_year
+from web.client import execute
+from web.csv_response import export
 from web.entry_fields import column, filters, readable
+from web.labels import MONTH
 from web.listing import Column, Filter, Listing, View
 from web.rendering import DIRECTORIES, page, render
-from web.sheets import export
-from web.words import MONTH
 
 MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
 # Month for day: a directory reads no days of cases.
@@ -49,7 +49,7 @@ async def search(request: Request) -> Response:
     """Find mediators by name; all of them if nothing is looked for."""
     view = View(request, MEDIATORS, "/mediators")
     wanted = view.filters.get("search")
-    found = await ask(
+    found = await execute(
         request,
         "directory",
         "Mediators",
@@ -67,7 +67,7 @@ async def show(request: Request) -> Response:
     path = f"/mediators/{facts['id']}"
     cases, courses = View(request, CASES, path), View(request, COURSES, path)
     role = cases.filters.get("role")
-    found = await ask(
+    found = await execute(
         request, "directory", "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd")
     )
     mediator = found["mediator"]

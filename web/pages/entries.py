@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.fields import EntryField
-from web.asking import Outcome, Problem, ask, change, nothing_here, to_mend
+from web.client import Outcome, Problem, execute, mutate, nothing_here, to_mend
 from web.entry_fields import reader, typed, writer
 from web.forms import read
 from web.pages.sign_in import local_path
@@ -67,7 +67,7 @@ async def show(request: Request, *, form: EntryForm) -> Response:
 
 async def add(request: Request, *, form: EntryForm) -> Response:
     """Add an entry."""
-    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    known = (await execute(request, form.name, "Form"))["me"]["mediator"]
     if request.method != "POST":
         return _blank(request, form, known)
     typed = await read_form(request)
@@ -75,7 +75,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, form.name, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, form.name, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
@@ -86,7 +86,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
     """Change an entry; of two people who do so at once, the second is shown both."""
-    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    known = (await execute(request, form.name, "Form"))["me"]["mediator"]
     if request.method != "POST":
         entry = await _entry(request, form)
         typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
@@ -114,7 +114,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
 async def delete(request: Request, *, form: EntryForm) -> Response:
     """Delete an entry."""
     typed = await read_form(request)
-    outcome = await change(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
+    outcome = await mutate(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return _done(request, typed.get("back", ""), "deleted")
@@ -133,14 +133,14 @@ def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Respo
 
 
 async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
-    found = await ask(request, form.name, form.noun, id=request.path_params["id"])
+    found = await execute(request, form.name, form.noun, id=request.path_params["id"])
     entry: dict[str, Any] = found["me"]["mediator"][form.field]
     return entry
 
 
 async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> Outcome:
     version = typed.get("version", "")
-    outcome = await change(
+    outcome = await mutate(
         request,
         form.name,
         f"Update{form.noun}",

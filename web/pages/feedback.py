@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import Outcome, ask, change, nothing_here, to_mend
+from web import labels
+from web.client import Outcome, execute, mutate, nothing_here, to_mend
 from web.forms import Reader, day, read, text, yes
 from web.listing import Listing, View
 from web.receipts import accepted
@@ -33,7 +33,7 @@ async def request_feedback(request: Request) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, "requests", "RequestFeedback", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "requests", "RequestFeedback", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return await _requests(request, typed, outcome)
@@ -42,14 +42,14 @@ async def request_feedback(request: Request) -> Response:
 
 async def _requests(request: Request, typed: Form, outcome: Outcome) -> Response:
     view = View(request, _REQUESTS, "/request")
-    found = await ask(request, "requests", "Requests", **view.variables())
+    found = await execute(request, "requests", "Requests", **view.variables())
     mediator = found["me"]["mediator"]
     return render(request, "request.html", outcome=outcome, typed=typed, mediator=mediator, view=view)
 
 
 async def withdraw(request: Request) -> Response:
     """Withdraw a request."""
-    outcome = await change(request, "requests", "WithdrawFeedbackRequest", id=request.path_params["id"])
+    outcome = await mutate(request, "requests", "WithdrawFeedbackRequest", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/request?done=withdrawn")
@@ -58,25 +58,25 @@ async def withdraw(request: Request) -> Response:
 async def shared(request: Request) -> Response:
     """Show all feedback that was shared with the mediator, in an order that means nothing."""
     view = View(request, SHARED, "/my-feedback")
-    found = await ask(request, "my_feedback", "Shared", **view.variables())
+    found = await execute(request, "my_feedback", "Shared", **view.variables())
     return render(
         request,
         "my_feedback/list.html",
         feedback=found["me"]["mediator"]["feedback"],
-        questions=words.question_texts(found["survey"]),
+        questions=labels.question_texts(found["survey"]),
         view=view,
     )
 
 
 async def piece(request: Request) -> Response:
     """Show one piece of shared feedback, whole."""
-    found = await ask(request, "my_feedback", "Piece", id=request.path_params["id"])
+    found = await execute(request, "my_feedback", "Piece", id=request.path_params["id"])
     return render(
         request,
         "my_feedback/piece.html",
         piece=found["me"]["mediator"]["feedbackPiece"],
-        questions=words.question_texts(found["survey"]),
-        scale=words.rating_words(found["survey"]),
+        questions=labels.question_texts(found["survey"]),
+        scale=labels.rating_labels(found["survey"]),
     )
 
 

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from models.account import Role
 from permissions.viewer import Viewer
-from web.asking import ask
+from web.client import execute
 from web.rendering import page, render
 
 # What each role finds there: its document, and where the answer has it.
@@ -20,13 +20,13 @@ async def home(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     if viewer.account_id is None:
         return render(request, "welcome.html")
-    found = await ask(request, "home", "Home")
+    found = await execute(request, "home", "Home")
     parts: dict[str, Any] = {}
     if viewer.verified and not viewer.lacks_second_factor:
         parts["directories"] = await _directories(request)
         for role in viewer.roles & _PARTS.keys():
             document, name = _PARTS[role]
-            parts[role.value] = (await ask(request, document, "Home"))[name]
+            parts[role.value] = (await execute(request, document, "Home"))[name]
     return render(request, "home.html", me=found["me"], parts=parts)
 
 
@@ -35,7 +35,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await ask(request, "directories", "Directories", after=after))["directories"]
+        found = (await execute(request, "directories", "Directories", after=after))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed

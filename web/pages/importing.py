@@ -16,27 +16,26 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.fields import Kind
-from web import imports
-from web.asking import Outcome, Trouble, change, to_mend
-from web.case_words import CHOICES, FIELDS, TITLES
-from web.csv_files import (
-    COLUMNS_MOST,
-    FILE_MOST,
-    PACKED_MOST,
-    ROWS_MOST,
+from web import logbook_import
+from web.client import Outcome, PageError, mutate, to_mend
+from web.csv_reader import (
+    MAX_COLUMNS,
+    MAX_FILE,
+    MAX_PACKED,
+    MAX_ROWS,
     CsvFile,
     NotCsv,
     pack,
     read_csv,
     unpack,
-    write_csv,
 )
-from web.imports import Plan, Reading, Result
-from web.rendering import FORM_MOST, MEDIATORS, Form, page, read_file, read_form, render
-from web.spreadsheet import guarded, unguarded
+from web.csv_writer import guarded, unguarded, write_csv
+from web.logbook_import import Plan, ReadRow, Result
+from web.logbook_import_words import CHOICES, FIELDS, TITLES
+from web.rendering import MAX_FORM, MEDIATORS, Form, page, read_file, read_form, render
 
 SHOWN = 10  # rows of a preview
-LISTED_MOST = 200  # rows of a report
+MAX_LISTED = 200  # rows of a report
 REASON = "What to mend"  # a heading that is ours
 _LABELS = {
     "file": "Your file",
@@ -87,10 +86,10 @@ async def failed(request: Request) -> Response:
     try:
         step = await _step(request)
     except NotCsv as reason:
-        raise Trouble(400, str(reason)) from None
+        raise PageError(400, str(reason)) from None
     outcome, found = await _run(request, step, dry_run=True)
     if outcome.problems:
-        raise Trouble(outcome.status, outcome.problems[0]["message"], outcome.retry_after)
+        raise PageError(outcome.status, outcome.problems[0]["message"], outcome.retry_after)
     failures = [one for one in found if one.status == "FAILED"]
     earlier = {index for index, heading in enumerate(step.file.headings) if heading == REASON}
     rows = [(REASON, step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
@@ -108,16 +107,16 @@ async def _step(request: Request) -> _Step:
     typed: Form = {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         try:
-            data = await read_file(request, "file", FILE_MOST)
-        except Trouble as trouble:
-            if trouble.status != 413:
+            data = await read_file(request, "file", MAX_FILE)
+        except PageError as error:
+            if error.status != 413:
                 raise
-            raise NotCsv(f"{trouble.text} Please split it, or leave out what is not needed.") from None
+            raise NotCsv(f"{error.text} Please split it, or leave out what is not needed.") from None
     else:
-        typed = await read_form(request, PACKED_MOST + FORM_MOST)
+        typed = await read_form(request, MAX_PACKED + MAX_FORM)
         data = unpack(typed.get("sheet", ""))
     file = await run_in_threadpool(read_csv, data)
-    return _Step(data, file, imports.plan_of(file, typed) if typed else imports.guess(file), typed)
+    return _Step(data, file, logbook_import.plan_of(file, typed) if typed else logbook_import.guess(file), typed)
 
 
 def _start(request: Request, outcome: Outcome | None = None) -> Response:
@@ -127,9 +126,9 @@ def _start(request: Request, outcome: Outcome | None = None) -> Response:
         outcome=outcome or Outcome(),
         labels=_LABELS,
         fields=FIELDS,
-        megabytes=FILE_MOST // 1024**2,
-        rows_most=ROWS_MOST,
-        columns_most=COLUMNS_MOST,
+        megabytes=MAX_FILE // 1024**2,
+        rows_most=MAX_ROWS,
+        columns_most=MAX_COLUMNS,
     )
 
 
@@ -148,8 +147,11 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
         main=_MAIN,
         rest=_REST,
         choices=CHOICES,
-        columns=[(imports.NONE, "Not in my file"), *((str(i), file.title(i)) for i in range(len(file.headings)))],
-        is_ambiguous=imports.is_ambiguous(file, step.plan),
+        columns=[
+            (logbook_import.NONE, "Not in my file"),
+            *((str(i), file.title(i)) for i in range(len(file.headings))),
+        ],
+        is_ambiguous=logbook_import.is_ambiguous(file, step.plan),
         shown=found[:SHOWN],
         **_report(step, found),
     )
@@ -175,11 +177,11 @@ async def _run(
     request: Request, step: _Step, *, dry_run: bool = False, all_or_nothing: bool = False, key: str | None = None
 ) -> tuple[Outcome, list[Result]]:
     """Read the rows and have the API import them, or with `dry_run` say what it would do."""
-    readings = await run_in_threadpool(imports.read_rows, step.file, step.plan)
+    readings = await run_in_threadpool(logbook_import.read_rows, step.file, step.plan)
     sound = [one.values for one in readings if not one.problems]
     if not sound:
-        return Outcome(), imports.results(step.plan, readings, [])
-    outcome = await change(
+        return Outcome(), logbook_import.results(step.plan, readings, [])
+    outcome = await mutate(
         request,
         "import",
         "ImportLogbookEntries",
@@ -191,13 +193,13 @@ async def _run(
     )
     if outcome.problems:
         return replace(outcome, problems=[one | {"field": None} for one in outcome.problems]), []
-    return outcome, imports.results(step.plan, readings, outcome.payload["outcomes"])
+    return outcome, logbook_import.results(step.plan, readings, outcome.payload["outcomes"])
 
 
 def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
     """Count what became of the rows, and list those that were skipped or failed, as far as a page may be long."""
     counted = Counter(one.status for one in found)
-    skipped = imports.ranges([one.reading.row.number for one in found if one.status == "SKIPPED"])
+    skipped = logbook_import.ranges([one.reading.row.number for one in found if one.status == "SKIPPED"])
     failures = [one for one in found if one.status == "FAILED"]
     return {
         "total": len(found),
@@ -205,18 +207,18 @@ def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
         "imported": counted["IMPORTED"] + counted["LEFT_OUT"],
         "skipped": counted["SKIPPED"],
         "failed": counted["FAILED"],
-        "skipped_list": skipped[:LISTED_MOST],
-        "skipped_more": len(skipped) - LISTED_MOST,
+        "skipped_list": skipped[:MAX_LISTED],
+        "skipped_more": len(skipped) - MAX_LISTED,
         "failures": [
             (one.reading.row.number, *_place(step, one.reading, name), reason)
-            for one in failures[:LISTED_MOST]
+            for one in failures[:MAX_LISTED]
             for name, reason in one.problems
         ],
-        "failures_more": len(failures) - LISTED_MOST,
+        "failures_more": len(failures) - MAX_LISTED,
     }
 
 
-def _place(step: _Step, reading: Reading, name: str | None) -> tuple[str, str]:
+def _place(step: _Step, reading: ReadRow, name: str | None) -> tuple[str, str]:
     """Give the column that a problem is in, and what the cell holds."""
     column = step.plan.columns.get(name or "")
     if column is None:

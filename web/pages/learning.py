@@ -4,12 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import ask
+from web import labels
+from web.client import execute
+from web.csv_response import export
+from web.labels import DAY, LEARNING_KIND, LEARNING_SOURCE
 from web.listing import Column, Filter, Listing, View
 from web.rendering import MEDIATORS, page, render
-from web.sheets import export
-from web.words import DAY, LEARNING_KIND, LEARNING_SOURCE
 
 LEARNINGS = Listing(
     "learnings",
@@ -20,8 +20,8 @@ LEARNINGS = Listing(
         Column("text", "What you wrote"),
     ),
     (
-        Filter("source", "From", words.LEARNING_SOURCES),
-        Filter("kind", "Kind", words.LEARNING_KINDS),
+        Filter("source", "From", labels.LEARNING_SOURCES),
+        Filter("kind", "Kind", labels.LEARNING_KINDS),
         Filter("year", "Year", found="years"),
         Filter("text", "Words"),
     ),
@@ -31,7 +31,7 @@ LEARNINGS = Listing(
 async def show(request: Request) -> Response:
     """Show the reflections."""
     view = View(request, LEARNINGS, "/learnings")
-    found = await ask(request, "learnings", "Learnings", **view.variables())
+    found = await execute(request, "learnings", "Learnings", **view.variables())
     return render(request, "learnings.html", view=view, mediator=found["me"]["mediator"])
 
 

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from permissions.viewer import Viewer
 from resolvers.errors import Forbidden
 from resolvers.export import archive
-from web.asking import Outcome, Trouble, ask, change
+from web.client import Outcome, PageError, execute, mutate
 from web.graphql import make_context
 from web.receipts import accepted, is_receipted
 from web.rendering import SIGNED_IN, page, read_form, render
@@ -80,18 +80,18 @@ async def stop(request: Request) -> Response:
 
 async def _use(request: Request, what: str, operation: str, **typed: str) -> Response:
     """Do what a link is for, and say so; or show its page again with what to mend."""
-    outcome = await change(request, what, operation, token=request.path_params["secret"], **typed)
+    outcome = await mutate(request, what, operation, token=request.path_params["secret"], **typed)
     return render(request, f"{what}.html", outcome=outcome) if outcome.problems else _done(request, what)
 
 
 async def invitation(request: Request) -> Response:
     """Accept an invitation to review: with a new account, or signed in to one."""
-    me = (await ask(request, "home", "Home"))["me"] if _signed_in(request) else None
+    me = (await execute(request, "home", "Home"))["me"] if _signed_in(request) else None
     secret = request.path_params["secret"]
     if request.method != "POST":
         return render(request, "invitation.html", me=me, secret=secret)
     typed = await read_form(request)
-    outcome = await change(
+    outcome = await mutate(
         request,
         "invitation",
         "AcceptInvitation",
@@ -111,9 +111,9 @@ async def export(request: Request) -> Response:
     try:
         made = await archive(make_context(request), request.path_params["secret"])
     except Forbidden as forbidden:
-        raise Trouble(403, str(forbidden)) from None
+        raise PageError(403, str(forbidden)) from None
     if made is None:
-        raise Trouble(404, "The copy of your data is kept for a week. You can ask for a new one in your account.")
+        raise PageError(404, "The copy of your data is kept for a week. You can ask for a new one in your account.")
     if request.method == "POST":
         headers = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
         return Response(made, media_type="application/zip", headers=headers)
@@ -128,7 +128,7 @@ async def done(request: Request) -> Response:
     """Say what was done, to those who did it."""
     what = request.path_params["what"]
     if what not in DONE or not is_receipted(request):
-        raise Trouble(404, NOT_RECEIPTED)
+        raise PageError(404, NOT_RECEIPTED)
     title, text = DONE[what]
     return render(request, "done.html", what=what, title=title, text=text)
 

@@ -5,15 +5,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from models.logbook import LOGBOOK_FIELDS
-from web import words
-from web.asking import ask
+from web import labels
 from web.charts import hours_by_role
+from web.client import execute
+from web.csv_response import export
 from web.entry_fields import column, filters
 from web.listing import Listing, View
 from web.pages import entries
 from web.pages.cpd import CPD
 from web.rendering import MEDIATORS, page, render
-from web.sheets import export
 
 LOGBOOK = Listing(
     "logbook",
@@ -27,14 +27,14 @@ CASE = entries.EntryForm(
     field="logbookEntry",
     called="case",
     fields=LOGBOOK_FIELDS,
-    heading=lambda case: f"{words.ROLES[case['role']]}, {words.day(case['endedOn'])}",
+    heading=lambda case: f"{labels.ROLES[case['role']]}, {labels.day(case['endedOn'])}",
 )
 
 
 async def show(request: Request) -> Response:
     """Show cases and CPD, and what the cases add up to."""
     cases, courses = View(request, LOGBOOK, "/logbook"), View(request, CPD, "/logbook")
-    found = await ask(request, "logbook", "Logbook", **cases.variables(), **courses.variables("cpd"))
+    found = await execute(request, "logbook", "Logbook", **cases.variables(), **courses.variables("cpd"))
     mediator = found["me"]["mediator"]
     return render(
         request,

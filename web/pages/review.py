@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from web import charts, words
-from web.asking import ask, change, nothing_here
+from web import charts, labels
+from web.client import execute, mutate, nothing_here
+from web.csv_response import export
+from web.labels import ACTING, CAPACITY, DAY, SHARED, WAY, Format
 from web.listing import Column, Filter, Listing, View
 from web.receipts import accepted
 from web.rendering import REVIEWERS, page, render
-from web.sheets import export
-from web.words import ACTING, CAPACITY, DAY, SHARED, WAY, Kind
 
 MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
 PIECES = Listing(
@@ -31,10 +31,10 @@ PIECES = Listing(
     ),
     (
         Filter("year", "Year", found="years"),
-        Filter("capacity", "Capacity", words.CAPACITIES),
-        Filter("actedAs", "Acted as", words.ACTED_AS),
-        Filter("shared", "Shared", words.SHARING),
-        Filter("byInvitation", "Came", words.WAYS),
+        Filter("capacity", "Capacity", labels.CAPACITIES),
+        Filter("actedAs", "Acted as", labels.ACTED_AS),
+        Filter("shared", "Shared", labels.SHARING),
+        Filter("byInvitation", "Came", labels.WAYS),
     ),
     size=10,  # each is whole, and as long as a screen
 )
@@ -42,7 +42,7 @@ PIECES = Listing(
 Answers = Sequence[Mapping[str, Any]]
 
 
-class _Answer(Kind):
+class _Answer(Format):
     """The answer to one question, as a spreadsheet gets it: a number or words; nothing where there is none."""
 
     def __init__(self, question: str, not_applicable: str) -> None:
@@ -56,7 +56,7 @@ class _Answer(Kind):
         return None
 
 
-class _Others(Kind):
+class _Others(Format):
     """The answers to questions that the survey has no more, together."""
 
     def __init__(self, known: Mapping[str, str], not_applicable: str) -> None:
@@ -71,7 +71,7 @@ class _Others(Kind):
 async def mine(request: Request) -> Response:
     """Show the mediators who appointed the reviewer, and find one among them."""
     view = View(request, MEDIATORS, "/review")
-    found = await ask(request, "review", "Mediators", **view.variables(), search=view.filters.get("search"))
+    found = await execute(request, "review", "Mediators", **view.variables(), search=view.filters.get("search"))
     return render(request, "review/list.html", view=view, mediators=found["mediators"])
 
 
@@ -79,11 +79,11 @@ async def overview(request: Request) -> Response:
     """Show a mediator's years, the averages of one of them, and the feedback, whole."""
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
-    found = await ask(request, "review", "Overview", id=mediator_id, **view.variables())
+    found = await execute(request, "review", "Overview", id=mediator_id, **view.variables())
     mediator, survey = found["mediator"], found["survey"]
     years = mediator["feedbackSummary"]["years"]
     chosen = _chosen(years, view.filters.get("year"))
-    questions, scale = words.question_texts(survey), words.rating_words(survey)
+    questions, scale = labels.question_texts(survey), labels.rating_labels(survey)
     return render(
         request,
         "review/overview.html",
@@ -108,8 +108,8 @@ def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, An
 async def sheet(request: Request) -> Response:
     """Export the feedback of a view: a row for each piece, a column for each question."""
     mediator_id = request.path_params["id"]
-    survey = (await ask(request, "review", "Survey"))["survey"]
-    texts, not_applicable = words.question_texts(survey), words.rating_words(survey)[None]
+    survey = (await execute(request, "review", "Survey"))["survey"]
+    texts, not_applicable = labels.question_texts(survey), labels.rating_labels(survey)[None]
     answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
     others = Column("answers", "Questions no longer asked", _Others(texts, not_applicable))
     view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
@@ -118,10 +118,10 @@ async def sheet(request: Request) -> Response:
 
 async def end(request: Request) -> Response:
     """End a review, after one question."""
-    found = await ask(request, "review", "Mediator", id=request.path_params["id"])
+    found = await execute(request, "review", "Mediator", id=request.path_params["id"])
     if request.method != "POST":
         return render(request, "review/end.html", mediator=found["mediator"])
-    outcome = await change(request, "review", "EndReview", mediatorId=found["mediator"]["id"])
+    outcome = await mutate(request, "review", "EndReview", mediatorId=found["mediator"]["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/review?done=ended")

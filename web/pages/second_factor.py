@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from web.asking import Outcome, ask, change
+from web.client import Outcome, execute, mutate
 from web.receipts import accepted
 from web.rendering import SIGNED_IN, page, read_form, render
 
@@ -18,10 +18,10 @@ from web.rendering import SIGNED_IN, page, read_form, render
 async def set_up(request: Request) -> Response:
     """Say what a second factor is, then make one's secret."""
     if request.method != "POST":
-        has_one = (await ask(request, "second_factor", "HasOne"))["me"]["secondFactor"]
+        has_one = (await execute(request, "second_factor", "HasOne"))["me"]["secondFactor"]
         return render(request, "second_factor/set_up.html", has_one=has_one)
     password = (await read_form(request)).get("password", "")
-    outcome = await change(request, "second_factor", "SetUpSecondFactor", password=password)
+    outcome = await mutate(request, "second_factor", "SetUpSecondFactor", password=password)
     if outcome.problems:
         return render(request, "second_factor/set_up.html", outcome=outcome, has_one=False)
     return render(
@@ -40,7 +40,7 @@ def _drawn(uri: str) -> Markup:
 async def confirm(request: Request) -> Response:
     """Put the new factor in force once it has shown a code that is right."""
     code = (await read_form(request)).get("code", "")
-    outcome = await change(request, "second_factor", "ConfirmSecondFactor", code=code)
+    outcome = await mutate(request, "second_factor", "ConfirmSecondFactor", code=code)
     if outcome.problems:
         return render(request, "second_factor/confirm.html", outcome=outcome, secret=None, drawing=None)
     return _codes(request, outcome)
@@ -70,7 +70,7 @@ async def _proven(request: Request, operation: str) -> Outcome:
     """Make a change that asks for both the password and a code."""
     typed = await read_form(request)
     password, code = typed.get("password", ""), typed.get("code", "")
-    return await change(request, "second_factor", operation, password=password, code=code)
+    return await mutate(request, "second_factor", operation, password=password, code=code)
 
 
 def _codes(request: Request, outcome: Outcome) -> Response:

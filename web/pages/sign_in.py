@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from permissions.secrets import PENDING_SIGN_IN_LASTS
 from permissions.viewer import Viewer
-from web.asking import ask, change
+from web.client import execute, mutate
 from web.rendering import Form, page, read_form, render
 from web.viewers import bound, keep
 
@@ -37,7 +37,7 @@ async def sign_in(request: Request) -> Response:
 
 async def _send_password(request: Request, typed: Form) -> Response:
     email, password = typed.get("email", ""), typed.get("password", "")
-    outcome = await change(request, "signin", "SignIn", email=email, password=password)
+    outcome = await mutate(request, "signin", "SignIn", email=email, password=password)
     if not outcome.problems:
         return _go_on(typed)
     pending: str | None = outcome.payload.get("pendingSignIn")
@@ -50,7 +50,7 @@ async def _send_password(request: Request, typed: Form) -> Response:
 
 async def _send_code(request: Request, typed: Form) -> Response:
     pending = request.cookies.get(bound(request.app.state.settings, _PENDING), "")
-    outcome = await change(request, "signin", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
+    outcome = await mutate(request, "signin", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
     if not outcome.problems:
         response = _go_on(typed)
     elif any(problem["field"] == "pendingSignIn" for problem in outcome.problems):
@@ -76,7 +76,7 @@ async def sign_out(request: Request) -> Response:
     """End the session."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is not None:
-        await ask(request, "signout", "SignOut")
+        await execute(request, "signout", "SignOut")
     return RedirectResponse("/", 303)
 
 

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import change, to_mend
+from web import labels
+from web.client import mutate, to_mend
 from web.forms import one_of, read
 from web.receipts import accepted
 from web.rendering import page, read_form, render
@@ -16,13 +16,13 @@ async def sign_up(request: Request) -> Response:
     if request.method != "POST":
         return render(request, "sign_up.html", typed={"visibility": "PRIVATE"})
     typed = await read_form(request)
-    values, problems = read(typed, {"visibility": one_of(words.VISIBILITIES)}, {"visibility"})
+    values, problems = read(typed, {"visibility": one_of(labels.VISIBILITIES)}, {"visibility"})
     # A password is sent as it was typed: it may consist of spaces.
     values |= {field: typed.get(field, "") for field in ("name", "email", "password")}
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, "signup", "SignUp", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "signup", "SignUp", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "sign_up.html", outcome=outcome, typed=typed)
@@ -34,7 +34,7 @@ async def forgotten(request: Request) -> Response:
     if request.method != "POST":
         return render(request, "forgotten.html")
     typed = await read_form(request)
-    outcome = await change(request, "forgotten", "RequestPasswordReset", email=typed.get("email", ""))
+    outcome = await mutate(request, "forgotten", "RequestPasswordReset", email=typed.get("email", ""))
     if outcome.problems:
         return render(request, "forgotten.html", outcome=outcome, typed=typed)
     return accepted(request, "/done/forgotten")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from permissions.secrets import draft_name, seal, unseal
-from web.asking import Outcome, Problem, Trouble, ask, change, is_repeated
+from web.client import Outcome, PageError, Problem, execute, is_repeated, mutate
 from web.receipts import accepted
 from web.rendering import Form, page, read_form, render
 
@@ -68,15 +68,15 @@ async def search(request: Request) -> Response:
         return render(request, "give.html", found=None)
     typed = await read_form(request)
     try:
-        found = (await ask(request, "give", "Search", search=typed.get("search", "")))["feedbackSubjects"]
-    except Trouble as trouble:
-        outcome = Outcome([{"field": "search", "message": trouble.text}], trouble.status, trouble.retry_after)
+        found = (await execute(request, "give", "Search", search=typed.get("search", "")))["feedbackSubjects"]
+    except PageError as error:
+        outcome = Outcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
         return render(request, "give.html", outcome=outcome, typed=typed, found=None)
     return render(request, "give.html", typed=typed, found=found)
 
 
 async def _survey(request: Request, about: About) -> Response:
-    survey = (await ask(request, "survey", "Survey"))["survey"]
+    survey = (await execute(request, "survey", "Survey"))["survey"]
     if request.method != "POST":
         typed: Form = {"share": "no", "begun": _begun(request)}
         return _form(request, survey, await _subject(request, about), typed, Outcome())
@@ -85,29 +85,29 @@ async def _survey(request: Request, about: About) -> Response:
     if not outcome.problems:
         return accepted(request, "/done/feedback")
     if "token" in about and any(map(is_repeated, outcome.problems)):
-        raise Trouble(410, ANSWERED)
+        raise PageError(410, ANSWERED)
     age = _age(request, typed)
     if age is None or age > SLOWEST:
         typed = {**typed, "begun": _begun(request)}
     try:
         subject = await _subject(request, about)
-    except Trouble as trouble:
-        if trouble.status < 429:
+    except PageError as error:
+        if error.status < 429:
             raise
         subject = None  # After too many attempts, or a fault of ours, what was typed is worth more than the name.
     return _form(request, survey, subject, typed, outcome)
 
 
 async def _subject(request: Request, about: About) -> dict[str, Any]:
-    """Say whom the survey is about; raise Trouble for a link that does not lead to anybody, or not any more."""
+    """Say whom the survey is about; raise PageError for a link that does not lead to anybody, or not any more."""
     subject: dict[str, Any]
     if "token" in about:
-        found = (await ask(request, "survey", "Invitation", **about))["feedbackInvitation"]
+        found = (await execute(request, "survey", "Invitation", **about))["feedbackInvitation"]
         if found["state"] in CLOSED:
-            raise Trouble(410, CLOSED[found["state"]])
+            raise PageError(410, CLOSED[found["state"]])
         subject = found["subject"]
     else:
-        subject = (await ask(request, "survey", "Subject", **about))["feedbackSubject"]
+        subject = (await execute(request, "survey", "Subject", **about))["feedbackSubject"]
     return subject
 
 
@@ -138,7 +138,7 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
     unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
     if unchosen:
         return Outcome(unchosen, 422)
-    outcome = await change(
+    outcome = await mutate(
         request,
         "survey",
         "GiveFeedback",

@@ -6,9 +6,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from web.asking import ask
+from web.client import execute
+from web.csv_writer import stream
 from web.listing import Column, View
-from web.spreadsheet import stream
 
 _PAGE = 100  # rows: what is in memory at a time
 
@@ -18,7 +18,7 @@ async def export(
 ) -> Response:
     """Answer with a table's CSV; `path` leads to the list in what the operation gives.
 
-    Trouble with its first rows is told as a page; later it ends the download, so that nobody takes a part for all.
+    PageError with its first rows is told as a page; later it ends the download, so that nobody takes a part for all.
     """
     rows = _walk(request, view, document, operation, path, variables)
     first = await anext(rows, None)
@@ -34,7 +34,7 @@ async def _walk(
     """Walk the list to its end."""
     after, more = None, True
     while more:
-        found = await ask(request, document, operation, first=_PAGE, after=after, **view.choice(), **variables)
+        found = await execute(request, document, operation, first=_PAGE, after=after, **view.choice(), **variables)
         for name in path:
             found = found[name]
         for row in found["nodes"]:

@@ -8,14 +8,14 @@ import io
 import re
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-FILE_MOST = 2 * 1024 * 1024  # bytes
-ROWS_MOST = 5_000
-COLUMNS_MOST = 100
+MAX_FILE = 2 * 1024 * 1024  # bytes
+MAX_ROWS = 5_000
+MAX_COLUMNS = 100
 # What no compression makes smaller grows by a third.
-PACKED_MOST = FILE_MOST * 4 // 3 + 1024
+MAX_PACKED = MAX_FILE * 4 // 3 + 1024
 
 _HOW = "Open it in your spreadsheet program, save it as CSV there, and choose that file."
 _OTHERS = (
@@ -32,7 +32,7 @@ class NotCsv(ValueError):
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """A row as it stands in the file; `number` is what a spreadsheet program shows beside it."""
 
     number: int
@@ -44,7 +44,7 @@ class CsvFile:
     """The headings, and the rows below them that hold anything."""
 
     headings: list[str]
-    rows: list[Row]
+    rows: list[CsvRow]
 
     def title(self, column: int) -> str:
         """Say which column, as a spreadsheet program does: B: Last day."""
@@ -63,16 +63,16 @@ def read_csv(data: bytes) -> CsvFile:
         separator, text = named.group(1), text[named.end() :]
     records = _records(text, separator or _separator(text))
     headings: list[str] = []
-    rows: list[Row] = []
+    rows: list[CsvRow] = []
     for number, cells in records:
-        if len(cells) > COLUMNS_MOST:
-            raise NotCsv(f"Row {number:,} has more than {COLUMNS_MOST} columns. Please leave out what is not needed.")
+        if len(cells) > MAX_COLUMNS:
+            raise NotCsv(f"Row {number:,} has more than {MAX_COLUMNS} columns. Please leave out what is not needed.")
         if not headings:
             headings = [" ".join(cell.split()) for cell in cells]
-        elif len(rows) == ROWS_MOST:
-            raise NotCsv(f"The file has more than {ROWS_MOST:,} rows. Please split it, and import one part at a time.")
+        elif len(rows) == MAX_ROWS:
+            raise NotCsv(f"The file has more than {MAX_ROWS:,} rows. Please split it, and import one part at a time.")
         else:
-            rows.append(Row(number, cells))
+            rows.append(CsvRow(number, cells))
     if not rows:
         raise NotCsv("The file holds no rows. The first row is read as headings, and each one below it as a case.")
     return CsvFile(headings, rows)
@@ -128,13 +128,6 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
-    """Write a file, headings first, that `read_csv` and spreadsheet programs read."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode("utf-8-sig")
-
-
 def pack(data: bytes) -> str:
     """Write a file's bytes as a text for a hidden field."""
     return urlsafe_b64encode(zlib.compress(data, 1)).decode()
@@ -144,9 +137,9 @@ def unpack(packed: str) -> bytes:
     """Read what `pack` wrote; raise NotCsv for anything else."""
     unpacking = zlib.decompressobj()
     try:
-        data = unpacking.decompress(urlsafe_b64decode(packed.encode()), FILE_MOST + 1)
+        data = unpacking.decompress(urlsafe_b64decode(packed.encode()), MAX_FILE + 1)
     except (ValueError, zlib.error):
         raise NotCsv("The file got lost on its way. Please choose it again.") from None
-    if not unpacking.eof or len(data) > FILE_MOST:
+    if not unpacking.eof or len(data) > MAX_FILE:
         raise NotCsv("The file got lost on its way. Please choose it again.")
     return data

@@ -11,12 +11,12 @@ from typing import Any
 
 from models.fields import EntryField, Kind
 from web import forms
-from web.asking import Problem
-from web.case_words import CHOICES, FIELDS, NO, TITLES, YES, headings, meanings
-from web.csv_files import CsvFile, Row
-from web.entry_fields import labels, reader
+from web.client import Problem
+from web.csv_reader import CsvFile, CsvRow
+from web.csv_writer import unguarded
+from web.entry_fields import labels_of, reader
 from web.forms import Reader, Unreadable
-from web.spreadsheet import unguarded
+from web.logbook_import_words import CHOICES, FIELDS, NO, TITLES, YES, headings, meanings
 
 NONE = "none"  # of the file's columns
 _REQUIRED = frozenset(field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not Kind.FLAG)
@@ -115,21 +115,21 @@ def is_ambiguous(file: CsvFile, plan: Plan) -> bool:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadRow:
     """A row as it was read: what the API gets, by its names; or with problems, and then it never gets there."""
 
-    row: Row
+    row: CsvRow
     values: dict[str, Any]
     problems: list[Problem]
 
 
-def read_rows(file: CsvFile, plan: Plan) -> list[Reading]:
+def read_rows(file: CsvFile, plan: Plan) -> list[ReadRow]:
     """Read each row as the plan says."""
     readers = _readers(plan)
     return [_read(row, len(file.headings), plan, readers) for row in file.rows]
 
 
-def _read(row: Row, width: int, plan: Plan, readers: Mapping[str, Reader]) -> Reading:
+def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) -> ReadRow:
     typed = {name: _cell(row, index) for name, index in plan.columns.items()}
     for name, default in plan.defaults.items():
         if not typed.get(name, "").strip():
@@ -141,10 +141,10 @@ def _read(row: Row, width: int, plan: Plan, readers: Mapping[str, Reader]) -> Re
     if len(row.cells) > width:
         wide = "There are more cells than headings. Perhaps a text has a separator in it and no quotation marks around."
         problems.append(_problem(None, wide))
-    return Reading(row, {name: value for name, value in values.items() if value is not None}, problems)
+    return ReadRow(row, {name: value for name, value in values.items() if value is not None}, problems)
 
 
-def _cell(row: Row, index: int | None) -> str:
+def _cell(row: CsvRow, index: int | None) -> str:
     return unguarded(row.cells[index]) if index is not None and index < len(row.cells) else ""
 
 
@@ -167,7 +167,7 @@ def _choice(field: EntryField) -> Reader:
     def read(text: str) -> str:
         word = known.get(key(text))
         if word is None:
-            raise Unreadable(f"Write one of: {', '.join(labels(field.words).values() if field.words else ())}.")
+            raise Unreadable(f"Write one of: {', '.join(labels_of(field.words).values() if field.words else ())}.")
         return word
 
     return read
@@ -198,7 +198,7 @@ def _flag(text: str) -> bool:
 class Result:
     """What became of a row, in the API's words, and what to mend: pairs of the field's name (None: the row) and why."""
 
-    reading: Reading
+    reading: ReadRow
     status: str
     problems: list[tuple[str | None, str]]
 
@@ -207,7 +207,7 @@ class Result:
         return " ".join(f"{TITLES[name]}: {why}" if name in TITLES else why for name, why in self.problems)
 
 
-def results(plan: Plan, readings: Sequence[Reading], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
+def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
     """Join what was read with the API's `outcomes`, one for each row without problems, in their order."""
     answered = iter(outcomes)
     # One day that stands for both is told of once.

@@ -31,7 +31,7 @@ YES_NO = {"true": "Yes", "false": "No"}
 SHARING = {"true": "Shared with the mediator", "false": "Not shared"}
 WAYS = {"true": "By invitation", "false": "Through the open link"}
 
-Words = dict[str, str]
+Labels = dict[str, str]
 
 
 @lru_cache(4096)  # a page has dozens of them
@@ -59,18 +59,18 @@ def hours(minutes: int) -> str:
     return f"{whole:,}:{rest:02}"
 
 
-def question_texts(survey: Mapping[str, Any]) -> Words:
+def question_texts(survey: Mapping[str, Any]) -> Labels:
     """Give the text of each of the survey's questions."""
     return {question["key"]: question["text"] for question in survey["questions"]}
 
 
-def rating_words(survey: Mapping[str, Any]) -> dict[int | None, str]:
+def rating_labels(survey: Mapping[str, Any]) -> dict[int | None, str]:
     """Give the word of each rating; None's is that for "not applicable"."""
     return {step["rating"]: step["label"] for step in survey["scale"]}
 
 
 def answered(
-    answers: Iterable[Mapping[str, Any]], questions: Words, scale: Mapping[int | None, str]
+    answers: Iterable[Mapping[str, Any]], questions: Labels, scale: Mapping[int | None, str]
 ) -> list[tuple[str, str | None, int | None, str]]:
     """Give of each answer the question's text, what was written, the rating, and its word."""
     return [
@@ -84,7 +84,7 @@ def decimal_hours(minutes: int) -> float:
     return round(minutes / 60, 2)
 
 
-class Kind:
+class Format:
     """How one kind of value is written: on a page, and as a cell of a spreadsheet.
 
     `leads`: whether it is a link. `safe`: whether what a page shows goes into HTML without being escaped: for figures,
@@ -103,27 +103,27 @@ class Kind:
         return value
 
 
-class _Words(Kind):
+class _Choice(Format):
     safe = True
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
 
     def page(self, value: Any) -> str:
-        return "" if value is None else self._words[value]
+        return "" if value is None else self._labels[value]
 
     def cell(self, value: Any) -> Any:
         return self.page(value)
 
 
-class _Either(_Words):
+class _Either(_Choice):
     """One of two words, for a yes or no."""
 
     def page(self, value: Any) -> str:
-        return "" if value is None else self._words["true" if value else "false"]
+        return "" if value is None else self._labels["true" if value else "false"]
 
 
-class _Link(Kind):
+class _Link(Format):
     """A web address that leads there."""
 
     leads = True
@@ -132,21 +132,21 @@ class _Link(Kind):
         return "" if value is None else str(value).removeprefix("https://").removeprefix("http://")
 
 
-class _Day(Kind):
+class _Day(Format):
     safe = True
 
     def page(self, value: Any) -> str:
         return "" if value is None else day(value)
 
 
-class _Month(Kind):
+class _Month(Format):
     safe = True
 
     def page(self, value: Any) -> str:
         return month(value)
 
 
-class _Hours(Kind):
+class _Hours(Format):
     safe = True
 
     def page(self, value: Any) -> str:
@@ -156,7 +156,7 @@ class _Hours(Kind):
         return None if value is None else decimal_hours(value)
 
 
-class _Yes(Kind):
+class _Yes(Format):
     """A mark that is worth a word only where it is set."""
 
     safe = True
@@ -168,7 +168,7 @@ class _Yes(Kind):
         return "Yes" if value else "No"
 
 
-class _Languages(Kind):
+class _Languages(Format):
     """Names of languages, for a list of their codes."""
 
     def page(self, value: Any) -> str:
@@ -178,21 +178,21 @@ class _Languages(Kind):
         return self.page(value)
 
 
-def of_labels(labels: Words) -> Kind:
+def of_labels(labels: Labels) -> Format:
     """Make the kind of a choice, whose words have these labels."""
-    return _Words(labels)
+    return _Choice(labels)
 
 
-TEXT = Kind()
+TEXT = Format()
 DAY = _Day()
 MONTH = _Month()
 HOURS = _Hours()
 YES = _Yes()
 LANGUAGES = _Languages()
-CAPACITY = _Words(CAPACITIES)
-ACTING = _Words(ACTED_AS)
+CAPACITY = _Choice(CAPACITIES)
+ACTING = _Choice(ACTED_AS)
 SHARED = _Either(SHARING)
 WAY = _Either(WAYS)
 LINK = _Link()
-LEARNING_SOURCE = _Words(LEARNING_SOURCES)
-LEARNING_KIND = _Words(LEARNING_KINDS)
+LEARNING_SOURCE = _Choice(LEARNING_SOURCES)
+LEARNING_KIND = _Choice(LEARNING_KINDS)

@@ -17,7 +17,7 @@ Problem = dict[str, Any]
 """What to mend, as the API writes it: `field` (None for the whole form), `message`, `code`."""
 
 
-class Trouble(Exception):
+class PageError(Exception):
     """Why there is no answer: an HTTP status, a text for people, and the seconds after which to try again."""
 
     def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
@@ -55,8 +55,8 @@ def is_repeated(problem: Problem) -> bool:
     return problem.get("code") == "REPEATED_KEY"
 
 
-async def ask(request: Request, page: str, operation: str, **variables: Any) -> dict[str, Any]:
-    """Run an operation of a page's document and give its data; raise Trouble if it went wrong in any part."""
+async def execute(request: Request, page: str, operation: str, **variables: Any) -> dict[str, Any]:
+    """Run an operation of a page's document and give its data; raise PageError if it went wrong in any part."""
     context = make_context(request)
     answer = await execution.run(context, document(page), variables, operation)
     if context.new_session is not None:
@@ -64,38 +64,38 @@ async def ask(request: Request, page: str, operation: str, **variables: Any) -> 
     if context.new_device is not None:
         request.state.new_device = context.new_device
     if "errors" in answer.body:
-        raise _trouble(answer.body["errors"][0])
+        raise _page_error(answer.body["errors"][0])
     data: dict[str, Any] = answer.body["data"]
     return data
 
 
-async def change(request: Request, page: str, operation: str, **input: Any) -> Outcome:
-    """Run a mutation of a page's document. Raises Trouble for a link's token that opens nothing."""
+async def mutate(request: Request, page: str, operation: str, **input: Any) -> Outcome:
+    """Run a mutation of a page's document. Raises PageError for a link's token that opens nothing."""
     try:
-        (payload,) = (await ask(request, page, operation, input=input)).values()
-    except Trouble as trouble:
-        return Outcome([{"field": None, "message": trouble.text}], trouble.status, trouble.retry_after)
+        (payload,) = (await execute(request, page, operation, input=input)).values()
+    except PageError as error:
+        return Outcome([{"field": None, "message": error.text}], error.status, error.retry_after)
     problems: list[Problem] = payload["userErrors"]
     for problem in problems:
         if is_repeated(problem):
             problem |= {"field": None, "message": SENT_BEFORE}
         if problem["field"] == "token":
             if problem["code"] == "NOT_FOUND":
-                raise Trouble(404, problem["message"])
+                raise PageError(404, problem["message"])
             problem["field"] = None  # no field of the page's form
     return Outcome(problems, 422 if problems else 200, payload=payload)
 
 
-def nothing_here() -> Trouble:
+def nothing_here() -> PageError:
     """Say that there is no such page, to whoever may not know whether there is."""
-    return Trouble(404, "There is nothing here.")
+    return PageError(404, "There is nothing here.")
 
 
 # UNAUTHENTICATED: the session was ended while this went on.
 _STATUS = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
 
 
-def _trouble(error: dict[str, Any]) -> Trouble:
+def _page_error(error: dict[str, Any]) -> PageError:
     extensions = error["extensions"]
     match extensions["code"]:
         case "NOT_FOUND" | "GRAPHQL_VALIDATION_FAILED":
@@ -103,10 +103,10 @@ def _trouble(error: dict[str, Any]) -> Trouble:
             return nothing_here()
         case "RATE_LIMITED":
             seconds: int = extensions["retryAfter"]
-            return Trouble(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
+            return PageError(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
         case "UNAVAILABLE":
-            return Trouble(503, error["message"], extensions["retryAfter"])
-    return Trouble(_STATUS.get(extensions["code"], 500), error["message"])
+            return PageError(503, error["message"], extensions["retryAfter"])
+    return PageError(_STATUS.get(extensions["code"], 500), error["message"])
 
 
 def _wait(seconds: int) -> str:

@@ -2,9 +2,9 @@
 
 import csv
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from itertools import pairwise
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ _PART = 64 * 1024  # bytes
 
 
 @contextmanager
-def sheet(file: IO[bytes], columns: Sequence[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def csv_rows(file: IO[bytes], columns: Sequence[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Write a header row, and give the function that adds a row; `file` stays open.
 
     A row has text, numbers, booleans or None by column; a column that it lacks stays empty.
@@ -43,7 +43,7 @@ def sheet(file: IO[bytes], columns: Sequence[str]) -> Iterator[Callable[[Mapping
 async def stream(columns: Sequence[str], rows: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
     """Write a sheet in parts as its rows come, so that memory holds no more than one part."""
     written = BytesIO()
-    with sheet(written, columns) as add:
+    with csv_rows(written, columns) as add:
         async for row in rows:
             add(row)
             if written.tell() >= _PART:
@@ -51,6 +51,13 @@ async def stream(columns: Sequence[str], rows: AsyncIterator[Mapping[str, Any]])
                 written.seek(0)
                 written.truncate()
     yield written.getvalue()
+
+
+def write_csv(rows: Iterable[Sequence[str]]) -> bytes:
+    """Write a file, headings first, that `csv_reader` and spreadsheet programs read."""
+    text = StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8-sig")
 
 
 def guarded(text: str) -> str:

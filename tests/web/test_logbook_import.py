@@ -1,4 +1,4 @@
-"""Reading other people's spreadsheets: encodings, separators, headings, days, durations; and our own, back again."""
+"""ReadRow other people's spreadsheets: encodings, separators, headings, days, durations; and our own, back again."""
 
 import csv
 import io
@@ -13,26 +13,26 @@ from hypothesis import strategies as st
 from models.logbook import LOGBOOK_FIELDS
 from resolvers.entry_import import ENTRIES_MOST
 from tests.entry_values import values_of
-from web import imports, words
-from web.case_words import headings, meanings
-from web.csv_files import FILE_MOST, ROWS_MOST, NotCsv, Row, pack, read_csv, unpack, write_csv
-from web.imports import Plan, Reading
+from web import labels, logbook_import
+from web.csv_reader import MAX_FILE, MAX_ROWS, CsvRow, NotCsv, pack, read_csv, unpack
+from web.csv_writer import csv_rows, guarded, unguarded, write_csv
+from web.logbook_import import Plan, ReadRow
+from web.logbook_import_words import headings, meanings
 from web.pages.logbook import LOGBOOK
-from web.spreadsheet import guarded, sheet, unguarded
 
 PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
 
 
-def read(text: str, **plan: Any) -> list[Reading]:
+def read(text: str, **plan: Any) -> list[ReadRow]:
     """Read a file whose days, hours and choices need no more than their headings."""
     file = read_csv(text.encode())
-    guessed = imports.guess(file)
-    return imports.read_rows(file, replace(guessed, **({"defaults": PLAN_WORDS} | plan)))
+    guessed = logbook_import.guess(file)
+    return logbook_import.read_rows(file, replace(guessed, **({"defaults": PLAN_WORDS} | plan)))
 
 
 def one(heading: str, cell: str, **plan: Any) -> Any:
     """What one cell under a heading is read as; the reason if it cannot be."""
-    name = next(iter(imports.guess(read_csv(f"{heading}\nx".encode())).columns))
+    name = next(iter(logbook_import.guess(read_csv(f"{heading}\nx".encode())).columns))
     row = {"Last day": "2024-01-02", "Hours": "1"} | {"First day" if name == "startedOn" else heading: cell}
     if name in {"endedOn", "minutes"}:
         row.pop({"endedOn": "Last day", "minutes": "Hours"}[name])
@@ -45,15 +45,15 @@ def one(heading: str, cell: str, **plan: Any) -> Any:
 
 
 def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
-    assert ROWS_MOST == ENTRIES_MOST
+    assert MAX_ROWS == ENTRIES_MOST
 
 
 def test_the_headings_of_our_exports_are_known() -> None:
     titles = [column.title for column in LOGBOOK.exported]
-    found = imports.guess(read_csv(write_csv([titles, titles])))
+    found = logbook_import.guess(read_csv(write_csv([titles, titles])))
     assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK.exported)}
     names = [column.field for column in LOGBOOK.exported]
-    archive = imports.guess(read_csv(write_csv([names, names])))
+    archive = logbook_import.guess(read_csv(write_csv([names, names])))
     assert archive.columns == found.columns
     assert (found.in_minutes, archive.in_minutes) == (False, True)
 
@@ -70,13 +70,13 @@ def test_the_headings_of_our_exports_are_known() -> None:
     ],
 )
 def test_usual_headings_are_known(heading: str, field: str) -> None:
-    assert imports.guess(read_csv(write_csv([["X", heading], ["1", "2"]]))).columns == {field: 1}
+    assert logbook_import.guess(read_csv(write_csv([["X", heading], ["1", "2"]]))).columns == {field: 1}
 
 
 def test_each_usual_word_means_one_thing() -> None:
     choices = [list(meanings(field).values()) for field in LOGBOOK_FIELDS]
     for said in ([headings(field) for field in LOGBOOK_FIELDS], *choices):
-        every = [word for words in said for word in {imports.key(one) for one in words}]
+        every = [word for words in said for word in {logbook_import.key(one) for one in words}]
         assert "" not in every
         assert len(every) == len(set(every))
 
@@ -92,16 +92,16 @@ def test_encodings_separators_and_line_ends_of_spreadsheet_programs_are_read(
     )
     file = read_csv(text.encode(encoding))
     assert file.headings == ["Date", "Notes, long; or not"]
-    assert file.rows == [Row(3, ["2024-01-02", f'é, "x"{end}; €'])]
+    assert file.rows == [CsvRow(3, ["2024-01-02", f'é, "x"{end}; €'])]
 
 
 def test_a_line_that_names_the_separator_is_none_of_the_rows() -> None:
-    assert read_csv(b"sep=;\r\na,b;c\r\n1;2\r\n").rows == [Row(2, ["1", "2"])]
+    assert read_csv(b"sep=;\r\na,b;c\r\n1;2\r\n").rows == [CsvRow(2, ["1", "2"])]
 
 
 def test_blank_lines_and_cells_are_left_out_and_rows_keep_their_numbers() -> None:
     file = read_csv(b"\n ,\na,b,,\n,,,\n1\n\n2,3, ,\n")
-    assert (file.headings, file.rows) == (["a", "b"], [Row(5, ["1"]), Row(7, ["2", "3"])])
+    assert (file.headings, file.rows) == (["a", "b"], [CsvRow(5, ["1"]), CsvRow(7, ["2", "3"])])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_any_bytes_are_read_or_refused_with_a_reason(data: bytes) -> None:
         file = read_csv(data)
     except NotCsv:
         return
-    readings = imports.read_rows(file, imports.guess(file))
+    readings = logbook_import.read_rows(file, logbook_import.guess(file))
     assert [reading.row for reading in readings] == file.rows
 
 
@@ -140,9 +140,9 @@ def test_a_packed_file_is_unpacked_as_it_was(data: bytes) -> None:
 
 
 def test_only_what_was_packed_whole_is_unpacked() -> None:
-    whole = bytes(FILE_MOST)
+    whole = bytes(MAX_FILE)
     assert unpack(pack(whole)) == whole
-    for wrong in ("", "????", pack(b"abc")[:-4], pack(bytes(FILE_MOST + 1))):
+    for wrong in ("", "????", pack(b"abc")[:-4], pack(bytes(MAX_FILE + 1))):
         with pytest.raises(NotCsv):
             unpack(wrong)
 
@@ -164,13 +164,13 @@ def test_only_what_was_packed_whole_is_unpacked() -> None:
         ("Role", " co mediator ", "CO_MEDIATOR"),
         ("Role", "CO_MEDIATOR", "CO_MEDIATOR"),
         ("Role", "", "OBSERVER"),
-        ("Role", "-", "Write one of: " + ", ".join(words.ROLES.values()) + "."),
+        ("Role", "-", "Write one of: " + ", ".join(labels.ROLES.values()) + "."),
         ("Medium", "face-to-face", "IN_PERSON"),
         ("Outcome", "N/A", "NOT_KNOWN"),
         ("Simulated", "x", True),
         ("Simulated", "No", False),
         ("Simulated", "", None),
-        ("Simulated", "perhaps", "Write Yes for a simulation, and No or nothing for a real case."),
+        ("Simulated", "perhaps", "Write Yes or No."),
         ("Number of parties", "3", 3),
         ("Number of parties", "three", "Write a whole number."),
         ("Notes", "'=1", "=1"),
@@ -189,8 +189,8 @@ def test_whether_the_month_comes_first_is_guessed_from_the_days() -> None:
         (["2024-05-06", "5/5/2024"], False, False),
     ):
         file = read_csv("\n".join(["Date", *days]).encode())
-        plan = imports.guess(file)
-        assert (plan.month_first, imports.is_ambiguous(file, plan)) == (is_first, is_ambiguous), days
+        plan = logbook_import.guess(file)
+        assert (plan.month_first, logbook_import.is_ambiguous(file, plan)) == (is_first, is_ambiguous), days
     assert one("Last day", "5/6/2024") == "2024-06-05"
     assert one("Last day", "5/6/2024", month_first=True) == "2024-05-06"
 
@@ -199,27 +199,29 @@ def test_one_day_stands_for_both_and_is_told_of_once() -> None:
     good, bad = read("Start,Hours\n2024-05-06,1\nsoon,1\n")
     assert (good.values["startedOn"], good.values["endedOn"]) == ("2024-05-06", "2024-05-06")
     file = read_csv(b"Start,Hours\nsoon,1\n")
-    (result,) = imports.results(imports.guess(file), [bad], [])
+    (result,) = logbook_import.results(logbook_import.guess(file), [bad], [])
     assert [name for name, _ in result.problems] == ["startedOn"]
     assert result.reason() == "First day: Write a day as 2026-05-31 or 31 May 2026."
 
 
 def test_what_is_lacking_is_asked_for() -> None:
-    plan = imports.guess(read_csv(b"a\n1\n"))
+    plan = logbook_import.guess(read_csv(b"a\n1\n"))
     assert [problem["field"] for problem in plan.problems()] == ["endedOn", "minutes", "roleElse", "mediumElse"]
 
 
 def test_a_plan_is_read_from_its_form_as_it_was() -> None:
     file = read_csv(b"Date,Mins,Role,What\n5/31/2024,90,lead,x\n")
-    plan = imports.guess(file)
-    assert imports.plan_of(file, plan.typed()) == plan
-    wrong = imports.plan_of(file, {"endedOn": "4", "minutes": "-1", "role": "0.0", "roleElse": "JUDGE", "days": "week"})
+    plan = logbook_import.guess(file)
+    assert logbook_import.plan_of(file, plan.typed()) == plan
+    wrong = logbook_import.plan_of(
+        file, {"endedOn": "4", "minutes": "-1", "role": "0.0", "roleElse": "JUDGE", "days": "week"}
+    )
     assert wrong == Plan({}, month_first=False, in_minutes=False, defaults={})
 
 
 def test_row_numbers_are_written_in_short() -> None:
-    assert imports.ranges([]) == []
-    assert imports.ranges([2, 4, 5, 6, 8, 9, 1200]) == ["2", "4-6", "8-9", "1,200"]
+    assert logbook_import.ranges([]) == []
+    assert logbook_import.ranges([2, 4, 5, 6, 8, 9, 1200]) == ["2", "4-6", "8-9", "1,200"]
 
 
 ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field in LOGBOOK_FIELDS})
@@ -228,11 +230,11 @@ ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field 
 @given(st.lists(ENTRIES, min_size=1, max_size=5))
 def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) -> None:
     out = io.BytesIO()
-    with sheet(out, [column.title for column in LOGBOOK.exported]) as add:
+    with csv_rows(out, [column.title for column in LOGBOOK.exported]) as add:
         for entry in entries:
             add({column.title: column.kind.cell(entry[column.field]) for column in LOGBOOK.exported})
     file = read_csv(out.getvalue())
-    readings = imports.read_rows(file, imports.guess(file))
+    readings = logbook_import.read_rows(file, logbook_import.guess(file))
     assert [reading.problems for reading in readings] == [[]] * len(entries)
     expected = [{name: value for name, value in entry.items() if value not in (None, [])} for entry in entries]
     assert [reading.values for reading in readings] == expected
@@ -263,7 +265,7 @@ def test_no_cell_begins_a_formula_whichever_separator_a_program_splits_at(
     separator: str, rows: list[list[Any]]
 ) -> None:
     out = io.BytesIO()
-    with sheet(out, ["A", "B", "C"]) as add:
+    with csv_rows(out, ["A", "B", "C"]) as add:
         for row in rows:
             add(dict(zip("ABC", row, strict=True)))
     text = out.getvalue().decode("utf-8-sig")
