@@ -1,6 +1,6 @@
 """The export of all of one's data: a ZIP of JSON and CSV, made by a job through its owner's own projection.
 
-The operations of `queries/export.graphql` run in process as the owner, so that an archive holds what they may read
+The operations of `export_archive.graphql` run in process as the owner, so that an archive holds what they may read
 when it is made, and nothing else. Of somebody with several roles it holds what is their own.
 """
 
@@ -76,7 +76,7 @@ def parts_of(roles: frozenset[Role]) -> list[Part]:
     return [*PARTS, *(part for role, parts in PARTS_OF_ROLE.items() if role in roles for part in parts)]
 
 
-_document = parse(document("export"))
+_document = parse(document("export_archive"))
 OPERATIONS = {
     operation.name.value: operation
     for operation in _document.definitions

@@ -84,7 +84,7 @@ _templates.filters["written"] = lambda field, value: writer(field).page(value)
 _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
 _templates.filters["answered"] = labels.answered
-_templates.globals["labels"] = labels
+_templates.globals["words"] = labels  # the forms of pages have `labels` of their own
 
 
 def _version(file: str) -> str:

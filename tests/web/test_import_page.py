@@ -16,7 +16,7 @@ from tests.hub import Hub, Person
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, problems
 from tests.world import put_cases
 from web.csv_reader import MAX_FILE, MAX_ROWS, pack
-from web.pages.importing import MAX_LISTED, REASON
+from web.pages.logbook_import import MAX_LISTED, REASON
 
 PATH, FAILED = "/logbook/import", "/logbook/import/failed.csv"
 SAMPLE = (Path(__file__).parents[2] / "web" / "static" / "sample-logbook.csv").read_bytes()

@@ -28,7 +28,7 @@ from tests.web.reading import (
     problems,
 )
 from web.client import SENT_BEFORE
-from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED, TRAP
+from web.pages.feedback_giving import ACTED_AS, CAPACITIES, CLOSED, TRAP
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}

@@ -4,36 +4,36 @@ from starlette.routing import BaseRoute
 
 from web.pages import (
     account,
+    account_sign_up,
     cpd,
     directory,
     feedback,
+    feedback_giving,
     home,
-    importing,
     learning,
     links,
     logbook,
+    logbook_import,
     mediator,
-    review,
+    reviewer,
     second_factor,
     sign_in,
-    sign_up,
-    survey,
 )
 
 routes: list[BaseRoute] = [
     *home.routes,
     *sign_in.routes,
-    *sign_up.routes,
+    *account_sign_up.routes,
     *account.routes,
     *second_factor.routes,
     *links.routes,
-    *survey.routes,
-    *importing.routes,  # before the logbook's, which would take it for an entry
+    *feedback_giving.routes,
+    *logbook_import.routes,  # before the logbook's, which would take it for an entry
     *logbook.routes,
     *cpd.routes,
     *learning.routes,
     *feedback.routes,
     *mediator.routes,
-    *review.routes,
+    *reviewer.routes,
     *directory.routes,
 ]

@@ -98,11 +98,11 @@ async def export(request: Request) -> Response:
     outcome = Outcome()
     if request.method == "POST":
         typed = await read_form(request)
-        outcome = await mutate(request, "account", "ExportMyData", requestKey=typed.get("requestKey"))
+        outcome = await mutate(request, "export", "ExportMyData", requestKey=typed.get("requestKey"))
         if not outcome.problems:
             return RedirectResponse("/account/export", 303)
-    me = (await execute(request, "account", "Exports"))["me"]
-    return render(request, "account/export.html", outcome=outcome, me=me)
+    me = (await execute(request, "export", "Exports"))["me"]
+    return render(request, "export/show.html", outcome=outcome, me=me)
 
 
 _BOTH = ["GET", "POST"]

@@ -33,7 +33,7 @@ async def request_feedback(request: Request) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await mutate(request, "requests", "RequestFeedback", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "feedback_request", "RequestFeedback", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return await _requests(request, typed, outcome)
@@ -42,14 +42,14 @@ async def request_feedback(request: Request) -> Response:
 
 async def _requests(request: Request, typed: Form, outcome: Outcome) -> Response:
     view = View(request, _REQUESTS, "/request")
-    found = await execute(request, "requests", "Requests", **view.variables())
+    found = await execute(request, "feedback_request", "Requests", **view.variables())
     mediator = found["me"]["mediator"]
-    return render(request, "request.html", outcome=outcome, typed=typed, mediator=mediator, view=view)
+    return render(request, "feedback_request/form.html", outcome=outcome, typed=typed, mediator=mediator, view=view)
 
 
 async def withdraw(request: Request) -> Response:
     """Withdraw a request."""
-    outcome = await mutate(request, "requests", "WithdrawFeedbackRequest", id=request.path_params["id"])
+    outcome = await mutate(request, "feedback_request", "WithdrawFeedbackRequest", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/request?done=withdrawn")
@@ -58,10 +58,10 @@ async def withdraw(request: Request) -> Response:
 async def shared(request: Request) -> Response:
     """Show all feedback that was shared with the mediator, in an order that means nothing."""
     view = View(request, SHARED, "/my-feedback")
-    found = await execute(request, "my_feedback", "Shared", **view.variables())
+    found = await execute(request, "feedback", "Shared", **view.variables())
     return render(
         request,
-        "my_feedback/list.html",
+        "feedback/list.html",
         feedback=found["me"]["mediator"]["feedback"],
         questions=labels.question_texts(found["survey"]),
         view=view,
@@ -70,10 +70,10 @@ async def shared(request: Request) -> Response:
 
 async def piece(request: Request) -> Response:
     """Show one piece of shared feedback, whole."""
-    found = await execute(request, "my_feedback", "Piece", id=request.path_params["id"])
+    found = await execute(request, "feedback", "Piece", id=request.path_params["id"])
     return render(
         request,
-        "my_feedback/piece.html",
+        "feedback/piece.html",
         piece=found["me"]["mediator"]["feedbackPiece"],
         questions=labels.question_texts(found["survey"]),
         scale=labels.rating_labels(found["survey"]),

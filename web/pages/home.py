@@ -19,7 +19,7 @@ async def home(request: Request) -> Response:
     """Welcome whoever comes."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is None:
-        return render(request, "welcome.html")
+        return render(request, "home/welcome.html")
     found = await execute(request, "home", "Home")
     parts: dict[str, Any] = {}
     if viewer.verified and not viewer.lacks_second_factor:
@@ -27,7 +27,7 @@ async def home(request: Request) -> Response:
         for role in viewer.roles & _PARTS.keys():
             document, name = _PARTS[role]
             parts[role.value] = (await execute(request, document, "Home"))[name]
-    return render(request, "home.html", me=found["me"], parts=parts)
+    return render(request, "home/show.html", me=found["me"], parts=parts)
 
 
 async def _directories(request: Request) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await execute(request, "directories", "Directories", after=after))["directories"]
+        found = (await execute(request, "home_directories", "Directories", after=after))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed

@@ -31,14 +31,14 @@ LEARNINGS = Listing(
 async def show(request: Request) -> Response:
     """Show the reflections."""
     view = View(request, LEARNINGS, "/learnings")
-    found = await execute(request, "learnings", "Learnings", **view.variables())
-    return render(request, "learnings.html", view=view, mediator=found["me"]["mediator"])
+    found = await execute(request, "learning", "Learnings", **view.variables())
+    return render(request, "learning.html", view=view, mediator=found["me"]["mediator"])
 
 
 async def sheet(request: Request) -> Response:
     """Export the reflections of a view."""
     view = View(request, LEARNINGS, "/learnings")
-    return await export(request, view, "learnings", "Export", ("me", "mediator", "learnings"))
+    return await export(request, view, "learning", "Export", ("me", "mediator", "learnings"))
 
 
 routes: list[BaseRoute] = [

@@ -59,29 +59,32 @@ def _signed_in(request: Request) -> bool:
 async def verify(request: Request) -> Response:
     """Confirm a mail address, of a new account or a new one of an old account."""
     if request.method != "POST":
-        return render(request, "verify.html")
-    return await _use(request, "verify", "VerifyEmail")
+        return render(request, "account/verify.html")
+    return await _use(request, "verify", "account/verify.html", "account_sign_up", "VerifyEmail")
 
 
 async def password(request: Request) -> Response:
     """Set a password: a new one, or a directory's first."""
     if request.method != "POST":
-        return render(request, "password.html")
+        return render(request, "account/reset_password.html")
     typed = await read_form(request)
-    return await _use(request, "password", "ResetPassword", password=typed.get("password", ""))
+    new = typed.get("password", "")
+    return await _use(
+        request, "password", "account/reset_password.html", "account_password", "ResetPassword", password=new
+    )
 
 
 async def stop(request: Request) -> Response:
     """Stop all requests to the address that the mail went to."""
     if request.method != "POST":
-        return render(request, "stop.html")
-    return await _use(request, "stop", "StopRequests")
+        return render(request, "feedback_request/stop.html")
+    return await _use(request, "stop", "feedback_request/stop.html", "feedback_request_stop", "StopRequests")
 
 
-async def _use(request: Request, what: str, operation: str, **typed: str) -> Response:
+async def _use(request: Request, what: str, template: str, document: str, operation: str, **typed: str) -> Response:
     """Do what a link is for, and say so; or show its page again with what to mend."""
-    outcome = await mutate(request, what, operation, token=request.path_params["secret"], **typed)
-    return render(request, f"{what}.html", outcome=outcome) if outcome.problems else _done(request, what)
+    outcome = await mutate(request, document, operation, token=request.path_params["secret"], **typed)
+    return render(request, template, outcome=outcome) if outcome.problems else _done(request, what)
 
 
 async def invitation(request: Request) -> Response:
@@ -89,11 +92,11 @@ async def invitation(request: Request) -> Response:
     me = (await execute(request, "home", "Home"))["me"] if _signed_in(request) else None
     secret = request.path_params["secret"]
     if request.method != "POST":
-        return render(request, "invitation.html", me=me, secret=secret)
+        return render(request, "reviewer/invitation.html", me=me, secret=secret)
     typed = await read_form(request)
     outcome = await mutate(
         request,
-        "invitation",
+        "reviewer_invitation",
         "AcceptInvitation",
         token=secret,
         name=typed.get("name"),
@@ -103,7 +106,7 @@ async def invitation(request: Request) -> Response:
         return _done(request, "invitation")
     if "name" not in typed and any(problem["field"] == "name" for problem in outcome.problems):
         outcome = Outcome([{"field": None, "message": NOT_YOURS}], outcome.status)
-    return render(request, "invitation.html", outcome=outcome, typed=typed, me=me, secret=secret)
+    return render(request, "reviewer/invitation.html", outcome=outcome, typed=typed, me=me, secret=secret)
 
 
 async def export(request: Request) -> Response:
@@ -117,7 +120,7 @@ async def export(request: Request) -> Response:
     if request.method == "POST":
         headers = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
         return Response(made, media_type="application/zip", headers=headers)
-    return render(request, "export.html")
+    return render(request, "export/download.html")
 
 
 def _done(request: Request, what: str) -> Response:

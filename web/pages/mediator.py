@@ -21,7 +21,7 @@ async def details(request: Request) -> Response:
         return await _show(request)
     typed = await read_form(request)
     values, problems = read(typed, _READERS, ("visibility",))
-    outcome = to_mend(problems) if problems else await mutate(request, "details", "UpdateProfile", **values)
+    outcome = to_mend(problems) if problems else await mutate(request, "mediator", "UpdateProfile", **values)
     return await _done(request, typed, outcome, "saved")
 
 
@@ -32,7 +32,7 @@ async def appoint(request: Request) -> Response:
     if not chosen:
         outcome = to_mend([{"field": "reviewerId", "message": "Choose one.", "code": "REQUIRED"}])
     else:
-        outcome = await mutate(request, "details", "AppointReviewer", reviewerId=chosen)
+        outcome = await mutate(request, "mediator", "AppointReviewer", reviewerId=chosen)
     return await _done(request, typed, outcome, "appointed")
 
 
@@ -40,13 +40,13 @@ async def invite(request: Request) -> Response:
     """Invite somebody by mail to become one's reviewer."""
     typed = await read_form(request)
     key = typed.get("requestKey")
-    outcome = await mutate(request, "details", "InviteReviewer", email=typed.get("email", ""), requestKey=key)
+    outcome = await mutate(request, "mediator", "InviteReviewer", email=typed.get("email", ""), requestKey=key)
     return await _done(request, typed, outcome, "invited")
 
 
 async def end_review(request: Request) -> Response:
     """Part with one's reviewer."""
-    outcome = await mutate(request, "details", "EndReview")
+    outcome = await mutate(request, "mediator", "EndReview")
     return await _done(request, {}, outcome, "ended")
 
 
@@ -59,12 +59,12 @@ async def _done(request: Request, typed: Form, outcome: Outcome, what: str) -> R
 async def _show(request: Request, typed: Form | None = None, outcome: Outcome | None = None) -> Response:
     """Show the page; a form that came back keeps what was typed, the others have what is stored."""
     search = request.query_params.get("search", "")[:200].replace("\0", "")
-    found = await execute(request, "details", "Details", search=search or None)
+    found = await execute(request, "mediator", "Details", search=search or None)
     mediator: dict[str, Any] = found["me"]["mediator"]
     stored = {name: mediator[name] or "" for name in _READERS}
     return render(
         request,
-        "details.html",
+        "mediator/edit.html",
         outcome=outcome or Outcome(),
         typed=stored | dict(typed or {}),
         mediator=mediator,

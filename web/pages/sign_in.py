@@ -37,7 +37,7 @@ async def sign_in(request: Request) -> Response:
 
 async def _send_password(request: Request, typed: Form) -> Response:
     email, password = typed.get("email", ""), typed.get("password", "")
-    outcome = await mutate(request, "signin", "SignIn", email=email, password=password)
+    outcome = await mutate(request, "sign_in", "SignIn", email=email, password=password)
     if not outcome.problems:
         return _go_on(typed)
     pending: str | None = outcome.payload.get("pendingSignIn")
@@ -50,7 +50,7 @@ async def _send_password(request: Request, typed: Form) -> Response:
 
 async def _send_code(request: Request, typed: Form) -> Response:
     pending = request.cookies.get(bound(request.app.state.settings, _PENDING), "")
-    outcome = await mutate(request, "signin", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
+    outcome = await mutate(request, "sign_in", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
     if not outcome.problems:
         response = _go_on(typed)
     elif any(problem["field"] == "pendingSignIn" for problem in outcome.problems):
@@ -76,7 +76,7 @@ async def sign_out(request: Request) -> Response:
     """End the session."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is not None:
-        await execute(request, "signout", "SignOut")
+        await execute(request, "sign_in_end", "SignOut")
     return RedirectResponse("/", 303)
 
 

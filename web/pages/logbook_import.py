@@ -122,7 +122,7 @@ async def _step(request: Request) -> _Step:
 def _start(request: Request, outcome: Outcome | None = None) -> Response:
     return render(
         request,
-        "import/start.html",
+        "logbook_import/start.html",
         outcome=outcome or Outcome(),
         labels=_LABELS,
         fields=FIELDS,
@@ -139,7 +139,7 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
     hidden = {"sheet": pack(step.data), "previewed": _digest(chosen)}
     return render(
         request,
-        "import/preview.html",
+        "logbook_import/preview.html",
         outcome=outcome,
         typed=chosen | kept | hidden,
         labels=_LABELS,
@@ -170,7 +170,7 @@ async def _import(request: Request, step: _Step) -> Response:
         return _look(request, step, outcome, found)
     rest = [one.reading.row.cells for one in found if one.status == "FAILED"]
     typed = step.plan.typed() | {"sheet": pack(write_csv([step.file.headings, *rest]))}
-    return render(request, "import/done.html", typed=typed, fields=FIELDS, choices=CHOICES, **report)
+    return render(request, "logbook_import/done.html", typed=typed, fields=FIELDS, choices=CHOICES, **report)
 
 
 async def _run(
@@ -183,7 +183,7 @@ async def _run(
         return Outcome(), logbook_import.results(step.plan, readings, [])
     outcome = await mutate(
         request,
-        "import",
+        "logbook_import",
         "ImportLogbookEntries",
         entries=sound,
         allOrNothing=all_or_nothing,

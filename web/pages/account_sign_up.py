@@ -14,7 +14,7 @@ from web.rendering import page, read_form, render
 async def sign_up(request: Request) -> Response:
     """Make a mediator's account, whose address a mailed link then confirms."""
     if request.method != "POST":
-        return render(request, "sign_up.html", typed={"visibility": "PRIVATE"})
+        return render(request, "account/sign_up.html", typed={"visibility": "PRIVATE"})
     typed = await read_form(request)
     values, problems = read(typed, {"visibility": one_of(labels.VISIBILITIES)}, {"visibility"})
     # A password is sent as it was typed: it may consist of spaces.
@@ -22,21 +22,21 @@ async def sign_up(request: Request) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await mutate(request, "signup", "SignUp", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "account_sign_up", "SignUp", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
-        return render(request, "sign_up.html", outcome=outcome, typed=typed)
+        return render(request, "account/sign_up.html", outcome=outcome, typed=typed)
     return accepted(request, "/done/signup")
 
 
 async def forgotten(request: Request) -> Response:
     """Mail a link that sets a new password."""
     if request.method != "POST":
-        return render(request, "forgotten.html")
+        return render(request, "account/forgotten.html")
     typed = await read_form(request)
-    outcome = await mutate(request, "forgotten", "RequestPasswordReset", email=typed.get("email", ""))
+    outcome = await mutate(request, "account_password", "RequestPasswordReset", email=typed.get("email", ""))
     if outcome.problems:
-        return render(request, "forgotten.html", outcome=outcome, typed=typed)
+        return render(request, "account/forgotten.html", outcome=outcome, typed=typed)
     return accepted(request, "/done/forgotten")
 
 

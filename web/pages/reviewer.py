@@ -71,22 +71,22 @@ class _Others(Format):
 async def mine(request: Request) -> Response:
     """Show the mediators who appointed the reviewer, and find one among them."""
     view = View(request, MEDIATORS, "/review")
-    found = await execute(request, "review", "Mediators", **view.variables(), search=view.filters.get("search"))
-    return render(request, "review/list.html", view=view, mediators=found["mediators"])
+    found = await execute(request, "reviewer", "Mediators", **view.variables(), search=view.filters.get("search"))
+    return render(request, "reviewer/list.html", view=view, mediators=found["mediators"])
 
 
 async def overview(request: Request) -> Response:
     """Show a mediator's years, the averages of one of them, and the feedback, whole."""
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
-    found = await execute(request, "review", "Overview", id=mediator_id, **view.variables())
+    found = await execute(request, "reviewer", "Overview", id=mediator_id, **view.variables())
     mediator, survey = found["mediator"], found["survey"]
     years = mediator["feedbackSummary"]["years"]
     chosen = _chosen(years, view.filters.get("year"))
     questions, scale = labels.question_texts(survey), labels.rating_labels(survey)
     return render(
         request,
-        "review/overview.html",
+        "reviewer/overview.html",
         view=view,
         mediator=mediator,
         years=[year | {"average": charts.overall(year["questions"])} for year in years],
@@ -108,20 +108,20 @@ def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, An
 async def sheet(request: Request) -> Response:
     """Export the feedback of a view: a row for each piece, a column for each question."""
     mediator_id = request.path_params["id"]
-    survey = (await execute(request, "review", "Survey"))["survey"]
+    survey = (await execute(request, "reviewer", "Survey"))["survey"]
     texts, not_applicable = labels.question_texts(survey), labels.rating_labels(survey)[None]
     answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
     others = Column("answers", "Questions no longer asked", _Others(texts, not_applicable))
     view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
-    return await export(request, view, "review", "Export", ("mediator", "feedback"), id=mediator_id)
+    return await export(request, view, "reviewer", "Export", ("mediator", "feedback"), id=mediator_id)
 
 
 async def end(request: Request) -> Response:
     """End a review, after one question."""
-    found = await execute(request, "review", "Mediator", id=request.path_params["id"])
+    found = await execute(request, "reviewer", "Mediator", id=request.path_params["id"])
     if request.method != "POST":
-        return render(request, "review/end.html", mediator=found["mediator"])
-    outcome = await mutate(request, "review", "EndReview", mediatorId=found["mediator"]["id"])
+        return render(request, "reviewer/end.html", mediator=found["mediator"])
+    outcome = await mutate(request, "reviewer", "EndReview", mediatorId=found["mediator"]["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/review?done=ended")

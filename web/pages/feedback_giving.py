@@ -65,18 +65,20 @@ async def by_choice(request: Request) -> Response:
 async def search(request: Request) -> Response:
     """Find a mediator by name. The name goes by POST: it has no place in an address."""
     if request.method != "POST":
-        return render(request, "give.html", found=None)
+        return render(request, "feedback_giving/search.html", found=None)
     typed = await read_form(request)
     try:
-        found = (await execute(request, "give", "Search", search=typed.get("search", "")))["feedbackSubjects"]
+        found = (await execute(request, "feedback_giving", "Search", search=typed.get("search", "")))[
+            "feedbackSubjects"
+        ]
     except PageError as error:
         outcome = Outcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
-        return render(request, "give.html", outcome=outcome, typed=typed, found=None)
-    return render(request, "give.html", typed=typed, found=found)
+        return render(request, "feedback_giving/search.html", outcome=outcome, typed=typed, found=None)
+    return render(request, "feedback_giving/search.html", typed=typed, found=found)
 
 
 async def _survey(request: Request, about: About) -> Response:
-    survey = (await execute(request, "survey", "Survey"))["survey"]
+    survey = (await execute(request, "feedback_giving", "Survey"))["survey"]
     if request.method != "POST":
         typed: Form = {"share": "no", "begun": _begun(request)}
         return _form(request, survey, await _subject(request, about), typed, Outcome())
@@ -102,12 +104,12 @@ async def _subject(request: Request, about: About) -> dict[str, Any]:
     """Say whom the survey is about; raise PageError for a link that does not lead to anybody, or not any more."""
     subject: dict[str, Any]
     if "token" in about:
-        found = (await execute(request, "survey", "Invitation", **about))["feedbackInvitation"]
+        found = (await execute(request, "feedback_giving", "Invitation", **about))["feedbackInvitation"]
         if found["state"] in CLOSED:
             raise PageError(410, CLOSED[found["state"]])
         subject = found["subject"]
     else:
-        subject = (await execute(request, "survey", "Subject", **about))["feedbackSubject"]
+        subject = (await execute(request, "feedback_giving", "Subject", **about))["feedbackSubject"]
     return subject
 
 
@@ -116,7 +118,7 @@ def _form(
 ) -> Response:
     return render(
         request,
-        "survey.html",
+        "feedback_giving/survey.html",
         outcome=outcome,
         typed=typed,
         survey=survey,
@@ -140,7 +142,7 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
         return Outcome(unchosen, 422)
     outcome = await mutate(
         request,
-        "survey",
+        "feedback_giving",
         "GiveFeedback",
         **about,
         capacity=typed["capacity"],
