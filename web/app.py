@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from i18n import gettext as _
 from jobs.worker import Waker
 from models.database import Database, connect
 from resolvers.errors import Failure, fault
@@ -27,7 +28,7 @@ from web.client import PageError, nothing_here
 from web.graphql import Graphql
 from web.health import healthz, readyz
 from web.logs import RequestLog
-from web.pages import routes as pages
+from web.pages import menu, routes
 from web.rendering import asked_for, error_page
 from web.viewers import SecurityHeaders, Viewers, answer_headers, security_headers
 
@@ -68,7 +69,7 @@ async def refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and (meant := _without_slash(request)):
         return RedirectResponse(meant, 307)
-    return _told(request, nothing_here() if status == 404 else PageError(status, "This is not possible."))
+    return _told(request, nothing_here() if status == 404 else PageError(status, _("This isn't possible.")))
 
 
 def _without_slash(request: Request) -> str | None:
@@ -119,17 +120,17 @@ def make_app(
                 await app.state.waker.close()
                 await app.state.limiter.close()
 
-    routes: list[BaseRoute] = [
+    every: list[BaseRoute] = [
         Route("/graphql", Graphql()),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *graphiql.routes,
-        *pages,
+        *routes,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
         *more_routes,
     ]
     app = Starlette(
-        routes=routes,
+        routes=every,
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
@@ -141,4 +142,5 @@ def make_app(
     )
     app.router.redirect_slashes = False
     app.state.settings = settings
+    app.state.menu = [*menu, graphiql.MENU_LINK]
     return app

@@ -30,7 +30,7 @@ def _bars(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Bar]:
 
 def hours_by_role(experience: Mapping[str, Any]) -> list[Bar]:
     """Draw the hours in each role."""
-    return _bars([(labels.ROLES[row["role"]], row) for row in experience["byRole"]])
+    return _bars([(str(labels.ROLES[row["role"]]), row) for row in experience["byRole"]])
 
 
 def hours_by_year(experience: Mapping[str, Any]) -> list[Bar]:

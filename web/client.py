@@ -1,6 +1,7 @@
-"""How a page asks: each is a GraphQL client that runs its document from `queries/` in process, as the same viewer.
+"""How a page gets what it shows and makes changes: as a GraphQL client, in process, as the same viewer.
 
-A page reads no model, so it can show nobody more than the API would.
+Each page declares its documents (`web/page.py`) and runs their operations. It reads no model, so it can show nobody
+more than the API would.
 """
 
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from typing import Any
 
 from starlette.requests import Request
 
+from i18n import gettext as _
+from i18n import lazy_gettext, ngettext
 from schema import execution
-from web.documents import document
+from web.documents import holding
 from web.graphql import make_context
 
 Problem = dict[str, Any]
@@ -18,7 +21,7 @@ Problem = dict[str, Any]
 
 
 class PageError(Exception):
-    """Why there is no answer: an HTTP status, a text for people, and the seconds after which to try again."""
+    """Why a page can't be shown: an HTTP status, a text for people, and the seconds after which to try again."""
 
     def __init__(self, status: int, text: str, retry_after: int | None = None) -> None:
         super().__init__(text)
@@ -29,9 +32,9 @@ class PageError(Exception):
 
 # A form that the back button brought is sent with other content. It may be meant as a second thing or as a mended first
 # one, which only its sender knows.
-SENT_BEFORE = (
-    "You have sent this form before, and what it held then has arrived. What it holds now has not been sent. "
-    "Is it meant as well? Then send it once more."
+SENT_BEFORE = lazy_gettext(
+    "You've already sent this form, and we have what it said then. Your changes haven't been sent yet. If you want to "
+    "send them as well, press the button again."
 )
 
 
@@ -55,10 +58,11 @@ def is_repeated(problem: Problem) -> bool:
     return problem.get("code") == "REPEATED_KEY"
 
 
-async def execute(request: Request, page: str, operation: str, **variables: Any) -> dict[str, Any]:
-    """Run an operation of a page's document and give its data; raise PageError if it went wrong in any part."""
+async def execute(request: Request, operation: str, /, **variables: Any) -> dict[str, Any]:
+    """Run an operation of the page's documents and give its data. Raises: PageError, if any part of it failed."""
     context = make_context(request)
-    answer = await execution.run(context, document(page), variables, operation)
+    document = holding(operation, request.state.documents)
+    answer = await execution.run(context, document, variables, operation)
     if context.new_session is not None:
         request.state.new_session = context.new_session
     if context.new_device is not None:
@@ -69,16 +73,16 @@ async def execute(request: Request, page: str, operation: str, **variables: Any)
     return data
 
 
-async def mutate(request: Request, page: str, operation: str, **input: Any) -> Outcome:
-    """Run a mutation of a page's document. Raises PageError for a link's token that opens nothing."""
+async def mutate(request: Request, operation: str, /, **input: Any) -> Outcome:
+    """Run a mutation of the page's documents. Raises: PageError, for a link's token that opens nothing."""
     try:
-        (payload,) = (await execute(request, page, operation, input=input)).values()
+        (payload,) = (await execute(request, operation, input=input)).values()
     except PageError as error:
         return Outcome([{"field": None, "message": error.text}], error.status, error.retry_after)
     problems: list[Problem] = payload["userErrors"]
     for problem in problems:
         if is_repeated(problem):
-            problem |= {"field": None, "message": SENT_BEFORE}
+            problem |= {"field": None, "message": str(SENT_BEFORE)}
         if problem["field"] == "token":
             if problem["code"] == "NOT_FOUND":
                 raise PageError(404, problem["message"])
@@ -87,8 +91,8 @@ async def mutate(request: Request, page: str, operation: str, **input: Any) -> O
 
 
 def nothing_here() -> PageError:
-    """Say that there is no such page, to whoever may not know whether there is."""
-    return PageError(404, "There is nothing here.")
+    """Say that there is no such page, also to people who may not know whether there is."""
+    return PageError(404, _("There's nothing here."))
 
 
 # UNAUTHENTICATED: the session was ended while this went on.
@@ -103,14 +107,23 @@ def _page_error(error: dict[str, Any]) -> PageError:
             return nothing_here()
         case "RATE_LIMITED":
             seconds: int = extensions["retryAfter"]
-            return PageError(429, f"There were too many attempts. Please try again in {_wait(seconds)}.", seconds)
+            return PageError(429, _too_many(seconds), seconds)
         case "UNAVAILABLE":
             return PageError(503, error["message"], extensions["retryAfter"])
     return PageError(_STATUS.get(extensions["code"], 500), error["message"])
 
 
-def _wait(seconds: int) -> str:
+def _too_many(seconds: int) -> str:
     minutes = ceil(seconds / 60)
     if minutes > 90:
-        return f"{ceil(minutes / 60)} hours"
-    return "a minute" if minutes == 1 else f"{minutes} minutes"
+        hours = ceil(minutes / 60)
+        return ngettext(
+            "Too many attempts. Please try again in %(num)s hour.",
+            "Too many attempts. Please try again in %(num)s hours.",
+            hours,
+        )
+    return ngettext(
+        "Too many attempts. Please try again in a minute.",
+        "Too many attempts. Please try again in %(num)s minutes.",
+        minutes,
+    )

@@ -11,17 +11,24 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import i18n
+from i18n import gettext as _
+from i18n import lazy_gettext
+
 MAX_FILE = 2 * 1024 * 1024  # bytes
 MAX_ROWS = 5_000
 MAX_COLUMNS = 100
 # What no compression makes smaller grows by a third.
 MAX_PACKED = MAX_FILE * 4 // 3 + 1024
 
-_HOW = "Open it in your spreadsheet program, save it as CSV there, and choose that file."
+_HOW = lazy_gettext("Open it in your spreadsheet program, save it as CSV, and choose that file.")
 _OTHERS = (
-    (b"PK\x03\x04", f"This is a spreadsheet program's own file, such as .xlsx or .ods, and no CSV. {_HOW}"),
-    (b"\xd0\xcf\x11\xe0", f"This is an older spreadsheet or document, such as .xls, and no CSV. {_HOW}"),
-    (b"%PDF", "This is a PDF, and no CSV. Look for the spreadsheet that it was made from, and save that as CSV."),
+    (b"PK\x03\x04", lazy_gettext("This is a spreadsheet program's own file, such as .xlsx or .ods, not CSV. %(how)s")),
+    (b"\xd0\xcf\x11\xe0", lazy_gettext("This is an older spreadsheet or document, such as .xls, not CSV. %(how)s")),
+    (
+        b"%PDF",
+        lazy_gettext("This is a PDF, not CSV. Look for the spreadsheet it was made from, and save that as CSV."),
+    ),
 )
 _MARKUP = re.compile(r"\s*<(!doctype|html|\?xml|table)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # a line of Excel's own, which tells it the separator
@@ -66,32 +73,43 @@ def read_csv(data: bytes) -> CsvFile:
     rows: list[CsvRow] = []
     for number, cells in records:
         if len(cells) > MAX_COLUMNS:
-            raise NotCsv(f"Row {number:,} has more than {MAX_COLUMNS} columns. Please leave out what is not needed.")
+            raise NotCsv(
+                _(
+                    "Row %(row)s has more than %(most)s columns. Please leave out what isn't needed.",
+                    row=i18n.number(number),
+                    most=MAX_COLUMNS,
+                )
+            )
         if not headings:
             headings = [" ".join(cell.split()) for cell in cells]
         elif len(rows) == MAX_ROWS:
-            raise NotCsv(f"The file has more than {MAX_ROWS:,} rows. Please split it, and import one part at a time.")
+            raise NotCsv(
+                _(
+                    "The file has more than %(most)s rows. Please split it, and import one part at a time.",
+                    most=i18n.number(MAX_ROWS),
+                )
+            )
         else:
             rows.append(CsvRow(number, cells))
     if not rows:
-        raise NotCsv("The file holds no rows. The first row is read as headings, and each one below it as a case.")
+        raise NotCsv(_("The file has no rows. The first row is read as headings, and each row below it as a case."))
     return CsvFile(headings, rows)
 
 
 def _text(data: bytes) -> str:
     for opening, reason in _OTHERS:
         if data.startswith(opening):
-            raise NotCsv(reason)
+            raise NotCsv(reason % {"how": str(_HOW)})
     if not data.strip():
-        raise NotCsv("Choose a file: there was none, or it is empty.")
+        raise NotCsv(_("Please choose a file: there was none, or it was empty."))
     try:
         text = _decoded(data)
     except UnicodeDecodeError:
-        raise NotCsv("The characters of this file cannot be read. Please save it as CSV in UTF-8.") from None
+        raise NotCsv(_("We can't read the characters of this file. Please save it as CSV in UTF-8.")) from None
     if "\0" in text:
-        raise NotCsv("The file holds NUL bytes, which no text has. Please save it as CSV in UTF-8.")
+        raise NotCsv(_("The file contains NUL bytes, which no text has. Please save it as CSV in UTF-8."))
     if _MARKUP.match(text):
-        raise NotCsv(f"This is a web page or XML, and no CSV. {_HOW}")
+        raise NotCsv(_("This is a web page or XML, not CSV. %(how)s", how=str(_HOW)))
     return text
 
 
@@ -123,8 +141,11 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield number, cells
     except csv.Error:
         raise NotCsv(
-            f"Behind row {number:,} the quotation marks do not match, or a cell is too long. In CSV a text with "
-            'quotation marks stands in quotation marks, and each of its own is doubled: "say ""yes""".'
+            _(
+                "After row %(row)s, quotation marks don't match, or a cell is too long. In CSV, a text that contains "
+                'quotation marks is put in quotation marks, and each of its own is doubled: "say ""yes""".',
+                row=i18n.number(number),
+            )
         ) from None
 
 
@@ -133,13 +154,17 @@ def pack(data: bytes) -> str:
     return urlsafe_b64encode(zlib.compress(data, 1)).decode()
 
 
+def _lost() -> NotCsv:
+    return NotCsv(_("The file was lost on the way. Please choose it again."))
+
+
 def unpack(packed: str) -> bytes:
     """Read what `pack` wrote; raise NotCsv for anything else."""
     unpacking = zlib.decompressobj()
     try:
         data = unpacking.decompress(urlsafe_b64decode(packed.encode()), MAX_FILE + 1)
     except (ValueError, zlib.error):
-        raise NotCsv("The file got lost on its way. Please choose it again.") from None
+        raise _lost() from None
     if not unpacking.eof or len(data) > MAX_FILE:
-        raise NotCsv("The file got lost on its way. Please choose it again.")
+        raise _lost()
     return data

@@ -1,48 +1,50 @@
-"""How the pages write values: the API's words in English, days, months and hours; and as a spreadsheet gets them."""
+"""How the pages write values: the API's words as labels, days, months and hours; and as a spreadsheet gets them."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
+import i18n
+from i18n import LazyText, gettext
+from i18n import lazy_gettext as _
 from models.logbook import CaseRole
 from resolvers.checks import LANGUAGES as LANGUAGE_NAMES
 
-ROLES = {role.value: str(role.label) for role in CaseRole}
-LEARNING_SOURCES = {"MEDIATION": "Mediation", "CPD": "CPD"}
-LEARNING_KINDS = {
-    "DID_WELL": "What I did well",
-    "FOUND_CHALLENGING": "What I found challenging",
-    "TAKEAWAY": "Takeaway",
-}
-CAPACITIES = {
-    "PARTY": "Party to the dispute",
-    "PARTY_ADVISER": "Lawyer or adviser of a party",
-    "PROFESSIONAL": "Co-mediator or other professional",
-    "OTHER": "Other",
-}
-ACTED_AS = {"MEDIATOR": "Mediator", "ADVOCATE": "Advocate"}
-VISIBILITIES = {
-    "DIRECTORIES": "Directories can find me and verify my experience",
-    "PRIVATE": "Private: no directory sees me",
-}
-ACCOUNT_ROLES = {"MEDIATOR": "mediator", "REVIEWER": "reviewer", "DIRECTORY": "directory", "ADMIN": "administrator"}
-YES_NO = {"true": "Yes", "false": "No"}
-SHARING = {"true": "Shared with the mediator", "false": "Not shared"}
-WAYS = {"true": "By invitation", "false": "Through the open link"}
+Labels = Mapping[str, LazyText]
+"""The label of each word of an enumeration of the API."""
 
-Labels = dict[str, str]
+ROLES: Labels = {role.value: role.label for role in CaseRole}
+LEARNING_SOURCES: Labels = {"MEDIATION": _("Mediation"), "CPD": _("CPD")}
+LEARNING_KINDS: Labels = {
+    "DID_WELL": _("What I did well"),
+    "FOUND_CHALLENGING": _("What I found challenging"),
+    "TAKEAWAY": _("Takeaway"),
+}
+CAPACITIES: Labels = {
+    "PARTY": _("Party to the dispute"),
+    "PARTY_ADVISER": _("Lawyer or adviser of a party"),
+    "PROFESSIONAL": _("Co-mediator or other professional"),
+    "OTHER": _("Other"),
+}
+ACTED_AS: Labels = {"MEDIATOR": _("Mediator"), "ADVOCATE": _("Advocate")}
+VISIBILITIES: Labels = {
+    "DIRECTORIES": _("Directories can find me and verify my experience"),
+    "PRIVATE": _("Private: no directory can see me"),
+}
+YES_NO: Labels = {"true": _("Yes"), "false": _("No")}
+SHARING: Labels = {"true": _("Shared with the mediator"), "false": _("Not shared")}
+WAYS: Labels = {"true": _("By invitation"), "false": _("Through the open link")}
 
 
 @lru_cache(4096)  # a page has dozens of them
 def day(value: str) -> str:
-    """Write a day of the API (ISO 8601) for people: 31 May 2026."""
-    parsed = date.fromisoformat(value[:10])
-    return f"{parsed.day} {parsed:%b %Y}"
+    """Write a day of the API (ISO 8601) for people: 3 Mar 2026."""
+    return i18n.day(date.fromisoformat(value[:10]))
 
 
 def moment(value: str) -> str:
-    """Write a moment of the API (ISO 8601) for people: 31 May 2026, 14:05 UTC."""
+    """Write a moment of the API (ISO 8601) for people: 3 Mar 2026, 14:05 UTC."""
     parsed = datetime.fromisoformat(value).astimezone(UTC)
     return f"{day(parsed.date().isoformat())}, {parsed:%H:%M} UTC"
 
@@ -59,7 +61,7 @@ def hours(minutes: int) -> str:
     return f"{whole:,}:{rest:02}"
 
 
-def question_texts(survey: Mapping[str, Any]) -> Labels:
+def question_texts(survey: Mapping[str, Any]) -> dict[str, str]:
     """Give the text of each of the survey's questions."""
     return {question["key"]: question["text"] for question in survey["questions"]}
 
@@ -70,7 +72,7 @@ def rating_labels(survey: Mapping[str, Any]) -> dict[int | None, str]:
 
 
 def answered(
-    answers: Iterable[Mapping[str, Any]], questions: Labels, scale: Mapping[int | None, str]
+    answers: Iterable[Mapping[str, Any]], questions: Mapping[str, str], scale: Mapping[int | None, str]
 ) -> list[tuple[str, str | None, int | None, str]]:
     """Give of each answer the question's text, what was written, the rating, and its word."""
     return [
@@ -110,7 +112,7 @@ class _Choice(Format):
         self._labels = labels
 
     def page(self, value: Any) -> str:
-        return "" if value is None else self._labels[value]
+        return "" if value is None else str(self._labels[value])
 
     def cell(self, value: Any) -> Any:
         return self.page(value)
@@ -120,7 +122,7 @@ class _Either(_Choice):
     """One of two words, for a yes or no."""
 
     def page(self, value: Any) -> str:
-        return "" if value is None else self._labels["true" if value else "false"]
+        return "" if value is None else str(self._labels["true" if value else "false"])
 
 
 class _Link(Format):
@@ -162,10 +164,10 @@ class _Yes(Format):
     safe = True
 
     def page(self, value: Any) -> str:
-        return "Yes" if value else ""
+        return gettext("Yes") if value else ""
 
     def cell(self, value: Any) -> Any:
-        return "Yes" if value else "No"
+        return gettext("Yes") if value else gettext("No")
 
 
 class _Languages(Format):

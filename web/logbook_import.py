@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import i18n
+from i18n import gettext as _
 from models.fields import EntryField, Kind
 from web import forms
 from web.client import Problem
@@ -49,8 +51,8 @@ class Plan:
         lacking = [] if {"startedOn", "endedOn"} & set(self.columns) else ["endedOn"]
         lacking += [] if "minutes" in self.columns else ["minutes"]
         unsaid = [name for name in CHOICES if name not in self.columns and name not in self.defaults]
-        return [_problem(name, "Choose the column that has it.") for name in lacking] + [
-            _problem(f"{name}Else", "Choose what to import, for no column has it.") for name in unsaid
+        return [_problem(name, _("Please choose the column that has it.")) for name in lacking] + [
+            _problem(f"{name}Else", _("No column has this. Please choose what to import.")) for name in unsaid
         ]
 
 
@@ -139,8 +141,15 @@ def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) ->
             typed[name] = typed.get(other, "")
     values, problems = forms.read(typed, readers, _REQUIRED)
     if len(row.cells) > width:
-        wide = "There are more cells than headings. Perhaps a text has a separator in it and no quotation marks around."
-        problems.append(_problem(None, wide))
+        problems.append(
+            _problem(
+                None,
+                _(
+                    "There are more cells than headings. Perhaps there's a separator in a text that has no quotation "
+                    "marks around it."
+                ),
+            )
+        )
     return ReadRow(row, {name: value for name, value in values.items() if value is not None}, problems)
 
 
@@ -167,7 +176,8 @@ def _choice(field: EntryField) -> Reader:
     def read(text: str) -> str:
         word = known.get(key(text))
         if word is None:
-            raise Unreadable(f"Write one of: {', '.join(labels_of(field.words).values() if field.words else ())}.")
+            choices = labels_of(field.words).values() if field.words else ()
+            raise Unreadable(_("Please write one of: %(choices)s.", choices=", ".join(map(str, choices))))
         return word
 
     return read
@@ -191,7 +201,7 @@ def _flag(text: str) -> bool:
         return True
     if key(text) in NO:
         return False
-    raise Unreadable("Write Yes or No.")
+    raise Unreadable(_("Please write Yes or No."))
 
 
 @dataclass(frozen=True)
@@ -204,7 +214,10 @@ class Result:
 
     def reason(self) -> str:
         """Say in one line what to mend."""
-        return " ".join(f"{TITLES[name]}: {why}" if name in TITLES else why for name, why in self.problems)
+        return " ".join(
+            _("%(column)s: %(reason)s", column=str(TITLES[name]), reason=why) if name in TITLES else why
+            for name, why in self.problems
+        )
 
 
 def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
@@ -229,4 +242,4 @@ def ranges(numbers: Sequence[int]) -> list[str]:
             runs[-1] = [runs[-1][0], number]
         else:
             runs.append([number])
-    return ["-".join(f"{number:,}" for number in run) for run in runs]
+    return ["-".join(i18n.number(number) for number in run) for run in runs]

@@ -4,7 +4,7 @@ from models.fields import EntryField, Kind
 from models.logbook import LOGBOOK_FIELDS
 
 FIELDS = LOGBOOK_FIELDS
-TITLES = {field.graphql_name: str(field.title) for field in FIELDS}
+TITLES = {field.graphql_name: field.title for field in FIELDS}
 # What a row must have, by the field's name: where no column holds it, what every row gets is chosen once.
 CHOICES = {field.graphql_name: field for field in FIELDS if field.kind is Kind.CHOICE and field.required}
 YES = {"yes", "y", "true", "1", "x", "simulated", "simulation"}

@@ -49,7 +49,7 @@ async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, jav
         await page.goto(link)
         await page.get_by_label("New password").fill("another new password")
         await press(page, "Set this password")
-        await is_done(page, "This link does not work")
+        await is_done(page, "This link doesn't work")
 
 
 @with_and_without

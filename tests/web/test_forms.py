@@ -35,7 +35,7 @@ def test_a_number_that_can_be_no_month_is_the_day() -> None:
     "typed", ["", "soon", "31.2.2024", "2024-13-01", "5.5.24", "1 Foo 2024", "1/2/2024 x", "99/99/9999"]
 )
 def test_what_is_no_day_says_how_to_write_one(typed: str) -> None:
-    with pytest.raises(Unreadable, match="Write a day as"):
+    with pytest.raises(Unreadable, match="Please write the date as"):
         day(typed)
 
 
@@ -56,7 +56,7 @@ def test_a_duration_is_read_in_hours(typed: str, number: int) -> None:
 
 @pytest.mark.parametrize("typed", ["", "soon", "7:60", "7:5:3", "-1", "1e3", "7..5", ".", "9999999999", "7 days"])
 def test_what_is_no_duration_says_how_to_write_one(typed: str) -> None:
-    with pytest.raises(Unreadable, match="Write the duration"):
+    with pytest.raises(Unreadable, match="Please write the duration"):
         minutes(typed)
 
 

@@ -49,7 +49,7 @@ def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
 
 
 def test_the_headings_of_our_exports_are_known() -> None:
-    titles = [column.title for column in LOGBOOK.exported]
+    titles = [str(column.title) for column in LOGBOOK.exported]
     found = logbook_import.guess(read_csv(write_csv([titles, titles])))
     assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK.exported)}
     names = [column.field for column in LOGBOOK.exported]
@@ -111,10 +111,10 @@ def test_blank_lines_and_cells_are_left_out_and_rows_keep_their_numbers() -> Non
         (b"\xd0\xcf\x11\xe0rest", "older spreadsheet"),
         (b"<!DOCTYPE html><table>", "web page"),
         (b'<?xml version="1.0"?>', "web page or XML"),
-        (b"a\x81b\n1", "characters of this file cannot be read"),
-        (b"\xff\xfea", "characters of this file cannot be read"),
+        (b"a\x81b\n1", "read the characters of this file"),
+        (b"\xff\xfea", "read the characters of this file"),
         ("a\nb".encode("utf-16-le"), "NUL"),
-        (b'a\n"1"2"\n', "Behind row 1"),
+        (b'a\n"1"2"\n', "After row 1"),
         (b"a\n" + b"x" * 200_000, "a cell is too long"),
         (b"a\n" + b"1," * 101, "Row 2 has more than 100 columns"),
     ],
@@ -153,26 +153,26 @@ def test_only_what_was_packed_whole_is_unpacked() -> None:
         ("Last day", "31.5.2024", "2024-05-31"),
         ("Last day", "5/31/2024", "2024-05-31"),
         ("Last day", "2024-05-31 00:00:00", "2024-05-31"),
-        ("Last day", "31/02/2024", "Write a day as 2026-05-31 or 31 May 2026."),
+        ("Last day", "31/02/2024", "Please write the date as 2026-03-31 or 31 Mar 2026."),
         ("Hours", "7:30", 450),
         ("Hours", "7:30:00", 450),
         ("Hours", "7,5", 450),
-        ("Hours", "long", "Write the duration in hours, as 7:30 or 7.5."),
+        ("Hours", "long", "Please write the duration in hours, such as 7:30 or 7.5."),
         ("Minutes", "90", 90),
         ("Minutes", "1:30", 90),
         ("Duration (min)", "45 min", 45),
         ("Role", " co mediator ", "CO_MEDIATOR"),
         ("Role", "CO_MEDIATOR", "CO_MEDIATOR"),
         ("Role", "", "OBSERVER"),
-        ("Role", "-", "Write one of: " + ", ".join(labels.ROLES.values()) + "."),
+        ("Role", "-", "Please write one of: " + ", ".join(map(str, labels.ROLES.values())) + "."),
         ("Medium", "face-to-face", "IN_PERSON"),
         ("Outcome", "N/A", "NOT_KNOWN"),
         ("Simulated", "x", True),
         ("Simulated", "No", False),
         ("Simulated", "", None),
-        ("Simulated", "perhaps", "Write Yes or No."),
+        ("Simulated", "perhaps", "Please write Yes or No."),
         ("Number of parties", "3", 3),
-        ("Number of parties", "three", "Write a whole number."),
+        ("Number of parties", "three", "Please write a whole number."),
         ("Notes", "'=1", "=1"),
         ("Notes", "'tis", "'tis"),
     ],
@@ -201,7 +201,7 @@ def test_one_day_stands_for_both_and_is_told_of_once() -> None:
     file = read_csv(b"Start,Hours\nsoon,1\n")
     (result,) = logbook_import.results(logbook_import.guess(file), [bad], [])
     assert [name for name, _ in result.problems] == ["startedOn"]
-    assert result.reason() == "First day: Write a day as 2026-05-31 or 31 May 2026."
+    assert result.reason() == "First day: Please write the date as 2026-03-31 or 31 Mar 2026."
 
 
 def test_what_is_lacking_is_asked_for() -> None:
@@ -230,9 +230,9 @@ ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field 
 @given(st.lists(ENTRIES, min_size=1, max_size=5))
 def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) -> None:
     out = io.BytesIO()
-    with csv_rows(out, [column.title for column in LOGBOOK.exported]) as add:
+    with csv_rows(out, [str(column.title) for column in LOGBOOK.exported]) as add:
         for entry in entries:
-            add({column.title: column.kind.cell(entry[column.field]) for column in LOGBOOK.exported})
+            add({str(column.title): column.kind.cell(entry[column.field]) for column in LOGBOOK.exported})
     file = read_csv(out.getvalue())
     readings = logbook_import.read_rows(file, logbook_import.guess(file))
     assert [reading.problems for reading in readings] == [[]] * len(entries)

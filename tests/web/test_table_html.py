@@ -60,7 +60,7 @@ def test_what_is_empty_is_marked_and_leads_nowhere() -> None:
 
 
 def test_what_is_not_escaped_is_html_as_it_is() -> None:
-    said = [word for kind in SAFE for word in getattr(kind, "_labels", {}).values()]
+    said = [str(word) for kind in SAFE for word in getattr(kind, "_labels", {}).values()]
     said += [
         labels.DAY.page("2026-05-31"),
         labels.MONTH.page("2026-05"),

@@ -1,45 +1,52 @@
-"""The survey: for who was asked by mail, who has a mediator's personal link, and who found a mediator by name."""
+"""Giving feedback: asked by email, by a mediator's personal link, or about a mediator found by name."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import gettext
+from i18n import lazy_gettext as _
+from permissions.scopes import LINK_DAYS
 from permissions.secrets import draft_name, seal, unseal
 from web.client import Outcome, PageError, Problem, execute, is_repeated, mutate
+from web.form_body import Form, read_form
+from web.labels import Labels
+from web.page import FORM, page
 from web.receipts import accepted
-from web.rendering import Form, page, read_form, render
+from web.rendering import render
 
-CAPACITIES = {
-    "PARTY": "As a party to the dispute",
-    "PARTY_ADVISER": "As lawyer or adviser of a party",
-    "PROFESSIONAL": "As co-mediator or other professional",
-    "OTHER": "In another way",
+CAPACITIES: Labels = {
+    "PARTY": _("As a party to the dispute"),
+    "PARTY_ADVISER": _("As a party's lawyer or adviser"),
+    "PROFESSIONAL": _("As a co-mediator or other professional"),
+    "OTHER": _("In another way"),
 }
-ACTED_AS = {
-    "MEDIATOR": "They were the mediator, or one of the mediators",
-    "ADVOCATE": "They spoke for one side, as its advocate",
+ACTED_AS: Labels = {
+    "MEDIATOR": _("They were the mediator, or one of the mediators"),
+    "ADVOCATE": _("They spoke for one side, as its advocate"),
 }
 CLOSED = {
-    "SPENT": "It has been used: your answer has arrived. Thank you.",
-    "EXPIRED": "It worked for 90 days, and they have passed. There is nothing to do.",
-    "WITHDRAWN": "The request has been withdrawn. There is nothing to do.",
+    "SPENT": _("It's been used: we have your feedback. Thank you."),
+    "EXPIRED": _("It worked for %(days)s days and has expired. You don't need to do anything."),
+    "WITHDRAWN": _("The request has been withdrawn. You don't need to do anything."),
 }
 
 # A link in a mail works once, so there is no second answer to send anew.
-ANSWERED = "Your answer had arrived before, and it counts as it was then. What you changed since was not sent."
+ANSWERED = _("We already have your feedback, as you first sent it. What you changed since then wasn't sent.")
 
 NOT_APPLICABLE = "na"
 # The field that only programs fill in. No password manager knows the name, as it does those of addresses and websites.
 TRAP = "subject"
-FILLED = (
-    "Please leave this field empty: only programs fill it in, to send what nobody asked for. If you did not write into "
-    "it, a password manager or another helper of your browser has. Look whether it is empty now, and send your answers "
-    "once more."
+FILLED = _(
+    "Please leave this field empty: only programs that send spam fill it in. If you didn't write in it, a password "
+    "manager or another browser extension did. Check that it's empty now, and send your feedback again."
 )
-ONCE_MORE = "Programs that send what nobody asked for do that. Please look your answers over, and send them once more."
+UNDATED = _("We can't tell when you opened this page. %(again)s")
+TOO_QUICK = _("This came as soon as you opened the page. %(again)s")
+TOO_SLOW = _("You had this page open for more than a day. %(again)s")
+ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
 _RATINGS = {str(rating): rating for rating in range(1, 6)}
 
@@ -47,30 +54,32 @@ About = dict[str, str]
 """Whom a survey is about: one of `token`, `link` and `mediatorId`, by name."""
 
 
+@page("/feedback/{secret}", document="feedback_giving", methods=FORM)
 async def by_request(request: Request) -> Response:
     """Answer a mediator's request, by its mailed link."""
     return await _survey(request, {"token": request.path_params["secret"]})
 
 
+@page("/give/{secret}", document="feedback_giving", methods=FORM)
 async def by_link(request: Request) -> Response:
     """Give feedback by a mediator's personal link."""
     return await _survey(request, {"link": request.path_params["secret"]})
 
 
+@page("/give/to/{id}", document="feedback_giving", methods=FORM)
 async def by_choice(request: Request) -> Response:
     """Give feedback about a mediator found by name."""
     return await _survey(request, {"mediatorId": request.path_params["id"]})
 
 
+@page("/give", document="feedback_giving", methods=FORM)
 async def search(request: Request) -> Response:
     """Find a mediator by name. The name goes by POST: it has no place in an address."""
     if request.method != "POST":
         return render(request, "feedback_giving/search.html", found=None)
     typed = await read_form(request)
     try:
-        found = (await execute(request, "feedback_giving", "Search", search=typed.get("search", "")))[
-            "feedbackSubjects"
-        ]
+        found = (await execute(request, "Search", search=typed.get("search", "")))["feedbackSubjects"]
     except PageError as error:
         outcome = Outcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
         return render(request, "feedback_giving/search.html", outcome=outcome, typed=typed, found=None)
@@ -78,7 +87,7 @@ async def search(request: Request) -> Response:
 
 
 async def _survey(request: Request, about: About) -> Response:
-    survey = (await execute(request, "feedback_giving", "Survey"))["survey"]
+    survey = (await execute(request, "Survey"))["survey"]
     if request.method != "POST":
         typed: Form = {"share": "no", "begun": _begun(request)}
         return _form(request, survey, await _subject(request, about), typed, Outcome())
@@ -87,7 +96,7 @@ async def _survey(request: Request, about: About) -> Response:
     if not outcome.problems:
         return accepted(request, "/done/feedback")
     if "token" in about and any(map(is_repeated, outcome.problems)):
-        raise PageError(410, ANSWERED)
+        raise PageError(410, str(ANSWERED))
     age = _age(request, typed)
     if age is None or age > SLOWEST:
         typed = {**typed, "begun": _begun(request)}
@@ -104,12 +113,12 @@ async def _subject(request: Request, about: About) -> dict[str, Any]:
     """Say whom the survey is about; raise PageError for a link that does not lead to anybody, or not any more."""
     subject: dict[str, Any]
     if "token" in about:
-        found = (await execute(request, "feedback_giving", "Invitation", **about))["feedbackInvitation"]
+        found = (await execute(request, "Invitation", **about))["feedbackInvitation"]
         if found["state"] in CLOSED:
-            raise PageError(410, CLOSED[found["state"]])
+            raise PageError(410, CLOSED[found["state"]] % {"days": LINK_DAYS})
         subject = found["subject"]
     else:
-        subject = (await execute(request, "feedback_giving", "Subject", **about))["feedbackSubject"]
+        subject = (await execute(request, "Subject", **about))["feedbackSubject"]
     return subject
 
 
@@ -142,7 +151,6 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
         return Outcome(unchosen, 422)
     outcome = await mutate(
         request,
-        "feedback_giving",
         "GiveFeedback",
         **about,
         capacity=typed["capacity"],
@@ -181,13 +189,10 @@ def _doubts(request: Request, typed: Form) -> list[Problem]:
     age = _age(request, typed)
     doubts: list[Problem] = []
     if typed.get(TRAP):
-        doubts.append({"field": TRAP, "message": FILLED})
-    if age is None:
-        doubts.append({"field": None, "message": f"We cannot tell when this page was opened. {ONCE_MORE}"})
-    elif age < QUICKEST:
-        doubts.append({"field": None, "message": f"This came as soon as the page was opened. {ONCE_MORE}"})
-    elif age > SLOWEST:
-        doubts.append({"field": None, "message": f"This page had been open for more than a day. {ONCE_MORE}"})
+        doubts.append({"field": TRAP, "message": str(FILLED)})
+    late = UNDATED if age is None else TOO_QUICK if age < QUICKEST else TOO_SLOW if age > SLOWEST else None
+    if late:
+        doubts.append({"field": None, "message": late % {"again": str(ONCE_MORE)}})
     return doubts
 
 
@@ -195,7 +200,7 @@ _CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}
 
 
 def _unchosen(name: str) -> Problem:
-    return {"field": name, "message": "Choose one.", "code": "REQUIRED"}
+    return {"field": name, "message": gettext("Please choose one."), "code": "REQUIRED"}
 
 
 def _field(question: dict[str, Any]) -> str:
@@ -217,12 +222,3 @@ def _answer(question: dict[str, Any], value: str) -> dict[str, Any]:
     if value == NOT_APPLICABLE:
         return answer | {"notApplicable": True}
     return answer | {"rating": _RATINGS.get(value, value or None)}
-
-
-_BOTH = ["GET", "POST"]
-routes: list[BaseRoute] = [
-    Route("/feedback/{secret}", page(by_request), methods=_BOTH),
-    Route("/give", page(search), methods=_BOTH),
-    Route("/give/{secret}", page(by_link), methods=_BOTH),
-    Route("/give/to/{id}", page(by_choice), methods=_BOTH),
-]

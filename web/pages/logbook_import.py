@@ -6,6 +6,7 @@ the last one imports nothing twice.
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +14,9 @@ from urllib.parse import urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import LazyText, lazy_gettext
+from i18n import gettext as _
 from models.fields import Kind
 from web import logbook_import
 from web.client import Outcome, PageError, mutate, to_mend
@@ -30,21 +32,23 @@ from web.csv_reader import (
     unpack,
 )
 from web.csv_writer import guarded, unguarded, write_csv
+from web.form_body import MAX_FORM, Form, read_file, read_form
 from web.logbook_import import Plan, ReadRow, Result
 from web.logbook_import_words import CHOICES, FIELDS, TITLES
-from web.rendering import MAX_FORM, MEDIATORS, Form, page, read_file, read_form, render
+from web.page import FORM, MEDIATORS, POST, page
+from web.rendering import render
 
 SHOWN = 10  # rows of a preview
 MAX_LISTED = 200  # rows of a report
-REASON = "What to mend"  # a heading that is ours
-_LABELS = {
-    "file": "Your file",
-    "days": "Days such as 5/6/2026 are written",
-    "unit": "Durations that are plain numbers are",
-    **{f"{name}Else": f"{field.title}, where the file has none" for name, field in CHOICES.items()},
-    "mode": "If some rows cannot be imported",
+REASON = lazy_gettext("What to correct")  # the heading of a column that is ours
+_LABELS: Mapping[str, LazyText] = {
+    "file": lazy_gettext("Your file"),
+    "days": lazy_gettext("How dates such as 5/6/2026 are written"),
+    "unit": lazy_gettext("Durations that are plain numbers are in"),
+    "mode": lazy_gettext("If some rows can't be imported"),
     **TITLES,
 }
+_ELSE = lazy_gettext("%(field)s, where your file has none")
 # What a preview has a column for, after the days.
 _MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is Kind.DURATION]
 _REST = [field for field in FIELDS if field not in _MAIN and field.name not in {"started_on", "ended_on"}]
@@ -60,6 +64,7 @@ class _Step:
     typed: Form
 
 
+@page("/logbook/import", MEDIATORS, document="logbook_import", methods=FORM)
 async def importing(request: Request) -> Response:
     """Take a file, show how it is read as often as that is changed, and import it."""
     if request.method != "POST":
@@ -76,11 +81,12 @@ async def importing(request: Request) -> Response:
         return await _import(request, step)
     outcome, found = await _run(request, step, dry_run=True)
     if wants_import and not outcome.problems:
-        changed = "You changed how the file is read. Look at the new preview, then import."
+        changed = _("You've changed how the file is read. Please check the new preview, then import.")
         outcome = to_mend([{"field": None, "message": changed}])
     return _look(request, step, outcome, found)
 
 
+@page("/logbook/import/failed.csv", MEDIATORS, document="logbook_import", methods=POST)
 async def failed(request: Request) -> Response:
     """Give the rows that failed as a file, as they were, each with what to mend."""
     try:
@@ -91,8 +97,8 @@ async def failed(request: Request) -> Response:
     if outcome.problems:
         raise PageError(outcome.status, outcome.problems[0]["message"], outcome.retry_after)
     failures = [one for one in found if one.status == "FAILED"]
-    earlier = {index for index, heading in enumerate(step.file.headings) if heading == REASON}
-    rows = [(REASON, step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
+    earlier = {index for index, heading in enumerate(step.file.headings) if heading == str(REASON)}
+    rows = [(str(REASON), step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
     body = write_csv(
         # In front, for a row that fails may have any number of cells.
         [guarded(reason), *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
@@ -111,7 +117,7 @@ async def _step(request: Request) -> _Step:
         except PageError as error:
             if error.status != 413:
                 raise
-            raise NotCsv(f"{error.text} Please split it, or leave out what is not needed.") from None
+            raise NotCsv(_("%(error)s Please split it, or leave out what isn't needed.", error=error.text)) from None
     else:
         typed = await read_form(request, MAX_PACKED + MAX_FORM)
         data = unpack(typed.get("sheet", ""))
@@ -119,12 +125,18 @@ async def _step(request: Request) -> _Step:
     return _Step(data, file, logbook_import.plan_of(file, typed) if typed else logbook_import.guess(file), typed)
 
 
+def _labels() -> dict[str, str]:
+    """Give what stands beside the fields of the forms."""
+    choices = {f"{name}Else": _ELSE % {"field": str(field.title)} for name, field in CHOICES.items()}
+    return {name: str(label) for name, label in _LABELS.items()} | choices
+
+
 def _start(request: Request, outcome: Outcome | None = None) -> Response:
     return render(
         request,
         "logbook_import/start.html",
         outcome=outcome or Outcome(),
-        labels=_LABELS,
+        labels=_labels(),
         fields=FIELDS,
         megabytes=MAX_FILE // 1024**2,
         rows_most=MAX_ROWS,
@@ -142,13 +154,13 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
         "logbook_import/preview.html",
         outcome=outcome,
         typed=chosen | kept | hidden,
-        labels=_LABELS,
+        labels=_labels(),
         fields=FIELDS,
         main=_MAIN,
         rest=_REST,
         choices=CHOICES,
         columns=[
-            (logbook_import.NONE, "Not in my file"),
+            (logbook_import.NONE, _("Not in my file")),
             *((str(i), file.title(i)) for i in range(len(file.headings))),
         ],
         is_ambiguous=logbook_import.is_ambiguous(file, step.plan),
@@ -164,7 +176,7 @@ async def _import(request: Request, step: _Step) -> Response:
     outcome, found = await _run(request, step, key=key, all_or_nothing=is_all)
     report = _report(step, found)
     if is_all and report["failed"]:
-        nothing = "Nothing was imported, for some rows cannot be. They are listed below."
+        nothing = _("Nothing was imported, because some rows can't be. They're listed below.")
         outcome = to_mend([{"field": None, "message": nothing}])
     if outcome.problems:
         return _look(request, step, outcome, found)
@@ -183,7 +195,6 @@ async def _run(
         return Outcome(), logbook_import.results(step.plan, readings, [])
     outcome = await mutate(
         request,
-        "logbook_import",
         "ImportLogbookEntries",
         entries=sound,
         allOrNothing=all_or_nothing,
@@ -222,16 +233,10 @@ def _place(step: _Step, reading: ReadRow, name: str | None) -> tuple[str, str]:
     """Give the column that a problem is in, and what the cell holds."""
     column = step.plan.columns.get(name or "")
     if column is None:
-        return TITLES.get(name or "", "The row"), ""
+        return str(TITLES[name]) if name in TITLES else _("The whole row"), ""
     cells = reading.row.cells
     return step.file.title(column), cells[column] if column < len(cells) else ""
 
 
 def _digest(typed: Form) -> str:
     return hashlib.sha256(urlencode(sorted(typed.items())).encode()).hexdigest()
-
-
-routes: list[BaseRoute] = [
-    Route("/logbook/import", page(importing, MEDIATORS), methods=["GET", "POST"]),
-    Route("/logbook/import/failed.csv", page(failed, MEDIATORS), methods=["POST"]),
-]

@@ -9,32 +9,35 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import gettext
+from i18n import lazy_gettext as _
 from web import charts, labels
 from web.client import execute, mutate, nothing_here
-from web.csv_response import export
-from web.labels import ACTING, CAPACITY, DAY, SHARED, WAY, Format
+from web.csv_response import csv_response
+from web.labels import Format
 from web.listing import Column, Filter, Listing, View
+from web.menu import MenuItem
+from web.page import FORM, REVIEWERS, page
 from web.receipts import accepted
-from web.rendering import REVIEWERS, page, render
+from web.rendering import render
 
-MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
+MEDIATORS = Listing("mediators", (), (Filter("search", _("Name")),))
 PIECES = Listing(
     "feedback",
     (
-        Column("receivedOn", "Day received", DAY, "RECEIVED_ON"),
-        Column("capacity", "Capacity", CAPACITY),
-        Column("actedAs", "Acted as", ACTING),
-        Column("shared", "Shared", SHARED),
-        Column("byInvitation", "Came", WAY),
+        Column("receivedOn", _("Date received"), labels.DAY, "RECEIVED_ON"),
+        Column("capacity", _("Capacity"), labels.CAPACITY),
+        Column("actedAs", _("Acted as"), labels.ACTING),
+        Column("shared", _("Shared"), labels.SHARED),
+        Column("byInvitation", _("How it came"), labels.WAY),
     ),
     (
-        Filter("year", "Year", found="years"),
-        Filter("capacity", "Capacity", labels.CAPACITIES),
-        Filter("actedAs", "Acted as", labels.ACTED_AS),
-        Filter("shared", "Shared", labels.SHARING),
-        Filter("byInvitation", "Came", labels.WAYS),
+        Filter("year", _("Year"), found="years"),
+        Filter("capacity", _("Capacity"), labels.CAPACITIES),
+        Filter("actedAs", _("Acted as"), labels.ACTED_AS),
+        Filter("shared", _("Shared"), labels.SHARING),
+        Filter("byInvitation", _("How it came"), labels.WAYS),
     ),
     size=10,  # each is whole, and as long as a screen
 )
@@ -68,18 +71,20 @@ class _Others(Format):
         return "\n".join(f"{one['question']}: {one['text'] or one['rating'] or self._not_applicable}" for one in others)
 
 
-async def mine(request: Request) -> Response:
+@page("/review", REVIEWERS, document="reviewer", menu=MenuItem(_("Review Feedback"), 60))
+async def mediators(request: Request) -> Response:
     """Show the mediators who appointed the reviewer, and find one among them."""
     view = View(request, MEDIATORS, "/review")
-    found = await execute(request, "reviewer", "Mediators", **view.variables(), search=view.filters.get("search"))
+    found = await execute(request, "Mediators", **view.variables(), search=view.filters.get("search"))
     return render(request, "reviewer/list.html", view=view, mediators=found["mediators"])
 
 
+@page("/review/{id}", REVIEWERS, document="reviewer")
 async def overview(request: Request) -> Response:
     """Show a mediator's years, the averages of one of them, and the feedback, whole."""
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
-    found = await execute(request, "reviewer", "Overview", id=mediator_id, **view.variables())
+    found = await execute(request, "Overview", id=mediator_id, **view.variables())
     mediator, survey = found["mediator"], found["survey"]
     years = mediator["feedbackSummary"]["years"]
     chosen = _chosen(years, view.filters.get("year"))
@@ -105,31 +110,25 @@ def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, An
     return next((year for year in years if year["year"] == wanted), None)
 
 
-async def sheet(request: Request) -> Response:
+@page("/review/{id}/feedback.csv", REVIEWERS, document="reviewer")
+async def export(request: Request) -> Response:
     """Export the feedback of a view: a row for each piece, a column for each question."""
     mediator_id = request.path_params["id"]
-    survey = (await execute(request, "reviewer", "Survey"))["survey"]
+    survey = (await execute(request, "Survey"))["survey"]
     texts, not_applicable = labels.question_texts(survey), labels.rating_labels(survey)[None]
     answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
-    others = Column("answers", "Questions no longer asked", _Others(texts, not_applicable))
+    others = Column("answers", gettext("Questions no longer asked"), _Others(texts, not_applicable))
     view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
-    return await export(request, view, "reviewer", "Export", ("mediator", "feedback"), id=mediator_id)
+    return await csv_response(request, view, "ExportFeedback", ("mediator", "feedback"), id=mediator_id)
 
 
+@page("/review/{id}/end", REVIEWERS, document="reviewer", methods=FORM)
 async def end(request: Request) -> Response:
     """End a review, after one question."""
-    found = await execute(request, "reviewer", "Mediator", id=request.path_params["id"])
+    found = await execute(request, "Mediator", id=request.path_params["id"])
     if request.method != "POST":
         return render(request, "reviewer/end.html", mediator=found["mediator"])
-    outcome = await mutate(request, "reviewer", "EndReview", mediatorId=found["mediator"]["id"])
+    outcome = await mutate(request, "EndReview", mediatorId=found["mediator"]["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/review?done=ended")
-
-
-routes: list[BaseRoute] = [
-    Route("/review", page(mine, REVIEWERS)),
-    Route("/review/{id}", page(overview, REVIEWERS)),
-    Route("/review/{id}/feedback.csv", page(sheet, REVIEWERS)),
-    Route("/review/{id}/end", page(end, REVIEWERS), methods=["GET", "POST"]),
-]
