@@ -1,7 +1,6 @@
 """The commands that run the service, and those that an operator needs."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -17,9 +16,8 @@ from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
-from jobs import worker as jobs_worker
 from models.account import Role, accounts
-from models.database import Row, connect, connect_worker
+from models.database import Row, connect
 from permissions.addresses import account_key
 from permissions.passwords import hash_password
 from permissions.secrets import fold_name
@@ -29,14 +27,13 @@ from resolvers.errors import Refused
 from resolvers.second_factor import take_away
 from settings import Settings, SettingsError
 from web import logs, metrics
+from web import worker as web_worker
 from web.app import make_app
 from web.connections import serving
-from web.export import JOBS
 from web.preflight import (
     listen,
     reach_database,
     reach_services,
-    reach_work,
     service_settings,
     spare_collection,
     usable_database,
@@ -97,22 +94,7 @@ def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
 def worker() -> None:
     """Run the worker: mail, expiry, exports."""
     settings = service_settings()
-    asyncio.run(reach_services(settings))
-    asyncio.run(reach_work(settings))
-    jobs_ledger.require_writable(settings)
-    with metrics.served(settings):
-        logs.configure()
-        asyncio.run(_work(settings))
-
-
-async def _work(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stop.set)
-    async with connect_worker(settings) as database:
-        metrics.watch_pool(database, settings)
-        await jobs_worker.run(database, settings, JOBS, stop)
+    asyncio.run(web_worker.main(settings))
 
 
 @operators.command()

@@ -1,1 +1,1 @@
-"""What happens after commit: the outbox, mail, expiry, and the worker that runs them."""
+"""What happens after commit: the outbox, mail, expiry, and what wakes the worker (`web/worker.py`) that runs them."""

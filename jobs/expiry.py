@@ -1,7 +1,12 @@
-"""What is erased or released by the clock. Every job here can run at any time, any number of times, in any worker."""
+"""What is erased or released by the clock, and whose turn it is.
+
+Every job here can run at any time, any number of times, in any worker.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from enum import StrEnum
+from functools import cache
 
 import structlog
 from sqlalchemy import and_, bindparam, delete, func, or_, text, true, update
@@ -9,7 +14,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
 from jobs.metrics import CHORES
-from jobs.outbox import release_from_clock
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Statement, Transaction
 from models.feedback import feedback, feedback_request_details
@@ -17,7 +21,7 @@ from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from permissions.scopes import details_kept
 from permissions.secrets import PENDING_SIGN_IN_LASTS
-from settings import Release, Settings
+from settings import Settings
 
 log = structlog.get_logger()
 
@@ -69,51 +73,50 @@ async def release_shared(transaction: Transaction) -> int:
     )
 
 
-def _due(every: str) -> Statement:
-    """Claim a chore's turn: a row comes back to exactly one worker in each period of the database's clock.
+class Every(StrEnum):
+    """How often a turn comes: a period of the database's clock, as PostgreSQL calls it."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+@cache
+def _due(every: Every) -> Statement:
+    """Claim a turn: a row comes back to exactly one worker in each period of the database's clock.
 
     A clock that was put back is in another period too, so it stops nothing.
     """
-    period = func.date_trunc(every, func.clock())
+    period = func.date_trunc(every.value, func.clock())
     return Statement(
         insert(chores)
         .values(name=bindparam("chore", type_=Text()), ran_at=func.clock())
         .on_conflict_do_update(
             index_elements=[chores.c.name],
             set_={"ran_at": func.clock()},
-            where=func.date_trunc(every, chores.c.ran_at) != period,
+            where=func.date_trunc(every.value, chores.c.ran_at) != period,
         )
         .returning(chores.c.ran_at)
     )
 
 
-_EVERY_MINUTE, _EVERY_HOUR, _EVERY_DAY = _due("minute"), _due("hour"), _due("day")
+async def take_turn(
+    database: Database, name: str, every: Every, job: Callable[[Transaction], Awaitable[object]]
+) -> bool:
+    """Run a recurring job if it's due, in the transaction that claims its turn; tell whether it was.
 
-
-async def run_chores(database: Database, settings: Settings) -> list[str]:
-    """Run what is due and give the names of what ran; each is a transaction of its own, and stops no other."""
-    chores_due: list[tuple[str, Statement, Callable[[Transaction], Awaitable[object]]]] = [
-        ("erase_request_details", _EVERY_MINUTE, erase_request_details),
-        ("release_from_clock", _EVERY_MINUTE, release_from_clock),
-        ("clean_up", _EVERY_HOUR, lambda transaction: clean_up(transaction, settings)),
-        (
-            "release_shared",
-            _EVERY_DAY if settings.shared_release is Release.DAILY else _EVERY_MINUTE,
-            release_shared,
-        ),
-    ]
-    ran = []
-    for name, due, job in chores_due:
-        try:
-            async with database.transaction() as transaction:
-                turn = await transaction.first(due, chore=name)
-                if turn is not None:
-                    await job(transaction)
+    If it fails, its turn is still to be had.
+    """
+    try:
+        async with database.transaction() as transaction:
+            turn = await transaction.first(_due(every), chore=name)
             if turn is not None:
-                CHORES.labels(name, "done").inc()
-                log.info("chore", chore=name, at=turn.ran_at.isoformat())
-                ran.append(name)
-        except Exception as error:  # it is tried again at the next sweep
-            CHORES.labels(name, "failed").inc()
-            log.error("chore_failed", chore=name, exc_info=error)
-    return ran
+                await job(transaction)
+    except Exception:
+        CHORES.labels(name, "failed").inc()
+        raise
+    if turn is None:
+        return False
+    CHORES.labels(name, "done").inc()
+    log.info("chore", chore=name, at=turn.ran_at.isoformat())
+    return True

@@ -79,9 +79,14 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._newest: datetime | None = None
+        self._lock = asyncio.Lock()  # two at once would both find the same lines missing
 
     async def keep(self, database: Database) -> int:
         """Add the deletions that the file lacks; give how many."""
+        async with self._lock:
+            return await self._keep(database)
+
+    async def _keep(self, database: Database) -> int:
         if not self._path.exists():
             self._newest = None
         since = self._newest and self._newest - LONGEST_COMMIT

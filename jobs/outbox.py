@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, case, cast, extract, func, literal_column, or_, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.types import BigInteger, Float, Integer, Interval, Text, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Float, Integer, Interval, Text, Uuid
 
 from models.database import Database, Row, Statement, Transaction
 from models.outbox import OutboxState, outbox
@@ -111,6 +111,8 @@ def _hold() -> Statement:
     )
 
 
+# The one kind that is no mail. One that this version doesn't know counts as mail, and is put off.
+_is_export = outbox.c.kind == MAKE_EXPORT.name
 _free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 
@@ -119,7 +121,7 @@ _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
 def _claim() -> Statement:
     due = (
         select(outbox.c.id)
-        .where(_queued, outbox.c.next_at <= func.clock(), _free)
+        .where(_queued, outbox.c.next_at <= func.clock(), _free, _is_export == bindparam("exports", type_=Boolean()))
         .order_by(outbox.c.next_at)
         .limit(bindparam("most", type_=Integer()))
         .with_for_update(skip_locked=True)
@@ -137,10 +139,10 @@ def _claim() -> Statement:
     )
 
 
-async def claim(database: Database, most: int) -> list[Row]:
-    """Take the work that is due longest, for the length of a lease; it has to be begun at once, all of it."""
+async def claim(database: Database, most: int, *, exports: bool = False) -> list[Row]:
+    """Take the mail, or the exports, that are due longest, for a lease's length; all have to be begun at once."""
     async with database.transaction() as transaction:
-        return await transaction.all(_claim(), most=most)
+        return await transaction.all(_claim(), most=most, exports=exports)
 
 
 @cache

@@ -19,8 +19,6 @@ from starlette.applications import Starlette
 from demo import mailbox
 from demo.embedded import Services
 from demo.mailcatcher import Mail, caught, machine_time
-from jobs import worker
-from jobs.expiry import run_chores
 from models.account import Role, accounts, sessions
 from models.database import Database
 from models.directory import directories
@@ -34,7 +32,7 @@ from resolvers.account import add_profile
 from settings import Settings, load
 from tests.warm import admin, connected
 from web.app import make_app
-from web.export import JOBS
+from web.worker import CHORES, DRAINS, Work
 
 BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
@@ -119,6 +117,12 @@ def secret_in(mail: Mail, page: str) -> str:
 def text_of(mail: Mail) -> str:
     """The words of a mail, wherever its lines break."""
     return " ".join(mail["text"].split())
+
+
+async def drain(database: Database, settings: Settings) -> int:
+    """Do what is due in the outbox; give how much it was."""
+    work = Work(database, settings)
+    return sum([await job({"work": work}) for job in DRAINS])
 
 
 @dataclass
@@ -212,8 +216,9 @@ class Hub:
 
     async def work(self) -> int:
         """Do what the worker has to do now; give how much it was."""
-        done = await worker.drain(self.worker, self.settings, JOBS)
-        await run_chores(self.worker, self.settings)
+        done = await drain(self.worker, self.settings)
+        for chore in CHORES:
+            await chore({"work": Work(self.worker, self.settings)})
         return done
 
     def mails(self, to: str | None = None) -> list[Mail]:

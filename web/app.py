@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from i18n import gettext as _
-from jobs.worker import Waker
+from jobs.waker import Waker
 from models.database import Database, connect
 from resolvers.errors import Failure, fault
 from resolvers.limits import Limiter

@@ -17,8 +17,7 @@ from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 from i18n import LazyText, day, gettext
 from i18n import lazy_gettext as _
 from jobs import mail
-from jobs.outbox import MAKE_EXPORT, enqueue
-from jobs.worker import Job
+from jobs.outbox import enqueue
 from models.account import Role, accounts
 from models.database import Database, Row, Statement
 from models.outbox import data_exports
@@ -222,6 +221,3 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
             fill(part.says % {"days": DETAILS_DAYS}, 80, initial_indent="    ", subsequent_indent="    "),
         ]
     return "\n".join([*lines, "", gettext("Questions: %(email)s", email=settings.support_email), ""])
-
-
-JOBS: dict[str, Job] = {MAKE_EXPORT.name: make}

@@ -59,7 +59,7 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.ERROR, handlers=[_Libraries()], force=True)
+    logging.basicConfig(level=logging.ERROR, handlers=[_Libraries(logging.ERROR)], force=True)
 
 
 class _Libraries(logging.Handler):

@@ -10,11 +10,11 @@ from typing import Any
 import asyncpg
 
 from jobs.outbox import LEASE
-from jobs.worker import SWEEP_EVERY
 from tests.faults.installation import Cut, Installation, Process, installed
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.waiting import until
+from web.worker import SWEEP_EVERY
 
 SENDING = 2.0
 """Seconds that sending may add to what is promised of a lease's end."""

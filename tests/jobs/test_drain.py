@@ -6,15 +6,18 @@ from uuid import uuid4
 
 import pytest
 
-from jobs import mailer, worker
+from jobs import drain as jobs_drain
+from jobs import mailer
+from jobs.drain import AT_ONCE
 from jobs.mail.declaration import Letter
 from jobs.mail.render import Message
 from models.database import connect_worker
+from tests import hub as tests_hub
 from tests.hub import Hub
 from tests.jobs.post import PostOffice, message_ids, post_office
 from tests.jobs.test_worker import all_offered, drain, queue, states, with_settings
 from tests.waiting import until
-from web.export import JOBS
+from web.worker import Work
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ async def test_a_worker_sends_several_mails_at_once_over_few_connections(hub: Hu
         office.open.set()
         assert await draining == 60
     assert len(set(message_ids(office.offered))) == len(office.offered) == 60
-    assert office.greeted <= worker.AT_ONCE
+    assert office.greeted <= AT_ONCE
     assert set(await states(hub)) == {("DONE", 1, None)}
 
 
@@ -42,7 +45,7 @@ async def test_two_workers_drain_one_queue_and_send_nothing_twice(hub: Hub, offi
         await queue(hub, number)
     async with connect_worker(hub.settings) as other:
         settings = with_settings(hub, smtp_url=office.url)
-        shares = await asyncio.gather(*(worker.drain(one, settings, JOBS) for one in (hub.worker, other)))
+        shares = await asyncio.gather(*(tests_hub.drain(one, settings) for one in (hub.worker, other)))
     assert sum(shares) == 60
     assert all(shares)
     assert len(set(message_ids(office.offered))) == len(office.offered) == 60
@@ -62,13 +65,74 @@ async def test_one_mail_that_hangs_holds_up_no_other(hub: Hub, office: PostOffic
         assert await first == 1
 
 
+async def test_a_mail_that_hangs_holds_up_no_other_of_its_own_worker(hub: Hub, office: PostOffice) -> None:
+    work = Work(hub.worker, with_settings(hub, smtp_url=office.url))
+    office.open.clear()
+    await queue(hub)
+    first = asyncio.create_task(work.mail.run())
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+        await queue(hub, 2)
+        assert await work.mail.run() == 0  # the first looks again
+
+        async def both() -> bool:
+            return len(office.offered) == 2
+
+        await until(both)
+        office.open.set()
+        assert await first == 2
+
+
+async def test_it_looks_again_by_itself_while_a_mail_hangs(
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_drain, "LOOK_EVERY", 0.05)
+    office.open.clear()
+    await queue(hub)
+    draining = asyncio.create_task(drain(hub, office.url))
+    async with asyncio.timeout(60):
+        await office.waiting.wait()
+        await queue(hub, 2)
+
+        async def both() -> bool:
+            return len(office.offered) == 2
+
+        await until(both)
+        office.open.set()
+        assert await draining == 2
+
+
+async def test_a_caller_that_gives_up_or_is_cancelled_cuts_off_no_mail(hub: Hub, office: PostOffice) -> None:
+    work = Work(hub.worker, with_settings(hub, smtp_url=office.url))
+    office.open.clear()
+    await queue(hub)
+    assert await work.mail.run(at_most=0) == 0
+    await office.waiting.wait()
+    await queue(hub, 2)
+    closing = asyncio.create_task(work.close())
+    await asyncio.sleep(0)
+    office.open.set()
+    await closing
+    assert sorted(await states(hub)) == [("DONE", 1, None), ("QUEUED", 0, None)]
+    assert await work.mail.run() == 0  # it's closed
+    work = Work(hub.worker, with_settings(hub, smtp_url=office.url))
+    office.open.clear()
+    office.waiting.clear()
+    caller = asyncio.create_task(work.mail.run())
+    await office.waiting.wait()
+    caller.cancel()
+    office.open.set()
+    await work.close()
+    assert await states(hub) == [("DONE", 1, None)] * 2
+
+
 async def test_a_connection_takes_a_bounded_number_of_mails(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "MAILS_MOST", 3)
     for number in range(10):
         await queue(hub, number)
-    monkeypatch.setattr(worker, "AT_ONCE", 1)
+    monkeypatch.setattr(jobs_drain, "AT_ONCE", 1)
     assert await drain(hub, office.url) == 10
     assert len(set(message_ids(office.offered))) == len(office.offered) == 10
     assert office.greeted == 4

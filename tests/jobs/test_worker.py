@@ -11,18 +11,22 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from jobs import mail, outbox, worker
+from jobs import drain as jobs_drain
+from jobs import mail, outbox, waker
+from jobs.drain import AT_ONCE, Do, Drain
 from jobs.outbox import MAKE_EXPORT, MAX_ATTEMPTS, Kind, enqueue
-from jobs.worker import Jobs, Waker
+from jobs.waker import Waker
 from models.account import Role
-from models.database import Database, Row
+from models.database import Row
+from models.outbox import OutboxState
 from models.pool import Unavailable
 from settings import Settings, load
+from tests import hub as tests_hub
 from tests.hub import Hub, opened, payload
 from tests.jobs.post import PostOffice, message_ids, post_office, scripted
 from tests.servers import environment, valkey
 from tests.waiting import until
-from web.export import JOBS
+from web import worker
 
 AWAY = "unix:///nonexistent/valkey.sock"
 HEALTH, QUEUE = "arq:queue:health-check", "arq:queue"  # arq's own names
@@ -38,8 +42,8 @@ def with_settings(hub: Hub, **overrides: Any) -> Settings:
     return load(**dict(hub.settings) | overrides)
 
 
-async def drain(hub: Hub, smtp_url: str, jobs: Jobs = JOBS, **overrides: Any) -> int:
-    return await worker.drain(hub.worker, with_settings(hub, smtp_url=smtp_url, **overrides), jobs)
+async def drain(hub: Hub, smtp_url: str, **overrides: Any) -> int:
+    return await tests_hub.drain(hub.worker, with_settings(hub, smtp_url=smtp_url, **overrides))
 
 
 async def queue(hub: Hub, number: int = 1, kind: Kind = mail.EMAIL_CHANGED) -> None:
@@ -55,7 +59,7 @@ async def states(hub: Hub) -> list[tuple[str, int, int | None]]:
 
 async def all_offered(office: PostOffice) -> bool:
     """Whether the server has been sent as many mails as a worker sends at once."""
-    return len(office.offered) == worker.AT_ONCE
+    return len(office.offered) == AT_ONCE
 
 
 async def only_row(hub: Hub) -> asyncpg.Record:
@@ -152,15 +156,20 @@ async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOff
 
 
 async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> None:
-    async def broken_job(_database: Database, _settings: Settings, _work: Row) -> None:
-        raise RuntimeError
+    @asynccontextmanager
+    async def breaking() -> AsyncIterator[Do]:
+        async def broken(_work: Row) -> OutboxState:
+            raise RuntimeError
+
+        yield broken
 
     async with hub.worker.transaction() as transaction:
         await enqueue(transaction, MAKE_EXPORT, uuid4())  # its job fails
     unknown = "INSERT INTO outbox (kind, subject_id, dedupe_key) VALUES ('unknown', gen_random_uuid(), 'unknown')"
     await hub.rows(unknown)
     await queue(hub)
-    assert await drain(hub, office.url, {MAKE_EXPORT.name: broken_job}) == 3
+    assert await Drain(hub.worker, breaking, exports=True).run() == 1
+    assert await drain(hub, office.url) == 3
     rows = await hub.rows("SELECT kind, state, attempts FROM outbox WHERE state = 'QUEUED' ORDER BY kind")
     assert [tuple(row) for row in rows] == [
         ("make_export", "QUEUED", 1),
@@ -172,14 +181,19 @@ async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> No
 async def test_a_job_that_is_no_mail_gets_its_row_and_is_done(hub: Hub, office: PostOffice) -> None:
     seen = []
 
-    async def job(database: Database, _settings: Settings, work: Row) -> None:
-        async with database.transaction():
+    @asynccontextmanager
+    async def noting() -> AsyncIterator[Do]:
+        async def note(work: Row) -> OutboxState:
             seen.append(work.subject_id)
+            return OutboxState.DONE
+
+        yield note
 
     subject = uuid4()
     async with hub.worker.transaction() as transaction:
         await enqueue(transaction, MAKE_EXPORT, subject)
-    assert await drain(hub, office.url, {MAKE_EXPORT.name: job}) == 1
+    assert await Drain(hub.worker, noting).run() == 0
+    assert await Drain(hub.worker, noting, exports=True).run() == 1
     assert seen == [subject]
     assert await states(hub) == [("DONE", 1, None)]
     assert office.offered == []
@@ -206,7 +220,8 @@ async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
     """A worker, as `logbook worker` runs it; the event stops it."""
     stop = asyncio.Event()
     settings = with_settings(hub, **overrides)
-    task = asyncio.create_task(worker.run(hub.worker, settings, JOBS, stop))
+    work = worker.Work(hub.worker, settings)
+    task = asyncio.create_task(worker.run(work, stop))
     try:
         yield stop
     finally:
@@ -216,20 +231,26 @@ async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
 
 
 async def test_a_change_wakes_the_worker_through_redis(
-    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 3600.0)
+    caplog.set_level("INFO", "arq.worker")
     async with Redis.from_url(hub.settings.redis_url.get_secret_value()) as redis:
-        await redis.delete(HEALTH, QUEUE)  # of the words that other tests left: to read thousands takes a while
+        await redis.delete(HEALTH, QUEUE)  # what other tests left
 
         async def listening() -> bool:
-            return bool(await redis.exists(HEALTH)) and not await redis.zcard(QUEUE)
+            return bool(await redis.exists(HEALTH))
 
         async with running(hub, smtp_url=office.url):
             await until(listening)
             payload(await hub.change("signUp", {"name": "N", "email": "n@demo.example", "password": "long enough"}))
             async with asyncio.timeout(60):
                 await office.waiting.wait()
+
+            async def woken() -> bool:
+                return "send_mail:send_mail()" in caplog.text  # the job of the wake, beside those of arq's cron
+
+            await until(woken)
         assert await states(hub) == [("DONE", 1, None)]
 
 
@@ -260,7 +281,7 @@ async def test_the_worker_listens_again_whenever_redis_comes_back(
                     assert [key async for key in redis.scan_iter("arq:*")]
 
                     async def heard(redis: Redis = redis) -> bool:
-                        return not [key async for key in redis.scan_iter("arq:job:*")]
+                        return not await redis.exists("arq:job:send_mail")
 
                     await until(heard)
                 await asyncio.to_thread(server.stop)
@@ -271,7 +292,7 @@ async def test_the_worker_listens_again_whenever_redis_comes_back(
 
 async def test_the_worker_listens_anew_when_redis_has_fallen_silent(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
-    monkeypatch.setattr(worker, "SILENCE", 0.05)
+    monkeypatch.setattr(waker, "SILENCE", 0.05)
     connections = 0
 
     async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -304,7 +325,7 @@ async def test_a_task_that_loses_its_cancellation_is_ended_all_the_same(monkeypa
 
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
-    await worker.end(task)
+    await worker._end(task)
     assert (lost, task.cancelled()) == (3, True)
 
 
@@ -374,7 +395,7 @@ async def start_worker(hub: Hub, office: PostOffice) -> asyncio.subprocess.Proce
 async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing_twice(
     hub: Hub, office: PostOffice, sign: signal.Signals
 ) -> None:
-    numbers = range(worker.AT_ONCE + 1)
+    numbers = range(AT_ONCE + 1)
     for number in numbers:
         await queue(hub, number)
     office.open.clear()
@@ -384,7 +405,7 @@ async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing
         process.send_signal(sign)
         office.open.set()
         assert await process.wait() == 0
-    assert sorted(await states(hub)) == [*[("DONE", 1, None)] * worker.AT_ONCE, ("QUEUED", 0, None)]
+    assert sorted(await states(hub)) == [*[("DONE", 1, None)] * AT_ONCE, ("QUEUED", 0, None)]
     assert await drain(hub, office.url) == 1
     assert sorted(mail.recipients[0] for mail in office.accepted) == [f"old{number}@demo.example" for number in numbers]
 
@@ -417,7 +438,7 @@ async def test_work_that_ended_its_worker_each_time_is_given_up_undone(hub: Hub,
 async def test_what_was_sent_is_recorded_as_soon_as_the_database_is_back_and_not_sent_again(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RECORD_EVERY", 0.05)
+    monkeypatch.setattr(jobs_drain, "RECORD_EVERY", 0.05)
     await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
     await queue(hub)
     office.open.clear()

@@ -16,9 +16,8 @@ from sqlmodel import SQLModel
 
 from demo.embedded import Services
 from demo.mailcatcher import Mail
-from jobs import worker
 from schema.build import projection
-from tests.hub import payload
+from tests.hub import drain, payload
 from tests.privacy.markers import Marker
 from tests.privacy.operations import operations
 from tests.privacy.oracle import OWNERS_ALONE, Shown, Watcher, whole
@@ -26,7 +25,6 @@ from tests.privacy.overheard import empty_redis, kept_in_redis, logged, queued
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, living
 from tests.privacy.walk import selection
-from web.export import JOBS
 
 OPERATIONS = int(os.environ.get("PRIVACY_OPERATIONS", "240"))
 THOROUGH = 2000  # from so many on, nothing is left out
@@ -162,7 +160,7 @@ def _kind(response: httpx.Response, *, changes: bool) -> str:
 
 async def _mailed(place: Place, actor: Watcher, sent: set[Marker]) -> None:
     """Send what a change caused: whoever gets it may read it, or whoever caused it wrote it, or is named in it."""
-    await worker.drain(place.hub.database, place.hub.settings, JOBS)
+    await drain(place.hub.database, place.hub.settings)
     named = sent | ({place.world.names[actor.account_id]} if actor.account_id else set())
     for kind, row in await queued(place.hub):
         held = place.world.known.found_in(row) & place.personal()
@@ -184,7 +182,7 @@ def check_mail(place: Place, mail: Mail, named: set[Marker]) -> None:
 async def test_mail_that_waited_tells_its_reader_what_it_is_for_and_nothing_else(place: Place) -> None:
     async with place.hub.later(hours=1) as later:
         with logged() as lines:
-            await worker.drain(later.database, later.settings, JOBS)
+            await drain(later.database, later.settings)
         assert not told(place, place.world.known.found_in(lines.getvalue()) & place.personal())
     mails = place.hub.mails()
     for mail in mails:
@@ -201,7 +199,7 @@ async def test_an_export_holds_what_its_owner_may_read_and_no_details_of_request
     for person in people:
         headers = {"cookie": f"session={person.cookie}"}
         payload(await place.hub.change("exportMyData", {}, headers=headers))
-    await worker.drain(place.hub.database, place.hub.settings, JOBS)
+    await drain(place.hub.database, place.hub.settings)
     for person in people:
         (row,) = await place.hub.rows(
             "SELECT archive FROM data_export WHERE account_id = $1 AND ready_at > clock() - interval '1 minute'"

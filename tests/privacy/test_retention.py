@@ -9,14 +9,12 @@ import pytest
 
 from demo.embedded import Services
 from demo.mailcatcher import erase_expired, machine_time
-from jobs import worker
 from models.account import Role
-from tests.hub import Hub, payload
+from tests.hub import Hub, drain, payload
 from tests.privacy.markers import Known, Mint, written
 from tests.privacy.overheard import kept_in_redis, logged
 from tests.privacy.place import Place, living
 from tests.web.reading import everything
-from web.export import JOBS
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": True}
 
@@ -94,7 +92,7 @@ async def test_of_a_deleted_account_nothing_is_left_but_its_id_in_the_audit_log(
     # Until the farewell has gone out.
     assert left == {"audit_entry": {its_id}, "outbox": {name, email.partition("@")[0]}}
     with logged() as lines:
-        await worker.drain(place.hub.database, place.hub.settings, JOBS)
+        await drain(place.hub.database, place.hub.settings)
     assert where(known, await everywhere(place.hub)).keys() == {"audit_entry", "mailbox"}
     (farewell,) = place.hub.mails(email)
     assert known.found_in(str(farewell)) == {name, email.partition("@")[0]}

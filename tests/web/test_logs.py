@@ -130,3 +130,11 @@ def test_what_libraries_log_loses_its_message(output: Output) -> None:
     assert with_error["error"] == "LookupError"
     assert without["line"].startswith("test_logs.py:")
     assert of_error["error"] == "OSError"
+
+
+def test_a_library_that_logs_more_elsewhere_adds_errors_alone(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("some.talkative.library")
+    monkeypatch.setattr(logger, "level", logging.INFO)  # as plain arq has its own
+    logger.info("perhaps no %s", CANARY)
+    logger.error("no %s", CANARY)
+    assert [line["event"] for line in output.lines()] == ["library"]

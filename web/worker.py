@@ -1,0 +1,262 @@
+"""The worker: its functions and cron jobs as arq knows them, run by `logbook worker` and by plain arq.
+
+PostgreSQL says what is to be done and whose turn it is, so a function may be called by anybody, any number of times.
+`logbook worker` calls each every few seconds, and lets arq call them too while Redis is there. Plain
+`arq web.worker.WorkerSettings` has arq alone.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+import structlog
+from arq.connections import ArqRedis, RedisSettings
+from arq.constants import in_progress_key_prefix
+from arq.cron import cron
+from arq.worker import create_worker
+from redis.asyncio.connection import parse_url
+
+from jobs import expiry, outbox
+from jobs.drain import Do, Drain, sending
+from jobs.expiry import Every, take_turn
+from jobs.ledger import Ledger, require_writable
+from jobs.waker import WAKES, arq_redis
+from models.database import Database, Row, connect_worker
+from models.outbox import OutboxState
+from settings import Release, Settings
+from web import export, logs, metrics
+from web.preflight import reach_services, reach_work, service_settings
+
+if TYPE_CHECKING:
+    from arq.typing import WorkerCoroutine
+
+log = structlog.get_logger()
+
+SWEEP_EVERY = 5.0  # seconds
+TURN = 60.0  # seconds for which a function waits for a long queue, which is drained to its end all the same
+CANCEL_AGAIN = 1.0  # seconds
+
+
+class Work:
+    """What the functions share, once for each process: the database as the worker's role, and what they keep."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self.settings = settings
+        self.mail = Drain(database, partial(sending, database, settings))
+        self.exports = Drain(database, partial(_exporting, database, settings), exports=True)
+        self.ledger = Ledger(settings.deletions_ledger) if settings.deletions_ledger else None
+
+    async def close(self) -> None:
+        """Finish what was begun."""
+        await asyncio.gather(self.mail.close(), self.exports.close())
+
+
+@asynccontextmanager
+async def _exporting(database: Database, settings: Settings) -> AsyncIterator[Do]:
+    async def make(work: Row) -> OutboxState:
+        await export.make(database, settings, work)
+        return OutboxState.DONE
+
+    yield make
+
+
+class JobFailed(Exception):
+    """A function failed; the log says where. The text is its name."""
+
+
+def function(run: Callable[[Work], Awaitable[int]]) -> "WorkerCoroutine":
+    """Make a function of arq's. Raises JobFailed and nothing else, for arq logs texts, which could quote a row."""
+
+    @wraps(run)
+    async def job(context: dict[str, Work]) -> int:
+        try:
+            return await run(context["work"])
+        except Exception as error:  # the database may be away; it will be back
+            log.error("job_failed", job=run.__name__, exc_info=error)
+            raise JobFailed(run.__name__) from None
+
+    return cast("WorkerCoroutine", job)
+
+
+@function
+async def send_mail(work: Work) -> int:
+    """Send the mail that is due; give how many pieces of work were finished."""
+    return await work.mail.run(at_most=TURN)
+
+
+@function
+async def make_exports(work: Work) -> int:
+    """Make the archives that somebody asked for, and mail their links; give how many pieces of work were finished."""
+    made = await work.exports.run(at_most=TURN)
+    return made + await work.mail.run(at_most=TURN) if made else 0
+
+
+@function
+async def erase_request_details(work: Work) -> bool:
+    """Erase names, addresses and references of requests for feedback when their time is over."""
+    return await take_turn(work.database, "erase_request_details", Every.MINUTE, expiry.erase_request_details)
+
+
+@function
+async def release_from_clock(work: Work) -> bool:
+    """Make due what waits only because the clock was ahead."""
+    return await take_turn(work.database, "release_from_clock", Every.MINUTE, outbox.release_from_clock)
+
+
+@function
+async def clean_up(work: Work) -> bool:
+    """Delete what is spent, over or finished."""
+    return await take_turn(work.database, "clean_up", Every.HOUR, partial(expiry.clean_up, settings=work.settings))
+
+
+@function
+async def release_shared(work: Work) -> bool:
+    """Let mediators see the feedback that was shared with them."""
+    every = Every.DAY if work.settings.shared_release is Release.DAILY else Every.MINUTE
+    return await take_turn(work.database, "release_shared", every, expiry.release_shared)
+
+
+@function
+async def keep_ledger(work: Work) -> int:
+    """Add what was deleted to this process's ledger, if it keeps one; give how many lines."""
+    return await work.ledger.keep(work.database) if work.ledger else 0
+
+
+DRAINS = (send_mail, make_exports)  # the web server wakes these
+CHORES = (erase_request_details, release_from_clock, clean_up, release_shared, keep_ledger)
+
+
+async def _forget_cut_off(context: dict[str, ArqRedis]) -> None:
+    """Let no job that was cut off hold up the next of its name until arq gives it up."""
+    await context["redis"].delete(*(in_progress_key_prefix + name for name in WAKES))
+
+
+def worker_settings(settings: Settings) -> type:
+    """Give the class that arq reads; it looks for nothing in a class that this one could inherit from."""
+    stack = AsyncExitStack()
+
+    async def startup(context: dict[str, Any]) -> None:
+        context["work"] = await stack.enter_async_context(at_work(settings))
+        await _forget_cut_off(context)
+
+    async def shutdown(_context: dict[str, Any]) -> None:
+        await stack.aclose()
+
+    class WorkerSettings:
+        functions = DRAINS
+        # How often arq asks, by its machine's clock. Whether it's a turn, PostgreSQL says: once a minute, hour or day.
+        cron_jobs = (
+            *(cron(job, second=set(range(0, 60, 5)), run_at_startup=True) for job in DRAINS),
+            *(cron(job, run_at_startup=True, unique=job is not keep_ledger) for job in CHORES),
+        )
+        on_startup = startup
+        on_shutdown = shutdown
+        redis_pool = arq_redis(settings)
+        redis_settings = _redis_settings(settings)  # for `arq --check`, which doesn't look at the pool
+        job_serializer = orjson.dumps
+        job_deserializer = orjson.loads
+        keep_result = 0  # a result that is kept would hold up the next job of the same id
+        job_timeout = 2 * TURN
+        health_check_interval = 10
+
+    return WorkerSettings
+
+
+def _redis_settings(settings: Settings) -> RedisSettings:
+    """Give REDIS_URL as arq has it. arq's own reader of URLs leaves a password percent-encoded."""
+    url = settings.redis_url.get_secret_value()
+    found = RedisSettings(ssl=url.startswith("rediss:"))
+    for name, value in parse_url(url).items():
+        setattr(found, {"db": "database", "path": "unix_socket_path"}.get(name, name), value)
+    return found
+
+
+if not TYPE_CHECKING:  # where it would excuse every misspelt name
+
+    def __getattr__(name: str) -> type:
+        """Give `WorkerSettings` to arq. It's made when it's asked for, because it reads the environment."""
+        if name != "WorkerSettings":
+            raise AttributeError(name)
+        return worker_settings(service_settings())
+
+
+@asynccontextmanager
+async def at_work(settings: Settings) -> AsyncIterator[Work]:
+    """Make sure of what a worker needs, log, serve metrics and connect; at the end, finish what was begun.
+
+    Raises:
+        SettingsError: what is wrong, in one line.
+    """
+    await reach_services(settings)
+    await reach_work(settings)
+    require_writable(settings)
+    with metrics.served(settings):
+        logs.configure()
+        async with connect_worker(settings) as database:
+            metrics.watch_pool(database, settings)
+            work = Work(database, settings)
+            try:
+                yield work
+            finally:
+                await work.close()
+
+
+async def main(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises SettingsError as `at_work` does."""
+    stop = asyncio.Event()
+    async with at_work(settings) as work:
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        await run(work, stop)
+
+
+async def run(work: Work, stop: asyncio.Event) -> None:
+    """Call every function every few seconds until `stop` is set, and let arq call them too while Redis is there."""
+    # Each by itself, so that a mail server that hangs does not hold up what has to be erased.
+    tasks = [asyncio.create_task(_repeat(job, work), name=job.__qualname__) for job in (*DRAINS, *CHORES)]
+    tasks.append(asyncio.create_task(_listen(work)))
+    await stop.wait()
+    await asyncio.gather(work.close(), *map(_end, tasks))
+
+
+async def _repeat(job: "WorkerCoroutine", work: Work) -> None:
+    while True:
+        with suppress(JobFailed):  # it has said so
+            await job({"work": work})
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _listen(work: Work) -> None:
+    """Run arq; start again whenever Redis went away, or was not there."""
+    while True:
+        try:
+            await _hear(work)
+        except Exception as error:  # noqa: BLE001 - whatever ails Redis, the sweep does without
+            log.info("listener_restarts", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _hear(work: Work) -> None:
+    redis = arq_redis(work.settings)
+    own = {"redis_pool": redis, "ctx": {"work": work}, "on_startup": _forget_cut_off, "on_shutdown": None}
+    # Made anew, for cron jobs remember when they're next, and would make up for all the time that Redis was away.
+    worker = create_worker(worker_settings(work.settings), handle_signals=False, **own)
+    try:
+        await worker.main()
+    finally:
+        for task in worker.tasks.values():
+            task.cancel()
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+        await redis.aclose(close_connection_pool=True)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: Redis's client loses a cancellation that comes just as it gives up waiting."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN)
