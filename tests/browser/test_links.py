@@ -89,7 +89,7 @@ async def test_requests_are_stopped(browser: Browser, site: Hub, javascript: boo
         await follow(page, site, "pat@demo.example", "stop")
         assert await site.rows("SELECT 1 FROM stopped_address") == []
         await page.get_by_role("main").get_by_role("button").click()
-        await is_done(page, "You will not be asked again")
+        await is_done(page, "You won't be asked again")
     assert len(await site.rows("SELECT 1 FROM stopped_address")) == 1
 
 

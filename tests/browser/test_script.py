@@ -21,7 +21,7 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         await go_back(page)
         await go_back(page)
         await expect(cases).to_contain_text("Fence")
-        await page.get_by_role("form", name="Which cases to show").get_by_label("Words").fill("fence")
+        await page.get_by_role("form", name="Which cases to show").get_by_label("Search").fill("fence")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("main")).to_contain_text("1 case with this filter")
 

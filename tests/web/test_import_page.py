@@ -71,7 +71,7 @@ async def test_the_sample_is_imported_as_it_stands(hub: Hub) -> None:
     shown = await chosen(hub, ann, SAMPLE)
     assert is_a_page(shown)
     assert (figures(shown), problems(shown)) == ([5, 0, 0], [])
-    assert "Days such as" not in shown.text
+    assert "How dates such as" not in shown.text
     assert await everything(hub) == before
     done = await sent(hub, ann, shown)
     assert is_a_page(done)
