@@ -16,19 +16,20 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from i18n import gettext as _
 from jobs.waker import Waker
 from models.database import Database, connect
 from resolvers.errors import Failure, fault
 from resolvers.limits import Limiter
 from settings import Settings
 from web import graphiql, metrics
-from web.asking import Trouble, nothing_here
 from web.availability import Availability
+from web.client import PageError, nothing_here
 from web.graphql import Graphql
 from web.health import healthz, readyz
 from web.logs import RequestLog
-from web.pages import routes as pages
-from web.rendering import asked_for, tell
+from web.pages import menu, routes
+from web.rendering import asked_for, error_page
 from web.viewers import SecurityHeaders, Viewers, answer_headers, security_headers
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ async def failed(request: Request, error: Exception) -> Response:
     if request.scope["path"] == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
         return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)
-    response = _told(request, Trouble(500, text))
+    response = _told(request, PageError(500, text))
     response.headers.update(headers)
     return response
 
@@ -68,7 +69,7 @@ async def refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and (meant := _without_slash(request)):
         return RedirectResponse(meant, 307)
-    return _told(request, nothing_here() if status == 404 else Trouble(status, "This is not possible."))
+    return _told(request, nothing_here() if status == 404 else PageError(status, _("This isn't possible.")))
 
 
 def _without_slash(request: Request) -> str | None:
@@ -88,11 +89,11 @@ async def given_up(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)  # nginx's word for it
 
 
-def _told(request: Request, trouble: Trouble) -> Response:
-    """Tell of trouble: people by a page, programs by a line."""
+def _told(request: Request, error: PageError) -> Response:
+    """Show an error: people get a page, programs a line."""
     if "text/html" in request.headers.get("accept", ""):
-        return tell(request, trouble)
-    return PlainTextResponse(f"{trouble.text}\n", trouble.status)
+        return error_page(request, error)
+    return PlainTextResponse(f"{error.text}\n", error.status)
 
 
 Connecting = Callable[[Settings], AbstractAsyncContextManager[Database]]
@@ -119,17 +120,17 @@ def make_app(
                 await app.state.waker.close()
                 await app.state.limiter.close()
 
-    routes: list[BaseRoute] = [
+    every: list[BaseRoute] = [
         Route("/graphql", Graphql()),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *graphiql.routes,
-        *pages,
+        *routes,
         Mount("/static", GZipMiddleware(Assets(directory=STATIC))),
         *more_routes,
     ]
     app = Starlette(
-        routes=routes,
+        routes=every,
         lifespan=lifespan,
         middleware=[
             Middleware(RequestLog),
@@ -141,4 +142,5 @@ def make_app(
     )
     app.router.redirect_slashes = False
     app.state.settings = settings
+    app.state.menu = [*menu, graphiql.MENU_LINK]
     return app

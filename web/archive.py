@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import orjson
 
-from web.spreadsheet import sheet
+from web.csv_writer import csv_rows
 
 
 class Archive:
@@ -46,7 +46,7 @@ class Archive:
         # A ZIP takes one file after the other. The JSON waits in a file that has no name and ends with this process.
         with TemporaryFile() as waiting:
             between = b"[\n"
-            with self._open(f"{name}.csv") as file, sheet(file, columns) as add:
+            with self._open(f"{name}.csv") as file, csv_rows(file, columns) as add:
                 async for row in rows:
                     waiting.write(between + orjson.dumps(row, default=str))
                     between = b",\n"

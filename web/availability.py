@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.pool import Unavailable
 from resolvers.errors import Away
 from schema.execution import failure
-from web.asking import Trouble
-from web.rendering import tell
+from web.client import PageError
+from web.rendering import error_page
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ def away(request: Request) -> Response:
     if request.scope["path"] == "/graphql":
         return JSONResponse(failure(error), 503, {"Retry-After": str(error.retry_after)})
     if "text/html" in request.headers.get("accept", ""):
-        return tell(request, Trouble(503, str(error), error.retry_after))
+        return error_page(request, PageError(503, str(error), error.retry_after))
     return PlainTextResponse(f"{error}\n", 503, {"Retry-After": str(error.retry_after)})
 
 

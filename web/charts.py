@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from web import words
+from web import labels
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Bar:
 def _bars(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Bar]:
     longest = max((row["minutes"] for _, row in rows), default=0) or 1
     return [
-        Bar(label, words.hours(row["minutes"]), row["cases"], round(100 * row["minutes"] / longest, 2))
+        Bar(label, labels.hours(row["minutes"]), row["cases"], round(100 * row["minutes"] / longest, 2))
         for label, row in rows
     ]
 
 
 def hours_by_role(experience: Mapping[str, Any]) -> list[Bar]:
     """Draw the hours in each role."""
-    return _bars([(words.ROLES[row["role"]], row) for row in experience["byRole"]])
+    return _bars([(str(labels.ROLES[row["role"]]), row) for row in experience["byRole"]])
 
 
 def hours_by_year(experience: Mapping[str, Any]) -> list[Bar]:

@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from settings import Settings
 
-SILENCE_MOST = 20.0  # seconds
-HEAD_MOST = 64 * 1024  # bytes, and what comes with the last of them
+MAX_SILENCE = 20.0  # seconds
+MAX_HEAD = 64 * 1024  # bytes, and what comes with the last of them
 
 
 class Prompt(HttpToolsProtocol):
@@ -24,7 +24,7 @@ class Prompt(HttpToolsProtocol):
     parts of a body may lie as many. The time that an answer takes is ours, and counts for nothing.
     """
 
-    silence_most = SILENCE_MOST
+    silence_most = MAX_SILENCE
 
     _since = 0.0  # when the client last did what we wait for, or we did not wait for it
     _timer: asyncio.TimerHandle | None = None
@@ -46,7 +46,7 @@ class Prompt(HttpToolsProtocol):
         """Read what came, and close a connection whose head, or what follows a body, has no end."""
         self._of_head += len(data)
         super().data_received(data)
-        if self._of_head > HEAD_MOST and not self.transport.is_closing():
+        if self._of_head > MAX_HEAD and not self.transport.is_closing():
             self.transport.close()
 
     def on_message_begin(self) -> None:

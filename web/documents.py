@@ -5,7 +5,7 @@ Where a document wants the fields of an entry as they are declared, it spreads o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,11 +33,26 @@ def _spreads(noun: str, fields: Sequence[EntryField]) -> dict[str, list[str]]:
 
 
 SPREADS = _spreads("Logbook", LOGBOOK_FIELDS) | _spreads("Cpd", CPD_FIELDS)
+_OPERATION = re.compile(r"^(?:query|mutation) (\w+)", re.MULTILINE)
 _SPREAD = re.compile(rf"\.\.\.({'|'.join(SPREADS)})\b")
 
 
 @lru_cache(maxsize=100)
-def document(page: str) -> str:
-    """Read a page's document."""
-    text = (QUERIES / f"{page}.graphql").read_text(encoding="utf-8")
+def document(name: str) -> str:
+    """Read a document."""
+    text = (QUERIES / f"{name}.graphql").read_text(encoding="utf-8")
     return _SPREAD.sub(lambda spread: " ".join(SPREADS[spread[1]]), text)
+
+
+@lru_cache(maxsize=100)
+def operations(name: str) -> frozenset[str]:
+    """Name the operations of a document."""
+    return frozenset(_OPERATION.findall(document(name)))
+
+
+def holding(operation: str, names: Iterable[str]) -> str:
+    """Give the one of these documents that has an operation. Raises: LookupError, if none or several have it."""
+    found = [name for name in names if operation in operations(name)]
+    if len(found) != 1:
+        raise LookupError(f"{operation} is in {found or 'none'} of the documents that the page declares")
+    return document(found[0])

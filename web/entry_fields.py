@@ -3,26 +3,27 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from i18n import lazy_gettext as _
 from models.fields import Choice, EntryField, Kind, camel
 from permissions.policy import allows
 from permissions.viewer import Standing
-from web import forms, words
+from web import forms, labels
 from web.forms import Reader
+from web.labels import Labels
 from web.listing import Column, Filter
-from web.words import Words
 
 
-def labels(choice: type[Choice]) -> Words:
+def labels_of(choice: type[Choice]) -> Labels:
     """Give the label of each word of an enumeration."""
-    return {word.value: str(word.label) for word in choice}
+    return {word.value: word.label for word in choice}
 
 
-_WRITERS: dict[Kind, words.Kind] = {
-    Kind.DAY: words.DAY,
-    Kind.DURATION: words.HOURS,
-    Kind.FLAG: words.YES,
-    Kind.LINK: words.LINK,
-    Kind.LANGUAGES: words.LANGUAGES,
+_WRITERS: dict[Kind, labels.Format] = {
+    Kind.DAY: labels.DAY,
+    Kind.DURATION: labels.HOURS,
+    Kind.FLAG: labels.YES,
+    Kind.LINK: labels.LINK,
+    Kind.LANGUAGES: labels.LANGUAGES,
 }
 _READERS: dict[Kind, Reader] = {
     Kind.DAY: forms.day,
@@ -34,21 +35,21 @@ _READERS: dict[Kind, Reader] = {
 # What a value is in a form's field, where that is not what a page shows.
 _TYPED: dict[Kind, Callable[[Any], str]] = {
     Kind.DAY: str,
-    Kind.DURATION: lambda value: words.hours(value).replace(",", ""),
+    Kind.DURATION: lambda value: labels.hours(value).replace(",", ""),
     Kind.FLAG: lambda value: "yes" if value else "",
     Kind.LINK: str,
     Kind.CHOICE: str,
 }
 
 
-def writer(field: EntryField) -> words.Kind:
+def writer(field: EntryField) -> labels.Format:
     """Say how a field is written on pages and in spreadsheets."""
-    return words.of_labels(labels(field.words)) if field.words else _WRITERS.get(field.kind, words.TEXT)
+    return labels.of_labels(labels_of(field.words)) if field.words else _WRITERS.get(field.kind, labels.TEXT)
 
 
 def reader(field: EntryField) -> Reader:
     """Say how what is typed into a field is read."""
-    return forms.one_of(labels(field.words)) if field.words else _READERS.get(field.kind, forms.text)
+    return forms.one_of(labels_of(field.words)) if field.words else _READERS.get(field.kind, forms.text)
 
 
 def typed(field: EntryField, value: Any) -> str:
@@ -61,25 +62,25 @@ def typed(field: EntryField, value: Any) -> str:
 
 def column(field: EntryField) -> Column:
     """Make the column of a field."""
-    return Column(field.graphql_name, str(field.title), writer(field), field.name.upper() if field.sorted else None)
+    return Column(field.graphql_name, field.title, writer(field), field.name.upper() if field.sorted else None)
 
 
-def filters(noun: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
-    """Give what a standing can filter a list of entries by: its fields, the year, and words of any text."""
+def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
+    """Give what a standing can filter a list of entries by, and the API's filter has: fields, the year, any text."""
     found = [_filter(field) for field in fields if field.filtered and not field.facet]
-    found += [Filter("year", "Year", found="years")]
+    found += [Filter("year", _("Year"), found="years")]
     found += [_filter(field) for field in fields if field.filtered and field.facet]
-    return tuple(one for one in (*found, Filter("text", "Search")) if allows(standing, f"{noun}Filter", one.field))
+    return tuple(one for one in (*found, Filter("text", _("Search"))) if allows(standing, type_name, one.field))
 
 
 def _filter(field: EntryField) -> Filter:
     if field.kind is Kind.FLAG:
-        return Filter(field.graphql_name, str(field.title), words.YES_NO)
+        return Filter(field.graphql_name, field.title, labels.YES_NO)
     if field.words:
-        return Filter(field.graphql_name, str(field.title), labels(field.words))
+        return Filter(field.graphql_name, field.title, labels_of(field.words))
     kind = writer(field)
     write = (lambda value: kind.page([value])) if field.kind is Kind.LANGUAGES else str
-    return Filter(field.graphql_name, str(field.title), found=camel(field.facet or ""), write=write)
+    return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
 
 
 def readable(type_name: str, fields: Sequence[EntryField], standing: Standing) -> tuple[EntryField, ...]:

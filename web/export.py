@@ -1,6 +1,6 @@
 """The export of all of one's data: a ZIP of JSON and CSV, made by a job through its owner's own projection.
 
-The operations of `queries/export.graphql` run in process as the owner, so that an archive holds what they may read
+The operations of `export_archive.graphql` run in process as the owner, so that an archive holds what they may read
 when it is made, and nothing else. Of somebody with several roles it holds what is their own.
 """
 
@@ -15,6 +15,8 @@ from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse,
 from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
+from i18n import LazyText, day, gettext
+from i18n import lazy_gettext as _
 from jobs import mail
 from jobs.outbox import WorkRow, enqueue
 from models.account import Role, accounts
@@ -45,32 +47,34 @@ class Part:
     """
 
     name: str
-    says: str
+    says: LazyText
     is_list: bool = True
     own: bool = False
 
 
 PARTS = (
-    Part("account", "Your account, and the exports that you asked for.", is_list=False),
-    Part("sessions", "The browsers that are signed in to your account."),
-    Part("api_tokens", "Your API tokens. Their secrets are kept nowhere, so they are not here."),
+    Part("account", _("Your account, and the exports you've asked for."), is_list=False),
+    Part("sessions", _("The browsers signed in to your account.")),
+    Part("api_tokens", _("Your API tokens. Their secrets aren't stored anywhere, so they aren't here.")),
 )
 PARTS_OF_ROLE = {
     Role.MEDIATOR: (
-        Part("profile", "Your profile, and what your logbook adds up to.", is_list=False),
-        Part("logbook", "Your logbook, the latest case first."),
-        Part("cpd", "Your continuing professional development, the latest first."),
-        Part("learnings", "Your reflections, the latest first. entryId is the id of the entry that holds one."),
-        Part("feedback", "The feedback that was shared with you. The CSV has a row for each answer."),
-        Part("feedback_questions", "What the survey asks under each key."),
+        Part("profile", _("Your profile, and what your logbook adds up to."), is_list=False),
+        Part("logbook", _("Your logbook, the latest case first.")),
+        Part("cpd", _("Your continuing professional development, the latest first.")),
+        Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
+        Part("feedback", _("The feedback that was shared with you. The CSV has a row for each answer.")),
+        Part("feedback_questions", _("What the survey asks under each key.")),
         Part(
             "feedback_requests",
-            "When you asked for feedback. Whom you asked, and your reference, are never exported: they are deleted "
-            f"{DETAILS_DAYS} days after the request.",
+            _(
+                "When you asked for feedback. Who you asked, and your reference, are never exported: they're deleted "
+                "%(days)s days after the request."
+            ),
         ),
     ),
-    Role.REVIEWER: (Part("reviewed_mediators", "The mediators who appointed you as their reviewer."),),
-    Role.DIRECTORY: (Part("directory", "What the list of directories says of you.", own=True),),
+    Role.REVIEWER: (Part("reviewed_mediators", _("The mediators who appointed you as their reviewer.")),),
+    Role.DIRECTORY: (Part("directory", _("What the list of directories says about you."), own=True),),
 }
 
 
@@ -79,7 +83,7 @@ def parts_of(roles: frozenset[Role]) -> list[Part]:
     return [*PARTS, *(part for role, parts in PARTS_OF_ROLE.items() if role in roles for part in parts)]
 
 
-_document = parse(document("export"))
+_document = parse(document("export_archive"))
 OPERATIONS = {
     operation.name.value: operation
     for operation in _document.definitions
@@ -151,7 +155,7 @@ def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Lim
     async def ask(part: Part, after: str | None) -> Any:
         # A context for each page, because a context remembers all that it loaded.
         context = Context(viewer, database, settings, limiter, wake=lambda: None)
-        answer = await execution.run(context, _TEXTS[part.name], {"after": after, "most": MOST}, None)
+        answer = await execution.run(context, _TEXTS[part.name], {"after": after, "first": MOST}, None)
         found = answer.body.get("data")
         while isinstance(found, dict) and len(found) == 1:
             (found,) = found.values()
@@ -206,16 +210,28 @@ def _leaves(selected: SelectionSetNode) -> Iterator[str]:
 
 def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
     """Write the README of an archive."""
+    time = f"{now:%H:%M}"
     lines = [
-        f"Your data in {settings.organisation_name}, on {now:%d %B %Y} at {now:%H:%M} UTC",
+        gettext(
+            "Your data in %(organisation)s, on %(day)s at %(time)s UTC",
+            organisation=settings.organisation_name,
+            day=day(now.date()),
+            time=time,
+        ),
         "",
         fill(
-            "Lists come twice: as CSV for a spreadsheet, and as JSON for a program. Durations are in minutes and "
-            "moments in UTC. In CSV, an apostrophe stands before what a spreadsheet could take for a formula.",
+            gettext(
+                "Each list comes twice: as CSV for a spreadsheet, and as JSON for a program. Durations are in minutes, "
+                "times in UTC. In the CSV, an apostrophe comes before anything a spreadsheet could take for a formula."
+            ),
             80,
         ),
     ]
     for part in parts:
         files = f"{part.name}.json, {part.name}.csv" if part.is_list else f"{part.name}.json"
-        lines += ["", files, fill(part.says, 80, initial_indent="    ", subsequent_indent="    ")]
-    return "\n".join([*lines, "", f"Questions: {settings.support_email}", ""])
+        lines += [
+            "",
+            files,
+            fill(part.says % {"days": DETAILS_DAYS}, 80, initial_indent="    ", subsequent_indent="    "),
+        ]
+    return "\n".join([*lines, "", gettext("Questions: %(email)s", email=settings.support_email), ""])

@@ -9,8 +9,10 @@ from datetime import date
 from typing import Any
 
 from i18n import gettext as _
+from i18n import lazy_gettext
 from resolvers.checks import LANGUAGES
-from web.asking import Problem
+from web.client import Problem
+from web.labels import Labels
 
 Reader = Callable[[str], Any]
 
@@ -22,7 +24,7 @@ class Unreadable(ValueError):
 _DAY = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*(\d{4})")
 _NAMED_DAY = re.compile(r"(\d{1,2})\.?\s+([a-z]{3,9})\.?,?\s+(\d{4})|([a-z]{3,9})\.?\s+(\d{1,2}),?\s+(\d{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY_HINT = "Write a day as 2026-05-31 or 31 May 2026."
+_DAY_HINT = lazy_gettext("Please write the date as 2026-03-31 or 31 Mar 2026.")
 
 
 def day(text: str, *, month_first: bool = False) -> str:
@@ -34,7 +36,7 @@ def day(text: str, *, month_first: bool = False) -> str:
     try:
         return date.fromisoformat(text).isoformat() if text[:4].isdigit() else _numbered_day(text, month_first)
     except ValueError:
-        raise Unreadable(_DAY_HINT) from None
+        raise Unreadable(str(_DAY_HINT)) from None
 
 
 def _numbered_day(text: str, month_first: bool) -> str:
@@ -47,7 +49,7 @@ def _numbered_day(text: str, month_first: bool) -> str:
     if found := _NAMED_DAY.fullmatch(text):
         day_text, name, year_text = found.group(1, 2, 3) if found.group(1) else found.group(5, 4, 6)
         return date(int(year_text), _MONTHS.index(name[:3]) + 1, int(day_text)).isoformat()
-    raise Unreadable(_DAY_HINT)
+    raise Unreadable(str(_DAY_HINT))
 
 
 _CLOCK = re.compile(r"(\d{1,6})\s*(?::|h|hrs?|hours?)\s*(\d{1,2})\s*(?:m|min|minutes)?")
@@ -66,24 +68,25 @@ def minutes(text: str) -> int:
         found = _DECIMAL.fullmatch(text)
         if found:
             return round(float(f"{found.group(1) or 0}.{found.group(2) or 0}") * 60)
-    raise Unreadable("Write the duration in hours, as 7:30 or 7.5.")
+    raise Unreadable(_("Please write the duration in hours, such as 7:30 or 7.5."))
 
 
 def whole(text: str) -> int:
     """Read a whole number of at most nine digits."""
     if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
-        raise Unreadable("Write a whole number.")
+        raise Unreadable(_("Please write a whole number."))
     return int(text)
 
 
-def one_of(words: Mapping[str, str]) -> Reader:
+def one_of(labels: Labels) -> Reader:
     """Make the reader of a choice: the API's word, or what the page calls it."""
-    by_label = {label.casefold(): word for word, label in words.items()}
 
     def read(text: str) -> str:
-        word = text if text in words else by_label.get(" ".join(text.split()).casefold())
+        written = " ".join(text.split()).casefold()
+        by_label = {str(label).casefold(): word for word, label in labels.items()}
+        word = text if text in labels else by_label.get(written)
         if word is None:
-            raise Unreadable("Choose one.")
+            raise Unreadable(_("Please choose one."))
         return word
 
     return read
@@ -97,7 +100,7 @@ def languages(text: str) -> list[str]:
     written = [" ".join(one.split()).casefold() for one in re.split(r"[,;\n]", text)]
     codes = [one if one in LANGUAGES else _CODES.get(one) for one in written if one]
     if None in codes:
-        raise Unreadable("Write languages in English, separated by commas, such as English, French.")
+        raise Unreadable(_("Please write the languages in English, separated by commas, such as English, French."))
     return [code for code in codes if code]
 
 

@@ -11,8 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
+from i18n import lazy_gettext
 from models.account import Role
 from permissions.viewer import Viewer
+from web.menu import MenuItem, MenuLink
 
 ASSETS = Path(__file__).parent / "static" / "graphiql"
 STAMP = "installed"  # the name of the file that has their version, written when all others are there
@@ -30,6 +32,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+MENU_LINK = MenuLink(MenuItem(lazy_gettext("GraphiQL"), 80), "/graphiql", frozenset({Role.ADMIN}))
 
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 

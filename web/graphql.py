@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from i18n import gettext as _
+from i18n import number
 from resolvers.context import Context
 from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
@@ -19,7 +21,7 @@ from settings import Settings
 from web.metrics import operations
 from web.viewers import CROSS_ORIGIN, device_cookie_name, has_token, is_foreign, keep_device, keep_session
 
-BODY_MOST = 256 * 1024  # bytes
+MAX_BODY = 256 * 1024  # bytes
 _JSON = "application/json"
 _GRAPHQL = "application/graphql-response+json"
 _PREFLIGHT = CROSS_ORIGIN | {
@@ -82,9 +84,9 @@ async def graphql(request: Request) -> Response:
         return _respond(error.status, execution.failure(error), _JSON)
     try:
         if request.method != "POST":
-            raise _Unacceptable(405, "Send queries and mutations by POST.")
+            raise _Unacceptable(405, _("Send queries and mutations by POST."))
         if not by_token and is_foreign(settings, request):
-            raise Forbidden("Requests from other sites are not answered.")
+            raise Forbidden(_("Requests from other sites aren't answered."))
         if request.state.ended:
             raise Unauthenticated
         text, variables, operation = _parameters(await _body(request))
@@ -139,25 +141,25 @@ def _media_type(accept: str) -> str:
             return media_type
     if any(media_type in {"*/*", "application/*", ""} for media_type in wanted):
         return _JSON
-    raise _Unacceptable(406, f"Accept {_GRAPHQL} or {_JSON}.")
+    raise _Unacceptable(406, _("Accept %(graphql)s or %(json)s.", graphql=_GRAPHQL, json=_JSON))
 
 
 async def _body(request: Request) -> bytes:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind, _semicolon, parameters = request.headers.get("content-type", "").partition(";")
     if kind.strip().lower() != _JSON:
-        raise _Unacceptable(415, f"Send {_JSON}.")
+        raise _Unacceptable(415, _("Send %(json)s.", json=_JSON))
     for parameter in parameters.replace('"', "").lower().split(";"):
-        name, _, value = parameter.strip().partition("=")
+        name, _equals, value = parameter.strip().partition("=")
         if name == "charset" and value not in {"utf-8", "utf8"}:
-            raise _Unacceptable(415, "Send UTF-8.")
+            raise _Unacceptable(415, _("Send UTF-8."))
     body: bytes = b""
     while True:  # as `request.stream` does, at a third of its price
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > BODY_MOST:
-            raise _Unacceptable(413, f"A request has at most {BODY_MOST:,} bytes.")
+        if len(body) > MAX_BODY:
+            raise _Unacceptable(413, _("A request can have at most %(most)s bytes.", most=number(MAX_BODY)))
         if not message.get("more_body", False):
             return body
 
@@ -167,16 +169,16 @@ def _parameters(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise BadInput("The body is not valid JSON.") from None
+        raise BadInput(_("The body isn't valid JSON.")) from None
     if not isinstance(sent, dict):
-        raise BadInput("Send one operation, as a JSON object.")
+        raise BadInput(_("Send one operation, as a JSON object."))
     text, variables, operation = sent.get("query"), sent.get("variables"), sent.get("operationName")
     if not isinstance(text, str) or not text.strip():
-        raise BadInput("Give the document as a string in `query`.")
+        raise BadInput(_("Give the document as a string in `query`."))
     if variables is not None and not isinstance(variables, dict):
-        raise BadInput("Give `variables` as an object.")
+        raise BadInput(_("Give `variables` as an object."))
     if operation is not None and not isinstance(operation, str):
-        raise BadInput("Give `operationName` as a string.")
+        raise BadInput(_("Give `operationName` as a string."))
     if not isinstance(sent.get("extensions", {}), dict | None):
-        raise BadInput("Give `extensions` as an object.")
+        raise BadInput(_("Give `extensions` as an object."))
     return text, variables, operation

@@ -12,15 +12,16 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
+from i18n import LazyText
 from permissions.secrets import seal, unseal
 from resolvers.paging import DEFAULT, MOST
-from web.words import TEXT, YES_NO, Kind, Words
+from web.labels import TEXT, YES_NO, Format, Labels
 
 Choices = list[tuple[str, str]]  # a value and its label
 SIZE = DEFAULT
 SIZES = (10, SIZE, 50, MOST)
 _CURSOR = "cursor"
-_TEXT_MOST = 200
+_MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,22 @@ class Column:
     """A column: the API's field, its heading, how values are written, and the API's word to sort by (None: not)."""
 
     field: str
-    title: str
-    kind: Kind = TEXT
+    title: LazyText | str
+    kind: Format = TEXT
     sort: str | None = None
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter: the API's field and its label. Either fixed `words`, or `found`: words that occur in the list's facets.
+    """A filter: the API's field and its label. Either fixed `labels`, or `found`: what occurs in the list's facets.
 
-    Without both it is free text. Words for `true` and `false` are those of a yes or no. `write` says how those that
+    Without both it is free text. Labels for `true` and `false` are those of a yes or no. `write` says how those that
     were `found` are written.
     """
 
     field: str
-    title: str
-    words: Words | None = None
+    title: LazyText | str
+    labels: Labels | None = None
     found: str | None = None
     write: Callable[[str], str] = str
 
@@ -101,12 +102,12 @@ class View:
         return name.startswith(self.listing.prefix) and name.removeprefix(self.listing.prefix) in own
 
     def _filter(self, one: Filter) -> Any:
-        value = self._given.get(one.field, "").strip()[:_TEXT_MOST]
-        if not value or "\0" in value or (one.words is not None and value not in one.words):
+        value = self._given.get(one.field, "").strip()[:_MAX_TEXT]
+        if not value or "\0" in value or (one.labels is not None and value not in one.labels):
             return None
         if one.found == "years":
             return int(value) if value.isascii() and value.isdigit() and 0 < int(value) < 10_000 else None
-        return value == "true" if one.words and one.words.keys() == YES_NO.keys() else value
+        return value == "true" if one.labels and one.labels.keys() == YES_NO.keys() else value
 
     def _cursor(self, name: str) -> str | None:
         sealed = self._given.get(name)
@@ -175,20 +176,20 @@ class View:
     def fields(self, facets: Mapping[str, list[Any]]) -> list[tuple[str, str, str, Choices | None]]:
         """Give the filters as a form has them: name, label, what is chosen, and what can be chosen (None: any text)."""
         return [
-            (self.parameter(one.field), one.title, self._chosen(one), self._choices(one, facets))
+            (self.parameter(one.field), str(one.title), self._chosen(one), self._choices(one, facets))
             for one in self.listing.filters
         ]
 
     def _choices(self, one: Filter, facets: Mapping[str, list[Any]]) -> Choices | None:
-        if one.words is not None:
-            return list(one.words.items())
+        if one.labels is not None:
+            return [(word, str(label)) for word, label in one.labels.items()]
         if one.found is None:
             return None
-        words = [str(word) for word in facets.get(one.found) or []]
+        found = [str(word) for word in facets.get(one.found) or []]
         chosen = self._chosen(one)
-        if chosen and chosen not in words:
-            words.append(chosen)
-        return [(word, one.write(word)) for word in words]
+        if chosen and chosen not in found:
+            found.append(chosen)
+        return [(word, one.write(word)) for word in found]
 
     def _chosen(self, one: Filter) -> str:
         return _written(self.filters.get(one.field, ""))
@@ -196,7 +197,11 @@ class View:
     def told(self) -> list[tuple[str, str]]:
         """Tell what is chosen in its filters, for a print that has no form: pairs of title and words."""
         chosen = [(one, self._chosen(one)) for one in self.listing.filters if one.field in self.filters]
-        return [(one.title, (one.words or {}).get(value) or one.write(value)) for one, value in chosen]
+        return [(str(one.title), _label(one, value)) for one, value in chosen]
+
+
+def _label(one: Filter, value: str) -> str:
+    return str(one.labels[value]) if one.labels and value in one.labels else one.write(value)
 
 
 def _written(value: Any) -> str:

@@ -27,7 +27,7 @@ SECONDS = Histogram(
 )
 OPERATIONS = Counter("logbook_graphql_operations", "Requests to /graphql: `ok`, or the first error's code", ["outcome"])
 POOL = Gauge("logbook_database_connections_in_use", "Connections of the pool that are in use")
-POOL_MOST = Gauge("logbook_database_connections_most", "Connections that the pool may hold")
+MAX_POOL = Gauge("logbook_database_connections_most", "Connections that the pool may hold")
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOOK_TIMEOUT = 3.0  # seconds, within which Prometheus still waits
@@ -54,7 +54,7 @@ def operations(outcome: str) -> Counter:
 def watch_pool(database: Database, settings: Settings) -> None:
     """Tell from now on of this pool."""
     POOL.set_function(database.in_use)
-    POOL_MOST.set(settings.database_pool_size)
+    MAX_POOL.set(settings.database_pool_size)
 
 
 class Outbox(Collector):

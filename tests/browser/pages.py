@@ -1,10 +1,11 @@
-"""Every page, a line each: where it is, who looks at it, and what they do there first.
+"""Every page as it's looked at: where it is, who looks, and what they do there first.
 
-Add a line and the page is looked at by axe, at phone width, by keyboard and on the scales (test_pages.py), and shot
-(shots.py).
+A page whose path has no places is here by its declaration alone. A line is for a page that names one, or that is looked
+at in another state or by somebody else. Each is looked at by axe, at phone width, by keyboard and on the scales
+(test_pages.py), and shot (shots.py).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from playwright.async_api import Page
@@ -13,6 +14,8 @@ from demo.seed import DEMO_PASSWORD
 from tests.browser.demo import Demo
 from tests.browser.serving import HOST
 from tests.browser.visiting import press
+from web.page import DIRECTORIES, EVERYBODY, MEDIATORS, REVIEWERS, SIGNED_IN
+from web.pages import pages
 from web.receipts import RECEIPT_LASTS, receipt
 
 Act = Callable[[Page], Awaitable[None]]
@@ -62,11 +65,9 @@ async def wrong_survey(page: Page) -> None:
     await press(page, "Send my feedback")
 
 
-LOOKS = [
+NAMED = [
     Look("welcome", "/", dark=True),
-    Look("sign-in", "/signin"),
     Look("sign-in-refused", "/signin", then=typed("Sign in", email="nobody@demo.example", password="not my password")),
-    Look("give", "/give"),
     Look("give-found", "/give", then=typed("Search", search="Demo")),
     Look("give-nobody", "/give", then=typed("Search", search="Nobody")),
     Look("give-refused", "/give", then=typed("Search", search="De")),
@@ -85,10 +86,8 @@ LOOKS = [
     Look("stop", "/stop/{stop}"),
     Look("export", "/export/{export}", by="mediator"),
     Look("mailbox", "/mailbox"),
-    Look("sign-up", "/signup"),
     Look("sign-up-refused", "/signup", then=typed("Sign up", name="Demo", email="demo@nowhere", password="a long one")),
     Look("sign-up-done", "/done/signup"),
-    Look("forgotten", "/forgotten"),
     Look("forgotten-done", "/done/forgotten"),
     Look("account-deleted", "/done/deleted"),
     Look("home-mediator", "/", by="mediator", dark=True),
@@ -97,36 +96,38 @@ LOOKS = [
     Look("home-peer", "/", by="peer"),
     Look("home-directory", "/", by="directory"),
     Look("home-administrator", "/", by="admin"),
-    Look("account", "/account", by="mediator"),
-    Look("account-name", "/account/name", by="mediator"),
-    Look("account-email", "/account/email", by="mediator"),
-    Look("account-password", "/account/password", by="mediator"),
-    Look("account-delete", "/account/delete", by="mediator"),
-    Look("account-token", "/account/tokens/new", by="mediator"),
-    Look("second-factor", "/account/second-factor", by="mediator"),
     Look("second-factor-secret", "/account/second-factor", by="mediator", then=typed("Begin", password=DEMO_PASSWORD)),
-    Look("second-factor-codes", "/account/second-factor/codes", by="mediator"),
-    Look("second-factor-remove", "/account/second-factor/remove", by="mediator"),
-    Look("account-export", "/account/export", by="mediator"),
-    Look("details", "/details", by="mediator"),
     Look("logbook", "/logbook", by="mediator", dark=True),
     Look("logbook-empty", "/logbook", by="mediator12"),
-    Look("logbook-new", "/logbook/new", by="mediator"),
     Look("logbook-entry", "/logbook/{entry}", by="mediator"),
     Look("logbook-edit", "/logbook/{entry}/edit", by="mediator"),
-    Look("logbook-import", "/logbook/import", by="mediator"),
-    Look("cpd-new", "/cpd/new", by="mediator"),
     Look("cpd-entry", "/cpd/{cpd}", by="mediator"),
     Look("cpd-edit", "/cpd/{cpd}/edit", by="mediator"),
-    Look("learnings", "/learnings", by="mediator"),
     Look("learnings-empty", "/learnings", by="mediator12"),
-    Look("request", "/request", by="mediator"),
-    Look("my-feedback", "/my-feedback", by="mediator"),
     Look("my-feedback-empty", "/my-feedback", by="mediator12"),
     Look("my-feedback-piece", "/my-feedback/{feedback}", by="mediator"),
-    Look("review", "/review", by="reviewer"),
     Look("review-mediator", "/review/{mediator}", by="reviewer", dark=True),
     Look("review-end", "/review/{mediator}/end", by="reviewer"),
     Look("directory-search", "/mediators", by="directory"),
     Look("directory-mediator", "/mediators/{mediator}", by="directory", dark=True),
 ]
+
+HANDLES = {
+    EVERYBODY: None,
+    SIGNED_IN: "mediator",
+    MEDIATORS: "mediator",
+    REVIEWERS: "reviewer",
+    DIRECTORIES: "directory",
+}
+
+
+def declared() -> Iterator[Look]:
+    """Give a look at each page that needs no place and that no line looks at in the same way."""
+    plain = {(look.path, look.by) for look in NAMED if look.then is None}
+    for page in pages:
+        by = HANDLES[page.audience]
+        if "GET" in page.methods and not page.is_file and "{" not in page.path and (page.path, by) not in plain:
+            yield Look(page.path.strip("/").replace("/", "-"), page.path, by)
+
+
+LOOKS = [*NAMED, *declared()]

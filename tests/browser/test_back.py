@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Error, Page, expect
 
 from tests.browser.visiting import PHONE, go_back, press, read_on, visiting
 from tests.hub import Hub
-from web.asking import SENT_BEFORE
+from web.client import SENT_BEFORE
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
 
@@ -29,13 +29,13 @@ async def test_a_form_that_is_gone_back_to_and_changed_is_sent_as_well(
     async with visiting(browser, site, ann, javascript=javascript) as page:
         await page.goto("/request")
         await ask_for_feedback(page, "First")
-        await expect(page.get_by_role("status")).to_have_text("The request is on its way.")
+        await expect(page.get_by_role("status")).to_have_text("Your request is on its way.")
         await go_back(page)
         await ask_for_feedback(page, "Second")
-        await expect(page.get_by_role("region", name="Please check this")).to_contain_text(SENT_BEFORE)
+        await expect(page.get_by_role("region", name="Please check this")).to_contain_text(str(SENT_BEFORE))
         await expect(page.get_by_label("Name of the party")).to_have_value("Second")
         await press(page, "Send the request")
-        await expect(page.get_by_role("status")).to_have_text("The request is on its way.")
+        await expect(page.get_by_role("status")).to_have_text("Your request is on its way.")
     await site.work()
     assert sorted(mail["to"] for mail in site.mails()) == ["first@demo.example", "second@demo.example"]
 
@@ -51,7 +51,7 @@ async def test_a_form_that_is_gone_back_to_and_sent_again_is_sent_once(
         await go_back(page)
         await expect(page.get_by_label("Name of the party")).to_have_value("First")
         await press(page, "Send the request")
-        await expect(page.get_by_role("status")).to_have_text("The request is on its way.")
+        await expect(page.get_by_role("status")).to_have_text("Your request is on its way.")
     assert len(await site.rows("SELECT 1 FROM feedback_request")) == 1
 
 
@@ -143,7 +143,7 @@ async def test_without_a_script_the_next_party_loses_nothing(browser: Browser, s
         await go_back(page)
         await answer(page, site, "Second")
         await press(page, "Send my feedback")
-        await expect(page.get_by_role("region", name="Please check this")).to_contain_text(SENT_BEFORE)
+        await expect(page.get_by_role("region", name="Please check this")).to_contain_text(str(SENT_BEFORE))
         await expect(page.locator("#answer-impressed")).to_have_value("Second")
         await press(page, "Send my feedback")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")

@@ -46,9 +46,9 @@ async def test_a_spreadsheet_becomes_cases(browser: Browser, site: Hub, width: i
         async with page.expect_download() as rows:
             await page.get_by_role("button", name="Download these rows").click()
         assert "<b>long</b>" in text_of(await (await rows.value).path())
-        await page.get_by_label("Days such as").select_option("Month first: 6 May")
+        await page.get_by_label("How dates such as").select_option("Month first: 6 May")
         await press(page, "Import 1 case")
-        await expect(page.get_by_text("Look at the new preview")).to_be_visible()
+        await expect(page.get_by_text("Please check the new preview")).to_be_visible()
         await expect(page.get_by_text("6 May 2024").first).to_be_visible()
         await press(page, "Import 1 case")
         await expect(page.get_by_role("heading", name="1 case imported")).to_be_visible()

@@ -49,7 +49,7 @@ async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, jav
         await page.goto(link)
         await page.get_by_label("New password").fill("another new password")
         await press(page, "Set this password")
-        await is_done(page, "This link does not work")
+        await is_done(page, "This link doesn't work")
 
 
 @with_and_without
@@ -89,7 +89,7 @@ async def test_requests_are_stopped(browser: Browser, site: Hub, javascript: boo
         await follow(page, site, "pat@demo.example", "stop")
         assert await site.rows("SELECT 1 FROM stopped_address") == []
         await page.get_by_role("main").get_by_role("button").click()
-        await is_done(page, "You will not be asked again")
+        await is_done(page, "You won't be asked again")
     assert len(await site.rows("SELECT 1 FROM stopped_address")) == 1
 
 

@@ -21,7 +21,7 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         await go_back(page)
         await go_back(page)
         await expect(cases).to_contain_text("Fence")
-        await page.get_by_role("form", name="Which cases to show").get_by_label("Words").fill("fence")
+        await page.get_by_role("form", name="Which cases to show").get_by_label("Search").fill("fence")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("main")).to_contain_text("1 case with this filter")
 
@@ -57,7 +57,7 @@ async def test_leaving_what_was_typed_asks_first_and_saving_does_not(browser: Br
         await page.get_by_label("Medium").select_option("Online")
         await page.get_by_label("Duration in hours").fill("1:00")
         await page.get_by_role("button", name="Save", exact=True).click()
-        await expect(page.get_by_role("status")).to_have_text("The entry was added.")
+        await expect(page.get_by_role("status")).to_have_text("The entry has been added.")
         assert asked == ["beforeunload"]
         await expect(page).to_have_url("/logbook")  # a reload does not say it again
 
@@ -73,7 +73,7 @@ async def test_a_double_click_sends_a_form_once(browser: Browser, site: Hub) -> 
         await page.get_by_label("Last day of the mediation").fill("2024-05-07")
         await page.get_by_label("The party agreed").check()
         await page.get_by_role("button", name="Send the request").dblclick()
-        await expect(page.get_by_role("status")).to_have_text("The request is on its way.")
+        await expect(page.get_by_role("status")).to_have_text("Your request is on its way.")
     assert sent == ["POST"]
     assert len(await site.rows("SELECT 1 FROM feedback_request")) == 1
 

@@ -48,7 +48,7 @@ class Story:
         await page.get_by_label("Kind of dispute").fill("Neighbours")
         await page.get_by_label("What I did well").fill("Took time")
         await page.get_by_role("button", name="Save", exact=True).click()
-        await expect(page.get_by_role("status")).to_have_text("The entry was added.")
+        await expect(page.get_by_role("status")).to_have_text("The entry has been added.")
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="Learnings").click()
         await expect(page.get_by_role("table", name="Your learnings")).to_contain_text("Took time")
 
@@ -109,7 +109,7 @@ class Story:
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
         await go_back(page)
         await page.reload()
-        await expect(page.get_by_role("main")).to_contain_text("It has been used: your answer has arrived.")
+        await expect(page.get_by_role("main")).to_contain_text("It's been used: we have your feedback.")
         await page.set_viewport_size({"width": 1280, "height": 800})
 
     async def reads_what_was_shared(self) -> None:

@@ -64,7 +64,7 @@ async def test_a_party_answers_on_a_phone(browser: Browser, site: Hub, way: Way,
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
         if way is by_mail:
             await page.goto(survey)
-            await expect(page.get_by_role("main")).to_contain_text("your answer has arrived")
+            await expect(page.get_by_role("main")).to_contain_text("we have your feedback")
     rows = await site.rows("SELECT capacity, acted_as, shared, by_invitation FROM feedback")
     assert [tuple(row) for row in rows] == [("PARTY", "MEDIATOR", True, way is by_mail)]
     answers = await site.rows("SELECT question, rating, text FROM feedback_answer ORDER BY question")

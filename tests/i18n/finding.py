@@ -14,8 +14,17 @@ CATALOGUED = {"_", "gettext", "ngettext", "lazy_gettext"}
 
 # What a program reads, or whoever runs the service: SQL, patterns, operations, metrics, faults of ours.
 NOT_FOR_READERS = {
-    *("text", "compile", "literal_column", "ask", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
-    *("ValueError", "TypeError", "RuntimeError", "PolicyError", "SettingsError", "StartError", "ExportError"),
+    *("text", "compile", "literal_column", "execute", "mutate", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
+    *(
+        "ValueError",
+        "LookupError",
+        "TypeError",
+        "RuntimeError",
+        "PolicyError",
+        "SettingsError",
+        "StartError",
+        "ExportError",
+    ),
     *("debug", "info", "warning", "error", "exception"),
 }
 KEYWORDS_NOT_FOR_READERS = {"description", "deprecation_reason", "help"}

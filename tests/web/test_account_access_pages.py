@@ -37,7 +37,7 @@ async def test_signed_in_browsers_are_listed_and_signed_out(hub: Hub) -> None:
     response = await post(hub, elsewhere, f"/account/sessions/{session}/end")
     assert led_to(response) == "/account?done=browser"
     assert "session" not in response.cookies
-    assert "That browser is signed out." in (await followed(hub, response, elsewhere)).text
+    assert "That browser has been signed out." in (await followed(hub, response, elsewhere)).text
     assert (await get(hub, ann, "/account")).status_code == 303
     own = await post(hub, elsewhere, f"/account/sessions/{await only_id(hub, 'session', ann)}/end")
     assert "Max-Age=0" in own.headers["set-cookie"]

@@ -115,7 +115,7 @@ async def test_a_name_is_changed(hub: Hub) -> None:
     response = await post(hub, ann, "/account/name", name=HOSTILE)
     assert led_to(response) == "/account?done=saved"
     page = await followed(hub, response, ann)
-    assert "has been saved" in page.text
+    assert "have been saved" in page.text
     names = await hub.rows("SELECT id, name FROM account")
     assert {row["id"]: row["name"] for row in names} == {ann.id: HOSTILE, bob.id: "Bob"}
 
@@ -125,7 +125,7 @@ async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: 
     response = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
     assert led_to(response) == "/account?done=mailed"
     page = await followed(hub, response, ann)
-    assert "A link is on its way to the new address." in page.text
+    assert "sent a link to your new address." in page.text
     assert ann.email in page.text
     assert "other@demo.example" not in page.text
     path = await link(hub, "other@demo.example")
@@ -174,7 +174,7 @@ async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
     response = await post(hub, ann, "/account/password", **typed)
     assert (await hub.ask("{ me { id } }", token=token)).codes == ["UNAUTHENTICATED"]
     assert led_to(response) == "/account?done=password"
-    assert "Your password was changed." in (await followed(hub, response)).text
+    assert "Your password has been changed." in (await followed(hub, response)).text
     hub.client.cookies.clear()
     for old in (ann, elsewhere):
         assert (await get(hub, old, "/account")).headers["location"] == "/signin?next=/account"

@@ -14,7 +14,7 @@ from tests.browser.serving import HOST, Server
 from tests.hub import Hub, Person
 from tests.waiting import until
 from tests.web.test_logs import Output, output
-from web.connections import HEAD_MOST, SILENCE_MOST, Prompt, serving
+from web.connections import MAX_HEAD, MAX_SILENCE, Prompt, serving
 
 __all__ = ["output"]
 
@@ -164,7 +164,7 @@ SILENT = {
 
 @pytest.mark.parametrize("what", SILENT)
 async def test_a_client_that_owes_us_the_rest_is_cut_off_after_20_seconds_of_silence(hub: Hub, what: str) -> None:
-    assert SILENCE_MOST == 20
+    assert MAX_SILENCE == 20
     said, answers = SILENT[what]
     async with served(hub) as server, client_of(server) as client, client_of(server) as witness:
         await client.says(said)
@@ -199,7 +199,7 @@ async def test_a_head_has_an_end_however_fast_it_comes(hub: Hub, what: str) -> N
     begun, more = ENDLESS[what]
     async with served(hub) as server, client_of(server) as client:
         await client.says(begun)
-        await client.says(more * (HEAD_MOST // len(more) - 5))
+        await client.says(more * (MAX_HEAD // len(more) - 5))
         assert not client.is_closed()
         await client.says(more * 10)
         async with asyncio.timeout(60):

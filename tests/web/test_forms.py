@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web import words
+from web import labels
 from web.forms import Reader, Unreadable, day, minutes, one_of, read, text, whole, yes
 
 DAYS = st.dates(min_value=date(1950, 1, 1), max_value=date(2050, 1, 1))
@@ -19,7 +19,7 @@ def test_a_day_is_read_however_it_is_written(written: date) -> None:
     assert day(f" {written:%d.%m.%Y} ") == iso
     assert day(f"{written.day}/{written.month}/{written.year}") == iso
     assert day(f"{written.month}/{written.day}/{written.year}", month_first=True) == iso
-    assert day(words.day(iso)) == iso
+    assert day(labels.day(iso)) == iso
     assert day(f"{written:%d %B %Y}") == iso
     assert day(f"{written:%B} {written.day}, {written.year}") == iso
 
@@ -35,14 +35,14 @@ def test_a_number_that_can_be_no_month_is_the_day() -> None:
     "typed", ["", "soon", "31.2.2024", "2024-13-01", "5.5.24", "1 Foo 2024", "1/2/2024 x", "99/99/9999"]
 )
 def test_what_is_no_day_says_how_to_write_one(typed: str) -> None:
-    with pytest.raises(Unreadable, match="Write a day as"):
+    with pytest.raises(Unreadable, match="Please write the date as"):
         day(typed)
 
 
 @given(st.integers(min_value=0, max_value=600_000))
 def test_every_duration_comes_back_from_how_it_is_shown_and_exported(number: int) -> None:
-    assert minutes(words.hours(number).replace(",", "")) == number
-    assert minutes(str(words.decimal_hours(number))) == number
+    assert minutes(labels.hours(number).replace(",", "")) == number
+    assert minutes(str(labels.decimal_hours(number))) == number
     assert minutes(f"{number} min") == number
 
 
@@ -56,13 +56,13 @@ def test_a_duration_is_read_in_hours(typed: str, number: int) -> None:
 
 @pytest.mark.parametrize("typed", ["", "soon", "7:60", "7:5:3", "-1", "1e3", "7..5", ".", "9999999999", "7 days"])
 def test_what_is_no_duration_says_how_to_write_one(typed: str) -> None:
-    with pytest.raises(Unreadable, match="Write the duration"):
+    with pytest.raises(Unreadable, match="Please write the duration"):
         minutes(typed)
 
 
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_reader(typed: str) -> None:
-    for reader in (day, minutes, whole, one_of(words.ROLES)):
+    for reader in (day, minutes, whole, one_of(labels.ROLES)):
         try:
             reader(typed)
         except Unreadable as unreadable:
@@ -77,7 +77,7 @@ def test_a_whole_number_has_digits_alone(typed: str) -> None:
 
 
 def test_a_choice_is_read_by_its_word_or_by_its_label() -> None:
-    roles = one_of(words.ROLES)
+    roles = one_of(labels.ROLES)
     assert roles("LEAD_MEDIATOR") == roles("lead  mediator ") == "LEAD_MEDIATOR"
     with pytest.raises(Unreadable):
         roles("King")
@@ -101,4 +101,4 @@ def test_a_form_is_read_as_a_whole() -> None:
 def test_days_of_all_months_are_written_and_read() -> None:
     for number in range(366):
         iso = (date(2024, 1, 1) + timedelta(days=number)).isoformat()
-        assert day(words.day(iso)) == iso
+        assert day(labels.day(iso)) == iso

@@ -12,7 +12,7 @@ from resolvers import limits
 from tests.hub import PASSWORD, Hub, Person, payload
 from tests.web.reading import exhausted
 from tests.world import put_token
-from web.graphql import BODY_MOST
+from web.graphql import MAX_BODY
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -174,10 +174,10 @@ async def test_a_batch_is_refused_and_none_of_it_runs(hub: Hub) -> None:
 
 
 async def test_a_body_has_at_most_256_kilobytes(hub: Hub) -> None:
-    assert BODY_MOST == 262_144
-    padding = BODY_MOST - len(orjson.dumps(HELLO))
+    assert MAX_BODY == 262_144
+    padding = MAX_BODY - len(orjson.dumps(HELLO))
     fits = orjson.dumps({"query": HELLO["query"] + " " * padding})
-    assert len(fits) == BODY_MOST
+    assert len(fits) == MAX_BODY
     assert (await post(hub, fits)).json() == {"data": {"__typename": "Query"}}
     response = await post(hub, fits + b" ")
     assert response.status_code == 413

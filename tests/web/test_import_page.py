@@ -15,8 +15,8 @@ from resolvers import limits
 from tests.hub import Hub, Person
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, is_a_page, problems
 from tests.world import put_cases
-from web.csv_files import FILE_MOST, ROWS_MOST, pack
-from web.pages.importing import LISTED_MOST, REASON
+from web.csv_reader import MAX_FILE, MAX_ROWS, pack
+from web.pages.logbook_import import MAX_LISTED, REASON
 
 PATH, FAILED = "/logbook/import", "/logbook/import/failed.csv"
 SAMPLE = (Path(__file__).parents[2] / "web" / "static" / "sample-logbook.csv").read_bytes()
@@ -71,7 +71,7 @@ async def test_the_sample_is_imported_as_it_stands(hub: Hub) -> None:
     shown = await chosen(hub, ann, SAMPLE)
     assert is_a_page(shown)
     assert (figures(shown), problems(shown)) == ([5, 0, 0], [])
-    assert "Days such as" not in shown.text
+    assert "How dates such as" not in shown.text
     assert await everything(hub) == before
     done = await sent(hub, ann, shown)
     assert is_a_page(done)
@@ -135,7 +135,7 @@ async def test_columns_of_any_name_are_assigned_and_their_days_and_durations_tol
     assert "&lt;i&gt;Erbe" in shown.text
     changed = await sent(hub, ann, shown, days="month")
     assert is_a_page(changed, 422)
-    assert "Look at the new preview" in changed.text
+    assert "Please check the new preview" in changed.text
     assert "6 May 2024" in changed.text
     assert await cases(hub) == 0
     assert figures(await sent(hub, ann, changed)) == [1, 0, 0]
@@ -156,10 +156,10 @@ async def test_rows_that_cannot_be_read_are_told_and_the_others_imported(hub: Hu
     shown = await chosen(hub, ann, csv_of(BAD[0], "", GOOD, *BAD[1:]))
     assert figures(shown) == [1, 0, 3]
     told = unescape(re.sub(r"<[^>]*>|\s+", " ", shown.text))
-    assert "Row 2 A: Last day 2025-13-01 Write a day as" in " ".join(told.split())
-    assert "Row 2 B: Role Judge Write one of: Lead mediator," in " ".join(told.split())
+    assert "Row 2 A: Last day 2025-13-01 Please write the date as" in " ".join(told.split())
+    assert "Row 2 B: Role Judge Please write one of: Lead mediator," in " ".join(told.split())
     assert "Row 5 D: Hours 0 Please give a duration from 1 minute" in " ".join(told.split())
-    assert "Row 6 The row There are more cells than headings." in " ".join(told.split())
+    assert "Row 6 The whole row There are more cells than headings." in " ".join(told.split())
     done = await sent(hub, ann, shown)
     assert is_a_page(done)
     assert (figures(done), await cases(hub)) == ([1, 0, 3], 1)
@@ -167,14 +167,14 @@ async def test_rows_that_cannot_be_read_are_told_and_the_others_imported(hub: Hu
     assert mended.headers["content-type"] == "text/csv; charset=utf-8"
     assert mended.headers["content-disposition"].startswith("attachment")
     rows = list(csv.reader(io.StringIO(mended.content.decode("utf-8-sig"))))
-    assert rows[0] == [REASON, *HEADINGS.split(",")]
+    assert rows[0] == [str(REASON), *HEADINGS.split(",")]
     assert [row[1:] for row in rows[1:]] == [row.split(",") for row in BAD]
-    assert rows[1][0].startswith("Last day: Write a day as")
-    assert " Role: Write one of" in rows[1][0]
+    assert rows[1][0].startswith("Last day: Please write the date as")
+    assert " Role: Please write one of" in rows[1][0]
     again = await chosen(hub, ann, mended.content.replace(b"2025-13-01,Judge", b"2025-12-01,Observer"))
     assert figures(again) == [1, 0, 2]
     rest = await hub.client.post(FAILED, data=form_of(again), headers=cookie(ann))
-    assert rest.text.count(REASON) == 1
+    assert rest.text.count(str(REASON)) == 1
 
 
 async def test_the_rows_to_mend_hold_no_formula_and_read_as_before(hub: Hub) -> None:
@@ -236,16 +236,16 @@ async def test_hostile_cells_and_headings_are_shown_as_they_are(hub: Hub) -> Non
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "there was none, or it is empty"),
+        (b"", "there was none, or it was empty"),
         (b"PK\x03\x04rest", "own file, such as .xlsx"),
         (b"%PDF-1.7", "This is a PDF"),
-        (csv_of(), "holds no rows"),
+        (csv_of(), "has no rows"),
         (csv_of("a\0b"), "NUL"),
-        (csv_of(*[GOOD] * (ROWS_MOST + 1)), "more than 5,000 rows"),
+        (csv_of(*[GOOD] * (MAX_ROWS + 1)), "more than 5,000 rows"),
         (b",".join([b"a"] * 101), "more than 100 columns"),
-        (csv_of('"never closed', GOOD), "Behind row 1 the quotation marks"),
-        (b"x" * (FILE_MOST + 1), "2 MB"),
-        (b"x" * (FILE_MOST * 2), "2 MB"),
+        (csv_of('"never closed', GOOD), "After row 1, quotation marks"),
+        (b"x" * (MAX_FILE + 1), "2 MB"),
+        (b"x" * (MAX_FILE * 2), "2 MB"),
     ],
 )
 async def test_a_file_that_cannot_be_read_says_what_to_do(hub: Hub, data: bytes, says: str) -> None:
@@ -259,7 +259,7 @@ async def test_a_file_that_cannot_be_read_says_what_to_do(hub: Hub, data: bytes,
 
 async def test_a_file_at_the_bounds_is_imported_whole(hub: Hub) -> None:
     ann = await hub.mediator()
-    rows = [f"2025-01-15,Lead mediator,Online,1:30,Settled,{number}" for number in range(ROWS_MOST - 1)]
+    rows = [f"2025-01-15,Lead mediator,Online,1:30,Settled,{number}" for number in range(MAX_ROWS - 1)]
     shown = await chosen(hub, ann, csv_of(*rows, "2025-01-15,Judge,Online,1:30,Settled,last"))
     done = await sent(hub, ann, shown)
     assert (figures(done), await cases(hub)) == ([4_999, 0, 1], 4_999)
@@ -270,16 +270,16 @@ async def test_a_file_at_the_bounds_is_imported_whole(hub: Hub) -> None:
 
 async def test_a_long_report_is_bounded_and_counts_the_rest(hub: Hub) -> None:
     ann = await hub.mediator()
-    shown = await chosen(hub, ann, csv_of(*["no day,Observer,Online,1,Settled,"] * (LISTED_MOST + 7)))
-    assert figures(shown) == [0, 0, LISTED_MOST + 7]
-    assert shown.text.count("Write a day as 2026-05-31") == LISTED_MOST + 10  # and those of the preview
+    shown = await chosen(hub, ann, csv_of(*["no day,Observer,Online,1,Settled,"] * (MAX_LISTED + 7)))
+    assert figures(shown) == [0, 0, MAX_LISTED + 7]
+    assert shown.text.count("Please write the date as 2026-03-31") == MAX_LISTED + 10  # and those of the preview
     assert "And 7 more rows" in shown.text
 
 
 async def test_what_a_page_sends_that_is_not_ours_is_no_fault(hub: Hub) -> None:
     ann = await hub.mediator()
     ours = form_of(await chosen(hub, ann, csv_of(GOOD)))
-    for sheet in ("", "ü", "abc", pack(b"x" * FILE_MOST)[:-8], pack(b"x" * (FILE_MOST + 1))):
+    for sheet in ("", "ü", "abc", pack(b"x" * MAX_FILE)[:-8], pack(b"x" * (MAX_FILE + 1))):
         response = await hub.client.post(PATH, data=ours | {"sheet": sheet}, headers=cookie(ann))
         assert is_a_page(response, 422)
         assert "choose it again" in problems(response)[0][1]
@@ -289,7 +289,7 @@ async def test_what_a_page_sends_that_is_not_ours_is_no_fault(hub: Hub) -> None:
     for body in (b"", b"--x\r\nno part"):
         headers = cookie(ann) | {"content-type": "multipart/form-data; boundary=x"}
         assert (await hub.client.post(PATH, content=body, headers=headers)).status_code in {400, 422}
-    assert is_a_page(await hub.client.post(PATH, data=ours | {"x": "x" * 4 * FILE_MOST}, headers=cookie(ann)), 413)
+    assert is_a_page(await hub.client.post(PATH, data=ours | {"x": "x" * 4 * MAX_FILE}, headers=cookie(ann)), 413)
     assert await cases(hub) == 0
 
 

@@ -87,7 +87,7 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
     made = await post(hub, ann, f"/{name}/new", **(form | {"requestKey": hidden(blank, "requestKey")}))
     assert led_to(made) == "/logbook?done=added"
     table = await followed(hub, made, ann)
-    assert "The entry was added." in table.text
+    assert "The entry has been added." in table.text
     (entry,) = set(re.findall(rf"/{name}/([0-9a-f-]{{36}})\?", table.text))
     whole = await opened(hub, ann, f"/{name}/{entry}")
     for value in ("Took time", "The hedge", "7:30") if name == "logbook" else ("Listen", "12:00", "Demo Circle"):
@@ -128,14 +128,14 @@ async def test_another_can_be_added_at_once(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field", "message"),
     [
-        ({"minutes": "soon"}, "minutes", "Write the duration in hours, as 7:30 or 7.5."),
+        ({"minutes": "soon"}, "minutes", "Please write the duration in hours, such as 7:30 or 7.5."),
         ({"minutes": ""}, "minutes", "Please fill this in."),
         ({"minutes": "0"}, "minutes", "Please give a duration from 1 minute to 10,000 hours, in minutes."),
-        ({"endedOn": "31.31.2024"}, "endedOn", "Write a day as 2026-05-31 or 31 May 2026."),
+        ({"endedOn": "31.31.2024"}, "endedOn", "Please write the date as 2026-03-31 or 31 Mar 2026."),
         ({"endedOn": "1949-01-01"}, "endedOn", "Please give a day from 1 Jan 1950 to today."),
         ({"endedOn": "2024-05-05"}, "endedOn", "The last day can't be before the first."),
-        ({"role": "KING"}, "role", "Choose one."),
-        ({"partyCount": "many"}, "partyCount", "Write a whole number."),
+        ({"role": "KING"}, "role", "Please choose one."),
+        ({"partyCount": "many"}, "partyCount", "Please write a whole number."),
         ({"partyCount": "0"}, "partyCount", "Please give 1 to 10,000 parties."),
         ({"notes": "x" * 10_001}, "notes", "Please shorten this to 10,000 characters. It has 10,001."),
     ],
@@ -304,7 +304,7 @@ async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field
     ann = await filled(hub)
     rows = await sheet(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
     assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
-    assert list(rows[0]) == [column.title for column in LOGBOOK.exported]
+    assert list(rows[0]) == [str(column.title) for column in LOGBOOK.exported]
     few = await sheet(hub, ann, "/logbook.csv?disputeKind=School")
     assert {row["Reference"] for row in few} == {"ref 00", "ref 01", "ref 02"}
     assert await sheet(hub, await hub.mediator(), "/logbook.csv") == []

@@ -6,11 +6,11 @@ import pytest
 
 from tests.hub import PASSWORD, Hub, Person, opened
 from tests.web.reading import FOREIGN, cookie, followed, get, is_a_page, led_to, post
-from web.pages.links import DONE as PAGES
-from web.pages.links import NOT_RECEIPTED
+from web.pages.done import DONE as PAGES
+from web.pages.done import NOT_RECEIPTED
 from web.rendering import DONE
 
-SAVED = "What you changed has been saved."
+SAVED = "Your changes have been saved."
 
 
 async def receipt_of(hub: Hub, ann: Person) -> str:
@@ -45,9 +45,9 @@ async def test_a_page_of_what_was_done_shows_nothing_without_a_receipt(hub: Hub)
         for query in ("", "?receipt=", "?receipt=x", f"?receipt={'x' * 43}"):
             page = await hub.client.get(f"/done/{what}{query}")
             assert is_a_page(page, 404)
-            assert NOT_RECEIPTED in page.text
-            assert title not in page.text
-            assert text not in page.text
+            assert str(NOT_RECEIPTED) in page.text
+            assert str(title) not in page.text
+            assert str(text) not in page.text
     assert is_a_page(await hub.client.get("/done/else"), 404)
 
 
@@ -55,7 +55,7 @@ async def test_it_is_said_again_when_the_page_is_reloaded_for_an_hour(hub: Hub) 
     response = await hub.client.post("/forgotten", data={"email": "nobody@demo.example"})
     assert "set-cookie" not in response.headers, "a new cookie would take the form from the back button"
     first, again = await followed(hub, response), await followed(hub, response)
-    assert "Please look into your mail" in first.text
+    assert "Please check your email" in first.text
     assert again.text == first.text
     for minutes, status in ((59, 200), (61, 404)):
         async with hub.later(minutes=minutes) as then:
@@ -101,8 +101,8 @@ async def test_where_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) ->
     days = {"startedOn": "2024-05-06", "endedOn": "2024-05-06"}
     response = await post(hub, ann, "/logbook/new", back="/logbook?done=deleted&receipt=x", **entry, **days)
     page = await followed(hub, response, ann)
-    assert DONE["added"] in page.text
-    assert DONE["deleted"] not in page.text
+    assert str(DONE["added"]) in page.text
+    assert str(DONE["deleted"]) not in page.text
 
 
 async def test_what_is_refused_gets_no_receipt(hub: Hub) -> None:
@@ -126,5 +126,5 @@ async def test_it_is_said_to_who_has_deleted_the_account_and_to_no_other_account
     response = await post(hub, ann, "/account/delete", password=PASSWORD)
     hub.client.cookies.clear()
     assert urlsplit(response.headers["location"]).path == "/done/deleted"
-    assert "Your account is deleted" in (await followed(hub, response)).text
+    assert "Your account has been deleted" in (await followed(hub, response)).text
     assert is_a_page(await get(hub, bob, response.headers["location"]), 404)

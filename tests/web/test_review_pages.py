@@ -163,7 +163,7 @@ async def test_feedback_is_filtered_ordered_and_paged_by_the_address(hub: Hub) -
     assert days(await opened(hub, rev, path)) == [f"7 Jun {year}" for year in range(2022, 2012, -1)]
     assert len(days(await opened(hub, rev, f"{path}?size=25"))) == 13
     # A print has no form, so it says in words what it was filtered by.
-    assert ": Shared Not shared; Came Through the open link" in plain(
+    assert ": Shared Not shared; How it came Through the open link" in plain(
         (await opened(hub, rev, f"{path}?shared=false&byInvitation=false")).text
     )
 
@@ -183,28 +183,28 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
     path = f"/review/{ann.id}/feedback.csv"
     newest, other = await sheet(hub, rev, path)
     assert list(newest) == [
-        "Day received",
+        "Date received",
         "Capacity",
         "Acted as",
         "Shared",
-        "Came",
+        "How it came",
         *texts.values(),
         "Questions no longer asked",
     ]
     assert {title: cell for title, cell in newest.items() if cell} == {
-        "Day received": "2025-06-07",
+        "Date received": "2025-06-07",
         "Capacity": "Party to the dispute",
         "Acted as": "Mediator",
         "Shared": "Shared with the mediator",
-        "Came": "By invitation",
+        "How it came": "By invitation",
         texts["listening"]: "5",
     }
     assert {title: cell for title, cell in other.items() if cell} == {
-        "Day received": "2024-03-04",
+        "Date received": "2024-03-04",
         "Capacity": "Lawyer or adviser of a party",
         "Acted as": "Advocate",
         "Shared": "Not shared",
-        "Came": "Through the open link",
+        "How it came": "Through the open link",
         texts["preparation"]: "4",
         texts["neutrality"]: "Not applicable",
         texts["impressed"]: "'=1+1",

@@ -10,7 +10,7 @@ import pytest
 
 from tests.hub import PASSWORD, Hub
 from tests.web.reading import cookie, everything, handed_out, is_a_page, problems
-from web.asking import SENT_BEFORE
+from web.client import SENT_BEFORE
 
 TEMPLATES = Path(__file__).parents[2] / "web" / "templates"
 
@@ -35,12 +35,12 @@ REQUEST = {"partyName": "One", "partyEmail": "one@demo.example", "mediationEnded
 SIGN_UP = {"name": "One", "email": "one@demo.example", "password": PASSWORD, "visibility": "PRIVATE"}
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-impressed": "One"}
 FORMS = (
-    Sent("logbook/form.html", "/logbook/new", CASE, {"notes": "Other"}, "logbook_entry"),
-    Sent("cpd/form.html", "/cpd/new", COURSE, {"title": "Other"}, "cpd_entry"),
-    Sent("request.html", "/request", REQUEST, {"partyEmail": "other@demo.example"}, "feedback_request"),
-    Sent("sign_up.html", "/signup", SIGN_UP, {"email": "other@demo.example"}, "account_link", "", {"password"}),
+    Sent("entries/form.html", "/logbook/new", CASE, {"notes": "Other"}, "logbook_entry"),
+    Sent("entries/form.html", "/cpd/new", COURSE, {"title": "Other"}, "cpd_entry"),
+    Sent("feedback_request/form.html", "/request", REQUEST, {"partyEmail": "other@demo.example"}, "feedback_request"),
+    Sent("account/sign_up.html", "/signup", SIGN_UP, {"email": "other@demo.example"}, "account_link", "", {"password"}),
     Sent(
-        "details.html",
+        "mediator/edit.html",
         "/details/invite",
         {"email": "one@demo.example"},
         {"email": "other@demo.example"},
@@ -48,10 +48,10 @@ FORMS = (
         "/details",
     ),
     Sent("account/token.html", "/account/tokens/new", {"name": "One"}, {"name": "Other"}, "api_token"),
-    Sent("survey.html", "/give/to/{id}", GIVEN, {"answer-impressed": "Other"}, "feedback"),
+    Sent("feedback_giving/survey.html", "/give/to/{id}", GIVEN, {"answer-impressed": "Other"}, "feedback"),
 )
 # The first holds nothing to change; a changed import has a key of its own, and skips what was imported.
-ELSE = {"account/export.html", "import/preview.html"}
+ELSE = {"export/show.html", "logbook_import/preview.html"}
 
 
 def key(page: httpx.Response) -> str:
@@ -86,7 +86,7 @@ async def test_a_form_counts_once_as_it_was_and_comes_back_with_what_was_changed
     changed = form | sent.other
     refused = await hub.client.post(path, data=changed, headers=who)
     assert is_a_page(refused, 422)
-    assert problems(refused) == [(None, SENT_BEFORE)]
+    assert problems(refused) == [(None, str(SENT_BEFORE))]
     assert await everything(hub) == kept
     text = unescape(refused.text)
     for name in sent.form.keys() - sent.never_shown:

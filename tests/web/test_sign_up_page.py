@@ -102,7 +102,7 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link(hub: Hub) -> 
     assert is_a_page(await hub.client.get("/forgotten"))
     response = await hub.client.post("/forgotten", data={"email": ann.email.upper()})
     assert led_to(response) == "/done/forgotten"
-    assert "Please look into your mail" in (await followed(hub, response)).text
+    assert "Please check your email" in (await followed(hub, response)).text
     path = await link(hub, ann.email)
     assert path.startswith("/password/")
     assert (await hub.client.post(path, data={"password": "a wholly new password"})).status_code == 303

@@ -27,8 +27,8 @@ from tests.web.reading import (
     link,
     problems,
 )
-from web.asking import SENT_BEFORE
-from web.pages.survey import ACTED_AS, CAPACITIES, CLOSED, TRAP
+from web.client import SENT_BEFORE
+from web.pages.feedback_giving import ACTED_AS, CAPACITIES, CLOSED, TRAP
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
@@ -87,7 +87,7 @@ async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
     assert "Thank you" in thanks.text
     spent = await hub.client.get(path)
     assert is_a_page(spent, 410)
-    assert "your answer has arrived" in spent.text
+    assert "we have your feedback" in spent.text
     assert "Ann" not in spent.text
     (row,) = await hub.rows("SELECT f.*, o.name, o.email FROM feedback f JOIN feedback_origin o USING (id)")
     assert (row["capacity"], row["acted_as"], row["shared"], row["by_invitation"]) == (
@@ -339,11 +339,11 @@ async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_w
     _, *open_doors = await doors(hub, ann)
     before = await everything(hub)
     automatic: list[tuple[dict[str, str], str | None, str]] = [
-        ({"begun": handed_out(hub, seconds=1)}, None, "as soon as the page was opened"),
+        ({"begun": handed_out(hub, seconds=1)}, None, "as soon as you opened the page"),
         ({"begun": handed_out(hub, days=2)}, None, "open for more than a day"),
-        ({"begun": handed_out(hub, seconds=-60)}, None, "as soon as the page was opened"),
-        ({"begun": ""}, None, "cannot tell when"),
-        ({"begun": "x"}, None, "cannot tell when"),
+        ({"begun": handed_out(hub, seconds=-60)}, None, "as soon as you opened the page"),
+        ({"begun": ""}, None, "can't tell when"),
+        ({"begun": "x"}, None, "can't tell when"),
         ({TRAP: "https://evil.example"}, TRAP, "password manager"),
     ]
     for path in open_doors:
@@ -352,7 +352,7 @@ async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_w
             assert is_a_page(response, 422)
             ((told_at, told),) = problems(response)
             assert (told_at, why in told) == (field, True), told
-            assert "once more" in told
+            assert "again." in told
             assert "Patience</textarea>" in response.text
             assert "evil.example" not in response.text
     assert await everything(hub) == before
@@ -388,7 +388,7 @@ async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_w
         filled |= {"answer-listening": "2", "answer-impressed": "Patience", "name": "Next"}
         refused = await hub.client.post(path, data=filled)
         assert is_a_page(refused, 422)
-        assert problems(refused) == [(None, SENT_BEFORE)]
+        assert problems(refused) == [(None, str(SENT_BEFORE))]
         assert "Patience</textarea>" in refused.text
         filled |= dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', refused.text))
         for _ in range(2):
@@ -397,7 +397,7 @@ async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_w
     assert (await hub.client.post(by_mail, data=form(hub))).status_code == 303
     spent = await hub.client.post(by_mail, data=form(hub) | {"answer-listening": "1"})
     assert is_a_page(spent, 410)
-    assert "What you changed since was not sent" in spent.text
+    assert "What you changed since then" in spent.text
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 5
 
 

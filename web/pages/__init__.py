@@ -1,39 +1,19 @@
-"""The pages: one module for what belongs together, each giving its routes. All that they show comes by GraphQL."""
+"""The pages: a module for each noun, which declares its pages. Both are found here by themselves."""
 
-from starlette.routing import BaseRoute
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
-from web.pages import (
-    account,
-    cpd,
-    directory,
-    feedback,
-    home,
-    importing,
-    learning,
-    links,
-    logbook,
-    mediator,
-    review,
-    second_factor,
-    sign_in,
-    sign_up,
-    survey,
-)
+from web.page import Page, in_order, menu_links
 
-routes: list[BaseRoute] = [
-    *home.routes,
-    *sign_in.routes,
-    *sign_up.routes,
-    *account.routes,
-    *second_factor.routes,
-    *links.routes,
-    *survey.routes,
-    *importing.routes,  # before the logbook's, which would take it for an entry
-    *logbook.routes,
-    *cpd.routes,
-    *learning.routes,
-    *feedback.routes,
-    *mediator.routes,
-    *review.routes,
-    *directory.routes,
-]
+
+def _declared() -> Iterator[Page]:
+    """Give each page that a module of this package holds, alone or in a tuple."""
+    for found in iter_modules(__path__, f"{__name__}."):
+        for value in vars(import_module(found.name)).values():
+            yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Page))
+
+
+pages = in_order(_declared())
+routes = [page.route() for page in pages]
+menu = menu_links(pages)

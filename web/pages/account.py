@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
 
-from web.asking import Outcome, ask, change, nothing_here, to_mend
+from i18n import lazy_gettext as _
+from web.client import execute, mutate, nothing_here, to_mend
+from web.form_body import read_form
 from web.forms import day, read, text
+from web.menu import MenuItem
+from web.page import FORM, POST, SIGNED_IN, page
 from web.receipts import accepted
-from web.rendering import SIGNED_IN, page, read_form, render
+from web.rendering import render
 
 
 @dataclass(frozen=True)
@@ -41,30 +44,37 @@ FORMS = (
 )
 
 
+@page(
+    "/account",
+    SIGNED_IN,
+    document="account",
+    unverified=True,
+    menu=MenuItem(_("Account Settings"), 10, account=True),
+)
 async def settings(request: Request) -> Response:
     """Show one's account, a section for each thing that can be done about it."""
-    found = await ask(request, "account", "Settings")
+    found = await execute(request, "Settings")
     return render(request, "account/settings.html", me=found["me"])
 
 
-async def own(request: Request, *, form: AccountForm) -> Response:
+async def _own(request: Request, *, form: AccountForm) -> Response:
     """Show one form about oneself, or do what it is for."""
-    me = (await ask(request, "account", "Own"))["me"]
+    me = (await execute(request, "Own"))["me"]
     template = f"account/{form.name}.html"
     if request.method != "POST":
         return render(request, template, typed={"name": me["name"]} | dict.fromkeys(form.boxes, "yes"), me=me)
     typed = await read_form(request)
     values = {field: typed.get(field, "") for field in form.fields}
     ticks = {box: typed.get(box) != "no" for box in form.boxes}
-    outcome = await change(request, "account", form.operation, **values, **ticks)
+    outcome = await mutate(request, form.operation, **values, **ticks)
     if outcome.problems:
         return render(request, template, outcome=outcome, typed=typed, me=me)
     return accepted(request, form.after)
 
 
-async def take_away(request: Request, *, operation: str, done: str) -> Response:
+async def _take_away(request: Request, *, operation: str, done: str) -> Response:
     """End one session, or revoke one token."""
-    outcome = await change(request, "account", operation, id=request.path_params["id"])
+    outcome = await mutate(request, operation, id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, f"/account?done={done}")
@@ -75,9 +85,10 @@ def _end_of_day(typed: str) -> str:
     return f"{day(typed)}T23:59:59Z"
 
 
+@page("/account/tokens/new", SIGNED_IN, document="account", methods=FORM)
 async def new_token(request: Request) -> Response:
     """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
-    me = (await ask(request, "account", "Own"))["me"]
+    me = (await execute(request, "Own"))["me"]
     if request.method != "POST":
         return render(request, "account/token.html", me=me)
     typed = await read_form(request)
@@ -86,43 +97,22 @@ async def new_token(request: Request) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, "account", "CreateApiToken", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, "CreateApiToken", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "account/token.html", outcome=outcome, typed=typed, me=me)
     return render(request, "account/token_made.html", made=outcome.payload)
 
 
-async def export(request: Request) -> Response:
-    """Ask for a copy of all of one's data, and see how far it has come."""
-    outcome = Outcome()
-    if request.method == "POST":
-        typed = await read_form(request)
-        outcome = await change(request, "account", "ExportMyData", requestKey=typed.get("requestKey"))
-        if not outcome.problems:
-            return RedirectResponse("/account/export", 303)
-    me = (await ask(request, "account", "Exports"))["me"]
-    return render(request, "account/export.html", outcome=outcome, me=me)
-
-
-_BOTH = ["GET", "POST"]
-_POST = ["POST"]
-routes: list[BaseRoute] = [
-    Route("/account", page(settings, SIGNED_IN, unverified=True)),
-    *(
-        Route(f"/account/{form.name}", page(partial(own, form=form), SIGNED_IN, unverified=True), methods=_BOTH)
-        for form in FORMS
-    ),
-    Route(
-        "/account/sessions/{id}/end",
-        page(partial(take_away, operation="EndSession", done="browser"), SIGNED_IN, unverified=True),
-        methods=_POST,
-    ),
-    Route("/account/tokens/new", page(new_token, SIGNED_IN), methods=_BOTH),
-    Route(
-        "/account/tokens/{id}/revoke",
-        page(partial(take_away, operation="RevokeApiToken", done="revoked"), SIGNED_IN),
-        methods=_POST,
-    ),
-    Route("/account/export", page(export, SIGNED_IN), methods=_BOTH),
-]
+forms = tuple(
+    page(f"/account/{form.name}", SIGNED_IN, document="account", methods=FORM, unverified=True)(
+        partial(_own, form=form)
+    )
+    for form in FORMS
+)
+end_session = page("/account/sessions/{id}/end", SIGNED_IN, document="account", methods=POST, unverified=True)(
+    partial(_take_away, operation="EndSession", done="browser")
+)
+revoke_token = page("/account/tokens/{id}/revoke", SIGNED_IN, document="account", methods=POST)(
+    partial(_take_away, operation="RevokeApiToken", done="revoked")
+)

@@ -1,20 +1,16 @@
 """Continuing professional development: its table, which stands below the logbook's, its export and its entries."""
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
 from models.cpd import CPD_FIELDS
+from web.csv_response import csv_export
 from web.entry_fields import column, filters
-from web.listing import Listing, View
+from web.listing import Listing
+from web.page import MEDIATORS
 from web.pages import entries
-from web.rendering import MEDIATORS, page
-from web.sheets import export
 
 CPD = Listing(
     "cpd",
     tuple(column(field) for field in CPD_FIELDS if field.listed),
-    filters("Cpd", CPD_FIELDS),
+    filters("CpdFilter", CPD_FIELDS),
     more=tuple(column(field) for field in CPD_FIELDS if not field.listed),
     prefix="cpd-",
 )
@@ -28,9 +24,7 @@ COURSE = entries.EntryForm(
 )
 
 
-async def sheet(request: Request) -> Response:
-    """Export the CPD of a view."""
-    return await export(request, View(request, CPD, "/logbook"), "cpd", "Export", ("me", "mediator", "cpd"))
-
-
-routes: list[BaseRoute] = [Route("/cpd.csv", page(sheet, MEDIATORS)), *entries.routes(COURSE)]
+export = csv_export(
+    "/cpd.csv", MEDIATORS, CPD, document="cpd", operation="ExportCpd", found_at=("me", "mediator", "cpd")
+)
+course_pages = entries.pages(COURSE)

@@ -8,34 +8,36 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import lazy_gettext as _
 from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.logbook import LOGBOOK_FIELDS
 from permissions.viewer import Standing, Viewer
-from web.asking import ask
 from web.charts import hours_by_year
+from web.client import execute
+from web.csv_response import csv_export
 from web.entry_fields import column, filters, readable
+from web.labels import MONTH
 from web.listing import Column, Filter, Listing, View
-from web.rendering import DIRECTORIES, page, render
-from web.sheets import export
-from web.words import MONTH
+from web.menu import MenuItem
+from web.page import DIRECTORIES, page
+from web.rendering import render
 
-MEDIATORS = Listing("mediators", (), (Filter("search", "Name"),))
+MEDIATORS = Listing("mediators", (), (Filter("search", _("Name")),))
 # Month for day: a directory reads no days of cases.
 CASES = Listing(
     "logbook",
     (
-        Column("endedMonth", "Month", MONTH, "ENDED_MONTH"),
+        Column("endedMonth", _("Month"), MONTH, "ENDED_MONTH"),
         *(column(field) for field in readable("LogbookEntry", LOGBOOK_FIELDS, Standing.DIRECTORY)),
     ),
-    filters("Logbook", LOGBOOK_FIELDS, Standing.DIRECTORY),
+    filters("LogbookFilter", LOGBOOK_FIELDS, Standing.DIRECTORY),
 )
 COURSES = Listing(
     "cpd",
     tuple(column(field) for field in readable("CpdEntry", CPD_FIELDS, Standing.DIRECTORY)),
-    filters("Cpd", CPD_FIELDS, Standing.DIRECTORY),
+    filters("CpdFilter", CPD_FIELDS, Standing.DIRECTORY),
     prefix="cpd-",
 )
 
@@ -45,13 +47,13 @@ def _standing(request: Request) -> str:
     return "DIRECTORY" if Role.DIRECTORY in viewer.roles else "ADMIN"
 
 
+@page("/mediators", DIRECTORIES, document="directory", menu=MenuItem(_("Mediators"), 70))
 async def search(request: Request) -> Response:
     """Find mediators by name; all of them if nothing is looked for."""
     view = View(request, MEDIATORS, "/mediators")
     wanted = view.filters.get("search")
-    found = await ask(
+    found = await execute(
         request,
-        "directory",
         "Mediators",
         standing=_standing(request),
         search=wanted,
@@ -61,24 +63,23 @@ async def search(request: Request) -> Response:
     return render(request, "directory/list.html", view=view, mediators=found["mediators"])
 
 
-async def show(request: Request) -> Response:
+@page("/mediators/{id}", DIRECTORIES, document="directory")
+async def mediator(request: Request) -> Response:
     """Show what a mediator's experience adds up to, in one role if asked, their cases and their CPD."""
     facts = _of(request)
     path = f"/mediators/{facts['id']}"
     cases, courses = View(request, CASES, path), View(request, COURSES, path)
     role = cases.filters.get("role")
-    found = await ask(
-        request, "directory", "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd")
-    )
-    mediator = found["mediator"]
+    found = await execute(request, "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd"))
+    of = found["mediator"]
     return render(
         request,
         "directory/mediator.html",
         cases=cases,
         courses=courses,
-        mediator=mediator,
+        mediator=of,
         role=role,
-        chart=hours_by_year(mediator["experience"]),
+        chart=hours_by_year(of["experience"]),
     )
 
 
@@ -87,21 +88,21 @@ def _of(request: Request) -> dict[str, Any]:
     return {"id": request.path_params["id"], "standing": _standing(request)}
 
 
-async def case_sheet(request: Request) -> Response:
-    """Export the cases of a view."""
-    view = View(request, CASES, request.scope["path"])
-    return await export(request, view, "directory", "Cases", ("mediator", "logbook"), **_of(request))
-
-
-async def course_sheet(request: Request) -> Response:
-    """Export the CPD of a view."""
-    view = View(request, COURSES, request.scope["path"])
-    return await export(request, view, "directory", "Courses", ("mediator", "cpd"), **_of(request))
-
-
-routes: list[BaseRoute] = [
-    Route("/mediators", page(search, DIRECTORIES)),
-    Route("/mediators/{id}", page(show, DIRECTORIES)),
-    Route("/mediators/{id}/logbook.csv", page(case_sheet, DIRECTORIES)),
-    Route("/mediators/{id}/cpd.csv", page(course_sheet, DIRECTORIES)),
-]
+export_logbook = csv_export(
+    "/mediators/{id}/logbook.csv",
+    DIRECTORIES,
+    CASES,
+    document="directory",
+    operation="ExportLogbook",
+    found_at=("mediator", "logbook"),
+    variables=_of,
+)
+export_cpd = csv_export(
+    "/mediators/{id}/cpd.csv",
+    DIRECTORIES,
+    COURSES,
+    document="directory",
+    operation="ExportCpd",
+    found_at=("mediator", "cpd"),
+    variables=_of,
+)

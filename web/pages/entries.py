@@ -1,21 +1,22 @@
 """A mediator's own entries, of whatever kind: looking at one, adding, changing and deleting it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from models.fields import EntryField
-from web.asking import Outcome, Problem, ask, change, nothing_here, to_mend
+from web.client import Outcome, Problem, execute, mutate, nothing_here, to_mend
 from web.entry_fields import reader, typed, writer
+from web.form_body import Form, read_form
 from web.forms import read
+from web.page import FORM, GET, MEDIATORS, POST, Answer, Page, page
 from web.pages.sign_in import local_path
 from web.receipts import accepted
-from web.rendering import MEDIATORS, Form, page, read_form, render
+from web.rendering import render
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ async def show(request: Request, *, form: EntryForm) -> Response:
 
 async def add(request: Request, *, form: EntryForm) -> Response:
     """Add an entry."""
-    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    known = (await execute(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
         return _blank(request, form, known)
     typed = await read_form(request)
@@ -75,7 +76,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     outcome = (
         to_mend(problems)
         if problems
-        else await change(request, form.name, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
+        else await mutate(request, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
@@ -86,7 +87,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
     """Change an entry; of two people who do so at once, the second is shown both."""
-    known = (await ask(request, form.name, "Form"))["me"]["mediator"]
+    known = (await execute(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
         entry = await _entry(request, form)
         typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
@@ -114,7 +115,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
 async def delete(request: Request, *, form: EntryForm) -> Response:
     """Delete an entry."""
     typed = await read_form(request)
-    outcome = await change(request, form.name, f"Delete{form.noun}", id=request.path_params["id"])
+    outcome = await mutate(request, f"Delete{form.noun}", id=request.path_params["id"])
     if outcome.problems:
         raise nothing_here()
     return _done(request, typed.get("back", ""), "deleted")
@@ -133,16 +134,15 @@ def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Respo
 
 
 async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
-    found = await ask(request, form.name, form.noun, id=request.path_params["id"])
+    found = await execute(request, form.noun, id=request.path_params["id"])
     entry: dict[str, Any] = found["me"]["mediator"][form.field]
     return entry
 
 
 async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> Outcome:
     version = typed.get("version", "")
-    outcome = await change(
+    outcome = await mutate(
         request,
-        form.name,
         f"Update{form.noun}",
         id=request.path_params["id"],
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
@@ -180,12 +180,15 @@ def _done(request: Request, back: str, what: str) -> Response:
     return accepted(request, f"{wanted}{'&' if '?' in wanted else '?'}done={what}")
 
 
-def routes(form: EntryForm) -> list[BaseRoute]:
-    """Give the pages of one kind of entry."""
-    both = ["GET", "POST"]
-    return [
-        Route(f"/{form.name}/new", page(partial(add, form=form), MEDIATORS), methods=both),
-        Route(f"/{form.name}/{{id}}", page(partial(show, form=form), MEDIATORS)),
-        Route(f"/{form.name}/{{id}}/edit", page(partial(edit, form=form), MEDIATORS), methods=both),
-        Route(f"/{form.name}/{{id}}/delete", page(partial(delete, form=form), MEDIATORS), methods=["POST"]),
-    ]
+def pages(form: EntryForm) -> tuple[Page, ...]:
+    """Declare the pages of one kind of entry."""
+
+    def own(path: str, methods: Sequence[str] = GET) -> Callable[[Answer], Page]:
+        return page(f"/{form.name}/{path}", MEDIATORS, document=form.name, methods=methods)
+
+    return (
+        own("new", FORM)(partial(add, form=form)),
+        own("{id}")(partial(show, form=form)),
+        own("{id}/edit", FORM)(partial(edit, form=form)),
+        own("{id}/delete", POST)(partial(delete, form=form)),
+    )

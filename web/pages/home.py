@@ -1,34 +1,46 @@
-"""The start page: a welcome to who is signed out; to others what they come for, in each of their roles."""
+"""The start page: a welcome to visitors; to those who are signed in what they come for, in each of their roles."""
 
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import lazy_gettext as _
 from models.account import Role
 from permissions.viewer import Viewer
 from resolvers.paging import MOST
-from web.asking import ask
-from web.rendering import page, render
+from web.client import execute
+from web.menu import MenuItem
+from web.page import MEDIATORS, REVIEWERS, SIGNED_IN, page
+from web.rendering import render
 
-# What each role finds there: its document, and where the answer has it.
-_PARTS = {Role.MEDIATOR: ("home_mediator", "me"), Role.REVIEWER: ("home_reviewer", "mediators")}
+# What each role finds there: the operation, and where its answer has it.
+_PARTS = {Role.MEDIATOR: ("HomeOfMediator", "me"), Role.REVIEWER: ("HomeOfReviewer", "mediators")}
 
 
+@page(
+    "/",
+    documents={
+        "home": SIGNED_IN,
+        "home_directories": SIGNED_IN,
+        "home_mediator": MEDIATORS,
+        "home_reviewer": REVIEWERS,
+    },
+    menu=MenuItem(_("Home"), 10),
+)
 async def home(request: Request) -> Response:
-    """Welcome whoever comes."""
+    """Welcome everybody."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is None:
-        return render(request, "welcome.html")
-    found = await ask(request, "home", "Home")
+        return render(request, "home/welcome.html")
+    found = await execute(request, "Home")
     parts: dict[str, Any] = {}
     if viewer.verified and not viewer.lacks_second_factor:
         parts["directories"] = await _directories(request)
         for role in viewer.roles & _PARTS.keys():
-            document, name = _PARTS[role]
-            parts[role.value] = (await ask(request, document, "Home"))[name]
-    return render(request, "home.html", me=found["me"], parts=parts)
+            operation, name = _PARTS[role]
+            parts[role.value] = (await execute(request, operation))[name]
+    return render(request, "home/show.html", me=found["me"], parts=parts)
 
 
 async def _directories(request: Request) -> list[dict[str, Any]]:
@@ -36,10 +48,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await ask(request, "directories", "Directories", after=after, most=MOST))["directories"]
+        found = (await execute(request, "Directories", after=after, first=MOST))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed
-
-
-routes: list[BaseRoute] = [Route("/", page(home))]

@@ -2,46 +2,46 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import ask
+from i18n import lazy_gettext as _
+from web import labels
+from web.client import execute
+from web.csv_response import csv_export
 from web.listing import Column, Filter, Listing, View
-from web.rendering import MEDIATORS, page, render
-from web.sheets import export
-from web.words import DAY, LEARNING_KIND, LEARNING_SOURCE
+from web.menu import MenuItem
+from web.page import MEDIATORS, page
+from web.rendering import render
 
 LEARNINGS = Listing(
     "learnings",
     (
-        Column("date", "Day", DAY, "DATE"),
-        Column("source", "From", LEARNING_SOURCE, "SOURCE"),
-        Column("kind", "Kind", LEARNING_KIND, "KIND"),
-        Column("text", "What you wrote"),
+        Column("date", _("Date"), labels.DAY, "DATE"),
+        Column("source", _("From"), labels.LEARNING_SOURCE, "SOURCE"),
+        Column("kind", _("Kind"), labels.LEARNING_KIND, "KIND"),
+        Column("text", _("What you wrote")),
     ),
     (
-        Filter("source", "From", words.LEARNING_SOURCES),
-        Filter("kind", "Kind", words.LEARNING_KINDS),
-        Filter("year", "Year", found="years"),
-        Filter("text", "Words"),
+        Filter("source", _("From"), labels.LEARNING_SOURCES),
+        Filter("kind", _("Kind"), labels.LEARNING_KINDS),
+        Filter("year", _("Year"), found="years"),
+        Filter("text", _("Search")),
     ),
 )
 
 
-async def show(request: Request) -> Response:
+@page("/learnings", MEDIATORS, document="learning", menu=MenuItem(_("Learnings"), 30))
+async def learnings(request: Request) -> Response:
     """Show the reflections."""
     view = View(request, LEARNINGS, "/learnings")
-    found = await ask(request, "learnings", "Learnings", **view.variables())
-    return render(request, "learnings.html", view=view, mediator=found["me"]["mediator"])
+    found = await execute(request, "Learnings", **view.variables())
+    return render(request, "learning.html", view=view, mediator=found["me"]["mediator"])
 
 
-async def sheet(request: Request) -> Response:
-    """Export the reflections of a view."""
-    view = View(request, LEARNINGS, "/learnings")
-    return await export(request, view, "learnings", "Export", ("me", "mediator", "learnings"))
-
-
-routes: list[BaseRoute] = [
-    Route("/learnings", page(show, MEDIATORS)),
-    Route("/learnings.csv", page(sheet, MEDIATORS)),
-]
+export = csv_export(
+    "/learnings.csv",
+    MEDIATORS,
+    LEARNINGS,
+    document="learning",
+    operation="ExportLearnings",
+    found_at=("me", "mediator", "learnings"),
+)

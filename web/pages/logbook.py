@@ -2,23 +2,25 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
+from i18n import lazy_gettext as _
 from models.logbook import LOGBOOK_FIELDS
-from web import words
-from web.asking import ask
+from web import labels
 from web.charts import hours_by_role
+from web.client import execute
+from web.csv_response import csv_export
 from web.entry_fields import column, filters
 from web.listing import Listing, View
+from web.menu import MenuItem
+from web.page import MEDIATORS, page
 from web.pages import entries
 from web.pages.cpd import CPD
-from web.rendering import MEDIATORS, page, render
-from web.sheets import export
+from web.rendering import render
 
 LOGBOOK = Listing(
     "logbook",
     tuple(column(field) for field in LOGBOOK_FIELDS if field.listed),
-    filters("Logbook", LOGBOOK_FIELDS),
+    filters("LogbookFilter", LOGBOOK_FIELDS),
     more=tuple(column(field) for field in LOGBOOK_FIELDS if not field.listed),
 )
 CASE = entries.EntryForm(
@@ -27,14 +29,15 @@ CASE = entries.EntryForm(
     field="logbookEntry",
     called="case",
     fields=LOGBOOK_FIELDS,
-    heading=lambda case: f"{words.ROLES[case['role']]}, {words.day(case['endedOn'])}",
+    heading=lambda case: f"{labels.ROLES[case['role']]}, {labels.day(case['endedOn'])}",
 )
 
 
-async def show(request: Request) -> Response:
+@page("/logbook", MEDIATORS, document="logbook", menu=MenuItem(_("Logbook"), 20))
+async def logbook(request: Request) -> Response:
     """Show cases and CPD, and what the cases add up to."""
     cases, courses = View(request, LOGBOOK, "/logbook"), View(request, CPD, "/logbook")
-    found = await ask(request, "logbook", "Logbook", **cases.variables(), **courses.variables("cpd"))
+    found = await execute(request, "Logbook", **cases.variables(), **courses.variables("cpd"))
     mediator = found["me"]["mediator"]
     return render(
         request,
@@ -46,14 +49,12 @@ async def show(request: Request) -> Response:
     )
 
 
-async def sheet(request: Request) -> Response:
-    """Export the cases of a view."""
-    view = View(request, LOGBOOK, "/logbook")
-    return await export(request, view, "logbook", "Export", ("me", "mediator", "logbook"))
-
-
-routes: list[BaseRoute] = [
-    Route("/logbook", page(show, MEDIATORS)),
-    Route("/logbook.csv", page(sheet, MEDIATORS)),
-    *entries.routes(CASE),
-]
+export = csv_export(
+    "/logbook.csv",
+    MEDIATORS,
+    LOGBOOK,
+    document="logbook",
+    operation="ExportLogbook",
+    found_at=("me", "mediator", "logbook"),
+)
+case_pages = entries.pages(CASE)

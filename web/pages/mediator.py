@@ -4,49 +4,63 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from web import words
-from web.asking import Outcome, ask, change, to_mend
+from i18n import gettext
+from i18n import lazy_gettext as _
+from web import labels
+from web.client import Outcome, execute, mutate, to_mend
+from web.form_body import Form, read_form
 from web.forms import one_of, read, text
+from web.menu import MenuItem
+from web.page import FORM, MEDIATORS, POST, page
 from web.receipts import accepted
-from web.rendering import MEDIATORS, Form, page, read_form, render
+from web.rendering import render
 
-_READERS = {"about": text, "profileUrl": text, "visibility": one_of(words.VISIBILITIES)}
+_READERS = {"about": text, "profileUrl": text, "visibility": one_of(labels.VISIBILITIES)}
 
 
+@page(
+    "/details",
+    MEDIATORS,
+    document="mediator",
+    methods=FORM,
+    menu=MenuItem(_("My Details"), 20, account=True),
+)
 async def details(request: Request) -> Response:
     """Show and change one's profile."""
     if request.method != "POST":
         return await _show(request)
     typed = await read_form(request)
     values, problems = read(typed, _READERS, ("visibility",))
-    outcome = to_mend(problems) if problems else await change(request, "details", "UpdateProfile", **values)
+    outcome = to_mend(problems) if problems else await mutate(request, "UpdateProfile", **values)
     return await _done(request, typed, outcome, "saved")
 
 
+@page("/details/appoint", MEDIATORS, document="mediator", methods=POST)
 async def appoint(request: Request) -> Response:
     """Appoint a reviewer from the list."""
     typed = await read_form(request)
     chosen = typed.get("reviewerId", "")
     if not chosen:
-        outcome = to_mend([{"field": "reviewerId", "message": "Choose one.", "code": "REQUIRED"}])
+        outcome = to_mend([{"field": "reviewerId", "message": gettext("Please choose one."), "code": "REQUIRED"}])
     else:
-        outcome = await change(request, "details", "AppointReviewer", reviewerId=chosen)
+        outcome = await mutate(request, "AppointReviewer", reviewerId=chosen)
     return await _done(request, typed, outcome, "appointed")
 
 
+@page("/details/invite", MEDIATORS, document="mediator", methods=POST)
 async def invite(request: Request) -> Response:
     """Invite somebody by mail to become one's reviewer."""
     typed = await read_form(request)
     key = typed.get("requestKey")
-    outcome = await change(request, "details", "InviteReviewer", email=typed.get("email", ""), requestKey=key)
+    outcome = await mutate(request, "InviteReviewer", email=typed.get("email", ""), requestKey=key)
     return await _done(request, typed, outcome, "invited")
 
 
+@page("/details/end-review", MEDIATORS, document="mediator", methods=POST)
 async def end_review(request: Request) -> Response:
-    """Part with one's reviewer."""
-    outcome = await change(request, "details", "EndReview")
+    """End one's review."""
+    outcome = await mutate(request, "EndReview")
     return await _done(request, {}, outcome, "ended")
 
 
@@ -59,23 +73,15 @@ async def _done(request: Request, typed: Form, outcome: Outcome, what: str) -> R
 async def _show(request: Request, typed: Form | None = None, outcome: Outcome | None = None) -> Response:
     """Show the page; a form that came back keeps what was typed, the others have what is stored."""
     search = request.query_params.get("search", "")[:200].replace("\0", "")
-    found = await ask(request, "details", "Details", search=search or None)
+    found = await execute(request, "Details", search=search or None)
     mediator: dict[str, Any] = found["me"]["mediator"]
     stored = {name: mediator[name] or "" for name in _READERS}
     return render(
         request,
-        "details.html",
+        "mediator/edit.html",
         outcome=outcome or Outcome(),
         typed=stored | dict(typed or {}),
         mediator=mediator,
         search=search,
         reviewers=found["reviewers"],
     )
-
-
-routes: list[BaseRoute] = [
-    Route("/details", page(details, MEDIATORS), methods=["GET", "POST"]),
-    Route("/details/appoint", page(appoint, MEDIATORS), methods=["POST"]),
-    Route("/details/invite", page(invite, MEDIATORS), methods=["POST"]),
-    Route("/details/end-review", page(end_review, MEDIATORS), methods=["POST"]),
-]

@@ -8,20 +8,22 @@ import segno
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from web.asking import Outcome, ask, change
+from web.client import Outcome, execute, mutate
+from web.form_body import read_form
+from web.page import FORM, POST, SIGNED_IN, page
 from web.receipts import accepted
-from web.rendering import SIGNED_IN, page, read_form, render
+from web.rendering import render
 
 
+@page("/account/second-factor", SIGNED_IN, document="second_factor", methods=FORM)
 async def set_up(request: Request) -> Response:
     """Say what a second factor is, then make one's secret."""
     if request.method != "POST":
-        has_one = (await ask(request, "second_factor", "HasOne"))["me"]["secondFactor"]
+        has_one = (await execute(request, "HasOne"))["me"]["secondFactor"]
         return render(request, "second_factor/set_up.html", has_one=has_one)
     password = (await read_form(request)).get("password", "")
-    outcome = await change(request, "second_factor", "SetUpSecondFactor", password=password)
+    outcome = await mutate(request, "SetUpSecondFactor", password=password)
     if outcome.problems:
         return render(request, "second_factor/set_up.html", outcome=outcome, has_one=False)
     return render(
@@ -37,15 +39,17 @@ def _drawn(uri: str) -> Markup:
     return Markup(segno.make(uri, error="m").svg_inline(scale=4, light="#fff", border=4))  # noqa: S704 - ours alone
 
 
+@page("/account/second-factor/confirm", SIGNED_IN, document="second_factor", methods=POST)
 async def confirm(request: Request) -> Response:
     """Put the new factor in force once it has shown a code that is right."""
     code = (await read_form(request)).get("code", "")
-    outcome = await change(request, "second_factor", "ConfirmSecondFactor", code=code)
+    outcome = await mutate(request, "ConfirmSecondFactor", code=code)
     if outcome.problems:
         return render(request, "second_factor/confirm.html", outcome=outcome, secret=None, drawing=None)
     return _codes(request, outcome)
 
 
+@page("/account/second-factor/codes", SIGNED_IN, document="second_factor", methods=FORM)
 async def renew(request: Request) -> Response:
     """Make new recovery codes in place of the old ones."""
     if request.method != "POST":
@@ -56,6 +60,7 @@ async def renew(request: Request) -> Response:
     )
 
 
+@page("/account/second-factor/remove", SIGNED_IN, document="second_factor", methods=FORM)
 async def remove(request: Request) -> Response:
     """Take the factor away."""
     if request.method != "POST":
@@ -70,17 +75,8 @@ async def _proven(request: Request, operation: str) -> Outcome:
     """Make a change that asks for both the password and a code."""
     typed = await read_form(request)
     password, code = typed.get("password", ""), typed.get("code", "")
-    return await change(request, "second_factor", operation, password=password, code=code)
+    return await mutate(request, operation, password=password, code=code)
 
 
 def _codes(request: Request, outcome: Outcome) -> Response:
     return render(request, "second_factor/codes.html", codes=outcome.payload["recoveryCodes"])
-
-
-_BOTH = ["GET", "POST"]
-routes: list[BaseRoute] = [
-    Route("/account/second-factor", page(set_up, SIGNED_IN), methods=_BOTH),
-    Route("/account/second-factor/confirm", page(confirm, SIGNED_IN), methods=["POST"]),
-    Route("/account/second-factor/codes", page(renew, SIGNED_IN), methods=_BOTH),
-    Route("/account/second-factor/remove", page(remove, SIGNED_IN), methods=_BOTH),
-]

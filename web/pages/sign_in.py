@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from permissions.secrets import PENDING_SIGN_IN_LASTS
 from permissions.viewer import Viewer
-from web.asking import ask, change
-from web.rendering import Form, page, read_form, render
+from web.client import execute, mutate
+from web.form_body import Form, read_form
+from web.page import FORM, POST, SIGNED_IN, page
+from web.rendering import render
 from web.viewers import bound, keep
 
 _PENDING = "pending"  # the cookie of a sign-in that waits for its code
@@ -24,6 +25,7 @@ def local_path(wanted: str) -> str:
     return wanted if _LOCAL.fullmatch(wanted) else "/"
 
 
+@page("/signin", document="sign_in", methods=FORM)
 async def sign_in(request: Request) -> Response:
     """Begin a session, then go on to the page that asked for it; ask for a code in between where there has to be one.
 
@@ -37,7 +39,7 @@ async def sign_in(request: Request) -> Response:
 
 async def _send_password(request: Request, typed: Form) -> Response:
     email, password = typed.get("email", ""), typed.get("password", "")
-    outcome = await change(request, "signin", "SignIn", email=email, password=password)
+    outcome = await mutate(request, "SignIn", email=email, password=password)
     if not outcome.problems:
         return _go_on(typed)
     pending: str | None = outcome.payload.get("pendingSignIn")
@@ -50,7 +52,7 @@ async def _send_password(request: Request, typed: Form) -> Response:
 
 async def _send_code(request: Request, typed: Form) -> Response:
     pending = request.cookies.get(bound(request.app.state.settings, _PENDING), "")
-    outcome = await change(request, "signin", "FinishSignIn", pendingSignIn=pending, code=typed["code"])
+    outcome = await mutate(request, "FinishSignIn", pendingSignIn=pending, code=typed["code"])
     if not outcome.problems:
         response = _go_on(typed)
     elif any(problem["field"] == "pendingSignIn" for problem in outcome.problems):
@@ -72,15 +74,10 @@ def _keep_pending(request: Request, response: Response, secret: str) -> None:
     keep(request.app.state.settings, response, _PENDING, secret, seconds)
 
 
+@page("/signout", documents={"sign_in_end": SIGNED_IN}, methods=POST)
 async def sign_out(request: Request) -> Response:
     """End the session."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is not None:
-        await ask(request, "signout", "SignOut")
+        await execute(request, "SignOut")
     return RedirectResponse("/", 303)
-
-
-routes: list[BaseRoute] = [
-    Route("/signin", page(sign_in), methods=["GET", "POST"]),
-    Route("/signout", page(sign_out), methods=["POST"]),
-]

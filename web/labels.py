@@ -1,0 +1,200 @@
+"""How the pages write values: the API's words as labels, days, months and hours; and as a spreadsheet gets them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import i18n
+from i18n import LazyText, gettext
+from i18n import lazy_gettext as _
+from models.logbook import CaseRole
+from resolvers.checks import LANGUAGES as LANGUAGE_NAMES
+
+Labels = Mapping[str, LazyText]
+"""The label of each word of an enumeration of the API."""
+
+ROLES: Labels = {role.value: role.label for role in CaseRole}
+LEARNING_SOURCES: Labels = {"MEDIATION": _("Mediation"), "CPD": _("CPD")}
+LEARNING_KINDS: Labels = {
+    "DID_WELL": _("What I did well"),
+    "FOUND_CHALLENGING": _("What I found challenging"),
+    "TAKEAWAY": _("Takeaway"),
+}
+CAPACITIES: Labels = {
+    "PARTY": _("Party to the dispute"),
+    "PARTY_ADVISER": _("Lawyer or adviser of a party"),
+    "PROFESSIONAL": _("Co-mediator or other professional"),
+    "OTHER": _("Other"),
+}
+ACTED_AS: Labels = {"MEDIATOR": _("Mediator"), "ADVOCATE": _("Advocate")}
+VISIBILITIES: Labels = {
+    "DIRECTORIES": _("Directories can find me and verify my experience"),
+    "PRIVATE": _("Private: no directory can see me"),
+}
+YES_NO: Labels = {"true": _("Yes"), "false": _("No")}
+SHARING: Labels = {"true": _("Shared with the mediator"), "false": _("Not shared")}
+WAYS: Labels = {"true": _("By invitation"), "false": _("Through the open link")}
+
+
+@lru_cache(4096)  # a page has dozens of them
+def day(value: str) -> str:
+    """Write a day of the API (ISO 8601) for people: 3 Mar 2026."""
+    return i18n.day(date.fromisoformat(value[:10]))
+
+
+def moment(value: str) -> str:
+    """Write a moment of the API (ISO 8601) for people: 3 Mar 2026, 14:05 UTC."""
+    parsed = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{day(parsed.date().isoformat())}, {parsed:%H:%M} UTC"
+
+
+def month(value: str) -> str:
+    """Write a month of the API, as in 2026-05, for people: May 2026."""
+    return f"{date.fromisoformat(f'{value}-01'):%b %Y}"
+
+
+@lru_cache(4096)
+def hours(minutes: int) -> str:
+    """Write minutes as hours and minutes: 7:30."""
+    whole, rest = divmod(minutes, 60)
+    return f"{whole:,}:{rest:02}"
+
+
+def question_texts(survey: Mapping[str, Any]) -> dict[str, str]:
+    """Give the text of each of the survey's questions."""
+    return {question["key"]: question["text"] for question in survey["questions"]}
+
+
+def rating_labels(survey: Mapping[str, Any]) -> dict[int | None, str]:
+    """Give the word of each rating; None's is that for "not applicable"."""
+    return {step["rating"]: step["label"] for step in survey["scale"]}
+
+
+def answered(
+    answers: Iterable[Mapping[str, Any]], questions: Mapping[str, str], scale: Mapping[int | None, str]
+) -> list[tuple[str, str | None, int | None, str]]:
+    """Give of each answer the question's text, what was written, the rating, and its word."""
+    return [
+        (questions.get(one["question"], one["question"]), one["text"], one["rating"], scale[one["rating"]])
+        for one in answers
+    ]
+
+
+def decimal_hours(minutes: int) -> float:
+    """Give minutes as hours for a spreadsheet, exact to the minute when read back: 7.5."""
+    return round(minutes / 60, 2)
+
+
+class Format:
+    """How one kind of value is written: on a page, and as a cell of a spreadsheet.
+
+    `leads`: whether it is a link. `safe`: whether what a page shows goes into HTML without being escaped: for figures,
+    dates and the words of this file alone.
+    """
+
+    leads = False
+    safe = False
+
+    def page(self, value: Any) -> str:
+        """Write it for people; nothing for None."""
+        return "" if value is None else str(value)
+
+    def cell(self, value: Any) -> Any:
+        """Give text, number or None for a spreadsheet."""
+        return value
+
+
+class _Choice(Format):
+    safe = True
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else str(self._labels[value])
+
+    def cell(self, value: Any) -> Any:
+        return self.page(value)
+
+
+class _Either(_Choice):
+    """One of two words, for a yes or no."""
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else str(self._labels["true" if value else "false"])
+
+
+class _Link(Format):
+    """A web address that leads there."""
+
+    leads = True
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else str(value).removeprefix("https://").removeprefix("http://")
+
+
+class _Day(Format):
+    safe = True
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else day(value)
+
+
+class _Month(Format):
+    safe = True
+
+    def page(self, value: Any) -> str:
+        return month(value)
+
+
+class _Hours(Format):
+    safe = True
+
+    def page(self, value: Any) -> str:
+        return "" if value is None else hours(value)
+
+    def cell(self, value: Any) -> Any:
+        return None if value is None else decimal_hours(value)
+
+
+class _Yes(Format):
+    """A mark that is worth a word only where it is set."""
+
+    safe = True
+
+    def page(self, value: Any) -> str:
+        return gettext("Yes") if value else ""
+
+    def cell(self, value: Any) -> Any:
+        return gettext("Yes") if value else gettext("No")
+
+
+class _Languages(Format):
+    """Names of languages, for a list of their codes."""
+
+    def page(self, value: Any) -> str:
+        return ", ".join(LANGUAGE_NAMES.get(code, code) for code in value or ())
+
+    def cell(self, value: Any) -> Any:
+        return self.page(value)
+
+
+def of_labels(labels: Labels) -> Format:
+    """Make the kind of a choice, whose words have these labels."""
+    return _Choice(labels)
+
+
+TEXT = Format()
+DAY = _Day()
+MONTH = _Month()
+HOURS = _Hours()
+YES = _Yes()
+LANGUAGES = _Languages()
+CAPACITY = _Choice(CAPACITIES)
+ACTING = _Choice(ACTED_AS)
+SHARED = _Either(SHARING)
+WAY = _Either(WAYS)
+LINK = _Link()
+LEARNING_SOURCE = _Choice(LEARNING_SOURCES)
+LEARNING_KIND = _Choice(LEARNING_KINDS)

@@ -1,0 +1,245 @@
+"""How rows of a spreadsheet become cases: which column is which field, how its cells are read, and what became of each.
+
+The headings of our own exports are known, and so are usual words for them. Whatever is guessed, people can change.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import i18n
+from i18n import gettext as _
+from models.fields import EntryField, Kind
+from web import forms
+from web.client import Problem
+from web.csv_reader import CsvFile, CsvRow
+from web.csv_writer import unguarded
+from web.entry_fields import labels_of, reader
+from web.forms import Reader, Unreadable
+from web.logbook_import_words import CHOICES, FIELDS, NO, TITLES, YES, headings, meanings
+
+NONE = "none"  # of the file's columns
+_REQUIRED = frozenset(field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not Kind.FLAG)
+_DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if field.default is not None}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a file is read: the column of each field, and how days and durations are written.
+
+    `defaults`: what is imported where a row has no role, medium or outcome; the API's words, by field.
+    """
+
+    columns: Mapping[str, int]
+    month_first: bool
+    in_minutes: bool
+    defaults: Mapping[str, str]
+
+    def typed(self) -> dict[str, str]:
+        """Write the plan as its form has it."""
+        return {
+            **{name: str(self.columns.get(name, NONE)) for name in TITLES},
+            "days": "month" if self.month_first else "day",
+            "unit": "minutes" if self.in_minutes else "hours",
+            **{f"{name}Else": self.defaults.get(name, "") for name in CHOICES},
+        }
+
+    def problems(self) -> list[Problem]:
+        """Tell what is to be chosen before any row can be read."""
+        lacking = [] if {"startedOn", "endedOn"} & set(self.columns) else ["endedOn"]
+        lacking += [] if "minutes" in self.columns else ["minutes"]
+        unsaid = [name for name in CHOICES if name not in self.columns and name not in self.defaults]
+        return [_problem(name, _("Please choose the column that has it.")) for name in lacking] + [
+            _problem(f"{name}Else", _("No column has this. Please choose what to import.")) for name in unsaid
+        ]
+
+
+def _problem(field: str | None, message: str) -> Problem:
+    return {"field": field, "message": message, "code": "INVALID"}
+
+
+def key(heading: str) -> str:
+    """Give what of a heading or a choice is compared: letters and digits, whatever their case."""
+    return " ".join(re.sub(r"[\W_]+", " ", heading.casefold()).split())
+
+
+def _keys(heading: str) -> Iterator[str]:
+    yield key(heading)
+    yield key(re.sub(r"\(.*?\)|\[.*?\]", " ", heading))
+
+
+def guess(file: CsvFile) -> Plan:
+    """Guess from the headings which column is which field, and from the cells how days are written."""
+    known = {key(heading): field.graphql_name for field in FIELDS for heading in headings(field)}
+    columns: dict[str, int] = {}
+    for index, heading in enumerate(file.headings):
+        name = next((known[one] for one in _keys(heading) if one in known), None)
+        if name is not None:
+            columns.setdefault(name, index)
+    unit = key(file.headings[columns["minutes"]]) if "minutes" in columns else ""
+    is_in_minutes = any(word in {"min", "mins", "minutes"} for word in unit.split())
+    return Plan(columns, _is_month_first(file, columns), is_in_minutes, _DEFAULTS)
+
+
+def plan_of(file: CsvFile, typed: Mapping[str, str]) -> Plan:
+    """Read a plan from its form; what the form does not say is guessed from the cells."""
+    numbers = {str(index): index for index in range(len(file.headings))}
+    columns = {name: numbers[typed[name]] for name in TITLES if typed.get(name) in numbers}
+    is_month_first = typed["days"] == "month" if "days" in typed else _is_month_first(file, columns)
+    chosen = {name: typed.get(f"{name}Else") for name in CHOICES}
+    defaults = {name: word for name, word in chosen.items() if word in meanings(CHOICES[name])}
+    return Plan(columns, is_month_first, typed.get("unit") == "minutes", defaults)
+
+
+_NUMBERS = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*\d{4}")
+_MIDNIGHT = re.compile(r"[T ]0?0:00(:00)?$")
+
+
+_DAYS = [field.graphql_name for field in FIELDS if field.kind is Kind.DAY]
+
+
+def _numbered_days(file: CsvFile, columns: Mapping[str, int]) -> set[tuple[int, int]]:
+    cells = (_cell(row, columns.get(name)) for row in file.rows for name in _DAYS)
+    found = (_NUMBERS.match(cell.strip()) for cell in cells)
+    return {(int(one.group(1)), int(one.group(2))) for one in found if one}
+
+
+def _is_month_first(file: CsvFile, columns: Mapping[str, int]) -> bool:
+    numbers = _numbered_days(file, columns)
+    return any(second > 12 for _, second in numbers) and not any(first > 12 for first, _ in numbers)
+
+
+def is_ambiguous(file: CsvFile, plan: Plan) -> bool:
+    """Tell whether there is a day that means another one if its month comes first."""
+    return any(first != second and max(first, second) <= 12 for first, second in _numbered_days(file, plan.columns))
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """A row as it was read: what the API gets, by its names; or with problems, and then it never gets there."""
+
+    row: CsvRow
+    values: dict[str, Any]
+    problems: list[Problem]
+
+
+def read_rows(file: CsvFile, plan: Plan) -> list[ReadRow]:
+    """Read each row as the plan says."""
+    readers = _readers(plan)
+    return [_read(row, len(file.headings), plan, readers) for row in file.rows]
+
+
+def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) -> ReadRow:
+    typed = {name: _cell(row, index) for name, index in plan.columns.items()}
+    for name, default in plan.defaults.items():
+        if not typed.get(name, "").strip():
+            typed[name] = default
+    for name, other in (("startedOn", "endedOn"), ("endedOn", "startedOn")):
+        if not typed.get(name, "").strip():
+            typed[name] = typed.get(other, "")
+    values, problems = forms.read(typed, readers, _REQUIRED)
+    if len(row.cells) > width:
+        problems.append(
+            _problem(
+                None,
+                _(
+                    "There are more cells than headings. Perhaps there's a separator in a text that has no quotation "
+                    "marks around it."
+                ),
+            )
+        )
+    return ReadRow(row, {name: value for name, value in values.items() if value is not None}, problems)
+
+
+def _cell(row: CsvRow, index: int | None) -> str:
+    return unguarded(row.cells[index]) if index is not None and index < len(row.cells) else ""
+
+
+def _readers(plan: Plan) -> dict[str, Reader]:
+    by_kind: dict[Kind, Reader] = {
+        Kind.DAY: partial(_day, month_first=plan.month_first),
+        Kind.DURATION: _minutes if plan.in_minutes else _hours,
+        Kind.FLAG: _flag,
+    }
+    return {
+        field.graphql_name: _choice(field) if field.words else by_kind.get(field.kind) or reader(field)
+        for field in FIELDS
+    }
+
+
+def _choice(field: EntryField) -> Reader:
+    """Make the reader of a choice: the API's word, ours, or another that is usual."""
+    known = {key(also): word for word, every in meanings(field).items() for also in every}
+
+    def read(text: str) -> str:
+        word = known.get(key(text))
+        if word is None:
+            choices = labels_of(field.words).values() if field.words else ()
+            raise Unreadable(_("Please write one of: %(choices)s.", choices=", ".join(map(str, choices))))
+        return word
+
+    return read
+
+
+def _day(text: str, *, month_first: bool) -> str:
+    return forms.day(_MIDNIGHT.sub("", text.strip()), month_first=month_first)
+
+
+def _hours(text: str) -> int:
+    # Spreadsheets write a duration with its seconds.
+    return forms.minutes(re.sub(r"(:\d\d):00$", r"\1", text.strip()))
+
+
+def _minutes(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,7}", text.strip(), re.ASCII) else _hours(text)
+
+
+def _flag(text: str) -> bool:
+    if key(text) in YES:
+        return True
+    if key(text) in NO:
+        return False
+    raise Unreadable(_("Please write Yes or No."))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a row, in the API's words, and what to mend: pairs of the field's name (None: the row) and why."""
+
+    reading: ReadRow
+    status: str
+    problems: list[tuple[str | None, str]]
+
+    def reason(self) -> str:
+        """Say in one line what to mend."""
+        return " ".join(
+            _("%(column)s: %(reason)s", column=str(TITLES[name]), reason=why) if name in TITLES else why
+            for name, why in self.problems
+        )
+
+
+def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
+    """Join what was read with the API's `outcomes`, one for each row without problems, in their order."""
+    answered = iter(outcomes)
+    # One day that stands for both is told of once.
+    unsaid = {"startedOn", "endedOn"} - set(plan.columns)
+    found = []
+    outcome: Mapping[str, Any]
+    for reading in readings:
+        outcome = next(answered) if not reading.problems else {"status": "FAILED", "problems": reading.problems}
+        problems = [(one["field"], one["message"]) for one in outcome["problems"] if one["field"] not in unsaid]
+        found.append(Result(reading, outcome["status"], problems))
+    return found
+
+
+def ranges(numbers: Sequence[int]) -> list[str]:
+    """Write ascending row numbers in short, runs as their first and last."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ["-".join(i18n.number(number) for number in run) for run in runs]

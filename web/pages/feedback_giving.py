@@ -1,0 +1,224 @@
+"""Giving feedback: asked by email, by a mediator's personal link, or about a mediator found by name."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from i18n import gettext
+from i18n import lazy_gettext as _
+from permissions.scopes import LINK_DAYS
+from permissions.secrets import draft_name, seal, unseal
+from web.client import Outcome, PageError, Problem, execute, is_repeated, mutate
+from web.form_body import Form, read_form
+from web.labels import Labels
+from web.page import FORM, page
+from web.receipts import accepted
+from web.rendering import render
+
+CAPACITIES: Labels = {
+    "PARTY": _("As a party to the dispute"),
+    "PARTY_ADVISER": _("As a party's lawyer or adviser"),
+    "PROFESSIONAL": _("As a co-mediator or other professional"),
+    "OTHER": _("In another way"),
+}
+ACTED_AS: Labels = {
+    "MEDIATOR": _("They were the mediator, or one of the mediators"),
+    "ADVOCATE": _("They spoke for one side, as its advocate"),
+}
+CLOSED = {
+    "SPENT": _("It's been used: we have your feedback. Thank you."),
+    "EXPIRED": _("It worked for %(days)s days and has expired. You don't need to do anything."),
+    "WITHDRAWN": _("The request has been withdrawn. You don't need to do anything."),
+}
+
+# A link in a mail works once, so there is no second answer to send anew.
+ANSWERED = _("We already have your feedback, as you first sent it. What you changed since then wasn't sent.")
+
+NOT_APPLICABLE = "na"
+# The field that only programs fill in. No password manager knows the name, as it does those of addresses and websites.
+TRAP = "subject"
+FILLED = _(
+    "Please leave this field empty: only programs that send spam fill it in. If you didn't write in it, a password "
+    "manager or another browser extension did. Check that it's empty now, and send your feedback again."
+)
+UNDATED = _("We can't tell when you opened this page. %(again)s")
+TOO_QUICK = _("This came as soon as you opened the page. %(again)s")
+TOO_SLOW = _("You had this page open for more than a day. %(again)s")
+ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
+QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
+_RATINGS = {str(rating): rating for rating in range(1, 6)}
+
+About = dict[str, str]
+"""Whom a survey is about: one of `token`, `link` and `mediatorId`, by name."""
+
+
+@page("/feedback/{secret}", document="feedback_giving", methods=FORM)
+async def by_request(request: Request) -> Response:
+    """Answer a mediator's request, by its mailed link."""
+    return await _survey(request, {"token": request.path_params["secret"]})
+
+
+@page("/give/{secret}", document="feedback_giving", methods=FORM)
+async def by_link(request: Request) -> Response:
+    """Give feedback by a mediator's personal link."""
+    return await _survey(request, {"link": request.path_params["secret"]})
+
+
+@page("/give/to/{id}", document="feedback_giving", methods=FORM)
+async def by_choice(request: Request) -> Response:
+    """Give feedback about a mediator found by name."""
+    return await _survey(request, {"mediatorId": request.path_params["id"]})
+
+
+@page("/give", document="feedback_giving", methods=FORM)
+async def search(request: Request) -> Response:
+    """Find a mediator by name. The name goes by POST: it has no place in an address."""
+    if request.method != "POST":
+        return render(request, "feedback_giving/search.html", found=None)
+    typed = await read_form(request)
+    try:
+        found = (await execute(request, "Search", search=typed.get("search", "")))["feedbackSubjects"]
+    except PageError as error:
+        outcome = Outcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
+        return render(request, "feedback_giving/search.html", outcome=outcome, typed=typed, found=None)
+    return render(request, "feedback_giving/search.html", typed=typed, found=found)
+
+
+async def _survey(request: Request, about: About) -> Response:
+    survey = (await execute(request, "Survey"))["survey"]
+    if request.method != "POST":
+        typed: Form = {"share": "no", "begun": _begun(request)}
+        return _form(request, survey, await _subject(request, about), typed, Outcome())
+    typed = await read_form(request)
+    outcome = await _give(request, about, survey["questions"], typed)
+    if not outcome.problems:
+        return accepted(request, "/done/feedback")
+    if "token" in about and any(map(is_repeated, outcome.problems)):
+        raise PageError(410, str(ANSWERED))
+    age = _age(request, typed)
+    if age is None or age > SLOWEST:
+        typed = {**typed, "begun": _begun(request)}
+    try:
+        subject = await _subject(request, about)
+    except PageError as error:
+        if error.status < 429:
+            raise
+        subject = None  # After too many attempts, or a fault of ours, what was typed is worth more than the name.
+    return _form(request, survey, subject, typed, outcome)
+
+
+async def _subject(request: Request, about: About) -> dict[str, Any]:
+    """Say whom the survey is about; raise PageError for a link that does not lead to anybody, or not any more."""
+    subject: dict[str, Any]
+    if "token" in about:
+        found = (await execute(request, "Invitation", **about))["feedbackInvitation"]
+        if found["state"] in CLOSED:
+            raise PageError(410, CLOSED[found["state"]] % {"days": LINK_DAYS})
+        subject = found["subject"]
+    else:
+        subject = (await execute(request, "Subject", **about))["feedbackSubject"]
+    return subject
+
+
+def _form(
+    request: Request, survey: dict[str, Any], subject: dict[str, Any] | None, typed: Form, outcome: Outcome
+) -> Response:
+    return render(
+        request,
+        "feedback_giving/survey.html",
+        outcome=outcome,
+        typed=typed,
+        survey=survey,
+        questions={_field(question): question["text"] for question in survey["questions"]},
+        subject=subject,
+        draft=draft_name(request.app.state.settings, request.scope["path"]),
+        trap=TRAP,
+        scale=[(step["rating"] or NOT_APPLICABLE, step["label"]) for step in survey["scale"]],
+        capacities=CAPACITIES,
+        acted_as=ACTED_AS,
+    )
+
+
+async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
+    """Send the answers; a problem's field becomes the one of the form that it is about."""
+    # Whoever was asked by mail has a link that works once; programs that mean well use the API.
+    if "token" not in about and (doubts := _doubts(request, typed)):
+        return Outcome(doubts, 422)
+    unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
+    if unchosen:
+        return Outcome(unchosen, 422)
+    outcome = await mutate(
+        request,
+        "GiveFeedback",
+        **about,
+        capacity=typed["capacity"],
+        actedAs=typed["actedAs"],
+        answers=[_answer(question, typed.get(_field(question), "")) for question in questions],
+        share=typed.get("share") == "yes",
+        name=typed.get("name"),
+        email=typed.get("email"),
+        requestKey=typed.get("requestKey"),
+    )
+    problems = [problem | {"field": _form_field(problem["field"], questions)} for problem in outcome.problems]
+    return Outcome(problems, outcome.status, outcome.retry_after)
+
+
+def _begun(request: Request) -> str:
+    """Say when a form was handed out, sealed, so that nobody can make it up."""
+    return seal(request.app.state.settings, "survey", f"{_now(request).timestamp():.6f}")
+
+
+def _now(request: Request) -> datetime:
+    moved: timedelta = request.app.state.settings.clock_offset
+    return datetime.now(UTC) + moved
+
+
+def _age(request: Request, typed: Form) -> timedelta | None:
+    """Tell how long ago a form was handed out; None if that was not by us."""
+    begun = unseal(request.app.state.settings, "survey", typed.get("begun", ""))
+    return _now(request) - datetime.fromtimestamp(float(begun), UTC) if begun is not None else None
+
+
+def _doubts(request: Request, typed: Form) -> list[Problem]:
+    """Tell why a program may have filled in a form of the open doors, so that a person can mend it.
+
+    No person is so quick, or sees the field that is a trap, until it is shown to explain itself.
+    """
+    age = _age(request, typed)
+    doubts: list[Problem] = []
+    if typed.get(TRAP):
+        doubts.append({"field": TRAP, "message": str(FILLED)})
+    late = UNDATED if age is None else TOO_QUICK if age < QUICKEST else TOO_SLOW if age > SLOWEST else None
+    if late:
+        doubts.append({"field": None, "message": late % {"again": str(ONCE_MORE)}})
+    return doubts
+
+
+_CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}
+
+
+def _unchosen(name: str) -> Problem:
+    return {"field": name, "message": gettext("Please choose one."), "code": "REQUIRED"}
+
+
+def _field(question: dict[str, Any]) -> str:
+    return f"answer-{question['key']}"
+
+
+def _form_field(field: str | None, questions: list[dict[str, Any]]) -> str | None:
+    """Name the form's field for one of the input: `answers.3.text` is the fourth question, `answers` the first."""
+    if field is None or not field.startswith("answers"):
+        return field
+    place = field.split(".")[1] if "." in field else "0"
+    return _field(questions[int(place)])
+
+
+def _answer(question: dict[str, Any], value: str) -> dict[str, Any]:
+    answer = {"question": question["key"]}
+    if question["kind"] == "TEXT":
+        return answer | {"text": value}
+    if value == NOT_APPLICABLE:
+        return answer | {"notApplicable": True}
+    return answer | {"rating": _RATINGS.get(value, value or None)}
