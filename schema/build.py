@@ -3,15 +3,13 @@
 What no standing of the viewer has a row for is taken out: fields, arguments, input fields, enum values, and whatever
 nothing leads to any more. So it costs nothing at run time, and nobody can ask for it, guess it or read of it.
 
-Two fences stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so
+Guards stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so
 where a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And
 the entrances are closed to accounts that have not verified their address, and to administrators without a second
 factor where a setting asks for it, but for those that say otherwise.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -40,20 +38,19 @@ from strawberry.schema.config import StrawberryConfig
 
 from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import EVERYBODY, Standing
-from resolvers.errors import BadInput
 from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
+from schema.executor import Resolve
 from schema.feedback import FeedbackMutations, FeedbackQueries
+from schema.guards import EntryGuard, RowGuard, TextGuard
 from schema.lists import SCALARS
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
 from schema.reviewer import ReviewerMutations, ReviewerQueries
 from schema.second_factor import SecondFactorMutations
 from schema.support import SupportMutations, SupportQueries
-
-Resolve = Callable[..., Any]
 
 
 @strawberry.type
@@ -87,7 +84,7 @@ def whole_schema() -> GraphQLSchema:
 
 
 def check_policy(schema: GraphQLSchema) -> None:
-    """Raise PolicyError for an element without a row, a row without an element, or what no fence could guard."""
+    """Raise PolicyError for an element without a row, a row without an element, or what no guard could keep."""
     elements: set[tuple[str, str]] = set()
     for type_ in _own_types(schema):
         if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
@@ -183,72 +180,18 @@ def _drop_dangling(type_: GraphQLNamedType) -> bool:
 
 
 def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_could: Standing) -> Resolve | None:
-    """Put the fences that a field needs around its resolver; most need none."""
+    """Put the guards that a field needs around its resolver; most need none."""
     row = rule(type_.name, name)
     resolve = field.resolve
     if resolve is None:
         return None
     if field.args:
-        resolve = Clean(resolve)
+        resolve = TextGuard(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else Admitted(resolve, row.without_factor)
+        return resolve if row.unverified else EntryGuard(resolve, row.without_factor)
     if viewer_could & ~row.standings:
-        return Fenced(resolve, row.standings)
+        return RowGuard(resolve, row.standings)
     return resolve
-
-
-@dataclass(frozen=True)
-class Fenced:
-    """Second fence: null where the row was loaded with a standing that does not have the field."""
-
-    resolve: Resolve
-    allowed: Standing
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if its row allows it."""
-        return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """Closes an entrance to those who have something to do first."""
-
-    resolve: Resolve
-    without_factor: bool
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if the viewer may enter."""
-        info.context.require_ready(without_factor=self.without_factor)
-        return self.resolve(source, info, **arguments)
-
-
-@dataclass(frozen=True)
-class Clean:
-    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
-
-    resolve: Resolve
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if its arguments can be stored."""
-        for value in arguments.values():
-            if isinstance(value, str | dict | list):
-                _check_text(value)
-        return self.resolve(source, info, **arguments)
-
-
-_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
-
-
-def _check_text(value: object) -> None:
-    if isinstance(value, str):
-        if _UNSTORABLE.search(value):
-            raise BadInput("Text must not hold NUL characters or lone surrogates.")
-    elif isinstance(value, dict):
-        for item in value.values():
-            _check_text(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item)
 
 
 def sdl(standings: Standing | None = None) -> str:
