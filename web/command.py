@@ -27,7 +27,7 @@ from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
 from resolvers.second_factor import take_away
-from schema.build import sdl
+from schema.sdl import sdl
 from settings import Settings, SettingsError
 from web import logs, metrics
 from web.app import make_app
