@@ -1,60 +1,52 @@
 """Builds the projection of the one schema that a viewer gets, from the policy table.
 
-What no standing of the viewer has a row for is taken out: fields, arguments, input fields, enum values, and whatever
+What no standing of the viewer has a row for isn't in it: fields, arguments, input fields, enum values, and whatever
 nothing leads to any more. So it costs nothing at run time, and nobody can ask for it, guess it or read of it.
 
-Two fences stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so
-where a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And
-the entrances are closed to accounts that have not verified their address, and to administrators without a second
-factor where a setting asks for it, but for those that say otherwise.
+Five functions do it, each from what the one before gives, and none changes what it was given: `whole_schema`,
+`allowed_members`, `members_that_lead_on`, `guarded_resolvers`, `narrowed`.
+
+Guards stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so where
+a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And the
+entrances are closed to accounts that haven't verified their address, and to administrators without a second factor
+where a setting asks for it, except those that say otherwise.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import strawberry
 from graphql import (
-    GraphQLArgument,
     GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
-    get_named_type,
-    parse,
-    print_ast,
-    print_schema,
     specified_directives,
 )
-from graphql.language import ConstArgumentNode, ConstDirectiveNode, ConstListValueNode, EnumValueNode, NameNode
 from graphql.type import is_introspection_type
 from graphql.type.introspection import TypeFields, introspection_types
 from strawberry.schema.config import StrawberryConfig
 
 from permissions.policy import PolicyError, has_all, rows_used, rule
-from permissions.viewer import EVERYBODY, Standing
-from resolvers.errors import BadInput
+from permissions.viewer import Standing
 from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
 from schema.connections import SCALARS
+from schema.copies import Copies, Members, Resolvers, is_empty
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
+from schema.executor import Resolve
 from schema.feedback import FeedbackMutations, FeedbackQueries
+from schema.guards import EntryGuard, RowGuard, TextGuard
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
 from schema.reviewer import ReviewerMutations, ReviewerQueries
 from schema.second_factor import SecondFactorMutations
 from schema.sign_in import SignInMutations
 from schema.support import SupportMutations, SupportQueries
-
-Resolve = Callable[..., Any]
 
 
 @strawberry.type
@@ -79,8 +71,21 @@ class Mutation(
     """Everything that can be changed."""
 
 
+@cache
+def projection(standings: Standing, *, by_token: bool = False) -> GraphQLSchema:
+    """Build the schema of viewers with these standings (PUBLIC among them), asking with an API token or not."""
+    whole = whole_schema()
+    members = members_that_lead_on(whole, allowed_members(whole, standings, by_token=by_token))
+    return narrowed(whole, members, guarded_resolvers(whole, members, standings))
+
+
+@cache
 def whole_schema() -> GraphQLSchema:
-    """Build the schema with everything in it; PolicyError if the table and the schema do not fit together."""
+    """Build the schema with everything in it, once.
+
+    Raises:
+        PolicyError: the table and the schema don't fit together.
+    """
     built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
     check_policy(built)
     # Strawberry's own fails for lists and for what cannot be null.
@@ -88,8 +93,52 @@ def whole_schema() -> GraphQLSchema:
     return built
 
 
+def allowed_members(schema: GraphQLSchema, standings: Standing, *, by_token: bool) -> Members:
+    """Name the members that the policy gives to any of these standings."""
+    rules = {type_.name: {name: rule(type_.name, name) for name in _members(type_)} for type_ in _own_types(schema)}
+    return {
+        type_name: frozenset(
+            name for name, row in of_type.items() if row.standings & standings and (row.tokens or not by_token)
+        )
+        for type_name, of_type in rules.items()
+    }
+
+
+def members_that_lead_on(schema: GraphQLSchema, members: Members) -> Members:
+    """Leave out the fields whose type has no members left, and those that lead only to such types."""
+    kept = {
+        type_.name: frozenset(
+            name
+            for name in members[type_.name]
+            if isinstance(type_, GraphQLEnumType) or not is_empty(_members(type_)[name], members)
+        )
+        for type_ in _own_types(schema)
+    }
+    return kept if kept == members else members_that_lead_on(schema, kept)
+
+
+def guarded_resolvers(schema: GraphQLSchema, members: Members, standings: Standing) -> Resolvers:
+    """Put guards around the resolvers that need them; most need none."""
+    return {
+        (type_.name, name): _guarded(type_, name, members, standings & _reach(type_))
+        for type_ in _own_types(schema)
+        if isinstance(type_, GraphQLObjectType)
+        for name in members[type_.name]
+    }
+
+
+def narrowed(schema: GraphQLSchema, members: Members, resolvers: Resolvers) -> GraphQLSchema:
+    """Build a schema of some members of another, with these resolvers, out of copies of its types."""
+    types = Copies(members, resolvers).of(_own_types(schema))
+    return GraphQLSchema(
+        query=types["Query"],
+        mutation=types["Mutation"] if members["Mutation"] else None,
+        directives=specified_directives,
+    )
+
+
 def check_policy(schema: GraphQLSchema) -> None:
-    """Raise PolicyError for an element without a row, a row without an element, or what no fence could guard."""
+    """Raise PolicyError for an element without a row, a row without an element, or what no guard could keep."""
     elements: set[tuple[str, str]] = set()
     for type_ in _own_types(schema):
         if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
@@ -137,161 +186,14 @@ def _check_nullability(type_: GraphQLNamedType) -> None:
             raise PolicyError(f"{type_.name}.{name} must be nullable: not all who read its row may read it")
 
 
-@cache
-def projection(standings: Standing, *, by_token: bool = False) -> GraphQLSchema:
-    """Build the schema of viewers with these standings (PUBLIC among them), asking with an API token or not."""
-    schema = whole_schema()
-    types = _own_types(schema)
-    reaches = {type_.name: _reach(type_) for type_ in types}
-    for type_ in types:
-        members = _members(type_)
-        for name in list(members):
-            row = rule(type_.name, name)
-            if not row.standings & standings or (by_token and not row.tokens):
-                del members[name]
-    while any(_drop_dangling(type_) for type_ in types):
-        pass
-    for type_ in types:
-        if isinstance(type_, GraphQLObjectType):
-            for name, field in type_.fields.items():
-                field.resolve = _guarded(type_, name, field, standings & reaches[type_.name])
-    mutation = schema.mutation_type
-    return GraphQLSchema(
-        query=schema.query_type,
-        mutation=mutation if mutation and mutation.fields else None,
-        directives=specified_directives,
-    )
-
-
-def _is_empty(of: GraphQLField | GraphQLArgument | GraphQLInputField) -> bool:
-    named = get_named_type(of.type)
-    can_be_empty = isinstance(named, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType)
-    return can_be_empty and not _members(named)
-
-
-def _drop_dangling(type_: GraphQLNamedType) -> bool:
-    """Take out of a type what leads to a type that has nothing left in it; tell whether there was any."""
-    if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType):
-        return False
-    dangling = [name for name, member in type_.fields.items() if _is_empty(member)]
-    for name in dangling:
-        del type_.fields[name]
-    for field in type_.fields.values():
-        if isinstance(field, GraphQLField):
-            for name in [name for name, argument in field.args.items() if _is_empty(argument)]:
-                del field.args[name]
-                dangling.append(name)
-    return bool(dangling)
-
-
-def _guarded(type_: GraphQLObjectType, name: str, field: GraphQLField, viewer_could: Standing) -> Resolve | None:
-    """Put the fences that a field needs around its resolver; most need none."""
-    row = rule(type_.name, name)
-    resolve = field.resolve
+def _guarded(type_: GraphQLObjectType, name: str, members: Members, viewer_could: Standing) -> Resolve | None:
+    """Put the guards that a field needs around its resolver."""
+    row, field = rule(type_.name, name), type_.fields[name]
+    resolve: Resolve | None = field.resolve
     if resolve is None:
         return None
-    if field.args:
-        resolve = Clean(resolve)
+    if not all(is_empty(one, members) for one in field.args.values()):
+        resolve = TextGuard(resolve)
     if _is_entrance(type_):
-        return resolve if row.unverified else Admitted(resolve, row.without_factor)
-    if viewer_could & ~row.standings:
-        return Fenced(resolve, row.standings)
-    return resolve
-
-
-@dataclass(frozen=True)
-class Fenced:
-    """Second fence: null where the row was loaded with a standing that does not have the field."""
-
-    resolve: Resolve
-    allowed: Standing
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if its row allows it."""
-        return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """Closes an entrance to those who have something to do first."""
-
-    resolve: Resolve
-    without_factor: bool
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if the viewer may enter."""
-        info.context.require_ready(without_factor=self.without_factor)
-        return self.resolve(source, info, **arguments)
-
-
-@dataclass(frozen=True)
-class Clean:
-    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
-
-    resolve: Resolve
-
-    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field if its arguments can be stored."""
-        for value in arguments.values():
-            if isinstance(value, str | dict | list):
-                _check_text(value)
-        return self.resolve(source, info, **arguments)
-
-
-_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
-
-
-def _check_text(value: object) -> None:
-    if isinstance(value, str):
-        if _UNSTORABLE.search(value):
-            raise BadInput("Text must not hold NUL characters or lone surrogates.")
-    elif isinstance(value, dict):
-        for item in value.values():
-            _check_text(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item)
-
-
-def sdl(standings: Standing | None = None) -> str:
-    """Print the schema: the whole, with who sees what (`@visibleTo`), or the projection of some standings."""
-    if standings is not None:
-        return print_schema(projection(standings)) + "\n"
-    definitions = [_marked(definition) for definition in parse(print_schema(whole_schema())).definitions]
-    return "\n\n".join([_VISIBLE_TO, *map(print_ast, definitions)]) + "\n"
-
-
-def _marked(definition: Any) -> Any:
-    """Write `@visibleTo` behind each field, input field and enum value of a type."""
-    for part in ("fields", "values"):
-        members = getattr(definition, part, None)
-        if members:
-            marked = (
-                replace(one, directives=(_mark(rule(definition.name.value, one.name.value).standings),))
-                for one in members
-            )
-            return replace(definition, **{part: tuple(marked)})
-    return definition
-
-
-_VISIBLE_TO = '''"""
-Who has this, by standing towards the mediator whose data it is. For everybody else it does not exist.
-"""
-directive @visibleTo(standings: [VisibleTo!]!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
-
-"""PUBLIC is everybody, signed in or not."""
-enum VisibleTo {
-  SELF
-  REVIEWER
-  DIRECTORY
-  ADMIN
-  PUBLIC
-}'''
-
-
-@cache
-def _mark(standings: Standing) -> ConstDirectiveNode:
-    names = ["PUBLIC"] if standings == EVERYBODY else [str(standing.name) for standing in standings]
-    values = tuple(EnumValueNode(value=name) for name in names)
-    argument = ConstArgumentNode(name=NameNode(value="standings"), value=ConstListValueNode(values=values))
-    return ConstDirectiveNode(name=NameNode(value="visibleTo"), arguments=(argument,))
+        return resolve if row.unverified else EntryGuard(resolve, row.without_factor)
+    return RowGuard(resolve, row.standings) if viewer_could & ~row.standings else resolve

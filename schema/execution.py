@@ -37,9 +37,9 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Away, Failure, RateLimited, fault
 from schema.build import projection
-from schema.compiled import CompiledExecutor
 from schema.cost import DEPTH_MOST, measured
-from schema.plans import Plans
+from schema.executor import Plans
+from schema.executor import execute as execute_compiled
 
 log = structlog.get_logger()
 
@@ -194,8 +194,7 @@ async def run(context: Context, text: str, variables: Json | None, operation: st
         return Answer({"errors": _refused(reason).errors}, started=False)
     result: Any
     if context.settings.compiled_execution and prepared.plans is not None:
-        begun = CompiledExecutor.begun(kept.schema, prepared.document, context, variables, operation, prepared.plans)
-        result = ExecutionResult(None, begun) if isinstance(begun, list) else begun.execute_operation()
+        result = execute_compiled(prepared.plans, context, variables, operation)
     else:
         asked = (kept.schema, prepared.document, None, context, variables, operation)
         result = execute(*asked, hide_suggestions=True)

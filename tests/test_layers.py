@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 def modules() -> Iterator[Path]:
     yield ROOT / "settings.py"
     for layer in LAYERS:
-        yield from (ROOT / layer).rglob("*.py")
+        yield from (path for path in (ROOT / layer).rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
 
 
 def imported(module: Path) -> set[str]:
@@ -39,8 +39,10 @@ def imported(module: Path) -> set[str]:
 def test_imports_go_one_way(capsys: pytest.CaptureFixture[str]) -> None:
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, is_debug_mode=False)
     assert status == 0, capsys.readouterr().out
-    (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
-    assert contract["layers"] == LAYERS
+    one_way, executor = PROJECT["tool"]["importlinter"]["contracts"]
+    assert one_way["layers"] == LAYERS
+    assert executor["source_modules"] == ["schema.executor"]
+    assert executor["forbidden_modules"] == ["schema.*", *(layer for layer in LAYERS if layer != "schema")]
 
 
 def test_the_settings_know_nothing_of_what_they_set() -> None:
@@ -50,6 +52,7 @@ def test_the_settings_know_nothing_of_what_they_set() -> None:
 
 def test_the_product_does_not_import_its_tests() -> None:
     assert [path for path in modules() if "tests" in imported(path)] == []
+    assert [path for path in modules() if "executor.tests" in path.read_text()] == []
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "settings"])

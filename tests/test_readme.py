@@ -16,7 +16,7 @@ from demo import seed
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.errors import Code
-from schema.build import sdl
+from schema.sdl import sdl
 from settings import Settings
 from tests.hub import PASSWORD, Hub
 from tests.world import put_cases, put_token

@@ -9,7 +9,8 @@ from graphql import GraphQLSchema, build_schema, get_introspection_query, graphq
 from models.account import Role
 from permissions.policy import allows, rule
 from permissions.viewer import EVERYBODY, Standing, Viewer
-from schema.build import projection, sdl
+from schema.build import projection
+from schema.sdl import sdl
 from tests.hub import Hub
 from tests.permissions.expected import LETTERS, ROLES, expected, lacking, named, whole
 from tests.permissions.test_scopes import OPEN_TO_UNVERIFIED

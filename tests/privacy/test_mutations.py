@@ -20,11 +20,11 @@ from demo.embedded import Services
 from models.account import Role
 from permissions.viewer import Standing
 from schema.build import projection
+from schema.executor.tests.values import value_of
 from tests.privacy.oracle import Watcher
 from tests.privacy.overheard import empty_redis
 from tests.privacy.place import Place, living
 from tests.privacy.walk import selection
-from tests.schema.samples import value_of
 from tests.web.reading import everything
 from tests.world import statements
 

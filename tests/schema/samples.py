@@ -6,7 +6,6 @@ from typing import Any
 
 from graphql import (
     GraphQLArgument,
-    GraphQLEnumType,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -17,17 +16,9 @@ from graphql import (
     GraphQLSchema,
     get_named_type,
     is_required_argument,
-    is_required_input_field,
 )
 
-SCALARS: dict[str, object] = {
-    "ID": "00000000-0000-4000-8000-000000000000",
-    "String": "some words",
-    "Int": 5,
-    "Boolean": True,
-    "Date": "2024-01-02",
-    "DateTime": "2035-01-02T03:04:05Z",
-}
+from schema.executor.tests.values import value_of
 
 
 @dataclass(frozen=True)
@@ -39,20 +30,6 @@ class Sample:
     document: str
     variables: dict[str, Any]
     arguments: dict[str, GraphQLArgument]
-
-
-def value_of(type_: GraphQLInputType, *, every: bool) -> Any:
-    """Make a value of a type; of its fields `every` one, or those required."""
-    if isinstance(type_, GraphQLNonNull):
-        return value_of(type_.of_type, every=every)
-    if isinstance(type_, GraphQLList):
-        return [value_of(type_.of_type, every=every)]
-    if isinstance(type_, GraphQLEnumType):
-        return next(iter(type_.values))
-    if isinstance(type_, GraphQLInputObjectType):
-        chosen = {name: one for name, one in type_.fields.items() if every or is_required_input_field(one)}
-        return {name: value_of(one.type, every=every) for name, one in chosen.items()}
-    return SCALARS[type_.name]
 
 
 def _sample(operation: str, name: str, field: GraphQLField, *, every: bool) -> Sample:

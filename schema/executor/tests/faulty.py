@@ -1,35 +1,30 @@
-"""A schema whose resolvers give made-up rows, as they should be or faulty in every way that rows can be.
+"""Puts made-up rows in the place of what a schema's resolvers give, sound or faulty in every way that rows can be.
 
-What a field gives is decided by the seed and the field's path, so that two runs of one document meet the same.
+The seed and a field's path decide what it gives, so that two runs of one document find the same.
 """
 
 import asyncio
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
-from asyncpg.pgproto import pgproto
 from graphql import (
-    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
-    GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLScalarType,
     GraphQLSchema,
-    GraphQLString,
     Undefined,
 )
 from strawberry.types.field import StrawberryField
 
-from permissions.viewer import EVERYBODY, Standing
-from schema.build import Fenced
-from tests.schema.samples import SCALARS
+from schema.executor import MaskGuard
+from schema.executor.internals import is_strawberry_resolver
 
 
 class Fault(Exception):
@@ -42,6 +37,9 @@ class Later:
     def __init__(self, value: Any) -> None:
         self._value = value
 
+    def __str__(self) -> str:
+        return "later"
+
     def __await__(self) -> Generator[Any, None, Any]:
         yield from asyncio.sleep(0).__await__()
         if isinstance(self._value, Exception):
@@ -53,14 +51,9 @@ class Thing:
     """A row of a type, whose attributes are made when they are read, always the same."""
 
     def __init__(self, data: "Data", of: GraphQLObjectType, path: str) -> None:
-        self._data, self._of, self._path = data, of, path
+        self._data, self._of, self.path = data, of, path
         self._made: dict[str, Any] = {}
         self._types: dict[str, GraphQLOutputType] = {
-            "has_next_page": _BOOLEAN,
-            "has_previous_page": _BOOLEAN,
-            "total": _INT,
-        }
-        self._types |= {
             one.python_name: field.type
             for field in of.fields.values()
             if isinstance(one := field.extensions.get("strawberry-definition"), StrawberryField)
@@ -69,13 +62,10 @@ class Thing:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        path = f"{self._path}.{name}"
-        if name == "standing":
-            return self._data.random(path).choice([int(EVERYBODY), int(Standing.SELF), int(Standing.DIRECTORY)])
-        if name == "cursor":
-            return lambda row: self._data.cursor(path, row)
+        path = f"{self.path}.{name}"
         if name not in self._made:
-            self._made[name] = self._data.raw(path) if name == "answers" else self._attribute(path, name)
+            made = self._data.made.get(name)
+            self._made[name] = made(self._data, path) if made else self._attribute(path, name)
         return self._made[name]
 
     def _attribute(self, path: str, name: str) -> Any:
@@ -89,36 +79,45 @@ class AwaitableThing(Thing):
 
     def __await__(self) -> Generator[Any, None, Any]:
         yield from asyncio.sleep(0).__await__()
-        return Thing(self._data, self._of, self._path)
+        return Thing(self._data, self._of, self.path)
+
+
+Make = Callable[["Data", str], Any]
 
 
 class Data:
     """Made-up values, of which `faults` (0 to 1) are faulty; some are null or empty, unless all are to be `full`.
 
-    `later`: some have to be awaited.
+    `later`: some have to be awaited. `made`: how rows get attributes that no field of the schema names, by their name,
+    from the data and a path. `scalars`: usual values of scalars besides GraphQL's and Strawberry's own.
     """
 
-    def __init__(self, seed: int, faults: float, *, full: bool = False, later: bool = True) -> None:
+    def __init__(
+        self,
+        seed: int,
+        faults: float,
+        *,
+        full: bool = False,
+        later: bool = True,
+        made: Mapping[str, Make] | None = None,
+        scalars: Mapping[str, list[Any]] | None = None,
+    ) -> None:
         self.seed, self.later, self._faults, self._full = seed, later, faults, full
+        self.made = made or {}
+        self._usual = {**_USUAL, **(scalars or {})}
 
     def random(self, path: str) -> Random:
         """Decide what happens at a path."""
         return Random(f"{self.seed} {path}")
 
-    def cursor(self, path: str, row: Any) -> Any:
-        """Give the cursor of a row."""
-        return self.value(_STRING, f"{path} {row._path if isinstance(row, Thing) else ''}", raises=True)
-
-    def raw(self, path: str) -> Any:
-        """Give what a row of feedback holds its answers in."""
-        random = self.random(path)
-        rows: list[Any] = [[random.choice(("preparation", "neutrality")), random.choice((1, 5, None)), None]] * 2
-        return random.choice((rows, rows, None, [["preparation"]], 5)) if random.random() < self._faults else rows
+    def is_faulty(self, random: Random) -> bool:
+        """Decide whether the next value is."""
+        return random.random() < self._faults
 
     def value(self, of: GraphQLOutputType, path: str, *, raises: bool = False) -> Any:
         """Make a value of a type, or a fault in its place."""
         random = self.random(path)
-        if random.random() < self._faults:
+        if self.is_faulty(random):
             return self._fault(of, path, random, raises=raises)
         return self._sound(of, path, random)
 
@@ -139,7 +138,7 @@ class Data:
             members = [*(value.value for value in of.values.values()), *of.wrapped_cls]  # type: ignore[attr-defined]
             return random.choice(members)
         assert isinstance(of, GraphQLScalarType)
-        return random.choice(_USUAL[of.name])
+        return random.choice(self._usual[of.name])
 
     def _fault(self, of: GraphQLOutputType, path: str, random: Random, *, raises: bool) -> Any:
         sound = self._filled(of.of_type if isinstance(of, GraphQLNonNull) else of, path, random)
@@ -191,18 +190,15 @@ class StrangeText(str):
 
 
 _RAISED = object()
-_STRING, _BOOLEAN, _INT = (GraphQLNonNull(one) for one in (GraphQLString, GraphQLBoolean, GraphQLInt))
 _USUAL: dict[str, list[Any]] = {
-    "ID": ["an-id", UUID(int=5), pgproto.UUID("00000000-0000-4000-8000-000000000000")],
+    "ID": ["an-id", UUID(int=5)],
     "String": ["words", "", "\N{SNOWMAN}"],
     "Int": [0, 5, -(2**31), 2**31 - 1],
-    "Minutes": [0, 5, 2**40],
     "Float": [0.5, 3.0, -1.25],
     "Boolean": [True, False],
     "Date": [date(2024, 5, 6)],
     "DateTime": [datetime(2024, 5, 6, 7, 8, 9, 10, tzinfo=UTC), datetime(2024, 5, 6, tzinfo=UTC)],
 }
-assert _USUAL.keys() >= SCALARS.keys()
 
 
 def with_faults(schema: GraphQLSchema, data: Data) -> None:
@@ -215,10 +211,12 @@ def with_faults(schema: GraphQLSchema, data: Data) -> None:
 
 
 def _needs_resolver(field: GraphQLField) -> bool:
-    resolve = field.resolve.resolve if isinstance(field.resolve, Fenced) else field.resolve
+    resolve = field.resolve.resolve if isinstance(field.resolve, MaskGuard) else field.resolve
     of = field.extensions["strawberry-definition"]
-    needs_row_alone = of.is_basic_field or not (of.is_async or of.arguments or of.base_resolver.info_parameter)
-    return not (needs_row_alone and hasattr(resolve, "_is_default"))
+    needs_row_alone = of.is_basic_field or not (
+        of.extensions or of.is_async or of.arguments or of.base_resolver.info_parameter
+    )
+    return not (needs_row_alone and is_strawberry_resolver(resolve))
 
 
 def _made_up(data: Data, type_name: str, name: str, field: GraphQLField) -> Any:

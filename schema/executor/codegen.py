@@ -1,30 +1,43 @@
-"""Writes the functions that read and complete plain fields, as `schema.compiled` says which; one text a selection."""
+"""Writes the functions that read and complete plain fields, as Python text: one text for each selection."""
 
 from collections.abc import Callable
 from datetime import date, datetime
 from math import isfinite
-from types import NoneType
+from types import GeneratorType, NoneType
 from typing import Any
 from uuid import UUID
 
-from asyncpg.pgproto import pgproto
 from graphql import (
+    GraphQLBoolean,
     GraphQLEnumType,
+    GraphQLField,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLScalarType,
+    GraphQLString,
     Undefined,
 )
-from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
-from graphql.pyutils import Path
-from strawberry.types.field import StrawberryField
 
-from schema.build import Fenced
-from schema.calling import Site, can_be_called
+from schema.executor.call import Site, can_be_called
+from schema.executor.guard import MaskGuard
+from schema.executor.internals import (
+    CollectedFields,
+    FieldDetailsList,
+    Path,
+    attribute_of,
+    enum_members,
+    gives_as_is,
+    gives_isoformat,
+    is_strawberry_resolver,
+    resolver_of,
+)
 
-LINES_MOST = 2_000  # in all functions of one operation; the rest of it is done field by field
+MAX_LINES = 2_000  # in all functions of one operation; the rest of it is done field by field
 
 # The objects in which fields are still to be called for: the object, its row and path, the field.
 Calls = list[tuple[dict[str, Any], Any, Path | None, Site]]
@@ -48,8 +61,8 @@ class Writer:
         self._called = 0  # fields that are still to be called for
         self._calling: set[str] = set()  # functions of objects that hold such fields
         self._names: dict[str, Any] = {
-            "Unusual": Unusual, "RowUUID": pgproto.UUID, "UUID": UUID, "date": date, "datetime": datetime,
-            "isfinite": isfinite, "checked": _checked, "Path": Path,
+            "Unusual": Unusual, "UUID": UUID, "isfinite": isfinite, "date": date, "datetime": datetime,
+            "checked": _checked, "Path": Path, "Undefined": Undefined,
         }  # fmt: skip
 
     def function(self, name: str) -> Read:
@@ -129,29 +142,24 @@ class Writer:
         of = parent.fields.get(name)
         if of is None or of.args:
             return None
-        resolve, fence = of.resolve, ""
-        if isinstance(resolve, Fenced):
-            fence = f" if row.standing & {int(resolve.allowed)} else None"
+        resolve, otherwise = of.resolve, ""
+        if isinstance(resolve, MaskGuard) and resolve.attribute.isidentifier():
+            otherwise = f" if row.{resolve.attribute} & {int(resolve.mask)} else None"
             resolve = resolve.resolve
-        # Strawberry's own resolvers bear this mark; one that something else was put around does not.
-        if not hasattr(resolve, "_is_default"):
-            return None
-        taken = self._taken(of.extensions.get("strawberry-definition"))
+        taken = self._taken(of) if is_strawberry_resolver(resolve) else None
         lines = self._completed(of.type, details, into, path) if taken else None
-        return None if lines is None else [f"{into} = {taken}{fence}", *lines]
+        return None if lines is None else [f"{into} = {taken}{otherwise}", *lines]
 
-    def _taken(self, of: Any) -> str | None:
+    def _taken(self, of: GraphQLField) -> str | None:
         """Write how a field is taken from its row; None if that takes more than the row."""
-        if not isinstance(of, StrawberryField) or of.is_async:
+        attribute, resolver = attribute_of(of), resolver_of(of)
+        if attribute:
+            return f"row.{attribute}"
+        if resolver is None or not resolver.needs_row_alone:
             return None
-        if of.is_basic_field:
-            return f"row.{of.python_name}" if of.default_resolver is getattr else None
-        resolver = of.base_resolver
-        if resolver is None or of.extensions or resolver.arguments or resolver.info_parameter:
-            return None
-        given = ["row"] if resolver.self_parameter else []
-        given += [f"{one.name}=row" for one in (resolver.parent_parameter, resolver.root_parameter) if one]
-        return f"{self._kept(resolver.wrapped_func)}({', '.join(given)})"
+        given = ["row"] if resolver.takes_self else []
+        given += [f"{name}=row" for name in resolver.rows]
+        return f"{self._kept(resolver.function)}({', '.join(given)})"
 
     def _completed(self, of: GraphQLOutputType, details: FieldDetailsList, v: str, path: str) -> list[str] | None:
         """Write lines that complete the value in a variable; None if something in it is not plain."""
@@ -188,43 +196,53 @@ class Writer:
         return [checked, f"at = {path}", f"{v} = [{read} for place, one in enumerate({v})]"]
 
     def _leaf(self, of: Any, v: str) -> list[str] | None:
-        """Write lines that complete a leaf as its type's `coerce_output_value` does, for values of the usual type."""
+        """Write lines that complete a leaf as its type's `coerce_output_value` does, for the usual values."""
         if isinstance(of, GraphQLEnumType):
             names = _names_of(of)
             return [f"{v} = {self._kept(names)}[{v}]"] if names else None
-        return _SCALARS[of.name](v) if isinstance(of, GraphQLScalarType) and of.name in _SCALARS else None
+        if of in _BUILT_IN:
+            return _BUILT_IN[of](v)
+        return self._scalar(of, v) if isinstance(of, GraphQLScalarType) else None
+
+    def _scalar(self, of: GraphQLScalarType, v: str) -> list[str]:
+        """Write lines that complete a scalar that isn't GraphQL's own; the class of its values is looked at once."""
+        if gives_isoformat(of):
+            return [_unless(f"type({v}) is date or type({v}) is datetime"), f"{v} = {v}.isoformat()"]
+        last = self._kept([None])
+        checked = f"if type({v}) is not {last}[0]: {last}[0] = checked(type({v}))"
+        if gives_as_is(of):
+            return [checked]
+        return [
+            checked,
+            f"{v} = {self._kept(of.coerce_output_value)}({v})",
+            _unless(f"{v} is not None and {v} is not Undefined"),
+        ]
 
 
 def _unless(condition: str) -> str:
     return f"if not ({condition}): raise Unusual"
 
 
-_SCALARS: dict[str, Callable[[str], list[str]]] = {
-    "String": lambda v: [_unless(f"type({v}) is str")],
-    "Boolean": lambda v: [_unless(f"type({v}) is bool")],
-    "Int": lambda v: [_unless(f"type({v}) is int and -2147483648 <= {v} <= 2147483647")],
-    "Float": lambda v: [_unless(f"type({v}) is float and isfinite({v})")],
-    "Minutes": lambda v: [_unless(f"type({v}) is int")],
-    "Date": lambda v: [_unless(f"type({v}) is date"), f"{v} = {v}.isoformat()"],
-    "DateTime": lambda v: [_unless(f"type({v}) is datetime"), f"{v} = {v}.isoformat()"],
-    "ID": lambda v: [
-        f"if type({v}) is RowUUID or type({v}) is UUID: {v} = str({v})",
-        f"el{_unless(f'type({v}) is str')}",
-    ],
+_BUILT_IN: dict[GraphQLScalarType, Callable[[str], list[str]]] = {
+    GraphQLString: lambda v: [_unless(f"type({v}) is str")],
+    GraphQLBoolean: lambda v: [_unless(f"type({v}) is bool")],
+    GraphQLInt: lambda v: [_unless(f"type({v}) is int and -2147483648 <= {v} <= 2147483647")],
+    GraphQLFloat: lambda v: [_unless(f"type({v}) is float and isfinite({v})")],
+    GraphQLID: lambda v: [f"if isinstance({v}, UUID): {v} = str({v})", f"el{_unless(f'type({v}) is str')}"],
 }
 
 
 def _names_of(of: GraphQLEnumType) -> dict[Any, str] | None:
-    """Give an enumeration's names by what a row or a resolver has in their place; None if that is not text."""
+    """Give an enumeration's names by the values that rows and resolvers have; None if those aren't text."""
     raw = [value.value for value in of.values.values()]
     if not all(isinstance(value, str) for value in raw):
         return None
-    members = [member for member in getattr(of, "wrapped_cls", ()) if member.value in raw]
+    members = [member for member in enum_members(of) if member.value in raw]
     return {value: of.coerce_output_value(value) for value in (*raw, *members)}
 
 
 def _checked(kind: type) -> type:
-    """Raise Unusual for what stands for no object of ours, though it may have every attribute that is asked for."""
-    if hasattr(kind, "__await__") or issubclass(kind, BaseException | NoneType | type(Undefined)):
+    """Give a class back; raise Unusual for one whose values graphql-core doesn't complete as they are."""
+    if hasattr(kind, "__await__") or issubclass(kind, BaseException | GeneratorType | NoneType | type(Undefined)):
         raise Unusual
     return kind

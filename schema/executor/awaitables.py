@@ -1,17 +1,18 @@
-"""What the compiled executor has to await; each of these can be awaited by graphql-core too."""
+"""What the executor has to await. graphql-core can await each of these as well."""
 
+from asyncio import Future, ensure_future
 from collections.abc import Awaitable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLOutputType, GraphQLResolveInfo, GraphQLResolveInfoHelpers
-from graphql.execution.collect_fields import FieldDetailsList
-from graphql.pyutils import Path, gather_with_cancel
+
+from schema.executor.internals import FieldDetailsList, Path, gather_with_cancel
 
 
 @dataclass(slots=True, eq=False)
 class Called:
-    """What a resolver gave that has to be awaited; awaited itself, it gives that completed."""
+    """Something awaitable that a resolver gave; awaited itself, it gives the completed value."""
 
     executor: Any  # a CompiledExecutor
     type: GraphQLOutputType
@@ -29,7 +30,7 @@ class Called:
 
 @dataclass(slots=True, eq=False)
 class Tree:
-    """What was read, with the places in it that something awaited goes to; awaited itself, it gives it whole."""
+    """What was read, and the places in it that are still empty; awaited itself, it gives the whole."""
 
     executor: Any  # a CompiledExecutor
     read: Any
@@ -40,13 +41,18 @@ class Tree:
         return completed.__await__()
 
 
+def started(one: Awaitable[Any]) -> Awaitable[Any]:
+    """Start what isn't under way yet."""
+    return one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one)
+
+
 def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
     return gather_with_cancel(*values)
 
 
 def _track(_values: Sequence[Any]) -> None:
-    """No resolver of ours leaves work behind."""
+    """Do nothing: resolvers that leave work behind them are not supported."""
 
 
-# graphql-core's hold the executor, which holds them: only the garbage collector would part the two.
+# graphql-core's own helpers hold their executor, which holds them: a cycle for the garbage collector in each request.
 HELPERS = GraphQLResolveInfoHelpers(gather=_gather, track=_track)

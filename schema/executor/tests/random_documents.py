@@ -16,10 +16,10 @@ from graphql import (
     is_required_argument,
 )
 
-from tests.schema.samples import value_of
+from schema.executor.tests.values import value_of
 
-DEEPEST = 9
-FIELDS_MOST = 60  # about: then only leaves are added
+MAX_DEPTH = 9
+MAX_FIELDS = 60  # about: then only leaves are added
 _BOOLEAN = GraphQLNonNull(GraphQLBoolean)
 
 
@@ -57,14 +57,14 @@ class Documents:
 
     def _operation(self, kind: str, root: GraphQLObjectType) -> Sent:
         self._declared, self._variables, self._fragments, self._aliases, self._fields = {}, {}, [], 0, 0
-        selection = self._selection(root, DEEPEST)
+        selection = self._selection(root, MAX_DEPTH)
         declared = ", ".join(f"${name}: {of}" for name, of in self._declared.items())
         text = f"{kind}{f'({declared})' if declared else ''} {selection} {' '.join(self._fragments)}"
         return Sent(text, self._variables)
 
     def _selection(self, of: GraphQLObjectType, depth: int) -> str:
         leads_on = {name for name, one in of.fields.items() if isinstance(get_named_type(one.type), GraphQLObjectType)}
-        deeper = depth > 1 and self._fields < FIELDS_MOST
+        deeper = depth > 1 and self._fields < MAX_FIELDS
         names = [name for name in of.fields if name not in self.without and (deeper or name not in leads_on)]
         if not names or self.random.random() < 0.3:
             names.append("__typename")
@@ -102,7 +102,7 @@ class Documents:
         return f"{self._alias(given != '' or inner != '')}{name}{given}{self._condition()}{inner}"
 
     def _alias(self, needed: bool) -> str:
-        """Name a field anew: always where another of its name could differ in what it is asked for."""
+        """Give a field an alias: always where another field of its name could be asked for something else."""
         if not needed and self.random.random() < 0.8:
             return ""
         self._aliases += 1

@@ -1,75 +1,82 @@
 """The compiled executor: completes without graphql-core what needs no resolver, by functions written once a document.
 
-What it takes over, while all is as the schema says: fields that are an attribute of their row, fields that a plain
-function of the row gives, `__typename`, the second fence around them, and every sub-tree of these: objects and lists of
-them at any depth, wherever they hang, on a resolver's row or in a mutation's payload. And the fields that a selection
-comes to, which graphql-core collects anew for every request.
+Nullable fields in a tree that need a resolver are left empty at first. When the whole tree is read, their resolvers are
+called for all of its rows, inside all guards, and what they gave is awaited; then the same is done for the trees that
+came of it. So what all rows of one depth ask for is loaded together.
 
-Fields in such a tree that a resolver gives, if they can be null, are left empty at first. When the whole tree is read,
-their resolvers are called for all of its rows, inside all guards, and what they gave is awaited; then the same is done
-for the trees that came of it. So what is asked for by all rows of one depth is loaded together.
+A null in a non-null field, a value of another type, an exception or an awaitable where there should be none: then what
+was read so far is dropped, and graphql-core's own method does that one field from its beginning. So errors, their paths
+and where nulls spread to are its own. `README.md` says what is taken over and what isn't.
 
-What it leaves to graphql-core: documents and variables; resolvers with inputs for arguments; introspection; and
-whatever is not as expected. A null in a non-null field, a value of another type, an exception or an awaitable is
-noticed, what was read so far is dropped, and the stock method does that one field from its beginning. Reading has no
-effects, so errors, their paths, and where nulls spread to are graphql-core's own; and so is the order of errors, but
-among fields that are awaited at the same time.
-
-Functions are kept with the document that they were written for, so they live as long as the document's cache.
+Functions are kept with the plans of the document that they were written for, and live as long as those.
 """
 
-from asyncio import Future, ensure_future
+from asyncio import Future
 from collections.abc import Awaitable
 from typing import Any, cast
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    GraphQLSchema,
     Undefined,
     VariableNode,
     default_field_resolver,
     default_type_resolver,
 )
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
-from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
-from graphql.execution.values import get_argument_values
-from graphql.pyutils import AwaitableOrValue, Path
 
-from schema.calling import Call, Site, call_of, can_be_called
-from schema.plans import Plan, Plans
-from schema.waiting import HELPERS, Called, Tree
-from schema.written import Calls, Read, Writer
+from schema.executor.awaitables import HELPERS, Called, Tree, started
+from schema.executor.call import Call, Site, call_of, can_be_called
+from schema.executor.codegen import Calls, Read, Writer
+from schema.executor.internals import (
+    AwaitableOrValue,
+    FieldDetailsList,
+    GroupedFieldSet,
+    Path,
+    StockExecutor,
+    get_argument_values,
+)
+from schema.executor.plan import Plan, Plans
 
 
-class CompiledExecutor(ExecutorThrowingOnIncremental):
+def execute(
+    plans: Plans, context_value: Any = None, variable_values: Any = None, operation_name: str | None = None
+) -> AwaitableOrValue[ExecutionResult]:
+    """Execute an operation of the document that the plans are of, which must be valid, as graphql-core's own would.
+
+    Suggestions are hidden. What's wrong with a request is in the result; nothing is raised but what ends a task.
+    """
+    begun = CompiledExecutor.begun(plans, context_value, variable_values, operation_name)
+    return ExecutionResult(None, begun) if isinstance(begun, list) else begun.execute_operation()
+
+
+class CompiledExecutor(StockExecutor):
     """graphql-core's executor, but for fields and objects that a plan has a function for."""
 
     def __init__(self, *arguments: Any, plans: Plans, **named: Any) -> None:
         super().__init__(*arguments, **named)
         plan = plans.of(self.operation, self.variable_values)
         self._plan = Plan(room=0) if plan is None else plan
-        self._relevant_sub_fields = self._plan.subfields
+        self.keep_subfields(self._plan.subfields)
         self.async_helpers = HELPERS
         self._arguments: dict[int, dict[str, Any] | None] = {}  # a field's, the same for each row
 
     @classmethod
     def begun(
-        cls, schema: GraphQLSchema, document: DocumentNode, context: Any, variables: Any, name: str | None, plans: Plans
+        cls, plans: Plans, context: Any, variables: Any, name: str | None
     ) -> "list[GraphQLError] | CompiledExecutor":
         """Build the executor of a request, or give what is wrong with it."""
-        operation = plans.operation
+        operation, schema = plans.operation, plans.schema
         if operation is not None and (name is None or (operation.node.name and operation.node.name.value == name)):
             values = operation.variables(variables or {})
             if values is not None:
                 resolvers = (default_field_resolver, default_type_resolver, default_field_resolver)
                 known = (schema, operation.fragment_definitions, operation.fragments, None, context, operation.node)
                 return cls(*known, values, *resolvers, hide_suggestions=True, plans=plans)
-        built = cls.build(schema, document, None, context, variables, name, hide_suggestions=True, plans=plans)
+        request = (schema, plans.document, None, context, variables, name)
+        built = cls.build(*request, hide_suggestions=True, plans=plans)
         return cast("list[GraphQLError] | CompiledExecutor", built)
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[ExecutionResult]:
@@ -162,7 +169,9 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         return self._called(tree, calls) if calls else tree
 
     def _known(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Read | Call | None:
-        known: Read | Call | None = self._written("field", parent, details)
+        known: Read | Call | None = None
+        if parent is not self.schema.mutation_type:  # a change must not be made twice
+            known = self._written("field", parent, details)
         if known is None and self._plan.room > 0:
             known = call_of(parent.fields.get(details[0].node.name.value))
         self._plan.fields[id(details)] = known
@@ -192,11 +201,8 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         info = self.build_resolve_info(call.field, self._plan.nodes[id(details)], parent_type, path)
         try:
             result = call.resolve(source, info, **given)
-        except Exception:  # noqa: BLE001 - a guard's, or of what only reads: nothing has begun
-            return Undefined
-        if isinstance(result, Future) or self.is_awaitable(result):
-            return Called(self, call.field.type, details, info, path, result)
-        try:
+            if isinstance(result, Future) or self.is_awaitable(result):
+                return Called(self, call.field.type, details, info, path, result)
             completed = self.complete_value(call.field.type, details, info, path, result, None)
         except Exception as error:  # noqa: BLE001 - it is reported
             self.handle_field_error(error, call.field.type, details, path)
@@ -230,7 +236,7 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         waiting = tree.waiting
         while waiting:
             # What is a future is under way; anything else is begun before the first is awaited, unless it is alone.
-            begun = waiting if len(waiting) == 1 else [(found, name, _begun(one)) for found, name, one in waiting]
+            begun = waiting if len(waiting) == 1 else [(found, name, started(one)) for found, name, one in waiting]
             waiting = []
             try:
                 for found, name, one in begun:
@@ -291,7 +297,3 @@ class CompiledExecutor(ExecutorThrowingOnIncremental):
         if not any(isinstance(one.value, VariableNode) for one in node.arguments or ()):
             self._plan.arguments[id(details)] = given
         return given
-
-
-def _begun(one: Awaitable[Any]) -> Awaitable[Any]:
-    return one if type(one) is Called and isinstance(one.given, Future) else ensure_future(one)

@@ -1,4 +1,4 @@
-"""What graphql-core works out about an operation for each request, worked out once; and its variables, if plain."""
+"""What graphql-core works out about an operation for each request, worked out once; and its plain variables."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,18 @@ from graphql import (
     OperationDefinitionNode,
     Undefined,
 )
-from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
-from graphql.execution.values import VariableValues, VariableValueSource
+
+from schema.executor.internals import (
+    FragmentDetails,
+    GraphQLVariableSignature,
+    VariableValues,
+    VariableValueSource,
+    get_variable_signature,
+)
 
 # What JSON holds for a value that its type takes as it is.
 _AS_IT_IS: dict[str, type] = {"ID": str, "String": str, "Boolean": bool, "Int": int}
-_INT_MOST = 2**31 - 1
+_MAX_INT = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Operation:
                 continue
             if type(value) is not _AS_IT_IS[type_.name]:
                 return None
-            if type(value) is int and not -_INT_MOST <= value <= _INT_MOST:
+            if type(value) is int and not -_MAX_INT <= value <= _MAX_INT:
                 return None
             sources[name], coerced[name] = VariableValueSource(signature, value), value
         return VariableValues(sources, coerced)

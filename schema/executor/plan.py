@@ -7,21 +7,19 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
-    GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
     visit,
 )
-from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
-from graphql.execution.values import VariableValues
 
-from schema.calling import Call, Site
-from schema.operations import only_operation
-from schema.written import LINES_MOST, Read
+from schema.executor.call import Call, Site
+from schema.executor.codegen import MAX_LINES, Read
+from schema.executor.internals import GroupedFieldSet, Subfields, VariableValues
+from schema.executor.operation import only_operation
 
-CHOICES_MOST = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
+MAX_CHOICES = 16  # of what `@skip` and `@include` leave of an operation; more are left to graphql-core
 
 
 @dataclass
@@ -33,20 +31,19 @@ class Plan:
 
     roots: GroupedFieldSet | None = None
     sites: list[Site] | None = None  # a query's fields, if all of them can be called
-    subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]] = field(
-        default_factory=dict
-    )
+    subfields: Subfields = field(default_factory=dict)
     fields: dict[int, Read | Call | None] = field(default_factory=dict)
     objects: dict[int, Read | None] = field(default_factory=dict)
     nodes: dict[int, list[FieldNode]] = field(default_factory=dict)
     arguments: dict[int, Any] = field(default_factory=dict)  # of fields whose arguments hold no variable
-    room: int = LINES_MOST
+    room: int = MAX_LINES
 
 
 class Plans:
     """The plans of one document: one for each of its operations, and for each choice of what they leave out."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+        self.schema, self.document = schema, document
         self.operation = only_operation(schema, document)
         found = _Conditions()
         visit(document, found)
@@ -55,14 +52,14 @@ class Plans:
 
     @property
     def choices(self) -> int:
-        """How many times over the plans can come to hold the whole document."""
-        return min(CHOICES_MOST, 2 ** min(len(self._variables), CHOICES_MOST))
+        """How many plans there can be: each may hold as much as the whole document."""
+        return min(MAX_CHOICES, 2 ** min(len(self._variables), MAX_CHOICES))
 
     def of(self, operation: OperationDefinitionNode, values: VariableValues) -> Plan | None:
-        """Give an operation's plan, None if the document has too many."""
+        """Give an operation's plan; None if the document has too many."""
         key = (id(operation), *(values.coerced.get(name) for name in self._variables))
         plan = self._plans.get(key)
-        if plan is None and len(self._plans) < CHOICES_MOST:
+        if plan is None and len(self._plans) < MAX_CHOICES:
             plan = self._plans[key] = Plan()
         return plan
 
@@ -75,6 +72,6 @@ class _Conditions(Visitor):
         self.variables: set[str] = set()
 
     def enter_directive(self, node: DirectiveNode, *_: object) -> None:
-        """Look at one directive; none takes anything but a variable or a literal."""
+        """Note the variables of one directive."""
         values = (one.value for one in node.arguments or ())
         self.variables |= {value.name.value for value in values if isinstance(value, VariableNode)}

@@ -1,0 +1,1 @@
+"""Tests of the executor as a library: on a schema of their own, without the rest of the project."""

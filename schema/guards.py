@@ -1,0 +1,77 @@
+"""The guards that stand around resolvers: who may read a row's field, who may enter, and which text may be stored.
+
+They follow the executor's own protocol, so that it can call resolvers inside them (`schema/executor/guard.py`).
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from permissions.viewer import Standing
+from resolvers.errors import BadInput
+from schema.executor import Resolve
+
+
+@dataclass(frozen=True)
+class _Guard:
+    resolve: Resolve
+
+    def around(self, resolve: Resolve) -> Self:
+        """Give the same guard around another resolver."""
+        return replace(self, resolve=resolve)
+
+
+@dataclass(frozen=True)
+class RowGuard(_Guard):
+    """Gives null where the row was loaded with a standing that doesn't have the field; it depends on the row alone."""
+
+    allowed: Standing
+    attribute: ClassVar[str] = "standing"
+
+    @property
+    def mask(self) -> int:
+        """The standings that have the field, as bits."""
+        return int(self.allowed)
+
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its row allows it."""
+        return self.resolve(source, info, **arguments) if source.standing & self.allowed else None
+
+
+@dataclass(frozen=True)
+class EntryGuard(_Guard):
+    """Closes an entrance to viewers who have something to do first."""
+
+    without_factor: bool
+
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if the viewer may enter."""
+        info.context.require_ready(without_factor=self.without_factor)
+        return self.resolve(source, info, **arguments)
+
+
+@dataclass(frozen=True)
+class TextGuard(_Guard):
+    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
+
+    def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
+        """Resolve the field if its arguments can be stored."""
+        for value in arguments.values():
+            if isinstance(value, str | dict | list):
+                _check_text(value)
+        return self.resolve(source, info, **arguments)
+
+
+_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+
+
+def _check_text(value: object) -> None:
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise BadInput("Text must not hold NUL characters or lone surrogates.")
+    elif isinstance(value, dict):
+        for item in value.values():
+            _check_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item)
