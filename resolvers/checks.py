@@ -172,9 +172,9 @@ class Check:
         given = list(dict.fromkeys(code.strip().lower() for code in value or ()))
         unknown = [code for code in given if code not in LANGUAGES]
         if len(given) > LANGUAGES_MOST:
-            self.add(field, Code.OUT_OF_RANGE, f"Name at most {LANGUAGES_MOST} languages.")
+            self.add(field, Code.OUT_OF_RANGE, _("Please name at most %(most)s languages.", most=LANGUAGES_MOST))
         elif unknown:
-            self.add(field, Code.INVALID, "Give ISO 639 codes, such as en or fr.")
+            self.add(field, Code.INVALID, _("Please give ISO 639 codes, such as en or fr."))
         return given
 
 

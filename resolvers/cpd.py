@@ -23,12 +23,12 @@ class CpdFilter:
     """Which entries to show."""
 
 
-@entry_order(CPD, "What CPD can be sorted by.")
+@entry_order(CPD, description="What CPD can be sorted by.")
 class CpdOrder(EntryOrder):
     """In what order to show them."""
 
 
-@new_entry(CPD, "A new entry. Dates are days; `minutes` is the duration.")
+@new_entry(CPD, description="A new entry. Dates are days; `minutes` is the duration.")
 class AddCpdEntryInput:
     """One new entry."""
 

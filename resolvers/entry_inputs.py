@@ -41,7 +41,7 @@ def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Cl
     return cls
 
 
-def new_entry(of: OwnedList, description: str) -> Callable[[Class], Class]:
+def new_entry(of: OwnedList, *, description: str) -> Callable[[Class], Class]:
     """Make the input of a new entry: what must be given, and the rest with what it is otherwise."""
 
     def make(cls: Class) -> Class:
@@ -71,19 +71,18 @@ def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
     return make
 
 
-_BESIDES: tuple[tuple[str, Any, str], ...] = (
-    ("year", int, "The year of the last day."),
-    ("text", str, "Looked for in every text that you may read."),
-)
+def _put(cls: type, name: str, type_: Any, *, description: str) -> None:
+    """Put a field that nobody has to give behind those of a class."""
+    cls.__annotations__[name] = type_ | None
+    setattr(cls, name, strawberry.field(default=None, description=description))
 
 
 def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
     """Make the filter of a list of entries: every declared field that it can be filtered by, the year and any text."""
 
     def make(cls: Class) -> Class:
-        for name, type_, says in _BESIDES:
-            cls.__annotations__[name] = type_ | None
-            setattr(cls, name, strawberry.field(default=None, description=says))
+        _put(cls, "year", int, description="The year of the last day.")
+        _put(cls, "text", str, description="Looked for in every text that you may read.")
         fields = [(field, graphql_type(field) | None, None) for field in of.fields if field.filtered]
         return strawberry.input(
             with_fields(cls, fields), description="What to show; every field that is given must fit."
@@ -92,8 +91,8 @@ def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
     return make
 
 
-def entry_order(of: EntryList, says: str) -> Callable[[type[EntryOrder]], type[EntryOrder]]:
-    """Make the order of a list of entries: by anything that it can be sorted by. `says` describes the choice."""
+def entry_order(of: EntryList, *, description: str) -> Callable[[type[EntryOrder]], type[EntryOrder]]:
+    """Make the order of a list of entries: by anything that it can be sorted by."""
 
     def make(cls: type[EntryOrder]) -> type[EntryOrder]:
         texts = {field.name for field in getattr(of, "fields", ()) if field.kind is Kind.TEXT}
@@ -104,7 +103,7 @@ def entry_order(of: EntryList, says: str) -> Callable[[type[EntryOrder]], type[E
             for name in of.sorts
         }
         enumeration: Any = Enum
-        field = strawberry.enum(enumeration(f"{of.noun}OrderField", members), description=says)
+        field = strawberry.enum(enumeration(f"{of.noun}OrderField", members), description=description)
         cls.__annotations__ = {"field": field, "direction": OrderDirection}
         cls.direction = OrderDirection.ASC
         return strawberry.input(cls)

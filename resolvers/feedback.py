@@ -88,7 +88,7 @@ class FeedbackFilter:
     by_invitation: bool | None = None
 
 
-@entry_order(FEEDBACK, "What feedback can be sorted by.")
+@entry_order(FEEDBACK, description="What feedback can be sorted by.")
 class FeedbackOrder(EntryOrder):
     """In what order to show it."""
 

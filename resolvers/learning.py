@@ -89,7 +89,7 @@ class LearningFilter:
     text: str | None = None
 
 
-@entry_order(LEARNINGS, "What learnings can be sorted by.")
+@entry_order(LEARNINGS, description="What learnings can be sorted by.")
 class LearningOrder(EntryOrder):
     """In what order to show them."""
 

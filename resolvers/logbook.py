@@ -45,12 +45,12 @@ class LogbookFilter:
     """Which cases to show."""
 
 
-@entry_order(LOGBOOK, "What a logbook can be sorted by.")
+@entry_order(LOGBOOK, description="What a logbook can be sorted by.")
 class LogbookOrder(EntryOrder):
     """In what order to show them."""
 
 
-@new_entry(LOGBOOK, "One case. Dates are days; `minutes` is the duration.")
+@new_entry(LOGBOOK, description="One case. Dates are days; `minutes` is the duration.")
 class ImportedLogbookEntryInput:
     """One case of many."""
 

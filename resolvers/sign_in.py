@@ -163,7 +163,7 @@ def _is_owners_browser(context: Context, password_hash: str | None) -> bool:
 
 
 def _refuse_credentials() -> NoReturn:
-    refuse(None, Code.WRONG_CREDENTIALS, "The address or the password is wrong.")
+    refuse(None, Code.WRONG_CREDENTIALS, _("The email address or the password is wrong."))
 
 
 async def begin_session(context: Context, transaction: Transaction, account_id: UUID) -> None:
@@ -198,7 +198,7 @@ async def end_session(info: Info, input: EndSessionInput) -> UUID:
             delete(sessions).where(sessions.c.id == session_id, sessions.c.account_id == context.account_id)
         )
     if not ended:
-        refuse("id", Code.NOT_FOUND, "There is no such session.")
+        refuse("id", Code.NOT_FOUND, _("There's no such session."))
     if session_id == context.viewer.session_id:
         context.new_session = ""
     return session_id
@@ -210,5 +210,5 @@ async def confirm_password(context: Context, field: str, password: str) -> None:
     async with context.database.reading() as reading:
         stored = await reading.value(select(accounts.c.password_hash).where(accounts.c.id == context.account_id))
     if not await check_password(context, password, stored):
-        refuse(field, Code.WRONG_CREDENTIALS, "This is not your password.")
+        refuse(field, Code.WRONG_CREDENTIALS, _("This isn't your password."))
     await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

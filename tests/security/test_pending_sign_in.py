@@ -296,7 +296,7 @@ async def test_the_page_asks_for_the_password_again_where_nothing_is_pending(hub
     assert (await sent(hub, pending)).status_code == 303
     for response in (late, other_browser, forged, await sent(hub, pending)):
         assert is_a_page(response, 422)
-        assert page_problems(response) == [(None, "Your sign-in has expired. Please type your password again.")]
+        assert page_problems(response) == [(None, "Your sign-in has expired. Please enter your password again.")]
         assert 'type="password"' in response.text
         assert 'name="next" value="/logbook"' in response.text
         assert response.headers["set-cookie"].startswith('pending=""; HttpOnly; Max-Age=0')
