@@ -104,7 +104,7 @@ LOOKS = [
     Look("account-delete", "/account/delete", by="mediator"),
     Look("account-token", "/account/tokens/new", by="mediator"),
     Look("second-factor", "/account/second-factor", by="mediator"),
-    Look("second-factor-secret", "/account/second-factor", by="mediator", then=typed("Begin", password=DEMO_PASSWORD)),
+    Look("second-factor-secret", "/account/second-factor", by="mediator", then=typed("Continue", password=DEMO_PASSWORD)),
     Look("second-factor-codes", "/account/second-factor/codes", by="mediator"),
     Look("second-factor-remove", "/account/second-factor/remove", by="mediator"),
     Look("account-export", "/account/export", by="mediator"),

@@ -21,7 +21,7 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         await go_back(page)
         await go_back(page)
         await expect(cases).to_contain_text("Fence")
-        await page.get_by_role("form", name="Which cases to show").get_by_label("Words").fill("fence")
+        await page.get_by_role("form", name="Which cases to show").get_by_label("Search").fill("fence")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("main")).to_contain_text("1 case with this filter")
 
@@ -96,7 +96,7 @@ async def test_a_print_of_the_logbook_has_the_tables_and_nothing_to_press(browse
         await page.goto("/logbook")
         await page.emulate_media(media="print")
         await expect(page.get_by_role("table", name="Your cases")).to_be_visible()
-        await expect(page.get_by_text("Hours by role, simulations left out").first).to_be_visible()
+        await expect(page.get_by_text("Hours by role, without simulations").first).to_be_visible()
         for role in ("button", "navigation", "combobox"):
             assert await page.get_by_role(role).count() == 0, role
         assert (await page.pdf()).startswith(b"%PDF")
