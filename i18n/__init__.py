@@ -73,13 +73,14 @@ def number(value: int) -> str:
 
 
 def install(environment: Environment) -> None:
-    """Give templates `{% trans %}`, `_()`, `gettext()` and `ngettext()`.
+    """Give templates `{% trans %}`, `_()`, `gettext()` and `ngettext()`, and numbers by `| number`.
 
     A value in a place of a message is escaped where the template escapes. White space around the lines of a message
     doesn't count, so that a mail's text and its HTML share one.
     """
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
+    environment.filters["number"] = number
     # Looked up only: the extension itself fills in the places, and twice would read a value as a message.
     environment.install_gettext_callables(_singular, _plural, newstyle=True)  # type: ignore[attr-defined]  # by the extension
 

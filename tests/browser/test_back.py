@@ -78,7 +78,7 @@ async def test_the_next_party_at_a_tablet_finds_an_empty_form_and_counts(browser
             await expect(page.locator("#answer-impressed")).to_have_value("")
             await expect(page.locator("#name")).to_have_value("")
             await expect(page.get_by_label("As a party to the dispute")).not_to_be_checked()
-            await expect(page.get_by_label("No, they are not shared")).to_be_checked()
+            await expect(page.get_by_label("No, don't share them")).to_be_checked()
             await answer(page, site, words)
             await press(page, "Send my feedback")
             await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
@@ -106,7 +106,7 @@ async def test_where_a_browser_keeps_nothing_the_next_party_still_finds_an_empty
         await page.goto(path)
         for words in ("First", "Second"):
             await expect(page.locator("#answer-impressed")).to_have_value("")
-            await expect(page.get_by_label("Keep what I typed")).to_be_hidden()
+            await expect(page.get_by_label("Keep what I type")).to_be_hidden()
             await answer(page, site, words)
             await expect(page.get_by_text("1 of", exact=False).first).to_be_visible()
             await press(page, "Send my feedback")
@@ -163,7 +163,7 @@ async def begin(page: Page, path: str, words: str) -> None:
     await page.locator("#answer-impressed").fill(words)
     await page.get_by_label("As a party to the dispute").check()
     await page.get_by_label("They were the mediator").check()
-    await page.get_by_label("Keep what I typed").check()
+    await page.get_by_label("Keep what I type").check()
     assert await kept(page) == 1
 
 
@@ -171,16 +171,16 @@ async def test_nothing_is_kept_on_a_device_unless_one_asks_for_it(browser: Brows
     path = await personal_path(site)
     async with visiting(browser, site) as page:
         await page.goto(path)
-        await expect(page.get_by_label("Keep what I typed")).not_to_be_checked()
+        await expect(page.get_by_label("Keep what I type")).not_to_be_checked()
         await page.locator("#answer-impressed").fill("The calm of it")
         assert await kept(page) == 0
-        await page.get_by_label("Keep what I typed").check()
+        await page.get_by_label("Keep what I type").check()
         stored = await page.evaluate("JSON.stringify(localStorage)")
         assert "The calm of it" in stored
         assert path.rpartition("/")[2] not in stored
         await page.locator("#answer-impressed").fill("The patience")
         assert "The patience" in await page.evaluate("JSON.stringify(localStorage)")
-        await page.get_by_label("Keep what I typed").uncheck()
+        await page.get_by_label("Keep what I type").uncheck()
         assert await kept(page) == 0
         await page.locator("#answer-impressed").fill("Anew")
         assert await kept(page) == 0
@@ -198,24 +198,24 @@ async def test_what_was_kept_shows_to_who_asks_for_it_alone(browser: Browser, si
         await expect(page.get_by_role("button", name="Send my feedback")).to_be_hidden()
         await page.context.set_offline(False)
         await page.goto(other)
-        await expect(page.get_by_role("button", name="Continue what was typed")).to_be_hidden()
+        await expect(page.get_by_role("button", name="Continue")).to_be_hidden()
         await page.goto(path)
         assert "The calm of it" not in await page.content()
         await expect(page.locator("#answer-impressed")).to_have_value("")
         await expect(page.get_by_label("As a party to the dispute")).not_to_be_checked()
-        await expect(page.get_by_label("Keep what I typed")).not_to_be_checked()
+        await expect(page.get_by_label("Keep what I type")).not_to_be_checked()
         # Somebody else answers, asks for nothing, and takes nothing away.
         await page.locator("#answer-impressed").fill("Somebody else")
         await page.reload()
-        await page.get_by_role("button", name="Continue what was typed").click()
+        await page.get_by_role("button", name="Continue").click()
         await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
         await expect(page.get_by_label("As a party to the dispute")).to_be_checked()
-        await expect(page.get_by_label("Keep what I typed")).to_be_checked()
+        await expect(page.get_by_label("Keep what I type")).to_be_checked()
         assert await page.locator("[name=requestKey]").input_value() == key
         await answer(page, site, "The calm of it all")
         await page.locator("#email").fill("pat@nowhere")
         await press(page, "Send my feedback")
-        await expect(page.get_by_label("Keep what I typed")).to_be_checked()
+        await expect(page.get_by_label("Keep what I type")).to_be_checked()
         await page.locator("#email").fill("pat@demo.example")
         assert "pat@demo.example" in await page.evaluate("JSON.stringify(localStorage)")
         await press(page, "Send my feedback")
@@ -229,8 +229,8 @@ async def test_what_was_kept_goes_at_a_press_and_after_five_days(browser: Browse
     async with visiting(browser, site) as page:
         await begin(page, path, "The calm of it")
         await page.reload()
-        await page.get_by_role("button", name="Discard it").click()
-        await expect(page.get_by_role("button", name="Discard it")).to_be_hidden()
+        await page.get_by_role("button", name="Discard").click()
+        await expect(page.get_by_role("button", name="Discard")).to_be_hidden()
         assert await kept(page) == 0
         for passed in (5 * 24 * 3600 * 1000, -3600 * 1000):  # ms; or the clock was set back
             await begin(page, path, "The calm of it")
@@ -262,7 +262,7 @@ async def test_nothing_is_kept_or_offered_where_somebody_is_signed_in(browser: B
         assert "Mine" not in await page.evaluate("JSON.stringify(localStorage)")
         await page.context.clear_cookies()
         await page.goto(path)
-        await page.get_by_role("button", name="Continue what was typed").click()
+        await page.get_by_role("button", name="Continue").click()
         await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
 
 
@@ -270,7 +270,7 @@ async def test_a_button_that_said_it_was_busy_says_what_it_does_again(browser: B
     """Other browsers keep a page that sent a file, too; so that this one does, it is sent nowhere."""
     async with visiting(browser, site, await site.mediator()) as page:
         await page.goto("/logbook/import")
-        button = page.get_by_role("button", name="Look at it")
+        button = page.get_by_role("button", name="Preview")
         await button.evaluate("it => it.form.dispatchEvent(new SubmitEvent('submit', { submitter: it }))")
         await expect(page.get_by_role("button", name="Reading…")).to_be_visible()
         await page.goto("/logbook")

@@ -96,7 +96,7 @@ async def test_a_print_of_the_logbook_has_the_tables_and_nothing_to_press(browse
         await page.goto("/logbook")
         await page.emulate_media(media="print")
         await expect(page.get_by_role("table", name="Your cases")).to_be_visible()
-        await expect(page.get_by_text("Hours by role, simulations left out").first).to_be_visible()
+        await expect(page.get_by_text("Hours by role, without simulations").first).to_be_visible()
         for role in ("button", "navigation", "combobox"):
             assert await page.get_by_role(role).count() == 0, role
         assert (await page.pdf()).startswith(b"%PDF")

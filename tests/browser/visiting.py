@@ -135,7 +135,7 @@ async def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
 async def sign_out(page: Page) -> None:
     """Sign out by the account's menu."""
     await page.get_by_text("Account", exact=True).click()
-    await press(page, "Log out")
+    await press(page, "Sign out")
 
 
 async def tab_to(page: Page, wanted: str) -> None:

@@ -10,6 +10,8 @@ from jinja2 import Environment, nodes
 import i18n
 
 ATTRIBUTES = {"alt", "aria-description", "aria-label", "label", "placeholder", "title"}
+# Ours: what the stylesheet shows, and what the script puts in.
+ATTRIBUTES |= {"data-busy", "data-copied", "data-label", "data-told"}
 CATALOGUED = {"_", "gettext", "ngettext", "lazy_gettext"}
 
 # What a program reads, or whoever runs the service: SQL, patterns, operations, metrics, faults of ours.
@@ -33,6 +35,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,.:;!?]? [^\W\d_]+|^[A-Z][a-z]+[.!?]$")
 # Headers, markup, addresses with a query; SQL.
 _FOR_PROGRAMS = re.compile(r"=|\b[A-Z][a-z]+-[A-Z][a-z]+|\b(?:SELECT|SAVEPOINT|BETWEEN)\b")
+_ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"')  # in a macro that writes those of a tag
 _WORD = re.compile(r"[A-Z][a-z]{2,}$")
 
 _environment = Environment(autoescape=True)
@@ -80,7 +83,7 @@ class _Visible(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
-            self.texts.append(data)
+            self.texts.append(_ATTRIBUTE.sub("", data))
 
 
 def _constants(node: nodes.Node) -> Iterator[str]:

@@ -143,19 +143,19 @@ async def test_a_copy_is_asked_for_once_shows_how_far_it_is_and_until_when_its_l
     assert is_a_page(making)
     assert re.findall(r'<progress [^>]*max="100" value="(\d+)"', making.text) == ["40"]
     assert 'data-again="3"' in making.text
-    assert '<a href="/account/export">Look again</a>' in making.text
+    assert '<a href="/account/export">Check again</a>' in making.text
     assert '<form method="post">' not in making.text
     path = await link(hub, ann.email)
     (row,) = await hub.rows("SELECT expires_at FROM data_export")
     ready = await get(hub, ann, "/account/export")
     assert is_a_page(ready)
     assert "data-again" not in ready.text
-    assert f"its link works until {row['expires_at'].day} {row['expires_at']:%b %Y, %H:%M} UTC" in ready.text
+    assert f"the link expires on {row['expires_at'].day} {row['expires_at']:%b %Y, %H:%M} UTC" in ready.text
     assert path.split("/")[-1] not in ready.text
     assert '<form method="post">' in ready.text
     async with hub.later(days=8) as then:
         await then.work()
-        assert "its link works" not in (await get(then, ann, "/account/export")).text
+        assert "the link expires" not in (await get(then, ann, "/account/export")).text
 
 
 async def test_nobody_sees_how_far_anothers_copy_is(hub: Hub) -> None:

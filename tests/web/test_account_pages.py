@@ -228,7 +228,7 @@ async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
     await put_feedback(hub, ann, {"preparation": 5})
     page = await get(hub, ann, "/account/delete")
     assert is_a_page(page)
-    for said in ("your logbook", "all feedback about you", "your view of the feedback", "/account/export"):
+    for said in ("your logbook", "all feedback about you", "your access to the feedback", "/account/export"):
         assert said in page.text
     assert "your directory" not in page.text
     before = await everything(hub)

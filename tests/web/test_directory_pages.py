@@ -65,7 +65,7 @@ async def test_a_search_finds_mediators_who_are_not_private(hub: Hub) -> None:
     assert 'value="bo ann"' in found.text
     nobody = await opened(hub, directory, "/mediators?search=hidden")
     assert listed(nobody) == []
-    assert "There is no mediator by that name whom you can see" in nobody.text
+    assert "No mediator you can see has that name" in nobody.text
 
 
 async def test_each_searches_by_the_standing_that_they_have_the_page_for(hub: Hub) -> None:
@@ -106,7 +106,7 @@ async def test_a_directory_reads_what_verifies_experience_and_nothing_private(hu
     directory = await hub.person(Role.DIRECTORY)
     page = await opened(hub, directory, f"/mediators/{ann.id}")
     said = plain(page.text)
-    assert "9:00 hours 2 cases Beside these, 100:00 hours in simulations" in said
+    assert "9:00 hours 2 cases Plus 100:00 simulated hours, not counted." in said
     assert "Year Hours Cases 2024 1:30 1 2023 7:30 1" in said
     assert cells(page, "Month") == ["May 2024", "May 2024", "Apr 2023"]
     assert cells(page, "Kind of dispute")[-1] == "=Tenancy"
@@ -192,7 +192,7 @@ async def test_what_only_the_mediator_may_read_is_neither_searched_nor_sorted_by
     for words in ("private", "norway", "settled"):
         page = await opened(hub, directory, f"{path}?text={words}&cpd-text={words}")
         assert (cells(page, "Month"), cells(page, "Title")) == ([], []), words
-        assert "No case fits." in page.text
+        assert "No cases match." in page.text
     usual = cells(await opened(hub, directory, path), "Month")
     for address in ("sort=reference", "sort=ended_on", "sort=country", "outcome=SETTLED", "country=Norway"):
         assert cells(await opened(hub, directory, f"{path}?{address}"), "Month") == usual, address
@@ -307,7 +307,7 @@ async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
 async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
     said = plain((await opened(hub, directory, f"/mediators/{ann.id}")).text)
-    for part in ("There are no cases yet.", "Ann has no cases in their logbook yet.", "Ann has entered no CPD yet."):
+    for part in ("There are no cases yet.", "Ann doesn't have any cases in their logbook yet.", "Ann hasn't added any CPD yet."):
         assert part in said
     assert await sheet(hub, directory, f"/mediators/{ann.id}/logbook.csv") == []
 

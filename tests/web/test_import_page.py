@@ -111,7 +111,7 @@ async def test_an_export_is_all_duplicates_however_its_texts_look(hub: Hub) -> N
     exported = await hub.client.get("/logbook.csv", headers=cookie(ann))
     shown = await chosen(hub, ann, exported.content)
     assert figures(shown) == [0, len(texts) + 3, 0]
-    assert "There is nothing to import" in shown.text
+    assert "There's nothing to import" in shown.text
     # A third copy of a case that is there twice is new.
     third = exported.content + next(line for line in exported.content.splitlines(True) if b",Yes," in line)
     assert figures(await chosen(hub, ann, third)) == [1, len(texts) + 3, 0]

@@ -186,7 +186,7 @@ async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_un
     assert is_a_page(second, 422)
     assert "This entry has changed in the meantime" in second.text
     assert cells(second, "You typed") == ["second"]
-    assert cells(second, "Saved meanwhile") == ["first"]
+    assert cells(second, "Saved now") == ["first"]
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")
     assert stored == "first"
     again = await post(hub, ann, path, **(form | {text: "second", "version": hidden(second, "version")}))
@@ -211,7 +211,7 @@ async def test_nobody_opens_or_changes_an_entry_of_somebody_else(hub: Hub, name:
             assert is_a_page(deleted, 404)
         changed = await post(hub, who, f"/{name}/{entry}/edit", **(FORMS[name] | {"version": "1"}))
         assert changed.status_code in {404, 422}
-        assert "Saved meanwhile" not in changed.text
+        assert "Saved now" not in changed.text
     for path in (f"/{name}/{entry}", f"/{name}/{entry}/edit", "/logbook?year=2024", f"/{name}.csv"):
         signed_out = await hub.client.get(path)
         assert signed_out.status_code == 303
@@ -346,7 +346,7 @@ async def test_hours_are_drawn_and_written(hub: Hub) -> None:
     page = await opened(hub, ann, "/logbook")
     assert '<rect class="bar" x="0" y="22" width="50.0%"' in page.text
     assert "<td>1:30</td><td>1</td>" in page.text
-    assert "Beside them 10:00 hours in simulations" in page.text
+    assert "Plus 10:00 simulated hours, not counted." in page.text
 
 
 async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: Hub) -> None:

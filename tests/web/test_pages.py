@@ -235,7 +235,7 @@ async def test_an_invited_person_with_an_account_signs_in_to_accept(hub: Hub) ->
     assert f'href="/signin?next={path}"' in refused.text
     page = await hub.client.get(path, headers=cookie(rev))
     assert is_a_page(page)
-    assert "You are signed in as &lt;script&gt;" in page.text
+    assert "You're signed in as &lt;script&gt;" in page.text
     assert led_to(await hub.client.post(path, headers=cookie(rev))) == "/done/invitation"
     (row,) = await hub.rows("SELECT roles FROM account WHERE id = $1", rev.id)
     assert row["roles"] == ["MEDIATOR", "REVIEWER"]

@@ -42,7 +42,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     const field = document.getElementById(button.dataset.copy);
     field.select();
     await navigator.clipboard.writeText(field.value);
-    button.textContent = "Copied";
+    button.textContent = button.dataset.copied;
   });
 }
 
@@ -147,7 +147,8 @@ if (survey) {
   function show() {
     const answered = new Set(fields().map(([name]) => name).filter((name) => name.startsWith("answer-"))).size;
     progress.value = answered;
-    survey.querySelector(".progress span").textContent = `${answered} of ${progress.max}`;
+    const box = progress.closest(".progress");
+    box.querySelector("label").textContent = box.dataset.told.replace("#", answered);
   }
 
   function fill(values) {
