@@ -59,7 +59,9 @@ async def is_stopped(transaction: Transaction, settings: Settings, email: str) -
 async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Named] | None:
     """Find an account, or the address kept in the row where the account no longer has it."""
     if work.recipient is not None:
-        return Recipient(work.recipient, Named(name=work.recipient_name or ""))
+        if work.recipient_name is None:
+            raise LookupError("an address without its name: there's nobody to greet")
+        return Recipient(work.recipient, Named(name=work.recipient_name))
     found = await transaction.first(rows.account(), id=work.subject_id)
     return Recipient(found.email, Named(name=found.name)) if found else None
 
