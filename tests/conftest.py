@@ -1,6 +1,7 @@
 """Fixtures: the embedded services once a test process, and for each test a hub of its own on an empty database."""
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -39,6 +40,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = Path(session.config.option.basetemp)
     if exitstatus == 0 and folder.name.startswith(OWN_FOLDER):  # not one named by hand, and not a worker's part of one
         shutil.rmtree(folder)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that drives a browser, so that none can forget to say so."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: thousands of tests, and all modules."""
+    gc.collect()
+    gc.freeze()
 
 
 # A failing test shows what was logged, with plain tracebacks.
