@@ -13,8 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
 
 from models import migrate
+from permissions import passwords
 from tests.hub import Hub, opened, settings_for
 from tests.servers import PRISTINE, keep_pristine
 from tests.warm import admin, keeping
@@ -58,6 +60,24 @@ def pytest_collection_finish() -> None:
 
 # A failing test shows what was logged, with plain tracebacks.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+
+FULL_COST = passwords.HASHER
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords with argon2 as always, but with parameters that cost next to nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._nobodys_hash.cache_clear()
+        yield
+
+
+@pytest.fixture
+def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with the parameters of the product."""
+    monkeypatch.setattr(passwords, "HASHER", FULL_COST)
 
 
 @pytest.fixture(scope="session")

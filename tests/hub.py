@@ -24,8 +24,8 @@ from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
 from models.wall import WORKER
+from permissions import passwords
 from permissions.addresses import account_key
-from permissions.passwords import HASHER
 from permissions.secrets import fold_name, hash_secret, new_secret
 from resolvers.account import add_profile
 from settings import Settings, load
@@ -65,7 +65,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
 
 @cache
 def password_hash() -> str:
-    return HASHER.hash(PASSWORD)
+    return passwords.HASHER.hash(PASSWORD)
 
 
 @dataclass(frozen=True)

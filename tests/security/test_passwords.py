@@ -191,7 +191,7 @@ async def test_argon2_gives_way_to_requests(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_hash_of_other_parameters_is_made_anew_at_the_next_sign_in(hub: Hub) -> None:
     ann = await hub.mediator()
-    old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
     await hub.rows("UPDATE account SET password_hash = $2 WHERE id = $1", ann.id, old)
     await sign_in(hub, ann.email, OTHER)
     (row,) = await hub.rows("SELECT password_hash FROM account WHERE id = $1", ann.id)
