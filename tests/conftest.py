@@ -14,9 +14,11 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from hypothesis import is_hypothesis_test
 
 from models import migrate
 from permissions import passwords
+from tests import volume  # noqa: F401 - sets how much hypothesis tries
 from tests.hub import Hub, opened, settings_for
 from tests.servers import PRISTINE, keep_pristine
 from tests.warm import admin, keeping
@@ -46,10 +48,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that drives a browser, so that none can forget to say so."""
+    """Mark each test that drives a browser, and each that hypothesis feeds, so that none can forget to say so."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("long")
 
 
 def pytest_collection_finish() -> None:

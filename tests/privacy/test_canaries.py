@@ -24,11 +24,12 @@ from tests.privacy.overheard import empty_redis, kept_in_redis, logged, queued
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, living
 from tests.privacy.walk import selection
+from tests.volume import tries
 from web.embedded import Services
 from web.export import JOBS
 from web.mailcatcher import Mail
 
-OPERATIONS = int(os.environ.get("PRIVACY_OPERATIONS", "240"))
+OPERATIONS = int(os.environ.get("PRIVACY_OPERATIONS", tries(120, 2000)))
 THOROUGH = 2000  # from so many on, nothing is left out
 SECONDS = float(os.environ.get("PRIVACY_SECONDS", "0"))
 SEED = int(os.environ.get("PRIVACY_SEED", "1"))
@@ -79,6 +80,7 @@ async def test_every_field_of_the_api_shows_a_marker_to_somebody(place: Place) -
                 assert f"{type_.name}.{name}" in granted | NO_MARKERS, "give it a marker in tests/privacy/world.py"
 
 
+@pytest.mark.long
 async def test_everybody_reads_exactly_what_the_table_grants_them(place: Place) -> None:
     facts, pools = place.world.facts, place.pools()
     everybody: set[Shown] = set()
@@ -113,6 +115,7 @@ async def _own(place: Place) -> set[Shown]:
 
 
 @pytest.mark.parametrize("half", [0, 1])  # for two processes to share
+@pytest.mark.long
 async def test_random_operations_tell_nobody_what_is_not_theirs(place: Place, half: int) -> None:
     began, run, seed = time.monotonic(), Counter[str](), SEED
     watchers = [one for one in place.world.watchers if not one.over]
@@ -234,6 +237,7 @@ async def test_an_export_holds_what_its_owner_may_read_and_no_details_of_request
 # Pages.
 
 
+@pytest.mark.long
 async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
     addresses = list(paths(place))
     with logged() as lines:

@@ -25,6 +25,7 @@ from schema.cost import Measure, measured
 from schema.execution import Documents
 from schema.introspection import values_most
 from tests.hub import Hub
+from tests.volume import tries
 
 WHOLE = get_introspection_query(input_value_deprecation=True, specified_by_url=True, one_of=True)
 VIEWERS = [Standing.PUBLIC | standing for standing in (*SIGNED_IN, SIGNED_IN)]
@@ -165,7 +166,7 @@ def values_in(answer: Any) -> int:
     return sum(map(values_in, answer)) if isinstance(answer, list) else 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(40, 1000))
 @given(introspection(), st.sampled_from(VIEWERS))
 def test_no_answer_has_more_than_its_document_was_counted_for(text: str, who: Standing) -> None:
     document = parse(text)
