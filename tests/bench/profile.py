@@ -23,7 +23,7 @@ import uvloop
 from models import migrate
 from tests.bench.cases import cases
 from tests.bench.load import Connection, load, measured, processor_time
-from tests.bench.world import Known, Size, fill
+from tests.bench.rows import Known, Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
 from web.embedded import Services, embedded

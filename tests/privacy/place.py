@@ -16,11 +16,11 @@ from schema.build import projection
 from settings import Settings
 from tests.conftest import fresh_database
 from tests.hub import BASE_URL, PASSWORD, Hub, opened, payload
+from tests.privacy.marked_world import COMBINATIONS, A, D, M, R, World
 from tests.privacy.markers import Marker, Mint
 from tests.privacy.oracle import Shown, Watcher
 from tests.privacy.rows import insert
 from tests.privacy.walk import documents
-from tests.privacy.world import COMBINATIONS, A, D, M, R, World
 from web.embedded import Services
 from web.mailcatcher import catching, machine_time
 
@@ -83,7 +83,7 @@ class Place:
     gone: Watcher  # whose account was deleted
     of_the_gone: set[Marker]
 
-    async def send(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
+    async def request_as(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
         """One request as somebody, with nothing kept of it."""
         headers = dict(more.pop("headers", {}))
         if watcher.token:
@@ -98,10 +98,12 @@ class Place:
         self.client.cookies.clear()
         return await self.client.request(method, path, headers=headers, **more)
 
-    async def ask(self, watcher: Watcher, document: str, variables: Mapping[str, Any] | None = None) -> httpx.Response:
+    async def ask_as(
+        self, watcher: Watcher, document: str, variables: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
         """One GraphQL request as somebody."""
         body = {"query": document, "variables": variables}
-        return await self.send(watcher, "POST", "/graphql", json=body)
+        return await self.request_as(watcher, "POST", "/graphql", json=body)
 
     def burn_mails(self) -> None:
         """Throw away the mail that was caught."""
@@ -156,7 +158,9 @@ class Place:
         for document in documents(projection(watcher.could, by_token=bool(watcher.token)), pools):
             after: str | None = ""
             while after is not None:
-                response = await self.ask(watcher, document, {"after": after or None} if "$after" in document else None)
+                response = await self.ask_as(
+                    watcher, document, {"after": after or None} if "$after" in document else None
+                )
                 yield response
                 after = _next_page(response) if "$after" in document else None
 

@@ -6,8 +6,7 @@ import os
 import time
 import zipfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 import httpx
 import pytest
@@ -22,10 +21,9 @@ from tests.privacy.operations import operations
 from tests.privacy.oracle import OWNERS_ALONE, Shown, Watcher, whole
 from tests.privacy.overheard import empty_redis, kept_in_redis, logged, queued
 from tests.privacy.pages import paths
-from tests.privacy.place import Place, living
+from tests.privacy.place import Place
 from tests.privacy.walk import selection
 from tests.volume import tries
-from web.embedded import Services
 from web.export import JOBS
 from web.mailcatcher import Mail
 
@@ -46,12 +44,6 @@ NO_MARKERS = {
 
 # Mail to an address that no account has any more, which keeps it until it has been handed in.
 KEEPS_ADDRESS = {"account_deleted", "email_changed", "review_ended", "appointment_ended"}
-
-
-@pytest.fixture
-async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
-    async with living(services, tmp_path) as place:
-        yield place
 
 
 def told(place: Place, leaked: Iterable[Marker]) -> dict[str, str]:
@@ -77,7 +69,7 @@ async def test_every_field_of_the_api_shows_a_marker_to_somebody(place: Place) -
         for name, field in type_.fields.items():
             kind = get_named_type(field.type)
             if isinstance(kind, GraphQLScalarType) and kind.name != "Boolean":
-                assert f"{type_.name}.{name}" in granted | NO_MARKERS, "give it a marker in tests/privacy/world.py"
+                assert f"{type_.name}.{name}" in granted | NO_MARKERS, "give it a marker in marked_world.py"
 
 
 @pytest.mark.long
@@ -106,7 +98,7 @@ async def _own(place: Place) -> set[Shown]:
     for account in set(place.world.accounts.values()) - set(place.world.watchers):
         type_ = projection(account.could).type_map["OwnAccount"]
         assert isinstance(type_, GraphQLObjectType)
-        seen = place.found(await place.ask(account, f"{{ me {selection(type_)} }}"))
+        seen = place.found(await place.ask_as(account, f"{{ me {selection(type_)} }}"))
         for marker in facts.visible(account):
             own = {at for at in facts.shown[marker] if at.of == account.account_id and facts.sees(account, at)}
             assert not own or marker in seen, own
@@ -146,7 +138,7 @@ async def _random_operations(place: Place, watchers: list[Watcher], share: int, 
         for operation in operations(schema, share, seed, pools):
             sent = place.world.known.found_in(operation.text)
             links = {marker for link in sent & facts.told_by.keys() for marker in facts.told_by[link]}
-            response = await place.ask(watcher, operation.text)
+            response = await place.ask_as(watcher, operation.text)
             leaked = place.found(response) - granted - sent - links
             assert not told(place, leaked), f"{watcher.name} asks {operation.text}\n{response.text[:2000]}"
             assert "$argon2" not in response.text
@@ -249,7 +241,7 @@ async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
                 sent = place.world.known.found_in(path)
                 facts = place.world.facts
                 links = {marker for value in values for marker in facts.told_by.get(value, ())}
-                response = await place.send(watcher, "GET", path)
+                response = await place.request_as(watcher, "GET", path)
                 found = place.found(response)
                 assert not told(place, found - sent - links - facts.visible(watcher)), (watcher.name, path)
                 assert response.status_code < 500, path

@@ -9,12 +9,7 @@ from pyotp import TOTP
 from models.account import Role
 from tests.hub import PASSWORD, Hub, Person
 from tests.hub import opened as opened_hub
-from tests.web.reading import FOREIGN, cookie, everything, is_a_page, problems
-
-
-async def post(hub: Hub, who: Person, path: str, **form: str) -> httpx.Response:
-    hub.client.cookies.clear()  # no other session than the one that is named
-    return await hub.client.post(path, data=form, headers=cookie(who))
+from tests.web.reading import FOREIGN, cookie, everything, is_a_page, post, problems
 
 
 def renewed(response: httpx.Response, who: Person) -> Person:
