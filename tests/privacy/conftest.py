@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from schema import execution
 from tests.privacy.place import Place, living
 from web.embedded import Services
 
 
 @pytest.fixture
-async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
+async def place(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    # Everybody asks for the same, which has room here, so that it is parsed and validated once.
+    monkeypatch.setattr(execution, "CHARACTERS_KEPT", 3_000_000)
     async with living(services, tmp_path) as place:
         yield place

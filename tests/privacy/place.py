@@ -158,11 +158,10 @@ class Place:
         for document in documents(projection(watcher.could, by_token=bool(watcher.token)), pools):
             after: str | None = ""
             while after is not None:
-                response = await self.ask_as(
-                    watcher, document, {"after": after or None} if "$after" in document else None
-                )
+                more = {"after": after or None} if document.paged else {}
+                response = await self.ask_as(watcher, document.text, {**document.variables, **more})
                 yield response
-                after = _next_page(response) if "$after" in document else None
+                after = _next_page(response) if document.paged else None
 
     async def cursors(self) -> list[str]:
         """Cursors of every list, as somebody with each standing gets them."""

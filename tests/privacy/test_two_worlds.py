@@ -23,7 +23,7 @@ from tests.privacy.oracle import Watcher
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, admin_connection
 from tests.privacy.rows import insert_row, word_in
-from tests.privacy.walk import documents, lists
+from tests.privacy.walk import Asked, documents, lists
 
 # What decides who may see a row is no value to be changed: then it would be another row's world.
 DECIDES = {
@@ -160,11 +160,12 @@ async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list
     """All that somebody can read, in every order, through every filter, and on pages; byte for byte."""
     schema = projection(watcher.could)
     # Origins last: that they were read stands in the audit log.
-    asked = sorted([*documents(schema, _pools(place)), *lists(schema)], key=lambda document: "origin {" in document)
+    everything = [*documents(schema, _pools(place)), *(Asked(text, {}) for text in lists(schema))]
+    asked = sorted(everything, key=lambda one: "origin {" in one.text)
     answers = []
-    for document in asked:
-        response = await place.ask_as(watcher, document)
-        answers.append(f"{document} {response.status_code} {_in_order(response.text)}")
+    for one in asked:
+        response = await place.ask_as(watcher, one.text, one.variables)
+        answers.append(f"{one} {response.status_code} {_in_order(response.text)}")
     for path in addresses:
         response = await place.request_as(watcher, "GET", path)
         # Each form has a key of its own, so that it counts once however often it is sent.
