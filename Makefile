@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all that a newcomer needs; `make check` is what has to be clean.
+# `make demo` and `make test` are all that a newcomer needs; `make check` and `make test-long` are what has to be clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
