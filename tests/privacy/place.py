@@ -172,9 +172,10 @@ class Place:
                     cursors |= set(re.findall(r'ursor":"([^"]+)"', response.text))
         return sorted(cursors)
 
-    def personal(self) -> set[Marker]:
-        """Every marker but ids and moments, which stand in logs and in the outbox to say what a line is about."""
-        return {marker for marker in self.world.facts.shown if not re.fullmatch(r"[0-9a-f-]{36}|[\d:.]{15}", marker)}
+    def personal_in(self, text: str) -> set[Marker]:
+        """Its markers but ids and moments, which stand in logs and in the outbox to say what a line is about."""
+        found = self.world.known.found_in(text) & self.world.facts.shown.keys()
+        return {marker for marker in found if not re.fullmatch(r"[0-9a-f-]{36}|[\d:.]{15}", marker)}
 
     def found(self, response: httpx.Response) -> set[Marker]:
         """The markers in an answer: in its body and in its headers."""
