@@ -15,7 +15,7 @@ from graphql import (
     validate,
 )
 from graphql.type.introspection import introspection_types
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from models.account import Role
@@ -168,6 +168,7 @@ def values_in(answer: Any) -> int:
 
 @settings(max_examples=tries(40, 1000))
 @given(introspection(), st.sampled_from(VIEWERS))
+@example("{ __schema { directives { locations } } }", Standing.PUBLIC)
 def test_no_answer_has_more_than_its_document_was_counted_for(text: str, who: Standing) -> None:
     document = parse(text)
     measure = measured(projection(who), document, {})
