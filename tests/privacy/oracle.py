@@ -5,7 +5,7 @@ No resolver and no scope is asked: what stands in the table, and who is what to 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
@@ -70,7 +70,7 @@ class Watcher:
     verified: bool = True
     over: bool = False
 
-    @property
+    @cached_property
     def could(self) -> Standing:
         """Every standing that they can have towards anybody."""
         standings = Standing.PUBLIC

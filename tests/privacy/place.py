@@ -71,7 +71,7 @@ def _id(watcher: Watcher) -> Any:
     return watcher.account_id
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio writes what a test is given into a text, for nobody, and this is large
 class Place:
     """The hub, its world, and the one client that asks, each time from another network address."""
 

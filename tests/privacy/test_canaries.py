@@ -236,14 +236,14 @@ async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
         # A token opens pages too, so a few of those.
         for watcher in [one for one in place.world.watchers if not one.token or len(one.roles) != 2 or one.over]:
             seen: set[Marker] = set()
+            granted = place.world.facts.visible(watcher)
             some = addresses if OPERATIONS >= THOROUGH else place.dice.sample(addresses, len(addresses) // 6)
             for path, values in [("/", list[str]()), *some]:
                 sent = place.world.known.found_in(path)
-                facts = place.world.facts
-                links = {marker for value in values for marker in facts.told_by.get(value, ())}
+                links = {marker for value in values for marker in place.world.facts.told_by.get(value, ())}
                 response = await place.request_as(watcher, "GET", path)
                 found = place.found(response)
-                assert not told(place, found - sent - links - facts.visible(watcher)), (watcher.name, path)
+                assert not told(place, found - sent - links - granted), (watcher.name, path)
                 assert response.status_code < 500, path
                 seen |= found - sent
             if watcher.cookie and watcher.account_id and not watcher.over:
