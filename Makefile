@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all that a newcomer needs; `make check` is what has to be clean.
+# `make demo` and `make test` are all that a newcomer needs; `make check` and `make test-long` are what has to be clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,8 +10,11 @@ PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
+.PHONY: setup demo demo-reset test test-long test-repeat privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
 .DELETE_ON_ERROR:
+
+# Tests start many processes; where Python may not keep what it has compiled, each compiles everything again.
+export PYTHONDONTWRITEBYTECODE :=
 
 setup: $(VENV)/installed web/static/graphiql/installed
 
@@ -28,8 +31,20 @@ demo: setup
 demo-reset: setup
 	$(BIN)/logbook demo --port $(PORT) --data $(DATA) --reset
 
+# Everything but browsers, drills and large amounts of random input, in under four minutes on two cores.
+QUICK  := -n $(WORKERS) --dist worksteal -q -m "not browser and not drill"
 test: setup tests/npm/node_modules/installed
-	$(BIN)/pytest -n $(WORKERS) -q
+	$(BIN)/pytest $(QUICK)
+
+# What `make test` leaves out.
+test-long: setup tests/npm/node_modules/installed
+	LONG=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "browser or drill or long"
+
+# `make test` over and over, in another order each time; during the last BUSY runs something else wants the machine too.
+RUNS   ?= 20
+BUSY   ?= 10
+test-repeat: setup tests/npm/node_modules/installed
+	$(BIN)/python -m tests.repeat $(RUNS) $(BUSY) $(QUICK)
 
 # Pictures of every page, at the width of a phone and of a desk, in tests/browser/shots; SHOTS=--docs takes those in
 # docs/images instead. Needs Chromium.
@@ -95,7 +110,7 @@ types: setup
 
 coverage: setup tests/npm/node_modules/installed
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n $(WORKERS) -q --cov --cov-report=term
+	$(BIN)/pytest $(QUICK) --cov --cov-report=term
 
 check: lint types coverage
 

@@ -50,10 +50,13 @@ def _url(secret: SecretStr, *schemes: str) -> SplitResult:
     return parts
 
 
+_WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
+
+
 def _web_address(value: str) -> str:
     """Give a web address in its usual form: small letters, punycode, no default port."""
     try:
-        return str(TypeAdapter(AnyHttpUrl).validate_python(value)).rstrip("/")
+        return str(_WEB_ADDRESS.validate_python(value)).rstrip("/")
     except ValidationError:
         raise ValueError("must be a URL that starts with http:// or https://") from None
 

@@ -14,6 +14,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLEnumType,
     GraphQLField,
     GraphQLList,
     GraphQLNamedType,
@@ -137,14 +138,16 @@ class Introspection:
         if node.name.value == "defaultValue":
             self._spend(_DEFAULT_VALUE)
         named = get_named_type(field.type)
-        if named is GraphQLString or isinstance(named, GraphQLObjectType):
+        of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+        if isinstance(of, GraphQLList) or named is GraphQLString or isinstance(named, GraphQLObjectType):
             found = field.resolve(source, self._info, **self._arguments(field, node)) if field.resolve else None
-            of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
             for one in (found or ()) if isinstance(of, GraphQLList) else (found,):
                 self._found(one, named, node)
 
     def _found(self, one: Any, of: GraphQLNamedType, node: FieldNode) -> None:
-        if not isinstance(of, GraphQLObjectType):
+        if isinstance(of, GraphQLEnumType):
+            self._spend(1)  # one of a directive's locations
+        elif not isinstance(of, GraphQLObjectType):
             self._spend(len(one or "") // TEXT)
         elif one is not None and node.selection_set is not None:
             self._spend(1)

@@ -1,21 +1,28 @@
 """Fixtures: the embedded services once a test process, and for each test a hub of its own on an empty database."""
 
 import asyncio
+import gc
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
+from hypothesis import is_hypothesis_test
 
 from demo.embedded import Services, embedded
 from demo.mailcatcher import catching
 from models import migrate
+from permissions import passwords
+from tests import volume  # noqa: F401 - sets how much hypothesis tries
 from tests.hub import Hub, opened, settings_for
 from tests.servers import PRISTINE, keep_pristine
 from tests.warm import admin, keeping
@@ -41,8 +48,46 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shutil.rmtree(folder)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that drives a browser, and each that hypothesis feeds, so that none can forget to say so."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("long")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: thousands of tests, and all modules."""
+    gc.collect()
+    gc.freeze()
+
+
+# httpx imports sniffio for each request, to learn whether Trio runs. It is not there: here Python needs no search.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # which is how Python writes that
+
 # A failing test shows what was logged, with plain tracebacks.
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+
+FULL_COST = passwords.HASHER
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords with argon2 as always, but with parameters that cost next to nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._nobodys_hash.cache_clear()
+        yield
+
+
+@pytest.fixture
+def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with the parameters of the product."""
+    monkeypatch.setattr(passwords, "HASHER", FULL_COST)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from permissions.viewer import Standing
-from tests.bench.world import Known
+from tests.bench.rows import Known
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from models import migrate
 from tests.bench import node
 from tests.bench.cases import Asked, Case, cases, values
 from tests.bench.load import CLIENTS, Connection, Measured, load, measured, resident
-from tests.bench.world import Size, fill
+from tests.bench.rows import Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
 from tools import readme

@@ -24,7 +24,7 @@ from demo.embedded import Services, embedded
 from models import migrate
 from tests.bench.cases import cases
 from tests.bench.load import Connection, load, measured, processor_time
-from tests.bench.world import Known, Size, fill
+from tests.bench.rows import Known, Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
 

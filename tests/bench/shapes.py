@@ -81,7 +81,7 @@ def _private(process: object) -> float:
     return (int(resident) - int(shared)) * SIZE
 
 
-async def ask(hub: Hub, person: Person, some: list[tuple[str, dict[str, Any]]]) -> list[float]:
+async def seconds_each(hub: Hub, person: Person, some: list[tuple[str, dict[str, Any]]]) -> list[float]:
     """Ask for some shapes; give how long somebody else waited meanwhile, again and again, in milliseconds."""
     waits: list[float] = []
     done = asyncio.Event()
@@ -108,9 +108,9 @@ async def measure(services: Services) -> None:
         every = shapes()
         few = [*islice(every, FEW)]
         spare_collection()
-        new, again = await ask(hub, person, few), await ask(hub, person, few)
+        new, again = await seconds_each(hub, person, few), await seconds_each(hub, person, few)
         before = await memory(hub)
-        new += await ask(hub, person, [*islice(every, MANY - FEW)])
+        new += await seconds_each(hub, person, [*islice(every, MANY - FEW)])
         after = await memory(hub)
     for what, old, now in zip(("this process", "PostgreSQL"), before, after, strict=True):
         typer.echo(f"{what:14} {old:8.0f} MB after {FEW} shapes {now:8.0f} MB after {MANY:,}: {now / old:.2f}")

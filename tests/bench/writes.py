@@ -27,7 +27,7 @@ from models import migrate
 from permissions.passwords import HASHER
 from tests.bench.cases import ADD, ANSWERS, ENTRY, GIVE, cases, post
 from tests.bench.load import Connection, load
-from tests.bench.world import Known, Size, fill
+from tests.bench.rows import Known, Size, fill
 from tests.hub import settings_for
 from tests.servers import environment
 
@@ -67,7 +67,7 @@ def answer(known: Known) -> bytes:
     return post({"query": GIVE, "variables": {"input": given}}, *_headers())
 
 
-def sign_in(_known: Known) -> bytes:
+def sign_in_request(_known: Known) -> bytes:
     """A mediator signs in."""
     number = next(_numbers) % SIZE.mediators + 1
     given = {"email": f"mediator{number}@demo.example", "password": PASSWORD}
@@ -83,11 +83,11 @@ async def _guess(number: int, address: str) -> None:
 
 async def _beside_guesses(known: Known) -> tuple[float, float]:
     """Give the median time of a sign-in without and with `GUESSES` in flight from one other address, in seconds."""
-    alone = await _write(sign_in, known, 0.7, 1)
+    alone = await _write(sign_in_request, known, 0.7, 1)
     address = _address()
     guesses = [asyncio.create_task(_guess(number, address)) for number in range(GUESSES)]
     await asyncio.sleep(0.2)  # until the server has them all
-    beside = await _write(sign_in, known, 0.7, 1)
+    beside = await _write(sign_in_request, known, 0.7, 1)
     assert not all(guess.done() for guess in guesses), "they were in flight all the time"
     await asyncio.gather(*guesses)
     return median(alone), median(beside)
@@ -124,7 +124,7 @@ async def _run(services: Services, folder: Path) -> None:
     services.processes.wait_for("hub", Connection.possible(PORT))
     typer.echo("| change | clients | a second | median, ms | p99, ms |")
     typer.echo("| --- | --- | --- | --- | --- |")
-    for make, clients in ((entry, 8), (answer, 4), (sign_in, 4)):
+    for make, clients in ((entry, 8), (answer, 4), (sign_in_request, 4)):
         taken = await _write(make, known, 2.0, clients)
         figures = f"{len(taken) / 2:.0f} | {median(taken) * 1000:.1f} | {_percentile(taken, 0.99):.1f}"
         typer.echo(f"| {make.__doc__} | {clients} | {figures} |")
@@ -133,7 +133,7 @@ async def _run(services: Services, folder: Path) -> None:
     ratios, quiet, busy = [], [], []
     for _ in range(ROUNDS):
         quiet.append(_percentile(await load(PORT, requests, 1.5, clients=4), 0.99))
-        signing = asyncio.create_task(_write(sign_in, known, 2.0, SIGN_INS))
+        signing = asyncio.create_task(_write(sign_in_request, known, 2.0, SIGN_INS))
         await asyncio.sleep(0.25)
         busy.append(_percentile(await load(PORT, requests, 1.5, clients=4), 0.99))
         await signing

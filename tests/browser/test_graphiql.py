@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 from models.account import Role
 from tests.browser.chromium import missing
 from tests.browser.looking import sideways
-from tests.browser.visiting import DESKTOP, PHONE, sign_in, visiting
+from tests.browser.visiting import DESKTOP, PHONE, sign_in_by_form, visiting
 from tests.hub import Hub
 from web.graphiql import installed_version
 
@@ -18,7 +18,7 @@ async def test_an_administrator_reads_the_docs_and_runs_a_query(browser: Browser
     admin = await site.person(Role.ADMIN, name="Ada Administrator")
     async with visiting(browser, site, width=PHONE) as page:
         await page.goto("/graphiql")
-        await sign_in(page, admin.email)
+        await sign_in_by_form(page, admin.email)
         await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
         assert await sideways(page) == []
         await page.set_viewport_size({"width": DESKTOP, "height": 800})

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.visiting import follow, open_link, path_of, press, sign_in, visiting
+from tests.browser.visiting import follow, open_link, path_of, press, sign_in_by_form, visiting
 from tests.hub import PASSWORD, Hub, payload
 
 NEW_PASSWORD = "a wholly new password"
@@ -28,7 +28,7 @@ async def test_an_address_is_confirmed(browser: Browser, site: Hub, javascript: 
         await page.get_by_role("main").get_by_role("button").click()
         await is_done(page, "Your email address is confirmed")
         await open_link(page, "Sign in")
-        await sign_in(page, "new@demo.example")
+        await sign_in_by_form(page, "new@demo.example")
         await expect(page.get_by_role("heading", level=1)).to_contain_text("New")
     assert len(await site.rows("SELECT 1 FROM account WHERE email_verified_at IS NOT NULL")) == 1
 
@@ -44,7 +44,7 @@ async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, jav
         await press(page, "Set this password")
         await is_done(page, "Your new password is set")
         await open_link(page, "Sign in")
-        await sign_in(page, ann.email, NEW_PASSWORD)
+        await sign_in_by_form(page, ann.email, NEW_PASSWORD)
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Ann")
         await page.goto(link)
         await page.get_by_label("New password").fill("another new password")
@@ -62,7 +62,7 @@ async def test_an_invitation_makes_a_reviewer(browser: Browser, site: Hub, javas
         await press(page, "Accept with a new account")
         await is_done(page, "Thank you for accepting")
         await open_link(page, "Sign in")
-        await sign_in(page, "rev@demo.example", NEW_PASSWORD)
+        await sign_in_by_form(page, "rev@demo.example", NEW_PASSWORD)
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Rev Reviewer")
     assert len(await site.rows("SELECT 1 FROM appointment")) == 1
 
@@ -74,7 +74,7 @@ async def test_somebody_with_an_account_signs_in_to_accept(browser: Browser, sit
     async with visiting(browser, site, javascript=javascript) as page:
         await follow(page, site, bea.email, "invitation")
         await open_link(page, "Sign in")
-        await sign_in(page, bea.email)
+        await sign_in_by_form(page, bea.email)
         await press(page, "Accept the invitation")
         await is_done(page, "Thank you for accepting")
     (row,) = await site.rows("SELECT reviewer_id FROM appointment")

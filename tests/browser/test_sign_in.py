@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from models.account import Role
-from tests.browser.visiting import open_link, path_of, sign_in, sign_out, tab_to, visiting
+from tests.browser.visiting import open_link, path_of, sign_in_by_form, sign_out, tab_to, visiting
 from tests.hub import PASSWORD, Hub
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no javascript"])
@@ -18,7 +18,7 @@ async def test_a_mediator_signs_in_and_out(browser: Browser, site: Hub, javascri
     async with visiting(browser, site, javascript=javascript) as page:
         await page.goto("/")
         await open_link(page, "Sign in")
-        await sign_in(page, ann.email)
+        await sign_in_by_form(page, ann.email)
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Ann Mediator")
         await sign_out(page)
         await expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()
@@ -47,7 +47,7 @@ async def test_a_wrong_password_is_said_where_the_focus_goes_and_the_address_is_
 ) -> None:
     ann = await site.mediator()
     async with visiting(browser, site, javascript=javascript) as page:
-        await sign_in(page, ann.email, "not my password")
+        await sign_in_by_form(page, ann.email, "not my password")
         summary = page.get_by_role("region", name="Please check this")
         await expect(summary).to_contain_text("The email address or the password is wrong.")
         await expect(summary).to_be_focused()
@@ -61,14 +61,14 @@ async def test_a_page_that_asks_who_is_there_comes_back_after_signing_in(browser
     async with visiting(browser, site) as page:
         await page.goto("/graphiql")
         assert path_of(page) == "/signin"
-        await sign_in(page, admin.email)
+        await sign_in_by_form(page, admin.email)
         assert path_of(page) == "/graphiql"
 
 
 async def test_the_session_is_out_of_the_reach_of_scripts_and_of_other_sites(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     async with visiting(browser, site) as page:
-        await sign_in(page, ann.email)
+        await sign_in_by_form(page, ann.email)
         await expect(page.get_by_role("heading", level=1)).to_contain_text(ann.name)
         cookies = await page.context.cookies()
         assert {cookie["name"] for cookie in cookies} == {"device", "session"}

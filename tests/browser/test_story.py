@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.account import Role
-from tests.browser.visiting import PHONE, follow, go_back, path_of, sign_in, sign_out, visiting
+from tests.browser.visiting import PHONE, follow, go_back, path_of, sign_in_by_form, sign_out, visiting
 from tests.hub import PASSWORD, Hub, payload
 
 MARTHA = "martha@demo.example"
@@ -34,7 +34,7 @@ class Story:
         await page.get_by_role("button", name="Confirm my email address").click()
         await page.get_by_role("link", name="Sign in").last.click()
         await page.goto("/signin")
-        await sign_in(page, MARTHA)
+        await sign_in_by_form(page, MARTHA)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Welcome, Martha Mediator")
 
     async def logs_a_case(self) -> None:
@@ -80,7 +80,7 @@ class Story:
     async def asks_for_feedback(self) -> None:
         page = self.page
         await page.goto("/signin")
-        await sign_in(page, MARTHA)
+        await sign_in_by_form(page, MARTHA)
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="Request Feedback").click()
         await page.get_by_label("Name of the party").fill("Paul Party")
         await page.get_by_label("Email address of the party").fill(PAUL)
@@ -115,7 +115,7 @@ class Story:
     async def reads_what_was_shared(self) -> None:
         page = self.page
         await page.goto("/signin")
-        await sign_in(page, MARTHA)
+        await sign_in_by_form(page, MARTHA)
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="My Feedback").click()
         await page.get_by_role("link", name="5.0 of 5 on average").click()
         main = page.get_by_role("main")
@@ -127,7 +127,7 @@ class Story:
     async def reviews(self) -> None:
         page = self.page
         await page.goto("/signin")
-        await sign_in(page, ROSA)
+        await sign_in_by_form(page, ROSA)
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="Review Feedback").click()
         await page.get_by_role("link", name="Martha Mediator").first.click()
         main = page.get_by_role("main")
@@ -146,7 +146,7 @@ class Story:
         await page.get_by_label("New password").fill(PASSWORD)
         await page.get_by_role("button", name="Set this password").click()
         await page.goto("/signin")
-        await sign_in(page, "guide@demo.example")
+        await sign_in_by_form(page, "guide@demo.example")
         await page.get_by_label("Name of the mediator").fill("marth")
         await page.get_by_role("button", name="Search").click()
         await page.get_by_role("link", name="Martha Mediator", exact=True).click()
@@ -160,7 +160,7 @@ class Story:
     async def leaves(self) -> None:
         page, hub = self.page, self.hub
         await page.goto("/signin")
-        await sign_in(page, MARTHA)
+        await sign_in_by_form(page, MARTHA)
         await page.goto("/account")
         await page.get_by_role("link", name="Get a copy").click()
         await page.get_by_role("button", name="Create a copy").click()
@@ -177,7 +177,7 @@ class Story:
         await page.goto("/logbook")
         assert path_of(page) == "/signin"
         await page.goto("/signin")
-        await sign_in(page, MARTHA)
+        await sign_in_by_form(page, MARTHA)
         await expect(page.get_by_role("main")).to_contain_text("The email address or the password is wrong.")
 
 

@@ -123,7 +123,7 @@ async def open_link(page: Page, name: str) -> None:
         await page.get_by_role("main").get_by_role("link", name=name).click()
 
 
-async def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+async def sign_in_by_form(page: Page, email: str, password: str = PASSWORD) -> None:
     """Sign in: on the page that asks for it, or from elsewhere."""
     if path_of(page) != "/signin":
         await page.goto("/signin")

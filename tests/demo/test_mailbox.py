@@ -53,7 +53,7 @@ def letter(subject: str = "Hello", text: str = "Hello there\n", html: str | None
     return message
 
 
-async def send(smtp_url: str, message: EmailMessage) -> None:
+async def deliver(smtp_url: str, message: EmailMessage) -> None:
     port = int(re.fullmatch(r"smtp://127\.0\.0\.1:(\d+)\?tls=none", smtp_url)[1])  # type: ignore[index]  # it matches
     await aiosmtplib.send(message, hostname="127.0.0.1", port=port, start_tls=False)
 
@@ -80,7 +80,7 @@ async def test_a_mail_is_read_back_as_it_was_sent(smtp_url: str, folder: Path) -
     subject = "Żaneta asks you: how was the mediation? " + "ü" * 80
     text = "Grüße,\n\nhttps://demo.example/feedback/" + "a=b" * 60 + "\n.\nEnd\n"
     html = "<p>Grüße &amp; <a href='https://demo.example/'>" + "long " * 300 + "</a></p>\n"
-    await send(smtp_url, letter(subject, text, html))
+    await deliver(smtp_url, letter(subject, text, html))
     [mail] = caught(folder, NOW)
     assert mail == Mail(
         id=mail["id"],
@@ -94,7 +94,7 @@ async def test_a_mail_is_read_back_as_it_was_sent(smtp_url: str, folder: Path) -
 
 
 async def test_a_mail_without_html_has_only_text(smtp_url: str, folder: Path) -> None:
-    await send(smtp_url, letter(text="Only text\n"))
+    await deliver(smtp_url, letter(text="Only text\n"))
     [mail] = caught(folder, NOW)
     assert (mail["text"], mail["html"]) == ("Only text\n", "")
 
@@ -102,7 +102,7 @@ async def test_a_mail_without_html_has_only_text(smtp_url: str, folder: Path) ->
 async def test_mails_are_private_files_listed_newest_first(smtp_url: str, folder: Path, clock: Clock) -> None:
     for minute in range(3):
         clock.now = NOW + timedelta(minutes=minute)
-        await send(smtp_url, letter(f"Mail {minute}"))
+        await deliver(smtp_url, letter(f"Mail {minute}"))
     assert [mail["subject"] for mail in caught(folder, clock.now)] == ["Mail 2", "Mail 1", "Mail 0"]
     assert modes(folder) == ["700", "600", "600", "600"]
 
@@ -110,9 +110,9 @@ async def test_mails_are_private_files_listed_newest_first(smtp_url: str, folder
 async def test_a_mail_past_five_days_is_not_listed_and_leaves_the_disk(
     smtp_url: str, folder: Path, clock: Clock
 ) -> None:
-    await send(smtp_url, letter("Old"))
+    await deliver(smtp_url, letter("Old"))
     clock.now = NOW + timedelta(seconds=1)
-    await send(smtp_url, letter("Younger"))
+    await deliver(smtp_url, letter("Younger"))
     assert len(caught(folder, NOW + KEPT_FOR - timedelta(seconds=1))) == 2
     at_the_end = NOW + timedelta(hours=120)
     assert [mail["subject"] for mail in caught(folder, at_the_end)] == ["Younger"]
@@ -123,7 +123,7 @@ async def test_a_mail_past_five_days_is_not_listed_and_leaves_the_disk(
 
 async def test_what_expired_while_the_catcher_was_off_goes_when_it_starts(folder: Path, clock: Clock) -> None:
     with catching(folder, clock) as smtp_url:
-        await send(smtp_url, letter())
+        await deliver(smtp_url, letter())
     cut_short = folder / "cut-short.unfinished"
     cut_short.write_text("Hello")
     clock.now = NOW + KEPT_FOR
@@ -133,16 +133,16 @@ async def test_what_expired_while_the_catcher_was_off_goes_when_it_starts(folder
 
 async def test_two_catchers_run_side_by_side(tmp_path: Path) -> None:
     with catching(tmp_path / "a") as one, catching(tmp_path / "b") as other:
-        await send(one, letter("One"))
-        await send(other, letter("Other"))
+        await deliver(one, letter("One"))
+        await deliver(other, letter("Other"))
     now = datetime.now(UTC)
     assert [mail["subject"] for name in "ab" for mail in caught(tmp_path / name, now)] == ["One", "Other"]
 
 
 async def test_mailbox_answers_json_newest_first(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter("First"))
-        await send(smtp_url, letter("Second", html="<p>Second</p>\n"))
+        await deliver(smtp_url, letter("First"))
+        await deliver(smtp_url, letter("Second", html="<p>Second</p>\n"))
     for accept in ("application/json", "*/*"):
         response = await get(tmp_path, accept=accept)
         assert response.headers["Content-Type"] == "application/json"
@@ -155,7 +155,7 @@ async def test_mailbox_answers_json_newest_first(tmp_path: Path) -> None:
 
 async def test_mailbox_follows_the_services_clock(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter())
+        await deliver(smtp_url, letter())
     almost = await get(tmp_path, offset=timedelta(hours=119), accept="application/json")
     over = await get(tmp_path, offset=timedelta(hours=120), accept="application/json")
     assert (len(almost.json()), len(over.json())) == (1, 0)
@@ -163,7 +163,9 @@ async def test_mailbox_follows_the_services_clock(tmp_path: Path) -> None:
 
 async def test_mailbox_page_escapes_what_a_mail_says(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter("<script>alert(1)</script>", "<img src=x onerror=alert(2)> javascript:alert(3)\n"))
+        await deliver(
+            smtp_url, letter("<script>alert(1)</script>", "<img src=x onerror=alert(2)> javascript:alert(3)\n")
+        )
     page = (await get(tmp_path)).text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;img src=x onerror=alert(2)&gt; javascript:alert(3)" in page
@@ -184,7 +186,7 @@ async def test_mailbox_page_escapes_what_a_mail_says(tmp_path: Path) -> None:
 )
 async def test_web_links_in_a_text_can_be_clicked(tmp_path: Path, text: str, link: str) -> None:
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter(text=f"{text}\n"))
+        await deliver(smtp_url, letter(text=f"{text}\n"))
     page = (await get(tmp_path)).text
     assert re.findall(r'<pre>.*<a href="([^"]*)">([^<]*)</a>', page) == [(link, link)]
 
@@ -194,7 +196,7 @@ async def test_web_links_in_a_text_can_be_clicked(tmp_path: Path, text: str, lin
 )
 async def test_nothing_else_becomes_a_link(tmp_path: Path, text: str) -> None:
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter(text=f"{text}\n"))
+        await deliver(smtp_url, letter(text=f"{text}\n"))
     page = (await get(tmp_path)).text
     assert f"<pre>{text}\n</pre>" in page
 
@@ -207,7 +209,7 @@ async def test_an_empty_mailbox_says_so(tmp_path: Path) -> None:
 async def test_a_mails_html_is_shown_boxed_in(tmp_path: Path) -> None:
     html = "<p>Hello <script>alert(1)</script></p>\n"
     with catching(tmp_path) as smtp_url:
-        await send(smtp_url, letter(html=html))
+        await deliver(smtp_url, letter(html=html))
     [address] = re.findall(r'href="(/mailbox/[^"]+)"', (await get(tmp_path)).text)
     response = await get(tmp_path, address)
     assert response.text == html
@@ -222,5 +224,5 @@ async def test_a_mails_html_is_shown_boxed_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize("id", ["none", "..%2Fsecret_key", "%00"])
 async def test_no_other_file_is_a_mail(tmp_path: Path, id: str) -> None:
     with catching(tmp_path / "mailbox") as smtp_url:
-        await send(smtp_url, letter())
+        await deliver(smtp_url, letter())
     assert (await get(tmp_path / "mailbox", f"/mailbox/{id}")).status_code == 404

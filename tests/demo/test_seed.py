@@ -10,7 +10,7 @@ from demo.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
 from models.account import Role
 from resolvers.checks import MINUTES_MOST
 from tests.conftest import fresh_database
-from tests.hub import Hub, Person, opened, payload
+from tests.hub import Hub, opened
 
 TABLES = [
     "account",
@@ -49,19 +49,8 @@ async def counts(hub: Hub) -> dict[str, int]:
     return {table: (await hub.rows(f"SELECT count(*) FROM {table}"))[0][0] for table in TABLES}
 
 
-async def signed_in(hub: Hub, handle: str) -> Person:
-    """Sign in as somebody of the demo, with the password that it prints."""
-    email = f"{handle}@demo.example"
-    answer = await hub.change("signIn", {"email": email, "password": DEMO_PASSWORD})
-    assert payload(answer)["userErrors"] == []
-    [person] = [person for person in PEOPLE if person.handle == handle]
-    cookie = answer.headers["set-cookie"].split(";")[0].removeprefix("session=")
-    hub.client.cookies.clear()
-    return Person(person.id, person.name, email, cookie)
-
-
 async def me(hub: Hub, handle: str, fields: str) -> Any:
-    answer = await hub.ask(f"{{ me {{ {fields} }} }}", by=await signed_in(hub, handle))
+    answer = await hub.ask(f"{{ me {{ {fields} }} }}", by=await hub.sign_in(f"{handle}@demo.example", DEMO_PASSWORD))
     return answer.data["me"]
 
 
@@ -156,7 +145,7 @@ async def test_the_reviewer_finds_five_mediators_and_feedback_of_every_kind(demo
         """{ mediators(standing: REVIEWER) { nodes { name feedbackSummary { years { year count } }
         feedback(first: 100) { nodes { shared byInvitation capacity actedAs
         answers { question rating text } } } } } }""",
-        by=await signed_in(demo, "reviewer"),
+        by=await demo.sign_in("reviewer@demo.example", DEMO_PASSWORD),
     )
     mediators = answer.data["mediators"]["nodes"]
     assert {"Demo Mediator", "Demo Peer"} < {mediator["name"] for mediator in mediators}
@@ -179,7 +168,7 @@ async def test_the_reviewer_finds_five_mediators_and_feedback_of_every_kind(demo
 
 
 async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
-    peer = await signed_in(demo, "peer")
+    peer = await demo.sign_in("peer@demo.example", DEMO_PASSWORD)
     answer = await demo.ask(
         "{ me { mediator { reviewer { name } } } mediators(standing: REVIEWER) { nodes { name } } }", by=peer
     )

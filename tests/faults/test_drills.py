@@ -30,6 +30,7 @@ SHORT: dict[str, Drill] = {
 }
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("name", SHORT)
 async def test_the_promise_is_kept(services: Services, name: str) -> None:
     line = await SHORT[name](Machine(services, services.mailbox.parent))

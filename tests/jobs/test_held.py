@@ -16,6 +16,7 @@ from jobs.outbox_census import census
 from models.database import Transaction
 from models.outbox import OutboxState
 from tests.hub import Hub
+from tests.volume import tries
 
 
 @pytest.fixture
@@ -119,7 +120,11 @@ async def test_it_is_not_counted_as_waiting_for_a_worker_until_it_is_due(hub: Hu
 
 
 # The fixture's tables are emptied for each example.
-@effort(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(
+    max_examples=tries(15, 300),
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([None, 1, 2, 3])), max_size=25))
 async def test_one_an_hour_and_each_who_asks_has_just_one_that_waits(
     hub: Hub, asked: list[tuple[str, int | None]]

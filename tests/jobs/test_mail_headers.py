@@ -21,6 +21,7 @@ from jobs.mail.render import Message
 from tests.jobs.post import post_office
 from tests.jobs.test_mail_render import example, plain_name
 from tests.jobs.test_mailer import hand_in, settings
+from tests.volume import tries
 
 HEADERS = [
     "From",
@@ -131,7 +132,7 @@ def test_no_mail_decodes_a_name_wherever_one_stands(kind: str) -> None:
             assert "evil.example" not in part  # the words above write a dot as `=2E`
 
 
-@effort(max_examples=150, deadline=None, derandomize=True)
+@effort(max_examples=tries(50, 1500), derandomize=True)
 @given(st.sampled_from(sorted(MAILS)), hostile)
 def test_no_mail_decodes_any_text(kind: str, name: str) -> None:
     message = example(kind, name)
@@ -139,7 +140,7 @@ def test_no_mail_decodes_any_text(kind: str, name: str) -> None:
     assert message.subject == " ".join(message.subject.split())
 
 
-@effort(max_examples=150, deadline=None, derandomize=True)
+@effort(max_examples=tries(50, 1500), derandomize=True)
 @given(hostile, st.text(st.characters()), st.text(st.characters()))
 def test_what_writes_mail_trusts_nobody_before_it(name: str, text: str, html: str) -> None:
     """Were a name not made plain before, its line ends would still end nothing."""
@@ -149,7 +150,7 @@ def test_what_writes_mail_trusts_nobody_before_it(name: str, text: str, html: st
     assert len(parts) == 2
 
 
-@effort(max_examples=10, deadline=None, derandomize=True)
+@effort(max_examples=tries(3, 50), derandomize=True)
 @given(st.lists(hostile, min_size=1, max_size=10))
 async def test_the_server_gets_the_very_bytes(names: list[str]) -> None:
     messages = [example("feedback_request", name) for name in [*names, *ENCODED, *OTHERS]]

@@ -20,6 +20,7 @@ from jobs.mail import MAILS, names
 from jobs.mail.facts import Link
 from jobs.mail.render import FOLDER, Message, render
 from settings import Settings, load
+from tests.volume import tries
 
 ROOT = Path(__file__).parents[2]
 LINK = "https://logbook.demo.example/give-feedback/" + "hyphened-Secret_token" * 8
@@ -394,7 +395,7 @@ def test_a_name_is_cut_to_200_characters() -> None:
 tricky = st.text(st.sampled_from("aZé7.\u3002 /:@wW-'_\u200b\u202e\r\n\x00\ud800\u0301भा"), max_size=40)
 
 
-@effort(max_examples=300, deadline=None, derandomize=True)
+@effort(max_examples=tries(100, 3000), derandomize=True)
 @given(tricky | st.text(max_size=300))
 def test_any_text_becomes_one_short_visible_line_without_links(text: str) -> None:
     name = plain_name(text)

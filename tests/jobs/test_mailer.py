@@ -4,6 +4,7 @@ import email.policy
 import socket
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from tests.jobs.post import PASSWORD, certificate, post_office, scripted, server
 CONTENT = Message("Hello Zoë", "Hello,\n\n.a line that begins with a dot\nÄnde\n", "<p>Hello &amp; goodbye, Zoë</p>\n")
 
 
+@cache
 def settings(smtp_url: str = "smtp://127.0.0.1:1?tls=none", **overrides: object) -> Settings:
     values = {
         "database_url": "postgresql://nobody@/none",

@@ -11,7 +11,7 @@ from demo.embedded import Services
 from models import migrate
 from tests.hub import Hub, opened, payload
 from tests.models.test_migrations import empty_database, in_thread, owner_url
-from tests.models.test_upgrades import contents, fill
+from tests.models.test_upgrades import contents, fill_every_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
 INDEXES = """
@@ -71,7 +71,7 @@ async def test_the_first_step_makes_every_key_hold_the_mediator_and_the_service_
     spread = listed("distributed") - {"mediator_id"}
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        await fill(settings)
+        await fill_every_table(settings)
         before = await contents(settings)
         owner = await asyncpg.connect(owner_url(settings))
         try:

@@ -66,7 +66,7 @@ def sample(column: asyncpg.Record) -> str:
     return kinds.get(column["type"], "'{}'")
 
 
-async def fill(settings: Settings) -> None:
+async def fill_every_table(settings: Settings) -> None:
     """Put in the demo's people and their past, and a row into each table that these leave empty."""
     await seed.fill(settings)
     connection = await asyncpg.connect(owner_url(settings))
@@ -101,7 +101,7 @@ async def filled(services: Services) -> AsyncIterator[Settings]:
     """Settings for a database of its own with the newest schema and something in each table."""
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        await fill(settings)
+        await fill_every_table(settings)
         yield settings
 
 

@@ -131,5 +131,6 @@ async def test_a_failure_is_the_callers_and_the_next_is_served(monkeypatch: pyte
     assert await check_password("x", await hash_password("x"))
 
 
+@pytest.mark.usefixtures("full_cost")
 async def test_it_costs_what_owasp_advises() -> None:
     assert (await hash_password("x")).startswith("$argon2id$v=19$m=19456,t=2,p=1$")

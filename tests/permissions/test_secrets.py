@@ -1,11 +1,11 @@
 """What is sealed opens for its purpose alone."""
 
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.embedded import Services
+from permissions import passwords
 from permissions.secrets import device_token, seal, unseal
 from settings import Settings
 from tests.hub import settings_for
@@ -41,7 +41,7 @@ def test_nothing_that_we_did_not_make_opens(settings: Settings, text: str) -> No
 
 
 def test_a_device_is_one_password_s_and_tells_nothing_of_it(settings: Settings, services: Services) -> None:
-    stored, other = PasswordHasher().hash("the same password"), PasswordHasher().hash("the same password")
+    stored, other = (passwords.HASHER.hash("the same password") for _ in range(2))
     one = device_token(settings, stored)
     assert one == device_token(settings, stored)
     assert one != device_token(settings, other)

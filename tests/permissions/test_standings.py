@@ -11,7 +11,7 @@ import pytest
 
 from models.account import Role
 from models.mediator import Visibility
-from tests.hub import Answer, Hub, Person
+from tests.hub import Hub, Person
 from tests.permissions.expected import ROLES
 from tests.world import put_cases, put_cpd, put_feedback
 
@@ -65,7 +65,7 @@ PRIVATE = {
 AT = datetime(2023, 6, 7, 8, 9, tzinfo=UTC)
 
 
-async def fill(hub: Hub, mediator: Person) -> None:
+async def put_into_every_list(hub: Hub, mediator: Person) -> None:
     """Put something into every list of a mediator: one shared piece of feedback and one that is not."""
     await put_cases(hub, mediator, PRIVATE)
     await put_cpd(hub, mediator, {"takeaways": "listen more"})
@@ -86,10 +86,6 @@ class World:
     viewer: Person
     mediators: dict[str, tuple[Person, str]]
 
-    async def ask(self, mediator: Person, selection: str) -> Answer:
-        document = f"query($id: ID!) {{ mediator(id: $id) {{ {selection} }} }}"
-        return await self.hub.ask(document, {"id": str(mediator.id)}, by=self.viewer)
-
 
 async def world_of(hub: Hub, who: str) -> World:
     viewer = await hub.person(*(ROLES[letter] for letter in who), name="Viv Viewer")
@@ -104,7 +100,7 @@ async def world_of(hub: Hub, who: str) -> World:
     if "S" in who:
         mediators["me"] = (viewer, "S")
     for kind, (mediator, _) in mediators.items():
-        await fill(hub, mediator)
+        await put_into_every_list(hub, mediator)
         await hub.appointed(mediator, viewer if "appointed me" in kind else other_reviewer)
     return World(hub, viewer, mediators)
 
@@ -122,7 +118,7 @@ async def test_standings_add_up_towards_others_and_self_excludes_them(hub: Hub, 
     selection = " ".join(f"f{place}: {field}" for place, (field, _) in enumerate(in_schema))
     for kind, (mediator, towards) in world.mediators.items():
         standing = set(towards) & set(who)
-        answer = await world.ask(mediator, selection)
+        answer = await hub.ask_about(mediator, selection, by=world.viewer)
         if not standing:
             assert answer.codes == ["NOT_FOUND"], kind
             continue

@@ -5,7 +5,7 @@ No resolver and no scope is asked: what stands in the table, and who is what to 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from uuid import UUID
 
 from graphql import GraphQLObjectType, GraphQLSchema
@@ -70,7 +70,7 @@ class Watcher:
     verified: bool = True
     over: bool = False
 
-    @property
+    @cached_property
     def could(self) -> Standing:
         """Every standing that they can have towards anybody."""
         standings = Standing.PUBLIC
@@ -119,9 +119,11 @@ class Facts:
     def _enters(self, watcher: Watcher, row: Row) -> bool:
         return watcher.verified or row.standings == EVERYBODY
 
+    def may_see(self, watcher: Watcher, marker: Marker) -> bool:
+        """Whether the table shows somebody a marker anywhere."""
+        return any(self.sees(watcher, place) for place in self.shown.get(marker, ()))
+
     def visible(self, watcher: Watcher, links: Iterable[str] = ()) -> set[Marker]:
         """Every marker that somebody may see, who has these links."""
         told = {marker for link in links for marker in self.told_by.get(link, ())}
-        return told | {
-            marker for marker, places in self.shown.items() if any(self.sees(watcher, place) for place in places)
-        }
+        return told | {marker for marker in self.shown if self.may_see(watcher, marker)}

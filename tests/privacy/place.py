@@ -18,11 +18,11 @@ from schema.build import projection
 from settings import Settings
 from tests.conftest import fresh_database
 from tests.hub import BASE_URL, PASSWORD, Hub, opened, payload
+from tests.privacy.marked_world import COMBINATIONS, A, D, M, R, World
 from tests.privacy.markers import Marker, Mint
 from tests.privacy.oracle import Shown, Watcher
 from tests.privacy.rows import insert
 from tests.privacy.walk import documents
-from tests.privacy.world import COMBINATIONS, A, D, M, R, World
 
 SIGNED_OUT = Watcher("signed out")
 
@@ -71,7 +71,7 @@ def _id(watcher: Watcher) -> Any:
     return watcher.account_id
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio writes what a test is given into a text, for nobody, and this is large
 class Place:
     """The hub, its world, and the one client that asks, each time from another network address."""
 
@@ -83,7 +83,7 @@ class Place:
     gone: Watcher  # whose account was deleted
     of_the_gone: set[Marker]
 
-    async def send(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
+    async def request_as(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
         """One request as somebody, with nothing kept of it."""
         headers = dict(more.pop("headers", {}))
         if watcher.token:
@@ -98,10 +98,12 @@ class Place:
         self.client.cookies.clear()
         return await self.client.request(method, path, headers=headers, **more)
 
-    async def ask(self, watcher: Watcher, document: str, variables: Mapping[str, Any] | None = None) -> httpx.Response:
+    async def ask_as(
+        self, watcher: Watcher, document: str, variables: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
         """One GraphQL request as somebody."""
         body = {"query": document, "variables": variables}
-        return await self.send(watcher, "POST", "/graphql", json=body)
+        return await self.request_as(watcher, "POST", "/graphql", json=body)
 
     def burn_mails(self) -> None:
         """Throw away the mail that was caught."""
@@ -156,9 +158,10 @@ class Place:
         for document in documents(projection(watcher.could, by_token=bool(watcher.token)), pools):
             after: str | None = ""
             while after is not None:
-                response = await self.ask(watcher, document, {"after": after or None} if "$after" in document else None)
+                more = {"after": after or None} if document.paged else {}
+                response = await self.ask_as(watcher, document.text, {**document.variables, **more})
                 yield response
-                after = _next_page(response) if "$after" in document else None
+                after = _next_page(response) if document.paged else None
 
     async def cursors(self) -> list[str]:
         """Cursors of every list, as somebody with each standing gets them."""
@@ -169,9 +172,10 @@ class Place:
                     cursors |= set(re.findall(r'ursor":"([^"]+)"', response.text))
         return sorted(cursors)
 
-    def personal(self) -> set[Marker]:
-        """Every marker but ids and moments, which stand in logs and in the outbox to say what a line is about."""
-        return {marker for marker in self.world.facts.shown if not re.fullmatch(r"[0-9a-f-]{36}|[\d:.]{15}", marker)}
+    def personal_in(self, text: str) -> set[Marker]:
+        """Its markers but ids and moments, which stand in logs and in the outbox to say what a line is about."""
+        found = self.world.known.found_in(text) & self.world.facts.shown.keys()
+        return {marker for marker in found if not re.fullmatch(r"[0-9a-f-]{36}|[\d:.]{15}", marker)}
 
     def found(self, response: httpx.Response) -> set[Marker]:
         """The markers in an answer: in its body and in its headers."""

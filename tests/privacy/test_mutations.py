@@ -1,11 +1,9 @@
 """Changes: whatever a payload can tell is asked for, and an id of somebody else's is answered as one that never was."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from graphql import (
     GraphQLInputObjectType,
     GraphQLObjectType,
@@ -16,25 +14,18 @@ from graphql import (
 )
 from sqlmodel import SQLModel
 
-from demo.embedded import Services
 from models.account import Role
 from permissions.viewer import Standing
 from schema.build import projection
 from schema.executor.tests.values import value_of
 from tests.privacy.oracle import Watcher
 from tests.privacy.overheard import empty_redis
-from tests.privacy.place import Place, living
+from tests.privacy.place import Place
 from tests.privacy.walk import selection
 from tests.web.reading import everything
 from tests.world import statements
 
 A_PAIR = {Role.MEDIATOR, Role.REVIEWER}
-
-
-@pytest.fixture
-async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
-    async with living(services, tmp_path) as place:
-        yield place
 
 
 def who_change(place: Place) -> list[Watcher]:
@@ -105,7 +96,7 @@ async def test_an_id_of_somebody_else_is_answered_as_one_that_never_was(place: P
             document = _document(schema, mutation)
 
             async def answer(id: str) -> tuple[int, str]:
-                response = await place.ask(watcher, document, {"input": needed | {name: id}})  # noqa: B023 - used at once
+                response = await place.ask_as(watcher, document, {"input": needed | {name: id}})  # noqa: B023 - used at once
                 return response.status_code, response.text
 
             never = await answer(str(uuid4()))
@@ -132,9 +123,9 @@ async def test_reading_by_an_id_that_is_not_for_one_is_answered_as_one_that_neve
                 kind = get_named_type(field.type)
                 selected = selection(kind) if isinstance(kind, GraphQLObjectType) else ""
                 document = f"query($id: ID!) {{ {name}({argument}: $id) {selected} }}"
-                never = await place.ask(watcher, document, {"id": str(uuid4())})
+                never = await place.ask_as(watcher, document, {"id": str(uuid4())})
                 for other in foreign:
-                    answer = await place.ask(watcher, document, {"id": other})
+                    answer = await place.ask_as(watcher, document, {"id": other})
                     assert (answer.status_code, answer.text) == (never.status_code, never.text), (watcher.name, name)
 
 
@@ -151,9 +142,9 @@ async def test_an_entry_of_somebody_else_is_answered_as_one_that_never_was_under
                     continue
                 wanted = f"{name}({argument}: $id) {selection(kind)}"
                 document = f"query($id: ID!) {{ mediators {{ nodes {{ id {wanted} }} }} }}"
-                never = (await place.ask(watcher, document, {"id": str(uuid4())})).json()
+                never = (await place.ask_as(watcher, document, {"id": str(uuid4())})).json()
                 for other in _ids_not_for(place, watcher):
-                    found = (await place.ask(watcher, document, {"id": other})).json()
+                    found = (await place.ask_as(watcher, document, {"id": other})).json()
                     assert _in_any_order(found) == _in_any_order(never), (watcher.name, name)
                     tried += 1
     assert tried > 100
@@ -183,7 +174,7 @@ async def test_an_answer_takes_the_same_statements_whether_or_not_an_id_is_someb
             for one in (foreign, str(uuid4())):
                 await empty_redis(place.hub)
                 async with statements(place.hub) as run:
-                    await place.ask(watcher, document, {"input": needed | {name: one}})
+                    await place.ask_as(watcher, document, {"input": needed | {name: one}})
                 ran.append(run)
             assert ran[0] == ran[1], mutation
 
@@ -218,7 +209,7 @@ async def test_no_payload_tells_more_than_the_table_grants(place: Place) -> None
                 given = _value(place, watcher, pools, "input", kind) if kind else None
                 if given and mutation == "giveFeedback":
                     given = {n: v for n, v in given.items() if n not in {"link", "token"}}
-                response = await place.ask(watcher, document, {"input": given} if kind else None)
+                response = await place.ask_as(watcher, document, {"input": given} if kind else None)
                 leaked = place.found(response) - granted - place.world.known.found_in(str(given))
                 assert not leaked, (watcher.name, mutation, given, response.text)
                 body = response.json()

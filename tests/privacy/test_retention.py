@@ -1,28 +1,18 @@
 """What is to be gone is gone from everywhere: tables, Redis, caught mail and logs, read as text."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from demo.embedded import Services
 from demo.mailcatcher import erase_expired, machine_time
 from models.account import Role
 from tests.hub import Hub, drain, payload
 from tests.privacy.markers import Known, Mint, written
 from tests.privacy.overheard import kept_in_redis, logged
-from tests.privacy.place import Place, living
+from tests.privacy.place import Place
 from tests.web.reading import everything
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": True}
-
-
-@pytest.fixture
-async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
-    async with living(services, tmp_path) as place:
-        yield place
 
 
 async def everywhere(hub: Hub) -> dict[str, str]:

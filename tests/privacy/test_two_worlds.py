@@ -7,9 +7,7 @@ what is private, and a table or a column that is added later takes part.
 
 import random
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -18,15 +16,14 @@ import pytest
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Table, Uuid
 from sqlmodel import AutoString, SQLModel
 
-from demo.embedded import Services
 from models.account import Role
 from schema.build import projection
 from tests.privacy.markers import written
 from tests.privacy.oracle import Watcher
 from tests.privacy.pages import paths
-from tests.privacy.place import Place, admin_connection, living
+from tests.privacy.place import Place, admin_connection
 from tests.privacy.rows import insert_row, word_in
-from tests.privacy.walk import documents, lists
+from tests.privacy.walk import Asked, documents, lists
 
 # What decides who may see a row is no value to be changed: then it would be another row's world.
 DECIDES = {
@@ -59,12 +56,6 @@ READ_WITH = {
 
 # What goes with a piece of feedback.
 HANGING = (("feedback_answer", "feedback_id"), ("feedback_origin", "id"), ("audit_entry", "subject_id"))
-
-
-@pytest.fixture
-async def place(services: Services, tmp_path: Path) -> AsyncIterator[Place]:
-    async with living(services, tmp_path) as place:
-        yield place
 
 
 class Other:
@@ -169,13 +160,14 @@ async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list
     """All that somebody can read, in every order, through every filter, and on pages; byte for byte."""
     schema = projection(watcher.could)
     # Origins last: that they were read stands in the audit log.
-    asked = sorted([*documents(schema, _pools(place)), *lists(schema)], key=lambda document: "origin {" in document)
+    everything = [*documents(schema, _pools(place)), *(Asked(text, {}) for text in lists(schema))]
+    asked = sorted(everything, key=lambda one: "origin {" in one.text)
     answers = []
-    for document in asked:
-        response = await place.ask(watcher, document)
-        answers.append(f"{document} {response.status_code} {_in_order(response.text)}")
+    for one in asked:
+        response = await place.ask_as(watcher, one.text, one.variables)
+        answers.append(f"{one} {response.status_code} {_in_order(response.text)}")
     for path in addresses:
-        response = await place.send(watcher, "GET", path)
+        response = await place.request_as(watcher, "GET", path)
         # Each form has a key of its own, so that it counts once however often it is sent.
         text = re.sub(r'name="(?:requestKey|begun)" value="[^"]+"', "", response.text)
         answers.append(f"{path} {response.status_code} {sorted(response.headers.items())} {text}")
@@ -228,12 +220,12 @@ async def test_what_somebody_may_not_read_changes_nothing_that_they_are_answered
     await place.put_back()
     role, document = (Role.MEDIATOR, NOTES) if Role.ADMIN in roles else (Role.ADMIN, NAMES)
     reader = next(one for one in place.world.watchers if one.roles == {role})
-    known = (await place.ask(reader, document)).text
+    known = (await place.ask_as(reader, document)).text
     other = await _make(place, watcher)
     after = await _answers(place, watcher, addresses)
     assert other.changed > 100
     assert other.gone
     assert other.come
-    assert known != (await place.ask(reader, document)).text, "who may read it sees the other world"
+    assert known != (await place.ask_as(reader, document)).text, "who may read it sees the other world"
     for was, is_now in zip(before, after, strict=True):
         assert was == is_now, _where_they_part(was, is_now)

@@ -4,6 +4,7 @@ They are made from the schema alone, so that a field which is added later is ask
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from graphql import (
@@ -40,52 +41,80 @@ def selection(type_: GraphQLObjectType, above: frozenset[str] = frozenset()) -> 
     return f"{{ {' '.join(parts)} }}"
 
 
-def _values(name: str, argument: GraphQLArgument, pools: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """What to try for an argument, as it is written in a document."""
+@dataclass(frozen=True)
+class Asked:
+    """A document and its variables. One that is `paged` starts its list from the cursor in the variable `after`."""
+
+    text: str
+    variables: Mapping[str, str]
+    paged: bool = False
+
+
+@dataclass(frozen=True)
+class _Value:
+    """What an argument is given: as it is written in a document, or as the value of a variable of that type."""
+
+    written: str
+    variable_of: str = ""
+
+
+def _values(name: str, argument: GraphQLArgument, pools: Mapping[str, Sequence[str]]) -> Sequence[_Value]:
+    """What to try for an argument."""
     named = get_named_type(argument.type)
     if isinstance(named, GraphQLEnumType):
-        return list(named.values)
-    if name in pools:
-        return [f'"{value}"' for value in pools[name]]
-    if named.name == "ID":
-        return [f'"{value}"' for value in pools["id"]]
-    return {"Int": ["1"], "Boolean": ["true", "false"], "String": ['"zq"']}.get(named.name, [])
+        return [_Value(value) for value in named.values]
+    if name in pools or named.name == "ID":
+        return [_Value(value, str(argument.type)) for value in pools.get(name, pools["id"])]
+    return [_Value(one) for one in {"Int": ["1"], "Boolean": ["true", "false"], "String": ['"zq"']}.get(named.name, [])]
 
 
-def _choices(field: GraphQLField, pools: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _choices(field: GraphQLField, pools: Mapping[str, Sequence[str]]) -> Iterator[dict[str, _Value]]:
     """Every way to ask for a field: without arguments, and with each value of each argument that opens something."""
-    paged = ["after: $after"] if "after" in field.args else []
     required = {name: one for name, one in field.args.items() if is_required_argument(one)}
     if not required:
-        yield _written(paged)
+        yield {}
     opening = required or {
         name: one for name, one in field.args.items() if name in {"id", "link", "search", "standing"}
     }
     others = {name: values[0] for name, one in required.items() if (values := _values(name, one, pools))}
     for name, argument in opening.items():
         for value in _values(name, argument, pools):
-            given = others | {name: value}
-            yield _written([f"{one}: {written}" for one, written in given.items()] + paged)
+            yield others | {name: value}
 
 
-def _written(arguments: Sequence[str]) -> str:
-    return f"({', '.join(arguments)})" if arguments else ""
-
-
-def documents(schema: GraphQLSchema, pools: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def documents(schema: GraphQLSchema, pools: Mapping[str, Sequence[str]]) -> Iterator[Asked]:
     """Documents that together ask for everything; `pools` has the values to try by the argument's name.
 
-    A list at the root stands alone in its document, as `f0`, and starts from the cursor in the variable `after`.
+    Values are variables, and what is selected is a fragment: so one document serves many values, and many readers.
+    A list at the root stands alone in its document, as `f0`.
     """
     assert schema.query_type
     for name, field in schema.query_type.fields.items():
-        named = get_named_type(field.type)
-        selected = selection(named) if isinstance(named, GraphQLObjectType) else ""
-        choices = _choices(field, pools)
-        is_list = "after" in field.args
+        choices, is_list = _choices(field, pools), "after" in field.args
         while batch := list(islice(choices, 1 if is_list else AT_ONCE)):
-            asked = " ".join(f"f{number}: {name}{choice} {selected}" for number, choice in enumerate(batch))
-            yield f"query{'($after: String)' if is_list else ''} {{ {asked} }}"
+            yield _asking(name, field, batch, is_list)
+
+
+def _asking(name: str, field: GraphQLField, batch: list[dict[str, _Value]], is_list: bool) -> Asked:
+    """One document that asks for a field in several ways."""
+    named = get_named_type(field.type)
+    of_object = isinstance(named, GraphQLObjectType)
+    fields, variables = [], dict[str, str]()
+    declared = ["$after: String"] if is_list else []
+    for number, choice in enumerate(batch):
+        given = ["after: $after"] if is_list else []
+        for argument, value in choice.items():
+            if value.variable_of:
+                variables[f"{argument}{number}"] = value.written
+                declared.append(f"${argument}{number}: {value.variable_of}")
+            given.append(f"{argument}: {f'${argument}{number}' if value.variable_of else value.written}")
+        arguments = f"({', '.join(given)})" if given else ""
+        fields.append(f"f{number}: {name}{arguments}{' { ...all }' if of_object else ''}")
+    variables_of = f"({', '.join(declared)})" if declared else ""
+    text = f"query{variables_of} {{ {' '.join(fields)} }}"
+    if isinstance(named, GraphQLObjectType):
+        text += f" fragment all on {named.name} {selection(named)}"
+    return Asked(text, variables, is_list)
 
 
 def lists(schema: GraphQLSchema) -> Iterator[str]:

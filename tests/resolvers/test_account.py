@@ -25,12 +25,6 @@ async def me(hub: Hub, person: Person) -> Answer:
     return await hub.ask("{ me { email name emailVerifiedAt } }", by=person)
 
 
-async def sign_in(hub: Hub, email: str, password: str = PASSWORD) -> Answer:
-    answer = await hub.change("signIn", {"email": email, "password": password}, "signedIn")
-    hub.client.cookies.clear()
-    return answer
-
-
 async def is_signed_in(hub: Hub, person: Person) -> bool:
     return (await me(hub, person)).status == 200
 
@@ -91,7 +85,7 @@ async def test_whoever_signs_up_last_gets_an_address_that_nobody_has_verified(hu
     payload(await hub.change("signUp", sign_up_input("Victim@demo.example", name="Victim", password=NEW)))
     payload(await hub.change("verifyEmail", {"token": await mailed_secret(hub, "Victim@demo.example", "verify")}))
     assert not await is_signed_in(hub, squatter)
-    assert problems(await sign_in(hub, "victim@demo.example")) == [(None, "WRONG_CREDENTIALS")]
+    assert problems(await hub.try_to_sign_in("victim@demo.example")) == [(None, "WRONG_CREDENTIALS")]
     victim = await hub.sign_in("victim@demo.example", NEW)
     assert victim.name == "Victim"
 
@@ -104,7 +98,7 @@ async def test_sign_up_never_touches_an_account_that_an_administrator_made(hub: 
     payload(await hub.change("signUp", sign_up_input("guide@demo.example")))
     assert await hub.rows("SELECT * FROM account") == made
     assert await hub.rows("SELECT 1 FROM account_link WHERE purpose = 'SET_PASSWORD'")
-    assert problems(await sign_in(hub, "guide@demo.example")) == [(None, "WRONG_CREDENTIALS")]
+    assert problems(await hub.try_to_sign_in("guide@demo.example")) == [(None, "WRONG_CREDENTIALS")]
 
 
 async def test_two_sign_ups_at_once_make_one_account(hub: Hub) -> None:
@@ -169,8 +163,8 @@ async def test_an_address_signs_in_whatever_its_case(hub: Hub) -> None:
 
 async def test_sign_in_does_not_tell_a_wrong_password_from_an_unknown_address(hub: Hub) -> None:
     person = await hub.mediator()
-    wrong = await sign_in(hub, person.email, NEW)
-    unknown = await sign_in(hub, "nobody@demo.example")
+    wrong = await hub.try_to_sign_in(person.email, NEW)
+    unknown = await hub.try_to_sign_in("nobody@demo.example")
     assert problems(wrong) == [(None, "WRONG_CREDENTIALS")]
     assert wrong.body == unknown.body
     assert "set-cookie" not in wrong.headers
@@ -211,7 +205,7 @@ async def test_a_reset_link_sets_the_password_once_and_ends_all_sessions(hub: Hu
     secret = await mailed_secret(hub, person.email, "password")
     payload(await hub.change("resetPassword", {"token": secret, "password": NEW}))
     assert not await is_signed_in(hub, person)
-    assert problems(await sign_in(hub, person.email)) == [(None, "WRONG_CREDENTIALS")]
+    assert problems(await hub.try_to_sign_in(person.email)) == [(None, "WRONG_CREDENTIALS")]
     await hub.sign_in(person.email, NEW)
     again = await hub.change("resetPassword", {"token": secret, "password": PASSWORD})
     assert problems(again) == [("token", "NOT_FOUND")]
@@ -300,7 +294,7 @@ async def test_a_new_address_counts_once_its_own_link_is_used_and_the_old_one_is
     assert "new@demo.example" not in text_of(told).lower()
     assert problems(await hub.change("verifyEmail", {"token": secret})) == [("token", "NOT_FOUND")]
     assert (await hub.sign_in("new@DEMO.example")).id == person.id
-    assert problems(await sign_in(hub, person.email)) == [(None, "WRONG_CREDENTIALS")]
+    assert problems(await hub.try_to_sign_in(person.email)) == [(None, "WRONG_CREDENTIALS")]
     (row,) = await hub.rows("SELECT recipient, recipient_name FROM outbox WHERE kind = 'email_changed'")
     assert tuple(row) == (None, None)
 
@@ -413,7 +407,7 @@ async def test_no_session_begins_with_a_password_that_is_changed_meanwhile(hub: 
     new_hash = await hash_password(NEW)
     change = "UPDATE account SET password_hash = $1"
     async with changing(hub, change, new_hash) as others_wait:
-        signing_in = asyncio.create_task(sign_in(hub, person.email))
+        signing_in = asyncio.create_task(hub.try_to_sign_in(person.email))
         await others_wait()
     assert problems(await signing_in) == [(None, "WRONG_CREDENTIALS")]
     assert len(await hub.rows("SELECT 1 FROM session")) == 1

@@ -38,12 +38,12 @@ def rows(number: int, **facts: Any) -> list[dict[str, Any]]:
     return [LEAST | {"minutes": minutes} | facts for minutes in range(1, number + 1)]
 
 
-async def send(hub: Hub, who: Person | None, entries: list[Any], **options: Any) -> Answer:
+async def import_entries(hub: Hub, who: Person | None, entries: list[Any], **options: Any) -> Answer:
     return await hub.change("importLogbookEntries", {"entries": entries} | options, FIELDS, by=who)
 
 
 async def imported(hub: Hub, who: Person, entries: list[Any], **options: Any) -> Any:
-    return payload(await send(hub, who, entries, **options))
+    return payload(await import_entries(hub, who, entries, **options))
 
 
 def statuses(answer: Any) -> str:
@@ -196,7 +196,7 @@ async def test_a_repeat_gets_the_first_answer_and_another_import_under_its_key_i
     before = await hub.rows(STORED)
     assert await imported(hub, ann, file, requestKey="k") == first
     for other in (rows(3), [LEAST | {"minutes": -1}], file[::-1]):
-        assert problems(await send(hub, ann, other, requestKey="k")) == [("requestKey", "REPEATED_KEY")]
+        assert problems(await import_entries(hub, ann, other, requestKey="k")) == [("requestKey", "REPEATED_KEY")]
     assert await hub.rows(STORED) == before
     assert statuses(await imported(hub, ann, file, requestKey="other")) == "SSF"
     assert statuses(await imported(hub, bea, file, requestKey="k")) == "IIF"
@@ -204,7 +204,7 @@ async def test_a_repeat_gets_the_first_answer_and_another_import_under_its_key_i
     assert not any(str(value) in kept["answer"] for value in WHOLE.values() if isinstance(value, str))
     async with hub.later(hours=25) as then:
         assert statuses(await imported(then, ann, file, requestKey="k")) == "SSF"
-        assert problems(await send(then, ann, rows(2), requestKey="k")) == [("requestKey", "REPEATED_KEY")]
+        assert problems(await import_entries(then, ann, rows(2), requestKey="k")) == [("requestKey", "REPEATED_KEY")]
 
 
 async def test_an_import_that_wrote_nothing_does_not_use_up_its_key(hub: Hub) -> None:
@@ -234,7 +234,7 @@ async def test_what_others_do_meanwhile_need_not_wait_for_an_import(hub: Hub) ->
 
 async def test_a_number_of_entries_that_is_not_1_to_5000_is_refused(hub: Hub) -> None:
     ann = await hub.mediator()
-    assert problems(await send(hub, ann, [])) == [("entries", "OUT_OF_RANGE")]
+    assert problems(await import_entries(hub, ann, [])) == [("entries", "OUT_OF_RANGE")]
     found = (await in_process(hub, ann, rows(ENTRIES_MOST + 1)))["importLogbookEntries"]
     assert [error["code"] for error in found["userErrors"]] == ["OUT_OF_RANGE"]
     assert found["outcomes"] == []
@@ -283,14 +283,14 @@ async def test_a_mediators_api_token_imports_too(hub: Hub) -> None:
 async def test_nobody_but_a_mediator_has_an_import(hub: Hub, who: str) -> None:
     by = await hub.person(ROLES[who]) if who else None
     for options in ({}, {"dryRun": True}):
-        answer = await send(hub, by, [LEAST], **options)
+        answer = await import_entries(hub, by, [LEAST], **options)
         assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}
         assert "data" not in answer.body
     assert await count(hub) == 0
 
 
 async def test_an_unverified_mediator_imports_nothing(hub: Hub) -> None:
-    answer = await send(hub, await hub.mediator(verified=False), [LEAST])
+    answer = await import_entries(hub, await hub.mediator(verified=False), [LEAST])
     assert answer.codes == ["FORBIDDEN"]
     assert await count(hub) == 0
 
@@ -299,7 +299,7 @@ async def test_without_paid_access_nothing_is_imported_nor_tried_out(hub: Hub) -
     async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
         ann = await paid.mediator()
         for options in ({}, {"dryRun": True}):
-            assert (await send(paid, ann, [LEAST], **options)).codes == ["FORBIDDEN"]
+            assert (await import_entries(paid, ann, [LEAST], **options)).codes == ["FORBIDDEN"]
         assert await count(paid) == 0
         await paid.rows("UPDATE account SET paid_until = clock() + interval '1 hour' WHERE id = $1", ann.id)
         assert statuses(await imported(paid, ann, [LEAST])) == "I"
@@ -309,7 +309,7 @@ async def test_imports_are_limited_per_account(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     for _ in range(60):
         await hub.app.state.limiter.count(IMPORTS, ann.id)
-    answer = await send(hub, ann, [LEAST])
+    answer = await import_entries(hub, ann, [LEAST])
     assert answer.codes == ["RATE_LIMITED"]
     assert await count(hub) == 0
     assert statuses(await imported(hub, bea, [LEAST])) == "I"

@@ -49,7 +49,7 @@ class World:
     unshared: UUID
 
 
-async def fill(hub: Hub, mediator: Person) -> dict[str, UUID]:
+async def put_one_of_each(hub: Hub, mediator: Person) -> dict[str, UUID]:
     (case,) = await put_cases(hub, mediator, CASE)
     (course,) = await put_cpd(hub, mediator, {"takeaways": "listen more", "provider": "School"})
     piece = await put_feedback(hub, mediator, {"impressed": "so calm", "for_reviewer": "an aside"})
@@ -61,7 +61,7 @@ async def world(hub: Hub) -> World:
     ann, bea, rob = await hub.mediator(), await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     people = {"S": ann, "R": rob, "D": await hub.person(Role.DIRECTORY), "A": await hub.person(Role.ADMIN)}
-    ids, others = await fill(hub, ann), await fill(hub, bea)
+    ids, others = await put_one_of_each(hub, ann), await put_one_of_each(hub, bea)
     return World(hub, ann, people, ids, others, await put_feedback(hub, ann, {"impressed": "hidden"}, shared=False))
 
 
@@ -145,11 +145,11 @@ async def test_the_answers_of_one_piece_leave_out_for_the_mediator_what_is_for_t
 async def test_somebody_with_several_roles_reads_of_one_entry_what_their_standing_allows(world: World) -> None:
     hub = world.hub
     cyd = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY)
-    own = await fill(hub, cyd)
+    own = await put_one_of_each(hub, cyd)
     dan = await hub.mediator()
     await hub.appointed(dan, cyd)
     await hub.rows("UPDATE mediator SET visibility = 'PRIVATE' WHERE id = $1", dan.id)
-    reviewed = await fill(hub, dan)
+    reviewed = await put_one_of_each(hub, dan)
     for field, fields in FIELDS.items():
         mine = (await one(hub, field, cyd, own[field], fields, by=cyd)).data["mediator"][field]
         hidden = PRIVATE[field].split() if field == "feedbackPiece" else []

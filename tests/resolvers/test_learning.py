@@ -16,7 +16,7 @@ async def learnings(hub: Hub, mediator: Person, condition: str = "") -> list[dic
     return nodes
 
 
-async def fill(hub: Hub, mediator: Person) -> tuple[str, str]:
+async def put_reflections(hub: Hub, mediator: Person) -> tuple[str, str]:
     (case, _) = await put_cases(
         hub,
         mediator,
@@ -31,8 +31,8 @@ async def fill(hub: Hub, mediator: Person) -> tuple[str, str]:
 
 async def test_each_reflection_is_one_learning_newest_first(hub: Hub) -> None:
     ann = await hub.mediator()
-    case, course = await fill(hub, ann)
-    await fill(hub, await hub.mediator())
+    case, course = await put_reflections(hub, ann)
+    await put_reflections(hub, await hub.mediator())
     found = await learnings(hub, ann)
     assert [one["date"] for one in found] == ["2024-05-07", "2024-05-07", "2023-01-01"]
     assert sorted((one["source"], one["kind"], one["text"], one["entryId"]) for one in found) == [
@@ -44,7 +44,7 @@ async def test_each_reflection_is_one_learning_newest_first(hub: Hub) -> None:
 
 async def test_every_filter_keeps_what_fits(hub: Hub) -> None:
     ann = await hub.mediator()
-    await fill(hub, ann)
+    await put_reflections(hub, ann)
     for condition, texts in (
         ("source: CPD", ["wait longer"]),
         ("source: MEDIATION", ["the noise", "waited"]),
@@ -60,7 +60,7 @@ async def test_every_filter_keeps_what_fits(hub: Hub) -> None:
 
 async def test_a_learning_keeps_its_id_and_follows_its_entry(hub: Hub) -> None:
     ann = await hub.mediator()
-    case, _ = await fill(hub, ann)
+    case, _ = await put_reflections(hub, ann)
     before = {one["kind"]: one["id"] for one in await learnings(hub, ann)}
     assert len(set(before.values())) == 3
     payload(await hub.change("updateLogbookEntry", {"id": case, "version": 1, "didWell": "waited on"}, by=ann))

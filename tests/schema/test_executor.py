@@ -24,10 +24,11 @@ from schema.executor.tests.faulty import Data, Thing, with_faults
 from schema.executor.tests.random_documents import Documents, Sent
 from schema.guards import EntryGuard, RowGuard, TextGuard
 from tests.hub import Hub, Person
+from tests.volume import tries
 from tests.world import put_cases, put_cpd, put_feedback
 
 # How many random documents: a sample here, and what one likes with EXECUTION_DOCUMENTS.
-DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", "400"))
+DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", tries(200, 6000)))
 # Attempts at the first three are counted, and soon refused; reading an origin adds to the last.
 COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "auditLog"})
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
@@ -91,6 +92,7 @@ def compared(schema: Any, *, ordered: bool) -> Compared:
     ],
 )
 @pytest.mark.parametrize("later", [True, False])
+@pytest.mark.long
 async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(
     standings: Standing, faults: float, later: bool
 ) -> None:
@@ -132,6 +134,7 @@ async def put_world(hub: Hub) -> tuple[list[Person], dict[str, list[str]]]:
     return [ann, bob, rob, dora, admin], ids
 
 
+@pytest.mark.long
 async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
     people, ids = await put_world(hub)
     for person in people:

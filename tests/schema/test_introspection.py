@@ -15,7 +15,7 @@ from graphql import (
     validate,
 )
 from graphql.type.introspection import introspection_types
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from models.account import Role
@@ -25,6 +25,7 @@ from schema.cost import Measure, measured
 from schema.execution import Documents
 from schema.introspection import values_most
 from tests.hub import Hub
+from tests.volume import tries
 
 WHOLE = get_introspection_query(input_value_deprecation=True, specified_by_url=True, one_of=True)
 VIEWERS = [Standing.PUBLIC | standing for standing in (*SIGNED_IN, SIGNED_IN)]
@@ -165,8 +166,9 @@ def values_in(answer: Any) -> int:
     return sum(map(values_in, answer)) if isinstance(answer, list) else 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(40, 1000))
 @given(introspection(), st.sampled_from(VIEWERS))
+@example("{ __schema { directives { locations } } }", Standing.PUBLIC)
 def test_no_answer_has_more_than_its_document_was_counted_for(text: str, who: Standing) -> None:
     document = parse(text)
     measure = measured(projection(who), document, {})

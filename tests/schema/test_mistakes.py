@@ -10,6 +10,7 @@ from permissions.viewer import EVERYBODY
 from schema.build import projection
 from schema.execution import ERRORS_MOST, LINES_MOST, MESSAGE_MOST, Documents
 from tests.hub import Hub
+from tests.volume import tries
 
 DOCUMENTS = Documents(projection(EVERYBODY))
 
@@ -69,7 +70,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(60, 2000))
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=60), st.text("xyz", max_size=3), st.integers(0, 50_000))
 def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: str, length: int) -> None:
     text = f"query($w: Int, ${'v' * length}x: Int) {{ me {{ {' '.join(parts)} wrong{name * length} }} }}"[:100_000]

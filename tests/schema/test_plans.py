@@ -17,7 +17,7 @@ from models.database import Database
 from resolvers.access import viewer_of_session
 from resolvers.context import Context
 from schema import execution
-from tests.bench.world import Known, Size, fill
+from tests.bench.rows import Known, Size, fill
 from tests.conftest import fresh_database
 from tests.hub import Hub, opened
 from tests.world import statements

@@ -45,7 +45,7 @@ MANY_MEDIATORS = [
 ]
 
 
-async def fill(hub: Hub, mediator: Person, rows: int) -> None:
+async def put_of_each(hub: Hub, mediator: Person, rows: int) -> None:
     await put_cases(hub, mediator, *({"notes": "a", "did_well": "b"} for _ in range(rows)))
     await put_cpd(hub, mediator, *({"takeaways": "c"} for _ in range(rows)))
     for _ in range(rows):
@@ -65,7 +65,7 @@ async def test_a_list_of_one_mediator_takes_as_many_statements_with_30_rows_as_w
     for rows in ROWS:
         ann = await hub.mediator()
         await hub.appointed(ann, rob)
-        await fill(hub, ann, rows)
+        await put_of_each(hub, ann, rows)
         for selection, number in LISTS_OF_ONE_MEDIATOR:
             found = await counted(hub, f"query {{ me {{ mediator {{ {selection} }} }} }}", ann)
             assert found == number + 1, (selection, rows)  # and one finds the account
@@ -78,7 +78,7 @@ async def test_a_list_of_mediators_takes_as_many_statements_for_30_as_for_one(hu
         for _ in range(mediators - there):
             ann = await hub.mediator()
             await hub.appointed(ann, rob)
-            await fill(hub, ann, 2)
+            await put_of_each(hub, ann, 2)
         there = mediators
         for selection, number in MANY_MEDIATORS:
             found = await counted(hub, f"{{ mediators(first: 100) {{ nodes {{ {selection} }} }} }}", admin)

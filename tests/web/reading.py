@@ -27,6 +27,7 @@ async def get(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
 
 
 async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
+    hub.client.cookies.clear()  # no other session than the one that is named
     return await hub.client.post(path, data=form, headers=cookie(by))
 
 

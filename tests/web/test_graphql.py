@@ -21,7 +21,7 @@ HELLO = {"query": "{ __typename }"}
 RENAME = """mutation { updateAccount(input: { name: "Changed" }) { userErrors { code } } }"""
 
 
-async def post(hub: Hub, content: bytes | str | dict[str, Any], **headers: str) -> httpx.Response:
+async def send_body(hub: Hub, content: bytes | str | dict[str, Any], **headers: str) -> httpx.Response:
     """Send a body as it is; header names are written with underscores."""
     sent = {"content-type": JSON} | {name.replace("_", "-"): value for name, value in headers.items()}
     body = orjson.dumps(content) if isinstance(content, dict) else content
@@ -64,7 +64,7 @@ async def test_the_answer_has_the_media_type_that_was_asked_for(hub: Hub) -> Non
         (f"{JSON}, {GRAPHQL}", JSON),
         ("APPLICATION/GRAPHQL-RESPONSE+JSON", GRAPHQL),
     ):
-        response = await post(hub, HELLO, **({"accept": accept} if accept else {}))
+        response = await send_body(hub, HELLO, **({"accept": accept} if accept else {}))
         assert response.status_code == 200
         assert response.headers["content-type"] == answered + UTF8, accept
         assert response.json() == {"data": {"__typename": "Query"}}
@@ -72,7 +72,7 @@ async def test_the_answer_has_the_media_type_that_was_asked_for(hub: Hub) -> Non
 
 async def test_what_cannot_be_answered_in_an_accepted_type_is_not_acceptable(hub: Hub) -> None:
     for accept in ("text/html", "application/xml", "image/*", "application/jsonx"):
-        assert (await post(hub, HELLO, accept=accept)).status_code == 406
+        assert (await send_body(hub, HELLO, accept=accept)).status_code == 406
 
 
 async def test_a_body_of_another_type_is_refused_and_changes_nothing(hub: Hub) -> None:
@@ -88,7 +88,7 @@ async def test_a_body_of_another_type_is_refused_and_changes_nothing(hub: Hub) -
         "application/json; charset=latin-1",
         "application/json; x=y; charset=utf-16",
     ):
-        response = await post(hub, {"query": RENAME}, content_type=content_type, cookie=signed_in(ann))
+        response = await send_body(hub, {"query": RENAME}, content_type=content_type, cookie=signed_in(ann))
         assert response.status_code == 415, content_type
         assert codes(response) == ["BAD_USER_INPUT"]
     assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
@@ -96,7 +96,7 @@ async def test_a_body_of_another_type_is_refused_and_changes_nothing(hub: Hub) -
 
 async def test_json_in_utf8_is_accepted_however_it_is_spelt(hub: Hub) -> None:
     for content_type in (JSON, "Application/JSON", f'{JSON};charset="UTF-8"; x=y', f"{JSON} ; charset=utf8"):
-        response = await post(hub, HELLO, content_type=content_type)
+        response = await send_body(hub, HELLO, content_type=content_type)
         assert response.json() == {"data": {"__typename": "Query"}}, content_type
 
 
@@ -120,7 +120,7 @@ COULD_NOT_START: list[tuple[dict[str, Any], str]] = [
 async def test_what_could_not_start_is_400_but_200_for_clients_of_plain_json(hub: Hub) -> None:
     for body, code in COULD_NOT_START:
         for accept, status in ((GRAPHQL, 400), (JSON, 200), ("*/*", 200)):
-            response = await post(hub, body, accept=accept)
+            response = await send_body(hub, body, accept=accept)
             assert response.status_code == status, (body, accept)
             assert codes(response)[:1] == [code], body
             assert "data" not in response.json()
@@ -129,7 +129,7 @@ async def test_what_could_not_start_is_400_but_200_for_clients_of_plain_json(hub
 async def test_what_ran_is_200_with_its_data_and_its_errors(hub: Hub) -> None:
     ann = await hub.mediator()
     body = {"query": "query($id: ID!) { me { id } mediator(id: $id) { id } }", "variables": {"id": str(uuid4())}}
-    response = await post(hub, body, accept=GRAPHQL, cookie=signed_in(ann))
+    response = await send_body(hub, body, accept=GRAPHQL, cookie=signed_in(ann))
     assert response.status_code == 200
     assert response.json()["data"] == {"me": {"id": str(ann.id)}, "mediator": None}
     (error,) = response.json()["errors"]
@@ -155,19 +155,19 @@ NO_REQUESTS = [
 async def test_a_body_that_is_no_graphql_request_is_400(hub: Hub) -> None:
     for body in NO_REQUESTS:
         for accept in (GRAPHQL, JSON):
-            response = await post(hub, body, accept=accept)
+            response = await send_body(hub, body, accept=accept)
             assert response.status_code == 400, body
             assert codes(response) == ["BAD_USER_INPUT"]
 
 
 async def test_what_may_be_left_out_may_be_null(hub: Hub) -> None:
     body = HELLO | {"variables": None, "operationName": None, "extensions": None, "anything": 5}
-    assert (await post(hub, body)).json() == {"data": {"__typename": "Query"}}
+    assert (await send_body(hub, body)).json() == {"data": {"__typename": "Query"}}
 
 
 async def test_a_batch_is_refused_and_none_of_it_runs(hub: Hub) -> None:
     ann = await hub.mediator()
-    response = await post(hub, orjson.dumps([{"query": RENAME}, HELLO]), cookie=signed_in(ann))
+    response = await send_body(hub, orjson.dumps([{"query": RENAME}, HELLO]), cookie=signed_in(ann))
     assert response.status_code == 400
     assert codes(response) == ["BAD_USER_INPUT"]
     assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
@@ -178,8 +178,8 @@ async def test_a_body_has_at_most_256_kilobytes(hub: Hub) -> None:
     padding = MAX_BODY - len(orjson.dumps(HELLO))
     fits = orjson.dumps({"query": HELLO["query"] + " " * padding})
     assert len(fits) == MAX_BODY
-    assert (await post(hub, fits)).json() == {"data": {"__typename": "Query"}}
-    response = await post(hub, fits + b" ")
+    assert (await send_body(hub, fits)).json() == {"data": {"__typename": "Query"}}
+    response = await send_body(hub, fits + b" ")
     assert response.status_code == 413
     assert codes(response) == ["BAD_USER_INPUT"]
 
@@ -201,7 +201,7 @@ async def test_nesting_is_never_a_fault(hub: Hub, depth: int) -> None:
         }
         bodies += [orjson.dumps({"query": text}) for text in deep.values()]
     for body in bodies:
-        response = await post(hub, body, cookie=signed_in(ann), accept=GRAPHQL)
+        response = await send_body(hub, body, cookie=signed_in(ann), accept=GRAPHQL)
         assert response.status_code in {200, 400, 413}
         assert "INTERNAL_SERVER_ERROR" not in response.text
 
@@ -223,7 +223,7 @@ async def test_another_site_is_forbidden_and_changes_nothing(hub: Hub) -> None:
         {"origin": "https://evil.example", "sec_fetch_site": "same-origin"},
     ]
     for headers in foreign:
-        response = await post(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
+        response = await send_body(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
         assert response.status_code == 403, headers
         assert codes(response) == ["FORBIDDEN"]
         assert "set-cookie" not in response.headers
@@ -240,7 +240,7 @@ async def test_our_own_pages_and_programs_are_let_in(hub: Hub) -> None:
         {"sec_fetch_site": "none"},
     ]
     for headers in own:
-        response = await post(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
+        response = await send_body(hub, {"query": RENAME}, cookie=signed_in(ann), **headers)
         assert response.json() == {"data": {"updateAccount": {"userErrors": []}}}, headers
 
 
@@ -271,7 +271,7 @@ async def test_an_ended_session_is_unauthenticated_and_its_cookie_is_taken_away(
     ann = await hub.mediator()
     await hub.rows("DELETE FROM session")
     for body in ({"query": "{ me { id } }"}, {"query": "{ survey { leastMinutes } }"}):
-        response = await post(hub, body, cookie=signed_in(ann))
+        response = await send_body(hub, body, cookie=signed_in(ann))
         assert response.status_code == 401
         assert codes(response) == ["UNAUTHENTICATED"]
         assert response.headers["set-cookie"].startswith('session="";')
@@ -279,7 +279,7 @@ async def test_an_ended_session_is_unauthenticated_and_its_cookie_is_taken_away(
 
 
 async def test_answers_are_kept_by_nobody_and_guessed_by_no_browser(hub: Hub) -> None:
-    response = await post(hub, HELLO)
+    response = await send_body(hub, HELLO)
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
 
@@ -338,11 +338,11 @@ async def test_a_token_may_call_from_any_site_and_touches_no_cookie(hub: Hub, he
     for more in ({}, cookies, {"cookie": "session=ended"}):
         sent = {"authorization": f"Bearer {token}"} | headers | more
         for body, status in (({"query": "{ me { id } }"}, 200), ({"query": "{"}, 400), ("nonsense", 400)):
-            response = await post(hub, body, accept=GRAPHQL, **sent)
+            response = await send_body(hub, body, accept=GRAPHQL, **sent)
             assert response.status_code == status
             assert readable_anywhere(response)
             assert "set-cookie" not in response.headers
-        asked = await post(hub, {"query": "{ me { id } }"}, **sent)
+        asked = await send_body(hub, {"query": "{ me { id } }"}, **sent)
         assert asked.json() == {"data": {"me": {"id": str(ann.id)}}}
 
 
@@ -352,7 +352,7 @@ async def test_a_bad_token_ends_no_good_session_and_uses_none(hub: Hub, authoriz
     for headers in ORIGINS:
         for cookie in (signed_in(ann), "session=ended", f"{signed_in(ann)}; device=known"):
             for body in ({"query": RENAME}, HELLO):
-                response = await post(hub, body, authorization=authorization, cookie=cookie, **headers)
+                response = await send_body(hub, body, authorization=authorization, cookie=cookie, **headers)
                 assert (response.status_code, codes(response)) == (401, ["UNAUTHENTICATED"])
                 assert response.headers["www-authenticate"] == 'Bearer realm="api", error="invalid_token"'
                 assert readable_anywhere(response)
@@ -412,7 +412,7 @@ async def test_what_is_asked_by_cookie_or_by_nobody_is_read_by_no_other_site(hub
     ann = await hub.mediator()
     for cookie in (signed_in(ann), "session=ended", ""):
         for headers in ORIGINS:
-            response = await post(hub, {"query": "{ __typename }"}, cookie=cookie, **headers)
+            response = await send_body(hub, {"query": "{ __typename }"}, cookie=cookie, **headers)
             assert not [name for name in response.headers if name.startswith("access-control")]
 
 

@@ -9,12 +9,7 @@ from pyotp import TOTP
 from models.account import Role
 from tests.hub import PASSWORD, Hub, Person
 from tests.hub import opened as opened_hub
-from tests.web.reading import FOREIGN, cookie, everything, is_a_page, led_to, problems
-
-
-async def post(hub: Hub, who: Person, path: str, **form: str) -> httpx.Response:
-    hub.client.cookies.clear()  # no other session than the one that is named
-    return await hub.client.post(path, data=form, headers=cookie(who))
+from tests.web.reading import FOREIGN, cookie, everything, is_a_page, led_to, post, problems
 
 
 def renewed(response: httpx.Response, who: Person) -> Person:
@@ -44,7 +39,9 @@ async def added(hub: Hub, who: Person) -> tuple[Person, TOTP, list[str]]:
 async def test_a_factor_is_added_asked_for_at_sign_in_and_taken_away(hub: Hub) -> None:
     ann, totp, codes = await added(hub, await hub.mediator())
     assert len(set(codes)) == 10
-    assert "Signing in asks for your password and a code" in (await hub.client.get("/account", headers=cookie(ann))).text
+    assert (
+        "Signing in asks for your password and a code" in (await hub.client.get("/account", headers=cookie(ann))).text
+    )
     form = {"email": ann.email, "password": PASSWORD}
     asked = await hub.client.post("/signin", data=form)
     assert is_a_page(asked)
