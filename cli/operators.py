@@ -23,7 +23,6 @@ from resolvers.address import has_address
 from resolvers.checks import Check
 from resolvers.errors import Refused
 from resolvers.second_factor import take_away
-from schema.sdl import sdl
 from settings import Settings, SettingsError
 from web import logs, metrics
 from web import worker as web_worker

@@ -96,7 +96,9 @@ NAMED = [
     Look("home-peer", "/", by="peer"),
     Look("home-directory", "/", by="directory"),
     Look("home-administrator", "/", by="admin"),
-    Look("second-factor-secret", "/account/second-factor", by="mediator", then=typed("Continue", password=DEMO_PASSWORD)),
+    Look(
+        "second-factor-secret", "/account/second-factor", by="mediator", then=typed("Continue", password=DEMO_PASSWORD)
+    ),
     Look("logbook", "/logbook", by="mediator", dark=True),
     Look("logbook-empty", "/logbook", by="mediator12"),
     Look("logbook-entry", "/logbook/{entry}", by="mediator"),

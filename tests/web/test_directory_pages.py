@@ -307,7 +307,11 @@ async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
 async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
     said = plain((await opened(hub, directory, f"/mediators/{ann.id}")).text)
-    for part in ("There are no cases yet.", "Ann doesn't have any cases in their logbook yet.", "Ann hasn't added any CPD yet."):
+    for part in (
+        "There are no cases yet.",
+        "Ann doesn't have any cases in their logbook yet.",
+        "Ann hasn't added any CPD yet.",
+    ):
         assert part in said
     assert await sheet(hub, directory, f"/mediators/{ann.id}/logbook.csv") == []
 

@@ -44,7 +44,9 @@ async def added(hub: Hub, who: Person) -> tuple[Person, TOTP, list[str]]:
 async def test_a_factor_is_added_asked_for_at_sign_in_and_taken_away(hub: Hub) -> None:
     ann, totp, codes = await added(hub, await hub.mediator())
     assert len(set(codes)) == 10
-    assert "Signing in asks for your password and a code" in (await hub.client.get("/account", headers=cookie(ann))).text
+    assert (
+        "Signing in asks for your password and a code" in (await hub.client.get("/account", headers=cookie(ann))).text
+    )
     form = {"email": ann.email, "password": PASSWORD}
     asked = await hub.client.post("/signin", data=form)
     assert is_a_page(asked)
