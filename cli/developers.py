@@ -7,7 +7,7 @@ import typer
 
 from cli.operators import Port, one_line
 from permissions.viewer import Standing
-from schema.build import sdl
+from schema.sdl import sdl
 from settings import SettingsError
 
 developers = typer.Typer()
