@@ -71,7 +71,7 @@ bench: setup
 
 # What the database's own rules cost.
 bench-wall: setup
-	$(BIN)/python -m tests.bench.wall
+	$(BIN)/python -m tests.bench.row_security
 
 # 10,000 queued mails, two workers, a mail server that only counts.
 bench-mail: setup

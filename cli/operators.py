@@ -20,9 +20,9 @@ from models.database import connect
 from permissions.passwords import hash_password
 from resolvers.account_row import lock_account, new_account
 from resolvers.address import has_address
-from resolvers.checks import Check
 from resolvers.errors import Refused
 from resolvers.second_factor import take_away
+from resolvers.validation import Check
 from settings import Settings, SettingsError
 from web import logs, metrics
 from web import worker as web_worker

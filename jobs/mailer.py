@@ -25,9 +25,9 @@ from settings import Settings
 
 QUIT_TIMEOUT = 1.0  # seconds
 SURELY_OPEN = 1.0  # seconds that a connection may rest before it is asked whether it still answers
-MAILS_MOST = 100  # that one connection takes; servers have such a bound of their own
-_PLAIN_MOST = 60  # characters of a header that leave it one line
-_WORD_MOST = 39  # bytes in an encoded word: with the header's name, it stays below 76 characters
+MAX_MAILS = 100  # that one connection takes; servers have such a bound of their own
+_MAX_PLAIN = 60  # characters of a header that leave it one line
+_MAX_WORD = 39  # bytes in an encoded word: with the header's name, it stays below 76 characters
 _BOUNDARY = "=_part"  # which quoted-printable never has: it writes = before hexadecimal digits alone
 
 
@@ -83,12 +83,12 @@ def _text(text: str) -> str:
     """
     if _is_plain(text):
         return text
-    pieces = re.findall(rb"[\s\S]{1,%d}(?![\x80-\xbf])" % _WORD_MOST, text.encode(errors="replace"))
+    pieces = re.findall(rb"[\s\S]{1,%d}(?![\x80-\xbf])" % _MAX_WORD, text.encode(errors="replace"))
     return "\r\n ".join(f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?=" for piece in pieces)
 
 
 def _is_plain(text: str) -> bool:
-    return len(text) <= _PLAIN_MOST and text.isascii() and text.isprintable() and "=?" not in text
+    return len(text) <= _MAX_PLAIN and text.isascii() and text.isprintable() and "=?" not in text
 
 
 def _phrase(name: str) -> str:
@@ -140,7 +140,7 @@ class Post:
             await _leave(client)
             _tell(error)
             raise
-        if taken + 1 < MAILS_MOST:
+        if taken + 1 < MAX_MAILS:
             self._resting.append((client, time.monotonic(), taken + 1))
         else:
             await _leave(client)

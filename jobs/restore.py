@@ -108,7 +108,7 @@ async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> 
 
 
 async def _delete_again(transaction: Transaction, ids: list[UUID]) -> int:
-    """Do what `resolvers/deletion.py` did, but tell nobody, for they were told."""
+    """Do what `resolvers/account_deletion.py` did, but tell nobody, for they were told."""
     these = any_(bindparam("ids", ids, ARRAY(Uuid())))
     theirs = select(accounts.c.email_key).where(accounts.c.id == these)
     await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key.in_(theirs)))

@@ -9,7 +9,17 @@ from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, word_list, words
+from models.columns import (
+    cascade_fk,
+    one_of,
+    random_id,
+    secret_hash,
+    server_default,
+    table,
+    text_column,
+    timestamptz,
+    word_list,
+)
 
 
 class Role(StrEnum):
@@ -47,25 +57,25 @@ class Account(SQLModel, table=True):
     )
 
     id: UUID = random_id()
-    name: str = words()
-    name_key: str = words()
-    email: str = words()
+    name: str = text_column()
+    name_key: str = text_column()
+    email: str = text_column()
     email_key: str = Field(unique=True)
-    password_hash: str | None = words()
+    password_hash: str | None = text_column()
     roles: list[str] = word_list()
-    email_verified_at: datetime | None = moment()
-    paid_until: datetime | None = moment()
-    created_at: datetime = moment(default_now=True)
+    email_verified_at: datetime | None = timestamptz()
+    paid_until: datetime | None = timestamptz()
+    created_at: datetime = timestamptz(default_now=True)
 
 
 class Session(SQLModel, table=True):
     """A signed-in browser."""
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
+    account_id: UUID = cascade_fk("account")
     secret_hash: bytes = secret_hash()
-    created_at: datetime = moment(default_now=True)
-    used_at: datetime = moment(default_now=True)
+    created_at: datetime = timestamptz(default_now=True)
+    used_at: datetime = timestamptz(default_now=True)
 
 
 class PendingSignIn(SQLModel, table=True):
@@ -74,10 +84,10 @@ class PendingSignIn(SQLModel, table=True):
     __tablename__ = "pending_sign_in"
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
+    account_id: UUID = cascade_fk("account")
     secret_hash: bytes = secret_hash()
-    tries: int = preset("0")
-    created_at: datetime = moment(default_now=True)
+    tries: int = server_default("0")
+    created_at: datetime = timestamptz(default_now=True)
 
 
 class ApiToken(SQLModel, table=True):
@@ -86,14 +96,14 @@ class ApiToken(SQLModel, table=True):
     __tablename__ = "api_token"
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
-    name: str = words()
+    account_id: UUID = cascade_fk("account")
+    name: str = text_column()
     secret_hash: bytes = secret_hash()
     roles: list[str] = word_list(empty=True)
-    created_at: datetime = moment(default_now=True)
-    used_at: datetime | None = moment()
-    expires_at: datetime | None = moment()
-    revoked_at: datetime | None = moment()
+    created_at: datetime = timestamptz(default_now=True)
+    used_at: datetime | None = timestamptz()
+    expires_at: datetime | None = timestamptz()
+    revoked_at: datetime | None = timestamptz()
 
 
 class AccountLink(SQLModel, table=True):
@@ -103,11 +113,11 @@ class AccountLink(SQLModel, table=True):
     __table_args__ = (one_of("purpose", LinkPurpose),)
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
-    purpose: str = words()
+    account_id: UUID = cascade_fk("account")
+    purpose: str = text_column()
     secret_hash: bytes = secret_hash()
-    new_email: str | None = words()
-    expires_at: datetime = moment()
+    new_email: str | None = text_column()
+    expires_at: datetime = timestamptz()
 
 
 class SecondFactor(SQLModel, table=True):
@@ -119,11 +129,11 @@ class SecondFactor(SQLModel, table=True):
 
     __tablename__ = "second_factor"
 
-    account_id: UUID = owner("account", primary=True)
-    sealed_secret: str = words()
-    confirmed_at: datetime | None = moment()
+    account_id: UUID = cascade_fk("account", primary=True)
+    sealed_secret: str = text_column()
+    confirmed_at: datetime | None = timestamptz()
     last_step: int | None = Field(default=None, sa_type=BigInteger)
-    wrong_code_told_at: datetime | None = moment()
+    wrong_code_told_at: datetime | None = timestamptz()
 
 
 class RecoveryCode(SQLModel, table=True):
@@ -132,7 +142,7 @@ class RecoveryCode(SQLModel, table=True):
     __tablename__ = "recovery_code"
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
+    account_id: UUID = cascade_fk("account")
     secret_hash: bytes = secret_hash()
 
 
@@ -150,7 +160,7 @@ class RequestKey(SQLModel, table=True):
     account_id: UUID | None = Field(default=None, foreign_key="account.id", ondelete="CASCADE", index=True)
     result_id: UUID | None = None
     answer: list[Any] | None = Field(default=None, sa_type=JSONB)
-    made_at: datetime = moment(default_now=True)
+    made_at: datetime = timestamptz(default_now=True)
 
 
 accounts = table(Account)

@@ -17,12 +17,12 @@ def random_id() -> Any:
     )
 
 
-def owner(table: str, *, primary: bool = False, index: bool = True) -> Any:
+def cascade_fk(table: str, *, primary: bool = False, index: bool = True) -> Any:
     """Reference to a row whose deletion takes this one with it."""
     return Field(foreign_key=f"{table}.id", ondelete="CASCADE", primary_key=primary, index=index and not primary)
 
 
-def moment(*, default_now: bool = False, index: bool = False) -> Any:
+def timestamptz(*, default_now: bool = False, index: bool = False) -> Any:
     """Point in time; `default_now` takes the service's clock, which the database keeps."""
     return Field(
         default=None,
@@ -32,12 +32,12 @@ def moment(*, default_now: bool = False, index: bool = False) -> Any:
     )
 
 
-def words(default: str | None = None) -> Any:
+def text_column(default: str | None = None) -> Any:
     """Text; bounds are checked where it is typed in."""
     return Field(default=default, sa_type=Text)
 
 
-def preset(sql: str) -> Any:
+def server_default(sql: str) -> Any:
     """Give a value that the database fills in where none is given."""
     return Field(default=None, sa_column_kwargs={"server_default": text(sql)})
 

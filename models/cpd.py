@@ -7,7 +7,7 @@ from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import moment, owner, preset, random_id, table
+from models.columns import cascade_fk, random_id, server_default, table, timestamptz
 from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
@@ -49,9 +49,9 @@ class CpdEntry(CpdFields, table=True):
     __table_args__ = (Index("cpd_entry_by_day", "mediator_id", "ended_on", "id"), *known_words(CpdFields))
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator", index=False)
-    version: int = preset("1")
-    created_at: datetime = moment(default_now=True)
+    mediator_id: UUID = cascade_fk("mediator", index=False)
+    version: int = server_default("1")
+    created_at: datetime = timestamptz(default_now=True)
 
 
 class CpdPrivate(CpdPrivateFields, table=True):
@@ -59,8 +59,8 @@ class CpdPrivate(CpdPrivateFields, table=True):
 
     __tablename__ = "cpd_private"
 
-    id: UUID = owner("cpd_entry", primary=True)
-    mediator_id: UUID = owner("mediator")
+    id: UUID = cascade_fk("cpd_entry", primary=True)
+    mediator_id: UUID = cascade_fk("mediator")
 
 
 cpd_entries = table(CpdEntry)

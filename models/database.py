@@ -19,8 +19,8 @@ from sqlalchemy import ClauseElement, Table, bindparam, func, insert, literal_co
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.pool import Lent, Pool, is_lost
+from models.row_security import WORKER, Principal
 from models.statement import Row, RowT, Statement, Value
-from models.wall import WORKER, Asker
 from settings import Pooler, Settings
 
 IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
@@ -43,17 +43,17 @@ class Transaction:
     """
 
     def __init__(
-        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", asker: Asker | None = None
+        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", principal: Principal | None = None
     ) -> None:
         self._connection = connection
-        self._asker = asker
+        self._principal = principal
         self.wakes_worker = False
 
     def _told(self, statement: Statement[Row], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Give the SQL text and its arguments."""
-        if self._asker is None:
+        if self._principal is None:
             return statement.sql, statement.arguments(values)
-        return statement.asking, [*statement.arguments(values), *self._asker.values]
+        return statement.as_principal, [*statement.arguments(values), *self._principal.values]
 
     async def all(self, statement: Statement[RowT], **values: Any) -> list[RowT]:
         """Give every row."""
@@ -84,15 +84,15 @@ class Transaction:
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
-    async def mark(self) -> None:
+    async def savepoint(self) -> None:
         """Begin the part of this transaction that `undo` takes back."""
         await self._connection.execute("SAVEPOINT part")
 
-    async def undo(self) -> None:
+    async def rollback_to(self) -> None:
         """Take back what was written since `mark`."""
         await self._connection.execute("ROLLBACK TO SAVEPOINT part")
 
-    async def keep(self) -> None:
+    async def release(self) -> None:
         """Keep what was written since `mark`, as far as the whole is kept."""
         await self._connection.execute("RELEASE SAVEPOINT part")
 
@@ -115,9 +115,9 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement[Row]:
 class Reading(Lent, Transaction):
     """A transaction's methods for reading, for as long as a block runs."""
 
-    def __init__(self, pool: Pool, asker: Asker | None) -> None:
+    def __init__(self, pool: Pool, principal: Principal | None) -> None:
         self._pool = pool
-        self._asker = asker
+        self._principal = principal
         self.wakes_worker = False
 
     async def __aenter__(self) -> Self:  # type: ignore[override]  # the connection, with what a statement needs
@@ -131,25 +131,25 @@ class Database:
     As it is connected it is nobody's, and its rules show nobody a private row.
     """
 
-    def __init__(self, pool: Pool, clock_offset: timedelta, asker: Asker | None = None) -> None:
+    def __init__(self, pool: Pool, clock_offset: timedelta, principal: Principal | None = None) -> None:
         self._pool = pool
         self._clock_offset = clock_offset
-        self._asker = asker
+        self._principal = principal
 
-    def asked_by(self, asker: Asker) -> "Database":
+    def asked_by(self, principal: Principal) -> "Database":
         """Give the same database as that asker's."""
-        return Database(self._pool, self._clock_offset, asker)
+        return Database(self._pool, self._clock_offset, principal)
 
     def opened_by(self, link: bytes | None) -> "Database":
         """Give the same database as that of an asker who also holds a link, known by its hash, or none."""
-        return self.asked_by(replace(self._asker or Asker(), link=link)) if link else self
+        return self.asked_by(replace(self._principal or Principal(), link=link)) if link else self
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit at the end, roll back if anything is raised. Raises Unavailable."""
         async with Lent(self._pool) as connection:
             try:
-                await connection.execute(self._asker.begin if self._asker else "BEGIN")
+                await connection.execute(self._principal.begin if self._principal else "BEGIN")
                 yield Transaction(connection)
                 await connection.execute("COMMIT")
             except BaseException:
@@ -158,7 +158,7 @@ class Database:
 
     def reading(self) -> "Reading":
         """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
-        return Reading(self._pool, self._asker)
+        return Reading(self._pool, self._principal)
 
     def in_use(self) -> int:
         """Tell how many of the pool's connections somebody has in hand."""

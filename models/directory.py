@@ -4,14 +4,14 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from models.columns import owner, table, words
+from models.columns import cascade_fk, table, text_column
 
 
 class Directory(SQLModel, table=True):
     """A directory's public facts."""
 
-    id: UUID = owner("account", primary=True)
-    website: str | None = words()
+    id: UUID = cascade_fk("account", primary=True)
+    website: str | None = text_column()
 
 
 directories = table(Directory)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Date, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, words
+from models.columns import cascade_fk, one_of, random_id, secret_hash, server_default, table, text_column, timestamptz
 
 
 class Capacity(StrEnum):
@@ -48,11 +48,11 @@ class FeedbackRequest(SQLModel, table=True):
     )
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator", index=False)
-    made_at: datetime = moment(default_now=True)
+    mediator_id: UUID = cascade_fk("mediator", index=False)
+    made_at: datetime = timestamptz(default_now=True)
     mediation_ended_on: date
     secret_hash: bytes = secret_hash()
-    state: str = preset("'OPEN'")
+    state: str = server_default("'OPEN'")
 
 
 class FeedbackRequestDetails(SQLModel, table=True):
@@ -60,12 +60,12 @@ class FeedbackRequestDetails(SQLModel, table=True):
 
     __tablename__ = "feedback_request_details"
 
-    id: UUID = owner("feedback_request", primary=True)
-    mediator_id: UUID = owner("mediator")
-    made_at: datetime = moment(index=True)
-    party_name: str = words()
-    party_email: str = words()
-    reference: str | None = words()
+    id: UUID = cascade_fk("feedback_request", primary=True)
+    mediator_id: UUID = cascade_fk("mediator")
+    made_at: datetime = timestamptz(index=True)
+    party_name: str = text_column()
+    party_email: str = text_column()
+    reference: str | None = text_column()
 
 
 class StoppedAddress(SQLModel, table=True):
@@ -88,11 +88,11 @@ class Feedback(SQLModel, table=True):
     )
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator", index=False)
-    capacity: str = words()
-    acted_as: str = words()
+    mediator_id: UUID = cascade_fk("mediator", index=False)
+    capacity: str = text_column()
+    acted_as: str = text_column()
     shared: bool
-    released: bool = preset("false")
+    released: bool = server_default("false")
     by_invitation: bool
     received_on: date = Field(
         default=None,
@@ -110,12 +110,12 @@ class FeedbackAnswer(SQLModel, table=True):
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating_bounds"),
     )
 
-    feedback_id: UUID = owner("feedback", primary=True)
+    feedback_id: UUID = cascade_fk("feedback", primary=True)
     question: str = Field(primary_key=True)
-    mediator_id: UUID = owner("mediator", index=False)
+    mediator_id: UUID = cascade_fk("mediator", index=False)
     reviewer_only: bool
     rating: int | None = None
-    text: str | None = words()
+    text: str | None = text_column()
 
 
 class FeedbackOrigin(SQLModel, table=True):
@@ -123,11 +123,11 @@ class FeedbackOrigin(SQLModel, table=True):
 
     __tablename__ = "feedback_origin"
 
-    id: UUID = owner("feedback", primary=True)
-    name: str | None = words()
-    email: str | None = words()
+    id: UUID = cascade_fk("feedback", primary=True)
+    name: str | None = text_column()
+    email: str | None = text_column()
     email_key: str | None = Field(default=None, index=True)
-    received_at: datetime = moment(default_now=True)
+    received_at: datetime = timestamptz(default_now=True)
 
 
 feedback_requests = table(FeedbackRequest)

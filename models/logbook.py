@@ -7,7 +7,7 @@ from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import moment, owner, preset, random_id, table
+from models.columns import cascade_fk, random_id, server_default, table, timestamptz
 from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
@@ -172,9 +172,9 @@ class LogbookEntry(LogbookFields, table=True):
     )
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator", index=False)
-    version: int = preset("1")
-    created_at: datetime = moment(default_now=True)
+    mediator_id: UUID = cascade_fk("mediator", index=False)
+    version: int = server_default("1")
+    created_at: datetime = timestamptz(default_now=True)
 
 
 class LogbookPrivate(LogbookPrivateFields, table=True):
@@ -182,8 +182,8 @@ class LogbookPrivate(LogbookPrivateFields, table=True):
 
     __tablename__ = "logbook_private"
 
-    id: UUID = owner("logbook_entry", primary=True)
-    mediator_id: UUID = owner("mediator")
+    id: UUID = cascade_fk("logbook_entry", primary=True)
+    mediator_id: UUID = cascade_fk("mediator")
 
 
 logbook_entries = table(LogbookEntry)

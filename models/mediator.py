@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-from models.columns import one_of, owner, preset, secret_hash, table, words
+from models.columns import cascade_fk, one_of, secret_hash, server_default, table, text_column
 
 
 class Visibility(StrEnum):
@@ -20,10 +20,10 @@ class Mediator(SQLModel, table=True):
 
     __table_args__ = (one_of("visibility", Visibility),)
 
-    id: UUID = owner("account", primary=True)
-    about: str | None = words()
-    profile_url: str | None = words()
-    visibility: str = preset("'PRIVATE'")
+    id: UUID = cascade_fk("account", primary=True)
+    about: str | None = text_column()
+    profile_url: str | None = text_column()
+    visibility: str = server_default("'PRIVATE'")
     feedback_link_hash: bytes = secret_hash()
 
 

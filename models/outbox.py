@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment, one_of, owner, preset, random_id, secret_hash, table, words
+from models.columns import cascade_fk, one_of, random_id, secret_hash, server_default, table, text_column, timestamptz
 
 
 class OutboxState(StrEnum):
@@ -34,27 +34,27 @@ class Outbox(SQLModel, table=True):
     )
 
     id: UUID = random_id()
-    kind: str = words()
+    kind: str = text_column()
     subject_id: UUID
     other_id: UUID | None = None
-    recipient: str | None = words()
-    recipient_name: str | None = words()
+    recipient: str | None = text_column()
+    recipient_name: str | None = text_column()
     dedupe_key: str = Field(unique=True)
-    state: str = preset("'QUEUED'")
-    attempts: int = preset("0")
-    next_at: datetime = moment(default_now=True)
+    state: str = server_default("'QUEUED'")
+    attempts: int = server_default("0")
+    next_at: datetime = timestamptz(default_now=True)
     lease: UUID | None = None
-    leased_until: datetime | None = moment()
+    leased_until: datetime | None = timestamptz()
     smtp_code: int | None = None
-    created_at: datetime = moment(default_now=True)
-    finished_at: datetime | None = moment()
+    created_at: datetime = timestamptz(default_now=True)
+    finished_at: datetime | None = timestamptz()
 
 
 class Chore(SQLModel, table=True):
     """When a recurring job ran last, so that several workers share one schedule."""
 
     name: str = Field(primary_key=True)
-    ran_at: datetime = moment(default_now=True)
+    ran_at: datetime = timestamptz(default_now=True)
 
 
 class DataExport(SQLModel, table=True):
@@ -64,13 +64,13 @@ class DataExport(SQLModel, table=True):
     __table_args__ = (CheckConstraint("percent BETWEEN 0 AND 100", name="percent_bounds"),)
 
     id: UUID = random_id()
-    account_id: UUID = owner("account")
+    account_id: UUID = cascade_fk("account")
     secret_hash: bytes = secret_hash()
-    requested_at: datetime = moment(default_now=True)
-    ready_at: datetime | None = moment()
-    expires_at: datetime | None = moment()
+    requested_at: datetime = timestamptz(default_now=True)
+    ready_at: datetime | None = timestamptz()
+    expires_at: datetime | None = timestamptz()
     archive: bytes | None = Field(default=None, sa_type=LargeBinary)
-    percent: int = preset("0")
+    percent: int = server_default("0")
 
 
 class AuditAction(StrEnum):
@@ -92,9 +92,9 @@ class AuditEntry(SQLModel, table=True):
     __table_args__ = (Index("audit_entry_by_time", "at", "id"), one_of("action", AuditAction))
 
     id: UUID = random_id()
-    at: datetime = moment(default_now=True)
+    at: datetime = timestamptz(default_now=True)
     actor_id: UUID
-    action: str = words()
+    action: str = text_column()
     subject_id: UUID
 
 

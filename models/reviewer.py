@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import SQLModel
 
-from models.columns import moment, owner, preset, random_id, secret_hash, table, words
+from models.columns import cascade_fk, random_id, secret_hash, server_default, table, text_column, timestamptz
 
 
 class Appointment(SQLModel, table=True):
@@ -19,10 +19,10 @@ class Appointment(SQLModel, table=True):
     )
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator")
-    reviewer_id: UUID = owner("account")
-    approved: bool = preset("true")
-    since: datetime = moment(default_now=True)
+    mediator_id: UUID = cascade_fk("mediator")
+    reviewer_id: UUID = cascade_fk("account")
+    approved: bool = server_default("true")
+    since: datetime = timestamptz(default_now=True)
 
 
 class ReviewerInvitation(SQLModel, table=True):
@@ -31,11 +31,11 @@ class ReviewerInvitation(SQLModel, table=True):
     __tablename__ = "reviewer_invitation"
 
     id: UUID = random_id()
-    mediator_id: UUID = owner("mediator")
-    email: str = words()
-    email_key: str = words()
+    mediator_id: UUID = cascade_fk("mediator")
+    email: str = text_column()
+    email_key: str = text_column()
     secret_hash: bytes = secret_hash()
-    expires_at: datetime = moment()
+    expires_at: datetime = timestamptz()
 
 
 appointments = table(Appointment)

@@ -31,7 +31,7 @@ $$ SELECT now() + coalesce(nullif(current_setting('logbook.clock_offset', true),
 -- path can point a name in it at something else later.
 
 -- Tells the rules who is asking, until the transaction ends. Always true: it's called for its effect, and STABLE so that
--- a statement can begin with it (`models/wall.py`). Settings mustn't change while parallel workers run, hence PARALLEL
+-- a statement can begin with it (`models/row_security.py`). Settings mustn't change while parallel workers run, hence PARALLEL
 -- UNSAFE. What `ask` wasn't told reads as null, none and no.
 CREATE FUNCTION ask(viewer uuid, standings int, by_token boolean, link bytea, at_work boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE AS $$

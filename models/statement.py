@@ -10,7 +10,7 @@ from sqlalchemy import ClauseElement, ColumnElement, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from models.wall import asking
+from models.row_security import as_principal
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
@@ -38,7 +38,7 @@ RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 class Statement(Generic[RowT_co]):
     """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
 
-    __slots__ = ("asking", "defaults", "names", "row_class", "sql")
+    __slots__ = ("as_principal", "defaults", "names", "row_class", "sql")
 
     def __init__(self, clause: ClauseElement, row_type: type[RowT_co]) -> None:
         compiled = clause.compile(dialect=_DIALECT)
@@ -46,7 +46,7 @@ class Statement(Generic[RowT_co]):
             raise TypeError(clause)
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        self.asking = asking(self.sql, len(self.names))
+        self.as_principal = as_principal(self.sql, len(self.names))
         self.defaults: Mapping[str, Any] = compiled.params
         columns = tuple(entry.keyname for entry in compiled._result_columns)  # noqa: SLF001 - no public name for it
         self.row_class: type[RowT_co] = _row_class((row_type, columns))

@@ -11,8 +11,8 @@ from email_validator import validate_email
 
 from models.account import TAG
 
-ADDRESS_MOST = 254  # RFC 5321, 4.5.3.1.3
-LOCAL_MOST = 64  # before the @; RFC 5321, 4.5.3.1.1
+MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3
+MAX_LOCAL = 64  # before the @; RFC 5321, 4.5.3.1.1
 
 
 def wire_address(address: str) -> str:
@@ -21,7 +21,7 @@ def wire_address(address: str) -> str:
     ValueError if it is none, and also for what stands before the @ if that is not ASCII: many servers take no such
     mail. An encoded word is none either: a mail program would read another address in it.
     """
-    if len(address) > ADDRESS_MOST or "=?" in address:
+    if len(address) > MAX_ADDRESS or "=?" in address:
         raise ValueError("no mail address")
     normal = unicodedata.normalize("NFC", address)
     read = validate_email(normal, check_deliverability=False, allow_smtputf8=False, strict=True)

@@ -13,7 +13,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from permissions.secrets import fold
 
 _DIFFERENT_LEAST = 3
-_ENDING_MOST = 4  # the digits and signs that people put behind a word, where a site asks for some
+_MAX_ENDING = 4  # the digits and signs that people put behind a word, where a site asks for some
 _SHORT = 4
 
 
@@ -38,7 +38,7 @@ def is_guessable(password: str, *known: str) -> bool:
 
 def _without_ending(folded: str) -> str:
     stem = re.sub(r"[\W\d_]+$", "", folded)
-    return stem if len(folded) - len(stem) <= _ENDING_MOST else folded
+    return stem if len(folded) - len(stem) <= _MAX_ENDING else folded
 
 
 def _is_run(folded: str) -> bool:

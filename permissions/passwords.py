@@ -21,8 +21,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 # What OWASP advises: 19 MiB, two passes, one lane. docs/performance.md says what it costs here.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-WAITING_MOST = 64  # hashes of one network address: less than two seconds
-ALL_WAITING_MOST = 1024
+MAX_WAITING = 64  # hashes of one network address: less than two seconds
+MAX_ALL_WAITING = 1024
 
 
 class TooManyWait(Exception):
@@ -47,7 +47,7 @@ class Turns:
         """Let work wait for its turn; TooManyWait if there is too much."""
         with self._lock:
             own = self._waiting.get(whose, ())
-            if len(own) >= WAITING_MOST or sum(map(len, self._waiting.values())) >= ALL_WAITING_MOST:
+            if len(own) >= MAX_WAITING or sum(map(len, self._waiting.values())) >= MAX_ALL_WAITING:
                 raise TooManyWait
             self._waiting.setdefault(whose, deque()).append(work)
 

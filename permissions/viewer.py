@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from uuid import UUID
 
 from models.account import Role
-from models.wall import Asker
+from models.row_security import Principal
 
 
 class Standing(IntFlag):
@@ -89,6 +89,6 @@ class Viewer:
         return _standings(self.roles)
 
     @cached_property
-    def asker(self) -> Asker:
+    def principal(self) -> Principal:
         """This viewer as the database's own rules know them."""
-        return Asker(self.account_id, int(self.standings), self.by_token)
+        return Principal(self.account_id, int(self.standings), self.by_token)

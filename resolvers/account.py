@@ -23,6 +23,7 @@ from permissions.secrets import (
 )
 from resolvers import limits
 from resolvers.access import end_sessions, has_second_factor, lock_own
+from resolvers.account_deletion import erase_account
 from resolvers.account_row import lock_with_administrators, put_account
 from resolvers.address import (
     has_address,
@@ -33,16 +34,15 @@ from resolvers.address import (
     tell_registered,
     unproven,
 )
-from resolvers.checks import Check
 from resolvers.context import Context, Info
-from resolvers.deletion import erase_account
+from resolvers.idempotency import earlier_result, once
 from resolvers.links import mail_link, refuse_link, use_link
 from resolvers.mediator import own as own_mediator
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import ListedRow
 from resolvers.passwords import hash_password
-from resolvers.repeats import earlier_result, once
 from resolvers.sign_in import confirm_password
+from resolvers.validation import Check
 from settings import Settings
 
 # What the account's owner and administrators see of it.

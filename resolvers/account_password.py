@@ -21,12 +21,12 @@ from resolvers.address import (
     mark_verified,
     reset_held_for,
 )
-from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import NotFound
 from resolvers.links import linked_account, mail_link, refuse_link, use_link
 from resolvers.passwords import hash_password
 from resolvers.sign_in import begin_session, confirm_password
+from resolvers.validation import Check
 
 
 @strawberry.input

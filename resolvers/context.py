@@ -26,7 +26,7 @@ class Context:
     """One request's. `new_session` is the secret of a session that this request began; "" says that one ended.
 
     `device` is what the browser kept of an earlier sign-in, `new_device` what it is to keep of this one.
-    Its database is the viewer's: the second wall shows it what they may read.
+    Its database is the viewer's: the database's own rules show it what they may read.
     """
 
     viewer: Viewer
@@ -40,7 +40,7 @@ class Context:
     _loaders: dict[Hashable, Loader[Any, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.database = self.database.asked_by(self.viewer.asker)
+        self.database = self.database.asked_by(self.viewer.principal)
 
     @property
     def account_id(self) -> UUID:
@@ -53,8 +53,8 @@ class Context:
     async def transaction(self, *, link: bytes | None = None) -> AsyncIterator[Transaction]:
         """One change: all of it or nothing. The worker is woken after commit if there is work for it.
 
-        `link` is the hash of a link that the viewer holds, by which the second wall lets them reach its row. Raises
-        NotFound if somebody deletes at the same time what the change hangs on.
+        `link` is the hash of a link that the viewer holds, by which the database's own rules let them reach its
+        row. Raises NotFound if somebody deletes at the same time what the change hangs on.
         """
         try:
             async with self.database.opened_by(link).transaction() as transaction:

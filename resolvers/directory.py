@@ -16,9 +16,9 @@ from models.statement import statement
 from permissions.secrets import SET_PASSWORD_LASTS, fold_name
 from resolvers.account_row import put_account
 from resolvers.audit import note
-from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
 from resolvers.paging import (
@@ -32,7 +32,7 @@ from resolvers.paging import (
     page_statement,
     page_values,
 )
-from resolvers.repeats import earlier_result, once
+from resolvers.validation import Check
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _joined = _directories.join(accounts, accounts.c.id == _directories.c.id)

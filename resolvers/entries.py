@@ -35,9 +35,9 @@ from models.fields import EntryField, Kind, camel
 from models.statement import Expression, Query, Values
 from permissions.policy import allows
 from permissions.viewer import Standing
-from resolvers.checks import CHECKS, Check
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
 from resolvers.errors import Code
+from resolvers.validation import CHECKS, Check
 
 # A column, or one that differs by standing.
 Column = Expression | Callable[[Standing], Expression]
@@ -53,8 +53,8 @@ class EntryList:
     the filter, the clause it makes of a parameter's name. `sorts`: what it may be ordered by; `nullable`: those of
     them that may be null. `default`: what it is ordered by, newest first, if nothing was asked; the first that is
     readable. `searched`: where free text is looked for. `facets`: the columns whose values are listed, to filter by.
-    `rows`: which rows a standing may read. `dear`: columns that cost as much as the rest of the row; a page that nobody
-    asked for one of them does not load them.
+    `rows`: which rows a standing may read. `expensive`: columns that cost as much as the rest of the row; a page
+    where nobody asked for one of them doesn't load them.
     """
 
     type_name: str
@@ -69,12 +69,12 @@ class EntryList:
     default: tuple[str, ...] = ()
     facets: Mapping[str, Expression] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
-    dear: frozenset[str] = frozenset()
+    expensive: frozenset[str] = frozenset()
 
     @cached_property
-    def dear_fields(self) -> frozenset[str]:
-        """The dear columns, named as in GraphQL."""
-        return frozenset(map(camel, self.dear))
+    def expensive_fields(self) -> frozenset[str]:
+        """The expensive columns, named as in GraphQL."""
+        return frozenset(map(camel, self.expensive))
 
     @cached_property
     def facets_row(self) -> type[FacetsRow]:
@@ -88,9 +88,9 @@ class EntryList:
         """What the types around it are named for."""
         return self.type_name.removesuffix("Entry")
 
-    def source(self, standing: Standing, *, lean: bool = False) -> FromClause:
-        """Give the tables that a standing reads; a `lean` one, without those of dear columns."""
-        if self.private is not None and standing & Standing.SELF and not lean:
+    def source(self, standing: Standing, *, without_private: bool = False) -> FromClause:
+        """Give the tables that a standing reads; `without_private` leaves out those of expensive columns."""
+        if self.private is not None and standing & Standing.SELF and not without_private:
             return self.table.outerjoin(self.private, self.private.c.id == self.table.c.id)
         return self.table
 
@@ -159,7 +159,7 @@ def owned_list(
         nullable=frozenset(field.name for field in fields if field.sorted and not field.required),
         searched=tuple(field.name for field in fields if field.searched),
         default=("ended_on", *shown),
-        dear=frozenset(field.name for field in fields if field.private),
+        expensive=frozenset(field.name for field in fields if field.private),
         facets={"years": year_of(held["ended_on"])}
         | {field.facet: _facet(field, held[field.name]) for field in fields if field.facet},
     )
@@ -257,12 +257,14 @@ def own_columns(of: EntryList) -> list[Expression]:
     return [bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
 
 
-def rows_of(of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, lean: bool = False) -> Query:
-    """Select what a standing may read of the rows that fit; if `lean`, without dear columns."""
+def rows_of(
+    of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, without_private: bool = False
+) -> Query:
+    """Select what a standing may read of the rows that fit; `without_private` leaves out the expensive columns."""
 
     def shown(name: str) -> bool:
-        return allows(standing, of.type_name, camel(name)) and not (lean and name in of.dear)
+        return allows(standing, of.type_name, camel(name)) and not (without_private and name in of.expensive)
 
     columns = [(_column(c, standing) if shown(name) else null()).label(name) for name, c in of.columns.items()]
-    source = of.source(standing, lean=lean)
+    source = of.source(standing, without_private=without_private)
     return select(bits(standing), *columns).select_from(source).where(*conditions(of, standing, used))

@@ -15,8 +15,8 @@ from resolvers.context import Context
 from resolvers.entries import OwnedList, own_columns
 from resolvers.entry_rows import OwnedRow
 from resolvers.errors import Code, Problem, Refused, refuse
+from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
-from resolvers.repeats import earlier_result, once
 
 
 def writable(table: Table) -> list[str]:

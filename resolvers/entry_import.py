@@ -26,9 +26,9 @@ from resolvers.context import Context
 from resolvers.entries import OwnedList
 from resolvers.entry_changes import writable
 from resolvers.errors import Code, NotFound, Problem, Refused, refuse
-from resolvers.repeats import Once, earlier_answer, keep_answer
+from resolvers.idempotency import Once, earlier_answer, keep_answer
 
-ENTRIES_MOST = 5_000
+MAX_ENTRIES = 5_000
 _AT_A_TIME = 200  # entries to check before other requests have their turn
 
 
@@ -139,9 +139,9 @@ async def import_entries(
     Raises: Refused if there are too many, Forbidden, NotFound, RateLimited and BadInput.
     """
     context.require_paid()
-    if not 1 <= len(entries) <= ENTRIES_MOST:
+    if not 1 <= len(entries) <= MAX_ENTRIES:
         refuse(
-            "entries", Code.OUT_OF_RANGE, _("Please send 1 to %(most)s entries at a time.", most=number(ENTRIES_MOST))
+            "entries", Code.OUT_OF_RANGE, _("Please send 1 to %(most)s entries at a time.", most=number(MAX_ENTRIES))
         )
     await context.limiter.count(limits.IMPORTS, context.account_id)
     change = f"import{of.type_name}"

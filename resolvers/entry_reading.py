@@ -18,15 +18,15 @@ from models.fields import camel
 from models.statement import SHAPES_KEPT, Expression, Row, Values, statement
 from permissions.policy import allows
 from permissions.viewer import Standing
-from resolvers.checks import cleaned
 from resolvers.context import Context
 from resolvers.entries import EntryList, EntryOrder, Order, bits, conditions, rows_of
 from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.errors import BadInput, NotFound
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import PARENT, TOTAL, Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.validation import cleaned
 
-FACETS_MOST = 200
+MAX_FACETS = 200
 
 _NONE = SimpleNamespace()  # no filter
 _parent, _parents = bindparam("parent", type_=Uuid()), bindparam("parents", type_=ARRAY(Uuid()))
@@ -48,20 +48,20 @@ def _page(
     standing: Standing,
     used: frozenset[str],
     order: Order | None,
-    lean: bool,
+    without_private: bool,
     counted: bool,
     backwards: bool,
     cursor: bool | None,
-    alone: bool,
+    single: bool,
 ) -> ClauseElement:
     """Make the statement of a page. One mediator's `alone` is planned once by PostgreSQL, not at each request."""
-    rows = rows_of(of, standing, used, lean=lean)
+    rows = rows_of(of, standing, used, without_private=without_private)
     sort = _sort(of, standing, order)
     table = of.table.c
     total = select(func.count()).select_from(_counted(of, standing, used)) if counted else None
     if total is not None:
         total = total.where(*conditions(of, standing, used))
-    if alone:
+    if single:
         rows = rows.where(table.mediator_id == _parent)
         total = None if total is None else total.where(table.mediator_id == _parent)
         return page_statement(rows, table.id, sort, backwards=backwards, cursor=cursor, total=total)
@@ -71,7 +71,7 @@ def _page(
 
 def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromClause:
     """Give the tables by which a list can be counted."""
-    return of.source(standing, lean="text" not in used)
+    return of.source(standing, without_private="text" not in used)
 
 
 class _CountRow(Row):
@@ -80,12 +80,12 @@ class _CountRow(Row):
 
 
 @statement(_CountRow)
-def _count(of: EntryList, standing: Standing, used: frozenset[str], alone: bool) -> ClauseElement:
+def _count(of: EntryList, standing: Standing, used: frozenset[str], single: bool) -> ClauseElement:
     owner = of.table.c.mediator_id
     return (
         select(owner.label(PARENT), func.count().label("count"))
         .select_from(_counted(of, standing, used))
-        .where(owner == (_parent if alone else func.any(_parents)), *conditions(of, standing, used))
+        .where(owner == (_parent if single else func.any(_parents)), *conditions(of, standing, used))
         .group_by(owner)
     )
 
@@ -155,10 +155,10 @@ def entry_page(
     cursor, paging = page_values(sort, asked)
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
         return connection([], sort, asked, _none, 0)  # what may not be read is null, which no filter fits
-    needed = {"text"} & used or (order is not None and order.field in of.dear)
-    lean = fields is not None and not needed and fields.isdisjoint(of.dear_fields)
+    needed = {"text"} & used or (order is not None and order.field in of.expensive)
+    without_private = fields is not None and not needed and fields.isdisjoint(of.expensive_fields)
     counted = fields is not None and "totalCount" in fields
-    shape = (of, standing, used, order, lean)
+    shape = (of, standing, used, order, without_private)
     chosen = frozenset(given.items())
 
     def framed(parent: UUID, rows: list[EntryRow]) -> Connection[EntryRow]:
@@ -168,11 +168,11 @@ def entry_page(
         return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, chosen), parent), total)
 
     async def pages(parents: list[UUID]) -> Sequence[Connection[EntryRow]]:
-        alone = len(parents) == 1
+        single = len(parents) == 1
         async with context.database.reading() as reading:
-            statement = _page(*shape, counted, asked.backwards, cursor, alone)
+            statement = _page(*shape, counted, asked.backwards, cursor, single)
             rows = await reading.all(statement, **of_parents(parents), **values, **paging)
-        grouped = {parents[0]: rows} if alone else _by_parent(parents, rows)
+        grouped = {parents[0]: rows} if single else _by_parent(parents, rows)
         return [framed(parent, grouped[parent]) for parent in parents]
 
     async def counts(parents: list[UUID]) -> Sequence[int]:
@@ -231,7 +231,7 @@ def _facets(of: EntryList, standing: Standing) -> ClauseElement:
             .where(of.table.c.mediator_id == parents.c.id, facet.is_not(None), *conditions(of, standing))
             .group_by(facet)
             .order_by(*order)
-            .limit(FACETS_MOST)
+            .limit(MAX_FACETS)
         )
         return func.array(found.scalar_subquery(), type_=ARRAY(facet.type))
 

@@ -13,7 +13,7 @@ from models.statement import Row, statement
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers import limits
 from resolvers.context import Context, Info
-from resolvers.repeats import earlier_result, once
+from resolvers.idempotency import earlier_result, once
 
 _rows = select(
     data_exports.c.id,

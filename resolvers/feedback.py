@@ -86,7 +86,7 @@ FEEDBACK = EntryList(
     sorts={"received_on": _feedback.received_on},
     searched=(),
     default=("received_on",),
-    dear=frozenset({"answers"}),
+    expensive=frozenset({"answers"}),
     rows=readable_feedback,
 )
 
@@ -213,9 +213,9 @@ class SummaryRow(Row):
 
 
 @statement(SummaryRow)
-def _summary(alone: bool) -> ClauseElement:
+def _summary(single: bool) -> ClauseElement:
     """Make the statement of the summaries; one mediator's `alone` is planned once, not at each request."""
-    owner = bindparam("parent", type_=Uuid()) if alone else func.any(bindparam("parents", type_=ARRAY(Uuid())))
+    owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     per_year = (
         select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
         .where(_feedback.mediator_id == owner)

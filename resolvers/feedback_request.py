@@ -20,9 +20,9 @@ from permissions.scopes import details_kept
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
 from resolvers.address import held_for, is_own, mailbox_hash
-from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import (
@@ -35,7 +35,7 @@ from resolvers.paging import (
     page_statement,
     page_values,
 )
-from resolvers.repeats import earlier_result, once
+from resolvers.validation import Check
 
 _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)

@@ -23,10 +23,10 @@ from resolvers.entries import EntryOrder, owned_list, year_of
 from resolvers.entry_import import ImportOutcome, ImportStatus, import_entries
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
+from resolvers.idempotency import once
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
 from resolvers.paging import Connection, Page
-from resolvers.repeats import once
 from resolvers.selection import fields_below
 
 _entry = logbook_entries.c
@@ -206,12 +206,12 @@ _ROLES = {role.value: place for place, role in enumerate(CaseRole)}
 
 
 @statement(TotalRow)
-def _totals(for_role: bool, alone: bool, by_role: bool, by_year: bool) -> ClauseElement:
+def _totals(for_role: bool, single: bool, by_role: bool, by_year: bool) -> ClauseElement:
     """Make the statement of the sums: the whole, for which role and year are null, and by each of them if asked."""
     role, year = _entry.role, _YEAR
     sets = [tuple_(_entry.mediator_id)]
     sets += [tuple_(_entry.mediator_id, part) for part, wanted in ((role, by_role), (year, by_year)) if wanted]
-    owner = bindparam("parent", type_=Uuid()) if alone else func.any(bindparam("parents", type_=ARRAY(Uuid())))
+    owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     rows = (
         select(
             _entry.mediator_id,
@@ -253,11 +253,11 @@ def experience(
         return Experience(mediator.minutes, mediator.cases, mediator.simulated)
 
     async def load(parents: list[UUID]) -> list[Experience]:
-        values, alone = entry_reading.of_parents(parents), len(parents) == 1
+        values, single = entry_reading.of_parents(parents), len(parents) == 1
         if role is not None:
             values["role"] = role
         async with info.context.database.reading() as reading:
-            rows = await reading.all(_totals(role is not None, alone, *parts), **values)
+            rows = await reading.all(_totals(role is not None, single, *parts), **values)
         grouped: dict[UUID, list[TotalRow]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)

@@ -17,7 +17,6 @@ from models.statement import Query, Values, statement
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
 from permissions.secrets import Opens, fold_name, link_secret
 from permissions.viewer import Standing
-from resolvers.checks import NAME_MOST, Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
 from resolvers.inputs import given, read_id
@@ -25,6 +24,7 @@ from resolvers.logbook import whole
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
 from resolvers.paging import Connection, Count, Page, Sort, connection, counting, page_statement, page_values
 from resolvers.selection import fields_below
+from resolvers.validation import MAX_NAME, Check
 from settings import Settings
 
 BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -32,7 +32,7 @@ BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 
 def search_words(text: str) -> str:
     """Make a text-search query: each word of the text, as far as a name can go, must begin a word of the name."""
-    words = "".join(c if c.isalnum() else " " for c in fold_name(text[:NAME_MOST])).split()
+    words = "".join(c if c.isalnum() else " " for c in fold_name(text[:MAX_NAME])).split()
     return " & ".join(f"'{word}':*" for word in words)
 
 

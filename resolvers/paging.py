@@ -22,8 +22,8 @@ from models.database import Database
 from models.statement import Expression, Query, Row, Statement
 from resolvers.errors import BadInput
 
-MOST = 100
-DEFAULT = 25
+MAX_PAGE_SIZE = 100
+PAGE_SIZE = 25
 
 Key = str | int | date | datetime | None  # what a row is sorted by
 
@@ -56,9 +56,9 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
         raise BadInput(_("Give first and after, or last and before."))
     size = last if backwards else first
     if size is None:
-        size = DEFAULT
-    if not 0 <= size <= MOST:
-        raise BadInput(_("A page has 0 to %(most)s rows.", most=MOST))
+        size = PAGE_SIZE
+    if not 0 <= size <= MAX_PAGE_SIZE:
+        raise BadInput(_("A page has 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
     return Page(size, backwards, before if backwards else after)
 
 

@@ -17,7 +17,6 @@ from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
 from resolvers import limits
 from resolvers.account_row import lock_with_mailboxes
-from resolvers.appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 from resolvers.audit import note
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
@@ -35,6 +34,7 @@ from resolvers.paging import (
     page_statement,
     page_values,
 )
+from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 # Written out, as in the index that serves this: a parameter could be any role.

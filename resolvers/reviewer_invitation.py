@@ -24,12 +24,12 @@ from resolvers import limits
 from resolvers.access import end_sessions
 from resolvers.account_row import lock_with_mailboxes, put_account
 from resolvers.address import held_for, is_own, mark_verified
-from resolvers.appointment import put_reviewer
-from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.idempotency import earlier_result, once
 from resolvers.passwords import hash_password
-from resolvers.repeats import earlier_result, once
+from resolvers.reviewer_appointment import put_reviewer
+from resolvers.validation import Check
 
 
 @strawberry.input

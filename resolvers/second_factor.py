@@ -16,7 +16,10 @@ from models.database import Transaction
 from resolvers import limits
 from resolvers.access import end_sessions, lock_own
 from resolvers.address import addressee
-from resolvers.codes import (
+from resolvers.context import Context, Info
+from resolvers.errors import Code, refuse
+from resolvers.sign_in import begin_session, confirm_password
+from resolvers.totp import (
     check_second_factor,
     factor,
     matching_step,
@@ -26,9 +29,6 @@ from resolvers.codes import (
     seal_secret,
     telling_of_wrong_codes,
 )
-from resolvers.context import Context, Info
-from resolvers.errors import Code, refuse
-from resolvers.sign_in import begin_session, confirm_password
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from permissions.secrets import (
 )
 from resolvers import limits
 from resolvers.account_row import lock_account
-from resolvers.codes import MissingCode, check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context, Info
 from resolvers.errors import Code, Refused, refuse
 from resolvers.inputs import read_id
 from resolvers.passwords import check_password, hash_password
+from resolvers.totp import MissingCode, check_second_factor, telling_of_wrong_codes
 
 MAX_TRIES = 10  # of one pending sign-in: what an account may try in an hour, and a bound while Redis is away
 

@@ -20,12 +20,10 @@ from permissions.addresses import account_key
 from permissions.scopes import readable_audit
 from resolvers.access import end_all
 from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of, add_profile
+from resolvers.account_deletion import erase_account, refuse_last_administrator
 from resolvers.account_row import lock_account, lock_with_administrators
-from resolvers.appointment import end_reviews
 from resolvers.audit import note
-from resolvers.checks import Check
 from resolvers.context import Context, Info
-from resolvers.deletion import erase_account, refuse_last_administrator
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
@@ -41,6 +39,8 @@ from resolvers.paging import (
     page_statement,
     page_values,
 )
+from resolvers.reviewer_appointment import end_reviews
+from resolvers.validation import Check
 
 strawberry.enum(AuditAction)
 

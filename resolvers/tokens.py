@@ -16,17 +16,17 @@ from models.account import api_tokens as _tokens
 from models.statement import Row, statement
 from permissions.secrets import hash_secret, new_secret
 from resolvers.access import lock_own
-from resolvers.checks import Check
-from resolvers.codes import check_second_factor, telling_of_wrong_codes
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
+from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
-from resolvers.repeats import earlier_result, once
 from resolvers.sign_in import confirm_password
+from resolvers.totp import check_second_factor, telling_of_wrong_codes
+from resolvers.validation import Check
 
-TOKENS_MOST = 50
+MAX_TOKENS = 50
 TOKEN_LASTS = timedelta(days=365)
-TOKEN_YEARS_MOST = 2
+MAX_TOKEN_YEARS = 2
 SIGN_IN_COUNTS = timedelta(minutes=10)
 
 _token_rows = select(
@@ -75,7 +75,7 @@ async def _own(context: Context, token_id: UUID) -> TokenRow | None:
 def last_moment(now: datetime) -> datetime:
     """Give the last moment at which a token may end that is made now: of the day two years on."""
     # In this way the 29th of February has such a day, too.
-    day = date(now.year + TOKEN_YEARS_MOST, now.month, 1) + timedelta(days=now.day - 1)
+    day = date(now.year + MAX_TOKEN_YEARS, now.month, 1) + timedelta(days=now.day - 1)
     return datetime.combine(day, time.max, UTC)
 
 
@@ -142,11 +142,11 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
                 )
             await check_second_factor(context, transaction, context.account_id, input.code)
         held = select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
-        if (await transaction.value(held, int) or 0) >= TOKENS_MOST:
+        if (await transaction.value(held, int) or 0) >= MAX_TOKENS:
             refuse(
                 None,
                 Code.NOT_ALLOWED,
-                _("You have %(most)s tokens already. Please revoke one first.", most=TOKENS_MOST),
+                _("You have %(most)s tokens already. Please revoke one first.", most=MAX_TOKENS),
             )
         await transaction.run(
             insert(_tokens).values(

@@ -13,7 +13,7 @@ from strawberry.types.scalar import ScalarDefinition
 from models.statement import Values
 from resolvers import paging
 from resolvers.context import Info
-from resolvers.paging import DEFAULT, MOST, ListedRow, Page, page
+from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, Page, page
 
 Node = TypeVar("Node", bound=ListedRow)
 
@@ -39,7 +39,7 @@ class Edge(Generic[Node]):
 
 
 @strawberry.type(
-    description=f"One page of a list: {DEFAULT} rows if neither `first` nor `last` is given, {MOST} at most."
+    description=f"One page of a list: {PAGE_SIZE} rows if neither `first` nor `last` is given, {MAX_PAGE_SIZE} at most."
 )
 class Connection(Generic[Node]):
     nodes: list[Node]

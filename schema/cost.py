@@ -30,13 +30,13 @@ from graphql import (
     get_named_type,
 )
 
-from resolvers.paging import DEFAULT, MOST
+from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE
 from schema.introspection import ENTRANCES, Introspection, Variables, values_most
 
-DEPTH_MOST = 20  # the introspection of GraphiQL has 15
-ALIASES_MOST = 100
-DIRECTIVES_MOST = 100
-COST_MOST = 50_000
+MAX_DEPTH = 20  # the introspection of GraphiQL has 15
+MAX_ALIASES = 100
+MAX_DIRECTIVES = 100
+MAX_COST = 50_000
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Measure:
         if self.schema_values > self.schema_values_most:  # it was counted no further
             most = f"{self.schema_values_most:,}"
             return f"A document asks for at most {most} values of the schema; this one asks for more."
-        return self.badly_formed() or _above(self.cost, COST_MOST, "objects to load")
+        return self.badly_formed() or _above(self.cost, MAX_COST, "objects to load")
 
     def badly_formed(self) -> str | None:
         """Tell what there is too much of whatever the variables are."""
         return (
-            _above(self.depth, DEPTH_MOST, "levels")
-            or _above(self.aliases, ALIASES_MOST, "aliases")
-            or _above(self.directives, DIRECTIVES_MOST, "directives")
+            _above(self.depth, MAX_DEPTH, "levels")
+            or _above(self.aliases, MAX_ALIASES, "aliases")
+            or _above(self.directives, MAX_DIRECTIVES, "directives")
         )
 
     def beside(self, other: "Measure") -> "Measure":
@@ -179,12 +179,12 @@ class _Reader:
         if field is None or "first" not in field.args:
             return 1
         sizes = [self._size(one.value) for one in node.arguments or () if one.name.value in {"first", "last"}]
-        return max(sizes, default=DEFAULT)
+        return max(sizes, default=PAGE_SIZE)
 
     def _size(self, value: object) -> int:
         if isinstance(value, VariableNode):
             given = self._variables.get(value.name.value)
-            return min(max(given, 0), MOST) if isinstance(given, int) else MOST
+            return min(max(given, 0), MAX_PAGE_SIZE) if isinstance(given, int) else MAX_PAGE_SIZE
         if isinstance(value, IntValueNode):
-            return min(max(int(value.value[:10]), 0), MOST)  # longer is out of range; validation says so
-        return DEFAULT
+            return min(max(int(value.value[:10]), 0), MAX_PAGE_SIZE)  # longer is out of range; validation says so
+        return PAGE_SIZE

@@ -37,7 +37,7 @@ from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.errors import Away, Failure, RateLimited, fault
 from schema.build import projection
-from schema.cost import DEPTH_MOST, measured
+from schema.cost import MAX_DEPTH, measured
 from schema.executor import Plans
 from schema.executor import execute as execute_compiled
 
@@ -47,19 +47,19 @@ log = structlog.get_logger()
 # its text, and as often as there are choices of what it leaves out.
 CHARACTERS_KEPT = 100_000
 CHARACTERS_OF_EACH = 500  # what even the shortest takes room for: its tree and plan, or what is the matter with it
-TOKENS_MOST = 4_000
-COMPARISONS_MOST = 20_000
-LINES_MOST = 5_000  # to find the line of a mistake takes a walk over those before it
-ERRORS_MOST = 10  # that are told, of FOUND_MOST that may be the same
-FOUND_MOST = 30
-MESSAGE_MOST = 300  # characters, for it may quote all that was sent
+MAX_TOKENS = 4_000
+MAX_COMPARISONS = 20_000
+MAX_LINES = 5_000  # to find the line of a mistake takes a walk over those before it
+MAX_ERRORS = 10  # that are told, of MAX_FOUND that may be the same
+MAX_FOUND = 30
+MAX_MESSAGE = 300  # characters, for it may quote all that was sent
 
 # graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
-overlapping.MAX_COMPLEXITY_BUDGET = COMPARISONS_MOST
+overlapping.MAX_COMPLEXITY_BUDGET = MAX_COMPARISONS
 
 Json = dict[str, Any]  # an object as JSON holds it
 
-_FAR_TOO_DEEP = f"A document has at most {DEPTH_MOST} levels; this one nests far deeper."
+_FAR_TOO_DEEP = f"A document has at most {MAX_DEPTH} levels; this one nests far deeper."
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ class Documents:
             self._characters -= _weight(*self._kept.popitem(last=False))
 
     def _prepare(self, text: str) -> _Prepared:
-        if text.count("\n") + text.count("\r") > LINES_MOST:
-            return _refused(f"A document has at most {LINES_MOST:,} lines; this one has more.")
+        if text.count("\n") + text.count("\r") > MAX_LINES:
+            return _refused(f"A document has at most {MAX_LINES:,} lines; this one has more.")
         try:
-            document = parse(text, max_tokens=TOKENS_MOST)
+            document = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLSyntaxError as error:
             if "nested too deeply" in error.message:  # where the parser reaches its own bound first
                 return _refused(_FAR_TOO_DEEP)
@@ -129,7 +129,7 @@ class Documents:
         measure = measured(self.schema, document, None)
         if reason := measure.badly_formed():
             return _refused(reason)
-        errors = validate(self.schema, document, self._rules, max_errors=FOUND_MOST, hide_suggestions=True)
+        errors = validate(self.schema, document, self._rules, max_errors=MAX_FOUND, hide_suggestions=True)
         if errors:
             return _Prepared(None, _few([_validation_error(error) for error in errors]))
         return _Prepared(document, [], measure.too_much() is not None, Plans(self.schema, document))
@@ -244,15 +244,15 @@ def _wait(error: Failure) -> dict[str, int]:
 def _error(message: str, code: str, **extensions: Any) -> Json:
     # One rule of graphql-core's suggests something even where suggestions are hidden.
     message = message.partition(" Did you mean ")[0]
-    if len(message) > MESSAGE_MOST:
-        message = f"{message[:MESSAGE_MOST]}…"
+    if len(message) > MAX_MESSAGE:
+        message = f"{message[:MAX_MESSAGE]}…"
     return {"message": message, "extensions": {"code": code, **extensions}}
 
 
 def _formatted(error: GraphQLError, code: str, **extensions: Any) -> Json:
     written: Json = _error(error.message, code, **extensions)
     if error.locations:
-        written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:ERRORS_MOST]]
+        written["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:MAX_ERRORS]]
     if error.path:
         written["path"] = error.path
     return written
@@ -261,16 +261,16 @@ def _formatted(error: GraphQLError, code: str, **extensions: Any) -> Json:
 def _few(errors: list[Json]) -> list[Json]:
     """Tell each mistake once, however often it was made, and only so many of them."""
     told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
-    if len(told) <= ERRORS_MOST:
+    if len(told) <= MAX_ERRORS:
         return told
-    more = f"A request is told at most {ERRORS_MOST} of its mistakes; this one has more."
-    return [*told[:ERRORS_MOST], _error(more, told[0]["extensions"]["code"])]
+    more = f"A request is told at most {MAX_ERRORS} of its mistakes; this one has more."
+    return [*told[:MAX_ERRORS], _error(more, told[0]["extensions"]["code"])]
 
 
 def _validation_error(error: GraphQLError) -> Json:
     """Write an error of validation; a value of the wrong type is bad input, all else asks for what is not there."""
     if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
-        text = f"A document repeats fields for at most {COMPARISONS_MOST:,} comparisons; this one needs more."
+        text = f"A document repeats fields for at most {MAX_COMPARISONS:,} comparisons; this one needs more."
         return _error(text, "GRAPHQL_VALIDATION_FAILED")
     node = error.nodes[0] if error.nodes else None
     value = isinstance(node, ValueNode) and node.kind not in {"enum_value", "variable"}

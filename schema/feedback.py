@@ -7,9 +7,9 @@ import strawberry
 from models.feedback import ActedAs, Capacity
 from permissions.scopes import DETAILS_DAYS
 from resolvers.feedback import answers, origin
+from resolvers.feedback_giving import give_feedback
+from resolvers.feedback_giving_subject import LinkState, feedback_invitation, feedback_subject, feedback_subjects
 from resolvers.feedback_request import request_feedback, stop_requests, withdraw_feedback_request
-from resolvers.giving import give_feedback
-from resolvers.giving_subject import LinkState, feedback_invitation, feedback_subject, feedback_subjects
 from resolvers.survey import QuestionKind, QuestionReader, survey
 from schema.mutations import Payload, mutation
 

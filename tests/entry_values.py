@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models.fields import EntryField, Kind
-from resolvers.checks import LANGUAGES, cleaned
+from resolvers.validation import LANGUAGES, cleaned
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 _TEXT = st.text(_CHARACTERS, max_size=40).map(cleaned)

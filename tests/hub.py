@@ -25,7 +25,7 @@ from models.database import Database
 from models.directory import directories
 from models.mediator import Visibility
 from models.reviewer import appointments
-from models.wall import WORKER
+from models.row_security import WORKER
 from permissions import passwords
 from permissions.secrets import hash_secret, new_secret
 from resolvers.account import add_profile

@@ -15,7 +15,7 @@ from schema.build import projection
 from schema.execution import CHARACTERS_KEPT, Documents
 from tests.test_layers import ROOT, modules
 
-KEPT_MOST = 500
+MAX_KEPT = 500
 
 # How many values there are of a type that may be the key of an unbounded cache.
 FEW = {
@@ -44,7 +44,7 @@ def unbounded(function: ast.FunctionDef) -> str | None:
             types = [ast.unparse(one.annotation) for one in (*given.args, *given.kwonlyargs) if one.annotation]
             if many := [one for one in types if one not in FEW]:
                 return f"is kept for each {many[0]}"
-            if prod(FEW[one] for one in types) > KEPT_MOST:
+            if prod(FEW[one] for one in types) > MAX_KEPT:
                 return "is kept for too many combinations"
         elif "cache" in name and name not in {"lru_cache", "cached_property"}:
             return f"is kept by {name}, which this test does not know"

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from resolvers.paging import MOST  # rows: what is in memory at a time
+from resolvers.paging import MAX_PAGE_SIZE  # rows: what is in memory at a time
 from web.client import execute
 from web.csv_writer import stream
 from web.listing import Column, Listing, View
@@ -57,7 +57,7 @@ async def _walk(
     """Walk the list to its end."""
     after, more = None, True
     while more:
-        found = await execute(request, operation, first=MOST, after=after, **view.choice(), **variables)
+        found = await execute(request, operation, first=MAX_PAGE_SIZE, after=after, **view.choice(), **variables)
         for name in found_at:
             found = found[name]
         for row in found["nodes"]:

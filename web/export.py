@@ -28,7 +28,7 @@ from permissions.secrets import EXPORT_LASTS
 from permissions.viewer import Viewer
 from resolvers.context import Context
 from resolvers.limits import Limiter
-from resolvers.paging import MOST
+from resolvers.paging import MAX_PAGE_SIZE
 from schema import execution
 from settings import Settings
 from web.archive import Archive
@@ -155,7 +155,7 @@ def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Lim
     async def ask(part: Part, after: str | None) -> Any:
         # A context for each page, because a context remembers all that it loaded.
         context = Context(viewer, database, settings, limiter, wake=lambda: None)
-        answer = await execution.run(context, _TEXTS[part.name], {"after": after, "first": MOST}, None)
+        answer = await execution.run(context, _TEXTS[part.name], {"after": after, "first": MAX_PAGE_SIZE}, None)
         found = answer.body.get("data")
         while isinstance(found, dict) and len(found) == 1:
             (found,) = found.values()

@@ -10,7 +10,7 @@ from typing import Any
 
 from i18n import gettext as _
 from i18n import lazy_gettext
-from resolvers.checks import LANGUAGES
+from resolvers.validation import LANGUAGES
 from web.client import Problem
 from web.labels import Labels
 

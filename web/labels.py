@@ -9,7 +9,7 @@ import i18n
 from i18n import LazyText, gettext
 from i18n import lazy_gettext as _
 from models.logbook import CaseRole
-from resolvers.checks import LANGUAGES as LANGUAGE_NAMES
+from resolvers.validation import LANGUAGES as LANGUAGE_NAMES
 
 Labels = Mapping[str, LazyText]
 """The label of each word of an enumeration of the API."""

@@ -14,12 +14,12 @@ from starlette.requests import Request
 
 from i18n import LazyText
 from permissions.secrets import seal, unseal
-from resolvers.paging import DEFAULT, MOST
+from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE
 from web.labels import TEXT, YES_NO, Format, Labels
 
 Choices = list[tuple[str, str]]  # a value and its label
-SIZE = DEFAULT
-SIZES = (10, SIZE, 50, MOST)
+SIZE = PAGE_SIZE
+SIZES = (10, SIZE, 50, MAX_PAGE_SIZE)
 _CURSOR = "cursor"
 _MAX_TEXT = 200
 

@@ -20,7 +20,7 @@ from demo.mailcatcher import catching, caught, machine_time
 from demo.processes import PATIENCE
 from demo.run import HOST, _is_healthy, _values
 from models.account import Role
-from resolvers.codes import seal_secret
+from resolvers.totp import seal_secret
 from settings import Settings
 from tests.hub import Hub
 from tests.servers import free_port

@@ -8,7 +8,7 @@ import pytest
 from demo.embedded import Services
 from demo.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
 from models.account import Role
-from resolvers.checks import MINUTES_MOST
+from resolvers.validation import MAX_MINUTES
 from tests.conftest import fresh_database
 from tests.hub import Hub, opened
 
@@ -107,7 +107,7 @@ async def test_entries_keep_the_bounds_of_the_product(demo: Hub) -> None:
     today = demo.database.now().date()
     for started_on, ended_on, minutes in entries:
         assert started_on <= ended_on <= today
-        assert 1 <= minutes <= MINUTES_MOST
+        assert 1 <= minutes <= MAX_MINUTES
     assert min(ended_on for _, ended_on, _ in entries) < today - timedelta(days=8 * 365)
 
 

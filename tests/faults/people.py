@@ -22,7 +22,7 @@ PAUSE = 0.2
 PATIENCE = 60.0
 """Seconds after which they try no more."""
 
-REQUESTS_MOST = 80
+MAX_REQUESTS = 80
 """Requests for feedback that somebody may make in a drill; the service's own limit is above that."""
 
 MINUTES = 90

@@ -7,7 +7,7 @@ from random import Random
 from tests.faults.installation import Installation, installed
 from tests.faults.line import Line
 from tests.faults.machine import POSTGRES, Machine
-from tests.faults.people import CASE, REQUESTS_MOST, Doings, new_request
+from tests.faults.people import CASE, MAX_REQUESTS, Doings, new_request
 from tests.hub import Person
 
 LONGEST_ERROR = 10.0
@@ -23,7 +23,7 @@ async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.
         kind = chance.random()
         if kind < 0.4:
             await doings.insist("addLogbookEntry", CASE, mediator)
-        elif kind < 0.6 and asked < REQUESTS_MOST:
+        elif kind < 0.6 and asked < MAX_REQUESTS:
             asked += 1
             await doings.insist("requestFeedback", new_request(), mediator)
         else:

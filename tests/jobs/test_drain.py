@@ -129,7 +129,7 @@ async def test_a_caller_that_gives_up_or_is_cancelled_cuts_off_no_mail(hub: Hub,
 async def test_a_connection_takes_a_bounded_number_of_mails(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailer, "MAILS_MOST", 3)
+    monkeypatch.setattr(mailer, "MAX_MAILS", 3)
     for number in range(10):
         await queue(hub, number)
     monkeypatch.setattr(jobs_drain, "AT_ONCE", 1)

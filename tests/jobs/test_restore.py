@@ -8,7 +8,7 @@ from jobs import restore
 from jobs.restore import LedgerIncomplete, Settled, is_at_home, settle
 from models.database import connect
 from tests.hub import PASSWORD, Hub, payload
-from tests.resolvers.test_deletion import lived_in, traces
+from tests.resolvers.test_account_deletion import lived_in, traces
 
 MOVED = "UPDATE chore SET name = 'home 1 2 3' WHERE name LIKE 'home %'"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permissions import passwords
-from permissions.passwords import WAITING_MOST, TooManyWait, Turns, check_password, hash_password
+from permissions.passwords import MAX_WAITING, TooManyWait, Turns, check_password, hash_password
 from tests.waiting import until
 
 
@@ -55,23 +55,23 @@ def test_everybodys_work_is_done_and_nobody_who_waits_sees_another_served_twice(
 
 def test_who_comes_while_anothers_many_wait_is_next() -> None:
     turns, done = Turns(), list[str]()
-    for _ in range(WAITING_MOST):
+    for _ in range(MAX_WAITING):
         turns.put("many", lambda: done.append("many"))
     turns.take()()
     turns.put("one", lambda: done.append("one"))
-    for _ in range(WAITING_MOST):
+    for _ in range(MAX_WAITING):
         turns.take()()
-    assert done == ["many", "one", *["many"] * (WAITING_MOST - 1)]
+    assert done == ["many", "one", *["many"] * (MAX_WAITING - 1)]
 
 
 def test_the_queue_of_each_and_of_all_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns()
-    for _ in range(WAITING_MOST):
+    for _ in range(MAX_WAITING):
         turns.put("many", lambda: None)
     with pytest.raises(TooManyWait):
         turns.put("many", lambda: None)
     turns.put("one", lambda: None)
-    monkeypatch.setattr(passwords, "ALL_WAITING_MOST", WAITING_MOST + 1)
+    monkeypatch.setattr(passwords, "MAX_ALL_WAITING", MAX_WAITING + 1)
     with pytest.raises(TooManyWait):
         turns.put("another", lambda: None)
     turns.take()
@@ -109,7 +109,7 @@ async def test_one_of_150_guesses_is_hashed_before_anothers(monkeypatch: pytest.
     assert held.hashed[:2] == ["guess 0", "other"]
     refused = [result for result in results if isinstance(result, BaseException)]
     assert all(isinstance(one, TooManyWait) for one in refused)
-    assert len(held.hashed) == len(results) - len(refused) <= WAITING_MOST + 2
+    assert len(held.hashed) == len(results) - len(refused) <= MAX_WAITING + 2
 
 
 async def test_nothing_is_hashed_for_those_who_have_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

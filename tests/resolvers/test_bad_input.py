@@ -22,7 +22,7 @@ from models.account import Role
 from models.mediator import Visibility
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import EVERYBODY
-from resolvers.codes import seal_secret
+from resolvers.totp import seal_secret
 from schema.build import projection
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
 from tests.world import put_cases, put_cpd

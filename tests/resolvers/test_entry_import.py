@@ -8,7 +8,7 @@ import pytest
 from models.account import Role
 from permissions.viewer import Viewer
 from resolvers.context import Context
-from resolvers.entry_import import _TURN, ENTRIES_MOST
+from resolvers.entry_import import _TURN, MAX_ENTRIES
 from resolvers.limits import IMPORTS
 from schema import execution
 from tests.hub import Answer, Hub, Person, opened, payload, problems
@@ -235,7 +235,7 @@ async def test_what_others_do_meanwhile_need_not_wait_for_an_import(hub: Hub) ->
 async def test_a_number_of_entries_that_is_not_1_to_5000_is_refused(hub: Hub) -> None:
     ann = await hub.mediator()
     assert problems(await import_entries(hub, ann, [])) == [("entries", "OUT_OF_RANGE")]
-    found = (await in_process(hub, ann, rows(ENTRIES_MOST + 1)))["importLogbookEntries"]
+    found = (await in_process(hub, ann, rows(MAX_ENTRIES + 1)))["importLogbookEntries"]
     assert [error["code"] for error in found["userErrors"]] == ["OUT_OF_RANGE"]
     assert found["outcomes"] == []
     assert await count(hub) == 0
@@ -257,15 +257,15 @@ async def test_5000_entries_take_as_many_statements_as_one(hub: Hub) -> None:
     async with statements(hub) as few:
         await in_process(hub, bea, rows(1))
     file = [
-        LEAST | {"minutes": 1 + n, "notes": f"note {n}", "disputeKind": f"Kind {n % 9}"} for n in range(ENTRIES_MOST)
+        LEAST | {"minutes": 1 + n, "notes": f"note {n}", "disputeKind": f"Kind {n % 9}"} for n in range(MAX_ENTRIES)
     ]
     async with statements(hub) as many:
         found = await in_process(hub, ann, file)
     assert len(many) == len(few)
-    assert statuses(found["importLogbookEntries"]) == "I" * ENTRIES_MOST
+    assert statuses(found["importLogbookEntries"]) == "I" * MAX_ENTRIES
     again = await in_process(hub, ann, file)
-    assert statuses(again["importLogbookEntries"]) == "S" * ENTRIES_MOST
-    assert await count(hub) == ENTRIES_MOST + 1
+    assert statuses(again["importLogbookEntries"]) == "S" * MAX_ENTRIES
+    assert await count(hub) == MAX_ENTRIES + 1
 
 
 # Who may.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from models.account import Role
 from permissions.viewer import Standing
-from resolvers.checks import Check
 from resolvers.tokens import TOKEN_LASTS, last_moment
+from resolvers.validation import Check
 from schema.build import projection
 from tests.hub import PASSWORD, Answer, Hub, Person, payload, problems, text_of
 from tests.security.test_second_factor import WRONG, code_of, protected

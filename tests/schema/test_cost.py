@@ -10,7 +10,7 @@ from models.account import Role
 from permissions.viewer import EVERYBODY, Standing
 from schema.build import projection
 from schema.cost import Measure, measured
-from schema.execution import COMPARISONS_MOST, TOKENS_MOST, Documents
+from schema.execution import MAX_COMPARISONS, MAX_TOKENS, Documents
 from tests.hub import Hub
 
 WIDE = """{ mediators(first: $n) { nodes {
@@ -85,9 +85,9 @@ REFUSED = {
     "{ me { id ...f ...f } } fragment f on OwnAccount { id " + "@skip(if: true) " * 51 + " }": "100 directives",
     level(20): "at most 20 levels; this one has 22",
     level(600): "at most 20 levels",
-    "{" + " me" * TOKENS_MOST + "}": f"more than {TOKENS_MOST} tokens",
-    "{" + " me { mediator { id name } }" * 300 + "}": f"at most {COMPARISONS_MOST:,} comparisons",
-    "{ me {" + " id" * 3000 + "} }": f"at most {COMPARISONS_MOST:,} comparisons",
+    "{" + " me" * MAX_TOKENS + "}": f"more than {MAX_TOKENS} tokens",
+    "{" + " me { mediator { id name } }" * 300 + "}": f"at most {MAX_COMPARISONS:,} comparisons",
+    "{ me {" + " id" * 3000 + "} }": f"at most {MAX_COMPARISONS:,} comparisons",
 }
 
 

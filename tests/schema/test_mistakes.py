@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.account import Role
 from permissions.viewer import EVERYBODY
 from schema.build import projection
-from schema.execution import ERRORS_MOST, LINES_MOST, MESSAGE_MOST, Documents
+from schema.execution import MAX_ERRORS, MAX_LINES, MAX_MESSAGE, Documents
 from tests.hub import Hub
 from tests.volume import tries
 
@@ -48,9 +48,9 @@ def test_a_mistake_is_told_once_however_often_it_was_made(text: str) -> None:
 
 
 def test_mistakes_that_differ_are_all_told_as_far_as_there_are_few() -> None:
-    fields = [f"Cannot query field 'n{i}' on type 'OwnAccount'." for i in range(ERRORS_MOST)]
-    assert mistakes("{ me { " + repeated("n#", ERRORS_MOST) + " } }") == fields
-    *told, last = mistakes("{ me { " + repeated("n#", ERRORS_MOST + 1) + " } }")
+    fields = [f"Cannot query field 'n{i}' on type 'OwnAccount'." for i in range(MAX_ERRORS)]
+    assert mistakes("{ me { " + repeated("n#", MAX_ERRORS) + " } }") == fields
+    *told, last = mistakes("{ me { " + repeated("n#", MAX_ERRORS + 1) + " } }")
     assert told == fields
     assert last == "A request is told at most 10 of its mistakes; this one has more."
 
@@ -75,15 +75,15 @@ PARTS = [
 def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: str, length: int) -> None:
     text = f"query($w: Int, ${'v' * length}x: Int) {{ me {{ {' '.join(parts)} wrong{name * length} }} }}"[:100_000]
     told = mistakes(text)
-    assert len(told) == len({*told}) <= ERRORS_MOST + 1
-    assert all(len(one) <= MESSAGE_MOST + 1 for one in told)
+    assert len(told) == len({*told}) <= MAX_ERRORS + 1
+    assert all(len(one) <= MAX_MESSAGE + 1 for one in told)
     assert len(orjson.dumps(DOCUMENTS.prepared(text).errors)) <= 20_000
 
 
 def test_a_document_has_only_so_many_lines() -> None:
-    assert DOCUMENTS.prepared("{ __typename" + "\n" * LINES_MOST + "}").document is not None
+    assert DOCUMENTS.prepared("{ __typename" + "\n" * MAX_LINES + "}").document is not None
     for line_end in ("\n", "\r"):
-        assert mistakes("{ __typename" + line_end * (LINES_MOST + 1) + "}") == [
+        assert mistakes("{ __typename" + line_end * (MAX_LINES + 1) + "}") == [
             "A document has at most 5,000 lines; this one has more."
         ]
 
@@ -97,5 +97,5 @@ async def test_what_is_wrong_with_variables_is_told_once_too(hub: Hub) -> None:
     answer = await hub.ask(document, {"input": wrong}, by=admin)
     assert answer.status == 400
     messages = [error["message"] for error in answer.body["errors"]]
-    assert len(messages) == len({*messages}) <= ERRORS_MOST + 1
-    assert all(len(one) <= MESSAGE_MOST + 1 for one in messages)
+    assert len(messages) == len({*messages}) <= MAX_ERRORS + 1
+    assert all(len(one) <= MAX_MESSAGE + 1 for one in messages)

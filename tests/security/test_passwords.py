@@ -125,7 +125,7 @@ async def test_too_many_hashes_of_one_address_are_refused_at_once_and_others_are
     ann = await hub.mediator()
     waiting, begun, let_go = Turns(), threading.Event(), threading.Event()
     monkeypatch.setattr(passwords, "_turns", waiting)
-    monkeypatch.setattr(passwords, "WAITING_MOST", 2)
+    monkeypatch.setattr(passwords, "MAX_WAITING", 2)
     verify = PasswordHasher.verify
 
     def held(hasher: PasswordHasher, stored: str, password: str) -> bool:

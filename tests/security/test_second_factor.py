@@ -11,7 +11,7 @@ import pytest
 
 from models.account import Role
 from resolvers import limits
-from resolvers.codes import RECOVERY_CODES
+from resolvers.totp import RECOVERY_CODES
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, text_of
 from tests.world import put_token
 

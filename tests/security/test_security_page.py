@@ -21,8 +21,8 @@ def rows(title: str) -> list[list[str]]:
 
 def test_the_bounds_of_a_document_are_those_of_the_source() -> None:
     bounds = (
-        *(MAX_BODY, execution.TOKENS_MOST, execution.LINES_MOST, cost.DEPTH_MOST, cost.ALIASES_MOST),
-        *(cost.DIRECTIVES_MOST, cost.COST_MOST, execution.COMPARISONS_MOST),
+        *(MAX_BODY, execution.MAX_TOKENS, execution.MAX_LINES, cost.MAX_DEPTH, cost.MAX_ALIASES),
+        *(cost.MAX_DIRECTIVES, cost.MAX_COST, execution.MAX_COMPARISONS),
     )
     assert [most for _, most in rows("What a document may ask for")] == [f"{bound:,}" for bound in bounds]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.logbook import LOGBOOK_FIELDS
-from resolvers.entry_import import ENTRIES_MOST
+from resolvers.entry_import import MAX_ENTRIES
 from tests.entry_values import values_of
 from web import labels, logbook_import
 from web.csv_reader import MAX_FILE, MAX_ROWS, CsvRow, NotCsv, pack, read_csv, unpack
@@ -45,7 +45,7 @@ def one(heading: str, cell: str, **plan: Any) -> Any:
 
 
 def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
-    assert MAX_ROWS == ENTRIES_MOST
+    assert MAX_ROWS == MAX_ENTRIES
 
 
 def test_the_headings_of_our_exports_are_known() -> None:

@@ -12,7 +12,7 @@ from models.feedback import ActedAs, Capacity
 from models.mediator import Visibility
 from permissions.secrets import seal
 from resolvers import limits
-from resolvers.giving_subject import LinkState
+from resolvers.feedback_giving_subject import LinkState
 from resolvers.survey import survey
 from tests.hub import Hub, Person, payload
 from tests.web.reading import (

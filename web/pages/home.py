@@ -8,7 +8,7 @@ from starlette.responses import Response
 from i18n import lazy_gettext as _
 from models.account import Role
 from permissions.viewer import Viewer
-from resolvers.paging import MOST
+from resolvers.paging import MAX_PAGE_SIZE
 from web.client import execute
 from web.menu import MenuItem
 from web.page import MEDIATORS, REVIEWERS, SIGNED_IN, page
@@ -48,7 +48,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await execute(request, "Directories", after=after, first=MOST))["directories"]
+        found = (await execute(request, "Directories", after=after, first=MAX_PAGE_SIZE))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed

@@ -1,4 +1,4 @@
-"""What the second wall costs: three documents answered with it and without, in turns, in one process on this machine.
+"""What the database's own rules cost: three documents answered with them and without, in turns, in one process.
 
     make bench-wall
 
@@ -32,7 +32,7 @@ from demo.embedded import Services, embedded
 from models import migrate
 from models.account import Role
 from models.database import Database
-from models.wall import Asker
+from models.row_security import Principal
 from resolvers.survey import survey
 from tests.hub import Hub, Person, opened, settings_for
 
@@ -72,10 +72,10 @@ SELECT made.id, made.mediator_id, question, question = 'for_reviewer', 4
 """
 
 
-class Unwalled(Database):
+class Unguarded(Database):
     """A database that is never told who asks."""
 
-    def asked_by(self, asker: Asker) -> Database:
+    def asked_by(self, principal: Principal) -> Database:
         return self
 
 
@@ -174,7 +174,7 @@ async def compare(with_wall: Hub, without: Hub, case: Case) -> None:
             spent_on_one = await cost(app, case, backends)
             if number >= 3:  # the first rounds warm up
                 costs[app].append(spent_on_one)
-    ratios = sorted(sum(without) / sum(walled) for walled, without in zip(costs[on], costs[off], strict=True))
+    ratios = sorted(sum(without) / sum(guarded) for guarded, without in zip(costs[on], costs[off], strict=True))
     parts = [
         f"{name} {statistics.median(here for here, _ in costs[app]):.2f} ms"
         f" + {statistics.median(there for _, there in costs[app]):.2f} in PostgreSQL"
@@ -198,9 +198,9 @@ async def measure(services: Services) -> None:
         cases = await fill(hub)
         settings = hub.settings
     admin = await asyncpg.connect(services.admin_url)
-    await admin.execute("CREATE DATABASE unwalled TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
+    await admin.execute("CREATE DATABASE unguarded TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
     await admin.close()
-    off = named(services, "unwalled")
+    off = named(services, "unguarded")
     same = settings.model_copy(
         update={
             "database_url": SecretStr(off.database_url),
@@ -212,7 +212,7 @@ async def measure(services: Services) -> None:
         for row in await without.rows("SELECT relname FROM pg_class WHERE relrowsecurity"):
             await without.rows(f"ALTER TABLE {row['relname']} DISABLE ROW LEVEL SECURITY")
         await without.rows("VACUUM ANALYZE")
-        without.app.state.database = Unwalled(without.app.state.database._pool, without.moved)
+        without.app.state.database = Unguarded(without.app.state.database._pool, without.moved)
         for case in cases:
             await compare(with_wall, without, case)
 

@@ -12,18 +12,18 @@ from babel import Locale
 from i18n import LazyText, day, lazy_gettext, number
 from i18n import gettext as _
 from models.fields import EntryField, Kind
-from permissions.addresses import ADDRESS_MOST, LOCAL_MOST, wire_address
+from permissions.addresses import MAX_ADDRESS, MAX_LOCAL, wire_address
 from permissions.guessable import is_guessable
 from permissions.passwords import prepare
 from permissions.writing import is_blank
 from resolvers.errors import Code, Problem, Refused
 
-TEXT_MOST = 10_000
-NAME_MOST = 200
-URL_MOST = 2_000
-MINUTES_MOST = 600_000  # 10,000 hours
+MAX_TEXT = 10_000
+MAX_NAME = 200
+MAX_URL = 2_000
+MAX_MINUTES = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
-LANGUAGES_MOST = 10
+MAX_LANGUAGES = 10
 # ISO 639 codes, with their names in English.
 LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
@@ -54,7 +54,7 @@ class Check:
         if self._problems:
             raise Refused(*self._problems)
 
-    def text(self, field: str, value: str | None, *, most: int = TEXT_MOST) -> str | None:
+    def text(self, field: str, value: str | None, *, most: int = MAX_TEXT) -> str | None:
         """Check an optional text of at most so many characters."""
         value = cleaned(value)
         if value is not None and len(value) > most:
@@ -71,7 +71,7 @@ class Check:
 
     def name(self, field: str, value: str | None) -> str:
         """Check a required name of one line."""
-        value = self.text(field, value, most=NAME_MOST)
+        value = self.text(field, value, most=MAX_NAME)
         if value is None or is_blank(value):
             self.add(field, Code.REQUIRED, _("Please fill this in."))
         elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
@@ -90,14 +90,14 @@ class Check:
                 self.add(field, Code.REQUIRED, _("Please enter an email address."))
             return None
         local = value.partition("@")[0]
-        if len(value) > ADDRESS_MOST or len(local) > LOCAL_MOST:
+        if len(value) > MAX_ADDRESS or len(local) > MAX_LOCAL:
             self.add(
                 field,
                 Code.TOO_LONG,
                 _(
                     "An email address has at most %(most)s characters, and at most %(local)s before the @.",
-                    most=ADDRESS_MOST,
-                    local=LOCAL_MOST,
+                    most=MAX_ADDRESS,
+                    local=MAX_LOCAL,
                 ),
             )
             return value
@@ -109,7 +109,7 @@ class Check:
 
     def url(self, field: str, value: str | None) -> str | None:
         """Check an optional link to a web page."""
-        value = self.text(field, value, most=URL_MOST)
+        value = self.text(field, value, most=MAX_URL)
         if value is not None:
             try:
                 parts = urlsplit(value)
@@ -157,7 +157,7 @@ class Check:
 
     def minutes(self, field: str, value: int) -> int:
         """Check a duration: 1 minute to 10,000 hours."""
-        if not 1 <= value <= MINUTES_MOST:
+        if not 1 <= value <= MAX_MINUTES:
             self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours, in minutes."))
         return value
 
@@ -171,8 +171,8 @@ class Check:
         """Check ISO 639 codes of languages: at most ten; give each once, in their order."""
         given = list(dict.fromkeys(code.strip().lower() for code in value or ()))
         unknown = [code for code in given if code not in LANGUAGES]
-        if len(given) > LANGUAGES_MOST:
-            self.add(field, Code.OUT_OF_RANGE, _("Please name at most %(most)s languages.", most=LANGUAGES_MOST))
+        if len(given) > MAX_LANGUAGES:
+            self.add(field, Code.OUT_OF_RANGE, _("Please name at most %(most)s languages.", most=MAX_LANGUAGES))
         elif unknown:
             self.add(field, Code.INVALID, _("Please give ISO 639 codes, such as en or fr."))
         return given

@@ -21,9 +21,9 @@ from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
 from models.database import Transaction
 from models.statement import Row, Values, statement
-from resolvers.checks import NAME_MOST
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, refuse
+from resolvers.validation import MAX_NAME
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class _Hashes:
 
 
 def _hashed(context: Context, change: str, key: str, content: bytes, *scope: object) -> _Hashes:
-    if len(key) > NAME_MOST:
-        raise BadInput(_("A requestKey has at most %(most)s characters.", most=NAME_MOST))
+    if len(key) > MAX_NAME:
+        raise BadInput(_("A requestKey has at most %(most)s characters.", most=MAX_NAME))
     secret = context.settings.secret_key.get_secret_value().encode()
     whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
     # The key is in both: a client's random one keeps even who has the secret from trying out contents.

@@ -1,8 +1,8 @@
-"""The second wall: what the database's own rules (row-level security) are told of who asks, in each transaction anew.
+"""Row-level security: tells the database's own rules who's asking, at the start of each transaction.
 
-The rules stand in `rules.sql`. They let nobody see a private row who has not been named, so a statement whose scope was
-forgotten finds nothing. They are told by PostgreSQL's function `ask`, whose settings end with the transaction: nothing
-is left on a connection, a pooler's or ours.
+The rules are in `rules.sql`. They show a private row to nobody who isn't named, so a statement whose scope was
+forgotten finds nothing. PostgreSQL's function `ask` tells them; its settings end with the transaction, so nothing is
+left on a connection, whether a pooler's or ours.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ ASKED = {"viewer": "uuid", "standings": "int", "by_token": "boolean", "link": "b
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks: a viewer with the bits of their standings, the hash of a link that they hold, or the worker."""
+class Principal:
+    """Who's asking: a viewer with the bits of their standings, the hash of a link they hold, or the worker."""
 
     viewer: UUID | None = None
     standings: int = 0
@@ -38,10 +38,10 @@ class Asker:
         return f"BEGIN; SELECT ask({viewer}, {int(self.standings)}, {self.by_token}, {link}, {self.at_work})"
 
 
-WORKER = Asker(at_work=True)
+WORKER = Principal(at_work=True)
 
 
-def asking(sql: str, parameters: int) -> str:
+def as_principal(sql: str, parameters: int) -> str:
     """Write a reading statement so that it says by itself who asks, by parameters that follow its own.
 
     `ask` takes no column, so the planner makes of it the condition of a node above all others, which PostgreSQL tests

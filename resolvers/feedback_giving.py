@@ -26,13 +26,13 @@ from permissions.scopes import LINK_DAYS
 from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.address import is_own
-from resolvers.checks import Check
 from resolvers.context import Context, Info
 from resolvers.errors import BadInput, Code, refuse
-from resolvers.giving_subject import LinkState, SubjectRow, link_state, read_link, request_by_link, subject_by
+from resolvers.feedback_giving_subject import LinkState, SubjectRow, link_state, read_link, request_by_link, subject_by
+from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
-from resolvers.repeats import earlier_result, once
 from resolvers.survey import QuestionKind, question
+from resolvers.validation import Check
 from settings import Release
 
 
@@ -87,7 +87,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
         over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
-        await transaction.mark()
+        await transaction.savepoint()
         await _store(context, transaction, new_id, about.id, new, answers)
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
@@ -97,7 +97,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
         giver = await transaction.value(viewer, str)
         own = await is_own(transaction, about.id, email, giver)
-        await (transaction.undo() if own else transaction.keep())
+        await (transaction.rollback_to() if own else transaction.release())
 
 
 async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> SubjectRow:

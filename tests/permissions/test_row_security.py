@@ -1,4 +1,4 @@
-"""The second wall: with the application's own fences taken away, the database still shows nobody what is not theirs."""
+"""Row-level security: without the application's own checks, the database still shows nobody what isn't theirs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,12 +11,12 @@ from sqlalchemy import func, select, text
 
 from models.account import Role
 from models.database import connect
-from models.wall import WORKER, Asker
+from models.row_security import WORKER, Principal
 from permissions.secrets import hash_secret
 from permissions.viewer import SIGNED_IN, Standing
 from settings import Pooler
 from tests.hub import Hub, Person, payload
-from tests.permissions.walled import ALL, FENCES, World, make_world, without
+from tests.permissions.row_secured import ALL, FENCES, World, make_world, without
 from tests.world import put_feedback, put_token
 
 WALLED = (
@@ -42,7 +42,7 @@ async def world(hub: Hub) -> World:
 
 @asynccontextmanager
 async def wall_down(hub: Hub) -> AsyncIterator[None]:
-    """Take the second wall away."""
+    """Take the database's own rules away."""
     for table in WALLED:
         await hub.rows(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     try:
@@ -113,24 +113,24 @@ async def test_a_mediator_s_counts_tell_nothing_of_what_was_not_shared(world: Wo
 
 
 @asynccontextmanager
-async def asked(url: str, asker: Asker | None = None) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def asked(url: str, principal: Principal | None = None) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A transaction as the role of that URL, begun as the application does it, and rolled back."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(asker.begin if asker else "BEGIN")
+        await connection.execute(principal.begin if principal else "BEGIN")
         yield connection
     finally:
         await connection.close()
 
 
-async def rows(url: str, asker: Asker | None = None) -> dict[str, int]:
+async def rows(url: str, principal: Principal | None = None) -> dict[str, int]:
     """How many rows of each guarded table there are for somebody."""
-    async with asked(url, asker) as connection:
+    async with asked(url, principal) as connection:
         return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in WALLED}
 
 
-def seen_by(person: Person, standings: Standing, **facts: Any) -> Asker:
-    return Asker(person.id, int(standings), **facts)
+def seen_by(person: Person, standings: Standing, **facts: Any) -> Principal:
+    return Principal(person.id, int(standings), **facts)
 
 
 NOTHING = dict.fromkeys(WALLED, 0)
@@ -140,8 +140,8 @@ async def test_whoever_does_not_say_who_asks_finds_nothing(world: World) -> None
     payload(await world.hub.change("exportMyData", {}, by=world.people["ann"]))
     for url in (world.hub.services.database_url, world.hub.services.database_worker_url):
         assert await rows(url) == NOTHING
-        assert await rows(url, Asker()) == NOTHING
-        assert await rows(url, Asker(uuid4(), int(SIGNED_IN & ~Standing.ADMIN))) == NOTHING
+        assert await rows(url, Principal()) == NOTHING
+        assert await rows(url, Principal(uuid4(), int(SIGNED_IN & ~Standing.ADMIN))) == NOTHING
     assert all((await rows(world.hub.services.database_owner_url)).values())  # they are there
 
 
@@ -174,9 +174,9 @@ async def test_a_link_s_holder_finds_its_row_alone(world: World) -> None:
     payload(await hub.change("exportMyData", {}, by=world.people["ann"]))
     [request] = await hub.rows("SELECT secret_hash FROM feedback_request LIMIT 1")
     [export] = await hub.rows("SELECT secret_hash FROM data_export")
-    assert await rows(url, Asker(link=request["secret_hash"])) == NOTHING | {"feedback_request": 1}
-    assert await rows(url, Asker(link=export["secret_hash"])) == NOTHING  # whose owner has to sign in as well
-    assert await rows(url, Asker(link=hash_secret("another"))) == NOTHING
+    assert await rows(url, Principal(link=request["secret_hash"])) == NOTHING | {"feedback_request": 1}
+    assert await rows(url, Principal(link=export["secret_hash"])) == NOTHING  # whose owner has to sign in as well
+    assert await rows(url, Principal(link=hash_secret("another"))) == NOTHING
 
 
 async def test_the_worker_s_work_is_its_role_s_alone_and_needs_no_private_text(world: World) -> None:
@@ -206,10 +206,10 @@ TOUCH = {
 }
 
 
-async def touched(url: str, asker: Asker | None) -> dict[str, tuple[int, int]]:
+async def touched(url: str, principal: Principal | None) -> dict[str, tuple[int, int]]:
     """How many rows somebody changes, and deletes, who tries it with all of them."""
     found = {}
-    async with asked(url, asker) as connection:
+    async with asked(url, principal) as connection:
         for table, change in TOUCH.items():
             updated = await connection.execute(f"UPDATE {table} SET {change}")
             deleted = await connection.execute(f"DELETE FROM {table}")
@@ -222,8 +222,14 @@ async def test_an_update_or_a_deletion_by_somebody_else_touches_no_row(world: Wo
     payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
     nothing = dict.fromkeys(TOUCH, (0, 0))
     everybody = Standing.REVIEWER | Standing.DIRECTORY
-    for asker in (None, Asker(), WORKER, seen_by(people["bea"], Standing.SELF), seen_by(people["rob"], everybody)):
-        assert await touched(url, asker) == nothing
+    for principal in (
+        None,
+        Principal(),
+        WORKER,
+        seen_by(people["bea"], Standing.SELF),
+        seen_by(people["rob"], everybody),
+    ):
+        assert await touched(url, principal) == nothing
     assert await touched(url, seen_by(people["admin"], Standing.ADMIN)) == nothing
     # One's own texts and requests; nobody edits feedback, not even who may read it.
     assert await touched(url, seen_by(people["ann"], Standing.SELF)) == nothing | {
@@ -258,8 +264,8 @@ async def test_nobody_gives_feedback_about_themselves_whatever_the_application_s
     given = """INSERT INTO feedback (mediator_id, capacity, acted_as, shared, by_invitation)
         VALUES ($1, 'PARTY', 'MEDIATOR', true, false)"""
     ann = world.people["ann"]
-    for asker, allowed in ((seen_by(ann, Standing.PUBLIC), False), (Asker(), True)):
-        async with asked(world.hub.services.database_url, asker) as connection:
+    for principal, allowed in ((seen_by(ann, Standing.PUBLIC), False), (Principal(), True)):
+        async with asked(world.hub.services.database_url, principal) as connection:
             if allowed:
                 assert await connection.execute(given, ann.id) == "INSERT 0 1"
             else:
@@ -271,14 +277,14 @@ async def test_origins_are_erased_by_their_giver_or_an_administrator_alone(world
     hub, bea = world.hub, world.people["bea"]
     await put_feedback(hub, world.people["ann"], name="Bea", email=bea.email)
     others = (
-        Asker(),
+        Principal(),
         seen_by(world.people["ann"], Standing.SELF),
         seen_by(bea, Standing.SELF, by_token=True),
         seen_by(world.people["admin"], Standing.ADMIN, by_token=True),
     )
     there = "SELECT count(*) FROM feedback_origin WHERE email = $1"
-    for asker, left in (*((one, 1) for one in others), (seen_by(bea, Standing.SELF), 0)):
-        async with asked(hub.services.database_url, asker) as connection:
+    for principal, left in (*((one, 1) for one in others), (seen_by(bea, Standing.SELF), 0)):
+        async with asked(hub.services.database_url, principal) as connection:
             await connection.execute("SELECT erase_origins($1)", bea.id)
             await connection.execute("COMMIT")
         [found] = await hub.rows(there, bea.email)
@@ -351,11 +357,11 @@ async def test_what_hangs_on_an_account_is_named_to_its_owner_or_an_administrato
     hub, ann = world.hub, world.people["ann"]
     await put_feedback(hub, ann, shared=False)
     everything = await hub.rows("SELECT count(*) FROM feedback WHERE mediator_id = $1", ann.id)
-    others = (Asker(), seen_by(world.people["bea"], Standing.SELF), seen_by(ann, Standing.SELF, by_token=True))
+    others = (Principal(), seen_by(world.people["bea"], Standing.SELF), seen_by(ann, Standing.SELF, by_token=True))
     named = "SELECT count(*) FROM ids_of($1) AS theirs JOIN feedback ON feedback.id = theirs"
     whole = "SELECT count(*) FROM ids_of($1)"
-    for asker in others:
-        async with asked(hub.services.database_url, asker) as connection:
+    for principal in others:
+        async with asked(hub.services.database_url, principal) as connection:
             assert await connection.fetchval(whole, ann.id) == 0
     async with asked(hub.services.database_url, seen_by(ann, Standing.SELF)) as connection:
         assert await connection.fetchval(whole, ann.id) > everything[0][0]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permissions.addresses import ADDRESS_MOST, account_key, wire_address
+from permissions.addresses import MAX_ADDRESS, account_key, wire_address
 from permissions.writing import BLANK
-from resolvers.checks import FIRST_DAY, MINUTES_MOST, NAME_MOST, TEXT_MOST, Check, cleaned
 from resolvers.errors import Code, Refused
+from resolvers.validation import FIRST_DAY, MAX_MINUTES, MAX_NAME, MAX_TEXT, Check, cleaned
 
 TODAY = date(2026, 5, 4)
 
@@ -23,7 +23,7 @@ def codes(check: Check) -> list[Code]:
     return []
 
 
-@pytest.mark.parametrize("text", ["a" * TEXT_MOST, "\n" + "a" * TEXT_MOST + " ", None, "", " \t "])
+@pytest.mark.parametrize("text", ["a" * MAX_TEXT, "\n" + "a" * MAX_TEXT + " ", None, "", " \t "])
 def test_a_text_within_its_bound_is_taken_without_the_space_around_it(text: str | None) -> None:
     check = Check()
     assert check.text("notes", text) == ((text or "").strip() or None)
@@ -32,7 +32,7 @@ def test_a_text_within_its_bound_is_taken_without_the_space_around_it(text: str 
 
 def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
     check = Check()
-    check.text("notes", "a" * (TEXT_MOST + 1))
+    check.text("notes", "a" * (MAX_TEXT + 1))
     with pytest.raises(Refused) as refused:
         check.done()
     (problem,) = refused.value.problems
@@ -44,8 +44,8 @@ def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
     ("name", "found"),
     [
         ("A", []),
-        ("Ö" * NAME_MOST, []),
-        ("O\u0308" * NAME_MOST, []),
+        ("Ö" * MAX_NAME, []),
+        ("O\u0308" * MAX_NAME, []),
         ("李", []),
         ("O'Neill-Smith, Jr.", []),
         ("", [Code.REQUIRED]),
@@ -61,7 +61,7 @@ def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
         ("🙂", []),
         ("?", []),
         ("\u3164李", []),
-        ("a" * (NAME_MOST + 1), [Code.TOO_LONG]),
+        ("a" * (MAX_NAME + 1), [Code.TOO_LONG]),
         ("a\nb", [Code.INVALID]),
         ("a\u2028b", [Code.INVALID]),
         ("a\x1bb", [Code.INVALID]),
@@ -184,7 +184,7 @@ def test_a_mail_goes_to_the_very_address_that_was_checked(text: str, ending: str
         return
     reached = wire_address(address)
     assert reached.isascii()
-    assert len(reached) <= ADDRESS_MOST
+    assert len(reached) <= MAX_ADDRESS
     assert account_key(reached) == account_key(address)
 
 
@@ -248,7 +248,7 @@ def test_a_password_has_8_to_256_characters_of_any_kind(password: str, found: li
     assert codes(check) == found
 
 
-@pytest.mark.parametrize(("minutes", "wrong"), [(0, True), (1, False), (MINUTES_MOST, False), (MINUTES_MOST + 1, True)])
+@pytest.mark.parametrize(("minutes", "wrong"), [(0, True), (1, False), (MAX_MINUTES, False), (MAX_MINUTES + 1, True)])
 def test_a_duration_is_a_minute_to_10_000_hours(minutes: int, wrong: bool) -> None:
     check = Check()
     check.minutes("minutes", minutes)

@@ -20,7 +20,7 @@ from schema.build import projection
 from tests.hub import Hub, Person, payload
 from tests.world import put_cases, put_cpd, put_feedback, put_token
 
-# Whatever the second wall guards, by every way that leads to it.
+# Whatever the database's own rules guard, by every way that leads to it.
 ALL = """{
   me { mediator { ...Private } exports { id } }
   mediators(first: 30) { nodes { ...Private } }
