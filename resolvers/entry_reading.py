@@ -224,15 +224,12 @@ def _facets(of: EntryList, standing: Standing) -> ClauseElement:
     parents = func.unnest(_parents).table_valued(column("id", Uuid())).render_derived(name="parents")
 
     def values(facet: Expression) -> Expression:
-        order = [facet.desc()] if isinstance(facet.type, Integer) else [func.lower(facet), facet]
-        found = (
-            select(facet)
-            .select_from(of.source(standing))
-            .where(of.table.c.mediator_id == parents.c.id, facet.is_not(None), *conditions(of, standing))
-            .group_by(facet)
-            .order_by(*order)
-            .limit(MAX_FACETS)
-        )
+        # A subquery, because a list's facet gives a row for each of its values.
+        rows = of.table.c.mediator_id == parents.c.id
+        each = select(facet.label("value")).select_from(of.source(standing)).where(rows, *conditions(of, standing))
+        value = each.correlate(parents).subquery().c.value
+        order = [value.desc()] if isinstance(facet.type, Integer) else [func.lower(value), value]
+        found = select(value).where(value.is_not(None)).group_by(value).order_by(*order).limit(MAX_FACETS)
         return func.array(found.scalar_subquery(), type_=ARRAY(facet.type))
 
     listed = [
