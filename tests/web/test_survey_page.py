@@ -129,7 +129,7 @@ async def test_the_survey_says_who_reads_before_the_first_question(hub: Hub) -> 
         assert "privacy policy" in before
         assert "support@demo.example" in before
     assert all("No reviewer has been appointed yet." in text for text in none)
-    assert all("Rev , the reviewer for Ann" in text for text in someone)
+    assert all("Rev, the reviewer for Ann" in text for text in someone)
 
 
 async def test_every_question_is_asked_with_its_scale(hub: Hub) -> None:
