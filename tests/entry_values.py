@@ -1,5 +1,6 @@
 """Values that a field of an entry can hold, by its kind, as the API takes them."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,3 +27,32 @@ def values_of(field: EntryField) -> st.SearchStrategy[Any]:
     }
     values = kinds.get(field.kind, _TEXT)
     return values if field.required else st.none() | values
+
+
+# Two values of each kind, of which either can stand in for the other.
+_EXAMPLES: dict[Kind, tuple[Any, Any]] = {
+    Kind.LINK: ("https://demo.example", "https://another.example"),
+    Kind.DAY: ("2024-01-02", "2024-01-01"),
+    Kind.COUNT: (2, 3),
+    Kind.DURATION: (60, 61),
+    Kind.FLAG: (True, False),
+    Kind.LANGUAGES: (["en", "fr"], ["fr"]),
+}
+
+
+def examples(field: EntryField) -> tuple[Any, Any]:
+    """Give two values of a field."""
+    if field.words:
+        one, another, *_ = field.words
+        return one.value, another.value
+    return _EXAMPLES.get(field.kind, (f"Some {field.name}", "Another"))
+
+
+def filled_in(fields: Iterable[EntryField]) -> dict[str, Any]:
+    """Fill in every field of an entry of two days, as the API takes it."""
+    return {field.graphql_name: examples(field)[0] for field in fields} | {"startedOn": "2024-01-01"}
+
+
+def filled_in_otherwise(fields: Iterable[EntryField]) -> dict[str, Any]:
+    """Give another value for each field of `filled_in`; each fits the other fields of that."""
+    return {field.graphql_name: examples(field)[1] for field in fields} | {"startedOn": "2024-01-02"}

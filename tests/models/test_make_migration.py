@@ -86,11 +86,11 @@ async def test_columns_words_and_indexes_lead_to_a_migration_that_leaves_no_diff
     services: Services, folder: Path, models: MetaData
 ) -> None:
     entry = models.tables["logbook_entry"]
-    entry.append_column(Column("languages", ARRAY(Text), server_default=text("'{}'"), nullable=False))
+    entry.append_column(Column("trial_words", ARRAY(Text), server_default=text("'{}'"), nullable=False))
     entry.append_column(Column("settled_how", Text))
     entry.append_constraint(one_of("settled_how", Outcome))
     change(entry, "outcome", [*map(str, Outcome), "ADJOURNED"])
-    Index("logbook_entry_by_language", entry.c.languages, postgresql_using="gin")
+    Index("logbook_entry_by_trial_words", entry.c.trial_words, postgresql_using="gin")
     models.tables["cpd_entry"].c.provider.server_default = DefaultClause("nobody")
     models.tables["cpd_entry"].c.version.server_default = DefaultClause(text("2"))
     models.tables["mediator"].append_column(Column("code", Text, unique=True))
@@ -112,7 +112,7 @@ async def test_columns_words_and_indexes_lead_to_a_migration_that_leaves_no_diff
         roles.set_main_option("script_location", str(folder))
         await in_thread(partial(command.upgrade, roles, "head"))
         connection = await asyncpg.connect(settings.database_url.get_secret_value())
-        assert await connection.fetch("SELECT languages, settled_how FROM logbook_entry") == []
+        assert await connection.fetch("SELECT trial_words, settled_how FROM logbook_entry") == []
         await connection.close()
 
 

@@ -19,11 +19,15 @@ from graphql import (
 from redis.asyncio import Redis
 
 from models.account import Role
+from models.cpd import CPD_FIELDS
+from models.fields import Kind
+from models.logbook import LOGBOOK_FIELDS
 from models.mediator import Visibility
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import EVERYBODY
 from resolvers.totp import seal_secret
 from schema.build import projection
+from tests.entry_values import filled_in, filled_in_otherwise
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
 from tests.world import put_cases, put_cpd
 
@@ -41,37 +45,12 @@ BAD: dict[str, list[Any]] = {
     "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
 }
 BLANK = ["", "  \n"]
+CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is Kind.LANGUAGES}  # lists that may be empty
 FACTOR, RECOVERY, PENDING = "A" * 32, "abcd" * 6, "p" * 43
 MANY_LEFT = -1000  # of a pending sign-in's tries, which end after ten
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
-CASE = {
-    "role": "OBSERVER",
-    "medium": "ONLINE",
-    "startedOn": "2024-01-01",
-    "endedOn": "2024-01-02",
-    "minutes": 60,
-    "disputeKind": "Neighbours",
-    "country": "Austria",
-    "partyCount": 2,
-    "outcome": "ONGOING",
-    "simulated": True,
-    "reference": "R",
-    "parties": "P",
-    "didWell": "D",
-    "foundChallenging": "F",
-    "notes": "N",
-}
-CPD = {
-    "kind": "OTHER",
-    "title": "Listening",
-    "startedOn": "2024-01-01",
-    "endedOn": "2024-01-02",
-    "minutes": 60,
-    "provider": "P",
-    "evidenceUrl": "https://demo.example",
-    "takeaways": "T",
-}
+CASE, CPD = filled_in(LOGBOOK_FIELDS), filled_in(CPD_FIELDS)
 REQUEST = {
     "partyName": "A party",
     "partyEmail": "party@demo.example",
@@ -81,8 +60,8 @@ REQUEST = {
 }
 # In an update, leaving a field out keeps it; null is no value for what an entry must have.
 NOT_NULL = {
-    "updateLogbookEntry": {"role", "medium", "startedOn", "endedOn", "minutes", "outcome", "simulated"},
-    "updateCpdEntry": {"kind", "title", "startedOn", "endedOn", "minutes"},
+    "updateLogbookEntry": {field.graphql_name for field in LOGBOOK_FIELDS if not field.is_optional},
+    "updateCpdEntry": {field.graphql_name for field in CPD_FIELDS if not field.is_optional},
     "updateDirectory": {"name"},
     "updateProfile": {"visibility"},
 }
@@ -379,7 +358,7 @@ def bad_values(mutation: str, name: str, field: GraphQLInputField) -> list[Any]:
     """What must not be accepted in a field."""
     kind, required = get_named_type(field.type), isinstance(field.type, GraphQLNonNull)
     if isinstance(get_nullable_type(field.type), GraphQLList):
-        bad: list[Any] = ["nothing", 5, {}, [None], [[]], []]
+        bad: list[Any] = ["nothing", 5, {}, [None], [[]], *([["zz"], [SURROGATE]] if name in CODES else [[]])]
     elif isinstance(kind, GraphQLEnumType):
         bad = ["NOTHING", "", next(iter(kind.values)).lower(), 5, NUL, SURROGATE, [], {}]
     else:
@@ -493,24 +472,17 @@ async def test_what_was_typed_stands_in_no_error(hub: Hub) -> None:
 WITH_KEY = sorted(mutation for mutation in MUTATIONS if "requestKey" in input_fields(mutation))
 WHOM = {"token", "link", "mediatorId"}  # somebody signed out has their keys for each link or mediator
 ANOTHER: dict[str, Any] = {
-    **dict.fromkeys(("name", "partyName", "title", "provider", "takeaways", "reference", "parties"), "Another"),
-    **dict.fromkeys(("disputeKind", "country", "didWell", "foundChallenging", "notes"), "Another"),
+    **filled_in_otherwise(LOGBOOK_FIELDS),
+    **filled_in_otherwise(CPD_FIELDS),
+    **dict.fromkeys(("name", "partyName"), "Another"),
     **dict.fromkeys(("email", "partyEmail"), "another@demo.example"),
-    **dict.fromkeys(("website", "evidenceUrl"), "https://another.example"),
-    **dict.fromkeys(("mediationEndedOn", "endedOn"), "2024-01-01"),
-    "startedOn": "2024-01-02",
+    "website": "https://another.example",
+    "mediationEndedOn": "2024-01-01",
     "expiresAt": (datetime.now(UTC) + timedelta(days=100)).isoformat(),
     "password": "quite another good one",
     "visibility": "DIRECTORIES",
-    "role": "OTHER",
-    "medium": "HYBRID",
-    "outcome": "SETTLED",
-    "kind": "CONFERENCE",
     "capacity": "OTHER",
     "actedAs": "ADVOCATE",
-    "minutes": 61,
-    "partyCount": 3,
-    "simulated": False,
     "share": False,
     "allOrNothing": False,
     "entries": [CASE, CASE],

@@ -137,6 +137,7 @@ async def put_world(hub: Hub) -> tuple[list[Person], dict[str, list[str]]]:
 @pytest.mark.long
 async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
     people, ids = await put_world(hub)
+    without_errors = 0
     for person in people:
         viewer = await viewer_of_session(hub.database, hub.settings, person.cookie, "")
 
@@ -150,7 +151,8 @@ async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
         both = compared(schema, ordered=False)
         for _ in range(DOCUMENTS // 25):
             await both.run(documents.query(), context)
-        assert both.outcomes["no errors"] > 0
+        without_errors += both.outcomes["no errors"]
+    assert without_errors > 0
 
 
 async def test_sound_rows_leave_nothing_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
