@@ -107,6 +107,16 @@ class LogbookFields(SQLModel):
         proposed=True,
         headings="jurisdiction, nation, country of mediation",
     )
+    languages: list[str] = entry_field(
+        Kind.LANGUAGES,
+        _("Languages"),
+        filtered=True,
+        facet="languages",
+        proposed=True,
+        headings="language, language of mediation, languages of mediation, language of proceedings, held in",
+        hint=_("The languages the mediation was held in, separated by commas: English, French"),
+        description="The languages the mediation was held in, as ISO 639 codes; at most ten.",
+    )
     party_count: int | None = entry_field(
         Kind.COUNT,
         _("Number of parties"),

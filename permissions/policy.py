@@ -65,10 +65,10 @@ EXPERIENCE = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
         Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
         YearHours="year minutes cases"),
-    row("logbook entries: role, medium, month, hours, kind of dispute, simulated", S | D | A,
-        Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds",
-        LogbookEntry="id role medium endedMonth minutes disputeKind simulated",
-        LogbookFilter="role medium year disputeKind simulated text", LogbookOrder="field direction",
+    row("logbook entries: role, medium, month, hours, kind of dispute, languages, simulated", S | D | A,
+        Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds languages",
+        LogbookEntry="id role medium endedMonth minutes disputeKind languages simulated",
+        LogbookFilter="role medium year disputeKind languages simulated text", LogbookOrder="field direction",
         LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED"),
     row("logbook entries: days, country, number of parties, outcome", S | A,
         LogbookEntry="startedOn endedOn country partyCount outcome", LogbookFilter="country outcome",
@@ -139,8 +139,8 @@ CHANGES = (
     row("one's own logbook, CPD, profile, requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
         "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
-        ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country partyCount outcome "
-        "simulated reference parties didWell foundChallenging notes",
+        ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages "
+        "partyCount outcome simulated reference parties didWell foundChallenging notes",
         ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S, Mutation="appointReviewer inviteReviewer"),
     row("ending a review", S | R, Mutation="endReview"),

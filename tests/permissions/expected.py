@@ -31,12 +31,12 @@ A    A    Standing            ADMIN
 
 SDA  SDA  Mediator            logbook(filter orderBy)[LogbookEntry]
 SDA  SDA  Mediator            logbookEntry(id) logbookFacets
-SDA  SDA  LogbookFacets       years disputeKinds
+SDA  SDA  LogbookFacets       years disputeKinds languages
 SA   SA   LogbookFacets       countries
-SDA  SDA  LogbookEntry        id role medium endedMonth minutes disputeKind simulated
+SDA  SDA  LogbookEntry        id role medium endedMonth minutes disputeKind languages simulated
 SA   SA   LogbookEntry        startedOn endedOn country partyCount outcome
 S    S    LogbookEntry        reference parties didWell foundChallenging notes version
-SDA  SDA  LogbookFilter       role medium year disputeKind simulated text
+SDA  SDA  LogbookFilter       role medium year disputeKind languages simulated text
 SA   SA   LogbookFilter       country outcome
 SDA  SDA  LogbookOrder        field direction
 SDA  SDA  LogbookOrderField   ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED
@@ -130,8 +130,8 @@ SRDA -    Change              setUpSecondFactor confirmSecondFactor removeSecond
 SRDA -    Change              createApiToken revokeApiToken exportMyData
 S    S    Change              updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry
 S    S    Change              importLogbookEntries
-S    S    ImportedLogbookEntryInput role medium startedOn endedOn minutes disputeKind country partyCount outcome
-S    S    ImportedLogbookEntryInput simulated reference parties didWell foundChallenging notes
+S    S    ImportedLogbookEntryInput role medium startedOn endedOn minutes disputeKind country languages
+S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parties didWell foundChallenging notes
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
