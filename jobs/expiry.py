@@ -105,7 +105,7 @@ def _due(every: Every) -> ClauseElement:
 
 
 async def take_turn(
-    database: Database, name: str, every: Every, job: Callable[[Transaction], Awaitable[object]]
+    database: Database, name: str, every: Every, job: Callable[[Transaction], Awaitable[int | None]]
 ) -> bool:
     """Run a recurring job if it's due, in the transaction that claims its turn; tell whether it was.
 

@@ -7,6 +7,7 @@ import asyncio
 import hmac
 import time
 from dataclasses import dataclass
+from uuid import UUID
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage
@@ -15,6 +16,8 @@ from redis.asyncio import ConnectionPool
 
 from resolvers.errors import RateLimited
 from settings import Settings
+
+Identity = UUID | str | bytes | None  # who or what attempts are counted by
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Limiter:
         """Close the connections to Valkey."""
         await self._pool.aclose()
 
-    async def count(self, limit: Limit, *by: object) -> None:
+    async def count(self, limit: Limit, *by: Identity) -> None:
         """Count one attempt; raise RateLimited if there were too many."""
         item, identity = parse(limit.rate), self._identity(limit, by)
         if not self._is_away():
@@ -93,7 +96,7 @@ class Limiter:
     def _is_away(self) -> bool:
         return time.monotonic() < self._away_until
 
-    async def is_over(self, limit: Limit, *by: object) -> bool:
+    async def is_over(self, limit: Limit, *by: Identity) -> bool:
         """Count one attempt; tell whether there were too many."""
         try:
             await self.count(limit, *by)
@@ -101,7 +104,7 @@ class Limiter:
             return True
         return False
 
-    async def forget(self, limit: Limit, *by: object) -> None:
+    async def forget(self, limit: Limit, *by: Identity) -> None:
         """Forget the attempts counted: the last one showed that they were its owner's."""
         item, identity = parse(limit.rate), self._identity(limit, by)
         await self._local.clear(item, identity)
@@ -113,7 +116,7 @@ class Limiter:
         except Exception:  # noqa: BLE001 - as in `count`
             self._away_until = time.monotonic() + _RECONNECT_AFTER
 
-    def _identity(self, limit: Limit, by: tuple[object, ...]) -> str:
+    def _identity(self, limit: Limit, by: tuple[Identity, ...]) -> str:
         return hmac.digest(self._key, repr((limit.name, *map(str, by))).encode(), "sha256").hex()
 
 

@@ -92,13 +92,15 @@ def one_of(labels: Labels) -> Reader:
     return read
 
 
-_CODES = {name.casefold(): code for code, name in LANGUAGES.items()}
+_NAMES = {name: code for code, name in LANGUAGES.items()}
+_CODES = {name.casefold(): code for name, code in _NAMES.items()} | {code: code for code in LANGUAGES}
 
 
 def languages(text: str) -> list[str]:
     """Read languages by their names or ISO 639 codes, separated by commas, semicolons or line ends; give the codes."""
-    written = [" ".join(one.split()).casefold() for one in re.split(r"[,;\n]", text)]
-    codes = [one if one in LANGUAGES else _CODES.get(one) for one in written if one]
+    written = [" ".join(one.split()) for one in re.split(r"[,;\n]", text)]
+    # As written first: Ga is a language, and ga the code of another.
+    codes = [_NAMES.get(one) or _CODES.get(one.casefold()) for one in written if one]
     if None in codes:
         raise Unreadable(_("Please write the languages in English, separated by commas, such as English, French."))
     return [code for code in codes if code]

@@ -6,6 +6,7 @@ because a new cookie would make browsers forget the form, which the back button 
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from starlette.datastructures import URL, QueryParams
 from starlette.requests import Request
@@ -29,7 +30,7 @@ def accepted(request: Request, address: str) -> Response:
     return RedirectResponse(f"{address}{'&' if '?' in address else '?'}receipt={made}", 303)
 
 
-def receipt(settings: Settings, until: datetime, path: str, message: str, whom: object) -> str:
+def receipt(settings: Settings, until: datetime, path: str, message: str, whom: UUID | str) -> str:
     """Make a receipt; `message` is empty for a page that has just one, `whom` an account's id or a network address."""
     return seal(settings, _PURPOSE, f"{until.timestamp():.0f}", path, message, whom)
 
@@ -46,7 +47,7 @@ def _message(query: QueryParams) -> str:
     return query.get("done", "")
 
 
-def _whom(request: Request) -> object:
+def _whom(request: Request) -> UUID | str:
     viewer = _viewer(request)
     return viewer.account_id or viewer.address
 

@@ -97,13 +97,13 @@ class Writer:
 
     def whole(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that completes an object, wherever it is; None if anything in it is not plain."""
-        name = self.object(of, details)
+        name = self.selected(of, details)
         return self._define("row, path, calls", [], self._of_object(name, "row", "path")) if name else None
 
     def _of_object(self, name: str, row: str, path: str) -> str:
         return f"{name}({row}, {path}, calls)" if name in self._calling else f"{name}({row})"
 
-    def object(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
+    def selected(self, of: GraphQLObjectType, details: FieldDetailsList) -> str | None:
         """Write the function that completes an object; None if anything in it is not plain."""
         if of.is_type_of is not None:
             return None
@@ -169,7 +169,7 @@ class Writer:
         if isinstance(inner, GraphQLList):
             lines = self._list(inner.of_type, details, v, path)
         elif isinstance(inner, GraphQLObjectType):
-            name = self.object(inner, details)
+            name = self.selected(inner, details)
             lines = [f"{v} = {self._of_object(name, v, path)}"] if name else None
         else:
             lines = self._leaf(inner, v)
@@ -180,7 +180,7 @@ class Writer:
     def _list(self, item: GraphQLOutputType, details: FieldDetailsList, v: str, path: str) -> list[str] | None:
         named = item.of_type if isinstance(item, GraphQLNonNull) else None
         if isinstance(named, GraphQLObjectType):
-            each = self.object(named, details)
+            each = self.selected(named, details)
         else:
             called = self._called
             body = self._completed(item, details, "row", "path")

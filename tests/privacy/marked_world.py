@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
-from models.fields import EntryField, Kind, camel
+from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import Standing
@@ -29,9 +29,7 @@ COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), 
 
 def _chosen(fields: tuple[EntryField, ...], number: int) -> dict[str, Any]:
     """Give a word for each field that takes one of a few; no such word can be a marker."""
-    codes = [["en"], ["de", "fr"]][number % 2]
-    words = {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
-    return words | {field.name: codes for field in fields if field.kind is Kind.LANGUAGES}
+    return {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
 
 
 @dataclass
@@ -177,8 +175,8 @@ class World(Rows):
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
             for field in LOGBOOK_FIELDS:
-                if field.facet and isinstance(row[field.name], str):
-                    self.note(row[field.name], Shown("LogbookFacets", camel(field.facet), mediator))
+                if field.facet and isinstance(word := word_in(row[field.name]), str):
+                    self.note(word, Shown("LogbookFacets", camel(field.facet), mediator))
             for place in ("minutes", "simulatedMinutes"):
                 self.note(row["minutes"], Shown("Experience", place, mediator))
             for type_name in ("RoleHours", "YearHours"):

@@ -37,7 +37,7 @@ OF_THE_SCOPES = [
     "tests/privacy/test_inference.py",
     "tests/permissions/test_standings.py",
     "tests/resolvers/test_feedback_request.py",
-    "tests/resolvers/test_giving.py",
+    "tests/resolvers/test_feedback_giving.py",
     "tests/resolvers/test_mediator.py",
 ]
 

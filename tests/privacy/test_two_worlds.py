@@ -14,9 +14,14 @@ import asyncpg
 import orjson
 import pytest
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Table, Uuid
+from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, SQLModel
 
 from models.account import Role
+from models.fields import EntryField, Kind
+from models.logbook import LOGBOOK_FIELDS
+from permissions.policy import allows
+from permissions.viewer import Standing
 from schema.build import projection
 from tests.privacy.markers import written
 from tests.privacy.oracle import Watcher
@@ -34,18 +39,26 @@ DECIDES = {
 }
 # Words of an enumeration, to be exchanged for one another.
 WORDS = {
-    "role": ("LEAD_MEDIATOR", "OBSERVER"),
-    "medium": ("ONLINE", "IN_PERSON"),
-    "outcome": ("SETTLED", "NOT_KNOWN"),
+    **{field.name: tuple(field.words)[:2] for field in LOGBOOK_FIELDS if field.words},
     "capacity": ("PARTY", "OTHER"),
     "acted_as": ("MEDIATOR", "ADVOCATE"),
 }
+UNMARKED = {Kind.CHOICE, Kind.FLAG}
+
+
+def read_alike(field: EntryField) -> str:
+    """A column of a case that holds a marker, and that the policy shows to the same people."""
+    marked = (one for one in LOGBOOK_FIELDS if one.kind not in UNMARKED and not one.private)
+    return next(one.name for one in marked if readers(one) == readers(field))
+
+
+def readers(field: EntryField) -> list[Standing]:
+    return [one for one in Standing if allows(one, "LogbookEntry", field.graphql_name)]
+
+
 # Enumerations and switches hold no marker; they are read by who reads this column of the same row.
 READ_WITH = {
-    "role": "minutes",
-    "medium": "minutes",
-    "simulated": "minutes",
-    "outcome": "country",
+    **{field.name: read_alike(field) for field in LOGBOOK_FIELDS if field.kind in UNMARKED},
     "capacity": "received_on",
     "acted_as": "received_on",
     "by_invitation": "received_on",
@@ -108,6 +121,8 @@ class Other:
             return mint.moment(value)
         if isinstance(kind, String | AutoString):
             return re.sub("zq[a-z]{12}", mint.word(), value)
+        if isinstance(kind, postgresql.ARRAY):
+            return [mint.word()]
         return mint.id() if isinstance(kind, Uuid) else value
 
 

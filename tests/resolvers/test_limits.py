@@ -16,7 +16,7 @@ from models.account import Role
 from permissions.secrets import Opens, address_hash, device_token, link_secret
 from resolvers import limits
 from resolvers.errors import RateLimited
-from resolvers.limits import Limit, Limiter
+from resolvers.limits import Identity, Limit, Limiter
 from tests.hub import BASE_URL, PASSWORD, Answer, Hub, Person, opened, password_hash, payload
 
 HERE = "127.0.0.1"  # where the test's client comes from
@@ -30,7 +30,7 @@ REQUEST = {
 CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
 
 
-async def use_up(hub: Hub, limit: Limit, *by: object) -> int:
+async def use_up(hub: Hub, limit: Limit, *by: Identity) -> int:
     """Count attempts until there are too many; give how many were allowed."""
     limiter: Limiter = hub.app.state.limiter
     for allowed in range(1000):
@@ -73,7 +73,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     subject = "query($id: ID, $link: String) { feedbackSubject(id: $id, link: $link) { id } }"
 
     # Mutations by name with their input; queries as a document with its variables.
-    stopped: list[tuple[Limit, tuple[object, ...], list[tuple[str, dict[str, Any]]]]] = [
+    stopped: list[tuple[Limit, tuple[Identity, ...], list[tuple[str, dict[str, Any]]]]] = [
         (limits.SIGN_IN_ACCOUNT, (to_mediator, HERE), [("signIn", credentials | {"email": f" {email.upper()}"})]),
         (limits.SIGN_IN_STRANGERS, (to_stranger,), [("signIn", credentials | {"email": "stranger@demo.example"})]),
         (limits.SIGN_IN_ADDRESS, (HERE,), [("signIn", credentials | {"email": "other@demo.example"})]),
