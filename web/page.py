@@ -86,13 +86,16 @@ class Page:
         return response
 
     def _admit(self, request: Request) -> Response | None:
-        """Let the viewer in (None), or send them to sign in. Raises: PageError, for those who don't have this page."""
+        """Let the viewer in (None), or send them to sign in.
+
+        Raises: PageError, for viewers who don't have this page.
+        """
         viewer: Viewer = request.state.viewer
         if self.audience is None:
             return None
         if viewer.account_id is None:
             if request.method == "POST":
-                # Reloading the page sends what was typed once more, so nothing of it is lost.
+                # Reloading the page sends what was typed again, so nothing is lost.
                 raise PageError(401, _("Sign in again in another tab, then come back here and reload this page."))
             return RedirectResponse(f"/signin?next={quote(asked_for(request))}", 303)
         if not self.audience & viewer.roles or viewer.by_token:
@@ -114,9 +117,9 @@ def page(
 ) -> Callable[[Answer], Page]:
     """Declare the function below as a page.
 
-    `document`: the file of `queries/` whose operations it runs. `documents`: others, each with those of the page's
-    audience for whom it runs them. `unverified`: the page is also there for those who haven't confirmed their email
-    address yet. `menu`: its entry in a menu.
+    `document`: the file of `queries/` whose operations it runs. `documents`: others, each with the part of the audience
+    it runs them for. `unverified`: the page is also there for those who haven't confirmed their email address yet.
+    `menu`: its entry in a menu.
     """
     asked = ({document: audience} if document else {}) | dict(documents or {})
     return lambda answer: Page(path, audience, asked, methods, unverified, menu, answer)
