@@ -1,4 +1,4 @@
-"""Every setting of the product, typed; read from the environment, and from a `.env` file beside it.
+"""Every setting of the product, typed; read from the environment, and from a file `.env` next to it.
 
 A missing or wrong one stops the start with one line that names it (`load`). The table in `docs/settings.md` is made
 from the descriptions below.
@@ -26,7 +26,7 @@ class Pooler(StrEnum):
 
 
 class Release(StrEnum):
-    """When an answer that its giver shares reaches the mediator."""
+    """When a shared piece of feedback reaches the mediator."""
 
     DAILY = "daily"
     AT_ONCE = "at_once"
@@ -37,10 +37,10 @@ class SettingsError(Exception):
 
 
 def _url(secret: SecretStr, *schemes: str) -> SplitResult:
-    """Take apart a URL that may hold a password; ValueError, which quotes nothing of it, if it is none."""
+    """Parse a URL that may contain a password; ValueError, which doesn't quote it, if it isn't one."""
     try:
         parts = urlsplit(secret.get_secret_value())
-        _ = parts.port  # raises ValueError for a port that is none
+        _ = parts.port  # raises ValueError if the port isn't one
     except ValueError:
         raise ValueError("is no URL; in a password, write / as %2F, and so on") from None
     if parts.fragment:
@@ -54,7 +54,7 @@ _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 
 
 def _web_address(value: str) -> str:
-    """Give a web address in its usual form: small letters, punycode, no default port."""
+    """Give a web address in its usual form: lower case, punycode, no default port."""
     try:
         return str(_WEB_ADDRESS.validate_python(value)).rstrip("/")
     except ValidationError:
@@ -71,7 +71,7 @@ def _address(value: str) -> str:
 
 
 def _sender(value: str) -> tuple[str, str]:
-    """Take apart `Name <address>`; nothing in the name is decoded."""
+    """Parse `Name <address>`; nothing in the name is decoded."""
     found = getaddresses([value]) if value.isprintable() else []
     name, address = found[0] if len(found) == 1 else ("", "")
     return name, _address(address)
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
         parts = _url(value, "smtp", "smtps")
         if not parts.hostname:
             raise ValueError("must name a host")
-        # A mistyped choice must not end in mail that is sent in the clear.
+        # A mistyped choice mustn't lead to mail being sent in the clear.
         choices = ["", "tls=starttls", "tls=none"] if parts.scheme == "smtp" else [""]
         if parts.query not in choices:
             raise ValueError("may end in ?tls=starttls or ?tls=none after smtp://, and in neither after smtps://")
@@ -239,7 +239,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: str) -> str:
-        # The web server would take what it cannot read for the name of no proxy at all.
+        # The web server would take anything it can't read to mean no proxy at all.
         for address in value.split(","):
             ip_network(address.strip())
         return value

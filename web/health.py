@@ -25,7 +25,7 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Tell whether requests can be served (otherwise 503).
 
-    Whether the queue moves is told too, but doesn't affect the status. Anybody may ask, so it gives no numbers: the
+    Also say whether the queue moves, which doesn't affect the status. Anybody may ask, so it gives no numbers: the
     moment when a mail was queued could tell what somebody did. `/metrics` has the numbers.
     """
     try:

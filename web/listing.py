@@ -26,8 +26,7 @@ _MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if it can
-    be."""
+    """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if any."""
 
     field: str
     title: LazyText | str

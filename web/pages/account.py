@@ -22,8 +22,10 @@ from web.rendering import render
 
 @dataclass(frozen=True)
 class AccountForm:
-    """A form about your own account: its address and template are called `name`; `after` is where it leads when
-    accepted. `boxes` are ticked until somebody unticks them.
+    """A form about your own account.
+
+    Its address and template are called `name`; `after` is where it leads when accepted. `boxes` are ticked until
+    somebody unticks them.
     """
 
     name: str

@@ -1,5 +1,4 @@
-"""The home page: a welcome for visitors, and for people who are signed in, what they come for in each of their
-roles."""
+"""The home page: a welcome for visitors, and for people who are signed in, what they need in each of their roles."""
 
 from typing import Any
 
