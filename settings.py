@@ -98,29 +98,29 @@ class Settings(BaseSettings):
     database_worker_url: SecretStr | None = Field(
         None,
         description=(
-            "The same database as the worker's role, which owns nothing either; without it the worker connects as the "
-            "web server does. `logbook migrate` needs it too"
+            "The same database as the worker's role, which owns nothing either; without it, the worker connects as the "
+            "web server does. `logbook migrate` needs it, too"
         ),
     )
-    database_pool_size: int = Field(10, ge=2, le=1000, description="Connections that each process holds at most")
+    database_pool_size: int = Field(10, ge=2, le=1000, description="The most connections that each process holds")
     database_pooler: Pooler = Field(
-        Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, else `none`"
+        Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, otherwise `none`"
     )
     redis_url: SecretStr = Field(
         description="Redis or Valkey, for waking the workers and for rate limits: `redis://host:6379/0`"
     )
     smtp_url: SecretStr = Field(
         description=(
-            "Where mail is handed in: `smtp://user:password@host:587?tls=starttls`, `smtps://...` for TLS from the "
+            "Where mail is sent: `smtp://user:password@host:587?tls=starttls`, `smtps://...` for TLS from the "
             "first byte; `?tls=none` sends in the clear"
         )
     )
-    smtp_timeout: int = Field(20, ge=1, le=50, description="Seconds that one mail may take to hand in")
+    smtp_timeout: int = Field(20, ge=1, le=50, description="Seconds that sending one mail may take")
     mail_from: str = Field(description="Sender of every mail: `Name <address>` or an address")
-    base_url: str = Field(description="Where people reach the service: `https://logbook.example`")
+    base_url: str = Field(description="Where people find the service: `https://logbook.example`")
     secret_key: SecretStr = Field(
         min_length=32,
-        description="At least 32 random characters; keys the link tokens and hashes. Whoever has it can forge links",
+        description="At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links",
     )
     organisation_name: str = Field(
         "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"
@@ -132,12 +132,12 @@ class Settings(BaseSettings):
         description="Who publishes the profiles in which Feedback Digests appear",
     )
     digest_url: str = Field(description="A page that explains what a Feedback Digest is")
-    support_email: str = Field(description="Where people can ask; stands in mails, the survey and the footer")
+    support_email: str = Field(description="Where people can ask questions; shown in mails, the survey and the footer")
     privacy_policy_url: str = Field(
-        description="The privacy policy; stands in the request mail, the survey and the footer"
+        description="The privacy policy; shown in the request mail, the survey and the footer"
     )
     paid_access: bool = Field(
-        False, description="Whether mediators need paid access to add entries and to request feedback"
+        False, description="Whether mediators need paid access to add entries and request feedback"
     )
     reviewer_approval: bool = Field(
         False, description="Whether an administrator must approve each appointment of a reviewer"
@@ -154,29 +154,29 @@ class Settings(BaseSettings):
         True, description="Whether plain fields are completed by compiled functions; if not, by graphql-core alone"
     )
     trusted_proxies: str = Field(
-        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
+        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is trusted, separated by commas"
     )
     deletions_ledger: Path | None = Field(
         None,
         description=(
-            "File in which workers note the ids of deleted accounts, apart from the database and its backups, so that "
-            "a restored backup can delete them again"
+            "File in which workers record the ids of deleted accounts, apart from the database and its backups, so "
+            "that a restored backup can delete them again"
         ),
     )
     metrics_port: int | None = Field(
         None,
         ge=1,
         le=65535,
-        description="Port of `/metrics` for Prometheus; each web server and worker of one machine needs its own",
+        description="Port of `/metrics` for Prometheus; each web server and worker on one machine needs its own",
     )
     metrics_host: str = Field(
-        "127.0.0.1", description="Address of `/metrics`, which has no password: let no stranger reach it"
+        "127.0.0.1", description="Address of `/metrics`, which has no password: keep strangers away from it"
     )
     mailbox: Path | None = Field(
-        None, description="Folder of the demo's caught mail; served at `/mailbox`. Never set it in production"
+        None, description="Folder of the mail that the demo catches; served at `/mailbox`. Never set it in production"
     )
     demo_clock_offset_hours: int = Field(
-        0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; for demos and tests alone"
+        0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; only for demos and tests"
     )
 
     @field_validator("database_url", "database_owner_url", "database_worker_url")

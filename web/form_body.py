@@ -30,7 +30,7 @@ async def read_form(request: Request, at_most: int = MAX_FORM) -> Form:
 
 async def read_file(request: Request, field: str, at_most: int) -> bytes:
     """Read a form's file of at most so many bytes; nothing if none was chosen. Raises: PageError, if it's larger."""
-    too_large = _("A file can have at most %(most)s MB, and this one is larger.", most=at_most // 1024 // 1024)
+    too_large = _("A file can have at most %(most)s MB. This one is larger.", most=at_most // 1024 // 1024)
     stream = Request(request.scope, _bounded(request, at_most + MAX_FORM, too_large)).stream()
     try:
         parser = MultiPartParser(request.headers, stream, max_files=1)

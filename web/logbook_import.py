@@ -52,7 +52,7 @@ class Plan:
         lacking += [] if "minutes" in self.columns else ["minutes"]
         unsaid = [name for name in CHOICES if name not in self.columns and name not in self.defaults]
         return [_problem(name, _("Please choose the column that has it.")) for name in lacking] + [
-            _problem(f"{name}Else", _("No column has this. Please choose what to import.")) for name in unsaid
+            _problem(f"{name}Else", _("No column has this. Please choose a value to import.")) for name in unsaid
         ]
 
 

@@ -75,7 +75,7 @@ DONE = {
     "appointed": _("Your choice has been saved."),
     "invited": _("The invitation is on its way."),
     "ended": _("The review has ended."),
-    "removed": _("The second factor has been removed. Your password alone opens your account now."),
+    "removed": _("The second factor has been removed. You now sign in with your password alone."),
     "mailed": _("We've sent a link to your new address. Your address changes when you open it."),
     "password": _("Your password has been changed."),
     "browser": _("That browser has been signed out."),

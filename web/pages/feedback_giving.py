@@ -45,7 +45,7 @@ FILLED = _(
     "manager or another browser extension did. Check that it's empty now, and send your feedback again."
 )
 UNDATED = _("We can't tell when you opened this page. %(again)s")
-TOO_QUICK = _("This came as soon as you opened the page. %(again)s")
+TOO_QUICK = _("This was sent as soon as you opened the page. %(again)s")
 TOO_SLOW = _("You had this page open for more than a day. %(again)s")
 ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)

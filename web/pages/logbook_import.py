@@ -48,7 +48,7 @@ _LABELS: Mapping[str, LazyText] = {
     "mode": lazy_gettext("If some rows can't be imported"),
     **TITLES,
 }
-_ELSE = lazy_gettext("%(field)s, where your file has none")
+_ELSE = lazy_gettext("%(field)s, if your file has none")
 # The columns of a preview, after the days.
 _MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is Kind.DURATION]
 _REST = [field for field in FIELDS if field not in _MAIN and field.name not in {"started_on", "ended_on"}]
