@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Pooler(StrEnum):
-    """What stands between the product and PostgreSQL."""
+    """What's between the product and PostgreSQL."""
 
     NONE = "none"
     TRANSACTION = "transaction"
@@ -120,7 +120,9 @@ class Settings(BaseSettings):
     base_url: str = Field(description="Where people find the service: `https://logbook.example`")
     secret_key: SecretStr = Field(
         min_length=32,
-        description="At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links",
+        description=(
+            "At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links"
+        ),
     )
     organisation_name: str = Field(
         "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"

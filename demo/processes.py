@@ -75,7 +75,7 @@ class Processes:
         user: pwd.struct_passwd | None = None,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start a process whose output replaces what is in `log`; with `user`, as that account of the system."""
+        """Start a process whose output replaces the contents of `log`; with `user`, as that account of the machine."""
         log.unlink(missing_ok=True)
         log.touch(mode=0o600)
         with log.open("wb") as output:

@@ -1,7 +1,7 @@
 """CSV files as people have them: from any spreadsheet program, in its encoding and with its separator.
 
-A file is read from memory as a whole, and isn't stored anywhere. Between the steps of an import, its bytes travel in
-the page, packed.
+A whole file is read from memory, and it isn't stored anywhere. Between the steps of an import, its bytes travel in the
+page, packed.
 """
 
 import csv

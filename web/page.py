@@ -57,7 +57,7 @@ class Page:
 
     @property
     def specificity(self) -> tuple[bool, ...]:
-        """What pages are sorted by: at the same place of a path, a word goes before anything that could stand there."""
+        """What pages are sorted by: at the same place in a path, a fixed word comes before a parameter."""
         return tuple("{" in part for part in self.path.split("/"))
 
     def route(self) -> Route:
@@ -67,8 +67,8 @@ class Page:
     async def respond(self, request: Request) -> Response:
         """Answer a request: keep others out, refuse forms of other sites, and show errors as a page.
 
-        An ended session counts as none, and its cookie is taken away; an API token that doesn't work is refused, and
-        touches no cookie.
+        A session that has ended counts as signed out, and its cookie is removed; an API token that doesn't work is
+        refused, and leaves cookies alone.
         """
         settings = request.app.state.settings
         request.state.new_session = "" if request.state.ended and not has_token(request.scope) else None

@@ -1,7 +1,7 @@
 """The worker: its functions and cron jobs as arq knows them, run by `logbook worker` and by plain arq.
 
-PostgreSQL says what is to be done and whose turn it is, so a function can be called from anywhere, any number of times.
-`logbook worker` calls each every few seconds, and lets arq call them too while Redis is there. Plain `arq
+PostgreSQL says what has to be done and whose turn it is, so a function can be called from anywhere, any number of
+times. `logbook worker` calls each every few seconds, and lets arq call them too while Redis is there. Plain `arq
 web.worker.WorkerSettings` has arq alone.
 """
 

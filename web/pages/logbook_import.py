@@ -208,7 +208,7 @@ async def _run(
 
 
 def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
-    """Count what became of the rows, and list those that were skipped or failed, as far as a page may be long."""
+    """Count what became of the rows, and list the ones that were skipped or failed, as many as fit on a page."""
     counted = Counter(one.status for one in found)
     skipped = logbook_import.ranges([one.reading.row.number for one in found if one.status == "SKIPPED"])
     failures = [one for one in found if one.status == "FAILED"]
