@@ -42,9 +42,9 @@ def _url(secret: SecretStr, *schemes: str) -> SplitResult:
         parts = urlsplit(secret.get_secret_value())
         _ = parts.port  # raises ValueError if the port isn't one
     except ValueError:
-        raise ValueError("is no URL; in a password, write / as %2F, and so on") from None
+        raise ValueError("isn't a URL; in a password, write / as %2F, and so on") from None
     if parts.fragment:
-        raise ValueError("must not hold a #; in a password, write it as %23")
+        raise ValueError("must not contain a #; in a password, write it as %23")
     if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
         raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
     return parts
@@ -66,7 +66,7 @@ def _address(value: str) -> str:
     try:
         read = validate_email(value, check_deliverability=False, allow_smtputf8=False)
     except ValueError:
-        raise ValueError("must hold one mail address; what stands before its @ is in ASCII") from None
+        raise ValueError("must be one email address, with only ASCII before the @") from None
     return f"{read.local_part}@{read.ascii_domain}"
 
 
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
         address = _web_address(value)
         parts = urlsplit(address)
         if address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-            raise ValueError("must be scheme and host alone, such as https://logbook.example")
+            raise ValueError("must be only a scheme and a host, such as https://logbook.example")
         return address
 
     @field_validator("digest_url", "privacy_policy_url")
@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     @classmethod
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
-            raise ValueError("must be a whole path, which starts with /")
+            raise ValueError("must be an absolute path, which starts with /")
         return value
 
     @field_validator("metrics_host")

@@ -83,7 +83,7 @@ def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
     try:
         from demo import mailbox  # late: the image for production has no demo
     except ModuleNotFoundError as error:
-        raise SettingsError(f"MAILBOX is wrong: it is for a demo alone, and {error.name} isn't installed") from None
+        raise SettingsError(f"MAILBOX is wrong: it's only for a demo, and {error.name} isn't installed") from None
     return mailbox.routes
 
 
@@ -159,7 +159,7 @@ def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> No
     if not asyncio.run(_remove_second_factor(settings, email)):
         typer.echo("There is no account with that address and a second factor.", err=True)
         raise typer.Exit(1)
-    typer.echo("It was removed, all sessions have ended, and a mail tells the account's owner.")
+    typer.echo("It has been removed, all sessions have ended, and the owner of the account gets a mail.")
 
 
 async def _remove_second_factor(settings: Settings, email: str) -> bool:
@@ -182,17 +182,17 @@ def restore_check(
     """Erase what a restored backup mustn't bring back, as DATABASE_OWNER_URL, before anything serves from it."""
     settings = service_settings()
     if bool(ledger) is without_ledger:
-        raise SettingsError("Give --ledger with the ledger of deletions, or else --without-ledger")
+        raise SettingsError("Give --ledger with the ledger of deletions, or --without-ledger")
     try:
         deleted = {one for path in ledger or [] for one in jobs_ledger.read(path)}
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
     try:
         with usable_database("DATABASE_OWNER_URL"):
             done = asyncio.run(_settle(settings, None if without_ledger else deleted))
     except restore.LedgerIncomplete as error:
         raise SettingsError(
-            f"--ledger is not whole: the backup knows of {error.missing} deletions that it lacks"
+            f"--ledger isn't complete: the backup knows of {error.missing} deletions that it lacks"
         ) from None
     typer.echo(
         f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests. "

@@ -43,7 +43,7 @@ def run(port: int, data: Path, reset: bool) -> int:
                 erase(data)
             _serve(port, data)
     except KeyboardInterrupt:
-        typer.echo(f"The demo has stopped. Its data are kept in {data}.")
+        typer.echo(f"The demo has stopped. Its data is kept in {data}.")
         return 0
     except (StartError, SettingsError, OSError) as error:
         typer.echo(f"The demo cannot run: {error}", err=True)

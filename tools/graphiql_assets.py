@@ -31,7 +31,8 @@ def main() -> None:
             _put_in_place(_build(Path(folder)))
     except (OSError, subprocess.SubprocessError) as error:
         typer.echo(
-            f"GraphiQL could not be built, all else is set up. `make setup` tries again: {_reason(error)}", err=True
+            f"GraphiQL couldn't be built; the rest is set up. `make setup` tries again: {_reason(error)}",
+            err=True,
         )
 
 

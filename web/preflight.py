@@ -39,7 +39,7 @@ def service_settings() -> Settings:
     """Read the settings; also raise SettingsError if a demo's setting is used outside a demo."""
     settings = load()
     if settings.demo_clock_offset_hours and settings.mailbox is None:
-        raise SettingsError("DEMO_CLOCK_OFFSET_HOURS is wrong: it is for a demo alone, which has a MAILBOX")
+        raise SettingsError("DEMO_CLOCK_OFFSET_HOURS is wrong: it's only for a demo, which has a MAILBOX")
     return settings
 
 
@@ -52,7 +52,7 @@ def usable_database(setting: str, *more: type[Exception]) -> Iterator[None]:
     except caught as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error  # what the server or the system said
         lines = str(cause).splitlines() or [type(cause).__name__]
-        raise SettingsError(f"{setting} leads to no usable database: {lines[0]}") from None
+        raise SettingsError(f"{setting} doesn't lead to a usable database: {lines[0]}") from None
 
 
 async def reach_database(settings: Settings) -> None:
@@ -73,7 +73,7 @@ async def reach_database(settings: Settings) -> None:
         raise SettingsError("DATABASE_URL leads to a database without tables: run `logbook migrate` first")
     if not guarded:
         raise SettingsError(
-            "DATABASE_URL is wrong: its role goes past row-level security; use one that owns nothing, and no superuser"
+            "DATABASE_URL is wrong: its role bypasses row-level security; use one that owns nothing, not a superuser"
         )
 
 
@@ -84,7 +84,7 @@ async def reach_work(settings: Settings) -> None:
         async with connect_worker(settings) as database, database.reading() as reading:
             may_work = await reading.value(_MAY_WORK, bool)
     if not may_work:
-        raise SettingsError(f"{setting} has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate")
+        raise SettingsError(f"{setting} has a role that isn't the worker's: set DATABASE_WORKER_URL, then migrate")
 
 
 async def reach_services(settings: Settings) -> None:
@@ -94,7 +94,7 @@ async def reach_services(settings: Settings) -> None:
         async with asyncio.timeout(1), Redis.from_url(settings.redis_url.get_secret_value()) as redis:
             await redis.ping()
     except (OSError, RedisError):
-        typer.echo("REDIS_URL leads to no Redis that answers: going on without it", err=True)
+        typer.echo("REDIS_URL doesn't lead to a Redis that answers: going on without it", err=True)
 
 
 def spare_collection() -> None:
