@@ -41,7 +41,7 @@ DONE = {
     ),
     "deleted": (
         _("Your account has been deleted"),
-        _("We've deleted everything of yours here, and sent you one last email to say so. Goodbye."),
+        _("We've deleted all your data here, and sent you one last email to say so. Goodbye."),
     ),
     "invitation": (
         _("Thank you for accepting"),
