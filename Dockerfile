@@ -5,7 +5,7 @@ RUN python -m venv /opt/logbook
 COPY deploy/requirements.txt deploy/
 RUN /opt/logbook/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r deploy/requirements.txt
 COPY . .
-# GraphiQL, for administrators; needs the network. Setuptools builds this project and is not kept.
+# GraphiQL, for administrators; needs the network. Setuptools builds this project and isn't kept.
 RUN /opt/logbook/bin/python -m tools.graphiql_assets \
  && pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
  && /opt/logbook/bin/pip install --no-cache-dir --no-deps /wheel/*.whl

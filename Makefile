@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all that a newcomer needs; `make check` and `make test-long` are what has to be clean.
+# `make demo` and `make test` are all that a newcomer needs; `make check` and `make test-long` have to be clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -13,7 +13,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || e
 .PHONY: setup demo demo-reset test test-long test-repeat privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
 .DELETE_ON_ERROR:
 
-# Tests start many processes; where Python may not keep what it has compiled, each compiles everything again.
+# Tests start many processes. If Python can't keep what it has compiled, each compiles everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
 setup: $(VENV)/installed web/static/graphiql/installed
@@ -40,7 +40,7 @@ test: setup tests/npm/node_modules/installed
 test-long: setup tests/npm/node_modules/installed
 	LONG=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m "browser or drill or long"
 
-# `make test` over and over, in another order each time; during the last BUSY runs something else wants the machine too.
+# `make test` over and over, in a different order each time; during the last BUSY runs, the machine has other work, too.
 RUNS   ?= 20
 BUSY   ?= 10
 test-repeat: setup tests/npm/node_modules/installed
@@ -51,11 +51,11 @@ test-repeat: setup tests/npm/node_modules/installed
 shots: setup
 	$(BIN)/python -m tests.browser.shots $(SHOTS)
 
-# What a page costs beside its own document over HTTP.
+# What a page costs, compared with its own document over HTTP.
 bench-pages: setup
 	$(BIN)/python -m tests.bench.pages
 
-# Random operations of everybody on a world of markers, for as long as one likes: `make privacy SECONDS=600 SEED=2`.
+# Random operations by everybody on a world of markers, for as long as you like: `make privacy SECONDS=600 SEED=2`.
 privacy: setup
 	PRIVACY_SECONDS=$(SECONDS) PRIVACY_SEED=$(SEED) PRIVACY_OPERATIONS=2000 \
 		$(BIN)/pytest -q -s -n 0 tests/privacy/test_canaries.py -k random
@@ -89,12 +89,12 @@ bench-shapes: setup
 profile: setup
 	SECONDS=$(PROFILE_SECONDS) $(BIN)/python -m tests.bench.profile
 
-# What grows with the number of mediators, 2,000 to a million, in about five minutes and 5 GB; SIZES=2000,50000 takes one.
+# What grows with the number of mediators, 2,000 to a million, in about five minutes and 5 GB; SIZES=2000,50000 runs fewer.
 bench-scale: setup
 	$(BIN)/python -m tests.bench.scale
 
-# What machines do to the service, done to its real processes; a line each, and a status. DRILLS names some, or is
-# --readme to write the README's table from all of them.
+# Failing machines, tried on the service's real processes; a line for each drill, and a status. DRILLS names some of them,
+# or is --write, which runs them all and writes the table in docs/reliability.md.
 LOAD_SECONDS ?= 90
 drills: setup
 	LOAD_SECONDS=$(LOAD_SECONDS) $(BIN)/python -m tests.faults $(DRILLS)
@@ -114,18 +114,18 @@ coverage: setup tests/npm/node_modules/installed
 
 check: lint types coverage
 
-# What is written from the source: the SDL with each field's visibility, and tables in docs/.
+# Everything that's written from the source: the SDL with each field's visibility, and tables in docs/.
 schema: setup
 	$(BIN)/logbook schema > $(VENV)/schema.graphql
 	mv $(VENV)/schema.graphql schema/schema.graphql
 	$(BIN)/python -m tools.readme
 
-# The catalogue's template: each text that people see, in English. Without lines and times, so that it changes with them.
+# The catalogue's template: each text that people see, in English. Without lines and times, so that it only changes with them.
 messages: setup
 	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext --omit-header --sort-output --add-location=file -o i18n/locale/messages.pot jobs models permissions resolvers schema web
 
-# Pins every dependency, for every platform, with hashes and without a registry's name; for production alone as well.
-# With extras, for pip does not see that a pin of `x` is one of `x[extra]` too.
+# Pins every dependency, for every platform, with hashes and without a registry's name; and once more for production alone.
+# With extras, because pip doesn't see that a pin of `x` is also one of `x[extra]`.
 requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-strip-extras --no-emit-index-url --no-header --quiet --upgrade pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate --quiet -c requirements.txt pyproject.toml -o deploy/requirements.txt
@@ -133,10 +133,10 @@ requirements:
 clean:
 	rm -rf $(VENV) web/static/graphiql tests/npm/node_modules tests/browser/shots tests/bench/npm/node tests/bench/npm/node_modules build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
-# GraphiQL, bundled from npm's packages. Without a network the set-up goes on, and /graphiql says what to run.
+# GraphiQL, bundled from npm's packages. Without a network, the set-up goes on, and /graphiql says what to run.
 web/static/graphiql/installed: $(wildcard web/npm/*) web/npm/.npmrc tools/graphiql_assets.py | $(VENV)/installed
 	$(BIN)/python -m tools.graphiql_assets
 
-# What the tests use of npm. Without a network the tests go on, and those that miss something say so.
+# What the tests use from npm. Without a network, the tests go on, and those that miss something say so.
 tests/npm/node_modules/installed: $(wildcard tests/npm/*.json) tests/npm/.npmrc tests/npm/install.py web/npm/requirements-node.txt | $(VENV)/installed
 	$(BIN)/python -m tests.npm.install

@@ -1,4 +1,4 @@
-"""Every setting of the product, typed; read from the environment, and from a `.env` file beside it.
+"""Every setting of the product, typed; read from the environment, and from a file `.env` next to it.
 
 A missing or wrong one stops the start with one line that names it (`load`). The table in `docs/settings.md` is made
 from the descriptions below.
@@ -19,14 +19,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Pooler(StrEnum):
-    """What stands between the product and PostgreSQL."""
+    """What's between the product and PostgreSQL."""
 
     NONE = "none"
     TRANSACTION = "transaction"
 
 
 class Release(StrEnum):
-    """When an answer that its giver shares reaches the mediator."""
+    """When a shared piece of feedback reaches the mediator."""
 
     DAILY = "daily"
     AT_ONCE = "at_once"
@@ -37,14 +37,14 @@ class SettingsError(Exception):
 
 
 def _url(secret: SecretStr, *schemes: str) -> SplitResult:
-    """Take apart a URL that may hold a password; ValueError, which quotes nothing of it, if it is none."""
+    """Parse a URL that may contain a password; ValueError, which doesn't quote it, if it isn't one."""
     try:
         parts = urlsplit(secret.get_secret_value())
-        _ = parts.port  # raises ValueError for a port that is none
+        _ = parts.port  # raises ValueError if the port isn't one
     except ValueError:
-        raise ValueError("is no URL; in a password, write / as %2F, and so on") from None
+        raise ValueError("isn't a URL; in a password, write / as %2F, and so on") from None
     if parts.fragment:
-        raise ValueError("must not hold a #; in a password, write it as %23")
+        raise ValueError("must not contain a #; in a password, write it as %23")
     if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
         raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
     return parts
@@ -54,7 +54,7 @@ _WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
 
 
 def _web_address(value: str) -> str:
-    """Give a web address in its usual form: small letters, punycode, no default port."""
+    """Give a web address in its usual form: lower case, punycode, no default port."""
     try:
         return str(_WEB_ADDRESS.validate_python(value)).rstrip("/")
     except ValidationError:
@@ -66,12 +66,12 @@ def _address(value: str) -> str:
     try:
         read = validate_email(value, check_deliverability=False, allow_smtputf8=False)
     except ValueError:
-        raise ValueError("must hold one mail address; what stands before its @ is in ASCII") from None
+        raise ValueError("must be one email address, with only ASCII before the @") from None
     return f"{read.local_part}@{read.ascii_domain}"
 
 
 def _sender(value: str) -> tuple[str, str]:
-    """Take apart `Name <address>`; nothing in the name is decoded."""
+    """Parse `Name <address>`; nothing in the name is decoded."""
     found = getaddresses([value]) if value.isprintable() else []
     name, address = found[0] if len(found) == 1 else ("", "")
     return name, _address(address)
@@ -98,29 +98,31 @@ class Settings(BaseSettings):
     database_worker_url: SecretStr | None = Field(
         None,
         description=(
-            "The same database as the worker's role, which owns nothing either; without it the worker connects as the "
-            "web server does. `logbook migrate` needs it too"
+            "The same database as the worker's role, which owns nothing either; without it, the worker connects as the "
+            "web server does. `logbook migrate` needs it, too"
         ),
     )
-    database_pool_size: int = Field(10, ge=2, le=1000, description="Connections that each process holds at most")
+    database_pool_size: int = Field(10, ge=2, le=1000, description="The most connections that each process holds")
     database_pooler: Pooler = Field(
-        Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, else `none`"
+        Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, otherwise `none`"
     )
     redis_url: SecretStr = Field(
         description="Redis or Valkey, for waking the workers and for rate limits: `redis://host:6379/0`"
     )
     smtp_url: SecretStr = Field(
         description=(
-            "Where mail is handed in: `smtp://user:password@host:587?tls=starttls`, `smtps://...` for TLS from the "
+            "Where mail is sent: `smtp://user:password@host:587?tls=starttls`, `smtps://...` for TLS from the "
             "first byte; `?tls=none` sends in the clear"
         )
     )
-    smtp_timeout: int = Field(20, ge=1, le=50, description="Seconds that one mail may take to hand in")
+    smtp_timeout: int = Field(20, ge=1, le=50, description="Seconds that sending one mail may take")
     mail_from: str = Field(description="Sender of every mail: `Name <address>` or an address")
-    base_url: str = Field(description="Where people reach the service: `https://logbook.example`")
+    base_url: str = Field(description="Where people find the service: `https://logbook.example`")
     secret_key: SecretStr = Field(
         min_length=32,
-        description="At least 32 random characters; keys the link tokens and hashes. Whoever has it can forge links",
+        description=(
+            "At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links"
+        ),
     )
     organisation_name: str = Field(
         "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"
@@ -132,12 +134,12 @@ class Settings(BaseSettings):
         description="Who publishes the profiles in which Feedback Digests appear",
     )
     digest_url: str = Field(description="A page that explains what a Feedback Digest is")
-    support_email: str = Field(description="Where people can ask; stands in mails, the survey and the footer")
+    support_email: str = Field(description="Where people can ask questions; shown in mails, the survey and the footer")
     privacy_policy_url: str = Field(
-        description="The privacy policy; stands in the request mail, the survey and the footer"
+        description="The privacy policy; shown in the request mail, the survey and the footer"
     )
     paid_access: bool = Field(
-        False, description="Whether mediators need paid access to add entries and to request feedback"
+        False, description="Whether mediators need paid access to add entries and request feedback"
     )
     reviewer_approval: bool = Field(
         False, description="Whether an administrator must approve each appointment of a reviewer"
@@ -154,29 +156,29 @@ class Settings(BaseSettings):
         True, description="Whether plain fields are completed by compiled functions; if not, by graphql-core alone"
     )
     trusted_proxies: str = Field(
-        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is believed, separated by commas"
+        "127.0.0.1", description="Addresses whose `X-Forwarded-For` is trusted, separated by commas"
     )
     deletions_ledger: Path | None = Field(
         None,
         description=(
-            "File in which workers note the ids of deleted accounts, apart from the database and its backups, so that "
-            "a restored backup can delete them again"
+            "File in which workers record the ids of deleted accounts, apart from the database and its backups, so "
+            "that a restored backup can delete them again"
         ),
     )
     metrics_port: int | None = Field(
         None,
         ge=1,
         le=65535,
-        description="Port of `/metrics` for Prometheus; each web server and worker of one machine needs its own",
+        description="Port of `/metrics` for Prometheus; each web server and worker on one machine needs its own",
     )
     metrics_host: str = Field(
-        "127.0.0.1", description="Address of `/metrics`, which has no password: let no stranger reach it"
+        "127.0.0.1", description="Address of `/metrics`, which has no password: keep strangers away from it"
     )
     mailbox: Path | None = Field(
-        None, description="Folder of the demo's caught mail; served at `/mailbox`. Never set it in production"
+        None, description="Folder of the mail that the demo catches; served at `/mailbox`. Never set it in production"
     )
     demo_clock_offset_hours: int = Field(
-        0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; for demos and tests alone"
+        0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; only for demos and tests"
     )
 
     @field_validator("database_url", "database_owner_url", "database_worker_url")
@@ -198,7 +200,7 @@ class Settings(BaseSettings):
         parts = _url(value, "smtp", "smtps")
         if not parts.hostname:
             raise ValueError("must name a host")
-        # A mistyped choice must not end in mail that is sent in the clear.
+        # A mistyped choice mustn't lead to mail being sent in the clear.
         choices = ["", "tls=starttls", "tls=none"] if parts.scheme == "smtp" else [""]
         if parts.query not in choices:
             raise ValueError("may end in ?tls=starttls or ?tls=none after smtp://, and in neither after smtps://")
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
         address = _web_address(value)
         parts = urlsplit(address)
         if address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-            raise ValueError("must be scheme and host alone, such as https://logbook.example")
+            raise ValueError("must be only a scheme and a host, such as https://logbook.example")
         return address
 
     @field_validator("digest_url", "privacy_policy_url")
@@ -239,7 +241,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies(cls, value: str) -> str:
-        # The web server would take what it cannot read for the name of no proxy at all.
+        # The web server would take anything it can't read to mean no proxy at all.
         for address in value.split(","):
             ip_network(address.strip())
         return value
@@ -248,7 +250,7 @@ class Settings(BaseSettings):
     @classmethod
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
-            raise ValueError("must be a whole path, which starts with /")
+            raise ValueError("must be an absolute path, which starts with /")
         return value
 
     @field_validator("metrics_host")

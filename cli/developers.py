@@ -1,4 +1,4 @@
-"""The commands for those who try the service out or work on its source."""
+"""The commands for people who try out the service or work on its source."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ developers = typer.Typer()
 def schema(
     of: Annotated[str | None, typer.Option("--as", help="public, mediator, reviewer, directory or admin")] = None,
 ) -> None:
-    """Print the schema: the whole with who sees what, or as much of it as one role gets."""
+    """Print the schema: all of it, with who sees what, or as much of it as one role gets."""
     standings = {
         "public": Standing.PUBLIC,
         "mediator": Standing.SELF,
@@ -43,7 +43,7 @@ def make_migration(
     ] = None,
 ) -> None:
     """Write the next migration, from what the models and models/rules.sql say now, for you to look over."""
-    from cli import make_migration as migration  # late, for Alembic is
+    from cli import make_migration as migration  # late, because Alembic is
 
     raise typer.Exit(migration.run(what, owner_url))
 

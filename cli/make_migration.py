@@ -1,4 +1,4 @@
-"""What `logbook make-migration` does: it finds an empty database, and says what was written."""
+"""What `logbook make-migration` does: find an empty database, and say what was written."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ from web.preflight import usable_database
 
 
 def run(what: str, owner_url: str | None) -> int:
-    """Write the migration and give the command's status: 1 if a person has to mend something in it."""
+    """Write the migration and give the command's status: 1 if a person has to fix something in it."""
     with _empty_database(owner_url) as url, usable_database("DATABASE_OWNER_URL", CommandError):
         written = make_migration(url, what)
     if written.path is not None:
@@ -28,7 +28,7 @@ def run(what: str, owner_url: str | None) -> int:
 
 @contextmanager
 def _empty_database(owner_url: str | None) -> Iterator[str]:
-    """Give the URL of the database that was named, or else of one that runs as long as the block."""
+    """Give the URL of the database that was named, or of one that runs as long as the block does."""
     if owner_url is not None:
         yield owner_url
         return

@@ -1,4 +1,4 @@
-"""The commands that run the service, and those that an operator needs."""
+"""The commands that run the service, and the ones that operators need."""
 
 import asyncio
 from collections.abc import Callable
@@ -47,7 +47,7 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def one_line(run: Callable[P, T]) -> Callable[P, T]:
-    """End with one line and status 1 where a setting is missing or wrong."""
+    """End with one line and status 1 if a setting is missing or wrong."""
 
     @wraps(run)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,7 +75,7 @@ def serve(host: str = "127.0.0.1", port: Port = 8000) -> None:
 
 
 def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
-    """Give the pages of the demo's caught mail, if it has a folder; SettingsError where they can't be served."""
+    """Give the pages of the demo's caught mail, if it has a folder; SettingsError if they can't be served."""
     if settings.mailbox is None:
         return []
     if host not in LOOPBACK:
@@ -83,7 +83,7 @@ def _mailbox_routes(settings: Settings, host: str) -> list[Route]:
     try:
         from demo import mailbox  # late: the image for production has no demo
     except ModuleNotFoundError as error:
-        raise SettingsError(f"MAILBOX is wrong: it is for a demo alone, and {error.name} isn't installed") from None
+        raise SettingsError(f"MAILBOX is wrong: it's only for a demo, and {error.name} isn't installed") from None
     return mailbox.routes
 
 
@@ -100,7 +100,7 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database to the newest schema, as DATABASE_OWNER_URL."""
     settings = service_settings()
-    # Late, for what serves and works never migrates: Alembic takes 10 MB and a tenth of a second.
+    # Late, because servers and workers never migrate, and Alembic takes 10 MB and a tenth of a second.
     from alembic.util import CommandError
 
     from models import migrate as models_migrate
@@ -116,7 +116,7 @@ def create_admin(
     name: Annotated[str, typer.Option(prompt=True)],
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
 ) -> None:
-    """Create an administrator's account, or make an account's owner an administrator too."""
+    """Create an administrator's account, or make the owner of an account an administrator, too."""
     settings = service_settings()
     asyncio.run(reach_database(settings))
     try:
@@ -128,7 +128,7 @@ def create_admin(
 
 
 async def _create_admin(settings: Settings, email: str, name: str, password: str) -> str:
-    """Do it and tell what was done. An account that is there already keeps its name and password."""
+    """Do it and say what was done. An existing account keeps its name and password."""
     check = Check()
     address, name = check.email("email", email) or "", check.name("name", name)
     check.password("password", password, settings.organisation_name, name, address)
@@ -141,7 +141,7 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
         where=~accounts.c.roles.contains([Role.ADMIN.value]),
     )
     async with connect(settings) as database, database.transaction() as transaction:
-        # PostgreSQL marks the row that an earlier one was replaced by.
+        # PostgreSQL marks a row that replaced an earlier one.
         is_new = await transaction.value(promoted.returning(literal_column("xmax = 0")), bool)
     if is_new is None:
         return "There is such an administrator already; nothing was changed."
@@ -159,7 +159,7 @@ def remove_second_factor(email: Annotated[str, typer.Option(prompt=True)]) -> No
     if not asyncio.run(_remove_second_factor(settings, email)):
         typer.echo("There is no account with that address and a second factor.", err=True)
         raise typer.Exit(1)
-    typer.echo("It was removed, all sessions have ended, and a mail tells the account's owner.")
+    typer.echo("It has been removed, all sessions have ended, and the owner of the account gets a mail.")
 
 
 async def _remove_second_factor(settings: Settings, email: str) -> bool:
@@ -179,20 +179,20 @@ def restore_check(
         bool, typer.Option(help="Bring accounts back that were deleted since the backup")
     ] = False,
 ) -> None:
-    """Erase what a restored backup must not bring back, as DATABASE_OWNER_URL; before anything serves from it."""
+    """Erase what a restored backup mustn't bring back, as DATABASE_OWNER_URL, before anything serves from it."""
     settings = service_settings()
     if bool(ledger) is without_ledger:
-        raise SettingsError("Give --ledger with the ledger of deletions, or else --without-ledger")
+        raise SettingsError("Give --ledger with the ledger of deletions, or --without-ledger")
     try:
         deleted = {one for path in ledger or [] for one in jobs_ledger.read(path)}
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
     try:
         with usable_database("DATABASE_OWNER_URL"):
             done = asyncio.run(_settle(settings, None if without_ledger else deleted))
     except restore.LedgerIncomplete as error:
         raise SettingsError(
-            f"--ledger is not whole: the backup knows of {error.missing} deletions that it lacks"
+            f"--ledger isn't complete: the backup knows of {error.missing} deletions that it lacks"
         ) from None
     typer.echo(
         f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests. "
@@ -210,7 +210,7 @@ async def _settle(settings: Settings, deleted: set[UUID] | None) -> restore.Sett
 @operators.command()
 @one_line
 def deletions() -> None:
-    """Print the ledger of deletions as the audit log has it: to begin a ledger, or to look whether one is whole."""
+    """Print the ledger of deletions from the audit log: to begin a ledger, or to check that one is complete."""
     settings = service_settings()
     with usable_database("DATABASE_URL"):
         for row in asyncio.run(_deletions(settings)):

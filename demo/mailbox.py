@@ -1,4 +1,4 @@
-"""`/mailbox`: what the demo's mail catcher holds, as a page and as JSON. Served only where its folder is set."""
+"""`/mailbox`: the mail that the demo's mail catcher has, as a page and as JSON. Served only if its folder is set."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from demo.mailcatcher import Mail, caught
 
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
-# A mail's page runs nothing, loads nothing and has no access to the sign-in; where its links lead is not boxed in.
+# A mail's page runs nothing, loads nothing and has no access to the session; the pages it links to aren't restricted.
 _BOXED = {
     "Content-Security-Policy": (
         "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
@@ -32,7 +32,7 @@ _templates = Environment(
 
 
 class Piece(NamedTuple):
-    """A stretch of a mail's text, which is a link or is not."""
+    """A stretch of a mail's text, which may be a link."""
 
     text: str
     is_link: bool

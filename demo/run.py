@@ -1,8 +1,8 @@
 """`make demo`: the embedded services, the database and its demo data, a worker and a web server, under one roof.
 
 Everything listens on the loopback or on private Unix sockets. Ctrl-C or SIGTERM stops the web server, the worker and
-the services, in this order. When this process is killed outright they all end within seconds, in no order, and the
-next start finds the data as they were.
+the services, in this order. If this process is killed outright, they all end within seconds, in any order, and the next
+start finds the data as it was.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ HOST = "127.0.0.1"
 
 
 def run(port: int, data: Path, reset: bool) -> int:
-    """Run the demo on `port` of the loopback until it is stopped; returns the exit status.
+    """Run the demo on `port` of the loopback until it's stopped; returns the exit status.
 
-    `data` is the folder that keeps the demo's data; `reset` first throws away what is in it.
+    `data` is the folder for the demo's data; `reset` first deletes what's in it.
     """
     try:
         with _stopped_by_signals():
@@ -43,7 +43,7 @@ def run(port: int, data: Path, reset: bool) -> int:
                 erase(data)
             _serve(port, data)
     except KeyboardInterrupt:
-        typer.echo(f"The demo has stopped. Its data are kept in {data}.")
+        typer.echo(f"The demo has stopped. Its data is kept in {data}.")
         return 0
     except (StartError, SettingsError, OSError) as error:
         typer.echo(f"The demo cannot run: {error}", err=True)
@@ -56,7 +56,7 @@ def _serve(port: int, data: Path) -> None:
     with embedded(data, clock=lambda: machine_time() + offset) as services:
         values = _values(port, services, _secret_key(data), os.environ)
         settings = load(**{name.lower(): value for name, value in values.items()})
-        offset = settings.clock_offset  # before the first mail can come
+        offset = settings.clock_offset  # before the first mail can arrive
         migrate.upgrade(settings)
         asyncio.run(seed.fill(settings))
         _start(port, data, services, values)
@@ -67,7 +67,7 @@ def _serve(port: int, data: Path) -> None:
 
 
 def _values(port: int, services: Services, secret_key: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Set what the demo needs. What the environment says goes first, but for what belongs to the services."""
+    """Set what the demo needs. The environment comes first, except for the services' own settings."""
     address = f"http://{HOST}:{port}"
     ours = {
         "BASE_URL": address,
@@ -159,7 +159,7 @@ def _secret_key(data: Path) -> str:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt; those that follow do not cut short the stopping."""
+    """Turn the first SIGINT or SIGTERM into a KeyboardInterrupt; later ones don't interrupt the shutdown."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for each in before:

@@ -1,6 +1,7 @@
-"""The demo's people, all invented, and who is what to whom. What they did is put in with them.
+"""The demo's people, all invented, and who is what to whom.
 
-Chance is seeded: the same people with the same past come up on each machine, the dates counted back from today.
+What they did is added along with them. Randomness is seeded, so every machine gets the same people with the same past,
+with dates counted back from today.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - printed for everybody
 class Person:
     """Somebody with an account: `handle`@demo.example.
 
-    A mediator has practised for so many years, has a reviewer (a handle), and made so many requests in the last days.
+    A mediator has practised for so many years, has a reviewer (a handle), and made so many requests in the last few
+    days.
     """
 
     handle: str
@@ -102,7 +104,7 @@ ACCOUNTS = [(person.email, person.description) for person in PEOPLE if person.de
 
 
 async def fill(settings: Settings) -> None:
-    """Put in the demo's data as their owner, all or nothing, unless somebody has an account already."""
+    """Add the demo's data as its owner, all or nothing, unless somebody already has an account."""
     async with connect(settings, settings.database_owner_url) as database, database.transaction() as transaction:
         if await transaction.value(select(accounts.c.id).limit(1), UUID):
             return
@@ -146,7 +148,7 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
 
 
 async def links(settings: Settings) -> list[tuple[str, str]]:
-    """Give what can be opened of the mediator's without signing in: a name and an address each."""
+    """Give the mediator's pages that open without signing in: a name and an address each."""
     mediator = _named("mediator")
     open_requests = select(feedback_requests.c.id).where(
         feedback_requests.c.mediator_id == mediator.id, feedback_requests.c.state == RequestState.OPEN, link_works()

@@ -1,4 +1,4 @@
-"""What parties did in the demo: requests that they were sent, and the feedback that they gave."""
+"""What parties did in the demo: the requests they got, and the feedback they gave."""
 
 from datetime import datetime, timedelta
 from random import Random
@@ -32,7 +32,7 @@ _CAPACITIES = {
     Capacity.PROFESSIONAL: 1.0,
     Capacity.OTHER: 0.4,
 }
-# By the key of a question that is answered in words; a new question stays unanswered here.
+# By the key of a question that's answered in words; a new question stays unanswered here.
 _TEXTS = {
     "impressed": (
         "They never lost their patience, even when we did.",
@@ -61,7 +61,7 @@ _TEXTS = {
 
 
 async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UUID, now: datetime, years: int) -> None:
-    """Put in what parties answered about a mediator in so many years: shared or not, by name or without one."""
+    """Add what parties answered about a mediator over so many years: shared or not, with or without a name."""
     rows, answers, origins = [], [], []
     well_liked = chance.uniform(3.6, 4.7)
     for _ in range(years * chance.randint(2, 4)):
@@ -132,9 +132,9 @@ def _party(chance: Random) -> tuple[str, str]:
 async def add_requests(
     transaction: Transaction, settings: Settings, chance: Random, mediator_id: UUID, now: datetime, *, fresh: int
 ) -> None:
-    """Put in a mediator's requests: older ones, whose details are erased, and `fresh` ones inside their five days.
+    """Add a mediator's requests: older ones, whose details are erased, and `fresh` ones inside their five days.
 
-    The first of the fresh ones is made now; it is open, and its mail goes out.
+    The first of the fresh ones is made now: it's open, and its mail goes out.
     """
     ages = [timedelta(days=chance.uniform(6, 300)) for _ in range(chance.randint(3, 8))]
     ages += [timedelta(hours=37 * place) for place in range(fresh)]

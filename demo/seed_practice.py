@@ -13,10 +13,10 @@ from models.database import Transaction
 from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
 
 T = TypeVar("T")
-# What many may read of an entry, and what its mediator alone reads.
+# What many people may read of an entry, and what only its mediator reads.
 Entry = tuple[dict[str, Any], dict[str, Any]]
 
-# How often each comes up on the first day of somebody's practice, and today.
+# How often each occurs on the first day of somebody's practice, and today.
 _ROLES = {
     CaseRole.LEAD_MEDIATOR: (1.0, 9.0),
     CaseRole.CO_MEDIATOR: (2.0, 3.0),
@@ -92,7 +92,7 @@ _TAKEAWAYS = (
 
 
 async def add_practice(transaction: Transaction, chance: Random, mediator_id: UUID, today: date, years: int) -> None:
-    """Put in so many years of a mediator's cases and CPD, the last of them by `today`."""
+    """Add so many years of a mediator's cases and CPD, up to `today`."""
     cases = [_case(chance, today, years) for _ in range(years * chance.randint(7, 12))]
     await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
     courses = [_course(chance, today, years) for _ in range(years * chance.randint(2, 4))]
@@ -100,12 +100,12 @@ async def add_practice(transaction: Transaction, chance: Random, mediator_id: UU
 
 
 def pick(chance: Random, weights: Mapping[T, float]) -> T:
-    """Choose one; the weights say how often each comes up."""
+    """Choose one; the weights say how often each occurs."""
     return chance.choices(list(weights), list(weights.values()))[0]
 
 
 def sometimes(chance: Random, likelihood: float, choices: tuple[str, ...]) -> str | None:
-    """Choose one of the texts, or none."""
+    """Choose one of the texts, or no text."""
     return chance.choice(choices) if chance.random() < likelihood else None
 
 

@@ -22,7 +22,7 @@ AT_ONCE = 8  # pieces of work under way in one drain; each mail has a connection
 LOOK_EVERY = 5.0  # seconds after which a drain that still has something under way looks for more
 RECORD_EVERY = 0.5  # seconds
 
-# Does one piece of work, given its row, and says how it ended. Opened once for all that one drain finds.
+# Does one piece of work, given its row, and says how it ended. Opened once for everything that one drain finds.
 Do = Callable[[WorkRow], Awaitable[OutboxState]]
 Opening = Callable[[], AbstractAsyncContextManager[Do]]
 
@@ -39,10 +39,10 @@ class Drain:
         self._running: asyncio.Task[int] | None = None
 
     async def run(self, *, at_most: float | None = None) -> int:
-        """Do all that is due and give how many rows were finished; wait for that for `at_most` seconds.
+        """Do everything that's due and give how many rows were finished, waiting at most `at_most` seconds.
 
-        If it's running already, that run looks once more, and this gives 0 at once. It's a task of its own, so a
-        caller that is cancelled cuts off no work. Raises whatever the database does when it goes away.
+        If it's already running, that run looks once more, and this gives 0 at once. It's a task of its own, so a
+        cancelled caller doesn't cut off work. Raises the database's errors when it goes away.
         """
         self._asked.set()
         if self._closed or (self._running is not None and not self._running.done()):
@@ -52,20 +52,20 @@ class Drain:
         return self._running.result() if done else 0
 
     async def close(self) -> None:
-        """Begin nothing more, and finish what was begun, or it would be done twice."""
+        """Begin nothing more, and finish what's been started, because otherwise it would be done twice."""
         self._closed = True
         if self._running is not None:
             await asyncio.wait([self._running])
 
     async def _all(self) -> int:
         finished = 0
-        while self._asked.is_set() and not self._closed:  # it may be asked while connections are closed
+        while self._asked.is_set() and not self._closed:  # it may be called while connections are closed
             async with self._opening() as do:
                 finished += await self._due(do)
         return finished
 
     async def _due(self, do: Do) -> int:
-        """Do what is due. As much is claimed as can be begun at once, or leases could end before it is."""
+        """Do what's due. It claims only as much as can be started at once, because leases could end before then."""
         under_way: set[asyncio.Task[bool]] = set()
         ended: list[asyncio.Task[bool]] = []
         try:
@@ -80,15 +80,15 @@ class Drain:
             if under_way:
                 ended += (await asyncio.wait(under_way))[0]
             errors = [error for task in ended if (error := task.exception())]
-        if errors:  # the database went away, and the outbox does not know of them
+        if errors:  # the database went away, and the outbox doesn't know about them
             raise errors[0]
         return sum(task.result() for task in ended)
 
     async def _room(self, under_way: set["asyncio.Task[bool]"]) -> list["asyncio.Task[bool]"]:
-        """Wait until it's worth looking again, and take away what has ended.
+        """Wait until it's worth looking again, and remove what has ended.
 
-        That is when half of the room is free; or, with any room, when somebody asks or `LOOK_EVERY` has passed, so that
-        one mail that hangs holds up no other.
+        That's when half of the room is free, or, with any room at all, when somebody asks or `LOOK_EVERY` has passed.
+        So one mail that hangs doesn't hold up the others.
         """
         ended: list[asyncio.Task[bool]] = []
         asked = asyncio.create_task(self._asked.wait())
@@ -106,14 +106,14 @@ class Drain:
 
 
 async def _do(database: Database, do: Do, work: WorkRow) -> bool:
-    """Do one piece of work and record how it ended; a failure is put off, and given up after many."""
+    """Do one piece of work and record how it ended; a failure is put off, and after many failures it's given up."""
     code = None
     try:
-        # More attempts than that ended their workers, before they could be recorded.
+        # More attempts than that ended their workers before they could be recorded.
         state = await do(work) if work.attempts <= outbox.MAX_ATTEMPTS else OutboxState.DEAD
     except mailer.Undeliverable as error:
         code, state = error.code, OutboxState.DEAD
-    except Exception as error:  # a poisoned row must not stop the others
+    except Exception as error:  # one bad row mustn't stop the others
         code = mailer.refusal(error)
         state = OutboxState.DEAD if work.attempts >= outbox.MAX_ATTEMPTS else OutboxState.QUEUED
         if not isinstance(error, SMTPException | OSError | TimeoutError):
@@ -126,7 +126,7 @@ async def _do(database: Database, do: Do, work: WorkRow) -> bool:
 
 
 async def _record(finish: Callable[[], Awaitable[bool]]) -> bool:
-    """Record how work ended, as soon as the database is there: what was sent and not recorded would be sent again."""
+    """Record how work ended, as soon as the database is there: mail sent but not recorded would be sent again."""
     given_up = time.monotonic() + outbox.LEASE.total_seconds()
     while True:
         try:

@@ -31,7 +31,7 @@ DEAD_KEPT = text("interval '30 days'")
 
 
 async def erase_request_details(transaction: Transaction) -> int:
-    """Delete names, addresses and references of requests whose days are over; give how many."""
+    """Delete the names, addresses and references of requests whose time is over; give how many."""
     return await transaction.run(delete(feedback_request_details).where(~details_kept()))
 
 
@@ -49,7 +49,7 @@ async def clean_up(transaction: Transaction, settings: Settings) -> None:
     )
     begun_before = now - bindparam("lasts", PENDING_SIGN_IN_LASTS, Interval())
     await transaction.run(delete(pending_sign_ins).where(pending_sign_ins.c.created_at < begun_before))
-    # One without an end, which an older version made, opens nothing.
+    # One without an end was made by an older version, and opens nothing.
     ended = or_(api_tokens.c.expires_at < now, api_tokens.c.expires_at.is_(None), api_tokens.c.revoked_at < now)
     await transaction.run(delete(api_tokens).where(ended))
     await transaction.run(delete(account_links).where(account_links.c.expires_at < now))
@@ -67,7 +67,7 @@ async def clean_up(transaction: Transaction, settings: Settings) -> None:
 
 
 async def release_shared(transaction: Transaction) -> int:
-    """Let the mediators see what was shared with them since the last batch; give how many."""
+    """Let mediators see what has been shared with them since the last batch; give how many."""
     return await transaction.run(
         update(feedback).where(feedback.c.shared, ~feedback.c.released).values(released=true())
     )
@@ -89,7 +89,7 @@ class _Turn(Row):
 def _due(every: Every) -> ClauseElement:
     """Claim a turn: a row comes back to exactly one worker in each period of the database's clock.
 
-    A clock that was put back is in another period too, so it stops nothing.
+    A clock that was put back is in a different period, too, so it doesn't stop anything.
     """
     period = func.date_trunc(every.value, func.clock())
     return (
@@ -109,7 +109,7 @@ async def take_turn(
 ) -> bool:
     """Run a recurring job if it's due, in the transaction that claims its turn; tell whether it was.
 
-    If it fails, its turn is still to be had.
+    If it fails, the turn can still be taken.
     """
     try:
         async with database.transaction() as transaction:

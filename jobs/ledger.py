@@ -1,9 +1,9 @@
-"""The ledger of deleted accounts: a file apart from the database and its backups, which outlives both.
+"""The ledger of deleted accounts: a file kept apart from the database and its backups, which survives them.
 
 A backup holds accounts that were deleted after it was made. The ledger names them, so that a restored database can
-delete them again. Each line is a moment and an account's id, which means nothing by itself. It is a copy of what the
-audit log says of deletions: a worker adds what is missing within seconds of the commit, and writes all of it anew if
-the file is gone, so each worker's ledger is whole.
+delete them again. Each line is a moment and an account's id, which means nothing by itself. It's a copy of the
+deletions in the audit log: a worker adds what's missing within seconds of the commit, and writes it all again if the
+file is gone, so each worker's ledger is complete.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def _deletions(since: bool) -> ClauseElement:
     return found.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else found
 
 
-LONGEST_COMMIT = timedelta(hours=1)  # an entry bears the moment at which its transaction began
+LONGEST_COMMIT = timedelta(hours=1)  # an entry has the moment when its transaction began
 
 
 def line(moment: datetime, account_id: UUID) -> str:
@@ -47,7 +47,10 @@ def line(moment: datetime, account_id: UUID) -> str:
 
 
 def read(path: Path) -> set[UUID]:
-    """Give the ids of a ledger, none if there is no file; what is no line, such as one cut short, is passed over."""
+    """Give the ids of a ledger, none if there's no file.
+
+    Anything that isn't a whole line, such as one cut short, is skipped.
+    """
     found = set()
     for entry in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
@@ -58,11 +61,11 @@ def read(path: Path) -> set[UUID]:
 
 
 def append(path: Path, text: str) -> None:
-    """Add to the ledger; when this returns, the disk has it."""
+    """Add to the ledger; when this returns, it's on disk."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "rb+") as file:
         size = file.seek(0, os.SEEK_END)
-        if size:  # a line that was cut short stays apart from the next
+        if size:  # keeps a line that was cut short apart from the next
             file.seek(size - 1)
             text = text if file.read(1) == b"\n" else f"\n{text}"
         file.write(text.encode())
@@ -71,14 +74,14 @@ def append(path: Path, text: str) -> None:
 
 
 async def deletions(reading: Transaction, since: datetime | None = None) -> list[Deletion]:
-    """Give each deletion that the audit log knows of, the oldest first."""
+    """Give each deletion in the audit log, oldest first."""
     if since is None:
         return await reading.all(_deletions(since=False))
     return await reading.all(_deletions(since=True), since=since)
 
 
 def require_writable(settings: Settings) -> None:
-    """Raise SettingsError where the ledger cannot be written."""
+    """Raise SettingsError if the ledger can't be written."""
     if settings.deletions_ledger is not None:
         try:
             append(settings.deletions_ledger, "")
@@ -87,7 +90,7 @@ def require_writable(settings: Settings) -> None:
 
 
 class Ledger:
-    """Keeps one file up with the audit log."""
+    """Keeps one file up to date with the audit log."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -95,7 +98,7 @@ class Ledger:
         self._lock = asyncio.Lock()  # two at once would both find the same lines missing
 
     async def keep(self, database: Database) -> int:
-        """Add the deletions that the file lacks; give how many."""
+        """Add the deletions missing from the file; give how many."""
         async with self._lock:
             return await self._keep(database)
 

@@ -1,9 +1,9 @@
 """Writes mail and hands it in over SMTP: STARTTLS or TLS, authentication, a time limit below the outbox's lease.
 
-Mail is written here to the last byte. The library's `EmailMessage` reads what it is given, and decodes what a stranger
-typed; nothing here reads a text for what it may mean.
+Mail is written here to the last byte. The library's `EmailMessage` parses what it's given, and so decodes what a
+stranger typed; nothing here parses text.
 
-Certificates are checked against the machine's authorities; OpenSSL's `SSL_CERT_FILE` adds one of one's own.
+Certificates are checked against the machine's authorities; OpenSSL's `SSL_CERT_FILE` adds your own.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from permissions.addresses import wire_address
 from settings import Settings
 
 QUIT_TIMEOUT = 1.0  # seconds
-SURELY_OPEN = 1.0  # seconds that a connection may rest before it is asked whether it still answers
-MAX_MAILS = 100  # that one connection takes; servers have such a bound of their own
-_MAX_PLAIN = 60  # characters of a header that leave it one line
+SURELY_OPEN = 1.0  # seconds that a connection may rest before we check that it still answers
+MAX_MAILS = 100  # mails over one connection; servers have limits of their own
+_MAX_PLAIN = 60  # characters of a header that still fit on one line
 _MAX_WORD = 39  # bytes in an encoded word: with the header's name, it stays below 76 characters
 _BOUNDARY = "=_part"  # which quoted-printable never has: it writes = before hexadecimal digits alone
 
 
 class Undeliverable(Exception):
-    """This mail can never be handed in; `code` is the server's, None where the address itself is the reason."""
+    """This mail can never be handed in; `code` is the server's, or None if the address itself is the reason."""
 
     def __init__(self, code: int | None = None) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail from one address to one, both in ASCII, as is `content`: headers and body, lines ended by CR LF."""
+    """A mail from one address to one, both in ASCII, as is `content`: headers and body, with CR LF line ends."""
 
     sender: str
     recipient: str
@@ -49,7 +49,7 @@ class Mail:
 
 
 def compose(settings: Settings, letter: Letter, mail_id: UUID) -> Mail:
-    """Write the mail; Undeliverable if its address is none.
+    """Write the mail; Undeliverable if its address isn't one.
 
     Its Message-ID comes from the outbox row, so that a repeat can be told from a second mail.
     """
@@ -79,7 +79,8 @@ def compose(settings: Settings, letter: Letter, mail_id: UUID) -> Mail:
 def _text(text: str) -> str:
     """Write free text for a header: as it is, or as encoded words (RFC 2047), each of whole characters on its line.
 
-    Readers decode once what looks like an encoded word. What was typed so is encoded itself, and they show it as typed.
+    Mail programs decode anything that looks like an encoded word, once. If it was typed like that, it's encoded itself,
+    so they show it as typed.
     """
     if _is_plain(text):
         return text
@@ -92,7 +93,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _phrase(name: str) -> str:
-    """Write the name before an address, with what parts the two."""
+    """Write the name before an address, with the separator."""
     if not _is_plain(name):
         return f"{_text(name)}\r\n "
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
@@ -111,7 +112,7 @@ def _part(kind: str, text: str) -> tuple[str, ...]:
 
 
 class Post:
-    """Connections to the mail server, kept from mail to mail while the block runs, a mail at a time on each."""
+    """Connections to the mail server, kept from mail to mail while the block runs, one mail at a time on each."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -125,9 +126,10 @@ class Post:
         self._resting.clear()
 
     async def hand_in(self, mail: Mail) -> None:
-        """Send it. Undeliverable if the server refuses it for good, SMTPException or OSError if it may be tried again.
+        """Send it.
 
-        A connection that anything went wrong on is not used again.
+        Undeliverable if the server refuses it for good, SMTPException or OSError if it can be tried again. A connection
+        on which anything went wrong isn't used again.
         """
         client, taken = _client(self._settings), 0
         try:
@@ -146,7 +148,7 @@ class Post:
             await _leave(client)
 
     async def _connected(self) -> tuple[aiosmtplib.SMTP, int] | None:
-        """Give a resting connection that still answers; None if there is none."""
+        """Give a resting connection that still answers, or None."""
         while self._resting:
             client, since, taken = self._resting.pop()
             if time.monotonic() - since < SURELY_OPEN:
@@ -161,7 +163,7 @@ class Post:
 
 
 def _tell(error: BaseException) -> None:
-    """Raise Undeliverable for an error after which trying again is in vain."""
+    """Raise Undeliverable for an error after which there's no point in trying again."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPDataError):
         code = refusal(error)
         if code is not None and code >= 500:
@@ -185,7 +187,7 @@ def _client(settings: Settings) -> aiosmtplib.SMTP:
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:
-    """Take leave of the server, whose answer no longer matters: what it took, it took."""
+    """Say goodbye to the server. Its answer no longer matters: what it has taken, it has taken."""
     if client.is_connected:
         with suppress(aiosmtplib.SMTPException, OSError):
             async with asyncio.timeout(QUIT_TIMEOUT):
@@ -194,7 +196,7 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
 
 
 def refusal(error: Exception) -> int | None:
-    """Give the SMTP code of an error, None if it has none (the network's, a time-out)."""
+    """Give the SMTP code of an error, or None if it has no code (a network error, a time-out)."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return max(one.code for one in error.recipients)
     if isinstance(error, aiosmtplib.SMTPResponseException):

@@ -1,4 +1,4 @@
-"""What a worker counts for Prometheus. Labels are words of ours (a kind, an outcome), never anybody's data."""
+"""What a worker counts for Prometheus. Labels are our own words (a kind, an outcome), never anybody's data."""
 
 from prometheus_client import Counter
 
@@ -14,6 +14,6 @@ CHORES = Counter("logbook_chores", "Recurring jobs: done or failed", ["chore", "
 
 
 def count_work(kind: str, state: OutboxState, *, is_mail: bool, kept: bool) -> None:
-    """Count a mail or job that ended so; not `kept`: the lease was lost, and another worker does it again."""
+    """Count a mail or job with this outcome. Not `kept`: the lease was lost, and another worker does it again."""
     outcome = ("put_off" if state is OutboxState.QUEUED else state.lower()) if kept else "fenced"
     (MAIL if is_mail else JOBS).labels(kind, outcome).inc()

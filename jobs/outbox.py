@@ -1,7 +1,7 @@
 """The outbox: work written in the transaction that causes it, done at least once after commit.
 
-PostgreSQL is the truth; Redis only wakes. A worker claims a row by a lease on the database's clock and finishes it
-only while that lease is its own, so a worker that was cut off or stopped cannot finish what another has taken over.
+PostgreSQL is the truth; Redis only wakes. A worker claims a row by a lease on the database's clock and finishes it only
+while that lease is its own, so a worker that was cut off or stopped can't finish what another has taken over.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 sec
 MAX_ATTEMPTS = 24  # over two to four days
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
-LONGEST_HELD = timedelta(days=30)  # far more than anybody's mail is held up by others'
+LONGEST_HELD = timedelta(days=30)  # far longer than anybody's mail is held up by other people's
 OVERDUE = timedelta(minutes=15)
 
 
@@ -58,7 +58,7 @@ async def enqueue(
     recipient_name: str | None = None,
     dedupe_key: str | None = None,
 ) -> None:
-    """Write work to be done after this transaction commits; nothing happens if `dedupe_key` was there before."""
+    """Write work to be done after this transaction commits. Does nothing if the `dedupe_key` is already there."""
     await transaction.run(
         insert(outbox)
         .values(
@@ -77,10 +77,10 @@ async def enqueue(
 async def enqueue_mail(
     transaction: Transaction, kind: Kind, subject_id: UUID, held_for: str | None, *, other_id: UUID | None = None
 ) -> datetime:
-    """Write a mail that strangers may cause, and give the moment at which it is due: now, unless it is held.
+    """Write a mail that strangers can cause, and give the moment when it's due: now, unless it's held.
 
-    `held_for` names, by a keyed hash, a mailbox that has had enough. There goes one mail an hour of each kind, at the
-    full hour. The newest takes the place of one that waits with the same `other_id`; another waits an hour longer.
+    `held_for` names, by a keyed hash, a mailbox that's over its budget. It gets one mail of each kind an hour, at the
+    full hour. The newest replaces one that's waiting with the same `other_id`; others wait an hour longer.
     """
     mail = {"kind": kind.name, "subject_id": subject_id, "other_id": other_id}
     if held_for is None:
@@ -93,7 +93,7 @@ async def enqueue_mail(
     return held.next_at
 
 
-# Written out, as in the indexes that serve it: a parameter could be any state.
+# Written out, as in the indexes it uses: a parameter could be any state.
 queued = text("outbox.state = 'QUEUED'")
 _HELD = "held:"
 is_held = outbox.c.dedupe_key.startswith(_HELD)
@@ -131,12 +131,12 @@ def _hold() -> ClauseElement:
     return new.on_conflict_do_update(
         index_elements=[outbox.c.dedupe_key],
         set_={"subject_id": new.excluded.subject_id},
-        # One that a worker has begun with stays as it is.
+        # One that a worker has started on stays as it is.
         where=outbox.c.other_id.is_not_distinct_from(new.excluded.other_id) & queued & (outbox.c.attempts == 0),
     ).returning(outbox.c.next_at)
 
 
-# The one kind that is no mail. One that this version doesn't know counts as mail, and is put off.
+# The only kind that isn't mail. A kind that this version doesn't know counts as mail, and is put off.
 _is_export = outbox.c.kind == MAKE_EXPORT.name
 is_free = func.coalesce(outbox.c.leased_until, func.clock()) <= func.clock()
 _lease_from_now = func.clock() + bindparam("lasts", LEASE, Interval())
@@ -178,7 +178,7 @@ def _claim() -> ClauseElement:
     )
     return (
         update(outbox)
-        # As an array it is worked out once; joined, the planner could go through it again and take more.
+        # As an array, it's worked out once. With a join, the planner could go through it again and take more.
         .where(outbox.c.id == func.any(func.array(due.scalar_subquery(), type_=ARRAY(Uuid()))))
         .values(
             lease=func.gen_random_uuid(),
@@ -190,7 +190,7 @@ def _claim() -> ClauseElement:
 
 
 async def claim(database: Database, most: int, *, exports: bool = False) -> list[WorkRow]:
-    """Take the mail, or the exports, that are due longest, for a lease's length; all have to be begun at once."""
+    """Take the mail or exports that have been due longest, for one lease. They all have to be started at once."""
     async with database.transaction() as transaction:
         return await transaction.all(_claim(), most=most, exports=exports)
 
@@ -207,10 +207,10 @@ def _finish() -> ClauseElement:
             smtp_code=bindparam("code", type_=Integer()),
             next_at=func.clock() + bindparam("wait", type_=Interval()),
             finished_at=case((state == OutboxState.QUEUED, None), else_=func.clock()),
-            # An address that stands nowhere else goes as soon as it has served; a dead mail may be retried.
+            # An address that isn't anywhere else goes as soon as it's been used; a dead mail may be retried.
             recipient=case((unserved, outbox.c.recipient), else_=None),
             recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
-            # So does an address's hash.
+            # So does the hash of an address.
             dedupe_key=case((or_(unserved, ~is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),
             lease=None,
             leased_until=None,
@@ -221,7 +221,7 @@ def _finish() -> ClauseElement:
 async def finish(
     database: Database, work: WorkRow, state: OutboxState, *, code: int | None = None, wait: timedelta = timedelta(0)
 ) -> bool:
-    """Record how the work ended; False if the lease was lost meanwhile, and then nothing is recorded."""
+    """Record how the work ended; False if the lease was lost in the meantime, and then nothing is recorded."""
     async with database.transaction() as transaction:
         touched = await transaction.run(
             _finish(), row_id=work.id, held=work.lease, new_state=state, code=code, wait=wait
@@ -230,7 +230,7 @@ async def finish(
 
 
 def back_off(attempts: int) -> timedelta:
-    """How long to wait after that many attempts: doubling from 10 s to six hours, with jitter so that none march."""
+    """How long to wait after so many attempts: doubling from 10 s to six hours, with jitter so that they spread out."""
     doublings = min(attempts, MAX_ATTEMPTS) - 1
     longest = min(FIRST_WAIT.total_seconds() * 2**doublings, LONGEST_WAIT.total_seconds())
     return timedelta(seconds=uniform(longest / 2, longest))  # noqa: S311 - no secret
@@ -255,22 +255,23 @@ def _held_by_clock() -> ClauseElement:
         )
         .values(
             next_at=func.least(outbox.c.next_at, func.clock()),
-            # Not least(): that would lease what nobody has claimed.
+            # Not least(): that would lease rows that nobody has claimed.
             leased_until=case((outbox.c.leased_until > _lease_from_now, _lease_from_now), else_=outbox.c.leased_until),
         )
     )
 
 
 async def release_from_clock(transaction: Transaction) -> int:
-    """Make due what waits longer than any wait here lasts: the database's clock was ahead when it was written.
+    """Make work due that would wait longer than anything here ever waits.
 
-    A lease from then ends as if it began now. Gives how many rows there were.
+    The database's clock was ahead when it was written. A lease from then ends as if it began now. Gives the number of
+    rows.
     """
     return await transaction.run(_held_by_clock())
 
 
 async def retry_dead(transaction: Transaction, outbox_id: UUID) -> bool:
-    """Queue dead work once more, from its first attempt; False if there is no such."""
+    """Queue dead work once more, from its first attempt; False if there isn't any."""
     transaction.wakes_worker = True
     return (
         await transaction.run(

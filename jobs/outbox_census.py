@@ -19,14 +19,14 @@ from models.database import Transaction
 from models.outbox import OutboxState, outbox
 from models.statement import Row, statement
 
-# What is held waits for no worker until it is due.
+# Held mail doesn't wait for a worker until it's due.
 _waits_since = case(
     (is_held & (outbox.c.attempts == 0), func.least(outbox.c.next_at, func.clock())), else_=outbox.c.created_at
 )
 
 
 class Counted(Row):
-    """How much there is of one state (QUEUED, DEAD) and kind, and what the `oldest` of it waits, in seconds."""
+    """How much there is of one state (QUEUED, DEAD) and kind, and how long the `oldest` has waited, in seconds."""
 
     state: str
     kind: str
@@ -36,7 +36,7 @@ class Counted(Row):
 
 @statement(Counted)
 def _census() -> ClauseElement:
-    # Only what is still to do or given up: the index of each holds just that, however much was done.
+    # Only what's still to do or was given up: each has an index of just that, however much has been done.
     return union_all(
         *(
             select(
@@ -53,7 +53,7 @@ def _census() -> ClauseElement:
 
 
 async def census(reading: Transaction) -> list[Counted]:
-    """Count what is still to do, and what was given up."""
+    """Count what's still to do, and what was given up."""
     return await reading.all(_census())
 
 
@@ -68,5 +68,5 @@ def _stuck() -> ClauseElement:
 
 
 async def is_stuck(reading: Transaction) -> bool:
-    """Tell whether something has been due for `OVERDUE` and no worker has taken it: there is none, or it hangs."""
+    """Tell whether something has been due for `OVERDUE` without a worker taking it: there's no worker, or it hangs."""
     return (await reading.one(_stuck())).stuck

@@ -1,8 +1,8 @@
-"""A database that was restored from a backup: how it is told from one that was not, and what has to happen first.
+"""A database that was restored from a backup: how to recognise it, and what has to happen before it serves.
 
 A backup brings back what has been erased since: accounts that were deleted, personal data whose time is over. So a
-database remembers where it is at home: PostgreSQL's own ids of the cluster, the database and a table, which no dump
-carries along. One that wakes up elsewhere serves nobody until `settle` has run.
+database remembers where it's at home: PostgreSQL's own ids of the cluster, the database and a table, which no dump
+carries along. One that wakes up somewhere else serves nobody until `settle` has run.
 """
 
 from collections.abc import Collection
@@ -24,7 +24,7 @@ from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
 from settings import Settings
 
-# The table's id tells where a dump was restored into the very database that it was taken from.
+# The table's id shows when a dump was restored into the same database it was taken from.
 _HERE = text(
     """SELECT concat_ws(' ', 'home', (SELECT system_identifier FROM pg_control_system()),
                   (SELECT oid FROM pg_database WHERE datname = current_database()), 'account'::regclass::oid)"""
@@ -45,7 +45,7 @@ JUST_BEFORE = timedelta(minutes=10)
 
 
 class LedgerIncomplete(Exception):
-    """The backup knows of deletions that the ledger does not, so it is not the whole ledger; `missing` of them."""
+    """The backup knows of `missing` deletions that aren't in the ledger, so the ledger isn't complete."""
 
     def __init__(self, missing: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class LedgerIncomplete(Exception):
 
 @dataclass(frozen=True)
 class Settled:
-    """What was done to a restored database: how many of what were erased."""
+    """What was erased from a restored database, and how much of it."""
 
     accounts: int
     details: int
@@ -62,7 +62,7 @@ class Settled:
 
 
 async def is_at_home(transaction: Transaction) -> bool:
-    """Tell whether this database has been settled where it is, or is new; a new one is at home from now on."""
+    """Tell whether this database has been settled where it is, or is new. A new one is at home from now on."""
     here = await transaction.value(_HERE, str)
     homes = await transaction.all(_homes())
     if not homes:
@@ -72,16 +72,17 @@ async def is_at_home(transaction: Transaction) -> bool:
 
 async def _settle_here(transaction: Transaction) -> None:
     await transaction.run(delete(chores).where(_HOMES))
-    # The first processes of a new database may start together.
+    # A new database's first processes may start at the same time.
     remember = insert(chores).values(name=bindparam("here", type_=Text())).on_conflict_do_nothing()
     await transaction.run(remember, here=await transaction.value(_HERE, str))
 
 
 async def settle(transaction: Transaction, settings: Settings, ledger: Collection[UUID] | None) -> Settled:
-    """Erase what a restored database must not bring back; as the role that owns the tables.
+    """Erase what a restored database mustn't bring back, as the role that owns the tables.
 
-    That is what has expired, and the accounts in the ledger. Everybody has to sign in again, for a session or a link
-    that ended since the backup would work again too. Raises LedgerIncomplete. With no ledger, deleted accounts stay.
+    That's everything that has expired, and the accounts in the ledger. Everybody has to sign in again, because sessions
+    and links that ended since the backup would work again, too. Raises LedgerIncomplete. With no ledger, deleted
+    accounts stay.
     """
     if ledger is not None:
         await _require_whole(transaction, ledger)
@@ -96,7 +97,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
 
 
 async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:
-    """Compare it with the backup's own audit log, but for what was deleted while the backup was made."""
+    """Compare it with the backup's own audit log, except for deletions made during the backup."""
     backed_up_at = await transaction.value(select(func.max(chores.c.ran_at)), datetime)
     known = {
         row.subject_id
@@ -108,7 +109,7 @@ async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> 
 
 
 async def _delete_again(transaction: Transaction, ids: list[UUID]) -> int:
-    """Do what `resolvers/account_deletion.py` did, but tell nobody, for they were told."""
+    """Do what `resolvers/account_deletion.py` did, but without the mail: people already got it."""
     these = any_(bindparam("ids", ids, ARRAY(Uuid())))
     theirs = select(accounts.c.email_key).where(accounts.c.id == these)
     await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key.in_(theirs)))

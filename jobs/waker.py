@@ -1,4 +1,4 @@
-"""Wakes the workers through Redis, once a change has committed that left them work."""
+"""Wakes the workers through Redis, once a change that leaves them work has been committed."""
 
 import asyncio
 
@@ -18,9 +18,10 @@ SILENCE = 5.0  # seconds
 
 
 def arq_redis(settings: Settings) -> ArqRedis:
-    """Make a client that connects when it is used; arq's payloads are JSON, not pickles.
+    """Make a client that connects when it's used.
 
-    arq asks and never waits for long, so a silent connection is a dead one: its other end may have vanished.
+    Payloads are JSON, not pickles. No answer takes long, so a silent connection is a dead one: its other end may have
+    vanished.
     """
     pool = ConnectionPool.from_url(settings.redis_url.get_secret_value(), socket_timeout=SILENCE)
     return ArqRedis(pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads)
@@ -34,7 +35,7 @@ class Waker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
-        """Start to wake them."""
+        """Start waking them."""
         task = asyncio.create_task(self._wake())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -49,6 +50,6 @@ class Waker:
             log.info("wake_failed")  # workers look for themselves
 
     async def close(self) -> None:
-        """Let what is under way end, and close the connections."""
+        """Let whatever is under way finish, and close the connections."""
         await asyncio.gather(*self._tasks)
         await self._redis.aclose(close_connection_pool=True)

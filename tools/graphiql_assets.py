@@ -25,13 +25,14 @@ SOON_OFFLINE = ("--prefer-offline", "--fetch-retries=1", "--fetch-retry-mintimeo
 
 
 def main() -> None:
-    """Build and put in place; a machine that can't, one without network say, goes on without GraphiQL."""
+    """Build and put in place; a machine that can't, for example without a network, goes on without GraphiQL."""
     try:
         with TemporaryDirectory() as folder:
             _put_in_place(_build(Path(folder)))
     except (OSError, subprocess.SubprocessError) as error:
         typer.echo(
-            f"GraphiQL could not be built, all else is set up. `make setup` tries again: {_reason(error)}", err=True
+            f"GraphiQL couldn't be built; the rest is set up. `make setup` tries again: {_reason(error)}",
+            err=True,
         )
 
 
@@ -49,7 +50,7 @@ def _npm_of_this_machine() -> list[str] | None:
         return None
     try:
         version = _run([node], "--version", folder=ROOT)  # such as v20.20.2
-    except subprocess.CalledProcessError:  # a version manager's stand-in, with no version chosen
+    except subprocess.CalledProcessError:  # a version manager's shim, with no version chosen
         return None
     return [npm] if int(version.lstrip("v").split(".")[0]) >= OLDEST_NODE else None
 
@@ -78,7 +79,7 @@ def _put_in_place(built: Path) -> None:
     version = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(built.iterdir()))).hexdigest()[:16]
     shutil.rmtree(graphiql.ASSETS, ignore_errors=True)
     shutil.copytree(built, graphiql.ASSETS)
-    (graphiql.ASSETS / graphiql.STAMP).write_text(version)  # last: whoever sees it sees them all
+    (graphiql.ASSETS / graphiql.STAMP).write_text(version)  # last, so that when it's there, they all are
 
 
 def _reason(error: Exception) -> str:

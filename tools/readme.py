@@ -1,4 +1,4 @@
-"""Writes what the docs have from the source: the table of settings, and that of permissions.
+"""Writes the parts of the docs that come from the source: the table of settings, and that of permissions.
 
 `python -m tools.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
 """
@@ -24,12 +24,12 @@ def main() -> None:
 
 
 def written(name: str, page: str) -> str:
-    """Give a page with its table as the source has it; ValueError where it has no place for one."""
+    """Give a page with its table as the source has it; ValueError if it has no place for one."""
     return placed(page, name, _settings() if name == "settings" else _privacy())
 
 
 def placed(page: str, name: str, content: str) -> str:
-    """Put a table into its place; ValueError where there is none."""
+    """Put a table into its place; ValueError if there's no place for it."""
     before, begins, rest = page.partition(f"<!-- {name} -->\n")
     _, ends, after = rest.partition(f"<!-- /{name} -->\n")
     if not ends:

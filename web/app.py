@@ -1,4 +1,4 @@
-"""The web application: routes, middleware, and what lives as long as the process does."""
+"""The web application: routes, middleware, and what lasts as long as the process does."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,7 +38,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 class Assets(StaticFiles):
-    """Our own files: the same for everybody, so they may be kept; a `?v=` names what never changes again."""
+    """Our own files. They're the same for everybody, so browsers may keep them; with a `?v=`, for good."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Answer with a file."""
@@ -49,13 +49,13 @@ class Assets(StaticFiles):
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    """Answer a fault of ours with a reference that the log has too."""
+    """Answer a fault of ours with a reference that's in the log, too."""
     reference = str(uuid4())
     log.error("request_failed", reference=reference, exc_info=error)
     text = fault(reference)
-    # Outside of all middleware, which may be what failed.
+    # Outside all middleware, because that may be what failed.
     headers = security_headers(request.app.state.settings) | answer_headers(request.scope, 500)
-    headers["Connection"] = "close"  # as the server does after a fault; untold, a client would go on using it
+    headers["Connection"] = "close"  # as the server does after a fault; otherwise a client would go on using it
     if request.scope["path"] == "/graphql":
         extensions = {"code": Failure.code, "reference": reference}
         return JSONResponse({"errors": [{"message": text, "extensions": extensions}]}, 500, headers)
@@ -65,7 +65,7 @@ async def failed(request: Request, error: Exception) -> Response:
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """Answer with an HTTP error and nothing about why; or lead on, where there is but a slash too many."""
+    """Answer with an HTTP error that doesn't say why; or redirect, if the path only has a slash too many."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and (meant := _without_slash(request)):
         return RedirectResponse(meant, 307)
@@ -73,9 +73,9 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 def _without_slash(request: Request) -> str | None:
-    """Give our address that one with slashes at its end must mean; None if there is none.
+    """Give the address of ours that a path with slashes at its end must mean, or None.
 
-    Starlette would do the same, but to whichever host the client named.
+    Starlette does the same, but redirects to any host the client names.
     """
     path = request.scope["path"].rstrip("/")
     there = {**request.scope, "path": path}
@@ -85,8 +85,11 @@ def _without_slash(request: Request) -> str | None:
 
 
 async def given_up(_request: Request, _error: Exception) -> Response:
-    """Answer nobody: the client left before it had sent its request. The log and the metrics show it by the status."""
-    return Response(status_code=499)  # nginx's word for it
+    """Answer nobody: the client left before it had sent its whole request.
+
+    The log and the metrics show this by the status.
+    """
+    return Response(status_code=499)  # as nginx calls it
 
 
 def _told(request: Request, error: PageError) -> Response:
@@ -102,7 +105,7 @@ Connecting = Callable[[Settings], AbstractAsyncContextManager[Database]]
 def make_app(
     settings: Settings, connecting: Connecting = connect, *, more_routes: Sequence[BaseRoute] = ()
 ) -> Starlette:
-    """Make the application; it opens its connections, by `connecting`, when it starts.
+    """Make the application. It opens its connections with `connecting` when it starts.
 
     `more_routes` are pages that aren't the product's own, such as the demo's caught mail.
     """

@@ -1,4 +1,4 @@
-"""The ZIP of an export, written part by part: one page of a list, and the archive itself, are all that memory holds."""
+"""The ZIP of an export, written part by part: memory holds only one page of a list, and the archive itself."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from web.csv_writer import csv_rows
 
 
 class Archive:
-    """A ZIP in the making; `now` is when its files say that they were made."""
+    """A ZIP that is being written; `now` is the time its files bear."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -22,7 +22,7 @@ class Archive:
         self._zip = ZipFile(self._bytes, "w", ZIP_DEFLATED)
 
     def finish(self) -> bytes:
-        """Give the whole archive; nothing can be added any more."""
+        """Give the whole archive. Nothing can be added after this."""
         self._zip.close()
         return self._bytes.getvalue()
 
@@ -43,7 +43,8 @@ class Archive:
 
     async def add_list(self, name: str, columns: Sequence[str], rows: AsyncIterator[dict[str, Any]]) -> None:
         """Add a list as JSON, one row a line, and as CSV with these columns."""
-        # A ZIP takes one file after the other. The JSON waits in a file that has no name and ends with this process.
+        # A ZIP takes one file at a time. Meanwhile the JSON waits in a file without a name, which goes when this
+        # process ends.
         with TemporaryFile() as waiting:
             between = b"[\n"
             with self._open(f"{name}.csv") as file, csv_rows(file, columns) as add:
@@ -59,7 +60,7 @@ class Archive:
 
 
 def _spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Write a row that holds a list as a row for each of its items, or as one if there are none."""
+    """Write a row that holds a list as a row for each of its items, or as a single row if there are no items."""
     held = next((value for value in row.values() if isinstance(value, list) and all(map(_is_row, value))), [])
     plain = {name: ", ".join(value) if _is_words(value) else value for name, value in row.items()}
     for item in held or [{}]:

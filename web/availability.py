@@ -1,6 +1,6 @@
-"""What is answered while the database is away, or all its connections are in use: 503, and when to try again.
+"""The answer while the database is away or all its connections are in use: 503, and when to try again.
 
-It is one middleware, for a database can be missed anywhere: in telling who asks, by a page, by a file.
+It is one middleware, because anything may need the database: finding out who's asking, a page, a file.
 """
 
 import structlog
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def away(request: Request) -> Response:
-    """Answer that nothing can be done just now, in the form that was asked for."""
+    """Answer, in the format that was asked for, that nothing can be done just now."""
     error = Away()
     if request.scope["path"] == "/graphql":
         return JSONResponse(failure(error), 503, {"Retry-After": str(error.retry_after)})
@@ -28,7 +28,7 @@ def away(request: Request) -> Response:
 
 
 class Availability:
-    """Middleware: answers 503 where the database could not be reached before the answer began."""
+    """Middleware: answers 503 if the database can't be reached before the answer has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,6 +1,6 @@
-"""Charts as a page draws them in SVG: for each row a label, what it says in words, and lengths in percent of the width.
+"""Charts, as a page draws them in SVG: for each row a label, its value in words, and lengths in percent of the width.
 
-The templates in `charts.html` write the same figures as a table, for those who do not see the drawing.
+The templates in `charts.html` write the same figures as a table, for people who can't see the drawing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from web import labels
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: its label, its value in words, the row's other figure, its length in percent of the longest."""
+    """One bar: its label, its value in words, the row's other figure, its length in percent of the longest bar."""
 
     label: str
     value: str
@@ -34,7 +34,7 @@ def hours_by_role(experience: Mapping[str, Any]) -> list[Bar]:
 
 
 def hours_by_year(experience: Mapping[str, Any]) -> list[Bar]:
-    """Draw the hours of each year, every year between the first and the last among them."""
+    """Draw the hours of each year, including the empty years in between."""
     by_year = {row["year"]: row for row in experience["byYear"]}
     if not by_year:
         return []
@@ -45,7 +45,7 @@ def hours_by_year(experience: Mapping[str, Any]) -> list[Bar]:
 
 @dataclass(frozen=True)
 class Rating:
-    """How one question was rated: mean and standard deviation, and where they stand from 1 (0 %) to 5 (100 %)."""
+    """How one question was rated: mean and standard deviation, and their places between 1 (0 %) and 5 (100 %)."""
 
     label: str
     count: int
@@ -57,7 +57,7 @@ class Rating:
 
 
 def ratings(questions: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> list[Rating]:
-    """Draw each question's mean as a mark, and one standard deviation to both sides as a band inside the scale."""
+    """Draw each question's mean as a mark, and one standard deviation to either side as a band within the scale."""
     drawn = []
     for one in questions:
         low = max(1.0, one["average"] - one["spread"])
@@ -77,6 +77,6 @@ def ratings(questions: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) ->
 
 
 def overall(questions: Sequence[Mapping[str, Any]]) -> str:
-    """Write the mean of all ratings of all questions; nothing if there are none."""
+    """Write the mean of all ratings of all questions; nothing if there are no ratings."""
     count = sum(one["count"] for one in questions)
     return f"{sum(one['average'] * one['count'] for one in questions) / count:.1f}" if count else ""

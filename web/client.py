@@ -30,8 +30,8 @@ class PageError(Exception):
         self.retry_after = retry_after
 
 
-# A form that the back button brought is sent with other content. It may be meant as a second thing or as a mended first
-# one, which only its sender knows.
+# A form that came back with the back button was sent with other content. Only its sender knows whether that's a second
+# thing, or a correction of the first.
 SENT_BEFORE = lazy_gettext(
     "You've already sent this form, and we have what it said then. Your changes haven't been sent yet. If you want to "
     "send them as well, press the button again."
@@ -40,7 +40,7 @@ SENT_BEFORE = lazy_gettext(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a form: with no problems it was accepted. `payload` is what the mutation answered."""
+    """What became of a form: without problems, it was accepted. `payload` is what the mutation answered."""
 
     problems: list[Problem] = field(default_factory=list)
     status: int = 200
@@ -49,7 +49,7 @@ class Outcome:
 
 
 def to_mend(problems: list[Problem]) -> Outcome:
-    """Send a form back before anything was asked for: what was typed into it cannot be read."""
+    """Send a form back without running anything, because what was typed into it can't be read."""
     return Outcome(problems, 422)
 
 
@@ -74,7 +74,7 @@ async def execute(request: Request, operation: str, /, **variables: Any) -> dict
 
 
 async def mutate(request: Request, operation: str, /, **input: Any) -> Outcome:
-    """Run a mutation of the page's documents. Raises: PageError, for a link's token that opens nothing."""
+    """Run a mutation of the page's documents. Raises: PageError, for a link whose token opens nothing."""
     try:
         (payload,) = (await execute(request, operation, input=input)).values()
     except PageError as error:
@@ -86,16 +86,16 @@ async def mutate(request: Request, operation: str, /, **input: Any) -> Outcome:
         if problem["field"] == "token":
             if problem["code"] == "NOT_FOUND":
                 raise PageError(404, problem["message"])
-            problem["field"] = None  # no field of the page's form
+            problem["field"] = None  # not a field of the page's form
     return Outcome(problems, 422 if problems else 200, payload=payload)
 
 
 def nothing_here() -> PageError:
-    """Say that there is no such page, also to people who may not know whether there is."""
+    """Say that there's no such page, also to people who may not know whether it exists."""
     return PageError(404, _("There's nothing here."))
 
 
-# UNAUTHENTICATED: the session was ended while this went on.
+# UNAUTHENTICATED: the session ended in the meantime.
 _STATUS = {"BAD_USER_INPUT": 400, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
 
 
@@ -103,7 +103,7 @@ def _page_error(error: dict[str, Any]) -> PageError:
     extensions = error["extensions"]
     match extensions["code"]:
         case "NOT_FOUND" | "GRAPHQL_VALIDATION_FAILED":
-            # What is not in the viewer's projection does not exist for them.
+            # What isn't in the viewer's projection doesn't exist for them.
             return nothing_here()
         case "RATE_LIMITED":
             seconds: int = extensions["retryAfter"]

@@ -1,8 +1,8 @@
-"""The server's connections: one whose client owes us the rest of a request, and sends nothing of it, is closed.
+"""The server's connections. If we're waiting for a client's request and it sends nothing, its connection is closed.
 
-uvicorn's own timer covers connections that rest between two requests alone. Without this one, whoever opens
-connections and says nothing, or half of something, keeps them for good. Nor has it a bound on a request's head, which
-is kept in memory until it is whole.
+uvicorn's own timer only covers connections that rest between two requests. Without this one, a client that opens
+connections and sends nothing, or half a request, would keep them for good. Nor does uvicorn limit a request's head,
+which stays in memory until it's complete.
 """
 
 import asyncio
@@ -14,36 +14,36 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from settings import Settings
 
 MAX_SILENCE = 20.0  # seconds
-MAX_HEAD = 64 * 1024  # bytes, and what comes with the last of them
+MAX_HEAD = 64 * 1024  # bytes, give or take the packet that goes over
 
 
 class Prompt(HttpToolsProtocol):
-    """uvicorn's protocol, for clients that are to be prompt while it is their turn.
+    """uvicorn's protocol, with a time limit for clients while it's their turn.
 
-    The head of a request has to be whole `silence_most` seconds after the connection, or its first byte; between two
-    parts of a body may lie as many. The time that an answer takes is ours, and counts for nothing.
+    The head of a request has to be complete `silence_most` seconds after the connection or its first byte, and no more
+    than that may pass between two parts of a body. The time that an answer takes is ours, and doesn't count.
     """
 
     silence_most = MAX_SILENCE
 
-    _since = 0.0  # when the client last did what we wait for, or we did not wait for it
+    _since = 0.0  # when the client last did what we're waiting for, or we weren't waiting
     _timer: asyncio.TimerHandle | None = None
-    _of_head = 0  # bytes that came since a head or a part of a body was whole
+    _of_head = 0  # bytes since the last complete head or part of a body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begin to wait."""
+        """Start waiting."""
         super().connection_made(transport)
         self._since = self.loop.time()
         self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read what came, and close a connection whose head, or what follows a body, has no end."""
+        """Read what came, and close the connection if its head, or what follows a body, doesn't end."""
         self._of_head += len(data)
         super().data_received(data)
         if self._of_head > MAX_HEAD and not self.transport.is_closing():
@@ -60,7 +60,7 @@ class Prompt(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Wait for the next part of the body, unless it was answered already: then nothing more of it is wanted."""
+        """Wait for the next part of the body, unless the request has already been answered."""
         self._of_head = 0
         if not self.cycle.response_complete:
             self._since = self.loop.time()
@@ -79,14 +79,14 @@ class Prompt(HttpToolsProtocol):
             self._look_later()
 
     def _is_their_turn(self) -> bool:
-        """Whether we can go on only with what the client is still to send."""
+        """Whether we can't go on before the client sends more."""
         if self.flow.read_paused:
             return False
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
 
 def serving(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Say how the application is served."""
+    """Give the server's configuration."""
     return uvicorn.Config(
         app,
         http=Prompt,

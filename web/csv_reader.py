@@ -1,6 +1,7 @@
 """CSV files as people have them: from any spreadsheet program, in its encoding and with its separator.
 
-A file is read whole from memory and kept nowhere. Between the steps of an import its bytes travel in the page, packed.
+A whole file is read from memory, and it isn't stored anywhere. Between the steps of an import, its bytes travel in the
+page, packed.
 """
 
 import csv
@@ -18,7 +19,7 @@ from i18n import lazy_gettext
 MAX_FILE = 2 * 1024 * 1024  # bytes
 MAX_ROWS = 5_000
 MAX_COLUMNS = 100
-# What no compression makes smaller grows by a third.
+# A file that can't be compressed grows by a third.
 MAX_PACKED = MAX_FILE * 4 // 3 + 1024
 
 _HOW = lazy_gettext("Open it in your spreadsheet program, save it as CSV, and choose that file.")
@@ -31,16 +32,16 @@ _OTHERS = (
     ),
 )
 _MARKUP = re.compile(r"\s*<(!doctype|html|\?xml|table)", re.IGNORECASE)
-_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # a line of Excel's own, which tells it the separator
+_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)  # a line that Excel writes to say which separator it uses
 
 
 class NotCsv(ValueError):
-    """A file that cannot be read; the text says what to do."""
+    """A file that can't be read; the text says what to do."""
 
 
 @dataclass(frozen=True)
 class CsvRow:
-    """A row as it stands in the file; `number` is what a spreadsheet program shows beside it."""
+    """A row as it is in the file; `number` is the one that a spreadsheet program shows next to it."""
 
     number: int
     cells: list[str]
@@ -48,7 +49,7 @@ class CsvRow:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """The headings, and the rows below them that hold anything."""
+    """The headings, and the rows below them that aren't empty."""
 
     headings: list[str]
     rows: list[CsvRow]
@@ -63,7 +64,7 @@ class CsvFile:
 
 
 def read_csv(data: bytes) -> CsvFile:
-    """Read a file; raise NotCsv if it is none, is damaged, or has too much."""
+    """Read a file; raise NotCsv if it isn't CSV, is damaged, or is too large."""
     text = _text(data)
     separator = ""
     if named := _SEPARATOR.match(text):
@@ -123,17 +124,17 @@ def _decoded(data: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """Choose what stands most often in the first line that has any, outside quotation marks."""
+    """Choose the separator that occurs most often, outside quotation marks, in the first line that has any."""
     lines = re.sub(r'"[^"]*"', "", text).splitlines()
     first = next((line for line in lines if any(separator in line for separator in ",;\t")), "")
     return max(",;\t", key=first.count)
 
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give number and cells of each row that is not blank, without the blank cells at its end."""
+    """Give the number and cells of each row that isn't blank, without blank cells at its end."""
     number = 0
     try:
-        # Else a quotation mark that is never closed would swallow all rows behind it.
+        # Otherwise, a quotation mark that's never closed would swallow all the rows after it.
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), 1):
             while cells and not cells[-1].strip():
                 cells.pop()

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from resolvers.paging import MAX_PAGE_SIZE  # rows: what is in memory at a time
+from resolvers.paging import MAX_PAGE_SIZE  # rows in memory at a time
 from web.client import execute
 from web.csv_writer import stream
 from web.listing import Column, Listing, View
@@ -25,8 +25,7 @@ def csv_export(
 ) -> Page:
     """Declare the export of a table as a page.
 
-    `found_at` leads to the list in what the operation gives. `variables` gives those that the path says, if there are
-    any.
+    `found_at` leads to the list in the operation's result. `variables` gives the ones that come from the path, if any.
     """
 
     async def answer(request: Request) -> Response:
@@ -39,9 +38,10 @@ def csv_export(
 async def csv_response(
     request: Request, view: View, operation: str, found_at: Sequence[str], **variables: Any
 ) -> Response:
-    """Answer with a table's CSV; `found_at` leads to the list in what the operation gives.
+    """Answer with a table's CSV; `found_at` leads to the list in the operation's result.
 
-    An error in its first rows is shown as a page; a later one ends the download, so that nobody takes a part for all.
+    An error in its first rows is shown as a page; a later one breaks off the download, so that nobody mistakes a part
+    for the whole.
     """
     rows = _walk(request, view, operation, found_at, variables)
     first = await anext(rows, None)

@@ -1,7 +1,7 @@
 """The documents of the pages: what each asks the API for, in `queries/`.
 
-Where a document wants the fields of an entry as they are declared, it spreads one of the names below, such as
-`...LogbookEntryListed`; the fields stand in its place when it is read. So a field that is declared is asked for.
+If a document needs the fields of an entry as they're declared, it spreads one of the names below, such as
+`...LogbookEntryListed`, which the fields replace when it's read. So every declared field is asked for.
 """
 
 import re
@@ -51,7 +51,7 @@ def operations(name: str) -> frozenset[str]:
 
 
 def holding(operation: str, names: Iterable[str]) -> str:
-    """Give the one of these documents that has an operation. Raises: LookupError, if none or several have it."""
+    """Give the one of these documents that has an operation. Raises: LookupError, if not exactly one has it."""
     found = [name for name in names if operation in operations(name)]
     if len(found) != 1:
         raise LookupError(f"{operation} is in {found or 'none'} of the documents that the page declares")

@@ -32,7 +32,7 @@ _READERS: dict[Kind, Reader] = {
     Kind.COUNT: forms.whole,
     Kind.LANGUAGES: forms.languages,
 }
-# What a value is in a form's field, where that is not what a page shows.
+# How a form's field has a value, if not as the page shows it.
 _TYPED: dict[Kind, Callable[[Any], str]] = {
     Kind.DAY: str,
     Kind.DURATION: lambda value: labels.hours(value).replace(",", ""),
@@ -43,12 +43,12 @@ _TYPED: dict[Kind, Callable[[Any], str]] = {
 
 
 def writer(field: EntryField) -> labels.Format:
-    """Say how a field is written on pages and in spreadsheets."""
+    """Give what writes a field on pages and in spreadsheets."""
     return labels.of_labels(labels_of(field.words)) if field.words else _WRITERS.get(field.kind, labels.TEXT)
 
 
 def reader(field: EntryField) -> Reader:
-    """Say how what is typed into a field is read."""
+    """Give what reads a field's input."""
     return forms.one_of(labels_of(field.words)) if field.words else _READERS.get(field.kind, forms.text)
 
 
@@ -66,7 +66,7 @@ def column(field: EntryField) -> Column:
 
 
 def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
-    """Give what a standing can filter a list of entries by, and the API's filter has: fields, the year, any text."""
+    """Give everything a standing can filter a list of entries by: fields of the API's filter, the year, any text."""
     found = [_filter(field) for field in fields if field.filtered and not field.facet]
     found += [Filter("year", _("Year"), found="years")]
     found += [_filter(field) for field in fields if field.filtered and field.facet]

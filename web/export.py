@@ -1,7 +1,7 @@
-"""The export of all of one's data: a ZIP of JSON and CSV, made by a job through its owner's own projection.
+"""The export of all your data: a ZIP of JSON and CSV, made by a job through its owner's own projection.
 
-The operations of `export_archive.graphql` run in process as the owner, so that an archive holds what they may read
-when it is made, and nothing else. Of somebody with several roles it holds what is their own.
+The operations of `export_archive.graphql` run in process as the owner, so an archive holds what they may read at the
+time, and nothing else. For somebody with several roles, it holds only what's their own.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -36,14 +36,14 @@ from web.documents import document
 
 
 class ExportError(Exception):
-    """The owner's projection did not answer; the job is tried again."""
+    """The owner's projection gave no answer, so the job is tried again."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an archive: its operation and its files bear its name; `says` what is in it.
+    """One part of an archive: its operation and its files have its name, and `says` tells what's in it.
 
-    `own`: of a list of everybody's, only the row with the owner's id.
+    `own`: only the row with the owner's id, from a list of everybody.
     """
 
     name: str
@@ -79,7 +79,7 @@ PARTS_OF_ROLE = {
 
 
 def parts_of(roles: frozenset[Role]) -> list[Part]:
-    """Give the parts that somebody with these roles gets."""
+    """Give the parts for somebody with these roles."""
     return [*PARTS, *(part for role, parts in PARTS_OF_ROLE.items() if role in roles for part in parts)]
 
 
@@ -123,12 +123,12 @@ def _owner() -> ClauseElement:
 
 # Runs a part's operation, from a cursor or None, and gives what it asks for: an object, a list or a connection.
 Ask = Callable[[Part, str | None], Awaitable[Any]]
-# Is told how much is made, in percent.
+# Takes how much has been made, in percent.
 Progress = Callable[[int], Awaitable[None]]
 
 
 async def make(database: Database, settings: Settings, work: WorkRow) -> None:
-    """Make the archive of the export `work.subject_id` and mail its link; nothing if it is gone, or made already."""
+    """Make the archive of the export `work.subject_id` and mail its link; do nothing if it's gone or already made."""
     async with database.reading() as reading:
         owner = await reading.first(_owner(), export_id=work.subject_id)
     if owner is None:
@@ -153,7 +153,7 @@ async def make(database: Database, settings: Settings, work: WorkRow) -> None:
 
 def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Limiter) -> Ask:
     async def ask(part: Part, after: str | None) -> Any:
-        # A context for each page, because a context remembers all that it loaded.
+        # A context for each page, because a context remembers everything it has loaded.
         context = Context(viewer, database, settings, limiter, wake=lambda: None)
         answer = await execution.run(context, _TEXTS[part.name], {"after": after, "first": MAX_PAGE_SIZE}, None)
         found = answer.body.get("data")
@@ -171,7 +171,7 @@ async def _archive(ask: Ask, progress: Progress, viewer: Viewer, settings: Setti
     archive = Archive(now)
     archive.add_text("README.txt", guide(settings, parts, now))
     for number, part in enumerate(parts):
-        # It never tells 100, which is written with the archive itself.
+        # Never 100: that's written along with the archive itself.
         await progress(100 * number // len(parts))
         if part.is_list:
             await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
@@ -194,7 +194,7 @@ async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str,
 
 
 def columns(part: Part) -> list[str]:
-    """Give the columns of a part's CSV: what its operation asks of a row."""
+    """Give the columns of a part's CSV: what its operation asks for in each row."""
     return list(_leaves(OPERATIONS[part.name].selection_set))
 
 

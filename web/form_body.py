@@ -1,4 +1,4 @@
-"""What a form sent: its fields as text, or its file; read up to a bound, and no further."""
+"""What a form sent: its fields as text, or its file, read up to a limit."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ async def read_form(request: Request, at_most: int = MAX_FORM) -> Form:
     try:
         form = await Request(request.scope, _bounded(request, at_most, too_large)).form(max_files=0)
         typed = {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
-        "".join(typed.values()).encode()  # a charset of the sender's choice can make what no page can show
+        "".join(typed.values()).encode()  # a charset that the sender chose can give text that no page can show
     except (HTTPException, UnicodeError):
         raise _unreadable() from None
     return typed
@@ -30,11 +30,11 @@ async def read_form(request: Request, at_most: int = MAX_FORM) -> Form:
 
 async def read_file(request: Request, field: str, at_most: int) -> bytes:
     """Read a form's file of at most so many bytes; nothing if none was chosen. Raises: PageError, if it's larger."""
-    too_large = _("A file can have at most %(most)s MB, and this one is larger.", most=at_most // 1024 // 1024)
+    too_large = _("A file can have at most %(most)s MB. This one is larger.", most=at_most // 1024 // 1024)
     stream = Request(request.scope, _bounded(request, at_most + MAX_FORM, too_large)).stream()
     try:
         parser = MultiPartParser(request.headers, stream, max_files=1)
-        parser.spool_max_size = at_most + MAX_FORM  # in memory: it is written to no disk
+        parser.spool_max_size = at_most + MAX_FORM  # in memory: it's never written to a disk
         form = await parser.parse()
     except MultiPartException:
         raise _unreadable() from None
@@ -51,7 +51,7 @@ def _unreadable() -> PageError:
 
 
 def _bounded(request: Request, at_most: int, too_large: str) -> Receive:
-    """Receive a body as it comes, until it is more than so many bytes."""
+    """Receive a body as it comes in, up to so many bytes."""
     length = 0
 
     async def receive() -> Message:

@@ -1,6 +1,6 @@
-"""What people type into forms, read as the API takes it: days, durations, numbers, choices.
+"""What people type into forms, turned into what the API takes: days, durations, numbers, choices.
 
-A reader gives the value for a text that is not blank, or raises Unreadable with a sentence on how to mend it.
+A reader gives the value of a text that isn't blank, or raises Unreadable with a sentence on how to fix it.
 """
 
 import re
@@ -18,7 +18,7 @@ Reader = Callable[[str], Any]
 
 
 class Unreadable(ValueError):
-    """What was typed cannot be read; the text says how to write it."""
+    """What was typed can't be read; the text says how to write it."""
 
 
 _DAY = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*(\d{4})")
@@ -30,7 +30,7 @@ _DAY_HINT = lazy_gettext("Please write the date as 2026-03-31 or 31 Mar 2026.")
 def day(text: str, *, month_first: bool = False) -> str:
     """Read a day, as in 2026-05-31, 31.5.2026, 31/5/2026 or 31 May 2026; give it in ISO 8601.
 
-    Of two numbers that could both be the month, the second is, unless `month_first`.
+    If either of two numbers could be the month, it's the second one, unless `month_first`.
     """
     text = text.strip().lower()
     try:
@@ -43,7 +43,7 @@ def _numbered_day(text: str, month_first: bool) -> str:
     if found := _DAY.fullmatch(text):
         first, second, year = map(int, found.groups())
         day_number, month_number = (second, first) if month_first else (first, second)
-        if month_number > 12 >= day_number:  # there is only one way to read 5/31/2026
+        if month_number > 12 >= day_number:  # 5/31/2026 can only be read in one way
             day_number, month_number = month_number, day_number
         return date(year, month_number, day_number).isoformat()
     if found := _NAMED_DAY.fullmatch(text):

@@ -1,6 +1,6 @@
-"""GraphiQL for administrators, at /graphiql: the page and the policy that keeps it to this host.
+"""GraphiQL for administrators, at /graphiql: the page, and the policy that keeps it to this host.
 
-What it loads is built by `tools/graphiql_assets.py`; what an administrator may ask in it, `/graphql` decides.
+`tools/graphiql_assets.py` builds what it loads; `/graphql` decides what an administrator may ask.
 """
 
 from pathlib import Path
@@ -17,11 +17,11 @@ from permissions.viewer import Viewer
 from web.menu import MenuItem, MenuLink
 
 ASSETS = Path(__file__).parent / "static" / "graphiql"
-STAMP = "installed"  # the name of the file that has their version, written when all others are there
+STAMP = "installed"  # the file with their version, written once all the others are there
 
-# The editor writes its colours and positions as <style> elements and style attributes, and draws the wavy line under
-# an error as a data: image. Neither can send anything out. Pictures of other hosts stay out: GraphiQL would
-# load the one whose address stands in an answer, and tell its host that an administrator is looking.
+# The editor writes its colours and positions as <style> elements and style attributes, and draws the wavy line under an
+# error as a data: image. Neither can send anything out. Pictures from other hosts are kept out: GraphiQL would load one
+# whose address is in an answer, and that would tell its host that an administrator is looking.
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,7 +39,7 @@ _templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 
 def installed_version() -> str | None:
-    """Return the version of the assets in place, hexadecimal; None while there are none or not all."""
+    """Return the version of the assets in place, hexadecimal; None while any are missing."""
     try:
         return (ASSETS / STAMP).read_text()
     except FileNotFoundError:
@@ -47,7 +47,10 @@ def installed_version() -> str | None:
 
 
 async def graphiql(request: Request) -> Response:
-    """Answer administrators with the page; send the signed-out to sign in; for all others there is no such page."""
+    """Show the page to administrators, and send people who are signed out to sign in.
+
+    For everybody else, it doesn't exist.
+    """
     viewer: Viewer = request.state.viewer
     if viewer.account_id is None:
         return RedirectResponse("/signin?next=/graphiql", status_code=303)

@@ -1,8 +1,8 @@
 """GraphQL over HTTP: POST with a JSON body, answered by the viewer's own projection.
 
-Status codes and media types follow the GraphQL-over-HTTP specification: everything that ran is a 200, and so is, for
-clients of plain JSON, a well-formed request that could not start; to those that accept GraphQL's own media type that
-is a 400.
+Status codes and media types follow the GraphQL-over-HTTP specification: everything that ran is a 200. A well-formed
+request that couldn't start is a 200 for clients of plain JSON, and a 400 for those that accept GraphQL's own media
+type.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ _PREFLIGHT = CROSS_ORIGIN | {
 
 
 class _Unacceptable(Failure):
-    """A request whose form is wrong; `status` says how."""
+    """A malformed request; `status` says what's wrong."""
 
     code = "BAD_USER_INPUT"
 
@@ -55,7 +55,7 @@ def make_context(request: Request) -> Context:
 
 
 def _device(request: Request) -> str:
-    """Give what the browser kept of an earlier sign-in; cookies are read again only where one is of that name."""
+    """Give what the browser kept of an earlier sign-in. Cookies are only read again if one has that name."""
     name = device_cookie_name(request.app.state.settings)
     if name not in request.headers.get("cookie", "") or has_token(request.scope):
         return ""
@@ -63,11 +63,11 @@ def _device(request: Request) -> str:
 
 
 class Graphql:
-    """The endpoint: an application of its own, for Starlette puts two more around a function."""
+    """The endpoint: an application of its own, because Starlette would wrap a function in two more."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, by whatever method."""
-        if scope["method"] == "OPTIONS":  # a browser asks whether a page of another site may call: by a token, it may
+        """Answer one request, whatever its method."""
+        if scope["method"] == "OPTIONS":  # a browser asks whether another site's page may call: with a token, it may
             response = Response(status_code=204, headers=_PREFLIGHT)
         else:
             response = await graphql(Request(scope, receive, send))
@@ -129,12 +129,12 @@ def _respond(status: int, body: dict[str, Any], media_type: str) -> Response:
     waits = [error["extensions"].get("retryAfter", 0) for error in body.get("errors", ())]
     if any(waits):
         headers["Retry-After"] = str(max(waits))
-    # Starlette would leave the charset out for these types; the specification asks for it.
+    # Starlette leaves out the charset for these types, but the specification asks for it.
     return Response(orjson.dumps(body, default=str), status, headers, f"{media_type}; charset=utf-8")
 
 
 def _media_type(accept: str) -> str:
-    """Choose the answer's media type: GraphQL's own where it is named, else JSON where that is acceptable."""
+    """Choose the answer's media type: GraphQL's own if it's named, otherwise JSON if that's acceptable."""
     wanted = [part.split(";")[0].strip().lower() for part in accept.split(",")]
     for media_type in wanted:
         if media_type in {_GRAPHQL, _JSON}:
@@ -153,7 +153,7 @@ async def _body(request: Request) -> bytes:
         if name == "charset" and value not in {"utf-8", "utf8"}:
             raise _Unacceptable(415, _("Send UTF-8."))
     body: bytes = b""
-    while True:  # as `request.stream` does, at a third of its price
+    while True:  # does what `request.stream` does, at a third of the cost
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -165,7 +165,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _parameters(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
-    """Read query, variables and operationName; BadInput for a body that is none of ours."""
+    """Read query, variables and operationName; BadInput for any other body."""
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What a balancer and an operator ask: whether the process lives, and whether it can serve."""
+"""What load balancers and operators ask: whether the process is alive, and whether it can serve requests."""
 
 from typing import Any
 
@@ -18,14 +18,15 @@ _REVISION = select(literal_column("version_num", Text()).label("revision")).sele
 
 
 async def healthz(_request: Request) -> Response:
-    """Tell that the process answers."""
+    """Say that the process answers."""
     return PlainTextResponse("alive\n")
 
 
 async def readyz(request: Request) -> Response:
-    """Tell whether requests can be served (else 503), and whether the queue moves, which decides nothing.
+    """Tell whether requests can be served (otherwise 503).
 
-    Anybody may ask, so nothing is counted: when a mail came into the queue tells what somebody did. `/metrics` counts.
+    Also say whether the queue moves, which doesn't affect the status. Anybody may ask, so it gives no numbers: the
+    moment when a mail was queued could tell what somebody did. `/metrics` has the numbers.
     """
     try:
         found = await _look(request)

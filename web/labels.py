@@ -1,4 +1,4 @@
-"""How the pages write values: the API's words as labels, days, months and hours; and as a spreadsheet gets them."""
+"""How the pages write values: the API's words as labels, days, months and hours, for people and for spreadsheets."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -67,14 +67,14 @@ def question_texts(survey: Mapping[str, Any]) -> dict[str, str]:
 
 
 def rating_labels(survey: Mapping[str, Any]) -> dict[int | None, str]:
-    """Give the word of each rating; None's is that for "not applicable"."""
+    """Give the word for each rating; None means "not applicable"."""
     return {step["rating"]: step["label"] for step in survey["scale"]}
 
 
 def answered(
     answers: Iterable[Mapping[str, Any]], questions: Mapping[str, str], scale: Mapping[int | None, str]
 ) -> list[tuple[str, str | None, int | None, str]]:
-    """Give of each answer the question's text, what was written, the rating, and its word."""
+    """Give each answer's question, what was written, the rating, and the word for it."""
     return [
         (questions.get(one["question"], one["question"]), one["text"], one["rating"], scale[one["rating"]])
         for one in answers
@@ -89,15 +89,15 @@ def decimal_hours(minutes: int) -> float:
 class Format:
     """How one kind of value is written: on a page, and as a cell of a spreadsheet.
 
-    `leads`: whether it is a link. `safe`: whether what a page shows goes into HTML without being escaped: for figures,
-    dates and the words of this file alone.
+    `leads`: whether it's a link. `safe`: whether what a page shows goes into HTML unescaped. That's only for figures,
+    dates and the words in this file.
     """
 
     leads = False
     safe = False
 
     def page(self, value: Any) -> str:
-        """Write it for people; nothing for None."""
+        """Write it for people; None becomes an empty text."""
         return "" if value is None else str(value)
 
     def cell(self, value: Any) -> Any:
@@ -159,7 +159,7 @@ class _Hours(Format):
 
 
 class _Yes(Format):
-    """A mark that is worth a word only where it is set."""
+    """A mark that's only mentioned where it's set."""
 
     safe = True
 
@@ -171,7 +171,7 @@ class _Yes(Format):
 
 
 class _Languages(Format):
-    """Names of languages, for a list of their codes."""
+    """The names of languages, from a list of their codes."""
 
     def page(self, value: Any) -> str:
         return ", ".join(LANGUAGE_NAMES.get(code, code) for code in value or ())
@@ -181,7 +181,7 @@ class _Languages(Format):
 
 
 def of_labels(labels: Labels) -> Format:
-    """Make the kind of a choice, whose words have these labels."""
+    """Make the format of a choice whose words have these labels."""
     return _Choice(labels)
 
 

@@ -1,7 +1,7 @@
-"""Tables: a list of the API as a page shows it, with filters, order, page size and place held in the address.
+"""Tables: a list of the API as a page shows it. The address holds filters, order, page size and place.
 
-A listing says once what a table has; a `View` is one request's look at it. What an address says that cannot be read
-counts as not said, so that an old bookmark still shows something.
+A listing says once what a table has; a `View` is one request's look at it. Anything in an address that can't be read is
+ignored, so an old bookmark still shows something.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the API's field, its heading, how values are written, and the API's word to sort by (None: not)."""
+    """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if any."""
 
     field: str
     title: LazyText | str
@@ -36,10 +36,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter: the API's field and its label. Either fixed `labels`, or `found`: what occurs in the list's facets.
+    """A filter: the API's field and its label.
 
-    Without both it is free text. Labels for `true` and `false` are those of a yes or no. `write` says how those that
-    were `found` are written.
+    Choices are either fixed `labels`, or `found`: what occurs in the list's facets. With neither, it's free text.
+    Labels for `true` and `false` make it a yes or no. `write` says how `found` choices are written.
     """
 
     field: str
@@ -51,10 +51,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table: its name, which begins its parameters in the address where a page has a second one; what it can do.
+    """A table and what it can do.
 
-    `columns` stand on the page, `more` in exports alone. If nothing is chosen, the first is ordered by, newest first,
-    and `size` rows are shown.
+    Its name prefixes its parameters in the address if it's a page's second table. `columns` are on the page, `more`
+    only in exports. By default, it's ordered by the first column, newest first, with `size` rows on a page.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Listing:
 
     @property
     def exported(self) -> tuple[Column, ...]:
-        """What an export has."""
+        """The columns of an export."""
         return (*self.columns, *self.more)
 
 
 class View:
-    """One request's look at a table. `facets` are the words that occur, for its choices: by name."""
+    """One request's look at a table. `facets` are the words that occur, by name, for its choices."""
 
     def __init__(self, request: Request, listing: Listing, path: str) -> None:
         self.listing = listing
@@ -114,7 +114,10 @@ class View:
         return unseal(self._settings, _CURSOR, sealed, self._viewer) if sealed else None
 
     def variables(self, called: str = "") -> dict[str, Any]:
-        """Give the variables of the list's operation; in a document with several lists, `called` begins their names."""
+        """Give the variables of the list's operation.
+
+        In a document with several lists, `called` prefixes their names.
+        """
         page = {"last": self.size, "before": self.before} if self.before else {"first": self.size, "after": self.after}
         return _called(page | self.choice(), called)
 
@@ -124,7 +127,7 @@ class View:
         return {"filter": self.filters or None, "orderBy": order}
 
     def url(self, path: str = "", /, **changes: Any) -> str:
-        """Write the address of this view with changes; a change to None takes a parameter away."""
+        """Write the address of this view with changes; None removes a parameter."""
         kept: dict[str, Any] = dict(self.filters)
         if self.sort:
             kept |= {"sort": self.sort.lower(), "dir": "desc" if self.descending else "asc"}
@@ -136,7 +139,7 @@ class View:
         return f"{path or self.path}{'?' if parameters else ''}{parameters}"
 
     def here(self) -> str:
-        """Write the address of this very view, its place in the list included."""
+        """Write the address of this view, including the place in the list."""
         return self.url(**{name: self._given[name] for name in ("after", "before") if self._given.get(name)})
 
     def cleared(self) -> str:
@@ -144,25 +147,28 @@ class View:
         return self.url(**dict.fromkeys(self.filters))
 
     def sort_url(self, column: Column) -> str:
-        """Write the address that sorts by a column; by the one that is sorted by already, the other way round."""
+        """Write the address that sorts by a column, or, if it's already sorted by that column, the other way round."""
         descending = not self.descending if column.sort == self.sort else False
         prefix, direction = self.listing.prefix, "desc" if descending else "asc"
         return f"{self._unsorted}{prefix}sort={(column.sort or '').lower()}&{prefix}dir={direction}"
 
     @cached_property
     def _unsorted(self) -> str:
-        """How the addresses of this view in other orders begin."""
+        """The beginning of this view's addresses in other orders."""
         address = self.url(sort=None, dir=None)
         return f"{address}{'&' if '?' in address else '?'}"
 
     def sorted(self, column: Column) -> str | None:
-        """Say how the table is sorted by a column, as ARIA does; None if it is not."""
+        """Say how the table is sorted by a column, as ARIA does; None if it isn't."""
         if not self.sort or column.sort != self.sort:
             return None
         return "descending" if self.descending else "ascending"
 
     def place(self, **cursor: str) -> str:
-        """Write the address of the page after or before a cursor. It is sealed: it may hold a word of the row's."""
+        """Write the address of the page after or before a cursor.
+
+        It's sealed, because it may contain a word from the row.
+        """
         return self.url(**{name: seal(self._settings, _CURSOR, value, self._viewer) for name, value in cursor.items()})
 
     def parameter(self, name: str) -> str:
@@ -170,11 +176,11 @@ class View:
         return f"{self.listing.prefix}{name}"
 
     def others(self) -> Mapping[str, str]:
-        """Give what the address says beside this table's own, to be kept by its form."""
+        """Give the address's other parameters, which the table's form keeps."""
         return self._others
 
     def fields(self, facets: Mapping[str, list[Any]]) -> list[tuple[str, str, str, Choices | None]]:
-        """Give the filters as a form has them: name, label, what is chosen, and what can be chosen (None: any text)."""
+        """Give the filters for a form: name, label, what's chosen, and what can be chosen (None: any text)."""
         return [
             (self.parameter(one.field), str(one.title), self._chosen(one), self._choices(one, facets))
             for one in self.listing.filters
@@ -195,7 +201,7 @@ class View:
         return _written(self.filters.get(one.field, ""))
 
     def told(self) -> list[tuple[str, str]]:
-        """Tell what is chosen in its filters, for a print that has no form: pairs of title and words."""
+        """Say what's chosen in the filters, for a printout, which has no form: pairs of label and value."""
         chosen = [(one, self._chosen(one)) for one in self.listing.filters if one.field in self.filters]
         return [(str(one.title), _label(one, value)) for one, value in chosen]
 

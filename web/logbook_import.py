@@ -1,6 +1,6 @@
-"""How rows of a spreadsheet become cases: which column is which field, how its cells are read, and what became of each.
+"""How rows of a spreadsheet become cases: which column is which field, how cells are read, what became of each row.
 
-The headings of our own exports are known, and so are usual words for them. Whatever is guessed, people can change.
+The headings of our own exports are known, and so are common words for them. People can change whatever we guess.
 """
 
 import re
@@ -29,7 +29,7 @@ _DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if fiel
 class Plan:
     """How a file is read: the column of each field, and how days and durations are written.
 
-    `defaults`: what is imported where a row has no role, medium or outcome; the API's words, by field.
+    `defaults`: what's imported for rows without a role, medium or outcome, in the API's words, by field.
     """
 
     columns: Mapping[str, int]
@@ -38,7 +38,7 @@ class Plan:
     defaults: Mapping[str, str]
 
     def typed(self) -> dict[str, str]:
-        """Write the plan as its form has it."""
+        """Write the plan as the values of its form."""
         return {
             **{name: str(self.columns.get(name, NONE)) for name in TITLES},
             "days": "month" if self.month_first else "day",
@@ -47,12 +47,12 @@ class Plan:
         }
 
     def problems(self) -> list[Problem]:
-        """Tell what is to be chosen before any row can be read."""
+        """Say what has to be chosen before any row can be read."""
         lacking = [] if {"startedOn", "endedOn"} & set(self.columns) else ["endedOn"]
         lacking += [] if "minutes" in self.columns else ["minutes"]
         unsaid = [name for name in CHOICES if name not in self.columns and name not in self.defaults]
         return [_problem(name, _("Please choose the column that has it.")) for name in lacking] + [
-            _problem(f"{name}Else", _("No column has this. Please choose what to import.")) for name in unsaid
+            _problem(f"{name}Else", _("No column has this. Please choose a value to import.")) for name in unsaid
         ]
 
 
@@ -61,7 +61,7 @@ def _problem(field: str | None, message: str) -> Problem:
 
 
 def key(heading: str) -> str:
-    """Give what of a heading or a choice is compared: letters and digits, whatever their case."""
+    """Give the part of a heading or choice that's compared: letters and digits, whatever their case."""
     return " ".join(re.sub(r"[\W_]+", " ", heading.casefold()).split())
 
 
@@ -84,7 +84,7 @@ def guess(file: CsvFile) -> Plan:
 
 
 def plan_of(file: CsvFile, typed: Mapping[str, str]) -> Plan:
-    """Read a plan from its form; what the form does not say is guessed from the cells."""
+    """Read a plan from its form; what the form doesn't say is guessed from the cells."""
     numbers = {str(index): index for index in range(len(file.headings))}
     columns = {name: numbers[typed[name]] for name in TITLES if typed.get(name) in numbers}
     is_month_first = typed["days"] == "month" if "days" in typed else _is_month_first(file, columns)
@@ -112,13 +112,13 @@ def _is_month_first(file: CsvFile, columns: Mapping[str, int]) -> bool:
 
 
 def is_ambiguous(file: CsvFile, plan: Plan) -> bool:
-    """Tell whether there is a day that means another one if its month comes first."""
+    """Tell whether any day would mean another one if its month came first."""
     return any(first != second and max(first, second) <= 12 for first, second in _numbered_days(file, plan.columns))
 
 
 @dataclass(frozen=True)
 class ReadRow:
-    """A row as it was read: what the API gets, by its names; or with problems, and then it never gets there."""
+    """A row as it was read: what the API gets, by its names; or the problems, and then the API never gets it."""
 
     row: CsvRow
     values: dict[str, Any]
@@ -170,7 +170,7 @@ def _readers(plan: Plan) -> dict[str, Reader]:
 
 
 def _choice(field: EntryField) -> Reader:
-    """Make the reader of a choice: the API's word, ours, or another that is usual."""
+    """Make the reader of a choice: the API's word, ours, or another common one."""
     known = {key(also): word for word, every in meanings(field).items() for also in every}
 
     def read(text: str) -> str:
@@ -188,7 +188,7 @@ def _day(text: str, *, month_first: bool) -> str:
 
 
 def _hours(text: str) -> int:
-    # Spreadsheets write a duration with its seconds.
+    # Spreadsheets write durations with seconds.
     return forms.minutes(re.sub(r"(:\d\d):00$", r"\1", text.strip()))
 
 
@@ -206,14 +206,14 @@ def _flag(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a row, in the API's words, and what to mend: pairs of the field's name (None: the row) and why."""
+    """What became of a row, in the API's words, and what to fix: pairs of the field's name (None: the row) and why."""
 
     reading: ReadRow
     status: str
     problems: list[tuple[str | None, str]]
 
     def reason(self) -> str:
-        """Say in one line what to mend."""
+        """Say in one line what to fix."""
         return " ".join(
             _("%(column)s: %(reason)s", column=str(TITLES[name]), reason=why) if name in TITLES else why
             for name, why in self.problems
@@ -223,7 +223,7 @@ class Result:
 def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
     """Join what was read with the API's `outcomes`, one for each row without problems, in their order."""
     answered = iter(outcomes)
-    # One day that stands for both is told of once.
+    # A day used for both is only mentioned once.
     unsaid = {"startedOn", "endedOn"} - set(plan.columns)
     found = []
     outcome: Mapping[str, Any]
@@ -235,7 +235,7 @@ def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[
 
 
 def ranges(numbers: Sequence[int]) -> list[str]:
-    """Write ascending row numbers in short, runs as their first and last."""
+    """Write ascending row numbers briefly, each run as its first and last."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

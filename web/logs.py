@@ -18,7 +18,8 @@ from web import metrics
 log = structlog.get_logger()
 
 
-# The id of the request that is being answered. A variable of our own: to merge structlog's takes a walk over all.
+# The id of the request that's being answered. It's a variable of our own because merging structlog's means a walk over
+# all of them.
 _request: ContextVar[str] = ContextVar("request")
 
 
@@ -31,7 +32,7 @@ def _with_request(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Write an exception as its type and where it came from: its text may quote what somebody typed."""
+    """Write an exception as its type and where it came from, because its text may quote what somebody typed."""
     error = event.pop("exc_info", None)
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
@@ -63,7 +64,7 @@ def configure() -> None:
 
 
 class _Libraries(logging.Handler):
-    """Writes that something went wrong in a library, and where: its message may quote statements and addresses."""
+    """Writes only that something went wrong in a library, and where: its message may quote statements and addresses."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else record.msg
@@ -71,9 +72,9 @@ class _Libraries(logging.Handler):
 
 
 class RequestLog:
-    """Middleware: a line a request, and a request id that every line of that request carries.
+    """Middleware: one line for each request, and an id that all its lines carry.
 
-    Of the path only its route's pattern is written: what stands in its places may be a link's secret.
+    Instead of the path, only its route's pattern is written: the rest may be a link's secret.
     """
 
     def __init__(self, app: ASGIApp) -> None:

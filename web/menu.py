@@ -1,4 +1,4 @@
-"""The menus in the header: what they lead to, as each page declares it, and what of it somebody is offered."""
+"""The menus in the header: what they lead to, as each page declares it, and which entries somebody gets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from permissions.viewer import Viewer
 
 @dataclass(frozen=True)
 class MenuItem:
-    """A page's entry in a menu: its title, and its place, the lowest first. `account`: in the account's menu."""
+    """A page's entry in a menu: its title, and its place (lowest first). `account`: in the account's menu."""
 
     title: LazyText
     place: int
@@ -27,6 +27,6 @@ class MenuLink:
 
 
 def offered(links: Sequence[MenuLink], viewer: Viewer, *, account: bool) -> list[tuple[str, str]]:
-    """Give title and path of each entry of one menu that leads the viewer to a page they have."""
+    """Give title and path of each entry of a menu that leads to a page the viewer has."""
     found = [link for link in links if link.item.account is account and link.audience & viewer.roles]
     return [(str(link.item.title), link.path) for link in sorted(found, key=lambda link: link.item.place)]

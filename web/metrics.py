@@ -1,6 +1,6 @@
 """`/metrics` for Prometheus, on a port of its own: what this process counts, and what it finds in the outbox.
 
-Labels are words of ours, such as a route's pattern; nothing that a client sent ever becomes one.
+Labels are our own words, such as a route's pattern, and never anything that a client sent.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ POOL = Gauge("logbook_database_connections_in_use", "Connections of the pool tha
 MAX_POOL = Gauge("logbook_database_connections_most", "Connections that the pool may hold")
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_LOOK_TIMEOUT = 3.0  # seconds, within which Prometheus still waits
+_LOOK_TIMEOUT = 3.0  # seconds, less than Prometheus waits
 
 
 def count_request(method: str, route: str | None, status: int, seconds: float) -> None:
-    """Count one request; `route` is its pattern, None where there is none."""
+    """Count one request; `route` is its pattern, or None."""
     number, times = _series(route or "none", method if method in _METHODS else "other", status)
     number.inc()
     times.observe(seconds)
@@ -47,24 +47,24 @@ def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
 
 @lru_cache(maxsize=100)
 def operations(outcome: str) -> Counter:
-    """Give the counter of operations that ended so."""
+    """Give the counter of operations with this outcome."""
     return OPERATIONS.labels(outcome)
 
 
 def watch_pool(database: Database, settings: Settings) -> None:
-    """Tell from now on of this pool."""
+    """Report on this pool from now on."""
     POOL.set_function(database.in_use)
     MAX_POOL.set(settings.database_pool_size)
 
 
 class Outbox(Collector):
-    """Looks into the outbox when Prometheus asks, over a connection of its own: the pool may be what is the matter."""
+    """Looks into the outbox when Prometheus asks, over a connection of its own, because the pool may be the problem."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def describe(self) -> Iterable[Metric]:
-        """Give the names, without a look."""
+        """Give the names without looking."""
         return self._families()
 
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
@@ -78,7 +78,7 @@ class Outbox(Collector):
         )
 
     def collect(self) -> Iterable[Metric]:
-        """Look; runs in a thread of the metrics' server."""
+        """Look. Runs in a thread of the metrics server."""
         up, number, oldest = self._families()
         try:
             rows = asyncio.run(self._look())
@@ -98,7 +98,7 @@ class Outbox(Collector):
 
 @contextmanager
 def served(settings: Settings, registry: CollectorRegistry = REGISTRY) -> Iterator[None]:
-    """Serve `/metrics` while the block runs, if there is a port for it; SettingsError where it cannot be used."""
+    """Serve `/metrics` while the block runs, if there's a port for it; SettingsError if the port can't be used."""
     if settings.metrics_port is None:
         yield
         return

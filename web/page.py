@@ -57,7 +57,7 @@ class Page:
 
     @property
     def specificity(self) -> tuple[bool, ...]:
-        """What pages are sorted by: at the same place of a path, a word goes before anything that could stand there."""
+        """What pages are sorted by: at the same place in a path, a fixed word comes before a parameter."""
         return tuple("{" in part for part in self.path.split("/"))
 
     def route(self) -> Route:
@@ -67,8 +67,8 @@ class Page:
     async def respond(self, request: Request) -> Response:
         """Answer a request: keep others out, refuse forms of other sites, and show errors as a page.
 
-        An ended session counts as none, and its cookie is taken away; an API token that doesn't work is refused, and
-        touches no cookie.
+        A session that has ended counts as signed out, and its cookie is removed; an API token that doesn't work is
+        refused, and leaves cookies alone.
         """
         settings = request.app.state.settings
         request.state.new_session = "" if request.state.ended and not has_token(request.scope) else None
@@ -86,13 +86,16 @@ class Page:
         return response
 
     def _admit(self, request: Request) -> Response | None:
-        """Let the viewer in (None), or send them to sign in. Raises: PageError, for those who don't have this page."""
+        """Let the viewer in (None), or send them to sign in.
+
+        Raises: PageError, for viewers who don't have this page.
+        """
         viewer: Viewer = request.state.viewer
         if self.audience is None:
             return None
         if viewer.account_id is None:
             if request.method == "POST":
-                # Reloading the page sends what was typed once more, so nothing of it is lost.
+                # Reloading the page sends what was typed again, so nothing is lost.
                 raise PageError(401, _("Sign in again in another tab, then come back here and reload this page."))
             return RedirectResponse(f"/signin?next={quote(asked_for(request))}", 303)
         if not self.audience & viewer.roles or viewer.by_token:
@@ -114,9 +117,9 @@ def page(
 ) -> Callable[[Answer], Page]:
     """Declare the function below as a page.
 
-    `document`: the file of `queries/` whose operations it runs. `documents`: others, each with those of the page's
-    audience for whom it runs them. `unverified`: the page is also there for those who haven't confirmed their email
-    address yet. `menu`: its entry in a menu.
+    `document`: the file of `queries/` whose operations it runs. `documents`: others, each with the part of the audience
+    it runs them for. `unverified`: the page is also there for those who haven't confirmed their email address yet.
+    `menu`: its entry in a menu.
     """
     asked = ({document: audience} if document else {}) | dict(documents or {})
     return lambda answer: Page(path, audience, asked, methods, unverified, menu, answer)

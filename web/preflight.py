@@ -1,4 +1,4 @@
-"""What a command makes sure of before it begins, and tells in one line where it is not so."""
+"""What a command checks before it begins; if something's wrong, it says so in one line."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from settings import Settings, SettingsError, load
 
 _NEWEST_FUNCTION = "ask(uuid,integer,boolean,bytea,boolean)"
 
-# Without its policies a worker would find nothing to mail, to release or to erase, and say nothing.
+# Without its policies, a worker would find nothing to mail, release or erase, and wouldn't notice.
 _MAY_WORK = text(
     "SELECT count(*) > 0 FROM pg_policies WHERE policyname LIKE 'work%' AND current_user = ANY (roles)"
 ).columns(may_work=Boolean())
@@ -28,7 +28,7 @@ _MAY_WORK = text(
 _DATABASE_ERRORS = (
     Unavailable,
     OSError,
-    ValueError,  # a part of the URL that the driver cannot read
+    ValueError,  # part of the URL that the driver can't read
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     SQLAlchemyError,
@@ -36,29 +36,29 @@ _DATABASE_ERRORS = (
 
 
 def service_settings() -> Settings:
-    """Read the settings; raise SettingsError also where what belongs to a demo stands alone."""
+    """Read the settings; also raise SettingsError if a demo's setting is used outside a demo."""
     settings = load()
     if settings.demo_clock_offset_hours and settings.mailbox is None:
-        raise SettingsError("DEMO_CLOCK_OFFSET_HOURS is wrong: it is for a demo alone, which has a MAILBOX")
+        raise SettingsError("DEMO_CLOCK_OFFSET_HOURS is wrong: it's only for a demo, which has a MAILBOX")
     return settings
 
 
 @contextmanager
 def usable_database(setting: str, *more: type[Exception]) -> Iterator[None]:
-    """Raise SettingsError, which names the setting, where what is done in the block fails on the database."""
+    """Raise a SettingsError that names the setting if the block fails on the database."""
     caught: tuple[type[Exception], ...] = (*_DATABASE_ERRORS, *more)
     try:
         yield
     except caught as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error  # what the server or the system said
         lines = str(cause).splitlines() or [type(cause).__name__]
-        raise SettingsError(f"{setting} leads to no usable database: {lines[0]}") from None
+        raise SettingsError(f"{setting} doesn't lead to a usable database: {lines[0]}") from None
 
 
 async def reach_database(settings: Settings) -> None:
     """Raise SettingsError unless the database answers, has its tables, applies its rules to the role, and is at home.
 
-    It is not at home after it was restored from a backup.
+    After it was restored from a backup, it isn't.
     """
     with usable_database("DATABASE_URL"):
         async with connect(settings) as database, database.reading() as reading:
@@ -73,7 +73,7 @@ async def reach_database(settings: Settings) -> None:
         raise SettingsError("DATABASE_URL leads to a database without tables: run `logbook migrate` first")
     if not guarded:
         raise SettingsError(
-            "DATABASE_URL is wrong: its role goes past row-level security; use one that owns nothing, and no superuser"
+            "DATABASE_URL is wrong: its role bypasses row-level security; use one that owns nothing, not a superuser"
         )
 
 
@@ -84,23 +84,23 @@ async def reach_work(settings: Settings) -> None:
         async with connect_worker(settings) as database, database.reading() as reading:
             may_work = await reading.value(_MAY_WORK, bool)
     if not may_work:
-        raise SettingsError(f"{setting} has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate")
+        raise SettingsError(f"{setting} has a role that isn't the worker's: set DATABASE_WORKER_URL, then migrate")
 
 
 async def reach_services(settings: Settings) -> None:
-    """Raise SettingsError unless the database can be used; only warn where Redis cannot, for all goes on without it."""
+    """Raise SettingsError unless the database can be used. Only warn about Redis: everything works without it."""
     await reach_database(settings)
     try:
         async with asyncio.timeout(1), Redis.from_url(settings.redis_url.get_secret_value()) as redis:
             await redis.ping()
     except (OSError, RedisError):
-        typer.echo("REDIS_URL leads to no Redis that answers: going on without it", err=True)
+        typer.echo("REDIS_URL doesn't lead to a Redis that answers: going on without it", err=True)
 
 
 def spare_collection() -> None:
-    """Spare the garbage collector what start-up made and what a request makes and soon lets go.
+    """Keep the garbage collector away from what start-up made, and from what a request makes and soon drops.
 
-    It would look through all of it again and again, in the middle of requests: they took up to three times as long.
+    It would look through all of it again and again in the middle of requests, which took up to three times as long.
     """
     gc.collect()
     gc.freeze()
@@ -108,7 +108,7 @@ def spare_collection() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the socket that is served; SettingsError where the address is taken or not this machine's."""
+    """Open the socket that is served; SettingsError if the address is taken or isn't this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)

@@ -1,8 +1,9 @@
-"""Receipts: how a page knows that what its address says was done really was, by those who look at it.
+"""Receipts: how a page knows that what its address says was done really was done, by the person looking at it.
 
-Anybody can write an address and send it to others. So an accepted form leads to one that bears a receipt, sealed for
-that page, its message, and the account, or for those signed out the network, that sent the form. It is in the address
-because a new cookie would make browsers forget the form, which the back button is to bring as it was.
+Anybody can make up an address and send it to others. So an accepted form leads to an address with a receipt, sealed for
+that page, its message, and the account that sent the form (for people who are signed out, their network address). It's
+in the address because a new cookie would make browsers forget the form, and the back button should bring that back as
+it was.
 """
 
 from datetime import datetime, timedelta
@@ -21,9 +22,9 @@ _PURPOSE = "receipt"
 
 
 def accepted(request: Request, address: str) -> Response:
-    """Lead on from an accepted form: to a page under `/done`, or to another with its message's name as `done`."""
+    """Redirect after an accepted form: to a page under `/done`, or to another with its message's name as `done`."""
     to = URL(address)
-    # Whoever has just deleted their account or ended their own session looks at the page signed out.
+    # People who have just deleted their account or ended their own session see the page signed out.
     whom = _viewer(request).address if request.state.new_session == "" else _whom(request)
     until = request.app.state.database.now() + RECEIPT_LASTS
     made = receipt(request.app.state.settings, until, to.path, _message(QueryParams(to.query)), whom)
@@ -31,12 +32,12 @@ def accepted(request: Request, address: str) -> Response:
 
 
 def receipt(settings: Settings, until: datetime, path: str, message: str, whom: UUID | str) -> str:
-    """Make a receipt; `message` is empty for a page that has just one, `whom` an account's id or a network address."""
+    """Make a receipt; `message` is empty for a page with only one, `whom` is an account's id or a network address."""
     return seal(settings, _PURPOSE, f"{until.timestamp():.0f}", path, message, whom)
 
 
 def is_receipted(request: Request) -> bool:
-    """Whether the address bears a receipt for its page, its message and this viewer that still counts."""
+    """Whether the address has a receipt for its page, its message and this viewer that's still valid."""
     query, path = request.query_params, request.scope["path"]
     held, settings = query.get("receipt", ""), request.app.state.settings
     until = unseal(settings, _PURPOSE, held, path, _message(query), _whom(request))
@@ -53,5 +54,5 @@ def _whom(request: Request) -> UUID | str:
 
 
 def _viewer(request: Request) -> Viewer:
-    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # to say who asks may be what failed
+    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # finding out who's asking may be what failed
     return viewer

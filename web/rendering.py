@@ -1,4 +1,4 @@
-"""Writing pages: the templates and what they are given, the page of an error, and what a page says was done."""
+"""Writing pages: the templates and what they get, the page for an error, and what a page says was done."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def _about(problems: list[Problem], field: str) -> str:
-    """Say what to mend in a field; nothing if it is fine."""
+    """Say what to fix in a field; nothing if it's fine."""
     return " ".join(problem["message"] for problem in problems if problem["field"] == field)
 
 
@@ -38,7 +38,7 @@ _templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
-    auto_reload=False,  # it would look at each file at each page
+    auto_reload=False,  # otherwise it checks each file for each page
 )
 i18n.install(_templates)
 _templates.filters["about"] = _about
@@ -53,19 +53,19 @@ _templates.filters["written"] = lambda field, value: writer(field).page(value)
 _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows
 _templates.filters["answered"] = labels.answered
-_templates.globals["words"] = labels  # the forms of pages have `labels` of their own
+_templates.globals["words"] = labels  # forms have `labels` of their own
 _templates.globals["details_days"] = DETAILS_DAYS
 
 
 def _version(file: str) -> str:
-    """Name a state of one of our own files, so that browsers may keep it for good."""
+    """Name the state of one of our own files, so that browsers can keep it for good."""
     return hashlib.sha256((_STATIC / file).read_bytes()).hexdigest()[:12]
 
 
 _templates.globals["style"] = f"/static/style.css?v={_version('style.css')}"
 _templates.globals["script"] = f"/static/pages.js?v={_version('pages.js')}"
 
-# What a page says after a form was accepted; the address carries the word, and a receipt for it.
+# What a page says after a form was accepted. The address has the word, and a receipt for it.
 DONE = {
     "added": _("The entry has been added."),
     "saved": _("Your changes have been saved."),
@@ -75,7 +75,7 @@ DONE = {
     "appointed": _("Your choice has been saved."),
     "invited": _("The invitation is on its way."),
     "ended": _("The review has ended."),
-    "removed": _("The second factor has been removed. Your password alone opens your account now."),
+    "removed": _("The second factor has been removed. You now sign in with your password alone."),
     "mailed": _("We've sent a link to your new address. Your address changes when you open it."),
     "password": _("Your password has been changed."),
     "browser": _("That browser has been signed out."),
@@ -100,8 +100,8 @@ _NOTHING_TYPED: Form = {}
 def render(
     request: Request, template: str, *, outcome: Outcome = _NOTHING_SENT, typed: Form = _NOTHING_TYPED, **facts: Any
 ) -> Response:
-    """Write a page; `typed` is what its form comes back with, `outcome` what to mend in it and the page's status."""
-    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # to say who asks may be what failed
+    """Write a page; `typed` is what its form comes back with, `outcome` what to fix in it and the page's status."""
+    viewer: Viewer = getattr(request.state, "viewer", Viewer())  # finding out who's asking may be what failed
     links: list[MenuLink] = request.app.state.menu
     text = _templates.get_template(template).render(
         settings=request.app.state.settings,
@@ -120,25 +120,25 @@ def render(
 
 
 def _done(request: Request) -> str | None:
-    """Give what the page says was done, if it bears a receipt: the word alone makes no page say anything."""
+    """Give what the page says was done, if there's a receipt: the word alone isn't enough."""
     said = DONE.get(request.query_params.get("done", ""))
     return str(said) if said and is_receipted(request) else None
 
 
 def _request_key(typed: Form, outcome: Outcome) -> str:
-    """Give the key of a page's form: the one that it came back with, unless that was used for something else."""
+    """Give the key of a page's form: the one it came back with, unless that was used for something else."""
     key = typed.get("requestKey")
     return key if key and not any(map(is_repeated, outcome.problems)) else str(uuid4())
 
 
 def error_page(request: Request, error: PageError) -> Response:
-    """Show why there is no answer."""
+    """Show why there's no answer."""
     outcome = Outcome([], error.status, error.retry_after)
     title = _TITLES.get(error.status, _TITLES[403])
     return render(request, "error.html", outcome=outcome, title=title, error=error)
 
 
 def asked_for(request: Request) -> str:
-    """Give the path and query that were asked for: of the address a client may have made up the rest."""
+    """Give only the path and query that were asked for: the client may have made up the rest of the address."""
     path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path

@@ -1,4 +1,4 @@
-"""The cells of a table as HTML: written here and not by a template, for which hundreds of them cost too much."""
+"""The cells of a table as HTML. They're written here because hundreds of them are too slow in a template."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _ARROWS = {None: "", "ascending": " ↑", "descending": " ↓"}
 
 
 def headings(view: View) -> Markup:
-    """Write the headings of a table's columns; most of them sort it."""
+    """Write the headings of a table's columns. Most of them are links that sort it."""
     written = []
     for column in view.listing.columns:
         title, how = escape(column.title), view.sorted(column)
@@ -27,14 +27,14 @@ def headings(view: View) -> Markup:
 
 
 def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: bool) -> Markup:
-    """Write the rows of a table's body; what they hold goes through `escape`.
+    """Write the rows of a table's body; their contents go through `escape`.
 
-    `to`: where the first column of a row leads, under the row's id. The place in the table goes with it as `back`.
-    `edit`: whether a last column leads to the row's form.
+    `to`: where the first column leads, followed by the row's id. The place in the table goes along as `back`. `edit`:
+    whether there's a last column that leads to the row's form.
     """
     first, *_ = columns = view.listing.columns
     cells = [(column.field, column.kind, f'<td data-label="{escape(column.title)}"') for column in columns]
-    back = quote(view.here())  # which leaves nothing to escape
+    back = quote(view.here())  # which leave nothing to escape
     written = []
     for row in nodes:
         written.append("<tr>\n")

@@ -1,7 +1,7 @@
 """Turns a request's cookie or token into its viewer, and guards changes against other origins.
 
-A token is in a header that no browser sends by itself, so whoever has it may call from a page of any site; a request
-with that header neither uses cookies nor sets them.
+A token is in a header that no browser sends by itself, so a page of any site may call with one. A request with that
+header neither uses nor sets cookies.
 """
 
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from resolvers.access import viewer_of_session, viewer_of_token
 from resolvers.errors import Unauthenticated
 from settings import Settings
 
-# Paths that look the same to everybody need no look into the database.
+# Paths that look the same to everybody, and don't need the database.
 ANONYMOUS = ("/static/", "/healthz", "/readyz")
 DEVICE_DAYS = 365
 
@@ -26,7 +26,7 @@ def bound(settings: Settings, name: str) -> str:
 
 
 def keep(settings: Settings, response: Response, name: str, value: str, seconds: int) -> None:
-    """Put a value into a cookie of ours, which no script reads; take the cookie away if the value is empty."""
+    """Put a value into a cookie of ours that no script can read; remove the cookie if the value is empty."""
     response.set_cookie(
         bound(settings, name),
         value,
@@ -44,27 +44,27 @@ def cookie_name(settings: Settings) -> str:
 
 
 def keep_session(settings: Settings, response: Response, secret: str) -> None:
-    """Put a session's secret into the answer's cookie; take the cookie away if the secret is empty."""
+    """Put a session's secret into the answer's cookie; remove the cookie if the secret is empty."""
     keep(settings, response, "session", secret, settings.session_days * 86400)
 
 
 def device_cookie_name(settings: Settings) -> str:
-    """Name the cookie by which a browser is known that has signed in before."""
+    """Name the cookie that marks a browser that has signed in before."""
     return bound(settings, "device")
 
 
 def keep_device(settings: Settings, response: Response, device: str) -> None:
-    """Let a browser be known as one of its owner's. It opens nothing, so signing out leaves it."""
+    """Mark a browser as one of its owner's. The cookie opens nothing, so signing out leaves it."""
     keep(settings, response, "device", device, DEVICE_DAYS * 86400)
 
 
 def has_token(scope: Scope) -> bool:
-    """Whether a request says by a header who asks; then its cookies are none of its business."""
+    """Whether a header of the request says who's asking; then its cookies are ignored."""
     return any(name == b"authorization" for name, _ in scope["headers"])
 
 
 def is_foreign(settings: Settings, request: HTTPConnection) -> bool:
-    """Whether a browser says that the request comes from another site; a program says nothing and is let in."""
+    """Whether a browser says that the request comes from another site; programs don't say, and are let in."""
     origin = request.headers.get("origin")
     if origin is not None:
         parts = urlsplit(settings.base_url)
@@ -91,7 +91,7 @@ async def _viewer(request: HTTPConnection) -> Viewer:
 
 
 class Viewers:
-    """Middleware: sets `request.state.viewer`, and `request.state.ended` where cookie or token is not valid."""
+    """Middleware: sets `request.state.viewer`, and `request.state.ended` if the cookie or token isn't valid."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -115,7 +115,7 @@ class Viewers:
         await self._app(scope, receive, send)
 
 
-# A page of ours loads what is ours. What needs more (GraphiQL, a caught mail) sets its own policy.
+# Our pages load only our own files. Pages that need more (GraphiQL, a caught mail) set their own policy.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -123,11 +123,11 @@ POLICY = (
 
 
 def security_headers(settings: Settings) -> dict[str, str]:
-    """Give the headers that every answer carries, unless it sets its own."""
+    """Give the headers of every answer that doesn't set its own."""
     headers = {
         "Content-Security-Policy": POLICY,
         "X-Content-Type-Options": "nosniff",
-        # No address of ours, which may hold a link's secret, goes anywhere.
+        # Our addresses, which may contain a link's secret, aren't passed on.
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-store",
@@ -138,7 +138,7 @@ def security_headers(settings: Settings) -> dict[str, str]:
 
 
 REALM = 'Bearer realm="api"'
-# Read by scripts of other sites, which have a token and no cookie: never with Access-Control-Allow-Credentials.
+# For scripts of other sites, which have a token and no cookie, so never with Access-Control-Allow-Credentials.
 CROSS_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate",
@@ -146,7 +146,7 @@ CROSS_ORIGIN = {
 
 
 def answer_headers(scope: Scope, status: int) -> dict[str, str]:
-    """Give the headers that an answer of this status to this request carries besides."""
+    """Give the additional headers of an answer with this status to this request."""
     by_token = has_token(scope)
     headers = CROSS_ORIGIN if by_token and scope["path"] == "/graphql" else {}
     if status == 401:
@@ -159,7 +159,7 @@ def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 class SecurityHeaders:
-    """Middleware: gives each answer the headers that it must carry."""
+    """Middleware: gives each answer its headers."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app

@@ -1,8 +1,8 @@
 """The worker: its functions and cron jobs as arq knows them, run by `logbook worker` and by plain arq.
 
-PostgreSQL says what is to be done and whose turn it is, so a function may be called by anybody, any number of times.
-`logbook worker` calls each every few seconds, and lets arq call them too while Redis is there. Plain
-`arq web.worker.WorkerSettings` has arq alone.
+PostgreSQL says what has to be done and whose turn it is, so a function can be called from anywhere, any number of
+times. `logbook worker` calls each every few seconds, and lets arq call them too while Redis is there. Plain `arq
+web.worker.WorkerSettings` has arq alone.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SWEEP_EVERY = 5.0  # seconds
-TURN = 60.0  # seconds for which a function waits for a long queue, which is drained to its end all the same
+TURN = 60.0  # seconds for which a function waits for a long queue, which is drained to the end even so
 CANCEL_AGAIN = 1.0  # seconds
 
 
@@ -53,7 +53,7 @@ class Work:
         self.ledger = Ledger(settings.deletions_ledger) if settings.deletions_ledger else None
 
     async def close(self) -> None:
-        """Finish what was begun."""
+        """Finish what's been started."""
         await asyncio.gather(self.mail.close(), self.exports.close())
 
 
@@ -67,17 +67,17 @@ async def _exporting(database: Database, settings: Settings) -> AsyncIterator[Do
 
 
 class JobFailed(Exception):
-    """A function failed; the log says where. The text is its name."""
+    """A function failed. The text is its name, and the log says where."""
 
 
 def function(run: Callable[[Work], Awaitable[int]]) -> "WorkerCoroutine":
-    """Make a function of arq's. Raises JobFailed and nothing else, for arq logs texts, which could quote a row."""
+    """Make a function for arq. Raises only JobFailed, because arq logs an error's text, which could quote a row."""
 
     @wraps(run)
     async def job(context: dict[str, Work]) -> int:
         try:
             return await run(context["work"])
-        except Exception as error:  # the database may be away; it will be back
+        except Exception as error:  # the database may be away, and will be back
             log.error("job_failed", job=run.__name__, exc_info=error)
             raise JobFailed(run.__name__) from None
 
@@ -92,20 +92,20 @@ async def send_mail(work: Work) -> int:
 
 @function
 async def make_exports(work: Work) -> int:
-    """Make the archives that somebody asked for, and mail their links; give how many pieces of work were finished."""
+    """Make the archives that people asked for, and mail their links; give how many pieces of work were finished."""
     made = await work.exports.run(at_most=TURN)
     return made + await work.mail.run(at_most=TURN) if made else 0
 
 
 @function
 async def erase_request_details(work: Work) -> bool:
-    """Erase names, addresses and references of requests for feedback when their time is over."""
+    """Erase the names, addresses and references in feedback requests when their time is over."""
     return await take_turn(work.database, "erase_request_details", Every.MINUTE, expiry.erase_request_details)
 
 
 @function
 async def release_from_clock(work: Work) -> bool:
-    """Make due what waits only because the clock was ahead."""
+    """Make work due that's only waiting because the clock was ahead."""
     return await take_turn(work.database, "release_from_clock", Every.MINUTE, outbox.release_from_clock)
 
 
@@ -133,12 +133,12 @@ CHORES = (erase_request_details, release_from_clock, clean_up, release_shared, k
 
 
 async def _forget_cut_off(context: dict[str, ArqRedis]) -> None:
-    """Let no job that was cut off hold up the next of its name until arq gives it up."""
+    """Keep a job that was cut off from holding up the next of its name until arq gives up on it."""
     await context["redis"].delete(*(in_progress_key_prefix + name for name in WAKES))
 
 
 def worker_settings(settings: Settings) -> type:
-    """Give the class that arq reads; it looks for nothing in a class that this one could inherit from."""
+    """Give the class that arq reads. It doesn't look into base classes."""
     stack = AsyncExitStack()
 
     async def startup(context: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ def worker_settings(settings: Settings) -> type:
         redis_settings = _redis_settings(settings)  # for `arq --check`, which doesn't look at the pool
         job_serializer = orjson.dumps
         job_deserializer = orjson.loads
-        keep_result = 0  # a result that is kept would hold up the next job of the same id
+        keep_result = 0  # a stored result would hold up the next job of the same id
         job_timeout = 2 * TURN
         health_check_interval = 10
 
@@ -177,7 +177,7 @@ def _redis_settings(settings: Settings) -> RedisSettings:
     return found
 
 
-if not TYPE_CHECKING:  # where it would excuse every misspelt name
+if not TYPE_CHECKING:  # which would excuse every misspelt name
 
     def __getattr__(name: str) -> type:
         """Give `WorkerSettings` to arq. It's made when it's asked for, because it reads the environment."""
@@ -188,7 +188,7 @@ if not TYPE_CHECKING:  # where it would excuse every misspelt name
 
 @asynccontextmanager
 async def at_work(settings: Settings) -> AsyncIterator[Work]:
-    """Make sure of what a worker needs, log, serve metrics and connect; at the end, finish what was begun.
+    """Check what a worker needs, log, serve metrics and connect; at the end, finish what's been started.
 
     Raises:
         SettingsError: what is wrong, in one line.
@@ -218,7 +218,7 @@ async def main(settings: Settings) -> None:
 
 async def run(work: Work, stop: asyncio.Event) -> None:
     """Call every function every few seconds until `stop` is set, and let arq call them too while Redis is there."""
-    # Each by itself, so that a mail server that hangs does not hold up what has to be erased.
+    # Each by itself, so that a mail server that hangs doesn't hold up erasing.
     tasks = [asyncio.create_task(_repeat(job, work), name=job.__qualname__) for job in (*DRAINS, *CHORES)]
     tasks.append(asyncio.create_task(_listen(work)))
     await stop.wait()
@@ -233,7 +233,7 @@ async def _repeat(job: "WorkerCoroutine", work: Work) -> None:
 
 
 async def _listen(work: Work) -> None:
-    """Run arq; start again whenever Redis went away, or was not there."""
+    """Run arq; start it again whenever Redis goes away, or isn't there yet."""
     while True:
         try:
             await _hear(work)
@@ -245,7 +245,7 @@ async def _listen(work: Work) -> None:
 async def _hear(work: Work) -> None:
     redis = arq_redis(work.settings)
     own = {"redis_pool": redis, "ctx": {"work": work}, "on_startup": _forget_cut_off, "on_shutdown": None}
-    # Made anew, for cron jobs remember when they're next, and would make up for all the time that Redis was away.
+    # A new one each time: cron jobs remember when they're next, and would make up for all the time that Redis was away.
     worker = create_worker(worker_settings(work.settings), handle_signals=False, **own)
     try:
         await worker.main()
@@ -257,7 +257,10 @@ async def _hear(work: Work) -> None:
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
-    """Cancel a task until it has ended: Redis's client loses a cancellation that comes just as it gives up waiting."""
+    """Cancel a task until it has ended.
+
+    The Redis client loses a cancellation that comes just as it gives up waiting.
+    """
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=CANCEL_AGAIN)

@@ -1,6 +1,6 @@
 """Every mail of the product, one declaration each: what it's called in the outbox, its subject, and who gets it.
 
-Its words are in `templates/<name>/body.txt` and `body.html`. Nothing else has to know of a new one.
+Its words are in `templates/<name>/body.txt` and `body.html`. A new mail needs nothing else.
 """
 
 from i18n import lazy_gettext as _

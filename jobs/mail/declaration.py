@@ -14,7 +14,7 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail and the one address that it goes to."""
+    """A mail and the one address it goes to."""
 
     address: str
     message: Message
@@ -24,9 +24,9 @@ class Letter:
 class Mail(Kind, Generic[FactsT_co]):
     """A kind of mail; its name is also its folder in `templates/`.
 
-    `subject` may name facts, as in `%(mediator_name)s`. `find` reads who gets the mail and its facts at the moment
-    when it's sent, and gives None where it has become pointless or forbidden since it was queued. `facts` is what it
-    finds. `unasked`: it doesn't go to addresses that want no more of these.
+    `subject` may name facts, as in `%(mediator_name)s`. `find` reads who gets the mail and its facts at the moment when
+    it's sent, and gives None if the mail has become pointless or forbidden since it was queued. `facts` is what it
+    finds. `unasked`: it doesn't go to addresses that have stopped requests.
     """
 
     subject: LazyText
@@ -35,7 +35,7 @@ class Mail(Kind, Generic[FactsT_co]):
     unasked: bool = False
 
     async def letter(self, transaction: Transaction, settings: Settings, work: WorkRow) -> Letter | None:
-        """Write the mail of an outbox row; None if it's no longer to be sent."""
+        """Write the mail of an outbox row; None if it shouldn't be sent any more."""
         recipient = await self.find(transaction, settings, work)
         if recipient is None:
             return None

@@ -1,4 +1,4 @@
-"""What each mail says of the people and things that it's about, as its templates and its subject get it.
+"""What each mail says about people and things, for its templates and its subject.
 
 Every text here was typed by somebody and is made plain before it's shown; only a `Link` is our own.
 """
@@ -14,7 +14,7 @@ NO_NAME = _("(no name)")
 
 
 class Link(str):
-    """A link of ours, which stays as it is."""
+    """A link of ours, which is shown as it is."""
 
     __slots__ = ()
 
@@ -23,7 +23,7 @@ Shown = str | int | date | None
 
 
 def _or(fallback: LazyText) -> dict[str, LazyText]:
-    """Say what stands in for a name of which nothing can be shown."""
+    """Say what replaces a name of which nothing can be shown."""
     return {"fallback": fallback}
 
 
@@ -32,7 +32,7 @@ class Facts:
     """What a mail says; each field is a place in its templates."""
 
     def shown(self) -> dict[str, Shown]:
-        """Give each fact by its name, safe to stand in a mail."""
+        """Give each fact by its name, safe to show in a mail."""
         return {
             one.name: _plain(getattr(self, one.name), one.metadata.get("fallback", NO_NAME)) for one in fields(self)
         }
@@ -67,7 +67,7 @@ class ApiToken(Named):
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Named):
-    """The link to a copy of one's data, and the day on which it expires."""
+    """The link to a copy of somebody's data, and the day on which it expires."""
 
     link: Link
     expires_on: date

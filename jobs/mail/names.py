@@ -1,11 +1,11 @@
-"""Makes what a stranger typed safe to stand in a mail: no link, no markup of direction, no line end."""
+"""Makes what a stranger typed safe to show in a mail: no links, no changes of direction, no line ends."""
 
 import re
 import unicodedata
 
 from permissions.writing import BLANK
 
-# The full stops that browsers take for a dot.
+# The full stops that browsers treat as a dot.
 _DOT = r"[.\u3002\uff0e\uff61\u2024\ufe52]"
 # What may start a top-level domain: a letter, then neither space, digit nor ASCII punctuation.
 _TLD = r"[^\W\d_][^\s\d!-/:-@\[-`{-~]"
@@ -24,13 +24,13 @@ _CLEAR_LINK = re.compile(
 
 
 def plain_name(text: str, fallback: str) -> str:
-    """Make a name or reference safe to stand in a mail: one visible line of 1 to 200 characters without links.
+    """Make a name or reference safe to show in a mail: one visible line of 1 to 200 characters without links.
 
-    A word is left out if it is a link for certain: it has a scheme, `www.`, an `@` with a domain or one of the
-    oldest top-level domains, or what stands before its path is a dotted name in small letters (`evil.example/x`).
-    Names are not written so. In any other word, mail programs may still see a domain where a dot is glued to the
-    letters after it, and nobody can keep a list of all domains; there the dot gets a space. `J.Smith` becomes
-    `J. Smith`, which reads the same and links to nothing. `fallback` stands in when no letter or digit is left.
+    A word is left out if it's certainly a link: it has a scheme, `www.`, an `@` with a domain or one of the oldest
+    top-level domains, or before its path is a dotted name in small letters (`evil.example/x`). Names aren't written
+    like that. In any other word, mail programs may still see a domain if letters follow a dot directly, and nobody can
+    keep a list of all domains, so the dot gets a space. `J.Smith` becomes `J. Smith`, which reads the same and links to
+    nothing. `fallback` is used if no letter or digit is left.
     """
     visible = "".join(map(_shown, text))
     words = [word for word in unicodedata.normalize("NFC", visible).split() if not _is_link(word)]
@@ -39,7 +39,7 @@ def plain_name(text: str, fallback: str) -> str:
 
 
 def _shown(character: str) -> str:
-    """Drop what is invisible or changes the direction of text, and lone surrogates; controls become a space."""
+    """Drop what's invisible or changes the direction of text, and lone surrogates; controls become a space."""
     category = unicodedata.category(character)
     if category == "Cc":
         return " "

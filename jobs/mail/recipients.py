@@ -1,7 +1,7 @@
-"""Finds who gets a mail and what it says, from what the tables hold at the moment when it's sent.
+"""Finds who gets a mail and what it says, from what's in the tables at the moment when it's sent.
 
-Each function gives None where the mail has become pointless or forbidden since it was queued: a request was withdrawn
-or is past its five days, a link was used or has expired, an account is gone.
+Each function gives None if the mail has become pointless or forbidden since it was queued: a request was withdrawn or
+is past its five days, a link was used or has expired, an account is gone.
 """
 
 import math
@@ -38,7 +38,7 @@ FactsT_co = TypeVar("FactsT_co", bound=Facts, covariant=True)
 
 @dataclass(frozen=True)
 class Recipient(Generic[FactsT_co]):
-    """The one address that a mail goes to, and what it says there."""
+    """The one address that a mail goes to, and what it says."""
 
     address: str
     facts: FactsT_co
@@ -50,14 +50,14 @@ def page(settings: Settings, name: str, secret: str) -> Link:
 
 
 async def is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
-    """Tell whether an address wants to be asked for nothing any more."""
+    """Tell whether an address has stopped all requests."""
     hashed = address_hash(settings, email)
     stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
     return await transaction.value(stopped, bytes) is not None
 
 
 async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Named] | None:
-    """Find an account, or the address kept in the row where the account no longer has it."""
+    """Find an account, or the address kept in the row if the account no longer has it."""
     if work.recipient is not None:
         if work.recipient_name is None:
             raise LookupError("an address without its name: there's nobody to greet")
@@ -76,7 +76,7 @@ def account_link(
         if row is None:
             return None
         link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
-        # Rounded up: a mail that is sent at once says the whole time for which its link works.
+        # Rounded up, so that a mail that's sent at once gives the full time for which its link works.
         hours = math.ceil(row.left / timedelta(hours=1))
         return Recipient(row.new_email or row.email, AccountLink(name=row.name, link=link, expires_in_hours=hours))
 
@@ -106,7 +106,7 @@ def _side(
     """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
 
     `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
-    then: its deletion leaves its name in the row.
+    then; deleting it leaves its name in the row.
     """
 
     async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Review] | None:

@@ -14,7 +14,7 @@ from settings import Settings
 
 FOLDER = Path(__file__).parent / "templates"
 
-# What every mail knows of the service, by the names of the settings.
+# What every mail knows about the service, by the names of the settings.
 _OF_THE_SERVICE = (
     *("organisation_name", "institute_name", "support_email"),
     *("base_url", "digest_url", "privacy_policy_url"),
@@ -51,7 +51,7 @@ def render(kind: str, subject: LazyText, facts: Facts, settings: Settings) -> Me
 
 
 def _wrapped(text: str) -> str:
-    """Fill each paragraph; a link is one long word and stays whole."""
+    """Wrap each paragraph. A link is one long word and isn't broken."""
     paragraphs = re.split(r"\n\s*\n", text.strip())
     filled = (textwrap.fill(p, 72, break_long_words=False, break_on_hyphens=False) for p in paragraphs)
     return "\n\n".join(filled) + "\n"

@@ -1,4 +1,4 @@
-"""Whom a mail goes to and what it says of things: what is read of the tables at the moment when it's written."""
+"""Whom a mail goes to and what it says: what's read from the tables at the moment when it's written."""
 
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -55,7 +55,7 @@ class AppointmentRow(Row):
 
 @statement(AppointmentRow)
 def appointment() -> ClauseElement:
-    """Select what there is between a mediator and a reviewer: one in force, one that waits, or both."""
+    """Select the appointments between a mediator and a reviewer: one in force, one that waits, or both."""
     return select(appointments.c.approved).where(
         appointments.c.mediator_id == bindparam("mediator_id"), appointments.c.reviewer_id == bindparam("reviewer_id")
     )
@@ -127,7 +127,7 @@ def invitation() -> ClauseElement:
 
 
 class LinkRow(Row):
-    """The account of a link, the address that it moves to, and how long the link still works."""
+    """The account of a link, its new address, and how long the link still works."""
 
     name: str
     email: str
@@ -166,7 +166,7 @@ def token() -> ClauseElement:
 
 
 class ExportRow(Row):
-    """Who asked for a copy of their data, and until when it's there."""
+    """Who asked for a copy of their data, and when it goes."""
 
     name: str
     email: str

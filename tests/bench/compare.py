@@ -3,9 +3,9 @@
 Three servers, one process each, over one database: the hub as `logbook serve` runs it, sessions, limits, logs and the
 database's own rules included; a bare handler whose JSON PostgreSQL makes (the limit); PostGraphile with row-level
 security. They answer three documents, about something else each time. First their answers are compared; then
-PostGraphile is loaded
-for 20 seconds and the others until they are warm; then they take turns, each for a second, in every round in another
-order. A ratio is the median of its rounds', for whatever else the machine does falls on neighbours alike.
+PostGraphile is loaded for 20 seconds and the others until they are warm; then they take turns, each for a second, in a
+different order every round. A ratio is the median of its rounds', because whatever else the machine does affects
+neighbours alike.
 """
 
 import asyncio

@@ -41,14 +41,14 @@ async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, jav
         await follow(page, site, ann.email, "password")
         link = path_of(page)
         await page.get_by_label("New password").fill(NEW_PASSWORD)
-        await press(page, "Set this password")
+        await press(page, "Set the password")
         await is_done(page, "Your new password is set")
         await open_link(page, "Sign in")
         await sign_in_by_form(page, ann.email, NEW_PASSWORD)
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Ann")
         await page.goto(link)
         await page.get_by_label("New password").fill("another new password")
-        await press(page, "Set this password")
+        await press(page, "Set the password")
         await is_done(page, "This link doesn't work")
 
 

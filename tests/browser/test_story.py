@@ -144,7 +144,7 @@ class Story:
         )
         await follow(page, self.hub, "guide@demo.example", "password")
         await page.get_by_label("New password").fill(PASSWORD)
-        await page.get_by_role("button", name="Set this password").click()
+        await page.get_by_role("button", name="Set the password").click()
         await page.goto("/signin")
         await sign_in_by_form(page, "guide@demo.example")
         await page.get_by_label("Name of the mediator").fill("marth")

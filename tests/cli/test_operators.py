@@ -160,7 +160,7 @@ def test_a_database_that_cannot_be_used_is_told_in_one_line(
     url = url.replace("{nothing}", at(services.database_url, "nothing"))
     status, said = ends(command, environment(services, **{name: url}))
     assert (status, said.count("\n")) == (1, 1)
-    assert said.startswith(f"{name} leads to no usable database: ")
+    assert said.startswith(f"{name} doesn't lead to a usable database: ")
     assert said_of_it in said
     assert "hunter2" not in said
 
@@ -189,7 +189,7 @@ def test_a_role_that_goes_past_row_level_security_is_refused(command: str, past_
     url = superuser if past_it == "superuser" else services.database_owner_url
     status, said = ends(command, environment(services, DATABASE_URL=url))
     assert (status, said.count("\n")) == (1, 1)
-    assert said.startswith("DATABASE_URL is wrong: its role goes past row-level security")
+    assert said.startswith("DATABASE_URL is wrong: its role bypasses row-level security")
 
 
 def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None:
@@ -197,7 +197,7 @@ def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None
     status, said = ends("worker", environment(services, DATABASE_WORKER_URL=None))
     assert (status, said) == (
         1,
-        "DATABASE_URL has a role that is not the worker's: set DATABASE_WORKER_URL, then migrate\n",
+        "DATABASE_URL has a role that isn't the worker's: set DATABASE_WORKER_URL, then migrate\n",
     )
 
 
@@ -219,7 +219,7 @@ def test_a_process_ends_with_status_1_and_one_line(services: Services) -> None:
     with running(environment(services, DATABASE_URL=away), "serve") as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err.count("\n")) == (1, "", 1)
-    assert err.startswith("DATABASE_URL leads to no usable database: ")
+    assert err.startswith("DATABASE_URL doesn't lead to a usable database: ")
 
 
 async def test_server_and_worker_serve_without_redis(hub: Hub, port: int, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ async def test_server_and_worker_serve_without_redis(hub: Hub, port: int, tmp_pa
                 _, said = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
                 assert (process.returncode, said) == (
                     0,
-                    "REDIS_URL leads to no Redis that answers: going on without it\n",
+                    "REDIS_URL doesn't lead to a Redis that answers: going on without it\n",
                 )
     assert [mail["to"] for mail in caught(mailbox, machine_time())] == [somebody.email]
 

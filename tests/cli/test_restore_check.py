@@ -95,8 +95,8 @@ async def test_a_ledger_that_is_not_the_whole_one_is_refused_in_one_line(hub: Hu
     ledger.write_text("no ledger at all\n")
     assert await logbook(hub.settings, "restore-check", "--ledger", str(ledger)) == (
         1,
-        "--ledger is not whole: the backup knows of 1 deletions that it lacks\n",
+        "--ledger isn't complete: the backup knows of 1 deletions that it lacks\n",
     )
     ledger.write_bytes(b"\xff\xfe")
     status, said = await logbook(hub.settings, "restore-check", "--ledger", str(ledger))
-    assert (status, said) == (1, "--ledger cannot be read: it is no text\n")
+    assert (status, said) == (1, "--ledger cannot be read: not text\n")

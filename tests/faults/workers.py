@@ -26,7 +26,7 @@ async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Re
     ended = {row["id"]: max(row["leased_until"], works_since) for row in cuts.values()}
     late = [row["finished_at"] - ended[row["id"]] for row in await site.outbox("state = 'DONE'") if row["id"] in ended]
     if late:
-        line.took("sent anew after a lease's end within", max(late).total_seconds(), SWEEP_EVERY + SENDING)
+        line.took("sent again after a lease's end within", max(late).total_seconds(), SWEEP_EVERY + SENDING)
 
 
 async def killed(machine: Machine, *, mails: int = 300, kills: int = 10, wait: bool = True) -> Line:

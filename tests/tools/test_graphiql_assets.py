@@ -67,7 +67,7 @@ def test_setup_that_fails_leaves_what_is_there_and_says_so_in_one_line(
     out, err = capfd.readouterr()
     assert not out
     assert err.splitlines() == [
-        "GraphiQL could not be built, all else is set up. `make setup` tries again: npm error code EAI_AGAIN"
+        "GraphiQL couldn't be built; the rest is set up. `make setup` tries again: npm error code EAI_AGAIN"
     ]
 
 

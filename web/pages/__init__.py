@@ -1,4 +1,4 @@
-"""The pages: a module for each noun, which declares its pages. Both are found here by themselves."""
+"""The pages: a module for each noun, which declares its pages. Modules and pages are found automatically."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -8,7 +8,7 @@ from web.page import Page, in_order, menu_links
 
 
 def _declared() -> Iterator[Page]:
-    """Give each page that a module of this package holds, alone or in a tuple."""
+    """Give each page of a module of this package, alone or in a tuple."""
     for found in iter_modules(__path__, f"{__name__}."):
         for value in vars(import_module(found.name)).values():
             yield from (one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, Page))

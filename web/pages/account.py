@@ -1,7 +1,7 @@
-"""Account Settings: one's name, address and password, what else opens the account, a copy of its data, and its end.
+"""Account Settings: your name, address and password, what else opens the account, a copy of its data, and deleting it.
 
-The page itself shows and leads on. Each form has a page of its own, so that what is to mend stands with that form
-alone, and a page that looks again by itself takes nothing from anybody's hands.
+The page itself only shows things and links to forms. Each form has a page of its own, so that problems appear next to
+that form alone, and a page that refreshes by itself never discards what somebody is typing.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ from web.rendering import render
 
 @dataclass(frozen=True)
 class AccountForm:
-    """A form about oneself: its address and template are called `name`; `after` is where it leads when accepted.
+    """A form about your own account.
 
-    `boxes` are ticked until somebody takes the tick away.
+    Its address and template are called `name`; `after` is where it leads when accepted. `boxes` are ticked until
+    somebody unticks them.
     """
 
     name: str
@@ -52,13 +53,13 @@ FORMS = (
     menu=MenuItem(_("Account Settings"), 10, account=True),
 )
 async def settings(request: Request) -> Response:
-    """Show one's account, a section for each thing that can be done about it."""
+    """Show your account, with a section for each thing you can do."""
     found = await execute(request, "Settings")
     return render(request, "account/settings.html", me=found["me"])
 
 
 async def _own(request: Request, *, form: AccountForm) -> Response:
-    """Show one form about oneself, or do what it is for."""
+    """Show one form about your own account, or do what it's for."""
     me = (await execute(request, "Own"))["me"]
     template = f"account/{form.name}.html"
     if request.method != "POST":
@@ -87,7 +88,7 @@ def _end_of_day(typed: str) -> str:
 
 @page("/account/tokens/new", SIGNED_IN, document="account", methods=FORM)
 async def new_token(request: Request) -> Response:
-    """Make an API token. The answer itself shows it, for it is kept nowhere and must not be in an address."""
+    """Make an API token. The answer itself shows it, because it isn't stored anywhere and mustn't be in an address."""
     me = (await execute(request, "Own"))["me"]
     if request.method != "POST":
         return render(request, "account/token.html", me=me)

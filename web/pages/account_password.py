@@ -1,4 +1,7 @@
-"""Asking for a new password, and setting it by the mailed link: nothing tells whether an address has an account."""
+"""Asking for a new password, and setting it by the mailed link.
+
+Nothing gives away whether an address has an account.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response

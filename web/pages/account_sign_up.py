@@ -1,6 +1,7 @@
-"""Signing up, and confirming the address by the mailed link: the answer never tells whether an address has an account.
+"""Signing up, and confirming the address by the mailed link.
 
-A GET of a link changes nothing, because mail scanners open links; its page's button does what the link is for.
+The answer never gives away whether an address has an account. A GET of a link changes nothing, because mail scanners
+open links; its page's button does what the link is for.
 """
 
 from starlette.requests import Request
@@ -34,7 +35,7 @@ async def sign_up(request: Request) -> Response:
 
 @page("/verify/{secret}", document="account_sign_up", methods=FORM)
 async def verify(request: Request) -> Response:
-    """Confirm an email address, of a new account or a new one of an old account."""
+    """Confirm an email address: that of a new account, or the new one of an existing account."""
     if request.method != "POST":
         return render(request, "account/verify.html")
     outcome = await mutate(request, "VerifyEmail", token=request.path_params["secret"])

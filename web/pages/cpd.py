@@ -1,4 +1,4 @@
-"""Continuing professional development: its table, which stands below the logbook's, its export and its entries."""
+"""Continuing professional development: its table below the logbook's, its export and its entries."""
 
 from models.cpd import CPD_FIELDS
 from web.csv_response import csv_export

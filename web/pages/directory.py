@@ -1,7 +1,8 @@
 """A directory's pages: finding a mediator, and what verifies their experience. Administrators have them, too.
 
-They read a mediator as a directory does, whatever else the viewer is to that mediator: who is private, or is the
-viewer, does not exist here. An administrator who is no directory reads as the administrator, and so of everybody else.
+They read a mediator as a directory does, whatever else the viewer is to that mediator: private mediators, and the
+viewers themselves, don't exist here. An administrator who isn't a directory reads as an administrator, and sees
+everybody else.
 """
 
 from typing import Any
@@ -25,7 +26,7 @@ from web.page import DIRECTORIES, page
 from web.rendering import render
 
 MEDIATORS = Listing("mediators", (), (Filter("search", _("Name")),))
-# Month for day: a directory reads no days of cases.
+# The month, because a directory doesn't see the days of cases.
 CASES = Listing(
     "logbook",
     (
@@ -49,7 +50,7 @@ def _standing(request: Request) -> str:
 
 @page("/mediators", DIRECTORIES, document="directory", menu=MenuItem(_("Mediators"), 70))
 async def search(request: Request) -> Response:
-    """Find mediators by name; all of them if nothing is looked for."""
+    """Find mediators by name, or list them all."""
     view = View(request, MEDIATORS, "/mediators")
     wanted = view.filters.get("search")
     found = await execute(
@@ -57,7 +58,7 @@ async def search(request: Request) -> Response:
         "Mediators",
         standing=_standing(request),
         search=wanted,
-        counted=wanted is not None,  # everybody takes long to count where there are many
+        counted=wanted is not None,  # counting everybody takes long if there are many
         **view.variables(),
     )
     return render(request, "directory/list.html", view=view, mediators=found["mediators"])

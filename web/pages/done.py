@@ -1,4 +1,4 @@
-"""The page that a form without a page of its own leads to: it says what was done, to those who did it."""
+"""The page after a form that has no page of its own to go to: it says what was done, to the person who did it."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,7 +41,7 @@ DONE = {
     ),
     "deleted": (
         _("Your account has been deleted"),
-        _("We've deleted everything of yours here, and sent you one last email to say so. Goodbye."),
+        _("We've deleted all your data here, and sent you one last email to say so. Goodbye."),
     ),
     "invitation": (
         _("Thank you for accepting"),
@@ -54,7 +54,7 @@ NOT_RECEIPTED = _("This page confirms that a form was accepted. It can be seen f
 
 @page("/done/{what}")
 async def done(request: Request) -> Response:
-    """Say what was done, to those who did it."""
+    """Say what was done, to the person who did it."""
     what = request.path_params["what"]
     if what not in DONE or not is_receipted(request):
         raise PageError(404, str(NOT_RECEIPTED))

@@ -21,9 +21,9 @@ from web.rendering import render
 
 @dataclass(frozen=True)
 class EntryForm:
-    """One kind of entry: what its pages, document and operations are called, and its fields.
+    """One kind of entry: the names of its pages, document and operations, and its fields.
 
-    `name` is the address and the document; `noun` the API's type, `field` its name in a payload; `called` is what
+    `name` is the address and the document, `noun` the API's type, `field` its name in a payload, and `called` what
     people call one. `heading` gives the title of its page.
     """
 
@@ -36,16 +36,16 @@ class EntryForm:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What stands beside the fields."""
+        """The labels of the fields."""
         return {field.graphql_name: str(field.label) for field in self.fields}
 
     @property
     def facets(self) -> str:
-        """What the API calls the list of what occurs in the entries."""
+        """The API's name for the list of words that occur in the entries."""
         return f"{self.field.removesuffix('Entry')}Facets"
 
     def read(self, typed: Form) -> tuple[dict[str, Any], list[Problem]]:
-        """Read what was typed: the API's values by field, and what could not be read."""
+        """Read what was typed: the API's values by field, and what couldn't be read."""
         readers = {field.graphql_name: reader(field) for field in self.fields}
         required = {field.graphql_name for field in self.fields if not field.is_optional}
         return read(typed, readers, required)
@@ -55,13 +55,13 @@ class EntryForm:
         return {field.graphql_name: typed(field, entry[field.graphql_name]) for field in self.fields}
 
     def facts(self, entry: Mapping[str, Any], *, private: bool) -> list[tuple[EntryField, str]]:
-        """Write what an entry holds, for its page; what is empty is left out."""
+        """Write what an entry holds, for its page; empty fields are left out."""
         written = [(field, writer(field).page(entry[field.graphql_name])) for field in self.fields]
         return [(field, text) for field, text in written if text and field.private is private]
 
 
 async def show(request: Request, *, form: EntryForm) -> Response:
-    """Show one entry, whole."""
+    """Show one entry in full."""
     entry = await _entry(request, form)
     return render(request, "entries/show.html", entry=entry, form=form, back=_back(request))
 
@@ -86,7 +86,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
 
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
-    """Change an entry; of two people who do so at once, the second is shown both."""
+    """Change an entry; if two people do so at once, the second one sees both versions."""
     known = (await execute(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
         entry = await _entry(request, form)
@@ -150,14 +150,14 @@ async def _update(request: Request, form: EntryForm, typed: Form, values: dict[s
     )
     for problem in outcome.problems:
         if problem["field"] in {"version", "id"}:
-            problem["field"] = None  # no field of the form's
+            problem["field"] = None  # not a field of the form
     return outcome
 
 
 def _differences(
     form: EntryForm, typed: Form, values: Mapping[str, Any], current: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """List what differs from the entry as it stands now: field, what was typed, what is stored."""
+    """List what differs from the entry as it is now: field, what was typed, what's stored."""
     stored = form.typed(current)
     return [
         (name, typed.get(name, ""), stored[name])
@@ -171,7 +171,7 @@ def _plain(value: Any) -> Any:
 
 
 def _back(request: Request) -> str:
-    """Say where somebody came from: the table as they saw it."""
+    """Give the table that somebody came from, as they saw it."""
     return local_path(request.query_params.get("back", "/logbook"))
 
 

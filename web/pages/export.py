@@ -1,4 +1,4 @@
-"""Exporting all of one's data: asking for the copy, and downloading it by the mailed link."""
+"""Exporting all your data: asking for the copy, and downloading it with the mailed link."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -15,7 +15,7 @@ from web.rendering import render
 
 @page("/account/export", SIGNED_IN, document="export", methods=FORM)
 async def export(request: Request) -> Response:
-    """Ask for a copy of all of one's data, and see how far it has come."""
+    """Ask for a copy of all your data, and see how far along it is."""
     outcome = Outcome()
     if request.method == "POST":
         typed = await read_form(request)
@@ -28,9 +28,10 @@ async def export(request: Request) -> Response:
 
 @page("/export/{secret}", SIGNED_IN, methods=FORM)
 async def download(request: Request) -> Response:
-    """Hand out the archive of one's own data: the one page that asks past the API, which carries no files.
+    """Hand out the archive of your own data.
 
-    A GET changes nothing and hands out nothing, because mail scanners open links; the page's button does.
+    This is the only page that goes past the API, which has no files. A GET changes nothing and hands out nothing,
+    because mail scanners open links; the page's button does it.
     """
     try:
         made = await archive(make_context(request), request.path_params["secret"])

@@ -1,4 +1,4 @@
-"""A mediator's own feedback: what was shared with them, and one piece of it, whole."""
+"""A mediator's own feedback: what was shared with them, and one piece of it in full."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,7 +30,7 @@ async def shared(request: Request) -> Response:
 
 @page("/my-feedback/{id}", MEDIATORS, document="feedback")
 async def piece(request: Request) -> Response:
-    """Show one piece of shared feedback, whole."""
+    """Show one piece of shared feedback in full."""
     found = await execute(request, "Piece", id=request.path_params["id"])
     return render(
         request,

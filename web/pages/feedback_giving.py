@@ -33,18 +33,19 @@ CLOSED = {
     "WITHDRAWN": _("The request has been withdrawn. You don't need to do anything."),
 }
 
-# A link in a mail works once, so there is no second answer to send anew.
+# A link in a mail works once, so there's no second answer to send.
 ANSWERED = _("We already have your feedback, as you first sent it. What you changed since then wasn't sent.")
 
 NOT_APPLICABLE = "na"
-# The field that only programs fill in. No password manager knows the name, as it does those of addresses and websites.
+# The field that only programs fill in. Password managers don't know its name, as they do those of addresses and
+# websites.
 TRAP = "subject"
 FILLED = _(
     "Please leave this field empty: only programs that send spam fill it in. If you didn't write in it, a password "
     "manager or another browser extension did. Check that it's empty now, and send your feedback again."
 )
 UNDATED = _("We can't tell when you opened this page. %(again)s")
-TOO_QUICK = _("This came as soon as you opened the page. %(again)s")
+TOO_QUICK = _("This was sent as soon as you opened the page. %(again)s")
 TOO_SLOW = _("You had this page open for more than a day. %(again)s")
 ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
@@ -74,7 +75,7 @@ async def by_choice(request: Request) -> Response:
 
 @page("/give", document="feedback_giving", methods=FORM)
 async def search(request: Request) -> Response:
-    """Find a mediator by name. The name goes by POST: it has no place in an address."""
+    """Find a mediator by name. The name goes by POST, because it doesn't belong in an address."""
     if request.method != "POST":
         return render(request, "feedback_giving/search.html", found=None)
     typed = await read_form(request)
@@ -110,7 +111,7 @@ async def _survey(request: Request, about: About) -> Response:
 
 
 async def _subject(request: Request, about: About) -> dict[str, Any]:
-    """Say whom the survey is about; raise PageError for a link that does not lead to anybody, or not any more."""
+    """Say whom the survey is about; raise PageError for a link that doesn't lead to anybody, or no longer does."""
     subject: dict[str, Any]
     if "token" in about:
         found = (await execute(request, "Invitation", **about))["feedbackInvitation"]
@@ -142,8 +143,8 @@ def _form(
 
 
 async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
-    """Send the answers; a problem's field becomes the one of the form that it is about."""
-    # Whoever was asked by mail has a link that works once; programs that mean well use the API.
+    """Send the answers. A problem's field becomes the form's field that it's about."""
+    # People who were asked by mail have a link that works once; well-meaning programs use the API.
     if "token" not in about and (doubts := _doubts(request, typed)):
         return Outcome(doubts, 422)
     unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
@@ -176,15 +177,15 @@ def _now(request: Request) -> datetime:
 
 
 def _age(request: Request, typed: Form) -> timedelta | None:
-    """Tell how long ago a form was handed out; None if that was not by us."""
+    """Tell how long ago a form was handed out; None if it wasn't by us."""
     begun = unseal(request.app.state.settings, "survey", typed.get("begun", ""))
     return _now(request) - datetime.fromtimestamp(float(begun), UTC) if begun is not None else None
 
 
 def _doubts(request: Request, typed: Form) -> list[Problem]:
-    """Tell why a program may have filled in a form of the open doors, so that a person can mend it.
+    """Say why a program may have filled in an open form, so that a person can fix it.
 
-    No person is so quick, or sees the field that is a trap, until it is shown to explain itself.
+    No person is that quick, or sees the field that's a trap, until it's shown with an explanation.
     """
     age = _age(request, typed)
     doubts: list[Problem] = []

@@ -1,4 +1,4 @@
-"""Requests for feedback: asking a party, withdrawing the request, and the party's link that stops all of them."""
+"""Requests for feedback: asking a party, withdrawing the request, and the party's link that stops all requests."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -65,7 +65,7 @@ async def withdraw(request: Request) -> Response:
 
 @page("/stop/{secret}", document="feedback_request_stop", methods=FORM)
 async def stop(request: Request) -> Response:
-    """Stop all requests to the address that the mail went to; by the button, because mail scanners open links."""
+    """Stop all requests to the address that the mail went to. It takes the button, because mail scanners open links."""
     if request.method != "POST":
         return render(request, "feedback_request/stop.html")
     outcome = await mutate(request, "StopRequests", token=request.path_params["secret"])

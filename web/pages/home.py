@@ -1,4 +1,4 @@
-"""The start page: a welcome to visitors; to those who are signed in what they come for, in each of their roles."""
+"""The home page: a welcome for visitors, and for people who are signed in, what they need in each of their roles."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from web.menu import MenuItem
 from web.page import MEDIATORS, REVIEWERS, SIGNED_IN, page
 from web.rendering import render
 
-# What each role finds there: the operation, and where its answer has it.
+# What each role finds there: the operation, and where it is in its answer.
 _PARTS = {Role.MEDIATOR: ("HomeOfMediator", "me"), Role.REVIEWER: ("HomeOfReviewer", "mediators")}
 
 
@@ -44,7 +44,7 @@ async def home(request: Request) -> Response:
 
 
 async def _directories(request: Request) -> list[dict[str, Any]]:
-    """Give all directories: each signed-in user may know who verifies experience."""
+    """Give all directories: everybody who's signed in may know who verifies experience."""
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:

@@ -1,4 +1,4 @@
-"""The logbook's pages: both tables with the hours they add up to, their exports, and a case's own pages."""
+"""The logbook's pages: both tables and the hours they add up to, their exports, and the pages of a case."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -1,7 +1,7 @@
 """Importing a spreadsheet into the logbook: choose a file, look at how it is read, import it.
 
-No step keeps the file: it travels in the page, so each step's answer is a page, with no address to return to. Reloading
-the last one imports nothing twice.
+No step stores the file: it travels in the page, so each step's answer is a page without an address to return to.
+Reloading the last one doesn't import anything twice.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ from web.rendering import render
 
 SHOWN = 10  # rows of a preview
 MAX_LISTED = 200  # rows of a report
-REASON = lazy_gettext("What to correct")  # the heading of a column that is ours
+REASON = lazy_gettext("What to correct")  # the heading of our own column
 _LABELS: Mapping[str, LazyText] = {
     "file": lazy_gettext("Your file"),
     "days": lazy_gettext("How dates such as 5/6/2026 are written"),
@@ -48,15 +48,15 @@ _LABELS: Mapping[str, LazyText] = {
     "mode": lazy_gettext("If some rows can't be imported"),
     **TITLES,
 }
-_ELSE = lazy_gettext("%(field)s, where your file has none")
-# What a preview has a column for, after the days.
+_ELSE = lazy_gettext("%(field)s, if your file has none")
+# The columns of a preview, after the days.
 _MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is Kind.DURATION]
 _REST = [field for field in FIELDS if field not in _MAIN and field.name not in {"started_on", "ended_on"}]
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What one step of an import works on: the file, how it is read, and what was typed (nothing at the first)."""
+    """What one step of an import works on: the file, how it's read, and what was typed (at first, nothing)."""
 
     data: bytes
     file: CsvFile
@@ -66,7 +66,7 @@ class _Step:
 
 @page("/logbook/import", MEDIATORS, document="logbook_import", methods=FORM)
 async def importing(request: Request) -> Response:
-    """Take a file, show how it is read as often as that is changed, and import it."""
+    """Take a file, show how it's read whenever that changes, and import it."""
     if request.method != "POST":
         return _start(request)
     try:
@@ -88,7 +88,7 @@ async def importing(request: Request) -> Response:
 
 @page("/logbook/import/failed.csv", MEDIATORS, document="logbook_import", methods=POST)
 async def failed(request: Request) -> Response:
-    """Give the rows that failed as a file, as they were, each with what to mend."""
+    """Give the rows that failed as a file, as they were, each with what to fix."""
     try:
         step = await _step(request)
     except NotCsv as reason:
@@ -100,7 +100,7 @@ async def failed(request: Request) -> Response:
     earlier = {index for index, heading in enumerate(step.file.headings) if heading == str(REASON)}
     rows = [(str(REASON), step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
     body = write_csv(
-        # In front, for a row that fails may have any number of cells.
+        # In front, because a row that fails can have any number of cells.
         [guarded(reason), *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
         for reason, cells in rows
     )
@@ -109,7 +109,7 @@ async def failed(request: Request) -> Response:
 
 
 async def _step(request: Request) -> _Step:
-    """Read what was sent: a file that was chosen just now, or the one in the page with what was typed there."""
+    """Read what was sent: a newly chosen file, or the one in the page and what was typed there."""
     typed: Form = {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         try:
@@ -126,7 +126,7 @@ async def _step(request: Request) -> _Step:
 
 
 def _labels() -> dict[str, str]:
-    """Give what stands beside the fields of the forms."""
+    """Give the labels of the forms' fields."""
     choices = {f"{name}Else": _ELSE % {"field": str(field.title)} for name, field in CHOICES.items()}
     return {name: str(label) for name, label in _LABELS.items()} | choices
 
@@ -145,7 +145,7 @@ def _start(request: Request, outcome: Outcome | None = None) -> Response:
 
 
 def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) -> Response:
-    """Show how a file is read, and what becomes of its rows."""
+    """Show how a file is read, and what will become of its rows."""
     file, chosen = step.file, step.plan.typed()
     kept = {"mode": step.typed.get("mode", "readable")}
     hidden = {"sheet": pack(step.data), "previewed": _digest(chosen)}
@@ -171,7 +171,7 @@ def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) 
 
 async def _import(request: Request, step: _Step) -> Response:
     is_all = step.typed.get("mode") == "all"
-    # The key counts for this very form: what is sent otherwise is another import.
+    # The key only counts for this form: anything else that's sent is another import.
     key = f"{step.typed.get('requestKey', '')[:64]}-{_digest(step.typed)}"
     outcome, found = await _run(request, step, key=key, all_or_nothing=is_all)
     report = _report(step, found)
@@ -188,7 +188,7 @@ async def _import(request: Request, step: _Step) -> Response:
 async def _run(
     request: Request, step: _Step, *, dry_run: bool = False, all_or_nothing: bool = False, key: str | None = None
 ) -> tuple[Outcome, list[Result]]:
-    """Read the rows and have the API import them, or with `dry_run` say what it would do."""
+    """Read the rows and have the API import them, or, with `dry_run`, say what it would do."""
     readings = await run_in_threadpool(logbook_import.read_rows, step.file, step.plan)
     sound = [one.values for one in readings if not one.problems]
     if not sound:
@@ -198,7 +198,7 @@ async def _run(
         "ImportLogbookEntries",
         entries=sound,
         allOrNothing=all_or_nothing,
-        # The API does not know of the rows that cannot be read; they fail all the same.
+        # The API never gets the rows that can't be read, but they fail as well.
         dryRun=dry_run or (all_or_nothing and len(sound) < len(readings)),
         requestKey=key,
     )
@@ -208,13 +208,13 @@ async def _run(
 
 
 def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
-    """Count what became of the rows, and list those that were skipped or failed, as far as a page may be long."""
+    """Count what became of the rows, and list the ones that were skipped or failed, as many as fit on a page."""
     counted = Counter(one.status for one in found)
     skipped = logbook_import.ranges([one.reading.row.number for one in found if one.status == "SKIPPED"])
     failures = [one for one in found if one.status == "FAILED"]
     return {
         "total": len(found),
-        # Those that were left out would be imported, if it were not for others.
+        # The ones left out would be imported if it weren't for others.
         "imported": counted["IMPORTED"] + counted["LEFT_OUT"],
         "skipped": counted["SKIPPED"],
         "failed": counted["FAILED"],
@@ -230,7 +230,7 @@ def _report(step: _Step, found: list[Result]) -> dict[str, Any]:
 
 
 def _place(step: _Step, reading: ReadRow, name: str | None) -> tuple[str, str]:
-    """Give the column that a problem is in, and what the cell holds."""
+    """Give the column that a problem is in, and the content of the cell."""
     column = step.plan.columns.get(name or "")
     if column is None:
         return str(TITLES[name]) if name in TITLES else _("The whole row"), ""

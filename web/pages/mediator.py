@@ -1,4 +1,4 @@
-"""My Details: what others learn about a mediator, who may find them, and who reviews them."""
+"""My Details: what others see about a mediator, who can find them, and who reviews them."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _READERS = {"about": text, "profileUrl": text, "visibility": one_of(labels.VISIB
     menu=MenuItem(_("My Details"), 20, account=True),
 )
 async def details(request: Request) -> Response:
-    """Show and change one's profile."""
+    """Show and change your profile."""
     if request.method != "POST":
         return await _show(request)
     typed = await read_form(request)
@@ -50,7 +50,7 @@ async def appoint(request: Request) -> Response:
 
 @page("/details/invite", MEDIATORS, document="mediator", methods=POST)
 async def invite(request: Request) -> Response:
-    """Invite somebody by mail to become one's reviewer."""
+    """Invite somebody by email to become your reviewer."""
     typed = await read_form(request)
     key = typed.get("requestKey")
     outcome = await mutate(request, "InviteReviewer", email=typed.get("email", ""), requestKey=key)
@@ -59,7 +59,7 @@ async def invite(request: Request) -> Response:
 
 @page("/details/end-review", MEDIATORS, document="mediator", methods=POST)
 async def end_review(request: Request) -> Response:
-    """End one's review."""
+    """End the review."""
     outcome = await mutate(request, "EndReview")
     return await _done(request, {}, outcome, "ended")
 
@@ -71,7 +71,7 @@ async def _done(request: Request, typed: Form, outcome: Outcome, what: str) -> R
 
 
 async def _show(request: Request, typed: Form | None = None, outcome: Outcome | None = None) -> Response:
-    """Show the page; a form that came back keeps what was typed, the others have what is stored."""
+    """Show the page; a form that came back keeps what was typed, and the others have what's stored."""
     search = request.query_params.get("search", "")[:200].replace("\0", "")
     found = await execute(request, "Details", search=search or None)
     mediator: dict[str, Any] = found["me"]["mediator"]

@@ -1,6 +1,6 @@
 """A reviewer's pages: the mediators who appointed them, all feedback about one of these, and the end of a review.
 
-They read a mediator as their reviewer and by no other standing that they may have, so nobody else exists here.
+They read a mediator as that mediator's reviewer, and by no other standing they may have. Nobody else exists here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,14 +39,14 @@ PIECES = Listing(
         Filter("shared", _("Shared"), labels.SHARING),
         Filter("byInvitation", _("How it came"), labels.WAYS),
     ),
-    size=10,  # each is whole, and as long as a screen
+    size=10,  # each is shown in full, and as long as a screen
 )
 
 Answers = Sequence[Mapping[str, Any]]
 
 
 class _Answer(Format):
-    """The answer to one question, as a spreadsheet gets it: a number or words; nothing where there is none."""
+    """The answer to one question, as a spreadsheet gets it: a number or words; nothing if there's no answer."""
 
     def __init__(self, question: str, not_applicable: str) -> None:
         self._question = question
@@ -60,7 +60,7 @@ class _Answer(Format):
 
 
 class _Others(Format):
-    """The answers to questions that the survey has no more, together."""
+    """All answers to questions that are no longer in the survey."""
 
     def __init__(self, known: Mapping[str, str], not_applicable: str) -> None:
         self._known = known
@@ -81,7 +81,7 @@ async def mediators(request: Request) -> Response:
 
 @page("/review/{id}", REVIEWERS, document="reviewer")
 async def overview(request: Request) -> Response:
-    """Show a mediator's years, the averages of one of them, and the feedback, whole."""
+    """Show a mediator's years, the averages of one of them, and the feedback in full."""
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
     found = await execute(request, "Overview", id=mediator_id, **view.variables())
@@ -104,7 +104,7 @@ async def overview(request: Request) -> Response:
 
 
 def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, Any] | None:
-    """Give the year that was chosen, or the latest; None if no feedback came in it."""
+    """Give the year that was chosen, or the latest; None if there was no feedback that year."""
     if wanted is None:
         return years[0] if years else None
     return next((year for year in years if year["year"] == wanted), None)

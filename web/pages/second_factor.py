@@ -1,7 +1,7 @@
-"""The second factor in Account Settings: adding it, new recovery codes, and taking it away.
+"""The second factor in Account Settings: adding it, new recovery codes, and removing it.
 
-What is shown this once, a secret or codes, stands in the answer to the form itself: it is kept nowhere that could be
-looked up again, and must not be in an address.
+A secret or codes are shown only this once, in the answer to the form itself: they can't be looked up again, and mustn't
+be in an address.
 """
 
 import segno
@@ -18,7 +18,7 @@ from web.rendering import render
 
 @page("/account/second-factor", SIGNED_IN, document="second_factor", methods=FORM)
 async def set_up(request: Request) -> Response:
-    """Say what a second factor is, then make one's secret."""
+    """Say what a second factor is, then make its secret."""
     if request.method != "POST":
         has_one = (await execute(request, "HasOne"))["me"]["secondFactor"]
         return render(request, "second_factor/set_up.html", has_one=has_one)
@@ -35,13 +35,13 @@ async def set_up(request: Request) -> Response:
 
 
 def _drawn(uri: str) -> Markup:
-    """Draw a QR code; black on white in dark colours, too, for that is what cameras read."""
+    """Draw a QR code, black on white even in a dark colour scheme, because that's what cameras can read."""
     return Markup(segno.make(uri, error="m").svg_inline(scale=4, light="#fff", border=4))  # noqa: S704 - ours alone
 
 
 @page("/account/second-factor/confirm", SIGNED_IN, document="second_factor", methods=POST)
 async def confirm(request: Request) -> Response:
-    """Put the new factor in force once it has shown a code that is right."""
+    """Turn on the new factor once it has given a correct code."""
     code = (await read_form(request)).get("code", "")
     outcome = await mutate(request, "ConfirmSecondFactor", code=code)
     if outcome.problems:
@@ -51,7 +51,7 @@ async def confirm(request: Request) -> Response:
 
 @page("/account/second-factor/codes", SIGNED_IN, document="second_factor", methods=FORM)
 async def renew(request: Request) -> Response:
-    """Make new recovery codes in place of the old ones."""
+    """Make new recovery codes to replace the old ones."""
     if request.method != "POST":
         return render(request, "second_factor/renew.html")
     outcome = await _proven(request, "RenewRecoveryCodes")
@@ -62,7 +62,7 @@ async def renew(request: Request) -> Response:
 
 @page("/account/second-factor/remove", SIGNED_IN, document="second_factor", methods=FORM)
 async def remove(request: Request) -> Response:
-    """Take the factor away."""
+    """Remove the factor."""
     if request.method != "POST":
         return render(request, "second_factor/remove.html")
     outcome = await _proven(request, "RemoveSecondFactor")
@@ -72,7 +72,7 @@ async def remove(request: Request) -> Response:
 
 
 async def _proven(request: Request, operation: str) -> Outcome:
-    """Make a change that asks for both the password and a code."""
+    """Make a change that needs both the password and a code."""
     typed = await read_form(request)
     password, code = typed.get("password", ""), typed.get("code", "")
     return await mutate(request, operation, password=password, code=code)

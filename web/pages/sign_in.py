@@ -14,22 +14,23 @@ from web.page import FORM, POST, SIGNED_IN, page
 from web.rendering import render
 from web.viewers import bound, keep
 
-_PENDING = "pending"  # the cookie of a sign-in that waits for its code
+_PENDING = "pending"  # the cookie of a pending sign-in, which waits for its code
 
-# A browser reads `//host` and `/\host` as another host, and drops white space before it looks.
+# A browser reads `//host` and `/\host` as another host, and drops white space first.
 _LOCAL = re.compile(r"/(?![/\\])[!-~]*")
 
 
 def local_path(wanted: str) -> str:
-    """Give a path of ours as it is, and the start page's for anything that could lead elsewhere."""
+    """Give a path of ours as it is, and the home page's for anything that could lead elsewhere."""
     return wanted if _LOCAL.fullmatch(wanted) else "/"
 
 
 @page("/signin", document="sign_in", methods=FORM)
 async def sign_in(request: Request) -> Response:
-    """Begin a session, then go on to the page that asked for it; ask for a code in between where there has to be one.
+    """Begin a session, then go on to the page that asked for it.
 
-    The password is typed and sent once. What goes with the code is a cookie, so nothing that a page holds signs in.
+    If there's a second factor, ask for a code in between. The password is typed and sent only once. A cookie goes with
+    the code, so nothing in a page is enough to sign in.
     """
     if request.method != "POST":
         return render(request, "sign_in.html", typed={"next": request.query_params.get("next", "/")}, by_code=False)
@@ -45,7 +46,7 @@ async def _send_password(request: Request, typed: Form) -> Response:
     pending: str | None = outcome.payload.get("pendingSignIn")
     if pending is None:
         return render(request, "sign_in.html", outcome=outcome, typed=typed, by_code=False)
-    response = render(request, "sign_in.html", typed=typed, by_code=True)  # nothing to mend: it is the second step
+    response = render(request, "sign_in.html", typed=typed, by_code=True)  # nothing to fix: this is the second step
     _keep_pending(request, response, pending)
     return response
 
@@ -56,7 +57,7 @@ async def _send_code(request: Request, typed: Form) -> Response:
     if not outcome.problems:
         response = _go_on(typed)
     elif any(problem["field"] == "pendingSignIn" for problem in outcome.problems):
-        problems = [problem | {"field": None} for problem in outcome.problems]  # no field of the page's form
+        problems = [problem | {"field": None} for problem in outcome.problems]  # not a field of the page's form
         outcome = replace(outcome, problems=problems)
         response = render(request, "sign_in.html", outcome=outcome, typed=typed, by_code=False)
     else:

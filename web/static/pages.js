@@ -1,6 +1,6 @@
 // What makes the pages nicer. All of them work without it.
 
-// Filters apply as soon as they change; what is empty stays out of the address.
+// Filters apply as soon as they change; empty ones stay out of the address.
 for (const form of document.querySelectorAll("[data-filters]")) {
   form.addEventListener("change", (event) => {
     if (event.target.type !== "search") form.requestSubmit();
@@ -15,7 +15,7 @@ for (const form of document.querySelectorAll("[data-filters]")) {
   });
 }
 
-// On a phone what can be filtered stays folded until it is used, so that the table comes first.
+// On a phone, filters stay folded until they're used, so that the table comes first.
 const roomy = matchMedia("(width >= 48rem)");
 function fold() {
   for (const box of document.querySelectorAll("[data-choosing]")) box.open = "used" in box.dataset || roomy.matches;
@@ -23,7 +23,7 @@ function fold() {
 roomy.addEventListener("change", fold);
 fold();
 
-// "Saved" is said once, not at each reload of the page or from a bookmark.
+// "Saved" appears once, and not on each reload of the page or from a bookmark.
 const address = new URL(location.href);
 if (address.searchParams.has("done")) {
   address.searchParams.delete("done");
@@ -46,7 +46,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// Leaving a form that was changed asks first; sending it does not, and sends it once.
+// Leaving a changed form asks first. Sending it doesn't, and sends it once.
 let unsaved = false;
 addEventListener("beforeunload", (event) => {
   if (unsaved) event.preventDefault();
@@ -59,7 +59,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
       return;
     }
     const button = event.submitter;
-    // A download leaves the page as it is, and can be had again.
+    // A download leaves the page as it is, and can be repeated.
     if ("download" in form.dataset || (button && "download" in button.dataset)) return;
     form.dataset.sent = "yes";
     unsaved = false;
@@ -71,7 +71,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     }
   });
 }
-// A page that the back button brings back can be sent anew, and its filters say what it shows.
+// A page that the back button brings back can be sent again, and its filters say what it shows.
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form")) {
     delete form.dataset.sent;
@@ -84,17 +84,17 @@ addEventListener("pageshow", () => {
   }
 });
 
-// A page that shows how far long work has come looks again by itself.
+// A page that shows the progress of longer work refreshes by itself.
 const working = document.querySelector("[data-again]");
 if (working) setTimeout(() => location.reload(), Number(working.dataset.again) * 1000);
 
-// A survey stays in this browser only if whoever fills it in asks for it, and until it is sent: a device may be many
-// people's. So nothing of it shows by itself, and none of it after five days. The form's own key stays with it, so that
-// an answer that did arrive is not counted twice.
+// A survey stays in this browser only if the person filling it in asks for that, and only until it's sent, because many
+// people may share a device. So nothing of it appears by itself, and it's gone after five days. The form's own key stays
+// with it, so that an answer that did arrive isn't counted twice.
 const DRAFT = "survey:";
 const survey = document.querySelector("[data-survey]");
 
-// A browser may keep nothing for a site, and throws then.
+// A browser may refuse to keep anything for a site, and then throws.
 function storage(name) {
   try {
     const found = window[name];
@@ -122,7 +122,7 @@ for (const key of Object.keys(device ?? {})) {
   if (key.startsWith(DRAFT) && !drafted(key)) device.removeItem(key);
 }
 
-// Which survey arrived, and when: what a page of it held that was opened before shows no more.
+// Which survey arrived, and when: a page of it that was opened earlier no longer shows its answers.
 const sent = tab?.getItem("sent");
 if (sent && location.pathname === "/done/feedback") {
   device?.removeItem(sent);
@@ -139,7 +139,7 @@ if (survey) {
   let left = false; // by sending it
 
   function fields() {
-    // When the form was handed out, and whether it is kept, is this page's own affair.
+    // When the form was handed out, and whether it's kept, belongs to this page alone.
     const own = ["begun", "keep"];
     return [...new FormData(survey)].filter(([name, value]) => !own.includes(name) && value);
   }
@@ -161,7 +161,7 @@ if (survey) {
     show();
   }
 
-  // Make the form what it is for whoever comes next, though it may have come back with answers and what to mend.
+  // Make the form ready for the next person, even if it came back with answers and problems.
   function empty() {
     for (const told of document.querySelectorAll(".problems, .problem")) told.remove();
     for (const field of survey.elements) {
@@ -175,7 +175,7 @@ if (survey) {
   }
 
   addEventListener("pageshow", () => {
-    // Where nobody can tell what arrived, it is better to type again than to be read by others.
+    // If nobody can tell what arrived, typing it again is better than letting others read it.
     if (tab ? Number(tab.getItem(`arrived:${draft}`)) >= opened : left) empty();
     left = false;
     if (offer) offer.hidden = keep.checked || "returned" in survey.dataset || !drafted(draft);
