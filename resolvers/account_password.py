@@ -136,7 +136,7 @@ class ChangePasswordInput:
     new_password: str
     end_others: bool = strawberry.field(
         default=True,
-        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
+        description="Whether to end everything else that opens your account: sessions, API tokens, links to your data.",
     )
 
 

@@ -30,12 +30,12 @@ class CpdFilter:
     """Which entries to show."""
 
 
-@entry_order(CPD, description="What CPD can be sorted by.")
+@entry_order(CPD, description="The columns that you can sort CPD entries by.")
 class CpdOrder(EntryOrder):
     """In what order to show them."""
 
 
-@new_entry(CPD, description="A new entry. Dates are days; `minutes` is the duration.")
+@new_entry(CPD, description="A new CPD entry. `minutes` is the duration.")
 class AddCpdEntryInput:
     """One new entry."""
 

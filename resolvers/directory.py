@@ -111,7 +111,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
     return await _directory(context, new_id)
 
 
-@strawberry.input(description="Changes to a directory; what is left out stays as it is.")
+@strawberry.input(description="Changes to a directory. Fields you leave out stay as they are.")
 class UpdateDirectoryInput:
     """Changes to a directory."""
 

@@ -33,8 +33,8 @@ _AT_A_TIME = 200  # entries to check before other requests have their turn
 
 
 @strawberry.enum(
-    description="IMPORTED, or in a dry run, would be. SKIPPED: the logbook holds it. FAILED: something is to mend. "
-    "LEFT_OUT: sound and new, but another failed."
+    description="IMPORTED: added, or in a dry run, would have been. SKIPPED: already in the logbook. "
+    "FAILED: needs fixing. LEFT_OUT: nothing wrong with it, but another case failed."
 )
 class ImportStatus(StrEnum):
     """What became of an entry."""

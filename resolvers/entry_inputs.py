@@ -57,7 +57,7 @@ def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
     def make(cls: Class) -> Class:
         fields = [(field, graphql_type(field) | None, UNSET) for field in of.fields]
         return strawberry.input(
-            with_fields(cls, fields), description="Changes to an entry; what is left out stays as it is."
+            with_fields(cls, fields), description="Changes to an entry. Fields you leave out stay as they are."
         )
 
     return make
@@ -74,10 +74,10 @@ def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
 
     def make(cls: Class) -> Class:
         _put(cls, "year", int, description="The year of the last day.")
-        _put(cls, "text", str, description="Looked for in every text that you may read.")
+        _put(cls, "text", str, description="Words to look for in every text that you may read.")
         fields = [(field, graphql_type(field) | None, None) for field in of.fields if field.filtered]
         return strawberry.input(
-            with_fields(cls, fields), description="What to show; every field that is given must fit."
+            with_fields(cls, fields), description="What to show: the rows that match every field you give."
         )
 
     return make

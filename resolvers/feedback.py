@@ -95,7 +95,7 @@ strawberry.enum(ActedAs)
 strawberry.enum(Capacity)
 
 
-@strawberry.input(description="What to show; every field that is given must fit.")
+@strawberry.input(description="What to show: the rows that match every field you give.")
 class FeedbackFilter:
     """Which feedback to show."""
 
@@ -106,7 +106,7 @@ class FeedbackFilter:
     by_invitation: bool | None = None
 
 
-@entry_order(FEEDBACK, description="What feedback can be sorted by.")
+@entry_order(FEEDBACK, description="The columns that you can sort feedback by.")
 class FeedbackOrder(EntryOrder):
     """In what order to show it."""
 

@@ -46,7 +46,7 @@ class FeedbackAnswerInput:
     not_applicable: bool = False
 
 
-@strawberry.input(description="One finished survey. Give exactly one of token, link and mediatorId.")
+@strawberry.input(description="A completed survey. Give exactly one of token, link and mediatorId.")
 class GiveFeedbackInput:
     """One finished survey: about whom (exactly one of the three), and what was answered."""
 

@@ -94,7 +94,7 @@ LEARNINGS = EntryList(
 )
 
 
-@strawberry.input(description="What to show; every field that is given must fit.")
+@strawberry.input(description="What to show: the rows that match every field you give.")
 class LearningFilter:
     """Which reflections to show."""
 
@@ -104,7 +104,7 @@ class LearningFilter:
     text: str | None = None
 
 
-@entry_order(LEARNINGS, description="What learnings can be sorted by.")
+@entry_order(LEARNINGS, description="The columns that you can sort learnings by.")
 class LearningOrder(EntryOrder):
     """In what order to show them."""
 

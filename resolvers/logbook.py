@@ -54,17 +54,17 @@ class LogbookFilter:
     """Which cases to show."""
 
 
-@entry_order(LOGBOOK, description="What a logbook can be sorted by.")
+@entry_order(LOGBOOK, description="The columns that you can sort cases by.")
 class LogbookOrder(EntryOrder):
     """In what order to show them."""
 
 
-@new_entry(LOGBOOK, description="One case. Dates are days; `minutes` is the duration.")
+@new_entry(LOGBOOK, description="One case. `minutes` is the duration.")
 class ImportedLogbookEntryInput:
     """One case of many."""
 
 
-@strawberry.input(description="A new entry. Dates are days; `minutes` is the duration.")
+@strawberry.input(description="A new case. `minutes` is the duration.")
 class AddLogbookEntryInput(ImportedLogbookEntryInput):
     """One new case."""
 
@@ -86,17 +86,17 @@ class DeleteLogbookEntryInput:
     id: strawberry.ID
 
 
-@strawberry.input(description="Many new entries at once: 1 to 5,000, as far as a request has room for them.")
+@strawberry.input(description="Many new cases at once: 1 to 5,000, if they fit into one request.")
 class ImportLogbookEntriesInput:
     """Many new cases."""
 
     entries: list[ImportedLogbookEntryInput]
-    all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any entry fails.")
-    dry_run: bool = strawberry.field(default=False, description="Write nothing, and tell what would happen.")
+    all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any case fails.")
+    dry_run: bool = strawberry.field(default=False, description="Write nothing, and report what would happen.")
     request_key: str | None = strawberry.field(
         default=None,
-        description="A repeat within 24 hours gets the first answer. Nothing is kept for a key where "
-        "nothing was written: of a dry run, and where all was left out.",
+        description="Sending the same key again within 24 hours gets the first answer, unless nothing was written "
+        "(a dry run, or every case left out).",
     )
 
 

@@ -63,7 +63,7 @@ def _one(standings: Standing, asked: Standing, added_up: bool) -> ClauseElement:
     return rows
 
 
-@strawberry.enum(name="Standing", description="What you are towards a mediator.")
+@strawberry.enum(name="Standing", description="Your standing towards a mediator.")
 class StandingName(Enum):
     """A standing towards a mediator, by its name in the API."""
 
@@ -154,7 +154,7 @@ def personal_link(settings: Settings, mediator_id: UUID) -> str:
     return f"{settings.base_url}/give/{link_secret(settings, Opens.PERSONAL_LINK, mediator_id)}"
 
 
-@strawberry.input(description="Changes to your profile; what is left out stays as it is.")
+@strawberry.input(description="Changes to your profile. Fields you leave out stay as they are.")
 class UpdateProfileInput:
     """Changes to the viewer's own profile."""
 

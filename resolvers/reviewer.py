@@ -165,7 +165,7 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
-@strawberry.input(description="Ends your own review, or, with its mediator, one that you do.")
+@strawberry.input(description="Ends the review of your feedback or, with `mediatorId`, your review of another's.")
 class EndReviewInput:
     """Whose review to end."""
 

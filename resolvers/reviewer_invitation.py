@@ -94,7 +94,7 @@ def _invitation() -> ClauseElement:
     ).where(_works)
 
 
-@strawberry.input(description="Name and password make a new account; leave them out if you are signed in.")
+@strawberry.input(description="Give a name and password for a new account. Leave them out if you're signed in.")
 class AcceptInvitationInput:
     """An invitation's token, and what a new account takes."""
 

@@ -39,7 +39,7 @@ class SignInInput:
     email: str
     password: str
     code: str | None = strawberry.field(
-        default=None, description="What the account's second factor shows, or a recovery code."
+        default=None, description="A code from the account's second factor, or a recovery code."
     )
 
 
@@ -105,7 +105,7 @@ class FinishSignInInput:
     """What a `signIn` that lacked a code gave, and the code."""
 
     pending_sign_in: str
-    code: str = strawberry.field(description="What the account's second factor shows, or a recovery code.")
+    code: str = strawberry.field(description="A code from the account's second factor, or a recovery code.")
 
 
 async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:

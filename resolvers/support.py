@@ -96,7 +96,7 @@ async def _plain_page(
     return connection(rows, sort, asked, counting(context.database, counted))
 
 
-@strawberry.input(description="The account has exactly these roles afterwards.")
+@strawberry.input(description="The account will have exactly these roles.")
 class SetRolesInput:
     """Whose roles to set, and which they are."""
 
@@ -137,7 +137,7 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
     return await account_of(context, account_id)
 
 
-@strawberry.input(description="Null takes paid access away.")
+@strawberry.input(description="Null ends paid access.")
 class SetPaidAccessInput:
     """Whose paid access to set, and until when."""
 

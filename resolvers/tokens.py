@@ -99,10 +99,12 @@ class CreateApiTokenInput:
     name: str
     expires_at: datetime | None = strawberry.field(default=None, description="In a year by default, in two at most.")
     password: str | None = strawberry.field(
-        default=None, description="Your own; needed unless you signed in within the last ten minutes."
+        default=None, description="Your own. Needed unless you signed in within the last ten minutes."
     )
     code: str | None = strawberry.field(
-        default=None, description="Needed with the password where you have a second factor, or a recovery code."
+        default=None,
+        description="A code from your second factor, or a recovery code. "
+        "Needed with the password if you have a second factor.",
     )
     request_key: str | None = None
 

@@ -20,11 +20,11 @@ Node = TypeVar("Node", bound=ListedRow)
 # Totals can pass GraphQL's 32-bit Int: 4,000 entries of the longest duration do.
 Minutes = NewType("Minutes", int)
 SCALARS: dict[object, ScalarDefinition] = {
-    Minutes: strawberry.scalar(name="Minutes", description="A sum of minutes: an integer of any size.")
+    Minutes: strawberry.scalar(name="Minutes", description="A total in minutes: an integer of any size.")
 }
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Where a page is in its list.")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool
@@ -32,14 +32,14 @@ class PageInfo:
     end_cursor: str | None
 
 
-@strawberry.type(description="A row and the cursor to go on from it.")
+@strawberry.type(description="A row, and the cursor to continue from it.")
 class Edge(Generic[Node]):
     node: Node
     cursor: str
 
 
 @strawberry.type(
-    description=f"One page of a list: {PAGE_SIZE} rows if neither `first` nor `last` is given, {MAX_PAGE_SIZE} at most."
+    description=f"One page of a list: {PAGE_SIZE} rows unless you give `first` or `last`, {MAX_PAGE_SIZE} at most."
 )
 class Connection(Generic[Node]):
     nodes: list[Node]
@@ -58,7 +58,7 @@ class Connection(Generic[Node]):
             end_cursor=page.cursor(nodes[-1]) if nodes else None,
         )
 
-    @strawberry.field(graphql_type=int, description="How many rows the whole list has; counted only if asked.")
+    @strawberry.field(graphql_type=int, description="How many rows the whole list has. Counted only if you ask for it.")
     def total_count(self, page: strawberry.Parent[paging.Connection[Node]]) -> int | paging.Counting:
         return paging.Counting(page.count) if page.total is None else page.total  # mostly it came with the rows
 

@@ -14,7 +14,7 @@ from resolvers.errors import Code, Refused
 strawberry.enum(Code, name="UserErrorCode")
 
 
-@strawberry.type(description="Something to mend: the input's field (null for the whole) and how.")
+@strawberry.type(description="One thing to fix in the input. `field` is null if it's about the input as a whole.")
 class UserError:
     field: str | None
     message: str

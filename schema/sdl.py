@@ -34,11 +34,11 @@ def _marked(definition: Any) -> Any:
 
 
 _VISIBLE_TO = '''"""
-Who has this, by standing towards the mediator whose data it is. For everybody else it does not exist.
+Who can see this, by their standing towards the mediator concerned. For everyone else it doesn't exist.
 """
 directive @visibleTo(standings: [VisibleTo!]!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
 
-"""PUBLIC is everybody, signed in or not."""
+"""PUBLIC is everyone, signed in or not."""
 enum VisibleTo {
   SELF
   REVIEWER
