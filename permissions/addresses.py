@@ -16,10 +16,12 @@ MAX_LOCAL = 64  # before the @; RFC 5321, 4.5.3.1.1
 
 
 def wire_address(address: str) -> str:
-    """Give an address as every mail server knows it: in ASCII, its domain by IDNA 2008.
+    """Give an address in the form that every mail server knows: in ASCII, its domain by IDNA 2008.
 
-    ValueError if it is none, and also for what stands before the @ if that is not ASCII: many servers take no such
-    mail. An encoded word is none either: a mail program would read another address in it.
+    An encoded word isn't an address: a mail program would read a different address in it.
+
+    Raises:
+        ValueError: it isn't an address, or its part before the @ isn't ASCII, since many servers refuse such mail.
     """
     if len(address) > MAX_ADDRESS or "=?" in address:
         raise ValueError("no mail address")
@@ -29,9 +31,9 @@ def wire_address(address: str) -> str:
 
 
 def account_key(address: str) -> str:
-    """Give what is the same for all ways to write an address: its case, its Unicode form, its domain in letters or not.
+    """Give a key that's the same however an address is written: in any case, Unicode form, or spelling of its domain.
 
-    What is no address is its own key, which no address has.
+    A text that isn't an address is its own key, and no address has that key.
     """
     try:
         return wire_address(address).lower()
@@ -40,9 +42,9 @@ def account_key(address: str) -> str:
 
 
 def mailbox_key(address: str) -> str:
-    """Give what is the same for all addresses of a mailbox: the account key without a `+tag`.
+    """Give a key that's the same for all addresses of a mailbox: the account key without a `+tag`.
 
-    What is no address has no tag either.
+    A text that isn't an address has no tag either.
     """
     try:
         return re.sub(TAG, "", wire_address(address).lower())

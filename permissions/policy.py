@@ -1,9 +1,9 @@
-"""The one table of who may read and do what. The schema of each viewer is built from it (`schema/build.py`).
+"""The one table that says who may read and do what. Each viewer's schema is built from it (`schema/build.py`).
 
-A row names fields of the GraphQL schema and the standings that have them. For all others they do not exist: not null,
-absent. A field without a row does not build, and neither does a row without its field. What a mutation takes and
-answers (`<Mutation>Input`, `<Mutation>Payload`) goes with the mutation, a list's frame (`<Type>Connection`,
-`<Type>Edge`) with what is listed; arguments go with their field, and with the type they take.
+A row names fields of the GraphQL schema and the standings that have them. For everyone else they don't exist: they
+aren't null, they're absent. A field without a row doesn't build, and neither does a row without its field. A mutation's
+input and payload (`<Mutation>Input`, `<Mutation>Payload`) go with the mutation, and a list's frame (`<Type>Connection`,
+`<Type>Edge`) goes with the listed type. Arguments go with their field, and with the type they take.
 """
 
 import re
@@ -20,9 +20,9 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 class Row:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
-    `without_factor`: whether it works before an administrator has the second factor that a setting asks for. Both are
-    asked where a request enters, in Query, Mutation and OwnAccount.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before the viewer's email address is
+    verified. `without_factor`: whether it works before an administrator has the second factor that a setting asks for.
+    The last two are checked where a request enters: in Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -42,7 +42,7 @@ def row(
     without_factor: bool = False,
     **fields: str,
 ) -> Row:
-    """Write one row of the table; PUBLIC includes everybody, signed in or not."""
+    """Write one row of the table; PUBLIC includes everyone, signed in or not."""
     if P in standings:
         standings, unverified = EVERYBODY, True
     named = {name: tuple(names.split()) for name, names in fields.items()}
@@ -184,7 +184,7 @@ def _index() -> dict[tuple[str, str], Row]:
 
 
 class PolicyError(Exception):
-    """The table and the schema do not fit together."""
+    """The table and the schema don't fit together."""
 
 
 _INDEX = _index()
@@ -196,7 +196,11 @@ _LISTED = re.compile("(Connection|Edge)$")
 
 @lru_cache(maxsize=5_000)  # more than the schema has members
 def rule(type_name: str, name: str) -> Row:
-    """Give the row of a field, input field or enum value; raise PolicyError where there is none."""
+    """Give the row of a field, input field or enum value.
+
+    Raises:
+        PolicyError: there's no such row.
+    """
     found = _INDEX.get((type_name, name)) or _INDEX.get((type_name, "*"))
     if found:
         return found
@@ -219,7 +223,7 @@ def rule(type_name: str, name: str) -> Row:
 
 
 def has_all(type_name: str) -> bool:
-    """Whether a row names all of a type at once, what it has now and what it may get."""
+    """Whether a row names all members of a type at once, those it has now and any it may get."""
     return (type_name, "*") in _INDEX
 
 
@@ -229,7 +233,11 @@ def allows(standings: Standing, type_name: str, name: str) -> bool:
 
 
 def rows_used(elements: set[tuple[str, str]]) -> None:
-    """Raise PolicyError if the table names something that the schema's elements (type, name) lack."""
+    """Check that the schema's elements (type, name) include everything that the table names.
+
+    Raises:
+        PolicyError: the table names something that isn't there.
+    """
     for type_name, name in _INDEX:
         if name == "*":
             if not any(type_name == element[0] for element in elements):

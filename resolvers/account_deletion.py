@@ -1,4 +1,4 @@
-"""Deleting an account: everything of theirs goes, in the caller's transaction."""
+"""Deleting an account with everything in it, within the caller's transaction."""
 
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -27,7 +27,7 @@ class _ReviewRow(Row):
 
 @statement(_ReviewRow)
 def _reviews() -> ClauseElement:
-    """Select the reviews in force that an account takes part in."""
+    """Select the reviews in force that an account is part of, on either side."""
     own = bindparam("account_id", type_=Uuid())
     return select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
         or_(appointments.c.mediator_id == own, appointments.c.reviewer_id == own), appointments.c.approved
@@ -35,10 +35,13 @@ def _reviews() -> ClauseElement:
 
 
 async def erase_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
-    """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
+    """Delete an account and everything that depends on it. Feedback that its owner gave to others loses its origin.
 
-    What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other
-    side of each review that ends, are told by mail. Raises: Refused for the last administrator.
+    Rows that only hold the account's address (origins, invitations) are deleted if the address was verified. The owner
+    gets an email, and so does the other side of each review that ends.
+
+    Raises:
+        Refused: there's no such account, or it's the last administrator's.
     """
     account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
@@ -67,5 +70,9 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
 
 
 def refuse_last_administrator() -> NoReturn:
-    """Refuse to let the last administrator go. Raises: Refused."""
+    """Refuse to remove the last administrator.
+
+    Raises:
+        Refused: always.
+    """
     refuse(None, Code.NOT_ALLOWED, _("There has to be another administrator first."))

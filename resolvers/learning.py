@@ -1,4 +1,4 @@
-"""Learnings: a mediator's reflections over time, drawn together from logbook and CPD. Nothing is stored for them."""
+"""Learnings: a mediator's reflections over time, from the logbook and the CPD entries. Nothing is stored for them."""
 
 from collections.abc import Awaitable
 from datetime import date as day
@@ -24,7 +24,7 @@ from resolvers.selection import fields_below
 
 @strawberry.enum
 class LearningSource(StrEnum):
-    """What somebody learned from."""
+    """The kind of entry that has the reflection."""
 
     MEDIATION = "MEDIATION"
     CPD = "CPD"
@@ -32,7 +32,7 @@ class LearningSource(StrEnum):
 
 @strawberry.enum
 class LearningKind(StrEnum):
-    """What kind of reflection it is."""
+    """The kind of reflection."""
 
     DID_WELL = "DID_WELL"
     FOUND_CHALLENGING = "FOUND_CHALLENGING"
@@ -96,7 +96,7 @@ LEARNINGS = EntryList(
 
 @strawberry.input(description="What to show: the rows that match every field you give.")
 class LearningFilter:
-    """Which reflections to show."""
+    """The reflections to show."""
 
     source: LearningSource | None = None
     kind: LearningKind | None = None
@@ -106,7 +106,7 @@ class LearningFilter:
 
 @entry_order(LEARNINGS, description="The columns that you can sort learnings by.")
 class LearningOrder(EntryOrder):
-    """In what order to show them."""
+    """The order to show them in."""
 
 
 def learnings(
@@ -116,10 +116,14 @@ def learnings(
     filter: LearningFilter | None = None,
     order_by: LearningOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's reflections. Raises: BadInput for a cursor of another list."""
+    """Give a page of a mediator's reflections.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return entry_page(info.context, LEARNINGS, mediator, page, filter, order_by, fields_below(info))
 
 
 async def learning_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
-    """Give what occurs in a mediator's reflections, to filter by."""
+    """Give the values in a mediator's reflections, to filter by."""
     return await facets(info.context, LEARNINGS, mediator)

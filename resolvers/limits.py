@@ -1,6 +1,7 @@
-"""How often things may be tried. Limits count attempts, not HTTP requests; keys are hashes, never names or addresses.
+"""Rate limits. They count attempts, not HTTP requests; keys are hashes, never names or addresses.
 
-Counters live in Valkey; while it is away they live in this process's memory, so that the service stays up and guarded.
+The counters are in Valkey. While it can't be reached they're in this process's memory, so that the service keeps
+running and stays protected.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Limit:
-    """How often one thing may be tried; what it is counted by stands beside each."""
+    """How often one thing may be tried. The comment beside each limit says what it's counted by."""
 
     name: str
     rate: str
@@ -78,7 +79,11 @@ class Limiter:
         await self._pool.aclose()
 
     async def count(self, limit: Limit, *by: object) -> None:
-        """Count one attempt; raise RateLimited if there were too many."""
+        """Count one attempt.
+
+        Raises:
+            RateLimited: there were too many attempts.
+        """
         item, identity = parse(limit.rate), self._identity(limit, by)
         if not self._is_away():
             try:
@@ -94,7 +99,7 @@ class Limiter:
         return time.monotonic() < self._away_until
 
     async def is_over(self, limit: Limit, *by: object) -> bool:
-        """Count one attempt; tell whether there were too many."""
+        """Count one attempt, and say whether there were too many."""
         try:
             await self.count(limit, *by)
         except RateLimited:
@@ -102,7 +107,7 @@ class Limiter:
         return False
 
     async def forget(self, limit: Limit, *by: object) -> None:
-        """Forget the attempts counted: the last one showed that they were its owner's."""
+        """Forget the attempts so far: the last one showed that they were the owner's."""
         item, identity = parse(limit.rate), self._identity(limit, by)
         await self._local.clear(item, identity)
         if self._is_away():

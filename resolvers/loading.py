@@ -1,4 +1,4 @@
-"""Loads things of one kind together: what is asked for in one turn of the event loop is one batch, nothing twice."""
+"""Batched loading: whatever is asked for in one turn of the event loop is loaded in one batch, without duplicates."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -10,7 +10,7 @@ Batch = Callable[[list[Key]], Awaitable[Sequence[Value]]]
 
 
 class Loader(Generic[Key, Value]):
-    """What one request has loaded, and is loading, by one kind of batch."""
+    """What one request has loaded, or is loading, with one kind of batch."""
 
     __slots__ = ("_batch", "_found", "_next", "_task", "_waiting")
 
@@ -21,7 +21,7 @@ class Loader(Generic[Key, Value]):
         self._next: list[Key] = []
 
     def load(self, key: Key) -> Awaitable[Value]:
-        """Load one thing. Whatever the batch raises is raised for each of its keys."""
+        """Load one thing. If the batch raises an exception, it's raised for each of its keys."""
         loop = asyncio.get_running_loop()
         # A future for each who asks: it is cancelled with them, and nobody else's must be.
         asked: asyncio.Future[Value] = loop.create_future()

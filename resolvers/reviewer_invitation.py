@@ -1,4 +1,4 @@
-"""Invitations to review a mediator: sending one, and accepting it with an account or a new one."""
+"""Invitations to review a mediator: sending one, and accepting it with an existing account or a new one."""
 
 from typing import NamedTuple, NoReturn
 from uuid import UUID, uuid4
@@ -34,16 +34,19 @@ from resolvers.validation import Check
 
 @strawberry.input
 class InviteReviewerInput:
-    """Whom to invite."""
+    """The person to invite."""
 
     email: str
     request_key: str | None = None
 
 
 async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
-    """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account.
+    """Email someone an invitation to review the viewer. It looks the same whether or not they have an account.
 
-    Raises: Refused, RateLimited and BadInput.
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -87,7 +90,7 @@ _works = and_(reviewer_invitations.c.secret_hash == _invited, reviewer_invitatio
 
 @statement(_InvitationRow)
 def _invitation() -> ClauseElement:
-    """Select an invitation that works, with the account that has its address."""
+    """Select an invitation that works, with the account at its address."""
     of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
     return select(
         reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, of_address.label("account_id")
@@ -96,7 +99,7 @@ def _invitation() -> ClauseElement:
 
 @strawberry.input(description="Give a name and password for a new account. Leave them out if you're signed in.")
 class AcceptInvitationInput:
-    """An invitation's token, and what a new account takes."""
+    """An invitation's token, and what a new account needs."""
 
     token: str
     name: str | None = None
@@ -104,9 +107,11 @@ class AcceptInvitationInput:
 
 
 async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
-    """Accept an invitation: with a new account's name and password, or signed in to the account of that address.
+    """Accept an invitation, with a name and password for a new account or signed in to the account at that address.
 
-    Raises: Refused and RateLimited.
+    Raises:
+        Refused: something in the input needs fixing, or the invitation doesn't work.
+        RateLimited: there were too many attempts.
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
