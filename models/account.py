@@ -91,7 +91,7 @@ class PendingSignIn(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A program's access to an account. It has those roles of the owner's from when it was made that they still have."""
+    """A program's access to an account. It has the roles that its owner had when it was made and still has."""
 
     __tablename__ = "api_token"
 

@@ -26,7 +26,7 @@ Parameters = ParamSpec("Parameters")
 
 
 class Row(asyncpg.Record):
-    """One row; each column is an attribute. A type of rows names its columns, their types, and whether they can be null.
+    """One row; each column is an attribute. A subclass names its columns, their types, and whether they can be null.
 
     `Row` itself is the type for statements that give no rows.
     """
@@ -55,7 +55,7 @@ class Statement(Generic[RowT_co]):
         """Put the values in the order of the statement's parameters.
 
         Raises:
-            KeyError: a parameter has no value.
+            KeyError: a value's name isn't one of the parameters.
         """
         if len(values) == len(self.names) and all(map(values.__contains__, self.names)):
             return [*map(values.__getitem__, self.names)]
@@ -67,7 +67,7 @@ class Statement(Generic[RowT_co]):
 
 @lru_cache(maxsize=500)
 def _row_class(of: tuple[type[Row], tuple[str, ...]]) -> type[Any]:
-    """Make the class for rows of a type with these columns. It's shared, because asyncpg prepares again for another class."""
+    """Make the class for rows of a type with these columns, only once: asyncpg prepares again for another class."""
     row_type, columns = of
     # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
     properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
@@ -75,7 +75,7 @@ def _row_class(of: tuple[type[Row], tuple[str, ...]]) -> type[Any]:
 
 
 class Statements(Generic[Parameters, RowT_co]):
-    """A function that writes statements with one type of rows. A call gives a statement, compiled once for its arguments."""
+    """A function that writes statements with one type of rows. Calling it gives a statement, compiled only once."""
 
     def __init__(
         self, write: Callable[Parameters, ClauseElement], row_type: Callable[Parameters, type[RowT_co]]

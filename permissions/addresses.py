@@ -1,7 +1,7 @@
-"""Mail addresses: which can be reached, and the two keys by which they are compared.
+"""Email addresses: whether they can be reached, and the two keys they're compared by.
 
-The account key tells one account from another. The mailbox key also drops a `+tag`, and decides one thing alone:
-whether two addresses are the same person's. What single providers do besides, as to dots, is no rule.
+The account key tells one account from another. The mailbox key also drops a `+tag`, and is used only to tell whether
+two addresses are the same person's. Single providers' own rules, such as those about dots, aren't followed.
 """
 
 import re

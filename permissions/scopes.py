@@ -110,7 +110,7 @@ def readable_answers(standing: Standing) -> ColumnElement[bool]:
 
 
 def readable_audit() -> ColumnElement[bool]:
-    """Select audit entries, except those on feedback about the viewer: an id would reveal feedback that isn't shared."""
+    """Select audit entries except those on feedback about the viewer, whose ids would reveal unshared feedback."""
     # Asked of the database itself, whose rules hide those rows from the viewer.
     return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
 

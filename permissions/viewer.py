@@ -47,7 +47,7 @@ _TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 behind a translator (RFC 6052)
 
 
 def network(host: str) -> str:
-    """Give what attempts are counted by: an IPv4 address, or the first 64 bits of an IPv6 address (at least one customer's).
+    """Give what attempts are counted by: an IPv4 address, or an IPv6 address's first 64 bits (one customer's or more).
 
     An IPv4 address written as IPv6 counts as the same.
     """

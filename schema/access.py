@@ -1,4 +1,4 @@
-"""What opens one's account besides its password, in the schema: browsers that are signed in, and API tokens."""
+"""Sessions and API tokens in the schema."""
 
 from datetime import datetime
 

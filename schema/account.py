@@ -1,4 +1,4 @@
-"""One's own account in the schema: signing up, links, export, deletion."""
+"""Your own account in the schema: signing up, emailed links, exports and deletion."""
 
 from datetime import datetime
 

@@ -91,12 +91,16 @@ _READ = {"page", *(argument.python_name for argument in _PAGING)}
 
 
 def read_page(given: Values) -> Page:
-    """Take the arguments of a connection out of all that a field was given. Raises BadInput."""
+    """Take a connection's arguments out of all the arguments of a field.
+
+    Raises:
+        BadInput: they don't fit together.
+    """
     return page(*(given.pop(name, None) for name in ("first", "after", "last", "before")))
 
 
 def connection(resolver: Callable[..., object], of: type, *, description: str | None = None) -> Any:
-    """Declare a list: `resolver` takes a `page`, and whatever else the list takes; rows are of that type."""
+    """Declare a list. `resolver` takes a `page`, and any other arguments of the list; the rows have the type `of`."""
     return strawberry.field(
         resolver=resolver,
         graphql_type=Connection[of] | None,  # type: ignore[valid-type]

@@ -1,4 +1,4 @@
-"""Continuing professional development in the schema: its entries, and the changes to them."""
+"""CPD entries in the schema, and the changes to them."""
 
 import strawberry
 

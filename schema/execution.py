@@ -1,7 +1,7 @@
-"""Runs one GraphQL request in a viewer's projection, and writes errors as the API does.
+"""Runs a GraphQL request in its viewer's projection, and formats errors.
 
-A document is parsed and validated once for each projection, and kept. Exception text never reaches a client: what is
-no error of ours becomes a reference that the log has too.
+A document is parsed and validated once for each projection, and kept. Exception texts never reach a client: an error
+that isn't one of ours becomes a reference that the log has too.
 """
 
 import gc
@@ -64,10 +64,10 @@ _FAR_TOO_DEEP = f"A document has at most {MAX_DEPTH} levels; this one nests far 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets. `started` tells an answer, perhaps with errors, from a request that could not start.
+    """The answer to a request. `started` is false if the request couldn't start at all.
 
-    `away`: the database was, and nothing of what was asked for came back. (A change whose connection was cut at its
-    very end may have been made all the same.)
+    `away`: the database couldn't be reached, and nothing that was asked for came back. (A change whose connection broke
+    at the very end may still have been made.)
     """
 
     body: Json
@@ -77,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A document that may run, or why it may not. `may_be_too_much`: that depends on the sizes in its variables."""
+    """A document that may run, or its errors. `may_be_too_much`: that depends on sizes in its variables."""
 
     document: DocumentNode | None
     errors: list[Json]
@@ -86,7 +86,7 @@ class _Prepared:
 
 
 class Documents:
-    """The documents that viewers of one projection send, parsed and validated once."""
+    """The documents that viewers of one projection send, each parsed and validated once."""
 
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
@@ -96,7 +96,7 @@ class Documents:
         self._characters = 0
 
     def prepared(self, text: str) -> _Prepared:
-        """Parse and validate a document, or find it."""
+        """Parse and validate a document, or find it among those kept."""
         found = self._kept.get(text)
         if found is None:
             try:
@@ -136,7 +136,7 @@ class Documents:
 
 
 class NoIntrospection(ValidationRule):
-    """Refuses `__schema` and `__type`, in the words for a field that there is not."""
+    """Refuses `__schema` and `__type`, with the message for a field that doesn't exist."""
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
         """Look at one field."""
@@ -146,7 +146,7 @@ class NoIntrospection(ValidationRule):
 
 
 class UnknownDirectives(KnownDirectivesRule):
-    """Tells of all unknown directives of a document at once: each may stand at every place."""
+    """Reports all unknown directives of a document together, because each may occur in every place."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -160,7 +160,7 @@ class UnknownDirectives(KnownDirectivesRule):
             self._unknown.setdefault(node.name.value, node)
 
     def leave_document(self, *_: object) -> None:
-        """Tell."""
+        """Report them."""
         if self._unknown:
             names = ", ".join(f"'@{name}'" for name in self._unknown)
             what = "directive" if len(self._unknown) == 1 else "directives"
@@ -169,7 +169,7 @@ class UnknownDirectives(KnownDirectivesRule):
 
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
-    """Give the documents of a projection; only those who are signed in may ask what their schema has."""
+    """Give the documents of a projection. Only viewers who are signed in may use introspection."""
     made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
     gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
     return made
@@ -219,7 +219,7 @@ def _answer(result: ExecutionResult) -> Answer:
 
 
 def _execution_error(error: GraphQLError) -> Json:
-    """Write an error of a field: ours as it is, any other as a reference."""
+    """Format a field's error: one of ours as it is, any other as a reference."""
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_away", path=error.path, exc_info=cause)
@@ -233,7 +233,7 @@ def _execution_error(error: GraphQLError) -> Json:
 
 
 def failure(error: Failure) -> Json:
-    """Write an answer to a request that could not start."""
+    """Format the answer to a request that couldn't start."""
     return {"errors": [_error(str(error), error.code, **_wait(error))]}
 
 
@@ -259,7 +259,7 @@ def _formatted(error: GraphQLError, code: str, **extensions: Any) -> Json:
 
 
 def _few(errors: list[Json]) -> list[Json]:
-    """Tell each mistake once, however often it was made, and only so many of them."""
+    """Report each mistake once, however often it was made, and at most MAX_ERRORS of them."""
     told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
     if len(told) <= MAX_ERRORS:
         return told
@@ -268,7 +268,7 @@ def _few(errors: list[Json]) -> list[Json]:
 
 
 def _validation_error(error: GraphQLError) -> Json:
-    """Write an error of validation; a value of the wrong type is bad input, all else asks for what is not there."""
+    """Format a validation error. A value of the wrong type is bad input; all else asks for what isn't there."""
     if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
         text = f"A document repeats fields for at most {MAX_COMPARISONS:,} comparisons; this one needs more."
         return _error(text, "GRAPHQL_VALIDATION_FAILED")

@@ -1,4 +1,4 @@
-"""Feedback, its requests, and giving it, in the schema."""
+"""Feedback in the schema: reading it, requesting it and giving it."""
 
 from datetime import date, datetime
 

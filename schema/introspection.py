@@ -1,7 +1,7 @@
-"""What introspection comes to: the values that a document asks for of a schema, counted in that very schema.
+"""The size of an introspection: the number of values of the schema that a document asks for.
 
-It is walked as it would be answered, with graphql-core's own resolvers, for what a list has differs from type to type
-by a hundredfold. The walk ends where there is too much, so counting is bounded as well.
+The document is walked as if it were answered, with graphql-core's own resolvers, because the length of a list can vary
+a hundredfold between types. The walk stops at the limit, so counting is bounded as well.
 """
 
 import sys
@@ -54,7 +54,7 @@ _WHOLE = get_introspection_query(
 
 @lru_cache(maxsize=100)
 def values_most(schema: GraphQLSchema) -> int:
-    """Tell how many values of a schema a document may ask for: half as many again as tools ask for who ask for all."""
+    """Give how many values of a schema a document may ask for: 1.5 times as many as the full introspection query."""
     fragments, asked = {}, None
     for one in parse(_WHOLE).definitions:
         if isinstance(one, FragmentDefinitionNode):
@@ -67,11 +67,11 @@ def values_most(schema: GraphQLSchema) -> int:
 
 
 class _TooMuch(Exception):
-    """There is more than may be asked for."""
+    """The document asks for more than it may."""
 
 
 class Introspection:
-    """Counts the values of one document's introspection, all of it together."""
+    """Counts the values of one document's introspection, all together."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Introspection:
         variables: Variables | None,
         most: int,
     ) -> None:
-        """`variables` are those that were sent; None: nothing is known of them yet."""
+        """`variables` are those that were sent; None: they aren't known yet."""
         self._most = most
         self._info: Any = SimpleNamespace(schema=schema)  # what the resolvers look at
         self._fragments = fragments
@@ -89,9 +89,9 @@ class Introspection:
         self._open: set[str] = set()  # fragments that are being walked: one inside itself is refused by validation
 
     def values(self, node: FieldNode) -> int:
-        """Count what one of the entrances gives, itself included; one more than there may be if it is too much.
+        """Count the values that one introspection field gives, itself included. Gives one more than allowed if it's too many.
 
-        So is what hangs on a variable of which nothing is known.
+        It's also too many if a type's name is in a variable that isn't known.
         """
         before = self._left
         try:
@@ -154,7 +154,7 @@ class Introspection:
             self._selections(node.selection_set, of, one)
 
     def _arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
-        """Give the arguments of a field: all that there is, deprecated or not, and of a type its name."""
+        """Give a field's arguments: include everything, deprecated or not; for `__type`, its name."""
         if field is not TypeMetaFieldDef:
             return dict.fromkeys(field.args, True)
         given = next((one.value for one in node.arguments or () if one.name.value == "name"), None)

@@ -1,4 +1,4 @@
-"""Learnings in the schema: reflections, drawn from logbook and CPD."""
+"""Learnings in the schema: reflections from cases and CPD entries."""
 
 from datetime import date
 

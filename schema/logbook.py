@@ -1,4 +1,4 @@
-"""The logbook in the schema: cases, what they add up to, and the changes to them."""
+"""The logbook in the schema: cases, their totals, and changes to them."""
 
 import strawberry
 

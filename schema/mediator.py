@@ -1,4 +1,4 @@
-"""Mediators in the schema: the profile, and every list that hangs on it."""
+"""Mediators in the schema: their profile, and all their lists."""
 
 import strawberry
 

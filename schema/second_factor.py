@@ -1,4 +1,4 @@
-"""One's own second factor in the schema."""
+"""Your own second factor in the schema."""
 
 import strawberry
 

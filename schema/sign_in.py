@@ -1,4 +1,4 @@
-"""Signing in and out in the schema."""
+"""Signing in and out, in the schema."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""What administrators see and do for support, in the schema."""
+"""Administrators' support tools in the schema."""
 
 from datetime import datetime
 
