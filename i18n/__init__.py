@@ -81,7 +81,7 @@ def install(environment: Environment) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["number"] = number
-    # Looked up only: the extension itself fills in the places, and twice would read a value as a message.
+    # These only look up: the extension fills in the placeholders. Doing so twice would read values as messages.
     environment.install_gettext_callables(_singular, _plural, newstyle=True)  # type: ignore[attr-defined]  # by the extension
 
 

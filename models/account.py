@@ -31,9 +31,9 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
-IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # as the index of reviewers has it
-TAG = r"(?<=.)[+][^@]*(?=@)"  # of an address; PostgreSQL and Python read it alike
-MAILBOX = f"regexp_replace(email_key, '{TAG}', '')"  # as its index has it
+IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # the same as in the index of reviewers
+TAG = r"(?<=.)[+][^@]*(?=@)"  # an address's tag; PostgreSQL and Python read this alike
+MAILBOX = f"regexp_replace(email_key, '{TAG}', '')"  # the same as in its index
 
 
 class LinkPurpose(StrEnum):
@@ -51,7 +51,7 @@ class Account(SQLModel, table=True):
     __table_args__ = (
         Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
         Index("account_by_name", "name_key", "id"),
-        # Few among many, whom a list of everybody would be searched for.
+        # Reviewers are few; without this, listing them would search all accounts.
         Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
         Index("account_mailbox", text(MAILBOX)),
     )

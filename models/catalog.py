@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-# Each gives name, table ("" where there's none), the text that makes the thing, and the SQL that takes it away. Where
-# that is empty, the text only describes it. Kinds and rows come in an order in which they can be made.
+# Each gives the name, the table ("" if there's none), the text that makes the thing, and the SQL that drops it. If that
+# SQL is empty, the text only describes the thing. Kinds and rows are in an order in which they can be made.
 _QUERIES = {
     "extension": "SELECT extname, '', extversion, '' FROM pg_extension ORDER BY 1",
     "type": """
@@ -68,7 +68,7 @@ _QUERIES = {
         SELECT stxname, stxrelid::regclass::text, pg_get_statisticsobjdef(oid), format('DROP STATISTICS %I', stxname)
           FROM pg_statistic_ext WHERE stxnamespace = 'public'::regnamespace
          ORDER BY 1""",
-    # In the order in which they were made: each below those that it calls.
+    # In the order in which they were made: each after those it calls.
     "function": """
         SELECT p.oid::regprocedure::text, '', trim(E'\n ' FROM pg_get_functiondef(p.oid)),
                'DROP ROUTINE ' || p.oid::regprocedure
@@ -115,7 +115,7 @@ _QUERIES = {
         SELECT tablename || '.' || rulename, tablename, definition, format('DROP RULE %I ON %I', rulename, tablename)
           FROM pg_rules WHERE schemaname = 'public'
          ORDER BY 1""",
-    # The owner has all of them.
+    # The owner has all rights.
     "rights": """
         SELECT format('%s on %s', CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, name), '',
                string_agg(privilege_type || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END, ', '

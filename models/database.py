@@ -23,10 +23,10 @@ from models.row_security import WORKER, Principal
 from models.statement import Row, RowT, Statement, Value
 from settings import Pooler, Settings
 
-IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+IDLE_TIMEOUT = "30s"  # after this, PostgreSQL releases the locks of a process that froze or disappeared
 
 
-STATEMENTS_KEPT = 100  # by each connection; PostgreSQL takes up to 80 KB for one
+STATEMENTS_KEPT = 100  # per connection; PostgreSQL needs up to 80 KB for each
 
 
 Runnable = Statement[Row] | ClauseElement
@@ -190,7 +190,7 @@ class Database:
 
 
 def _id_as_text(value: object) -> str:
-    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not take
+    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson doesn't accept
         return str(value)
     raise TypeError(value)
 
@@ -224,7 +224,7 @@ async def _no_reset(_connection: object) -> None:
 async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
     """Open the pool while the block runs, as the application's role unless another URL is given."""
     server_settings = {"application_name": "logbook"}
-    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer doesn't accept this setting, and has its own
         server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"

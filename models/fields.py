@@ -56,8 +56,8 @@ _COLUMN_TYPES: dict[Kind, Any] = {
     Kind.FLAG: Boolean,
     Kind.LANGUAGES: ARRAY(Text),
 }
-Default = bool | str | list[str] | None  # what a new entry has of a field that nobody filled in
-_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # what a field holds that cannot be null
+Default = bool | str | list[str] | None  # a field's value in a new entry that doesn't have it
+_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # the empty value of a field that can't be null
 _SORTABLE = frozenset(Kind) - {Kind.TEXT, Kind.LINK, Kind.LANGUAGES}
 _SEARCHABLE = {Kind.LINE, Kind.TEXT}
 

@@ -155,7 +155,7 @@ class LogbookPrivateFields(SQLModel):
     )
 
 
-MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # as an index can hold it: without a time zone's day
+MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # an index can hold it: no time zone matters
 
 
 class LogbookEntry(LogbookFields, table=True):
@@ -166,7 +166,7 @@ class LogbookEntry(LogbookFields, table=True):
         Index("logbook_entry_by_day", "mediator_id", "ended_on", "id"),
         Index("logbook_entry_by_role", "mediator_id", "role", "id"),
         Index("logbook_entry_by_month", "mediator_id", text(MONTH), "id"),
-        # All that the totals are added up from.
+        # Everything that the totals are added up from.
         Index("logbook_entry_sums", "mediator_id", postgresql_include=["role", "ended_on", "minutes", "simulated"]),
         *known_words(LogbookFields),
     )

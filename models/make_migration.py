@@ -55,7 +55,7 @@ def make_migration(
     config.set_main_option("script_location", str(folder))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["metadata"] = metadata
-    if find_spec("ruff"):  # a developer's tool, which Alembic runs on the file
+    if find_spec("ruff"):  # a developer's tool; Alembic runs it on the file
         config.set_section_option("post_write_hooks", "hooks", "unused, format")
         for hook, options in (("unused", "check --fix --quiet --select F401,I"), ("format", "format --quiet")):
             config.set_section_option("post_write_hooks", f"{hook}.type", "module")
@@ -79,14 +79,14 @@ def _write(connection: Connection, config: Config, what: str, metadata: MetaData
         if any(kind == "relation" for kind, _ in catalog.read(connection)):
             raise SettingsError("DATABASE_OWNER_URL leads to a database with tables: make-migration needs an empty one")
     with _undone(connection):
-        command.stamp(config, "head")  # for the migrations' own table; it also loads the models
+        command.stamp(config, "head")  # makes the migrations' own table, and loads the models
         rules.create(connection, metadata, rules_text)
         wanted = catalog.read(connection)
     with _undone(connection):
         command.upgrade(config, "head")
         had = catalog.read(connection)
         seen: list[str] = []
-        with redirect_stdout(StringIO()):  # Alembic says there that it runs ruff
+        with redirect_stdout(StringIO()):  # Alembic prints that it runs ruff
             script = command.revision(
                 config,
                 what,

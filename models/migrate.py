@@ -38,7 +38,7 @@ class Schema(StrEnum):
     """How a database's schema compares to this version of the code."""
 
     AT_HEAD = "at head"
-    BEHIND = "behind"  # `logbook migrate` is missing
+    BEHIND = "behind"  # `logbook migrate` hasn't run yet
     AHEAD = "ahead"  # a newer version has migrated; migrations only expand, so this one runs on
 
 

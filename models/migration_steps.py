@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, MetaData
 
 from models.catalog import Catalog, Key, Thing, changed
 
-_REPLACED = {"default", "function"}  # by the same statement that makes them
-_IN_A_TABLE = {"check", "default", "index"}  # made and dropped with their table, which is Alembic's to say
+_REPLACED = {"default", "function"}  # the statement that makes one also replaces it
+_IN_A_TABLE = {"check", "default", "index"}  # made and dropped with their table, by Alembic's steps
 
 
 class Sql(ops.MigrateOperation):
@@ -55,11 +55,11 @@ def complete(script: ops.MigrationScript, had: Catalog, wanted: Catalog, metadat
     seen = _Seen()
     for step in _flat(upgrade.ops):
         _note(seen, step)
-    upgrade.reverse_into(downgrade)  # once more, for constraints have their names now
+    upgrade.reverse_into(downgrade)  # again, because constraints have their names now
     dropped, functions, removed, made = _steps(had, wanted, seen, _checks(metadata))
     upgrade.ops[:] = [*dropped, *upgrade.ops, *functions, *made, *removed]
     dropped, functions, removed, made = _steps(wanted, had, seen, None)
-    # A function lets go of what it reads before that is dropped.
+    # A function must be replaced before what it reads is dropped.
     downgrade.ops[:] = [*dropped, *functions, *removed, *downgrade.ops, *made]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
+ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection while all are in use or the server can't be reached
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -33,7 +33,7 @@ class Pool:
         self._size = size
         self._open = 0  # lent, resting, or about to be opened
         self._resting: list[Connection] = []
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()  # None: one may be opened
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()  # None: the waiter may open one
 
     def at_once(self) -> "Connection | None":
         """Lend a connection, if a sound one is resting on top."""
@@ -69,11 +69,11 @@ class Pool:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[Connection | None] = loop.create_future()
         self._waiting.append(turn)
-        timer = loop.call_at(until, _give_up, turn)  # `asyncio.timeout` would cost more than all else here
+        timer = loop.call_at(until, _give_up, turn)  # `asyncio.timeout` would cost more than everything else here
         try:
             connection = await turn
         except asyncio.CancelledError:
-            # It may have come at the moment when waiting ended.
+            # A connection may have come just as waiting ended.
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 connection = turn.result()
                 if connection is None:
@@ -114,7 +114,7 @@ class Pool:
     async def _throw_away(self, connection: "Connection") -> None:
         """Return a connection to asyncpg's pool, which knows what to do with it."""
         try:
-            # One that it has thrown away already belongs to no pool; one may die just as it is given back.
+            # One that it has discarded belongs to no pool; another may die just as it's returned.
             with suppress(asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await self._pool.release(connection)
         finally:
@@ -139,7 +139,7 @@ def is_lost(connection: "Connection") -> bool:
     """Whether a connection is no longer usable."""
     try:
         return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has thrown it away already
+    except asyncpg.InterfaceError:  # the pool has discarded it
         return True
 
 

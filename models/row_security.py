@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-# Names and types of what `ask` takes, in its order.
+# The names and types of `ask`'s arguments, in order.
 ASKED = {"viewer": "uuid", "standings": "int", "by_token": "boolean", "link": "bytea", "at_work": "boolean"}
 
 
@@ -32,7 +32,7 @@ class Principal:
     @cached_property
     def begin(self) -> str:
         """Write the start of a transaction as one message, so that the settings take no extra round trip."""
-        # A message with several statements takes no parameters. None of these values can hold a quote.
+        # A message with several statements can't have parameters. None of these values can contain a quote.
         viewer = f"'{UUID(int=self.viewer.int)}'" if self.viewer else "NULL"
         link = f"'\\x{self.link.hex()}'" if self.link else "NULL"
         return f"BEGIN; SELECT ask({viewer}, {int(self.standings)}, {self.by_token}, {link}, {self.at_work})"

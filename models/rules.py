@@ -34,7 +34,7 @@ def give_rights(connection: Connection, role: str, rules: str = RULES) -> None:
 
 def _run(connection: Connection, script: str) -> None:
     """Run several statements at once. SQLAlchemy's own `execute` can't do that with asyncpg."""
-    connection.exec_driver_sql("SELECT")  # the driver begins its transaction with the first of these
+    connection.exec_driver_sql("SELECT")  # the driver begins its transaction with its first statement
     driver = connection.connection.dbapi_connection
     if not isinstance(driver, AdaptedConnection):
         raise TypeError("The rules are put in by asyncpg, through SQLAlchemy's asynchronous engine")

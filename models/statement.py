@@ -15,12 +15,12 @@ from models.row_security import as_principal
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
-SHAPES_KEPT = 200  # of one function; a client chooses among 300,000 shapes of a page, people ask for a few dozen
+SHAPES_KEPT = 200  # per function; a page has 300,000 possible shapes, but people use a few dozen
 
-# SQLAlchemy types neither a table's columns nor what is selected of them, so a row's type is said apart.
+# SQLAlchemy has no types for a table's columns or a selection, so the type of rows is given separately.
 Expression = ColumnElement[Any]
 Query = Select[Any]
-Values = dict[str, Any]  # of columns or parameters, by their names
+Values = dict[str, Any]  # the values of columns or parameters, by name
 
 Parameters = ParamSpec("Parameters")
 
@@ -69,7 +69,7 @@ class Statement(Generic[RowT_co]):
 def _row_class(of: tuple[type[Row], tuple[str, ...]]) -> type[Any]:
     """Make the class for rows of a type with these columns, only once: asyncpg prepares again for another class."""
     row_type, columns = of
-    # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+    # One property per column, not __getattr__: Strawberry probes values for attributes such as __await__.
     properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
     return type(row_type.__name__, (row_type,), properties)
 
@@ -94,7 +94,7 @@ class Statements(Generic[Parameters, RowT_co]):
 
     def cache_clear(self) -> None:
         """Forget the compiled statements."""
-        kept: Any = lru_cache(maxsize=SHAPES_KEPT)(self._compile)  # its own type says that it takes anything
+        kept: Any = lru_cache(maxsize=SHAPES_KEPT)(self._compile)  # its own type accepts any arguments
         self._compiled: Callable[Parameters, Statement[RowT_co]] = kept
 
 

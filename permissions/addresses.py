@@ -24,7 +24,7 @@ def wire_address(address: str) -> str:
         ValueError: it isn't an address, or its part before the @ isn't ASCII, since many servers refuse such mail.
     """
     if len(address) > MAX_ADDRESS or "=?" in address:
-        raise ValueError("no mail address")
+        raise ValueError("not an email address")
     normal = unicodedata.normalize("NFC", address)
     read = validate_email(normal, check_deliverability=False, allow_smtputf8=False, strict=True)
     return f"{read.local_part}@{read.ascii_domain}"

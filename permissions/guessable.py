@@ -13,7 +13,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from permissions.secrets import fold
 
 _DIFFERENT_LEAST = 3
-_MAX_ENDING = 4  # the digits and signs that people put behind a word, where a site asks for some
+_MAX_ENDING = 4  # the digits and signs that people add to a word if a site asks for some
 _SHORT = 4
 
 
@@ -25,7 +25,7 @@ def _commonest() -> frozenset[str]:
 def is_guessable(password: str, *known: str) -> bool:
     """Whether a password is easy to guess; `known` are names and addresses of the account and the service."""
     folded = fold(password)
-    unit = folded[: (folded + folded).find(folded, 1)]  # what the whole is a repetition of
+    unit = folded[: (folded + folded).find(folded, 1)]  # the part that the whole repeats
     stems = {folded, unit, _without_ending(folded)}
     return (
         len(set(folded)) < _DIFFERENT_LEAST

@@ -19,9 +19,9 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# What OWASP advises: 19 MiB, two passes, one lane. docs/performance.md says what it costs here.
+# As OWASP recommends: 19 MiB, two passes, one lane. docs/performance.md has the costs.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-MAX_WAITING = 64  # hashes of one network address: less than two seconds
+MAX_WAITING = 64  # hashes per network address: less than two seconds
 MAX_ALL_WAITING = 1024
 
 
@@ -72,12 +72,12 @@ def _make_ready() -> None:
 
     On a machine with several cores, passwords use one, and the others stay free for requests.
     """
-    if sys.platform == "linux":  # where a thread has a priority and cores of its own
+    if sys.platform == "linux":  # here a thread has its own priority and cores
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
         cores = sorted(os.sched_getaffinity(thread))
-        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # not the same one in each process
-    _nobodys_hash()  # made later, the first look for somebody unknown would take longer than others
+        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # a different one in each process
+    _nobodys_hash()  # if it were made later, the first check for an unknown person would take longer
 
 
 _turns = Turns()

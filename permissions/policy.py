@@ -83,21 +83,21 @@ EXPERIENCE = (
     row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
-    row("words for entries", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
-    row("words for outcomes", S | A, Outcome="*"),
+    row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
+    row("values of outcomes", S | A, Outcome="*"),
 )
 
 FEEDBACK = (
-    row("feedback requests: that one was made, name/email/reference inside five days", S,
+    row("feedback requests; their name, email and reference for five days", S,
         Mediator="feedbackRequests",
         FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
-    row("feedback shared with the mediator and released: answers (but those for the reviewer only)", S | R | A,
+    row("feedback shared with the mediator and released: answers (except those only for the reviewer)", S | R | A,
         Mediator="feedback feedbackPiece", Feedback="id answers", FeedbackAnswer="question rating text"),
     row("feedback not shared", R | A, FeedbackFilter="shared"),
-    row("feedback: year, day received, capacity, acted as, shared or not, by invitation or open link", R | A,
+    row("feedback: year, day received, capacity, acted as, shared or not, by request or not", R | A,
         Feedback="year receivedOn capacity actedAs shared byInvitation",
         FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
-    row("feedback: origin (giver's name, email, moment)", A, tokens=False, Feedback="origin",
+    row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
         FeedbackSummary="years", FeedbackYear="year count questions",
@@ -105,19 +105,19 @@ FEEDBACK = (
 )
 
 PEOPLE = (
-    row("one's own account", SIGNED_IN, unverified=True, Query="me",
+    row("your own account", SIGNED_IN, unverified=True, Query="me",
         OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
-    row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
-    row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
+    row("your own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
+    row("your own sessions, API tokens and exports", SIGNED_IN, tokens=False, unverified=True,
         OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
         ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt percent"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
     row("accounts", A, Query="accounts",
         Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
-    row("appointments that wait for approval", A, Query="waitingAppointments",
+    row("appointments waiting for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
-    row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
+    row("audit log, undelivered email", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
         AuditAction="*", DeadMail="id kind attempts smtpCode"),
 )
 
@@ -125,18 +125,18 @@ PUBLIC = (
     row("the survey", P, Query="survey", Survey="leastMinutes mostMinutes scale questions",
         SurveyQuestion="key text kind readers help", SurveyScaleStep="rating label", QuestionKind="*",
         QuestionReader="*", Capacity="*", ActedAs="*"),
-    row("who a token, a personal link or a chosen mediator is; search for the open feedback page", P,
+    row("giving feedback: looking up links and mediators, searching for mediators", P,
         Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="state subject",
         FeedbackSubject="id name reviewerName", FeedbackSubjectName="id name", LinkState="*"),
     row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests",
         FeedbackAnswerInput="question rating text notApplicable"),
-    row("sign-up, sign-in and the links in mails", P, tokens=False,
+    row("signing up, signing in and emailed links", P, tokens=False,
         Mutation="signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword acceptInvitation"),
-    row("the choice to be found or private", P, Visibility="*"),
+    row("the values of visibility", P, Visibility="*"),
 )
 
 CHANGES = (
-    row("one's own logbook, CPD, profile, requests", S,
+    row("your own logbook, CPD entries, profile and requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
         "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
         ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country partyCount outcome "
@@ -144,17 +144,17 @@ CHANGES = (
         ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S, Mutation="appointReviewer inviteReviewer"),
     row("ending a review", S | R, Mutation="endReview"),
-    row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
+    row("your own account: name, email, password, signing out, deletion", SIGNED_IN, tokens=False, unverified=True,
         Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
-    # Not before the address is shown to be one's own: whoever it belongs to could not get in past a stranger's factor.
-    row("one's own second factor", SIGNED_IN, tokens=False, without_factor=True,
+    # Only once the address is verified: its owner couldn't get past a stranger's second factor.
+    row("your own second factor", SIGNED_IN, tokens=False, without_factor=True,
         Mutation="setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes"),
-    row("one's own tokens and export", SIGNED_IN, tokens=False,
+    row("your own API tokens and exports", SIGNED_IN, tokens=False,
         Mutation="createApiToken revokeApiToken exportMyData"),
-    row("support: directories' facts, paid access, dead mail, approvals", A,
+    row("support: directories' details, paid access, undelivered email, approvals", A,
         Mutation="updateDirectory setPaidAccess retryMail approveAppointment"),
     row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles signOutAccount deleteAccount"),
-    row("the thing changed, and what to mend", P, UserError="field message code", UserErrorCode="*"),
+    row("problems to fix in an input", P, UserError="field message code", UserErrorCode="*"),
     row("the mechanics of lists", P, PageInfo="hasNextPage hasPreviousPage startCursor endCursor",
         OrderDirection="*"),
 )
@@ -189,12 +189,12 @@ class PolicyError(Exception):
 
 _INDEX = _index()
 
-# What a type's name says it belongs to: a mutation, or what is listed.
+# The mutation or listed type that a type's name shows it belongs to.
 _TAKEN_OR_ANSWERED = re.compile(r"(?<=\w)(Input|Payload)$")
 _LISTED = re.compile("(Connection|Edge)$")
 
 
-@lru_cache(maxsize=5_000)  # more than the schema has members
+@lru_cache(maxsize=5_000)  # more than the schema's members
 def rule(type_name: str, name: str) -> Row:
     """Give the row of a field, input field or enum value.
 

@@ -31,7 +31,7 @@ from permissions.viewer import Standing
 
 VIEWER: ColumnElement[object] = bindparam("viewer", type_=Uuid())
 
-# Request details are gone so many days of 24 hours after the request was made, whether or not a job has run.
+# Days of 24 hours after which a request's details can't be read, even if no job has deleted them yet.
 DETAILS_DAYS = 5
 LINK_DAYS = 90
 DETAILS_KEPT = text(f"interval '{DETAILS_DAYS * 24} hours'")
@@ -84,7 +84,7 @@ def standing_column(standings: Standing) -> ColumnElement[int]:
 @cache
 def visible_mediators(standings: Standing) -> ColumnElement[bool]:
     """Select the mediators towards whom the viewer has one of the standings; over `mediators_joined()`."""
-    # A few, by their ids: said by conditions on joined tables, the planner would go through everybody.
+    # They're few, so by their ids: with conditions on joined tables, the planner would go through all mediators.
     ids = {Standing.SELF: select(VIEWER), Standing.REVIEWER: _reviewed}
     few = [those for standing, those in ids.items() if standing & standings]
     known = mediators.c.id.in_(union_all(*few)) if few else false()
@@ -111,7 +111,7 @@ def readable_answers(standing: Standing) -> ColumnElement[bool]:
 
 def readable_audit() -> ColumnElement[bool]:
     """Select audit entries except those on feedback about the viewer, whose ids would reveal unshared feedback."""
-    # Asked of the database itself, whose rules hide those rows from the viewer.
+    # The database itself checks this, because its rules hide those rows from the viewer.
     return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
 
 

@@ -43,7 +43,7 @@ def _standings(roles: frozenset[Role]) -> Standing:
     return standings
 
 
-_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 behind a translator (RFC 6052)
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 addresses behind a translator (RFC 6052)
 
 
 def network(host: str) -> str:
@@ -61,7 +61,7 @@ def network(host: str) -> str:
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    plain = IPv6Address(int(address))  # without the name of an interface
+    plain = IPv6Address(int(address))  # without an interface's name
     if plain in _TRANSLATED:
         return str(ip_address(plain.packed[-4:]))
     return str(IPv6Network((int(plain) >> 64 << 64, 64)))

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# Letters, signs and marks that show nothing, beside those that Unicode files under "other" and "separator".
+# Letters, signs and marks that show nothing, besides Unicode's categories "other" and "separator".
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159")
 
 

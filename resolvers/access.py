@@ -18,7 +18,7 @@ from resolvers.context import Context, Info
 from resolvers.errors import Unauthenticated
 from settings import Settings
 
-# "Last used" is kept to within five minutes, so that reading does not write at every request.
+# "Last used" is accurate to five minutes, so that not every request has to write.
 STALE = timedelta(minutes=5)
 
 _now = func.clock()

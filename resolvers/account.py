@@ -45,7 +45,7 @@ from resolvers.sign_in import confirm_password
 from resolvers.validation import Check
 from settings import Settings
 
-# What the account's owner and administrators see of it.
+# What an account's owner and administrators see.
 ACCOUNT_ROWS = select(
     accounts.c.id,
     accounts.c.name,
@@ -184,7 +184,7 @@ async def verify_email(info: Info, input: VerifyEmailInput) -> None:
                 await move_address(transaction, link.account_id, link.new_email)
             await mark_verified(transaction, link.account_id)
             await end_sessions(transaction, link.account_id, but=context.viewer.session_id)
-    except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
+    except UniqueViolationError:  # someone else has verified the new address meanwhile
         refuse_link()
 
 
@@ -249,7 +249,7 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
             VERIFY_LASTS,
             mail.CHANGE_EMAIL,
             held,
-            # Several accounts may ask to move to one address, and none takes another's mail away.
+            # Several accounts may ask to move to one address; none replaces another's email.
             other_id=context.account_id,
             new_email=address,
         )
@@ -273,7 +273,7 @@ async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
     context = info.context
     await confirm_password(context, "password", input.password)
     async with context.transaction() as transaction:
-        await lock_with_administrators(transaction, context.account_id)  # all in their order
+        await lock_with_administrators(transaction, context.account_id)  # all in order of their ids
         await lock_own(context, transaction)
         await erase_account(context, transaction, context.account_id)
     context.new_session = ""

@@ -50,15 +50,15 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
         refuse_last_administrator()
     reviews = await transaction.all(_reviews(), account_id=account_id)
     await transaction.run(select(func.erase_origins(account_id)))
-    if account.email_verified_at:  # anybody can sign up with another's address
+    if account.email_verified_at:  # anyone can sign up with someone else's address
         await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
-    # The account's own, and those of what hangs on it, which its owner may not all read.
+    # Its own, and those of what depends on it. The owner may not read all of these.
     theirs = select(func.ids_of(account_id))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id.in_(theirs), outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
     await note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
-    # The mail that is still to be sent names the account until then, and does not bear its id.
+    # Emails that are still to be sent have the account's name until then, but not its id.
     nobody = uuid4()
     for review in reviews:
         if review.mediator_id == account_id:

@@ -27,7 +27,7 @@ async def held_for(context: Context, email: str) -> str | None:
     return mailbox.hex() if await context.limiter.is_over(limits.MAIL_TO, mailbox) else None
 
 
-_BY_TAG = UUID(int=0)  # nobody's id
+_BY_TAG = UUID(int=0)  # no account's id
 
 
 def takes_turn_of(email: str) -> UUID | None:

@@ -102,9 +102,11 @@ class Context:
         """
         if self.settings.paid_access and not self.viewer.paid:
             raise Forbidden(
-                _("Your paid access has ended. You can still read, edit, delete and export, but not add or request.")
+                _(
+                    "Your paid access has ended. You can still read, edit, delete and export, but not add anything or request feedback."
+                )
             )
 
 
-# What Strawberry hands a resolver beside its arguments.
+# What Strawberry gives a resolver besides its arguments.
 Info = strawberry.Info[Context, None]

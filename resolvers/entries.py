@@ -39,7 +39,7 @@ from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
 from resolvers.errors import Code
 from resolvers.validation import CHECKS, Check
 
-# A column, or one that differs by standing.
+# A column, or a function that gives a standing's column.
 Column = Expression | Callable[[Standing], Expression]
 
 SORTED_BY = 100  # characters of a long text

@@ -29,7 +29,7 @@ from resolvers.errors import Code, NotFound, Problem, Refused, refuse
 from resolvers.idempotency import Once, earlier_answer, keep_answer
 
 MAX_ENTRIES = 5_000
-_AT_A_TIME = 200  # entries to check before other requests have their turn
+_AT_A_TIME = 200  # entries to check before other requests get a turn
 
 
 @strawberry.enum(
@@ -54,7 +54,7 @@ class ImportOutcome:
 
 
 _me = bindparam("me", type_=Uuid())
-# Two imports of one mediator take turns; feedback and single entries, which refer to this row too, need not wait.
+# A mediator's imports take turns. Feedback and single entries refer to this row too, but needn't wait.
 _TURN = select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True)
 
 

@@ -159,7 +159,7 @@ def entry_page(
     sort = _sort(of, standing, order)
     cursor, paging = page_values(sort, asked)
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
-        return connection([], sort, asked, _none, 0)  # what may not be read is null, which no filter fits
+        return connection([], sort, asked, _none, 0)  # unreadable values are null, and no filter matches null
     needed = {"text"} & used or (order is not None and order.field in of.expensive)
     without_private = fields is not None and not needed and fields.isdisjoint(of.expensive_fields)
     counted = fields is not None and "totalCount" in fields
@@ -169,7 +169,7 @@ def entry_page(
     def framed(parent: UUID, rows: list[EntryRow]) -> Connection[EntryRow]:
         total = None
         if counted and (rows or cursor is None):
-            total = int(rows[0][TOTAL]) if rows else 0  # a page that began where the list does, and has none
+            total = int(rows[0][TOTAL]) if rows else 0  # a page from the start of the list that has no rows
         return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, chosen), parent), total)
 
     async def pages(parents: list[UUID]) -> Sequence[Connection[EntryRow]]:

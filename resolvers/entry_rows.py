@@ -10,7 +10,7 @@ from models.statement import Row
 from permissions.policy import rule
 from resolvers.paging import ListedRow
 
-# What a column holds, by the kind of its field; text otherwise.
+# The type of a column, by the kind of its field; text for others.
 HELD: dict[Kind, type] = {
     Kind.DAY: date,
     Kind.COUNT: int,

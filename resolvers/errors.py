@@ -102,7 +102,7 @@ class Away(Failure):
     """The database can't be reached or has no free connection. The client may try again in `retry_after` seconds."""
 
     code = "UNAVAILABLE"
-    text = lazy_gettext("We can't do this just now. Please try again in a few seconds.")
+    text = lazy_gettext("We can't do this right now. Please try again in a few seconds.")
     retry_after = 5
 
 

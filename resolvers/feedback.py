@@ -36,7 +36,7 @@ _YEAR = year_of(_feedback.received_on)
 
 def _answers(standing: Standing) -> Expression:
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
-    # Written into the statement: as a parameter, the list cost as much as the answer to the statement.
+    # Part of the statement: as a parameter, the list cost as much as running the statement.
     asked = literal_column(f"'{{{','.join(one.key for one in survey().questions)}}}'", ARRAY(Text()))
     in_order = aggregate_order_by(each, func.array_position(asked, _answer.question), _answer.question)
     return (
@@ -46,7 +46,7 @@ def _answers(standing: Standing) -> Expression:
     )
 
 
-Answered = list[str | int | None]  # a question's key, the rating and the text, as JSON holds them
+Answered = list[str | int | None]  # JSON of a question's key, the rating and the text
 
 
 class FeedbackRow(EntryRow):
@@ -61,7 +61,7 @@ class FeedbackRow(EntryRow):
     answers: list[Answered] | None
 
 
-# In the order of ids, which are random, unless the viewer may know the day: nothing else tells when one came.
+# In order of ids, which are random, unless the viewer may know the day. Nothing else shows when feedback came.
 FEEDBACK = EntryList(
     type_name="Feedback",
     row=FeedbackRow,
@@ -143,7 +143,7 @@ class Answer(NamedTuple):
     text: str | None
 
 
-# As `Answer._make`, without its look at the length: a page of feedback has hundreds of answers.
+# Like `Answer._make`, without checking the length: a page of feedback has hundreds of answers.
 _as_answer: Callable[[Answered], Answer] = partial(tuple.__new__, Answer)
 
 
@@ -240,7 +240,7 @@ def _summary(single: bool) -> ClauseElement:
             cast(func.stddev_pop(_answer.rating), Float).label("spread"),
         )
         .join(feedback_answers, _answer.feedback_id == _feedback.id)
-        # Of the answers too, which have an index for it.
+        # For the answers too, because they have an index for it.
         .where(_feedback.mediator_id == owner, _answer.mediator_id == owner, _answer.rating.is_not(None))
         .group_by(_feedback.mediator_id, _YEAR, _answer.question)
         .cte("per_question")

@@ -83,7 +83,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
     answers = _checked(check, new.answers)
     check.done()
     async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
-        # A repeat is told from a second answer before the link is looked at, which the first one spent.
+        # This tells a repeat from a second answer. It's before checking the link, which the first answer used up.
         if await earlier_result(context, transaction, "giveFeedback", once(input), new_id, by[0]):
             return
         about = await _whom(transaction, new.token, link, chosen)
@@ -95,7 +95,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
         await enqueue_mail(transaction, mail.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
-        # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
+        # Undone after it was written, so that timing reveals nothing either. A refusal would show strangers whose
         # address it is.
         viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
         giver = await transaction.value(viewer, str)

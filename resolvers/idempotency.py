@@ -52,10 +52,10 @@ class _Hashes:
 
 def _hashed(context: Context, change: str, key: str, content: bytes, *scope: object) -> _Hashes:
     if len(key) > MAX_NAME:
-        raise BadInput(_("A requestKey has at most %(most)s characters.", most=MAX_NAME))
+        raise BadInput(_("A requestKey can have at most %(most)s characters.", most=MAX_NAME))
     secret = context.settings.secret_key.get_secret_value().encode()
     whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
-    # The key is in both: a client's random one keeps even who has the secret from trying out contents.
+    # Both include the key: if it's random, even someone with the secret can't try out contents.
     return _Hashes(hmac.digest(secret, whose, "sha256"), hmac.digest(secret, repr((whose, content)).encode(), "sha256"))
 
 
@@ -93,12 +93,12 @@ def _kept() -> ClauseElement:
 async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None:
     """Find what the first request left for its key; refuse a request with different content."""
     earlier = await transaction.first(_kept(), key_hash=hashed.key)
-    # While an upgrade goes on, the version before leaves none.
+    # During an upgrade, the previous version doesn't leave one.
     if earlier is not None and earlier.content_hash not in {None, hashed.content}:
         refuse(
             "requestKey",
             Code.REPEATED_KEY,
-            _("This requestKey was used before with other content. That was done and this wasn't: give it a new key."),
+            _("This requestKey was used before for something else, so nothing was done. Please use a new key."),
         )
     return earlier
 

@@ -40,7 +40,7 @@ class LearningKind(StrEnum):
 
 
 def _reflections(entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind) -> Query:
-    # One entry has several reflections; each gets an id of its own, the same at every reading.
+    # An entry can have several reflections. Each has its own id, the same each time it's read.
     own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
     return select(
         own_id.label("id"),
@@ -48,7 +48,7 @@ def _reflections(entries: Table, private: Table, column: str, source: LearningSo
         entries.c.ended_on.label("date"),
         literal(source.value, Text).label("source"),
         literal(kind.value, Text).label("kind"),
-        # Looked up for the rows of a page alone: with a join, each page would sort every reflection anew.
+        # Looked up only for a page's rows: with a join, each page would sort all reflections.
         select(private.c[column]).where(private.c.id == entries.c.id).scalar_subquery().label("text"),
         entries.c.id.label("entry_id"),
     )

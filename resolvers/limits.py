@@ -27,12 +27,12 @@ class Limit:
 
 
 SIGN_IN_ADDRESS = Limit("sign_in_address", "200/10 minutes")  # network address
-# Account and network address: nobody is locked out by others.
+# Account and network address, so that nobody can lock others out.
 SIGN_IN_ACCOUNT = Limit("sign_in_account", "10/10 minutes")
-# Account, from browsers that have never signed in to it: guesses from many addresses. Its owner's browsers go on, and a
-# link for a new password makes a browser theirs.
+# Account, for browsers that have never signed in to it: guesses from many addresses. The owner's browsers aren't
+# affected, and a link for a new password makes a browser the owner's.
 SIGN_IN_STRANGERS = Limit("sign_in_strangers", "100/hour")
-SECOND_FACTOR = Limit("second_factor", "10/hour")  # account; only who has the password gets that far
+SECOND_FACTOR = Limit("second_factor", "10/hour")  # account; you need the password to get this far
 SIGN_UP = Limit("sign_up", "60/hour")  # network address
 RESET_ADDRESS = Limit("reset_address", "60/hour")  # network address
 LINK_TRIES = Limit("link_tries", "100/10 minutes")  # network address
@@ -41,19 +41,19 @@ SEARCH = Limit("search", "120/minute")  # network address
 REQUESTS_SENT = Limit("requests_sent", "100/day")  # account
 REQUESTS_TO = Limit("requests_to", "5/day")  # account and mailbox
 INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
-APPOINTMENTS = Limit("appointments", "30/day")  # account; each is told to two people
+APPOINTMENTS = Limit("appointments", "30/day")  # account; each emails two people
 EXPORTS = Limit("exports", "10/day")  # account
-IMPORTS = Limit("imports", "60/hour")  # account; trying one out counts too
+IMPORTS = Limit("imports", "60/hour")  # account; dry runs count too
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
-# Budgets of mail that strangers cause. What is over them is done and answered all the same; its mail waits
-# (`jobs.outbox.enqueue`), so that nobody learns what others do, and nobody loses mail by it.
+# Budgets for emails that strangers cause. Beyond them, changes are made and answered as usual, but their emails wait
+# (`jobs.outbox.enqueue`). So nobody learns what others do, and nobody misses an email.
 MAIL_TO = Limit("mail_to", "20/day")  # mailbox
-RESETS_TO = Limit("resets_to", "5/hour")  # mail address and network address
-NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback through an open door
+RESETS_TO = Limit("resets_to", "5/hour")  # email address and network address
+NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback without a request
 
 
-_RECONNECT_AFTER = 10.0  # seconds during which memory serves before Valkey is tried again
+_RECONNECT_AFTER = 10.0  # seconds of counting in memory before trying Valkey again
 _TIMEOUT = 0.25  # seconds
 
 
@@ -61,13 +61,13 @@ class Limiter:
     """Counts attempts."""
 
     def __init__(self, settings: Settings) -> None:
-        # A pool of our own, for the storage never closes the one that it would make.
+        # Our own pool, because the storage never closes one that it makes itself.
         self._pool = ConnectionPool.from_url(settings.redis_url.get_secret_value())
         self._shared = MovingWindowRateLimiter(
             RedisStorage(
                 "async+redis://",
                 implementation="redispy",
-                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on to redis, which takes it
+                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on to redis, which accepts it
             )
         )
         self._local = MovingWindowRateLimiter(MemoryStorage())
@@ -91,7 +91,7 @@ class Limiter:
                     return await _hit(self._shared, item, identity)
             except RateLimited:
                 raise
-            except Exception:  # noqa: BLE001 - whatever ails Valkey, memory serves
+            except Exception:  # noqa: BLE001 - whatever is wrong with Valkey, memory works
                 self._away_until = time.monotonic() + _RECONNECT_AFTER
         return await _hit(self._local, item, identity)
 
@@ -124,5 +124,5 @@ class Limiter:
 
 async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, identity: str) -> None:
     if not await limiter.hit(item, identity):
-        # The whole window: when it is really over tells when others tried.
+        # The whole window: its real end would show when others tried.
         raise RateLimited(item.get_expiry())

@@ -23,7 +23,7 @@ class Loader(Generic[Key, Value]):
     def load(self, key: Key) -> Awaitable[Value]:
         """Load one thing. If the batch raises an exception, it's raised for each of its keys."""
         loop = asyncio.get_running_loop()
-        # A future for each who asks: it is cancelled with them, and nobody else's must be.
+        # One future for each caller: it's cancelled with that caller, and no other may be.
         asked: asyncio.Future[Value] = loop.create_future()
         if key in self._found:
             asked.set_result(self._found[key])
@@ -32,7 +32,7 @@ class Loader(Generic[Key, Value]):
         else:
             self._waiting[key] = [asked]
             if not self._next:
-                # It begins in the next turn of the loop, when all of this turn have asked.
+                # It begins in the loop's next turn, when everything in this turn has been asked for.
                 self._task = loop.create_task(self._run())
             self._next.append(key)
         return asked
@@ -41,7 +41,7 @@ class Loader(Generic[Key, Value]):
         keys, self._next = self._next, []
         try:
             found = dict(zip(keys, await self._batch(keys), strict=True))
-        except Exception as error:  # noqa: BLE001 - it is raised where the things were asked for
+        except Exception as error:  # noqa: BLE001 - it's raised where things were asked for
             for key in keys:
                 for asked in self._waiting.pop(key):
                     if not asked.done():

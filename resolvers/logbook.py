@@ -107,8 +107,8 @@ def _read_entry(type_: type, value: Mapping[str, str], _context: InputContext) -
 
 _entry_input = get_object_definition(ImportedLogbookEntryInput, strict=True)
 _PYTHON_NAMES = {camel(field.python_name): field.python_name for field in _entry_input.fields}
-# Thousands come at once, and nothing else runs until all are read. Strawberry's own way takes ten times as long, for it
-# looks in every field for more to convert; these are scalars, all of them read already.
+# Thousands come at once, and nothing else runs until all are read. Strawberry's own way takes ten times as long, since
+# it looks for more to convert in every field. These are scalars that have all been read.
 _entry_input.from_input = _read_entry
 
 

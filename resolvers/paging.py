@@ -25,7 +25,7 @@ from resolvers.errors import BadInput
 MAX_PAGE_SIZE = 100
 PAGE_SIZE = 25
 
-Key = str | int | date | datetime | None  # what a row is sorted by
+Key = str | int | date | datetime | None  # the value that a row is sorted by
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
     if size is None:
         size = PAGE_SIZE
     if not 0 <= size <= MAX_PAGE_SIZE:
-        raise BadInput(_("A page has 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
+        raise BadInput(_("A page can have 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
     return Page(size, backwards, before if backwards else after)
 
 
@@ -128,7 +128,7 @@ def _typed(value: JsonValue, of: Expression | None) -> Key:
         raise ValueError(value)
     expected = of.type.python_type
     if expected is datetime:
-        return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError where no calendar reaches
+        return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError beyond the calendar
     if expected is date:
         return date.fromisoformat(str(value))
     if type(value) is not expected or not isinstance(value, str | int) or (isinstance(value, str) and "\0" in value):
@@ -146,12 +146,12 @@ def _keyset(sort: Sort, row_id: Expression, backwards: bool, null_cursor: bool) 
     if sort.column is None:
         return beyond_id
     if null_cursor:
-        # Nulls come last; read backwards they come first, and everything else lies beyond them.
+        # Nulls come last. Read backwards, they come first, and everything else comes after them.
         beyond_null = and_(sort.column.is_(None), beyond_id)
         return or_(beyond_null, sort.column.is_not(None)) if backwards else beyond_null
     value = bindparam("cursor_value", type_=sort.column.type)
     beyond = or_(sort.column < value if descending else sort.column > value, and_(sort.column == value, beyond_id))
-    # Stated apart, for an index to start from: nothing beyond the cursor lies on its other side.
+    # A separate condition, so that an index can start from it.
     bound = sort.column <= value if descending else sort.column >= value
     if not sort.nullable:
         return and_(bound, beyond)
@@ -218,7 +218,7 @@ def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | U
     Raises:
         BadInput: the cursor belongs to another list.
     """
-    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more tells whether there are more
+    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more shows whether there are more
     if asked.cursor is None:
         return None, values
     value, values["cursor_id"] = decode_cursor(sort, asked.cursor)

@@ -7,7 +7,7 @@ from permissions import passwords
 from resolvers.context import Context
 from resolvers.errors import RateLimited
 
-_QUEUE_CLEARS = 10  # seconds, with some to spare
+_QUEUE_CLEARS = 10  # seconds, with a margin
 
 
 async def hash_password(context: Context, password: str) -> str:

@@ -37,7 +37,7 @@ from resolvers.paging import (
 from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
-# Written out, as in the index that serves this: a parameter could be any role.
+# Written out as in the index that this uses: a parameter could be any role.
 _is_reviewer = text(IS_REVIEWER)
 _rows = select(accounts.c.id, accounts.c.name).where(_is_reviewer)
 

@@ -58,7 +58,7 @@ async def put_reviewer(
     Raises:
         Refused: that reviewer can't be appointed; the problem is with `field`.
     """
-    # So that A appointing B and B appointing A cannot both pass the check below.
+    # Otherwise A appointing B and B appointing A could both pass the check below.
     people = await lock_with_mailboxes(transaction, mediator_id, reviewer_id)
     mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
     if mediator and reviewer and mediator.mailbox == reviewer.mailbox:

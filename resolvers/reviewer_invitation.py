@@ -120,7 +120,7 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
         invitation = await reading.first(_invitation(), hash=hashed)
     if invitation is None:
         _refuse_invitation()
-    # Before the transaction begins: whoever waits for a hash must not hold a connection meanwhile.
+    # Before the transaction begins, because waiting for a hash mustn't hold a connection.
     new = None if invitation.account_id else await _new_reviewer(context, invitation.email, input)
     async with context.transaction() as transaction:
         invitation = await transaction.first(_invitation(), hash=hashed)
@@ -128,13 +128,13 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
             _refuse_invitation()
         account_id = invitation.account_id
         if account_id is None and new is not None:
-            # Before the new address is taken, to which the mediator may just be moving.
+            # Before the new address is taken: the mediator may be moving to it.
             await lock_with_mailboxes(transaction, invitation.mediator_id)
             account_id = uuid4()
             if not await put_account(
                 transaction, account_id, new.name, invitation.email, Role.REVIEWER, password_hash=new.password_hash
             ):
-                _refuse_signed_out()  # one was made meanwhile
+                _refuse_signed_out()  # an account was made meanwhile
         elif account_id is None or account_id != context.viewer.account_id:
             _refuse_signed_out()
         people = await lock_with_mailboxes(transaction, invitation.mediator_id, account_id)
@@ -144,7 +144,7 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
         await transaction.run(
             update(accounts).where(accounts.c.id == account_id).values(roles=sorted({*roles, Role.REVIEWER.value}))
         )
-        # The link came to the account's address, whoever signed up with it.
+        # The link was sent to the account's address, no matter who signed up with it.
         if await mark_verified(transaction, account_id):
             await end_sessions(transaction, account_id, but=context.viewer.session_id)
         await put_reviewer(context, transaction, invitation.mediator_id, account_id, "token")

@@ -29,7 +29,7 @@ from resolvers.inputs import read_id
 from resolvers.passwords import check_password, hash_password
 from resolvers.totp import MissingCode, check_second_factor, telling_of_wrong_codes
 
-MAX_TRIES = 10  # of one pending sign-in: what an account may try in an hour, and a bound while Redis is away
+MAX_TRIES = 10  # per pending sign-in: as many as per account and hour, and a limit while Valkey is down
 
 
 @strawberry.input
@@ -76,7 +76,7 @@ async def sign_in(info: Info, input: SignInInput) -> None:
     rehashed = await hash_password(context, password) if outdated(stored) else stored
     pending: Refused | None = None
     async with telling_of_wrong_codes(context, account.id) as transaction:
-        # Nothing if the password was changed, or the account deleted, while the check went on.
+        # None if the password was changed or the account deleted during the check.
         unchanged = await transaction.run(
             update(accounts)
             .where(accounts.c.id == account.id, accounts.c.password_hash == stored)
@@ -90,7 +90,7 @@ async def sign_in(info: Info, input: SignInInput) -> None:
             pending = Refused(*missing.problems, pending_sign_in=await _begin_pending(transaction, account.id))
         else:
             await begin_session(context, transaction, account.id)
-    if pending is not None:  # raised within the transaction, it would undo what is pending
+    if pending is not None:  # raising it in the transaction would undo the pending sign-in
         raise pending
     await _welcome(context, by_address, rehashed)
 
@@ -124,7 +124,7 @@ async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:
     await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     await _count_strangers(context, by_address, pending.password_hash)
     async with telling_of_wrong_codes(context, pending.account_id) as transaction:
-        # Locked before the row is looked at, so that whatever ends sign-ins is done before or after all of this.
+        # Locked before reading the row, so that whatever ends sign-ins happens before or after all of this.
         await lock_account(transaction, pending.account_id)
         own = select(accounts.c.password_hash).where(accounts.c.id == pending.account_id)
         stored = await transaction.value(own, str)

@@ -47,7 +47,7 @@ strawberry.enum(AuditAction)
 _BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
-Search = Literal["", "name", "address"]  # what accounts are searched by
+Search = Literal["", "name", "address"]  # how accounts are searched
 
 
 def _searched(rows: Query, search: Search) -> Query:
@@ -126,7 +126,7 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
         await transaction.run(
             update(_accounts).where(_accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
-        # A role that is given again later is a new one, of which no token made before has anything.
+        # A role that's given back later is new: earlier tokens don't have it.
         kept: Expression = api_tokens.c.roles
         for lost in set(row.roles) - set(roles):
             kept = func.array_remove(kept, lost)
@@ -181,7 +181,7 @@ async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow
     """
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
-        # Locked, so that no sign-in and no token that is under way at this moment is missed.
+        # Locked, so that no sign-in or token being made at this moment is missed.
         if await lock_account(transaction, account_id) is None:
             refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await end_all(transaction, account_id)
@@ -323,5 +323,5 @@ async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
     mail_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
-            refuse("id", Code.NOT_FOUND, _("There's no such dead mail."))
+            refuse("id", Code.NOT_FOUND, _("There's no such email."))
     return mail_id

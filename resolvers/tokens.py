@@ -74,7 +74,7 @@ async def _own(context: Context, token_id: UUID) -> TokenRow | None:
 
 def last_moment(now: datetime) -> datetime:
     """Give the latest time at which a token made now may expire: the end of the day two years on."""
-    # In this way the 29th of February has such a day, too.
+    # This also works for the 29th of February.
     day = date(now.year + MAX_TOKEN_YEARS, now.month, 1) + timedelta(days=now.day - 1)
     return datetime.combine(day, time.max, UTC)
 
@@ -154,7 +154,7 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
             refuse(
                 None,
                 Code.NOT_ALLOWED,
-                _("You have %(most)s tokens already. Please revoke one first.", most=MAX_TOKENS),
+                _("You already have %(most)s API tokens. Please revoke one first.", most=MAX_TOKENS),
             )
         await transaction.run(
             insert(_tokens).values(
@@ -191,5 +191,5 @@ async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow |
             .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
         )
     if not revoked:
-        refuse("id", Code.NOT_FOUND, _("There's no such token."))
+        refuse("id", Code.NOT_FOUND, _("There's no such API token."))
     return await _own(context, token_id)

@@ -109,7 +109,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
     if not typed:
         text = _("Please enter the code that your second factor shows, or a recovery code.")
         raise MissingCode(Problem("code", text, Code.REQUIRED))
-    # Whoever comes here has the password, so that no stranger can keep the owner out by this.
+    # Getting here takes the password, so a stranger can't lock the owner out.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
         step = matching_step(context.settings, account_id, row.sealed_secret, typed, context.database.now())

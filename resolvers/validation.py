@@ -24,13 +24,13 @@ MAX_URL = 2_000
 MAX_MINUTES = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
 MAX_LANGUAGES = 10
-# ISO 639 codes, with their names in English.
+# ISO 639 codes and their English names.
 LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
 _NO_ADDRESS = lazy_gettext("We can't send email to this. An email address looks like name@host.example.")
 _FOREIGN_NAME = lazy_gettext(
-    "Before the @, please use plain letters (a to z), digits and signs, because not every mail server takes others. "
-    "Please enter another address of the same person."
+    "Before the @, please use plain letters (a to z), digits and signs, because not every mail server accepts others. "
+    "Please enter another of this person's addresses."
 )
 
 
@@ -99,7 +99,7 @@ class Check:
                 field,
                 Code.TOO_LONG,
                 _(
-                    "An email address has at most %(most)s characters, and at most %(local)s before the @.",
+                    "An email address can have at most %(most)s characters, and at most %(local)s before the @.",
                     most=MAX_ADDRESS,
                     local=MAX_LOCAL,
                 ),
@@ -189,7 +189,7 @@ def _unless_none(check: _Checking) -> _Checking:
     return lambda to, field, value, latest: None if value is None else check(to, field, value, latest)
 
 
-# How a field of an entry is checked: by its kind, with the latest day that is "today" somewhere.
+# The check of an entry's field, by its kind. The last argument is the latest day that is "today" somewhere.
 CHECKS: dict[Kind, _Checking] = {
     Kind.CHOICE: lambda _check, _field, value, _latest: value,
     Kind.FLAG: lambda _check, _field, value, _latest: value,

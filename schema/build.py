@@ -89,7 +89,7 @@ def whole_schema() -> GraphQLSchema:
     """
     built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
     check_policy(built)
-    # Strawberry's own fails for lists and for what cannot be null.
+    # Strawberry's own resolver fails for lists and for non-null types.
     introspection_types["__Type"].fields["isOneOf"].resolve = TypeFields.is_one_of  # type: ignore[attr-defined]
     return built
 
@@ -147,10 +147,10 @@ def check_policy(schema: GraphQLSchema) -> None:
     elements: set[tuple[str, str]] = set()
     for type_ in _own_types(schema):
         if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
-            raise PolicyError(f"{type_.name}: the table knows no interfaces and unions")
+            raise PolicyError(f"{type_.name}: the table can't have interfaces or unions")
         elements |= {(type_.name, name) for name in _members(type_)}
         if not isinstance(type_, GraphQLEnumType) and has_all(type_.name):
-            raise PolicyError(f"{type_.name}: name its fields, for only the values of an enumeration go together")
+            raise PolicyError(f"{type_.name}: name its fields; `*` is only for the values of an enumeration")
     for type_name, name in elements:
         rule(type_name, name)
     rows_used(elements)
@@ -192,7 +192,7 @@ def _check_nullability(type_: GraphQLNamedType) -> None:
         return
     for name, field in type_.fields.items():
         if rule(type_.name, name).standings != _reach(type_) and isinstance(field.type, GraphQLNonNull):
-            raise PolicyError(f"{type_.name}.{name} must be nullable: not all who read its row may read it")
+            raise PolicyError(f"{type_.name}.{name} must be nullable: some who read its row may not read it")
 
 
 def _guarded(type_: GraphQLObjectType, name: str, members: Members, viewer_could: Standing) -> Resolve | None:

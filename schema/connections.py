@@ -1,4 +1,4 @@
-"""The frame of every list: a Relay cursor connection."""
+"""Relay cursor connections, which every list uses."""
 
 from collections.abc import Callable
 from typing import Any, Generic, NewType, TypeVar
@@ -17,7 +17,7 @@ from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, Page, page
 
 Node = TypeVar("Node", bound=ListedRow)
 
-# Totals can pass GraphQL's 32-bit Int: 4,000 entries of the longest duration do.
+# Totals can exceed GraphQL's 32-bit Int: 4,000 entries with the longest duration do.
 Minutes = NewType("Minutes", int)
 SCALARS: dict[object, ScalarDefinition] = {
     Minutes: strawberry.scalar(name="Minutes", description="A total in minutes: an integer of any size.")
@@ -60,7 +60,7 @@ class Connection(Generic[Node]):
 
     @strawberry.field(graphql_type=int, description="How many rows the whole list has. Counted only if you ask for it.")
     def total_count(self, page: strawberry.Parent[paging.Connection[Node]]) -> int | paging.Counting:
-        return paging.Counting(page.count) if page.total is None else page.total  # mostly it came with the rows
+        return paging.Counting(page.count) if page.total is None else page.total  # usually it came with the rows
 
 
 class _Paged(FieldExtension):

@@ -23,9 +23,9 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 from schema.executor import Resolve
 
-# The names of each type's fields, input fields or values, by the type's name.
+# The names of each type's fields, input fields or values, by the name of the type.
 Members = Mapping[str, frozenset[str]]
-# The resolver of each field, by the names of its type and of itself.
+# The resolver of each field, by the names of its type and the field.
 Resolvers = Mapping[tuple[str, str], Resolve | None]
 
 

@@ -33,7 +33,7 @@ from graphql import (
 from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE
 from schema.introspection import ENTRANCES, Introspection, Variables, values_most
 
-MAX_DEPTH = 20  # the introspection of GraphiQL has 15
+MAX_DEPTH = 20  # GraphiQL's introspection has 15
 MAX_ALIASES = 100
 MAX_DIRECTIVES = 100
 MAX_COST = 50_000
@@ -52,9 +52,9 @@ class Measure:
 
     def too_much(self) -> str | None:
         """Say what there's too much of, in a sentence with the limit; None if nothing."""
-        if self.schema_values > self.schema_values_most:  # it was counted no further
+        if self.schema_values > self.schema_values_most:  # counting stopped there
             most = f"{self.schema_values_most:,}"
-            return f"A document asks for at most {most} values of the schema; this one asks for more."
+            return f"A document may ask for at most {most} values of the schema; this one asks for more."
         return self.badly_formed() or _above(self.cost, MAX_COST, "objects to load")
 
     def badly_formed(self) -> str | None:
@@ -80,7 +80,7 @@ def _above(found: int, most: int, name: str) -> str | None:
     if found <= most:
         return None
     shown = f"{found:,}" if found < 10**9 else "more than a billion"
-    return f"A document has at most {most:,} {name}; this one has {shown}."
+    return f"A document may have at most {most:,} {name}; this one has {shown}."
 
 
 def measured(schema: GraphQLSchema, document: DocumentNode, variables: Variables | None) -> Measure:
@@ -154,7 +154,7 @@ class _Reader:
 
     def _fragment(self, name: str) -> Measure:
         if name not in self._measured and name in self._fragments:
-            self._measured[name] = Measure()  # what it counts as inside itself; validation refuses it for that
+            self._measured[name] = Measure()  # what it counts as inside itself, which validation refuses
             fragment = self._fragments[name]
             parent = self._schema.get_type(fragment.type_condition.name.value)
             self._measured[name] = self.selections(fragment.selection_set, parent)

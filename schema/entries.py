@@ -41,6 +41,6 @@ def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
 
 def _null_to_some(type_name: str, name: str, type_: Any, *, empty: bool) -> Any:
     """Make a field's type: nullable if it can be empty, or if some who read the row may not read the field."""
-    first = "id" if type_name.endswith("Entry") else "years"  # what everybody has who has the type
+    first = "id" if type_name.endswith("Entry") else "years"  # everyone who has the type has this field
     everybody_reads = rule(type_name, name).standings == rule(type_name, first).standings
     return type_ if everybody_reads and not empty else type_ | None

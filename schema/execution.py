@@ -43,23 +43,23 @@ from schema.executor import execute as execute_compiled
 
 log = structlog.get_logger()
 
-# A projection's. A client's own documents are few and short; with its plans, one takes up to 1,000 times the room of
-# its text, and as often as there are choices of what it leaves out.
+# Per projection. A client's own documents are few and short. With its plans, a document takes up to 1,000 times the
+# memory of its text, for each choice of what it leaves out.
 CHARACTERS_KEPT = 100_000
-CHARACTERS_OF_EACH = 500  # what even the shortest takes room for: its tree and plan, or what is the matter with it
+CHARACTERS_OF_EACH = 500  # the memory of even the shortest: its tree and plan, or its errors
 MAX_TOKENS = 4_000
 MAX_COMPARISONS = 20_000
-MAX_LINES = 5_000  # to find the line of a mistake takes a walk over those before it
-MAX_ERRORS = 10  # that are told, of MAX_FOUND that may be the same
+MAX_LINES = 5_000  # finding the line of a mistake takes a walk over all lines before it
+MAX_ERRORS = 10  # reported, out of MAX_FOUND, which may be duplicates
 MAX_FOUND = 30
-MAX_MESSAGE = 300  # characters, for it may quote all that was sent
+MAX_MESSAGE = 300  # characters: a message may quote everything that was sent
 
-# graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
+# graphql-core's own limit on comparing repeated fields, half a million, takes a second.
 overlapping.MAX_COMPLEXITY_BUDGET = MAX_COMPARISONS
 
-Json = dict[str, Any]  # an object as JSON holds it
+Json = dict[str, Any]  # a JSON object
 
-_FAR_TOO_DEEP = f"A document has at most {MAX_DEPTH} levels; this one nests far deeper."
+_FAR_TOO_DEEP = f"A document may have at most {MAX_DEPTH} levels; this one has far more."
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Documents:
     def _keep(self, text: str, prepared: _Prepared) -> None:
         weight = _weight(text, prepared)
         if weight > CHARACTERS_KEPT // 2:
-            return  # it would push out all others
+            return  # it would displace all others
         self._kept[text] = prepared
         self._characters += weight
         while self._characters > CHARACTERS_KEPT:
@@ -119,11 +119,11 @@ class Documents:
 
     def _prepare(self, text: str) -> _Prepared:
         if text.count("\n") + text.count("\r") > MAX_LINES:
-            return _refused(f"A document has at most {MAX_LINES:,} lines; this one has more.")
+            return _refused(f"A document may have at most {MAX_LINES:,} lines; this one has more.")
         try:
             document = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLSyntaxError as error:
-            if "nested too deeply" in error.message:  # where the parser reaches its own bound first
+            if "nested too deeply" in error.message:  # the parser reached its own limit first
                 return _refused(_FAR_TOO_DEEP)
             return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
         measure = measured(self.schema, document, None)
@@ -171,7 +171,7 @@ class UnknownDirectives(KnownDirectivesRule):
 def documents(standings: Standing, by_token: bool) -> Documents:
     """Give the documents of a projection. Only viewers who are signed in may use introspection."""
     made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
-    gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
+    gc.freeze()  # a projection is thousands of objects that live as long as the process
     return made
 
 
@@ -212,7 +212,7 @@ def _answer(result: ExecutionResult) -> Answer:
     body: Json = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
-    # Where one change of several was made, the whole must not read as if it could be sent again.
+    # If one of several changes was made, the answer mustn't suggest sending them all again.
     nothing = not any(value is not None for value in (result.data or {}).values())
     away = nothing and any(isinstance(error.original_error, Unavailable) for error in errors)
     return Answer(body, started=True, away=away)
@@ -242,7 +242,7 @@ def _wait(error: Failure) -> dict[str, int]:
 
 
 def _error(message: str, code: str, **extensions: Any) -> Json:
-    # One rule of graphql-core's suggests something even where suggestions are hidden.
+    # One of graphql-core's rules suggests names even if suggestions are hidden.
     message = message.partition(" Did you mean ")[0]
     if len(message) > MAX_MESSAGE:
         message = f"{message[:MAX_MESSAGE]}…"
@@ -263,14 +263,14 @@ def _few(errors: list[Json]) -> list[Json]:
     told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
     if len(told) <= MAX_ERRORS:
         return told
-    more = f"A request is told at most {MAX_ERRORS} of its mistakes; this one has more."
+    more = f"At most {MAX_ERRORS} mistakes are listed; this request has more."
     return [*told[:MAX_ERRORS], _error(more, told[0]["extensions"]["code"])]
 
 
 def _validation_error(error: GraphQLError) -> Json:
     """Format a validation error. A value of the wrong type is bad input; all else asks for what isn't there."""
     if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
-        text = f"A document repeats fields for at most {MAX_COMPARISONS:,} comparisons; this one needs more."
+        text = f"Repeated fields may take at most {MAX_COMPARISONS:,} comparisons; this document needs more."
         return _error(text, "GRAPHQL_VALIDATION_FAILED")
     node = error.nodes[0] if error.nodes else None
     value = isinstance(node, ValueNode) and node.kind not in {"enum_value", "variable"}

@@ -68,7 +68,7 @@ _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 def _check_text(value: object) -> None:
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
-            raise BadInput("Text must not hold NUL characters or lone surrogates.")
+            raise BadInput("Text can't contain NUL characters or lone surrogates.")
     elif isinstance(value, dict):
         for item in value.values():
             _check_text(item)

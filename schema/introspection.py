@@ -34,10 +34,10 @@ from graphql import (
     parse,
 )
 
-TEXT = 10  # characters that count as one value more
-_DEFAULT_VALUE = 10  # what is to be written anew each time counts as much as so many others
+TEXT = 10  # characters that count as one more value
+_DEFAULT_VALUE = 10  # it's formatted each time, which costs as much as this many other values
 
-# The fields by which a query begins to ask for the schema.
+# The fields that introspection begins with.
 ENTRANCES = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 Variables = Mapping[str, Any]  # of a document, as JSON holds them
@@ -82,14 +82,14 @@ class Introspection:
     ) -> None:
         """`variables` are those that were sent; None: they aren't known yet."""
         self._most = most
-        self._info: Any = SimpleNamespace(schema=schema)  # what the resolvers look at
+        self._info: Any = SimpleNamespace(schema=schema)  # all that the resolvers use
         self._fragments = fragments
         self._variables = variables
         self._left = most
-        self._open: set[str] = set()  # fragments that are being walked: one inside itself is refused by validation
+        self._open: set[str] = set()  # fragments being walked; validation refuses one inside itself
 
     def values(self, node: FieldNode) -> int:
-        """Count the values that one introspection field gives, itself included. Gives one more than allowed if it's too many.
+        """Count the values that one introspection field gives, and itself; one more than allowed if it's too many.
 
         It's also too many if a type's name is in a variable that isn't known.
         """
@@ -109,7 +109,7 @@ class Introspection:
 
     def _selections(self, node: SelectionSetNode, parent: GraphQLObjectType, source: Any) -> None:
         for selection in node.selections:
-            self._spend(1)  # a fragment is no value, but work
+            self._spend(1)  # a fragment isn't a value, but it takes work
             if isinstance(selection, FieldNode):
                 field = parent.fields.get(selection.name.value)
                 if field is None:
@@ -146,7 +146,7 @@ class Introspection:
 
     def _found(self, one: Any, of: GraphQLNamedType, node: FieldNode) -> None:
         if isinstance(of, GraphQLEnumType):
-            self._spend(1)  # one of a directive's locations
+            self._spend(1)  # a location of a directive
         elif not isinstance(of, GraphQLObjectType):
             self._spend(len(one or "") // TEXT)
         elif one is not None and node.selection_set is not None:

@@ -28,7 +28,7 @@ class Payload:
     user_errors: list[UserError] = strawberry.field(default_factory=list)
 
 
-# What only a refusal answers: why, the thing as somebody else left it, and a sign-in that waits for a code.
+# Only refusals have these: the reasons, the thing as someone else left it, and a sign-in waiting for its code.
 _WHEN_REFUSED = {"user_errors", "current", "pending_sign_in"}
 
 
