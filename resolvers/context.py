@@ -102,9 +102,7 @@ class Context:
         """
         if self.settings.paid_access and not self.viewer.paid:
             raise Forbidden(
-                _(
-                    "Your paid access has ended. You can still read, edit, delete and export, but not add anything or request feedback."
-                )
+                _("Your paid access has ended. You can read, edit, delete and export, but not add or request anything.")
             )
 
 
