@@ -1,8 +1,8 @@
-"""The catalogue: every text that people see goes through here, so that it can be shown in another language.
+"""The catalogue. Every text that people see goes through here, so that it can be shown in another language.
 
-The source has each text in English, which is all there is so far; `make messages` collects them in
-`locale/messages.pot`. A message is always a literal, because it's looked up as it stands. Values fill its named places,
-as in `gettext("You have %(most)s tokens.", most=number(50))`, and a percent sign of its own is written `%%`.
+The source has each text in English, the only language so far. `make messages` collects them in `locale/messages.pot`. A
+message is always a literal, because it's looked up as written. Values fill its placeholders, as in `gettext("You have
+%(most)s tokens.", most=number(50))`; a literal percent sign is written `%%`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _translations: ContextVar[NullTranslations] = ContextVar("translations")
 
 @contextmanager
 def using(translations: NullTranslations) -> Iterator[None]:
-    """Look messages up in these translations while the block runs, in this task alone."""
+    """Look messages up in these translations while the block runs, in this task only."""
     token = _translations.set(translations)
     try:
         yield
@@ -35,18 +35,18 @@ def using(translations: NullTranslations) -> Iterator[None]:
 
 
 def gettext(message: str, /, **values: str | int) -> str:
-    """Give a message with its places filled in."""
+    """Give a message with its placeholders filled in."""
     return _singular(message) % values
 
 
 def ngettext(one: str, many: str, num: int, /, **values: str | int) -> str:
-    """Give the message that fits a number, which fills the place `%(num)s`."""
+    """Give the form of a message that fits a number, which fills the placeholder `%(num)s`."""
     return _plural(one, many, num) % {"num": num, **values}
 
 
 @dataclass(frozen=True)
 class LazyText:
-    """A message that's looked up when it's shown: for what a module says once, before any reader is known."""
+    """A message that's looked up when it's shown, for texts that a module defines before the reader is known."""
 
     message: str
 
@@ -58,7 +58,7 @@ class LazyText:
 
 
 def lazy_gettext(message: str, /) -> LazyText:
-    """Mark a message now, to be looked up later: by `str()`, or by `%` where it has places to fill in."""
+    """Mark a message now, to look it up later: with `str()`, or with `%` if it has placeholders."""
     return LazyText(message)
 
 
@@ -73,15 +73,15 @@ def number(value: int) -> str:
 
 
 def install(environment: Environment) -> None:
-    """Give templates `{% trans %}`, `_()`, `gettext()` and `ngettext()`, and numbers by `| number`.
+    """Give templates `{% trans %}`, `_()`, `gettext()` and `ngettext()`, and numbers through `| number`.
 
-    A value in a place of a message is escaped where the template escapes. White space around the lines of a message
-    doesn't count, so that a mail's text and its HTML share one.
+    A placeholder's value is escaped where the template escapes. White space around a message's lines doesn't count, so
+    that an email's text and its HTML can share a message.
     """
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["number"] = number
-    # Looked up only: the extension itself fills in the places, and twice would read a value as a message.
+    # These only look up: the extension fills in the placeholders. Doing so twice would read values as messages.
     environment.install_gettext_callables(_singular, _plural, newstyle=True)  # type: ignore[attr-defined]  # by the extension
 
 

@@ -1,1 +1,1 @@
-"""The ground: tables, the database connection, migrations. Knows nothing of who may read what."""
+"""The bottom layer: tables, the database connection and migrations. It doesn't know who may read what."""

@@ -1,4 +1,4 @@
-"""Accounts and what opens them: sessions, API tokens, mailed links; and the keys of repeated requests."""
+"""Accounts and what opens them (sessions, API tokens, emailed links), and the keys of repeated requests."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from models.columns import (
 
 
 class Role(StrEnum):
-    """What an account may do here; one account may hold several."""
+    """What an account may do here. One account may have several roles."""
 
     MEDIATOR = "MEDIATOR"
     REVIEWER = "REVIEWER"
@@ -31,13 +31,13 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
-IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # as the index of reviewers has it
-TAG = r"(?<=.)[+][^@]*(?=@)"  # of an address; PostgreSQL and Python read it alike
-MAILBOX = f"regexp_replace(email_key, '{TAG}', '')"  # as its index has it
+IS_REVIEWER = "roles @> ARRAY['REVIEWER']"  # the same as in the index of reviewers
+TAG = r"(?<=.)[+][^@]*(?=@)"  # an address's tag; PostgreSQL and Python read this alike
+MAILBOX = f"regexp_replace(email_key, '{TAG}', '')"  # the same as in its index
 
 
 class LinkPurpose(StrEnum):
-    """What a mailed link does."""
+    """What an emailed link does."""
 
     VERIFY_EMAIL = "VERIFY_EMAIL"
     CHANGE_EMAIL = "CHANGE_EMAIL"
@@ -51,7 +51,7 @@ class Account(SQLModel, table=True):
     __table_args__ = (
         Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
         Index("account_by_name", "name_key", "id"),
-        # Few among many, whom a list of everybody would be searched for.
+        # Reviewers are few; without this, listing them would search all accounts.
         Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
         Index("account_mailbox", text(MAILBOX)),
     )
@@ -79,7 +79,7 @@ class Session(SQLModel, table=True):
 
 
 class PendingSignIn(SQLModel, table=True):
-    """A browser that has typed the right password and still owes a code; `tries` counts the codes it has sent."""
+    """A browser that has sent the right password but not yet the code. `tries` counts the codes it has sent."""
 
     __tablename__ = "pending_sign_in"
 
@@ -91,7 +91,7 @@ class PendingSignIn(SQLModel, table=True):
 
 
 class ApiToken(SQLModel, table=True):
-    """A program's key to what its owner may: of the roles that they had when it was made, those they still have."""
+    """A program's access to an account. It has the roles that its owner had when it was made and still has."""
 
     __tablename__ = "api_token"
 
@@ -107,7 +107,7 @@ class ApiToken(SQLModel, table=True):
 
 
 class AccountLink(SQLModel, table=True):
-    """A mailed, single-use link; it is deleted when it is used."""
+    """An emailed single-use link, deleted when it's used."""
 
     __tablename__ = "account_link"
     __table_args__ = (one_of("purpose", LinkPurpose),)
@@ -121,10 +121,10 @@ class AccountLink(SQLModel, table=True):
 
 
 class SecondFactor(SQLModel, table=True):
-    """A program that makes codes (RFC 6238), which an account asks for beside the password once it is confirmed.
+    """A second factor (RFC 6238). Once it's confirmed, signing in takes its code as well as the password.
 
-    `last_step` is the half minute of the code that was used last, so that none works twice; `wrong_code_told_at` is
-    when its owner was last told of a wrong one.
+    `last_step` is the half minute of the code used last, so that no code works twice; `wrong_code_told_at` is when the
+    owner was last told of a wrong one.
     """
 
     __tablename__ = "second_factor"
@@ -137,7 +137,7 @@ class SecondFactor(SQLModel, table=True):
 
 
 class RecoveryCode(SQLModel, table=True):
-    """What stands in for a second factor that was lost; deleted when it is used."""
+    """A code that replaces a lost second factor, deleted when it's used."""
 
     __tablename__ = "recovery_code"
 
@@ -147,10 +147,10 @@ class RecoveryCode(SQLModel, table=True):
 
 
 class RequestKey(SQLModel, table=True):
-    """That a creating request was answered, so that its repeat gets the same answer for 24 hours.
+    """The key of a request that made something, kept so that its repeat gets the same answer for 24 hours.
 
-    Most answers are found anew by the id of what was made; of a change that made many things, `answer` says how each
-    of them fared. `content_hash` tells a repeat from another change that bears the same key.
+    Most answers are read again by the id of what was made; for a change that made many things, `answer` has each one's
+    result. `content_hash` tells a repeat from a different change with the same key.
     """
 
     __tablename__ = "request_key"

@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says of a database, thing by thing, so that two databases can be compared."""
+"""What PostgreSQL's catalogue says about a database, thing by thing, so that two databases can be compared."""
 
 import re
 from itertools import chain
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-# Each gives name, table ("" where there's none), the text that makes the thing, and the SQL that takes it away. Where
-# that is empty, the text only describes it. Kinds and rows come in an order in which they can be made.
+# Each gives the name, the table ("" if there's none), the text that makes the thing, and the SQL that drops it. If that
+# SQL is empty, the text only describes the thing. Kinds and rows are in an order in which they can be made.
 _QUERIES = {
     "extension": "SELECT extname, '', extversion, '' FROM pg_extension ORDER BY 1",
     "type": """
@@ -68,7 +68,7 @@ _QUERIES = {
         SELECT stxname, stxrelid::regclass::text, pg_get_statisticsobjdef(oid), format('DROP STATISTICS %I', stxname)
           FROM pg_statistic_ext WHERE stxnamespace = 'public'::regnamespace
          ORDER BY 1""",
-    # In the order in which they were made: each below those that it calls.
+    # In the order in which they were made: each after those it calls.
     "function": """
         SELECT p.oid::regprocedure::text, '', trim(E'\n ' FROM pg_get_functiondef(p.oid)),
                'DROP ROUTINE ' || p.oid::regprocedure
@@ -115,7 +115,7 @@ _QUERIES = {
         SELECT tablename || '.' || rulename, tablename, definition, format('DROP RULE %I ON %I', rulename, tablename)
           FROM pg_rules WHERE schemaname = 'public'
          ORDER BY 1""",
-    # The owner has all of them.
+    # The owner has all rights.
     "rights": """
         SELECT format('%s on %s', CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, name), '',
                string_agg(privilege_type || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END, ', '
@@ -147,14 +147,14 @@ _QUERIES = {
 
 
 class Thing(NamedTuple):
-    """One thing in a database: its table, what makes it, and the SQL that takes it away ("" if `made` is no SQL)."""
+    """One thing in a database: its table, what makes it, and the SQL that drops it ("" if `made` isn't SQL)."""
 
     table: str
     made: str
     dropped: str
 
     def is_like(self, other: "Thing") -> bool:
-        """Compare what makes them; how far its lines are indented doesn't count."""
+        """Compare what makes them, ignoring the indentation of lines."""
         return re.sub(r"\n\s*", "\n", self.made) == re.sub(r"\n\s*", "\n", other.made)
 
 
@@ -165,7 +165,7 @@ Catalog = dict[Key, Thing]
 
 
 def read(connection: Connection) -> Catalog:
-    """Read all that there is in the schema `public`, in an order in which it can be made."""
+    """Read everything in the schema `public`, in an order in which it can be made."""
     return {
         (kind, name): Thing(table, made, dropped)
         for kind, query in _QUERIES.items()
@@ -174,13 +174,13 @@ def read(connection: Connection) -> Catalog:
 
 
 def changed(old: Catalog, new: Catalog) -> set[Key]:
-    """Give what only one of them has, and what they have in different ways."""
+    """Give the keys of things that only one of them has, or that differ."""
     differ = {key for key in old.keys() & new.keys() if not old[key].is_like(new[key])}
     return differ | (old.keys() ^ new.keys())
 
 
 def differences(old: Catalog, new: Catalog) -> list[str]:
-    """Say how two databases differ, a thing a line: "policy feedback.own: ... became ..."."""
+    """Describe how two databases differ, one thing per line: "policy feedback.own: ... became ..."."""
     keys, differ = dict.fromkeys(chain(old, new)), changed(old, new)
     return [
         f"{kind} {name}: {_text(old.get((kind, name)))} became {_text(new.get((kind, name)))}"

@@ -1,4 +1,4 @@
-"""The column kinds that the tables share, so that a noun's file reads as a list of facts."""
+"""The kinds of columns that tables share, so that each model reads as a list of facts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 
 def random_id() -> Any:
-    """Primary key: a version 4 UUID, made by the database, so that an id tells neither order nor time."""
+    """Primary key: a version 4 UUID that the database makes, so that an id reveals neither order nor time."""
     return Field(
         default=None,
         primary_key=True,
@@ -18,12 +18,12 @@ def random_id() -> Any:
 
 
 def cascade_fk(table: str, *, primary: bool = False, index: bool = True) -> Any:
-    """Reference to a row whose deletion takes this one with it."""
+    """Reference to a row; deleting that row deletes this one too."""
     return Field(foreign_key=f"{table}.id", ondelete="CASCADE", primary_key=primary, index=index and not primary)
 
 
 def timestamptz(*, default_now: bool = False, index: bool = False) -> Any:
-    """Point in time; `default_now` takes the service's clock, which the database keeps."""
+    """Point in time; `default_now` uses the service's clock, which the database keeps."""
     return Field(
         default=None,
         index=index,
@@ -33,17 +33,17 @@ def timestamptz(*, default_now: bool = False, index: bool = False) -> Any:
 
 
 def text_column(default: str | None = None) -> Any:
-    """Text; bounds are checked where it is typed in."""
+    """Text. Its length is checked where it's typed in."""
     return Field(default=default, sa_type=Text)
 
 
 def server_default(sql: str) -> Any:
-    """Give a value that the database fills in where none is given."""
+    """Give a value that the database fills in if there is none."""
     return Field(default=None, sa_column_kwargs={"server_default": text(sql)})
 
 
 def word_list(*, empty: bool = False) -> Any:
-    """List of words of an enumeration; `empty` where none is given."""
+    """List of words from an enumeration; `empty` if none are given."""
     return Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")} if empty else {})
 
 
@@ -53,11 +53,11 @@ def secret_hash(*, nullable: bool = False) -> Any:
 
 
 def one_of(column: str, values: type) -> CheckConstraint:
-    """Hold a column to the words of an enumeration."""
+    """Restrict a column to the words of an enumeration."""
     listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
 def table(model: type[SQLModel]) -> Table:
-    """Give the table of a model, whose columns statements are written with."""
+    """Give the table of a model; statements are written with its columns."""
     return SQLModel.metadata.tables[str(model.__tablename__)]

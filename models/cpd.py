@@ -1,4 +1,4 @@
-"""Continuing professional development. Takeaways stand apart, as the logbook's private text does."""
+"""Continuing professional development. Takeaways have a table of their own, like the logbook's private text."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
 class CpdKind(Choice):
-    """How somebody went on learning, or taught."""
+    """How someone went on learning, or taught."""
 
     TRAINING_RECEIVED = "TRAINING_RECEIVED", _("Training received")
     TRAINING_GIVEN = "TRAINING_GIVEN", _("Training given")
@@ -25,7 +25,7 @@ class CpdKind(Choice):
 
 
 class CpdFields(SQLModel):
-    """What of an entry others may read, as far as the policy lets them."""
+    """The fields of a CPD entry that others may read, as far as the policy allows."""
 
     ended_on: date = entry_field(Kind.DAY, _("Last day"), listed=True)
     started_on: date = entry_field(Kind.DAY, _("First day"))
@@ -37,13 +37,13 @@ class CpdFields(SQLModel):
 
 
 class CpdPrivateFields(SQLModel):
-    """What of an entry is for its mediator's eyes only."""
+    """The fields of a CPD entry that only its mediator reads."""
 
     takeaways: str | None = entry_field(Kind.TEXT, _("Takeaways"))
 
 
 class CpdEntry(CpdFields, table=True):
-    """One piece of training or the like. `minutes` is its duration; `version` counts its edits."""
+    """One CPD entry, such as a training. `minutes` is its duration; `version` counts its edits."""
 
     __tablename__ = "cpd_entry"
     __table_args__ = (Index("cpd_entry_by_day", "mediator_id", "ended_on", "id"), *known_words(CpdFields))
@@ -55,7 +55,7 @@ class CpdEntry(CpdFields, table=True):
 
 
 class CpdPrivate(CpdPrivateFields, table=True):
-    """The private fields of one entry."""
+    """The private fields of one CPD entry."""
 
     __tablename__ = "cpd_private"
 

@@ -1,6 +1,6 @@
-"""The one way to the data: statements written with SQLModel, compiled to SQL text, run by asyncpg in a transaction.
+"""The one way to the data: statements written with SQLModel, compiled to SQL text, and run by asyncpg in a transaction.
 
-Rows come back as records whose columns are attributes. There is no ORM session: reads need columns, writes name what
+Rows come back as records whose columns are attributes. There's no ORM session: reads need columns, writes name what
 they change, and both share one pool and one transaction.
 """
 
@@ -23,10 +23,10 @@ from models.row_security import WORKER, Principal
 from models.statement import Row, RowT, Statement, Value
 from settings import Pooler, Settings
 
-IDLE_TIMEOUT = "30s"  # then PostgreSQL frees what a process locked that was frozen, or whose machine is gone
+IDLE_TIMEOUT = "30s"  # after this, PostgreSQL releases the locks of a process that froze or disappeared
 
 
-STATEMENTS_KEPT = 100  # by each connection; PostgreSQL takes up to 80 KB for one
+STATEMENTS_KEPT = 100  # per connection; PostgreSQL needs up to 80 KB for each
 
 
 Runnable = Statement[Row] | ClauseElement
@@ -39,7 +39,7 @@ def _statement(clause: Runnable) -> Statement[Row]:
 class Transaction:
     """An open transaction. Methods take a statement and its named values.
 
-    With an `asker`, each statement that gives rows is a transaction of its own and tells by itself who asks.
+    With an `asker`, each statement that gives rows is a transaction of its own, and says by itself who's asking.
     """
 
     def __init__(
@@ -66,12 +66,20 @@ class Transaction:
         return await self._connection.fetchrow(sql, *arguments, record_class=statement.row_class)
 
     async def one(self, statement: Statement[RowT], **values: Any) -> RowT:
-        """Give the only row. Raises ValueError if there are none or several."""
+        """Give the only row.
+
+        Raises:
+            ValueError: there are no rows, or several.
+        """
         (row,) = await self.all(statement, **values)
         return row
 
     async def value(self, clause: Runnable, expected: type[Value], **values: Any) -> Value | None:
-        """Give the first column of the first row, or None. Raises TypeError for what is not of the expected type."""
+        """Give the first column of the first row, or None.
+
+        Raises:
+            TypeError: it isn't of the expected type.
+        """
         sql, arguments = self._told(_statement(clause), values)
         found = await self._connection.fetchval(sql, *arguments)
         if found is None or isinstance(found, expected):
@@ -79,25 +87,25 @@ class Transaction:
         raise TypeError(type(found))
 
     async def run(self, clause: Runnable, **values: Any) -> int:
-        """Execute; give the number of rows touched."""
+        """Execute the statement. Gives the number of rows affected."""
         statement = _statement(clause)
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
     async def savepoint(self) -> None:
-        """Begin the part of this transaction that `undo` takes back."""
+        """Begin the part of this transaction that `rollback_to` undoes."""
         await self._connection.execute("SAVEPOINT part")
 
     async def rollback_to(self) -> None:
-        """Take back what was written since `mark`."""
+        """Undo what was written since `savepoint`."""
         await self._connection.execute("ROLLBACK TO SAVEPOINT part")
 
     async def release(self) -> None:
-        """Keep what was written since `mark`, as far as the whole is kept."""
+        """Keep what was written since `savepoint`, if the whole transaction commits."""
         await self._connection.execute("RELEASE SAVEPOINT part")
 
     async def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert one row or many that all have the same columns, none of them binary."""
+        """Insert one or more rows. All have the same columns, none of them binary."""
         await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
 
 
@@ -105,7 +113,7 @@ class Transaction:
 def _insert_all(table: Table, names: tuple[str, ...]) -> Statement[Row]:
     """Insert the rows in the parameter `rows`.
 
-    They travel as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
+    They're sent as one JSON value: a statement with a parameter for each of thousands of values takes seconds to write.
     """
     given = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), bindparam("rows", type_=JSONB()))
     columns = given.table_valued(*names)
@@ -113,7 +121,7 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement[Row]:
 
 
 class Reading(Lent, Transaction):
-    """A transaction's methods for reading, for as long as a block runs."""
+    """A transaction's reading methods, while a block runs."""
 
     def __init__(self, pool: Pool, principal: Principal | None) -> None:
         self._pool = pool
@@ -126,9 +134,9 @@ class Reading(Lent, Transaction):
 
 
 class Database:
-    """The pool of connections to one database, who asks there, and the service's clock.
+    """A pool of connections to one database, the asker, and the service's clock.
 
-    As it is connected it is nobody's, and its rules show nobody a private row.
+    When it's first connected there's no asker, so the database's rules show no private rows.
     """
 
     def __init__(self, pool: Pool, clock_offset: timedelta, principal: Principal | None = None) -> None:
@@ -137,16 +145,20 @@ class Database:
         self._principal = principal
 
     def asked_by(self, principal: Principal) -> "Database":
-        """Give the same database as that asker's."""
+        """Give the same database with this asker."""
         return Database(self._pool, self._clock_offset, principal)
 
     def opened_by(self, link: bytes | None) -> "Database":
-        """Give the same database as that of an asker who also holds a link, known by its hash, or none."""
+        """Give the same database with an asker who also holds a link, known by its hash; None for no link."""
         return self.asked_by(replace(self._principal or Principal(), link=link)) if link else self
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commit at the end, roll back if anything is raised. Raises Unavailable."""
+        """Commit at the end, or roll back if anything is raised.
+
+        Raises:
+            Unavailable: no connection can be had, or it was lost.
+        """
         async with Lent(self._pool) as connection:
             try:
                 await connection.execute(self._principal.begin if self._principal else "BEGIN")
@@ -157,30 +169,34 @@ class Database:
                 raise
 
     def reading(self) -> "Reading":
-        """Read by single statements; each sees its own moment, and nothing needs a commit. Raises Unavailable."""
+        """Read with single statements. Each sees its own moment, and nothing needs a commit.
+
+        Raises:
+            Unavailable: no connection can be had, or it was lost.
+        """
         return Reading(self._pool, self._principal)
 
     def in_use(self) -> int:
-        """Tell how many of the pool's connections somebody has in hand."""
+        """Give the number of the pool's connections in use."""
         return self._pool.in_use()
 
     def now(self) -> datetime:
-        """Tell this process's clock, moved as the service's is; expiry goes by the database's `clock()`."""
+        """Give this process's time, moved as the service's clock is. Expiry goes by the database's `clock()`."""
         return datetime.now(UTC) + self._clock_offset
 
     def latest_today(self) -> date:
-        """Give the date at UTC+14: the latest that is "today" anywhere (the bound for dates typed in)."""
+        """Give the date at UTC+14: the latest that is "today" anywhere, as the bound for dates that people enter."""
         return (self.now() + timedelta(hours=14)).date()
 
 
 def _id_as_text(value: object) -> str:
-    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not take
+    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson doesn't accept
         return str(value)
     raise TypeError(value)
 
 
 async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
-    """Undo a transaction. A connection that cannot is not used again: it might still know who asked."""
+    """Undo a transaction. If that fails, the connection isn't used again: it might still know the asker."""
     try:
         await connection.execute("ROLLBACK")
     except BaseException as error:
@@ -201,14 +217,14 @@ async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 async def _no_reset(_connection: object) -> None:
-    """Nothing to undo: no session-level SET, LISTEN or advisory lock is ever used on the pool."""
+    """Do nothing: no session-level SET, LISTEN or advisory lock is ever used on the pool."""
 
 
 @asynccontextmanager
 async def connect(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
-    """Open the pool for as long as the block runs, as the application's role unless another's URL is given."""
+    """Open the pool while the block runs, as the application's role unless another URL is given."""
     server_settings = {"application_name": "logbook"}
-    if settings.database_pooler is Pooler.NONE:  # PgBouncer takes no such setting, and has one of its own
+    if settings.database_pooler is Pooler.NONE:  # PgBouncer doesn't accept this setting, and has its own
         server_settings["idle_in_transaction_session_timeout"] = IDLE_TIMEOUT
     if settings.clock_offset:
         server_settings["logbook.clock_offset"] = f"{settings.clock_offset.total_seconds()} seconds"

@@ -1,4 +1,4 @@
-"""Directories: people or organisations that verify experience. The id is the account's, and so is the name."""
+"""Directories: people or organisations that verify experience. Their id and name are their account's."""
 
 from uuid import UUID
 

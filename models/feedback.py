@@ -1,7 +1,7 @@
-"""Feedback: requests and what is erased of them, answers, and their origin, which stands apart.
+"""Feedback: requests and the details erased from them, answers, and their origin in a table of its own.
 
-No column joins a request with the feedback that answered it, and the details of a request are a row of their own:
-erasing them is deleting it.
+No column links a request to the feedback that answered it. A request's details are a row of their own, so that erasing
+them means deleting it.
 """
 
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from models.columns import cascade_fk, one_of, random_id, secret_hash, server_de
 
 
 class Capacity(StrEnum):
-    """In what capacity the giver took part."""
+    """The capacity in which the sender took part."""
 
     PARTY = "PARTY"
     PARTY_ADVISER = "PARTY_ADVISER"
@@ -24,14 +24,14 @@ class Capacity(StrEnum):
 
 
 class ActedAs(StrEnum):
-    """What the subject of the feedback did."""
+    """What the mediator acted as."""
 
     MEDIATOR = "MEDIATOR"
     ADVOCATE = "ADVOCATE"
 
 
 class RequestState(StrEnum):
-    """Whether a request's link still works; never shown to the mediator."""
+    """Whether a request's link still works. The mediator never sees this."""
 
     OPEN = "OPEN"
     SPENT = "SPENT"
@@ -39,7 +39,7 @@ class RequestState(StrEnum):
 
 
 class FeedbackRequest(SQLModel, table=True):
-    """That a party was asked."""
+    """A request to a party."""
 
     __tablename__ = "feedback_request"
     __table_args__ = (
@@ -56,7 +56,7 @@ class FeedbackRequest(SQLModel, table=True):
 
 
 class FeedbackRequestDetails(SQLModel, table=True):
-    """Who was asked about what; gone 120 hours after the request was made."""
+    """The party and the reference, deleted 120 hours after the request was made."""
 
     __tablename__ = "feedback_request_details"
 
@@ -69,7 +69,7 @@ class FeedbackRequestDetails(SQLModel, table=True):
 
 
 class StoppedAddress(SQLModel, table=True):
-    """An address that wants no more requests, as a keyed hash."""
+    """An address that gets no more requests, as a keyed hash."""
 
     __tablename__ = "stopped_address"
 
@@ -77,7 +77,7 @@ class StoppedAddress(SQLModel, table=True):
 
 
 class Feedback(SQLModel, table=True):
-    """One finished survey. `released`: a shared one has reached the mediator."""
+    """One piece of feedback. `released`: it's shared and has reached the mediator."""
 
     __table_args__ = (
         Index("feedback_by_day", "mediator_id", "received_on", "id"),
@@ -119,7 +119,7 @@ class FeedbackAnswer(SQLModel, table=True):
 
 
 class FeedbackOrigin(SQLModel, table=True):
-    """Who gave a piece of feedback and when; nobody but administrators reads it."""
+    """The sender of a piece of feedback, and the time. Only administrators read it."""
 
     __tablename__ = "feedback_origin"
 

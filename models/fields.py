@@ -1,8 +1,7 @@
-"""How a field of an entry is declared: once, on its model. All that follows from it is read from there.
+"""Declarations of an entry's fields. Each is declared once, on its model, and everything else is derived from that.
 
-From a declaration follow the column and its CHECK, the field of the API's type, inputs, filter and order, the check of
-what is typed, the form, the table, the CSV and the headings that an import knows. Who may read it stands in
-`permissions/policy.py` and nowhere else.
+That is: the column and its CHECK, the field in the API's type, inputs, filter and order, the validation, the form, the
+table, the CSV, and the headings that an import recognises. Who may read a field is only in `permissions/policy.py`.
 """
 
 from dataclasses import dataclass, replace
@@ -22,13 +21,13 @@ NO_TEXT = LazyText("")
 
 
 class Choice(StrEnum):
-    """An enumeration that people choose from: each word has a label, and synonyms that an import knows."""
+    """An enumeration that people choose from. Each word has a label, and synonyms that an import recognises."""
 
     label: LazyText
     also: str
 
     def __new__(cls, value: str, label: LazyText = NO_TEXT, also: str = "") -> Self:
-        """Make a word: as the API writes it, as people read it, and its synonyms, separated by commas."""
+        """Make a word: its name in the API, its label, and its synonyms separated by commas."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label
@@ -57,24 +56,24 @@ _COLUMN_TYPES: dict[Kind, Any] = {
     Kind.FLAG: Boolean,
     Kind.LANGUAGES: ARRAY(Text),
 }
-Default = bool | str | list[str] | None  # what a new entry has of a field that nobody filled in
-_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # what a field holds that cannot be null
+Default = bool | str | list[str] | None  # a field's value in a new entry that doesn't have it
+_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # the empty value of a field that can't be null
 _SORTABLE = frozenset(Kind) - {Kind.TEXT, Kind.LINK, Kind.LANGUAGES}
 _SEARCHABLE = {Kind.LINE, Kind.TEXT}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EntryField:
-    """One field of an entry. `name` is written as in Python; `required`: it cannot be null.
+    """One field of an entry. `name` is its Python name; `required`: it can't be null.
 
-    `label` stands beside the form's field and `hint` below it; `title` heads columns and exports; `headings`, separated
-    by commas, are others that an import takes for it. `description` is for the API's readers.
+    `label` is beside the form's field and `hint` below it; `title` heads columns and exports; `headings`, separated by
+    commas, are others that an import recognises. `description` is for readers of the API.
 
-    `words`: the enumeration of a CHOICE. `default`: what a new entry has if nothing is given. `bounds`: the least and
-    most of a COUNT. `unit`: of what. `rows`: how tall the box of a TEXT is. `private`: only its mediator reads it.
-    `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a list can do with it.
-    `facet`: what the list of its values is called, to filter by. `proposed`: a new entry's form begins with the value
-    of the last one.
+    `words`: the enumeration of a CHOICE. `default`: its value in a new entry if none is given. `bounds`: the least and
+    most of a COUNT. `unit`: what a COUNT counts. `rows`: the height of a TEXT's box. `private`: only its mediator reads
+    it. `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a list can do with
+    it. `facet`: the name of the list of its values, to filter by. `proposed`: a new entry's form begins with the last
+    one's value.
     """
 
     kind: Kind
@@ -105,7 +104,7 @@ class EntryField:
 
     @property
     def is_optional(self) -> bool:
-        """Whether an input may leave it empty; a list that cannot be null is empty then."""
+        """Whether an input may leave it empty. A list that can't be null is then empty."""
         return not self.required or self.kind is Kind.LANGUAGES
 
 
@@ -124,9 +123,10 @@ def entry_field(
     default: str | None = None,
     **facts: Any,
 ) -> Any:
-    """Declare a field; `facts` are EntryField's. Its annotation says whether it is required, and a CHOICE's words.
+    """Declare a field; `facts` are EntryField's. Its annotation says whether it's required, and gives a CHOICE's words.
 
-    Raises TypeError for a fact that no field has.
+    Raises:
+        TypeError: a fact isn't one of EntryField's.
     """
     declared = EntryField(
         kind=kind,
@@ -146,12 +146,12 @@ def entry_field(
 
 
 def entry_fields(shared: type[SQLModel], private: type[SQLModel]) -> tuple[EntryField, ...]:
-    """Give the fields that two models declare, in their order; `private` is what only the mediator reads."""
+    """Give the fields that two models declare, in order; `private` has those that only the mediator reads."""
     return tuple(_named(model, name, model is private) for model in (shared, private) for name in model.model_fields)
 
 
 def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:
-    """Hold each CHOICE of a model to its words, in the database too."""
+    """Restrict each CHOICE of a model to its words, in the database too."""
     declared = (_named(shared, name, private=False) for name in shared.model_fields)
     return [one_of(field.name, field.words) for field in declared if field.words]
 

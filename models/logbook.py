@@ -1,4 +1,4 @@
-"""Logbook entries. What only the mediator reads stands in a table of its own, so that rows can guard it."""
+"""The logbook's cases. What only the mediator reads has a table of its own, so that row security can guard it."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from models.fields import Choice, Kind, entry_field, entry_fields, known_words
 
 
 class CaseRole(Choice):
-    """In what role a case was worked on."""
+    """The mediator's role in a case."""
 
     LEAD_MEDIATOR = "LEAD_MEDIATOR", _("Lead mediator"), "lead, mediator, sole mediator"
     CO_MEDIATOR = "CO_MEDIATOR", _("Co-mediator"), "co, comediator"
@@ -45,7 +45,7 @@ class Outcome(Choice):
 
 
 class LogbookFields(SQLModel):
-    """What of a case others may read, as far as the policy lets them."""
+    """The fields of a case that others may read, as far as the policy allows."""
 
     started_on: date = entry_field(
         Kind.DAY, _("First day"), headings="start date, start, started, date started, first date, from, begin, began"
@@ -136,7 +136,7 @@ class LogbookFields(SQLModel):
 
 
 class LogbookPrivateFields(SQLModel):
-    """What of a case is for its mediator's eyes only."""
+    """The fields of a case that only its mediator reads."""
 
     reference: str | None = entry_field(
         Kind.TEXT,
@@ -165,7 +165,7 @@ class LogbookPrivateFields(SQLModel):
     )
 
 
-MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # as an index can hold it: without a time zone's day
+MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # an index can hold it: no time zone matters
 
 
 class LogbookEntry(LogbookFields, table=True):
@@ -176,7 +176,7 @@ class LogbookEntry(LogbookFields, table=True):
         Index("logbook_entry_by_day", "mediator_id", "ended_on", "id"),
         Index("logbook_entry_by_role", "mediator_id", "role", "id"),
         Index("logbook_entry_by_month", "mediator_id", text(MONTH), "id"),
-        # All that the totals are added up from.
+        # Everything that the totals are added up from.
         Index("logbook_entry_sums", "mediator_id", postgresql_include=["role", "ended_on", "minutes", "simulated"]),
         *known_words(LogbookFields),
     )

@@ -1,7 +1,7 @@
-"""Writes the next migration: what the models and `rules.sql` say now, and the migrations don't lead to yet.
+"""Writes the next migration: what the models and `rules.sql` say but the migrations don't do yet.
 
-Two databases are made in turn in one that is empty, by the migrations and by the models and rules, and rolled back.
-Alembic compares the tables; `catalog` compares what it doesn't see: checks, defaults, functions, policies.
+In one empty database, two are made in turn and rolled back: one by the migrations, one by the models and rules. Alembic
+compares the tables; `catalog` compares what Alembic doesn't see: checks, defaults, functions and policies.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from settings import SettingsError
 
 @dataclass(frozen=True)
 class Written:
-    """The file of the new migration, None if there was nothing to do, and what a person has to mend in it."""
+    """The new migration's file (None if there was nothing to do), and what a person has to fix in it."""
 
     path: Path | None
     problems: list[str]
@@ -43,16 +43,19 @@ def make_migration(
     rules_text: str = rules.RULES,
     folder: Path = migrate.FOLDER,
 ) -> Written:
-    """Write a migration that leads from the newest one in `folder` to `metadata` and the rules, and try it.
+    """Write a migration from the newest one in `folder` to `metadata` and the rules, and try it.
 
-    `owner_url` leads to an empty database as its owner, and leaves it empty. `what` is a sentence that says what the
-    migration does. Raises SettingsError if something is in the database.
+    `owner_url` is the owner's URL of an empty database, which is empty again afterwards. `what` is a sentence that says
+    what the migration does.
+
+    Raises:
+        SettingsError: the database isn't empty.
     """
     config = migrate.config(owner_url)
     config.set_main_option("script_location", str(folder))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["metadata"] = metadata
-    if find_spec("ruff"):  # a developer's tool, which Alembic runs on the file
+    if find_spec("ruff"):  # a developer's tool; Alembic runs it on the file
         config.set_section_option("post_write_hooks", "hooks", "unused, format")
         for hook, options in (("unused", "check --fix --quiet --select F401,I"), ("format", "format --quiet")):
             config.set_section_option("post_write_hooks", f"{hook}.type", "module")
@@ -76,14 +79,14 @@ def _write(connection: Connection, config: Config, what: str, metadata: MetaData
         if any(kind == "relation" for kind, _ in catalog.read(connection)):
             raise SettingsError("DATABASE_OWNER_URL leads to a database with tables: make-migration needs an empty one")
     with _undone(connection):
-        command.stamp(config, "head")  # for the migrations' own table; it also loads the models
+        command.stamp(config, "head")  # makes the migrations' own table, and loads the models
         rules.create(connection, metadata, rules_text)
         wanted = catalog.read(connection)
     with _undone(connection):
         command.upgrade(config, "head")
         had = catalog.read(connection)
         seen: list[str] = []
-        with redirect_stdout(StringIO()):  # Alembic says there that it runs ruff
+        with redirect_stdout(StringIO()):  # Alembic prints that it runs ruff
             script = command.revision(
                 config,
                 what,
@@ -101,7 +104,7 @@ def _write(connection: Connection, config: Config, what: str, metadata: MetaData
 
 @contextmanager
 def _undone(connection: Connection) -> Iterator[None]:
-    """Roll back what is done in the block."""
+    """Roll back what the block does."""
     transaction = connection.begin()
     try:
         yield
@@ -117,7 +120,7 @@ def _next(config: Config) -> str:
 def _complete(
     directives: list[ops.MigrationScript], had: Catalog, wanted: Catalog, metadata: MetaData, seen: list[str]
 ) -> None:
-    """Add to Alembic's steps what it doesn't see; leave nothing to write if there's nothing to do."""
+    """Add to Alembic's steps what it doesn't see. If there's nothing to do, write nothing."""
     (script,) = directives
     complete(script, had, wanted, metadata)
     if script.upgrade_ops is None or script.upgrade_ops.is_empty():

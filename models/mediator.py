@@ -9,14 +9,14 @@ from models.columns import cascade_fk, one_of, secret_hash, server_default, tabl
 
 
 class Visibility(StrEnum):
-    """Who may find a mediator: directories and the open feedback page, or nobody."""
+    """Who can find a mediator: directories and the open feedback page, or no one."""
 
     DIRECTORIES = "DIRECTORIES"
     PRIVATE = "PRIVATE"
 
 
 class Mediator(SQLModel, table=True):
-    """A mediator's own page."""
+    """A mediator's profile."""
 
     __table_args__ = (one_of("visibility", Visibility),)
 

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "migrations"
 
 
 def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
-    """Make Alembic's configuration for the database at that URL; `roles` are the web server's and the worker's."""
+    """Make Alembic's configuration for the database at this URL; `roles` are the web server's and the worker's."""
     made = Config()
     made.set_main_option("script_location", str(FOLDER))
     made.attributes["url"] = owner_url
@@ -28,35 +28,35 @@ def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
 
 
 def owner_engine(owner_url: str) -> AsyncEngine:
-    """Make an engine that connects to that URL, once for each use."""
+    """Make an engine that connects to this URL, once for each use."""
     # asyncpg reads the URL itself, as it does for the application.
     connect = partial(asyncpg.connect, owner_url)
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 
 class Schema(StrEnum):
-    """How a database's schema stands to this version of the code."""
+    """How a database's schema compares to this version of the code."""
 
     AT_HEAD = "at head"
-    BEHIND = "behind"  # `logbook migrate` is missing
+    BEHIND = "behind"  # `logbook migrate` hasn't run yet
     AHEAD = "ahead"  # a newer version has migrated; migrations only expand, so this one runs on
 
 
 @cache
 def _revisions() -> list[str]:
-    """Give the revisions that this code knows, the newest first."""
+    """Give the revisions that this code knows, newest first."""
     return [step.revision for step in ScriptDirectory(str(FOLDER)).walk_revisions()]
 
 
 def schema_at(revision: str | None) -> Schema:
-    """Compare the revision that a database names, None for an empty one, with the newest of this code's."""
+    """Compare a database's revision (None for an empty one) with the newest that this code knows."""
     if revision == _revisions()[0]:
         return Schema.AT_HEAD
     return Schema.BEHIND if revision is None or revision in _revisions() else Schema.AHEAD
 
 
 def upgrade(settings: Settings) -> None:
-    """Run what migrations are missing; safe when two start at once (an advisory lock lets one wait)."""
+    """Run the missing migrations. Two runs at once are safe: an advisory lock makes one wait."""
     if settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL is not set: migrate runs as the role that owns the tables")
     roles = (_role(settings.database_url), _role(settings.database_worker_url or settings.database_url))

@@ -1,4 +1,4 @@
-"""What a generated migration does beyond what Alembic sees, in an order in which it can be done and undone."""
+"""The steps of a generated migration that Alembic doesn't see, in an order in which they can be done and undone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from sqlalchemy import CheckConstraint, MetaData
 
 from models.catalog import Catalog, Key, Thing, changed
 
-_REPLACED = {"default", "function"}  # by the same statement that makes them
-_IN_A_TABLE = {"check", "default", "index"}  # made and dropped with their table, which is Alembic's to say
+_REPLACED = {"default", "function"}  # the statement that makes one also replaces it
+_IN_A_TABLE = {"check", "default", "index"}  # made and dropped with their table, by Alembic's steps
 
 
 class Sql(ops.MigrateOperation):
@@ -32,14 +32,14 @@ def _render(_context: AutogenContext, step: Sql) -> str:
 
 @dataclass
 class _Seen:
-    """What Alembic's own steps are about."""
+    """What Alembic's own steps cover."""
 
     tables: set[str] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)
 
     def covers(self, kind: str, name: str, thing: Thing) -> bool:
-        """Tell whether Alembic's steps make or drop this one too."""
+        """Whether Alembic's steps make or drop this one too."""
         return (
             (kind in _IN_A_TABLE and thing.table in self.tables)
             or (kind == "default" and name in self.columns)
@@ -48,18 +48,18 @@ class _Seen:
 
 
 def complete(script: ops.MigrationScript, had: Catalog, wanted: Catalog, metadata: MetaData) -> None:
-    """Put around Alembic's steps what turns the rest of `had` into `wanted`, and back."""
+    """Add around Alembic's steps what turns the rest of `had` into `wanted`, and back."""
     if script.upgrade_ops is None or script.downgrade_ops is None:
         return
     upgrade, downgrade = script.upgrade_ops, script.downgrade_ops
     seen = _Seen()
     for step in _flat(upgrade.ops):
         _note(seen, step)
-    upgrade.reverse_into(downgrade)  # once more, for constraints have their names now
+    upgrade.reverse_into(downgrade)  # again, because constraints have their names now
     dropped, functions, removed, made = _steps(had, wanted, seen, _checks(metadata))
     upgrade.ops[:] = [*dropped, *upgrade.ops, *functions, *made, *removed]
     dropped, functions, removed, made = _steps(wanted, had, seen, None)
-    # A function lets go of what it reads before that is dropped.
+    # A function must be replaced before what it reads is dropped.
     downgrade.ops[:] = [*dropped, *functions, *removed, *downgrade.ops, *made]
 
 
@@ -72,7 +72,7 @@ def _flat(steps: list[ops.MigrateOperation]) -> Iterator[ops.MigrateOperation]:
 
 
 def _note(seen: _Seen, step: ops.MigrateOperation) -> None:
-    """Note what a step is about; name a constraint as PostgreSQL would, so that it can be dropped."""
+    """Note what a step covers; name a constraint as PostgreSQL would, so that it can be dropped."""
     match step:
         case ops.CreateTableOp() | ops.DropTableOp():
             seen.tables.add(step.table_name)
@@ -90,7 +90,7 @@ def _note(seen: _Seen, step: ops.MigrateOperation) -> None:
 
 
 def _checks(metadata: MetaData) -> dict[Key, str]:
-    """Give the statements of the models' checks as a person would write them."""
+    """Give the statements of the models' checks, written as a person would."""
     return {
         ("check", f"{table.name}.{check.name}"): f"ALTER TABLE {table.name} ADD CONSTRAINT {check.name} "
         f"CHECK ({check.sqltext})"
@@ -101,9 +101,9 @@ def _checks(metadata: MetaData) -> dict[Key, str]:
 
 
 def _steps(old: Catalog, new: Catalog, seen: _Seen, checks: dict[Key, str] | None) -> tuple[list[Sql], ...]:
-    """Give what drops the old, makes the functions, drops functions, and makes the rest.
+    """Give the steps that drop the old, make the functions, drop functions, and make the rest.
 
-    Without `checks` it's the way back: what a check forbids again may be there, and stays (NOT VALID).
+    Without `checks` it's the way back. Rows that a check forbids again may exist by then; they stay (NOT VALID).
     """
     keys = {key for key in changed(old, new) if not seen.covers(*key, old.get(key) or new[key])}
     dropped, functions, removed, made = list[Sql](), list[Sql](), list[Sql](), list[Sql]()
@@ -127,7 +127,7 @@ def _steps(old: Catalog, new: Catalog, seen: _Seen, checks: dict[Key, str] | Non
 
 
 def contractions(upgrade: ops.UpgradeOps) -> list[str]:
-    """Say where the version before this one would stumble while it still runs on the new schema."""
+    """Say where the previous version would fail while it's still running on the new schema."""
     return [
         f"It doesn't only expand, so it has to wait for a later release: {said}"
         for step in _flat(upgrade.ops)

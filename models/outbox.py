@@ -1,7 +1,7 @@
-"""Work to be done after commit, archives that it makes, and the audit log.
+"""Work to do after commit, the archives it makes, and the audit log.
 
-An outbox row says what to do by kind and ids; names and addresses are read when it is done. Only a mail to an address
-that is no longer stored anywhere else carries that address, until it is handed in.
+An outbox row says what to do by kind and ids; names and addresses are read when it's done. Only an email to an address
+that is stored nowhere else any more carries that address, until it's handed to the mail server.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from models.columns import cascade_fk, one_of, random_id, secret_hash, server_de
 
 
 class OutboxState(StrEnum):
-    """QUEUED is to be done; DONE was; DROPPED had become pointless or forbidden; DEAD was given up."""
+    """QUEUED: to do. DONE: done. DROPPED: it became pointless or forbidden. DEAD: given up."""
 
     QUEUED = "QUEUED"
     DONE = "DONE"
@@ -24,7 +24,7 @@ class OutboxState(StrEnum):
 
 
 class Outbox(SQLModel, table=True):
-    """One mail or job. `lease` names the worker's claim, which ends at `leased_until`."""
+    """One email or job. `lease` is the worker's claim, which ends at `leased_until`."""
 
     __table_args__ = (
         Index("outbox_due", "next_at", postgresql_where=text("state = 'QUEUED'")),
@@ -51,14 +51,14 @@ class Outbox(SQLModel, table=True):
 
 
 class Chore(SQLModel, table=True):
-    """When a recurring job ran last, so that several workers share one schedule."""
+    """The time a recurring job last ran, so that several workers share one schedule."""
 
     name: str = Field(primary_key=True)
     ran_at: datetime = timestamptz(default_now=True)
 
 
 class DataExport(SQLModel, table=True):
-    """An archive of all of one's data; `archive` is a ZIP, null until it is made. `percent`: how much of it is."""
+    """An archive of all of an account's data. `archive` is a ZIP, null until it's made; `percent` is the progress."""
 
     __tablename__ = "data_export"
     __table_args__ = (CheckConstraint("percent BETWEEN 0 AND 100", name="percent_bounds"),)
@@ -74,7 +74,7 @@ class DataExport(SQLModel, table=True):
 
 
 class AuditAction(StrEnum):
-    """What the audit log remembers."""
+    """The actions that the audit log records."""
 
     ORIGIN_READ = "ORIGIN_READ"
     ACCOUNT_DELETED = "ACCOUNT_DELETED"
@@ -86,7 +86,7 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(SQLModel, table=True):
-    """Who did what to which; opaque ids, and no references, so that it outlives what it names."""
+    """An action: who took it and on what, as opaque ids without references, so that it outlives what it names."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("audit_entry_by_time", "at", "id"), one_of("action", AuditAction))

@@ -1,8 +1,8 @@
-"""The connections that statements share: lent and taken back here, because asyncpg's own pool does more each time.
+"""The connections that statements share. They're lent and taken back here, because asyncpg's own pool does more work.
 
-To lend and take back, asyncpg's pool makes tasks, a shield and context managers; a request does it for each of its
-statements. So whatever was given back goes to whoever waits longest, or lies here for the next. asyncpg's pool opens
-connections, and throws away those that were lost or given back in the middle of a statement.
+To lend and take back, asyncpg's pool makes tasks, a shield and context managers, and a request would pay for these with
+each of its statements. Here a returned connection goes to whoever has waited longest, or rests for the next. asyncpg's
+pool opens connections, and discards those that were lost or returned in the middle of a statement.
 """
 
 import asyncio
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection, while others use them all or the server is away
+ACQUIRE_TIMEOUT = 5.0  # seconds to wait for a connection while all are in use or the server can't be reached
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 
 class Unavailable(Exception):
-    """No connection to the database can be had, it was lost, or the database has no room left (its disk is full).
+    """No connection can be had, it was lost, or the database has no room left (its disk is full).
 
-    Whoever asked may try again in a few seconds.
+    The client may try again in a few seconds.
     """
 
 
@@ -33,14 +33,18 @@ class Pool:
         self._size = size
         self._open = 0  # lent, resting, or about to be opened
         self._resting: list[Connection] = []
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()  # None: one may be opened
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()  # None: the waiter may open one
 
     def at_once(self) -> "Connection | None":
-        """Lend a connection if a sound one rests on top."""
+        """Lend a connection, if a sound one is resting on top."""
         return self._resting.pop() if self._resting and not is_lost(self._resting[-1]) else None
 
     async def acquire(self) -> "Connection":
-        """Lend a connection. Raises Unavailable, after `ACQUIRE_TIMEOUT` at the latest."""
+        """Lend a connection.
+
+        Raises:
+            Unavailable: none was free within `ACQUIRE_TIMEOUT`.
+        """
         while self._resting:
             connection = self._resting.pop()
             if not is_lost(connection):
@@ -65,11 +69,11 @@ class Pool:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[Connection | None] = loop.create_future()
         self._waiting.append(turn)
-        timer = loop.call_at(until, _give_up, turn)  # `asyncio.timeout` would cost more than all else here
+        timer = loop.call_at(until, _give_up, turn)  # `asyncio.timeout` would cost more than everything else here
         try:
             connection = await turn
         except asyncio.CancelledError:
-            # It may have come at the moment when waiting ended.
+            # A connection may have come just as waiting ended.
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 connection = turn.result()
                 if connection is None:
@@ -82,7 +86,7 @@ class Pool:
         return await self._opened(until) if connection is None else connection
 
     def returned(self, connection: "Connection") -> bool:
-        """Take back a connection on which nothing is under way; False if it is of no use any more."""
+        """Take back a connection on which nothing is running; False if it's no longer usable."""
         if is_lost(connection):
             return False
         if not self._next(connection):
@@ -90,12 +94,12 @@ class Pool:
         return True
 
     async def release(self, connection: "Connection", *, sound: bool) -> None:
-        """Take a connection back; `sound`: nothing was raised, so that no statement can still be under way."""
+        """Take back a connection. `sound`: nothing was raised, so no statement can still be running."""
         if not sound or not self.returned(connection):
             await self._throw_away(connection)
 
     def _next(self, connection: "Connection | None") -> bool:
-        """Give a connection, or leave to open one, to whoever waits longest; tell whether anybody does."""
+        """Give a connection, or leave to open one, to whoever has waited longest. False if no one is waiting."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -108,20 +112,20 @@ class Pool:
         self._next(None)
 
     async def _throw_away(self, connection: "Connection") -> None:
-        """Give back to asyncpg's pool, which knows what to do with it."""
+        """Return a connection to asyncpg's pool, which knows what to do with it."""
         try:
-            # One that it has thrown away already belongs to no pool; one may die just as it is given back.
+            # One that it has discarded belongs to no pool; another may die just as it's returned.
             with suppress(asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await self._pool.release(connection)
         finally:
             self._make_room()
 
     def in_use(self) -> int:
-        """Tell how many connections somebody has in hand, or is about to."""
+        """Give the number of connections that are lent, or about to be."""
         return self._open - len(self._resting)
 
     async def close(self) -> None:
-        """Give back what rests, before asyncpg's pool closes."""
+        """Return the resting connections, before asyncpg's pool closes."""
         while self._resting:
             await self._throw_away(self._resting.pop())
 
@@ -132,15 +136,19 @@ def _give_up(turn: "asyncio.Future[Connection | None]") -> None:
 
 
 def is_lost(connection: "Connection") -> bool:
-    """Whether a connection is of no use any more."""
+    """Whether a connection is no longer usable."""
     try:
         return connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has thrown it away already
+    except asyncpg.InterfaceError:  # the pool has discarded it
         return True
 
 
 class Lent:
-    """A connection for as long as a block runs. Raises Unavailable where it was lost meanwhile, or no room was left."""
+    """A connection, while a block runs.
+
+    Raises:
+        Unavailable: none can be had, it was lost meanwhile, or the database has no room left.
+    """
 
     _connection: "Connection"
 

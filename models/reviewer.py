@@ -1,4 +1,4 @@
-"""Who reviews whom, and invitations to do so."""
+"""Appointments of reviewers, and invitations to review."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from models.columns import cascade_fk, random_id, secret_hash, server_default, t
 
 
 class Appointment(SQLModel, table=True):
-    """A mediator's reviewer, since when; one that waits for approval gives no access."""
+    """A mediator's reviewer. An appointment that's waiting for approval gives no access."""
 
     __table_args__ = (
         Index("appointment_current", "mediator_id", unique=True, postgresql_where=text("approved")),
@@ -26,7 +26,7 @@ class Appointment(SQLModel, table=True):
 
 
 class ReviewerInvitation(SQLModel, table=True):
-    """A mailed invitation to review a mediator; deleted when it is accepted or over."""
+    """An emailed invitation to review a mediator, deleted when it's accepted or expires."""
 
     __tablename__ = "reviewer_invitation"
 

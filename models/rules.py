@@ -1,4 +1,4 @@
-"""The rules that the database itself holds to, as `rules.sql` has them, and how they're put in a database."""
+"""The rules that the database itself enforces (`rules.sql`), and how they're put into a database."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ RULES = Path(__file__).with_name("rules.sql").read_text()
 
 
 def parts(rules: str) -> tuple[str, str, str, str]:
-    """Cut the rules into the clock, the functions, the policies and the rights of a role."""
+    """Split the rules into the clock, the functions, the policies, and the rights of a role."""
     _, clock, functions, policies, rights = re.split(r"(?m)^(?=-- Part \d)", rules)
     return clock, functions, policies, rights
 
@@ -17,7 +17,7 @@ def parts(rules: str) -> tuple[str, str, str, str]:
 def create(connection: Connection, metadata: MetaData, rules: str = RULES, worker: str = "CURRENT_USER") -> None:
     """Make all tables of `metadata` and the rules, in a database that has neither.
 
-    `worker` is the role that the policies for its work are for, quoted for SQL.
+    `worker` is the role that the policies for the worker name, quoted for SQL.
     """
     clock, functions, policies, _ = parts(rules)
     _run(connection, clock)
@@ -27,14 +27,14 @@ def create(connection: Connection, metadata: MetaData, rules: str = RULES, worke
 
 
 def give_rights(connection: Connection, role: str, rules: str = RULES) -> None:
-    """Give the rights that the rules name to a role, quoted for SQL, in a database that migrations have made."""
+    """Give a role, quoted for SQL, the rights that the rules name, in a database that migrations have made."""
     *_, rights = parts(rules)
     _run(connection, rights.replace(':"role"', role))
 
 
 def _run(connection: Connection, script: str) -> None:
-    """Run several statements at once, which SQLAlchemy's own `execute` doesn't do with asyncpg."""
-    connection.exec_driver_sql("SELECT")  # the driver begins its transaction with the first of these
+    """Run several statements at once. SQLAlchemy's own `execute` can't do that with asyncpg."""
+    connection.exec_driver_sql("SELECT")  # the driver begins its transaction with its first statement
     driver = connection.connection.dbapi_connection
     if not isinstance(driver, AdaptedConnection):
         raise TypeError("The rules are put in by asyncpg, through SQLAlchemy's asynchronous engine")

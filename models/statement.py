@@ -1,4 +1,4 @@
-"""Statements written with SQLModel, compiled to SQL text, and the types of the rows that they give."""
+"""Statements written with SQLModel and compiled to SQL text, and the types of the rows they give."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -15,20 +15,20 @@ from models.row_security import as_principal
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
-SHAPES_KEPT = 200  # of one function; a client chooses among 300,000 shapes of a page, people ask for a few dozen
+SHAPES_KEPT = 200  # per function; a page has 300,000 possible shapes, but people use a few dozen
 
-# SQLAlchemy types neither a table's columns nor what is selected of them, so a row's type is said apart.
+# SQLAlchemy has no types for a table's columns or a selection, so the type of rows is given separately.
 Expression = ColumnElement[Any]
 Query = Select[Any]
-Values = dict[str, Any]  # of columns or parameters, by their names
+Values = dict[str, Any]  # the values of columns or parameters, by name
 
 Parameters = ParamSpec("Parameters")
 
 
 class Row(asyncpg.Record):
-    """One row; each column is an attribute. A type of rows names its columns: what each holds, and whether it's null.
+    """One row; each column is an attribute. A subclass names its columns, their types, and whether they can be null.
 
-    By itself it's the type of what gives no rows.
+    `Row` itself is the type for statements that give no rows.
     """
 
 
@@ -36,7 +36,7 @@ RowT_co = TypeVar("RowT_co", bound=Row, covariant=True)
 
 
 class Statement(Generic[RowT_co]):
-    """A statement compiled once: SQL text, its parameters' names in order, the class of its rows."""
+    """A statement, compiled once: its SQL text, its parameters' names in order, and the class of its rows."""
 
     __slots__ = ("as_principal", "defaults", "names", "row_class", "sql")
 
@@ -52,7 +52,11 @@ class Statement(Generic[RowT_co]):
         self.row_class: type[RowT_co] = _row_class((row_type, columns))
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Put the values in the order of the statement's parameters; KeyError if one is unknown."""
+        """Put the values in the order of the statement's parameters.
+
+        Raises:
+            KeyError: a value's name isn't one of the parameters.
+        """
         if len(values) == len(self.names) and all(map(values.__contains__, self.names)):
             return [*map(values.__getitem__, self.names)]
         for name in values:
@@ -63,15 +67,15 @@ class Statement(Generic[RowT_co]):
 
 @lru_cache(maxsize=500)
 def _row_class(of: tuple[type[Row], tuple[str, ...]]) -> type[Any]:
-    """Make the class of rows of a type with these columns; one for all, because asyncpg prepares again for another."""
+    """Make the class for rows of a type with these columns, only once: asyncpg prepares again for another class."""
     row_type, columns = of
-    # A property a column, not __getattr__: Strawberry probes values for attributes such as __await__.
+    # One property per column, not __getattr__: Strawberry probes values for attributes such as __await__.
     properties = {name: property(itemgetter(place)) for place, name in enumerate(columns)}
     return type(row_type.__name__, (row_type,), properties)
 
 
 class Statements(Generic[Parameters, RowT_co]):
-    """A function that writes statements of one type of rows. Called, it gives one: compiled once for its arguments."""
+    """A function that writes statements with one type of rows. Calling it gives a statement, compiled only once."""
 
     def __init__(
         self, write: Callable[Parameters, ClauseElement], row_type: Callable[Parameters, type[RowT_co]]
@@ -85,12 +89,12 @@ class Statements(Generic[Parameters, RowT_co]):
         return Statement(self.write(*args, **kwargs), self.row_type(*args, **kwargs))
 
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Statement[RowT_co]:
-        """Give the statement of these arguments."""
+        """Give the statement for these arguments."""
         return self._compiled(*args, **kwargs)
 
     def cache_clear(self) -> None:
-        """Write each statement again when it is next asked for."""
-        kept: Any = lru_cache(maxsize=SHAPES_KEPT)(self._compile)  # its own type says that it takes anything
+        """Forget the compiled statements."""
+        kept: Any = lru_cache(maxsize=SHAPES_KEPT)(self._compile)  # its own type accepts any arguments
         self._compiled: Callable[Parameters, Statement[RowT_co]] = kept
 
 
@@ -101,8 +105,8 @@ Value = TypeVar("Value")
 def statement(
     row_type: type[RowT], of: Callable[..., type[RowT]] | None = None
 ) -> Callable[[Callable[Parameters, ClauseElement]], Statements[Parameters, RowT]]:
-    """Declare that a function writes statements which give rows of that type; a test compares their columns with it.
+    """Declare that a function writes statements which give rows of this type. A test compares their columns with it.
 
-    `of` tells the very type, from the function's arguments, where they decide which it is.
+    `of` gives the exact type from the function's arguments, if they decide it.
     """
     return lambda write: Statements(write, of or (lambda *_, **__: row_type))

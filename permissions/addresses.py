@@ -1,7 +1,7 @@
-"""Mail addresses: which can be reached, and the two keys by which they are compared.
+"""Email addresses: whether they can be reached, and the two keys they're compared by.
 
-The account key tells one account from another. The mailbox key also drops a `+tag`, and decides one thing alone:
-whether two addresses are the same person's. What single providers do besides, as to dots, is no rule.
+The account key tells one account from another. The mailbox key also drops a `+tag`, and is used only to tell whether
+two addresses are the same person's. Single providers' own rules, such as those about dots, aren't followed.
 """
 
 import re
@@ -16,22 +16,24 @@ MAX_LOCAL = 64  # before the @; RFC 5321, 4.5.3.1.1
 
 
 def wire_address(address: str) -> str:
-    """Give an address as every mail server knows it: in ASCII, its domain by IDNA 2008.
+    """Give an address in the form that every mail server knows: in ASCII, its domain by IDNA 2008.
 
-    ValueError if it is none, and also for what stands before the @ if that is not ASCII: many servers take no such
-    mail. An encoded word is none either: a mail program would read another address in it.
+    An encoded word isn't an address: a mail program would read a different address in it.
+
+    Raises:
+        ValueError: it isn't an address, or its part before the @ isn't ASCII, since many servers refuse such mail.
     """
     if len(address) > MAX_ADDRESS or "=?" in address:
-        raise ValueError("no mail address")
+        raise ValueError("not an email address")
     normal = unicodedata.normalize("NFC", address)
     read = validate_email(normal, check_deliverability=False, allow_smtputf8=False, strict=True)
     return f"{read.local_part}@{read.ascii_domain}"
 
 
 def account_key(address: str) -> str:
-    """Give what is the same for all ways to write an address: its case, its Unicode form, its domain in letters or not.
+    """Give a key that's the same however an address is written: in any case, Unicode form, or spelling of its domain.
 
-    What is no address is its own key, which no address has.
+    A text that isn't an address is its own key, and no address has that key.
     """
     try:
         return wire_address(address).lower()
@@ -40,9 +42,9 @@ def account_key(address: str) -> str:
 
 
 def mailbox_key(address: str) -> str:
-    """Give what is the same for all addresses of a mailbox: the account key without a `+tag`.
+    """Give a key that's the same for all addresses of a mailbox: the account key without a `+tag`.
 
-    What is no address has no tag either.
+    A text that isn't an address has no tag either.
     """
     try:
         return re.sub(TAG, "", wire_address(address).lower())

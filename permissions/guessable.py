@@ -1,6 +1,6 @@
-"""Passwords that are guessed first, and so are refused: the commonest, plain patterns, and what is known of a person.
+"""Passwords that are easy to guess, and so are refused: common ones, simple patterns, and what's known about a person.
 
-The commonest are the 30,000 of zxcvbn's list. There are no rules for what a password has to consist of.
+The common ones are the 30,000 in zxcvbn's list. There are no rules about what a password must consist of.
 """
 
 import re
@@ -13,7 +13,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from permissions.secrets import fold
 
 _DIFFERENT_LEAST = 3
-_MAX_ENDING = 4  # the digits and signs that people put behind a word, where a site asks for some
+_MAX_ENDING = 4  # the digits and signs that people add to a word if a site asks for some
 _SHORT = 4
 
 
@@ -23,9 +23,9 @@ def _commonest() -> frozenset[str]:
 
 
 def is_guessable(password: str, *known: str) -> bool:
-    """Whether a password is guessed first; `known` are names and addresses of the account and of the service."""
+    """Whether a password is easy to guess; `known` are names and addresses of the account and the service."""
     folded = fold(password)
-    unit = folded[: (folded + folded).find(folded, 1)]  # what the whole is a repetition of
+    unit = folded[: (folded + folded).find(folded, 1)]  # the part that the whole repeats
     stems = {folded, unit, _without_ending(folded)}
     return (
         len(set(folded)) < _DIFFERENT_LEAST
@@ -42,7 +42,7 @@ def _without_ending(folded: str) -> str:
 
 
 def _is_run(folded: str) -> bool:
-    """Whether each character follows on the one before, or goes before it: 23456789, hgfedcba."""
+    """Whether each character directly follows or precedes the one before: 23456789, hgfedcba."""
     steps = {ord(after) - ord(before) for before, after in pairwise(folded)}
     return steps in ({1}, {-1})
 
@@ -52,7 +52,7 @@ def _letters(text: str) -> str:
 
 
 def _known(known: tuple[str, ...]) -> set[str]:
-    """Give names as one word, and each of their words; an address also as what stands before its @."""
+    """Give names as one word, and each of their words; for an address, also the part before its @."""
     words: set[str] = set()
     for one in map(fold, known):
         words |= {one, one.partition("@")[0], *one.split()}

@@ -1,7 +1,7 @@
-"""Passwords: hashed with argon2id in a thread of their own, in fair turns by who asks.
+"""Passwords, hashed with argon2id in a thread of their own, in fair turns by network address.
 
-A hash costs much on purpose, so whoever can have many made can keep others waiting. Here those who wait are served by
-their network address in turn, one hash each: who tries a hundred passwords waits for a hundred, anybody else for one.
+A hash is slow on purpose, so someone who requests many could keep others waiting. Here network addresses take turns,
+one hash each: someone who tries a hundred passwords waits for a hundred hashes, anyone else for one.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# What OWASP advises: 19 MiB, two passes, one lane. docs/performance.md says what it costs here.
+# As OWASP recommends: 19 MiB, two passes, one lane. docs/performance.md has the costs.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-MAX_WAITING = 64  # hashes of one network address: less than two seconds
+MAX_WAITING = 64  # hashes per network address: less than two seconds
 MAX_ALL_WAITING = 1024
 
 
 class TooManyWait(Exception):
-    """So many hashes wait, of this network address or of all, that no more is taken."""
+    """Too many hashes are waiting, for this network address or for all, so no more are accepted."""
 
 
 Work = Callable[[], None]
 
 
 class Turns:
-    """Work that waits, by whom it is for. It may be used from any thread; one thread does the work.
+    """Work that's waiting, by network address. Any thread may use it; one thread does the work.
 
-    Whoever was served last waits behind all others, those who came meanwhile too.
+    An address that was just served goes behind all others, even those that arrived meanwhile.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,11 @@ class Turns:
         self._served = ""
 
     def put(self, whose: str, work: Work) -> None:
-        """Let work wait for its turn; TooManyWait if there is too much."""
+        """Let work wait for its turn.
+
+        Raises:
+            TooManyWait: too much is waiting.
+        """
         with self._lock:
             own = self._waiting.get(whose, ())
             if len(own) >= MAX_WAITING or sum(map(len, self._waiting.values())) >= MAX_ALL_WAITING:
@@ -52,7 +56,7 @@ class Turns:
             self._waiting.setdefault(whose, deque()).append(work)
 
     def take(self) -> Work:
-        """Take what is next, once for each `put`."""
+        """Take the next work; call it once for each `put`."""
         with self._lock:
             if self._served in self._waiting:
                 self._waiting[self._served] = self._waiting.pop(self._served)
@@ -64,16 +68,16 @@ class Turns:
 
 
 def _make_ready() -> None:
-    """Let everything else on this machine go first, requests above all: who signs in can wait a moment longer.
+    """Give way to everything else on this machine, above all requests: someone who signs in can wait a moment longer.
 
-    Of several cores one works on passwords, and the others stay with the requests.
+    On a machine with several cores, passwords use one, and the others stay free for requests.
     """
-    if sys.platform == "linux":  # where a thread has a priority and cores of its own
+    if sys.platform == "linux":  # here a thread has its own priority and cores
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + 15, 19))
         cores = sorted(os.sched_getaffinity(thread))
-        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # not the same one in each process
-    _nobodys_hash()  # made later, the first look for somebody unknown would take longer than others
+        os.sched_setaffinity(thread, {cores[os.getpid() % len(cores)]})  # a different one in each process
+    _nobodys_hash()  # if it were made later, the first check for an unknown person would take longer
 
 
 _turns = Turns()
@@ -81,7 +85,7 @@ _thread = ThreadPoolExecutor(1, "argon2", initializer=_make_ready)
 
 
 async def _in_turn(whose: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function in the thread. It is not called at all for somebody who has given up waiting by then."""
+    """Call the function in the thread, unless the caller has given up waiting by then."""
     result: Future[Any] = Future()
 
     def work() -> None:
@@ -106,22 +110,30 @@ def _nobodys_hash() -> str:
 
 
 def prepare(password: str) -> str:
-    """Give a password in the one form in which it is counted, hashed and compared (RFC 8265, OpaqueString).
+    """Give a password in the form that's counted, hashed and compared (RFC 8265, OpaqueString).
 
-    Keyboards and systems differ in how they write an accent or a space; its case stays, and all else.
+    Keyboards and systems differ in how they write an accent or a space. Case and everything else stay as they are.
     """
     spaced = "".join(" " if unicodedata.category(one) == "Zs" else one for one in password)
     return unicodedata.normalize("NFC", spaced)
 
 
 async def hash_password(password: str, whose: str = "") -> str:
-    """Hash a password; `whose` turn it takes is a network address. Raises TooManyWait."""
+    """Hash a password, in the turn of the network address `whose`.
+
+    Raises:
+        TooManyWait: too many hashes are waiting.
+    """
     hashed: str = await _in_turn(whose, HASHER.hash, prepare(password))
     return hashed
 
 
 async def check_password(password: str, stored: str | None, whose: str = "") -> bool:
-    """Whether the password fits; takes as long where there is no account (`stored` is None). Raises TooManyWait."""
+    """Whether the password matches. Takes just as long if there's no account (`stored` is None).
+
+    Raises:
+        TooManyWait: too many hashes are waiting.
+    """
     fits: bool = await _in_turn(whose, _fits, password, stored)
     return fits
 
@@ -135,5 +147,5 @@ def _fits(password: str, stored: str | None) -> bool:
 
 
 def outdated(stored: str) -> bool:
-    """Whether a stored hash was made with other parameters than today's."""
+    """Whether a stored hash was made with different parameters from today's."""
     return HASHER.check_needs_rehash(stored)

@@ -1,9 +1,9 @@
-"""The one table of who may read and do what. The schema of each viewer is built from it (`schema/build.py`).
+"""The one table that says who may read and do what. Each viewer's schema is built from it (`schema/build.py`).
 
-A row names fields of the GraphQL schema and the standings that have them. For all others they do not exist: not null,
-absent. A field without a row does not build, and neither does a row without its field. What a mutation takes and
-answers (`<Mutation>Input`, `<Mutation>Payload`) goes with the mutation, a list's frame (`<Type>Connection`,
-`<Type>Edge`) with what is listed; arguments go with their field, and with the type they take.
+A row names fields of the GraphQL schema and the standings that have them. For everyone else they don't exist: they
+aren't null, they're absent. A field without a row doesn't build, and neither does a row without its field. A mutation's
+input and payload (`<Mutation>Input`, `<Mutation>Payload`) go with the mutation, and a list's frame (`<Type>Connection`,
+`<Type>Edge`) goes with the listed type. Arguments go with their field, and with the type they take.
 """
 
 import re
@@ -20,9 +20,9 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 class Row:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
-    `tokens`: whether an API token may use it too. `unverified`: whether it works before one's email is verified.
-    `without_factor`: whether it works before an administrator has the second factor that a setting asks for. Both are
-    asked where a request enters, in Query, Mutation and OwnAccount.
+    `tokens`: whether an API token may use it too. `unverified`: whether it works before the viewer's email address is
+    verified. `without_factor`: whether it works before an administrator has the second factor that a setting asks for.
+    The last two are checked where a request enters: in Query, Mutation and OwnAccount.
     """
 
     what: str
@@ -42,7 +42,7 @@ def row(
     without_factor: bool = False,
     **fields: str,
 ) -> Row:
-    """Write one row of the table; PUBLIC includes everybody, signed in or not."""
+    """Write one row of the table; PUBLIC includes everyone, signed in or not."""
     if P in standings:
         standings, unverified = EVERYBODY, True
     named = {name: tuple(names.split()) for name, names in fields.items()}
@@ -54,8 +54,8 @@ MEDIATORS = (
     row("mediator: name, about, profile link", S | R | D | A, Mediator="id name about profileUrl"),
     row("visibility, appointed reviewer, email", S | A, Mediator="visibility email reviewer waitingReviewer"),
     row("feedback link", S, Mediator="feedbackLink"),
-    row("which mediators there are", S | R | D | A, Query="mediator mediators"),
-    row("mediators that appointed me", R, Standing="REVIEWER"),
+    row("the list of mediators", S | R | D | A, Query="mediator mediators"),
+    row("mediators who appointed me", R, Standing="REVIEWER"),
     row("mediators that directories may see", D, Standing="DIRECTORY"),
     row("all mediators", A, Standing="ADMIN"),
     row("myself among mediators", S, Standing="SELF"),
@@ -83,21 +83,21 @@ EXPERIENCE = (
     row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
-    row("words for entries", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
-    row("words for outcomes", S | A, Outcome="*"),
+    row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
+    row("values of outcomes", S | A, Outcome="*"),
 )
 
 FEEDBACK = (
-    row("feedback requests: that one was made, name/email/reference inside five days", S,
+    row("feedback requests; their name, email and reference for five days", S,
         Mediator="feedbackRequests",
         FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
-    row("feedback shared with the mediator and released: answers (but those for the reviewer only)", S | R | A,
+    row("feedback shared with the mediator and released: answers (except those only for the reviewer)", S | R | A,
         Mediator="feedback feedbackPiece", Feedback="id answers", FeedbackAnswer="question rating text"),
     row("feedback not shared", R | A, FeedbackFilter="shared"),
-    row("feedback: year, day received, capacity, acted as, shared or not, by invitation or open link", R | A,
+    row("feedback: year, day received, capacity, acted as, shared or not, by request or not", R | A,
         Feedback="year receivedOn capacity actedAs shared byInvitation",
         FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
-    row("feedback: origin (giver's name, email, moment)", A, tokens=False, Feedback="origin",
+    row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
         FeedbackSummary="years", FeedbackYear="year count questions",
@@ -105,19 +105,19 @@ FEEDBACK = (
 )
 
 PEOPLE = (
-    row("one's own account", SIGNED_IN, unverified=True, Query="me",
+    row("your own account", SIGNED_IN, unverified=True, Query="me",
         OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
-    row("one's own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
-    row("one's own sessions, tokens and exports", SIGNED_IN, tokens=False, unverified=True,
+    row("your own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
+    row("your own sessions, API tokens and exports", SIGNED_IN, tokens=False, unverified=True,
         OwnAccount="sessions apiTokens exports", Session="id createdAt usedAt current",
         ApiToken="id name createdAt usedAt expiresAt revokedAt", DataExport="id requestedAt readyAt expiresAt percent"),
     row("directories: name, website", S | R | D | A, Query="directories", Directory="id name website"),
     row("reviewers' names", S | A, Query="reviewers", Reviewer="id name"),
     row("accounts", A, Query="accounts",
         Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
-    row("appointments that wait for approval", A, Query="waitingAppointments",
+    row("appointments waiting for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
-    row("audit log, dead mail", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
+    row("audit log, undelivered email", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
         AuditAction="*", DeadMail="id kind attempts smtpCode"),
 )
 
@@ -125,18 +125,18 @@ PUBLIC = (
     row("the survey", P, Query="survey", Survey="leastMinutes mostMinutes scale questions",
         SurveyQuestion="key text kind readers help", SurveyScaleStep="rating label", QuestionKind="*",
         QuestionReader="*", Capacity="*", ActedAs="*"),
-    row("who a token, a personal link or a chosen mediator is; search for the open feedback page", P,
+    row("giving feedback: looking up links and mediators, searching for mediators", P,
         Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="state subject",
         FeedbackSubject="id name reviewerName", FeedbackSubjectName="id name", LinkState="*"),
     row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests",
         FeedbackAnswerInput="question rating text notApplicable"),
-    row("sign-up, sign-in and the links in mails", P, tokens=False,
+    row("signing up, signing in and emailed links", P, tokens=False,
         Mutation="signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword acceptInvitation"),
-    row("the choice to be found or private", P, Visibility="*"),
+    row("the values of visibility", P, Visibility="*"),
 )
 
 CHANGES = (
-    row("one's own logbook, CPD, profile, requests", S,
+    row("your own logbook, CPD entries, profile and requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
         "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
         ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages "
@@ -144,17 +144,17 @@ CHANGES = (
         ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S, Mutation="appointReviewer inviteReviewer"),
     row("ending a review", S | R, Mutation="endReview"),
-    row("one's own account: name, sign-out, deletion", SIGNED_IN, tokens=False, unverified=True,
+    row("your own account: name, email, password, signing out, deletion", SIGNED_IN, tokens=False, unverified=True,
         Mutation="signOut updateAccount changeEmail changePassword endSession deleteMyAccount"),
-    # Not before the address is shown to be one's own: whoever it belongs to could not get in past a stranger's factor.
-    row("one's own second factor", SIGNED_IN, tokens=False, without_factor=True,
+    # Only once the address is verified: its owner couldn't get past a stranger's second factor.
+    row("your own second factor", SIGNED_IN, tokens=False, without_factor=True,
         Mutation="setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes"),
-    row("one's own tokens and export", SIGNED_IN, tokens=False,
+    row("your own API tokens and exports", SIGNED_IN, tokens=False,
         Mutation="createApiToken revokeApiToken exportMyData"),
-    row("support: directories' facts, paid access, dead mail, approvals", A,
+    row("support: directories' details, paid access, undelivered email, approvals", A,
         Mutation="updateDirectory setPaidAccess retryMail approveAppointment"),
     row("support: accounts, roles", A, tokens=False, Mutation="createDirectory setRoles signOutAccount deleteAccount"),
-    row("the thing changed, and what to mend", P, UserError="field message code", UserErrorCode="*"),
+    row("problems to fix in an input", P, UserError="field message code", UserErrorCode="*"),
     row("the mechanics of lists", P, PageInfo="hasNextPage hasPreviousPage startCursor endCursor",
         OrderDirection="*"),
 )
@@ -184,19 +184,23 @@ def _index() -> dict[tuple[str, str], Row]:
 
 
 class PolicyError(Exception):
-    """The table and the schema do not fit together."""
+    """The table and the schema don't fit together."""
 
 
 _INDEX = _index()
 
-# What a type's name says it belongs to: a mutation, or what is listed.
+# The mutation or listed type that a type's name shows it belongs to.
 _TAKEN_OR_ANSWERED = re.compile(r"(?<=\w)(Input|Payload)$")
 _LISTED = re.compile("(Connection|Edge)$")
 
 
-@lru_cache(maxsize=5_000)  # more than the schema has members
+@lru_cache(maxsize=5_000)  # more than the schema's members
 def rule(type_name: str, name: str) -> Row:
-    """Give the row of a field, input field or enum value; raise PolicyError where there is none."""
+    """Give the row of a field, input field or enum value.
+
+    Raises:
+        PolicyError: there's no such row.
+    """
     found = _INDEX.get((type_name, name)) or _INDEX.get((type_name, "*"))
     if found:
         return found
@@ -219,7 +223,7 @@ def rule(type_name: str, name: str) -> Row:
 
 
 def has_all(type_name: str) -> bool:
-    """Whether a row names all of a type at once, what it has now and what it may get."""
+    """Whether a row names all members of a type at once, those it has now and any it may get."""
     return (type_name, "*") in _INDEX
 
 
@@ -229,7 +233,11 @@ def allows(standings: Standing, type_name: str, name: str) -> bool:
 
 
 def rows_used(elements: set[tuple[str, str]]) -> None:
-    """Raise PolicyError if the table names something that the schema's elements (type, name) lack."""
+    """Check that the schema's elements (type, name) include everything that the table names.
+
+    Raises:
+        PolicyError: the table names something that isn't there.
+    """
     for type_name, name in _INDEX:
         if name == "*":
             if not any(type_name == element[0] for element in elements):

@@ -1,6 +1,6 @@
-"""Which rows a viewer may read: clauses that every statement over private rows is built with.
+"""The rows that a viewer may read: clauses that every statement over private rows includes.
 
-A row outside its scope does not exist for the viewer. Parameters: `viewer` is the viewer's account id.
+For the viewer, a row outside its scope doesn't exist. Parameters: `viewer` is the viewer's account id.
 """
 
 from functools import cache
@@ -31,7 +31,7 @@ from permissions.viewer import Standing
 
 VIEWER: ColumnElement[object] = bindparam("viewer", type_=Uuid())
 
-# Request details are gone so many days of 24 hours after the request was made, whether or not a job has run.
+# Days of 24 hours after which a request's details can't be read, even if no job has deleted them yet.
 DETAILS_DAYS = 5
 LINK_DAYS = 90
 DETAILS_KEPT = text(f"interval '{DETAILS_DAYS * 24} hours'")
@@ -39,7 +39,7 @@ LINK_WORKS = text(f"interval '{LINK_DAYS} days'")
 
 
 def current(alias_of_reviewer: ColumnElement[object]) -> ColumnElement[bool]:
-    """Select the appointment in force by which that account reviews the mediator."""
+    """Select the appointment in force that lets this account review the mediator."""
     return and_(
         appointments.c.mediator_id == mediators.c.id,
         appointments.c.reviewer_id == alias_of_reviewer,
@@ -57,12 +57,12 @@ _reviewed = select(_theirs.c.mediator_id).where(_theirs.c.reviewer_id == VIEWER,
 
 
 def findable() -> ColumnElement[bool]:
-    """Select mediators who may be found: not private, and who have shown that their address is theirs."""
+    """Select mediators who can be found: not private, and with a proven address."""
     return and_(mediators.c.visibility == Visibility.DIRECTORIES, accounts.c.email_verified_at.is_not(None))
 
 
 def _grounds(standings: Standing) -> dict[Standing, ColumnElement[bool]]:
-    """Give, for each standing that the viewer can have towards another's record, what it rests on."""
+    """Give the condition for each standing that the viewer can have towards another mediator."""
     grounds: dict[Standing, ColumnElement[bool]] = {
         Standing.REVIEWER: appointments.c.id.is_not(None),
         Standing.DIRECTORY: findable(),
@@ -73,7 +73,7 @@ def _grounds(standings: Standing) -> dict[Standing, ColumnElement[bool]]:
 
 @cache
 def standing_column(standings: Standing) -> ColumnElement[int]:
-    """Give the bits of the viewer's standing towards each mediator, from all that they can have."""
+    """Give the bits of the viewer's standing towards each mediator, out of those they can have."""
     own = literal(int(standings & Standing.SELF), Integer)
     towards_others: ColumnElement[int] = literal(0, Integer)
     for standing, ground in _grounds(standings).items():
@@ -84,7 +84,7 @@ def standing_column(standings: Standing) -> ColumnElement[int]:
 @cache
 def visible_mediators(standings: Standing) -> ColumnElement[bool]:
     """Select the mediators towards whom the viewer has one of the standings; over `mediators_joined()`."""
-    # A few, by their ids: said by conditions on joined tables, the planner would go through everybody.
+    # They're few, so by their ids: with conditions on joined tables, the planner would go through all mediators.
     ids = {Standing.SELF: select(VIEWER), Standing.REVIEWER: _reviewed}
     few = [those for standing, those in ids.items() if standing & standings]
     known = mediators.c.id.in_(union_all(*few)) if few else false()
@@ -94,7 +94,7 @@ def visible_mediators(standings: Standing) -> ColumnElement[bool]:
 
 
 def readable_feedback(standing: Standing) -> ColumnElement[bool]:
-    """Select a mediator's feedback: all for reviewer and administrator; to oneself what was shared and released."""
+    """Select a mediator's feedback: all of it for reviewer and administrator, shared and released feedback for SELF."""
     if standing & (Standing.REVIEWER | Standing.ADMIN):
         return true()
     if standing & Standing.SELF:
@@ -103,23 +103,23 @@ def readable_feedback(standing: Standing) -> ColumnElement[bool]:
 
 
 def readable_answers(standing: Standing) -> ColumnElement[bool]:
-    """Select the answers of readable feedback: those to the reviewer alone never reach the mediator."""
+    """Select the answers of readable feedback. Those meant only for the reviewer never reach the mediator."""
     if standing & (Standing.REVIEWER | Standing.ADMIN):
         return true()
     return ~feedback_answers.c.reviewer_only
 
 
 def readable_audit() -> ColumnElement[bool]:
-    """Select audit entries but those on feedback about the viewer: its id would tell that there is some not shared."""
-    # Asked of the database itself, whose rules hide those rows from the viewer.
+    """Select audit entries except those on feedback about the viewer, whose ids would reveal unshared feedback."""
+    # The database itself checks this, because its rules hide those rows from the viewer.
     return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
 
 
 def details_kept() -> ColumnElement[bool]:
-    """Select request details inside their five days, by the database's clock."""
+    """Select request details that are less than five days old, by the database's clock."""
     return feedback_request_details.c.made_at > func.clock() - DETAILS_KEPT
 
 
 def link_works() -> ColumnElement[bool]:
-    """Select feedback requests whose link is inside its 90 days."""
+    """Select feedback requests whose link is less than 90 days old."""
     return feedback_requests.c.made_at > func.clock() - LINK_WORKS

@@ -1,7 +1,7 @@
-"""Secrets: sessions, tokens and the links in mails.
+"""Secrets of sessions, API tokens and emailed links.
 
-Only hashes are stored. The secret of a mailed link is derived from the service's key and the id of what it opens, so
-that mail can be written when it is sent and no table holds a working link.
+Only hashes are stored. The secret of an emailed link is derived from the service's key and the id of what it opens, so
+that emails can be written when they're sent, and no table holds a working link.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ PENDING_SIGN_IN_LASTS = timedelta(minutes=10)
 
 
 class Opens(StrEnum):
-    """What a derived secret opens; it is part of the derivation, so that no link works for another purpose."""
+    """What a derived secret opens. It's part of the derivation, so that a link works for one purpose only."""
 
     ACCOUNT_LINK = "account-link"
     FEEDBACK_REQUEST = "feedback-request"
@@ -57,31 +57,31 @@ def new_secret() -> str:
 
 
 def hash_secret(secret: str) -> bytes:
-    """Hash a 256-bit secret for storage; it needs no salt, for it cannot be guessed."""
+    """Hash a 256-bit secret for storage. It needs no salt, because it can't be guessed."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()
 
 
 def address_hash(settings: Settings, email: str) -> bytes:
-    """Hash a mail address's account key under the service's, for lists and limits that must not hold addresses."""
+    """Hash an email address's account key with the service's key, for lists and limits that mustn't hold addresses."""
     return _keyed(settings, "address", account_key(email).encode())
 
 
 def draft_name(settings: Settings, path: str) -> str:
-    """Name what a browser keeps of the form at an address, so that the name does not lead to that address."""
+    """Name what a browser keeps of the form at an address, without revealing that address."""
     return _keyed(settings, "draft", path.encode(errors="surrogatepass")).hex()[:32]
 
 
 def stop_token(settings: Settings, email: str) -> str:
     """Make the token that stops requests to an address.
 
-    It holds the address's keyed hash, signed: it must go on working after the address itself was erased.
+    It holds the address's keyed hash, signed, because it must still work after the address itself is erased.
     """
     hashed = address_hash(settings, email)
     return urlsafe_b64encode(hashed + _keyed(settings, "stop", hashed)[:_SIGNATURE_BYTES]).decode()
 
 
 def read_stop_token(settings: Settings, token: str) -> bytes | None:
-    """Give the keyed hash of the address that a stop token is for; None if we did not make the token."""
+    """Give the keyed hash of a stop token's address; None if we didn't make the token."""
     try:
         raw = urlsafe_b64decode(token)
     except ValueError:
@@ -97,16 +97,16 @@ def _cipher(settings: Settings, purpose: str) -> AESSIV:
 
 
 def seal(settings: Settings, purpose: str, text: str, *bound_to: object) -> str:
-    """Encrypt a text for a place where others may see it; URL-safe, the same each time (AES-SIV, RFC 5297).
+    """Encrypt a text for a place where others may see it: URL-safe, and the same each time (AES-SIV, RFC 5297).
 
-    It opens for the same purpose and the same `bound_to` alone.
+    It can be decrypted only with the same purpose and the same `bound_to`.
     """
     sealed = _cipher(settings, purpose).encrypt(text.encode(), [str(one).encode() for one in bound_to])
     return urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 def unseal(settings: Settings, purpose: str, sealed: str, *bound_to: object) -> str | None:
-    """Give the text that was sealed; None for anything else."""
+    """Give the text that was sealed; None if anything doesn't match."""
     try:
         raw = urlsafe_b64decode(sealed.encode("ascii") + b"=" * (-len(sealed) % 4))
         return _cipher(settings, purpose).decrypt(raw, [str(one).encode() for one in bound_to]).decode()
@@ -117,18 +117,18 @@ def unseal(settings: Settings, purpose: str, sealed: str, *bound_to: object) -> 
 def device_token(settings: Settings, password_hash: str) -> str:
     """Make what a browser keeps once it has signed in to an account: 43 URL-safe characters.
 
-    It opens nothing; it only tells the browsers of an account's owner from those that guess. Made of the stored hash,
-    which is no other account's, it ends with the password.
+    It opens nothing; it only tells the owner's browsers from those of people who guess. It's made from the stored
+    password hash, which is unique to the account, so it ends when the password changes.
     """
     return urlsafe_b64encode(_keyed(settings, "device", password_hash.encode())).rstrip(b"=").decode()
 
 
 def fold(text: str) -> str:
-    """Fold text for comparison: one form of each character, no case."""
+    """Fold text for comparison: one form for each character, and no case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def fold_name(text: str) -> str:
-    """Fold a name for search: as `fold`, and without accents."""
+    """Fold a name for search: like `fold`, and without accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return plain.casefold()

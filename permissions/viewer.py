@@ -1,4 +1,4 @@
-"""Who asks. A viewer is made anew for every request and never holds a row."""
+"""The viewer: who's asking. A new one is made for each request, and it never holds a row."""
 
 from dataclasses import dataclass
 from enum import IntFlag
@@ -11,10 +11,10 @@ from models.row_security import Principal
 
 
 class Standing(IntFlag):
-    """What somebody is towards the mediator whose data it is; bits, for standings add up.
+    """A viewer's standing towards the mediator whose data it is. These are bits, because standings add up.
 
-    On one's own record SELF excludes every other standing but PUBLIC, which everybody has towards everybody. The
-    database's own rules know them by the same numbers.
+    Towards yourself, SELF excludes every other standing except PUBLIC, which everyone has towards everyone. The
+    database's own rules use the same numbers.
     """
 
     SELF = 1
@@ -43,13 +43,13 @@ def _standings(roles: frozenset[Role]) -> Standing:
     return standings
 
 
-_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 behind a translator (RFC 6052)
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 addresses behind a translator (RFC 6052)
 
 
 def network(host: str) -> str:
-    """Give what attempts are counted by: an IPv4 address; of IPv6 the first 64 bits, which is one customer's at least.
+    """Give what attempts are counted by: an IPv4 address, or an IPv6 address's first 64 bits (one customer's or more).
 
-    An IPv4 address that is written as IPv6 is the same one.
+    An IPv4 address written as IPv6 counts as the same.
     """
     if ":" not in host:
         return host
@@ -61,7 +61,7 @@ def network(host: str) -> str:
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    plain = IPv6Address(int(address))  # without the name of an interface
+    plain = IPv6Address(int(address))  # without an interface's name
     if plain in _TRANSLATED:
         return str(ip_address(plain.packed[-4:]))
     return str(IPv6Network((int(plain) >> 64 << 64, 64)))
@@ -69,9 +69,9 @@ def network(host: str) -> str:
 
 @dataclass(frozen=True)
 class Viewer:
-    """One request's asker. `account_id` is None for somebody signed out; `address` is what `network` made of theirs.
+    """Who sent a request. `account_id` is None if they aren't signed in; `address` is the `network` of their address.
 
-    `lacks_second_factor`: an administrator who must have one by a setting, and has none.
+    `lacks_second_factor`: an administrator who needs one because of a setting, and has none.
     """
 
     account_id: UUID | None = None
@@ -85,10 +85,10 @@ class Viewer:
 
     @cached_property
     def standings(self) -> Standing:
-        """Every standing that this viewer can have towards anybody: what decides their projection."""
+        """Every standing that this viewer can have towards anyone. It decides their projection."""
         return _standings(self.roles)
 
     @cached_property
     def principal(self) -> Principal:
-        """This viewer as the database's own rules know them."""
+        """This viewer, in the form that the database's own rules know."""
         return Principal(self.account_id, int(self.standings), self.by_token)

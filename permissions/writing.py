@@ -1,11 +1,11 @@
-"""What people see of a text: characters that leave a blank do not count for something typed."""
+"""What a text shows: characters that look blank don't count as something typed."""
 
 import unicodedata
 
-# Letters, signs and marks that show nothing, beside those that Unicode files under "other" and "separator".
+# Letters, signs and marks that show nothing, besides Unicode's categories "other" and "separator".
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159")
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text shows nothing: it has no letter, digit or sign, for a mark alone is none."""
+    """Whether a text shows nothing: it has no letter, digit or sign. A combining mark alone doesn't count."""
     return not any(unicodedata.category(one)[0] in "LNPS" and one not in BLANK for one in text)

@@ -1,4 +1,4 @@
-"""What opens an account besides its password: sessions and API tokens, as each request meets them, and their end."""
+"""Sessions and API tokens: how a request is signed in by one, and how they end."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from resolvers.context import Context, Info
 from resolvers.errors import Unauthenticated
 from settings import Settings
 
-# "Last used" is kept to within five minutes, so that reading does not write at every request.
+# "Last used" is accurate to five minutes, so that not every request has to write.
 STALE = timedelta(minutes=5)
 
 _now = func.clock()
@@ -26,12 +26,12 @@ _hash = bindparam("hash", type_=LargeBinary())
 
 
 def has_second_factor() -> ColumnElement[bool]:
-    """Select whether an account has a second factor that was confirmed; over `accounts`."""
+    """Select whether an account has a confirmed second factor; over `accounts`."""
     return exists().where(second_factors.c.account_id == accounts.c.id, second_factors.c.confirmed_at.is_not(None))
 
 
 class OpenedRow(Row):
-    """What a secret opens: the session or token itself, and its account."""
+    """The session or token that a secret opens, and its account."""
 
     id: UUID
     most_roles: list[str]
@@ -83,13 +83,21 @@ def _by_token() -> ClauseElement:
 
 
 async def viewer_of_session(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of a session's secret. Raises: Unauthenticated if it has ended or never was."""
+    """Make the viewer of a session's secret.
+
+    Raises:
+        Unauthenticated: the session has ended, or there never was one.
+    """
     lasts = {"idle": timedelta(days=settings.session_idle_days), "whole": timedelta(days=settings.session_days)}
     return await _viewer(database, settings, _by_session(), secret, address, lasts)
 
 
 async def viewer_of_token(database: Database, settings: Settings, secret: str, address: str) -> Viewer:
-    """Make the viewer of an API token. Raises: Unauthenticated if it has expired, was revoked or never was."""
+    """Make the viewer of an API token.
+
+    Raises:
+        Unauthenticated: the token has expired, was revoked or never existed.
+    """
     return await _viewer(database, settings, _by_token(), secret, address)
 
 
@@ -127,7 +135,7 @@ def _roles(*named: str) -> frozenset[Role]:
 
 
 class SessionRow(Row):
-    """A browser that is signed in."""
+    """A signed-in browser."""
 
     id: UUID
     created_at: datetime
@@ -146,7 +154,7 @@ def _sessions() -> ClauseElement:
 
 
 async def own_sessions(info: Info) -> Sequence[SessionRow]:
-    """Give the viewer's own sessions, the last used first."""
+    """Give the viewer's own sessions, most recently used first."""
     context = info.context
     async with context.database.reading() as reading:
         return await reading.all(_sessions(), me=context.account_id, current=context.viewer.session_id)
@@ -169,10 +177,12 @@ def _owner() -> ClauseElement:
 
 
 async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
-    """Lock the viewer's account; give its `roles`, and the `age` of their session.
+    """Lock the viewer's account. Gives its `roles`, and the `age` of their session.
 
-    Raises: Unauthenticated if the session was ended while this request was under way: what it does would outlive it.
-    Whoever ends all sessions or changes roles locks the account, so that either is done before the other begins.
+    Ending all sessions or changing roles locks the account too, so either is done before the other begins.
+
+    Raises:
+        Unauthenticated: the session ended while this request was running, and a change must not outlive it.
     """
     await lock_account(transaction, context.account_id)
     row = await transaction.first(_owner(), me=context.account_id, session=context.viewer.session_id)
@@ -182,7 +192,7 @@ async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
 
 
 async def end_sessions(transaction: Transaction, account_id: UUID, *, but: UUID | None = None) -> None:
-    """End every session of an account but for one, and every sign-in that still waits for its code."""
+    """End every session of an account except one, and every sign-in that is waiting for its code."""
     await transaction.run(
         delete(sessions).where(sessions.c.account_id == account_id, sessions.c.id.is_distinct_from(but))
     )
@@ -190,12 +200,12 @@ async def end_sessions(transaction: Transaction, account_id: UUID, *, but: UUID 
 
 
 async def end_pending(transaction: Transaction, account_id: UUID) -> None:
-    """End every sign-in of an account that still waits for its code."""
+    """End every sign-in of an account that is waiting for its code."""
     await transaction.run(delete(pending_sign_ins).where(pending_sign_ins.c.account_id == account_id))
 
 
 async def end_all(transaction: Transaction, account_id: UUID) -> None:
-    """End all that opens an account besides its password: sessions, API tokens, and the links to copies of its data."""
+    """End everything that opens an account except its password: sessions, API tokens and links to its exports."""
     await end_sessions(transaction, account_id)
     await transaction.run(
         update(api_tokens)

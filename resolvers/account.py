@@ -1,4 +1,4 @@
-"""Accounts: signing up, the links in mails, changing and deleting one's own."""
+"""Accounts: signing up, emailed links, and changing or deleting your own account."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -45,7 +45,7 @@ from resolvers.sign_in import confirm_password
 from resolvers.validation import Check
 from settings import Settings
 
-# What the account's owner and administrators see of it.
+# What an account's owner and administrators see.
 ACCOUNT_ROWS = select(
     accounts.c.id,
     accounts.c.name,
@@ -91,7 +91,7 @@ async def me(info: Info) -> AccountRow | None:
 
 
 async def mediator(info: Info) -> MediatorRow | None:
-    """Load the viewer's own profile, None if they are no mediator."""
+    """Load the viewer's own profile; None if they aren't a mediator."""
     return await own_mediator(info.context)
 
 
@@ -107,10 +107,14 @@ class SignUpInput:
 
 
 async def sign_up(info: Info, input: SignUpInput) -> None:
-    """Make a mediator's account and mail it a link that verifies its address.
+    """Make a mediator's account and email it a link that verifies its address.
 
-    The answer is the same where the address has an account: its owner is told by mail. Raises: Refused, RateLimited and
-    BadInput.
+    If the address already has an account, the answer is the same and its owner gets an email about it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
     """
     context, password = info.context, input.password
     await context.limiter.count(limits.SIGN_UP, context.viewer.address)
@@ -144,7 +148,7 @@ async def sign_up(info: Info, input: SignUpInput) -> None:
 async def add_profile(
     settings: Settings, transaction: Transaction, account_id: UUID, visibility: Visibility = Visibility.PRIVATE
 ) -> None:
-    """Give an account a mediator's profile, unless it has one."""
+    """Give an account a mediator's profile if it has none."""
     link = link_secret(settings, Opens.PERSONAL_LINK, account_id)
     await transaction.run(
         insert(mediators)
@@ -155,15 +159,19 @@ async def add_profile(
 
 @strawberry.input
 class VerifyEmailInput:
-    """The token of a mailed link."""
+    """The token from an emailed link."""
 
     token: str
 
 
 async def verify_email(info: Info, input: VerifyEmailInput) -> None:
-    """Use a link that shows an address to be one's own: of a new account, or a new address of an old one.
+    """Use the link that proves an address is the user's own, either a new account's or a new one for an old account.
 
-    Whoever else was signed in had not shown it: every session but this browser's ends. Raises: Refused and RateLimited.
+    Nobody signed in until now has proved that, so every session ends except this browser's.
+
+    Raises:
+        Refused: the link doesn't work, or the address now belongs to another account.
+        RateLimited: there were too many attempts.
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -176,7 +184,7 @@ async def verify_email(info: Info, input: VerifyEmailInput) -> None:
                 await move_address(transaction, link.account_id, link.new_email)
             await mark_verified(transaction, link.account_id)
             await end_sessions(transaction, link.account_id, but=context.viewer.session_id)
-    except UniqueViolationError:  # somebody else has shown the new address to be theirs meanwhile
+    except UniqueViolationError:  # someone else has verified the new address meanwhile
         refuse_link()
 
 
@@ -188,7 +196,11 @@ class UpdateAccountInput:
 
 
 async def update_account(info: Info, input: UpdateAccountInput) -> AccountRow | None:
-    """Change one's own name; give the account. Raises: Refused."""
+    """Change the viewer's own name. Gives the account.
+
+    Raises:
+        Refused: something in the input needs fixing.
+    """
     context, check = info.context, Check()
     name = check.name("name", input.name)
     check.done()
@@ -208,10 +220,14 @@ class ChangeEmailInput:
 
 
 async def change_email(info: Info, input: ChangeEmailInput) -> None:
-    """Mail a link to a new address, which is the account's once the link is used.
+    """Email a link to a new address. The account's address changes once the link is used.
 
-    The answer is the same where the address has an account: its owner is told by mail. Raises: Refused, RateLimited and
-    Unauthenticated.
+    If the address already has an account, the answer is the same and its owner gets an email about it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -233,7 +249,7 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
             VERIFY_LASTS,
             mail.CHANGE_EMAIL,
             held,
-            # Several accounts may ask to move to one address, and none takes another's mail away.
+            # Several accounts may ask to move to one address; none replaces another's email.
             other_id=context.account_id,
             new_email=address,
         )
@@ -241,17 +257,23 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
 
 @strawberry.input
 class DeleteMyAccountInput:
-    """The viewer's password, so that nobody else deletes their account."""
+    """The viewer's password, so that nobody else can delete their account."""
 
     password: str
 
 
 async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
-    """Delete one's own account and everything of it. Raises: Refused, RateLimited and Unauthenticated."""
+    """Delete the viewer's own account and everything in it.
+
+    Raises:
+        Refused: the password is wrong, or the viewer is the last administrator.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
+    """
     context = info.context
     await confirm_password(context, "password", input.password)
     async with context.transaction() as transaction:
-        await lock_with_administrators(transaction, context.account_id)  # all in their order
+        await lock_with_administrators(transaction, context.account_id)  # all in order of their ids
         await lock_own(context, transaction)
         await erase_account(context, transaction, context.account_id)
     context.new_session = ""

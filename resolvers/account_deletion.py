@@ -1,4 +1,4 @@
-"""Deleting an account: everything of theirs goes, in the caller's transaction."""
+"""Deleting an account with everything in it, within the caller's transaction."""
 
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -27,7 +27,7 @@ class _ReviewRow(Row):
 
 @statement(_ReviewRow)
 def _reviews() -> ClauseElement:
-    """Select the reviews in force that an account takes part in."""
+    """Select the reviews in force that an account is part of, on either side."""
     own = bindparam("account_id", type_=Uuid())
     return select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
         or_(appointments.c.mediator_id == own, appointments.c.reviewer_id == own), appointments.c.approved
@@ -35,10 +35,13 @@ def _reviews() -> ClauseElement:
 
 
 async def erase_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
-    """Delete an account with all that hangs on it; feedback that its owner gave others loses its origin.
+    """Delete an account and everything that depends on it. Feedback that its owner gave to others loses its origin.
 
-    What only bears the account's address (origins, invitations) goes if that was verified. The owner, and the other
-    side of each review that ends, are told by mail. Raises: Refused for the last administrator.
+    Rows that only hold the account's address (origins, invitations) are deleted if the address was verified. The owner
+    gets an email, and so does the other side of each review that ends.
+
+    Raises:
+        Refused: there's no such account, or it's the last administrator's.
     """
     account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
@@ -47,15 +50,15 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
         refuse_last_administrator()
     reviews = await transaction.all(_reviews(), account_id=account_id)
     await transaction.run(select(func.erase_origins(account_id)))
-    if account.email_verified_at:  # anybody can sign up with another's address
+    if account.email_verified_at:  # anyone can sign up with someone else's address
         await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
-    # The account's own, and those of what hangs on it, which its owner may not all read.
+    # Its own, and those of what depends on it. The owner may not read all of these.
     theirs = select(func.ids_of(account_id))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id.in_(theirs), outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
     await note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
-    # The mail that is still to be sent names the account until then, and does not bear its id.
+    # Emails that are still to be sent have the account's name until then, but not its id.
     nobody = uuid4()
     for review in reviews:
         if review.mediator_id == account_id:
@@ -67,5 +70,9 @@ async def erase_account(context: Context, transaction: Transaction, account_id: 
 
 
 def refuse_last_administrator() -> NoReturn:
-    """Refuse to let the last administrator go. Raises: Refused."""
+    """Refuse to remove the last administrator.
+
+    Raises:
+        Refused: always.
+    """
     refuse(None, Code.NOT_ALLOWED, _("There has to be another administrator first."))

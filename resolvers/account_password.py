@@ -1,4 +1,4 @@
-"""An account's password: setting it by a mailed link, and changing one's own."""
+"""Passwords: setting one through an emailed link, and changing your own."""
 
 from uuid import UUID, uuid4
 
@@ -31,16 +31,19 @@ from resolvers.validation import Check
 
 @strawberry.input
 class RequestPasswordResetInput:
-    """Whose password to set anew."""
+    """The address of the account that needs a new password."""
 
     email: str
 
 
 async def request_password_reset(info: Info, input: RequestPasswordResetInput) -> None:
-    """Mail a link that sets a new password, if there is such an account.
+    """Email a link that sets a new password, if there is such an account.
 
-    The answer is the same if not, and so is what is done for it: the worker finds that there is nothing to send.
-    Raises: Refused and RateLimited.
+    If there isn't, the answer is the same and so is the work: the mail worker finds that there's nothing to send.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
     """
     context = info.context
     await context.limiter.count(limits.RESET_ADDRESS, context.viewer.address)
@@ -63,16 +66,19 @@ async def request_password_reset(info: Info, input: RequestPasswordResetInput) -
 
 @strawberry.input
 class ResetPasswordInput:
-    """The token of a mailed link, and the new password."""
+    """The token from an emailed link, and the new password."""
 
     token: str
     password: str
 
 
 async def reset_password(info: Info, input: ResetPasswordInput) -> None:
-    """Set a password by a mailed link, which also shows the address to be one's own; all else that opens it ends.
+    """Set a password through an emailed link, which also proves the address. All else that opens the account ends.
 
-    Raises: Refused, RateLimited and NotFound.
+    Raises:
+        Refused: the link doesn't work, or the password isn't good enough.
+        RateLimited: there were too many attempts.
+        NotFound: the account was deleted meanwhile.
     """
     context, token, password = info.context, input.token, input.password
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -97,9 +103,12 @@ async def reset_password(info: Info, input: ResetPasswordInput) -> None:
 
 
 async def _hash_own(context: Context, account_id: UUID, field: str, password: str) -> str:
-    """Check a password that is to be an account's, and hash it. Raises: NotFound if there is no such account.
+    """Check a password for an account, and hash it.
 
-    Before any transaction begins: whoever waits for a hash, perhaps for seconds, must not hold a connection meanwhile.
+    Call this before a transaction begins: waiting for a hash can take seconds, and mustn't hold a connection.
+
+    Raises:
+        NotFound: there's no such account.
     """
     async with context.database.reading() as reading:
         account = await reading.first(addressee(), id=account_id)
@@ -112,9 +121,9 @@ async def _hash_own(context: Context, account_id: UUID, field: str, password: st
 
 
 async def _set_password(context: Context, transaction: Transaction, account_id: UUID, hashed: str) -> None:
-    """Set a password. What was begun with the old one ends: mailed links, a factor's set-up, pending sign-ins.
+    """Set a password, and end what began with the old one: emailed links, unconfirmed second factors, pending sign-ins.
 
-    This browser counts as the owner's from now on: it was given the password before, or a link from their mail.
+    From now on this browser counts as the owner's: its user knew the old password, or got a link by email.
     """
     context.new_device = device_token(context.settings, hashed)
     await transaction.run(update(accounts).where(accounts.c.id == account_id).values(password_hash=hashed))
@@ -130,21 +139,27 @@ async def _set_password(context: Context, transaction: Transaction, account_id: 
 
 @strawberry.input
 class ChangePasswordInput:
-    """The viewer's present password and the new one."""
+    """The viewer's current password, and the new one."""
 
     current_password: str
     new_password: str
     end_others: bool = strawberry.field(
         default=True,
-        description="Whether all else that opens your account ends: other sessions, API tokens, links to your data.",
+        description="Whether to end everything else that opens your account: sessions, API tokens, links to your data.",
     )
 
 
 async def change_password(info: Info, input: ChangePasswordInput) -> None:
-    """Change one's own password; this browser gets a new session.
+    """Change the viewer's own password. This browser gets a new session.
 
-    With `end_others`, all else that opens the account ends: other sessions, API tokens, links to copies of its data.
-    Raises: Refused, RateLimited, NotFound and Unauthenticated.
+    With `end_others`, everything else that opens the account ends: other sessions, API tokens and links to copies of
+    its data.
+
+    Raises:
+        Refused: the current password is wrong, or the new one isn't good enough.
+        RateLimited: there were too many attempts.
+        NotFound: the account was deleted meanwhile.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context, new = info.context, input.new_password
     check = Check()

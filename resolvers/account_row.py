@@ -1,4 +1,4 @@
-"""An account's row: where it's made, and where it's locked."""
+"""Rows of accounts: inserting and locking them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,7 @@ More = UUID | datetime | ColumnElement[datetime] | None
 
 
 def new_account(name: str, email: str, *roles: Role, password_hash: str | None = None, **more: More) -> Insert:
-    """Write the insertion of an account. `more`: other columns, such as `id` or `email_verified_at`."""
+    """Make the statement that inserts an account. `more`: other columns, such as `id` or `email_verified_at`."""
     values: Values = {
         "name": name,
         "name_key": fold_name(name),
@@ -36,7 +36,7 @@ def new_account(name: str, email: str, *roles: Role, password_hash: str | None =
 async def put_account(
     transaction: Transaction, account_id: UUID, name: str, email: str, role: Role, *, password_hash: str | None = None
 ) -> bool:
-    """Make an account; False if there's one with that address, and then nothing changes."""
+    """Make an account. False if the address already has one; then nothing changes."""
     new = new_account(name, email, role, password_hash=password_hash, id=account_id)
     return await transaction.run(new.on_conflict_do_nothing()) == 1
 
@@ -88,15 +88,15 @@ def _with_mailboxes() -> ClauseElement:
 
 
 async def lock_account(transaction: Transaction, account_id: UUID | None) -> LockedRow | None:
-    """Lock an account until commit, and give it; None if there's none."""
+    """Lock an account until commit and give it; None if there's no such account."""
     return await transaction.first(_one(), id=account_id)
 
 
 async def lock_with_administrators(transaction: Transaction, account_id: UUID) -> tuple[LockedRow | None, bool]:
-    """Lock an account until commit; give it, and whether there is an administrator besides it.
+    """Lock an account until commit. Gives it, and whether there's another administrator.
 
-    All administrators are locked with it, so that two of them can't leave at once; and in the order of ids, as
-    wherever two accounts are locked, so that two changes wait for each other in turn.
+    All administrators are locked too, so that two of them can't leave at once. Accounts are always locked in order of
+    their ids, so that two changes can't deadlock.
     """
     rows = await transaction.all(_with_administrators(), id=account_id)
     account = next((row for row in rows if row.id == account_id), None)
@@ -104,8 +104,8 @@ async def lock_with_administrators(transaction: Transaction, account_id: UUID) -
 
 
 async def lock_with_mailboxes(transaction: Transaction, *account_ids: UUID) -> dict[UUID, PersonRow]:
-    """Lock accounts until commit, and all others of their mailboxes; give each by its id.
+    """Lock accounts until commit, with all other accounts of their mailboxes. Gives each by its id.
 
-    They are locked in the order of ids, so that two changes wait in turn.
+    Accounts are locked in order of their ids, so that two changes can't deadlock.
     """
     return {row.id: row for row in await transaction.all(_with_mailboxes(), ids=account_ids)}

@@ -1,4 +1,4 @@
-"""Mail addresses: whose one is, who has shown one to be theirs, moving an account, and mail that strangers cause."""
+"""Email addresses: whose they are and whether that's proven, moving an account, limiting email that strangers cause."""
 
 from uuid import UUID
 
@@ -17,32 +17,32 @@ from settings import Settings
 
 
 def mailbox_hash(settings: Settings, email: str) -> bytes:
-    """Hash what an address's mailbox is known by, as `address_hash`: the same with any `+tag` or none."""
+    """Hash the mailbox of an address, as `address_hash` does; the same with or without a `+tag`."""
     return address_hash(settings, mailbox_key(email))
 
 
 async def held_for(context: Context, email: str) -> str | None:
-    """Count a mail that strangers cause; give what it is held for (`enqueue_mail`) if there were too many."""
+    """Count an email that a stranger causes. If there were too many, gives what it's held for (see `enqueue_mail`)."""
     mailbox = mailbox_hash(context.settings, email)
     return mailbox.hex() if await context.limiter.is_over(limits.MAIL_TO, mailbox) else None
 
 
-_BY_TAG = UUID(int=0)  # nobody's id
+_BY_TAG = UUID(int=0)  # no account's id
 
 
 def takes_turn_of(email: str) -> UUID | None:
-    """Give whose held mail to an address makes way for one more (`other_id` of `enqueue_mail`).
+    """Give the id whose held email to this address makes way for one more (`other_id` of `enqueue_mail`).
 
-    With a `+tag` nobody takes the turn of the plain address; all tags of a mailbox have one together.
+    Addresses with a `+tag` can't take the turn of the plain address; all tags of a mailbox share one turn.
     """
     return None if account_key(email) == mailbox_key(email) else _BY_TAG
 
 
 async def reset_held_for(context: Context, email: str) -> str | None:
-    """Do so for a link that sets a new password.
+    """Do as `held_for`, for a link that sets a new password.
 
-    What one network asks for too often holds up nobody else. It goes to accounts alone, so each address has its own
-    turn: with a `+tag` nobody takes the turn of another account.
+    One network that asks too often holds up nobody else. Reset links only go to accounts, so each address has its own
+    turn: one with a `+tag` can't take the turn of another account.
     """
     address = address_hash(context.settings, email)
     over = await context.limiter.is_over(limits.RESETS_TO, address, context.viewer.address)
@@ -50,7 +50,7 @@ async def reset_held_for(context: Context, email: str) -> str | None:
 
 
 def has_address(email: str) -> ColumnElement[bool]:
-    """Select the account that an address is the address of, however it is written."""
+    """Select the account with this address, however it's written."""
     return accounts.c.email_key == account_key(email)
 
 
@@ -60,23 +60,23 @@ class _AddressRow(Row):
 
 @statement(_AddressRow)
 def _addresses() -> ClauseElement:
-    """Select the address of an account, and those that it's moving to."""
+    """Select the address of an account, and any it's moving to."""
     moving_to = select(account_links.c.new_email).where(account_links.c.account_id == bindparam("id"))
     return select(accounts.c.email_key.label("address")).where(accounts.c.id == bindparam("id")).union_all(moving_to)
 
 
 async def is_own(transaction: Transaction, account_id: UUID, *addresses: str | None) -> bool:
-    """Whether one of the addresses is in the mailbox of an account, or in the one that it is moving to."""
+    """Whether one of the addresses is in an account's mailbox, or in the one it's moving to."""
     rows = await transaction.all(_addresses(), id=account_id)
     own = {mailbox_key(row.address) for row in rows if row.address}
     return any(mailbox_key(address) in own for address in addresses if address)
 
 
 def unproven(email: str) -> ColumnElement[bool]:
-    """Select an account that was signed up with that address by somebody who has not shown that it is theirs.
+    """Select an account that signed up with this address but never proved owning it.
 
-    It makes way for whoever comes next. Otherwise a stranger could sign up with an address, and its owner would verify
-    an account whose password the stranger knows.
+    It makes way for the next sign-up. Otherwise a stranger could sign up with an address, and its owner would then
+    verify an account whose password the stranger knows.
     """
     return and_(
         has_address(email),
@@ -87,14 +87,14 @@ def unproven(email: str) -> ColumnElement[bool]:
 
 
 async def tell_registered(transaction: Transaction, email: str, held: str | None) -> None:
-    """Mail the owner of an account that its address was typed in again."""
+    """Email the owner of an account that someone entered its address again."""
     registered = select(accounts.c.id).where(has_address(email), ~unproven(email))
     if account_id := await transaction.value(registered, UUID):
         await enqueue_mail(transaction, mail.ALREADY_REGISTERED, account_id, held, other_id=account_id)
 
 
 async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
-    """Note that an account's address was shown to be its owner's; False if it was before."""
+    """Record that an account's address is proven; False if it was before."""
     noted = await transaction.run(
         update(accounts)
         .where(accounts.c.id == account_id, accounts.c.email_verified_at.is_(None))
@@ -104,7 +104,7 @@ async def mark_verified(transaction: Transaction, account_id: UUID) -> bool:
 
 
 class AddresseeRow(Row):
-    """Whom a mail goes to."""
+    """The recipient of an email."""
 
     name: str
     email: str
@@ -117,7 +117,11 @@ def addressee() -> ClauseElement:
 
 
 async def move_address(transaction: Transaction, account_id: UUID, email: str) -> None:
-    """Change an account's address and tell the old one, whose links end. Raises: UniqueViolationError if it's taken."""
+    """Change an account's address and tell the old one, whose links end.
+
+    Raises:
+        UniqueViolationError: the address is taken.
+    """
     old = await transaction.one(addressee(), id=account_id)
     await transaction.run(delete(accounts).where(unproven(email), accounts.c.id != account_id))
     await transaction.run(

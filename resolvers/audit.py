@@ -1,4 +1,4 @@
-"""The audit log: who did what to which, in opaque ids; it only grows."""
+"""The audit log: actions, who took them and on what, all as opaque ids. Rows are only ever added."""
 
 from uuid import UUID
 
@@ -10,6 +10,6 @@ from resolvers.context import Context
 
 
 async def note(context: Context, transaction: Transaction, action: AuditAction, *subjects: UUID) -> None:
-    """Write that the viewer did this to each subject, in the transaction that does it."""
+    """Record that the viewer did this to each subject, in the transaction that does it."""
     entries = [{"actor_id": context.account_id, "action": action, "subject_id": subject} for subject in subjects]
     await transaction.run(insert(audit_entries).values(entries))

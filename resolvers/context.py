@@ -1,4 +1,4 @@
-"""What a resolver is given: who asks, the database, the settings, the limits; and one transaction a change."""
+"""What every resolver gets: the viewer, the database, the settings and limits, and one transaction for each change."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -23,10 +23,10 @@ Value = TypeVar("Value")
 
 @dataclass
 class Context:
-    """One request's. `new_session` is the secret of a session that this request began; "" says that one ended.
+    """The context of one request. `new_session` is the secret of a session it began, or "" if it ended one.
 
-    `device` is what the browser kept of an earlier sign-in, `new_device` what it is to keep of this one.
-    Its database is the viewer's: the database's own rules show it what they may read.
+    `device` is what the browser kept from an earlier sign-in; `new_device` is what it should keep from this one. The
+    database acts for the viewer: its own rules show only what they may read.
     """
 
     viewer: Viewer
@@ -44,17 +44,24 @@ class Context:
 
     @property
     def account_id(self) -> UUID:
-        """The viewer's account; for fields that nobody signed out has."""
+        """The viewer's account, for fields that only signed-in viewers have.
+
+        Raises:
+            NotFound: the viewer isn't signed in.
+        """
         if self.viewer.account_id is None:
             raise NotFound
         return self.viewer.account_id
 
     @asynccontextmanager
     async def transaction(self, *, link: bytes | None = None) -> AsyncIterator[Transaction]:
-        """One change: all of it or nothing. The worker is woken after commit if there is work for it.
+        """Make one change: all of it or nothing. Wakes the worker after commit if there's work for it.
 
-        `link` is the hash of a link that the viewer holds, by which the database's own rules let them reach its
-        row. Raises NotFound if somebody deletes at the same time what the change hangs on.
+        `link` is the hash of a link that the viewer holds. With it, the database's own rules let them reach the link's
+        row.
+
+        Raises:
+            NotFound: a row that the change depends on was deleted at the same time.
         """
         try:
             async with self.database.opened_by(link).transaction() as transaction:
@@ -66,30 +73,38 @@ class Context:
             self.wake()
 
     def load(self, batch: Batch[Key, Value], of: Hashable, key: Key) -> Awaitable[Value]:
-        """Load one thing together with its like: every `key` asked for in one tick goes into one `batch`."""
+        """Load one thing together with others like it: every `key` asked for in one tick goes into one `batch`."""
         loader = self._loaders.get(of)
         if loader is None:
             loader = self._loaders[of] = Loader(batch)
         return loader.load(key)
 
     def done(self) -> None:
-        """Let go of what was loaded: it holds this context, and only the garbage collector would part the two."""
+        """Release what was loaded. It refers back to this context, so only the garbage collector would free the two."""
         self._loaders.clear()
 
     def require_ready(self, *, without_factor: bool = False) -> None:
-        """Raise Forbidden for whoever has something to do first: verify an address, set up a second factor."""
+        """Require a verified address, and a second factor where a setting asks for one.
+
+        Raises:
+            Forbidden: the viewer still has to do one of these.
+        """
         if not self.viewer.verified:
             raise Forbidden(_("Please confirm your email address first: open the link in the email that we sent you."))
         if self.viewer.lacks_second_factor and not without_factor:
             raise Forbidden(_("Please set up a second factor first. Administrators need one here."))
 
     def require_paid(self) -> None:
-        """Raise Forbidden for a mediator without paid access, where a setting asks for it."""
+        """Require paid access, where a setting asks for it.
+
+        Raises:
+            Forbidden: the viewer has no paid access.
+        """
         if self.settings.paid_access and not self.viewer.paid:
             raise Forbidden(
-                _("Your paid access has ended. You can still read, edit, delete and export, but not add or request.")
+                _("Your paid access has ended. You can read, edit, delete and export, but not add or request anything.")
             )
 
 
-# What Strawberry hands a resolver beside its arguments.
+# What Strawberry gives a resolver besides its arguments.
 Info = strawberry.Info[Context, None]

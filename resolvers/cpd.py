@@ -1,4 +1,4 @@
-"""Continuing professional development: its list, and the changes to its entries."""
+"""Continuing professional development: the list of CPD entries, and changes to them."""
 
 from collections.abc import Awaitable
 from uuid import UUID
@@ -19,7 +19,7 @@ from resolvers.selection import fields_below
 
 @entry_row("CpdEntry", CPD_FIELDS)
 class CpdRow(OwnedRow):
-    """One entry; its declared fields are columns."""
+    """One CPD entry; its declared fields are columns."""
 
 
 CPD = owned_list("CpdEntry", CpdRow, cpd_entries, cpd_private, CPD_FIELDS)
@@ -27,24 +27,24 @@ CPD = owned_list("CpdEntry", CpdRow, cpd_entries, cpd_private, CPD_FIELDS)
 
 @entry_filter(CPD)
 class CpdFilter:
-    """Which entries to show."""
+    """The CPD entries to show."""
 
 
-@entry_order(CPD, description="What CPD can be sorted by.")
+@entry_order(CPD, description="The columns that you can sort CPD entries by.")
 class CpdOrder(EntryOrder):
-    """In what order to show them."""
+    """The order to show them in."""
 
 
-@new_entry(CPD, description="A new entry. Dates are days; `minutes` is the duration.")
+@new_entry(CPD, description="A new CPD entry. `minutes` is the duration.")
 class AddCpdEntryInput:
-    """One new entry."""
+    """A new CPD entry."""
 
     request_key: str | None = None
 
 
 @changed_entry(CPD)
 class UpdateCpdEntryInput:
-    """Changes to an entry."""
+    """Changes to a CPD entry."""
 
     id: strawberry.ID
     version: int
@@ -52,7 +52,7 @@ class UpdateCpdEntryInput:
 
 @strawberry.input
 class DeleteCpdEntryInput:
-    """Which entry to delete."""
+    """The CPD entry to delete."""
 
     id: strawberry.ID
 
@@ -64,30 +64,52 @@ def cpd(
     filter: CpdFilter | None = None,
     order_by: CpdOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's CPD. Raises: BadInput for a cursor of another list."""
+    """Give a page of a mediator's CPD entries.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return entry_reading.entry_page(info.context, CPD, mediator, page, filter, order_by, fields_below(info))
 
 
 async def cpd_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one entry. Raises: NotFound for any that its list does not show."""
+    """Load one CPD entry.
+
+    Raises:
+        NotFound: the viewer's list doesn't show it.
+    """
     return await entry_reading.entry(info.context, CPD, mediator, read_id(id))
 
 
 async def cpd_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
-    """Give what occurs in a mediator's CPD, to filter by."""
+    """Give the values in a mediator's CPD entries, to filter by."""
     return await entry_reading.facets(info.context, CPD, mediator)
 
 
 async def add_cpd_entry(info: Info, input: AddCpdEntryInput) -> OwnedRow:
-    """Add an entry and give it. Raises: Refused, with what to mend, and Forbidden."""
+    """Add a CPD entry and give it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        Forbidden: the viewer has no paid access.
+        BadInput: the `requestKey` is too long.
+    """
     return await entry_changes.add_entry(info.context, CPD, input)
 
 
 async def update_cpd_entry(info: Info, input: UpdateCpdEntryInput) -> OwnedRow:
-    """Change an entry and give it. Raises: Refused; with CONFLICT if it was changed meanwhile."""
+    """Change a CPD entry and give it.
+
+    Raises:
+        Refused: something in the input needs fixing, or (CONFLICT) the entry has changed meanwhile.
+    """
     return await entry_changes.update_entry(info.context, CPD, input)
 
 
 async def delete_cpd_entry(info: Info, input: DeleteCpdEntryInput) -> UUID:
-    """Delete an entry and give its id. Raises: Refused."""
+    """Delete a CPD entry and give its id.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     return await entry_changes.delete_entry(info.context, CPD, read_id(input.id))

@@ -1,4 +1,4 @@
-"""Directories: the list that every signed-in person sees, and what administrators change of it."""
+"""Directories: the list that everyone signed in can see, and how administrators change it."""
 
 from uuid import UUID, uuid4
 
@@ -63,7 +63,11 @@ def _count() -> ClauseElement:
 
 
 async def directories(info: Info, page: Page) -> Connection[DirectoryRow]:
-    """Give a page of all directories, by name. Raises: BadInput for a cursor of another list."""
+    """Give a page of all directories, by name.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     context = info.context
     cursor, paging = page_values(_BY_NAME, page)
     async with context.database.reading() as reading:
@@ -87,9 +91,11 @@ class CreateDirectoryInput:
 
 
 async def create_directory(info: Info, input: CreateDirectoryInput) -> DirectoryRow | None:
-    """Make an account for a directory and mail it a link that sets its password; give the directory.
+    """Make an account for a directory and email it a link that sets its password. Gives the directory.
 
-    Raises: Refused and BadInput.
+    Raises:
+        Refused: something in the input needs fixing.
+        BadInput: the `requestKey` is too long.
     """
     context, check = info.context, Check()
     name, address = check.name("name", input.name), check.email("email", input.email) or ""
@@ -111,7 +117,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
     return await _directory(context, new_id)
 
 
-@strawberry.input(description="Changes to a directory; what is left out stays as it is.")
+@strawberry.input(description="Changes to a directory. Fields you leave out stay as they are.")
 class UpdateDirectoryInput:
     """Changes to a directory."""
 
@@ -121,7 +127,11 @@ class UpdateDirectoryInput:
 
 
 async def update_directory(info: Info, input: UpdateDirectoryInput) -> DirectoryRow | None:
-    """Change a directory's name or website, and give it. Raises: Refused."""
+    """Change a directory's name or website. Gives the directory.
+
+    Raises:
+        Refused: something in the input needs fixing.
+    """
     context, directory_id, changes = info.context, read_id(input.id), given(input)
     check = Check()
     if "name" in changes:

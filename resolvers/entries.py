@@ -1,7 +1,7 @@
-"""What the lists of one mediator's entries share: a description, and the columns and rows that a standing reads.
+"""What the lists of a mediator's entries share: their description, and the columns and rows that each standing reads.
 
-A list is described by what the GraphQL schema calls its rows, and the policy decides what of it a standing may read:
-an unreadable column is null to that reader, in what is shown, filtered, searched and sorted alike.
+A list is described by the GraphQL name of its rows, and the policy decides what of it a standing may read. For everyone
+else an unreadable column is null, whether it's shown, filtered, searched or sorted by.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
 from resolvers.errors import Code
 from resolvers.validation import CHECKS, Check
 
-# A column, or one that differs by standing.
+# A column, or a function that gives a standing's column.
 Column = Expression | Callable[[Standing], Expression]
 
 SORTED_BY = 100  # characters of a long text
@@ -47,14 +47,14 @@ SORTED_BY = 100  # characters of a long text
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EntryList:
-    """One kind of entry, to be read. `type_name` is its GraphQL type, `row` its rows; names are written as in Python.
+    """One kind of entry, for reading. `type_name` is its GraphQL type, `row` the class of its rows; names are Python's.
 
-    `table` holds it, `private` what only its mediator reads. `columns`: what a row shows. `filters`: for each field of
-    the filter, the clause it makes of a parameter's name. `sorts`: what it may be ordered by; `nullable`: those of
-    them that may be null. `default`: what it is ordered by, newest first, if nothing was asked; the first that is
-    readable. `searched`: where free text is looked for. `facets`: the columns whose values are listed, to filter by.
-    `rows`: which rows a standing may read. `expensive`: columns that cost as much as the rest of the row; a page
-    where nobody asked for one of them doesn't load them.
+    `table` holds the entries, `private` the columns that only their mediator reads. `columns`: what a row shows.
+    `filters`: for each field of the filter, the clause for a parameter of that name. `sorts`: what the list can be
+    sorted by; `nullable`: those of them that may be null. `default`: what it's sorted by, newest first, unless the
+    viewer chooses; the first that's readable. `searched`: the columns that free text is looked for in. `facets`: the
+    columns whose values are listed, to filter by. `rows`: the rows that a standing may read. `expensive`: columns that
+    cost as much as the rest of the row; a page loads them only if someone asks for one.
     """
 
     type_name: str
@@ -78,18 +78,18 @@ class EntryList:
 
     @cached_property
     def facets_row(self) -> type[FacetsRow]:
-        """The type of the row that has the facets."""
+        """The class of the row that has the facets."""
         row = type(f"{self.noun}FacetsRow", (FacetsRow,), {"__annotations__": {}})
         facets = {name: list[str] for name in self.facets if name != "years"}
         return with_columns(row, f"{self.noun}Facets", facets, "years")
 
     @property
     def noun(self) -> str:
-        """What the types around it are named for."""
+        """The name that its related types begin with."""
         return self.type_name.removesuffix("Entry")
 
     def source(self, standing: Standing, *, without_private: bool = False) -> FromClause:
-        """Give the tables that a standing reads; `without_private` leaves out those of expensive columns."""
+        """Give the tables that a standing reads; `without_private` leaves out the table of expensive columns."""
         if self.private is not None and standing & Standing.SELF and not without_private:
             return self.table.outerjoin(self.private, self.private.c.id == self.table.c.id)
         return self.table
@@ -97,10 +97,7 @@ class EntryList:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OwnedList(EntryList):
-    """One kind of entry that its mediator writes.
-
-    `fields` are what a mediator fills in, as the models declare it.
-    """
+    """One kind of entry that mediators write. `fields` are those they fill in, as the models declare them."""
 
     row: type[OwnedRow]
     table: Table
@@ -108,9 +105,12 @@ class OwnedList(EntryList):
     fields: tuple[EntryField, ...]
 
     def check(self, values: Values, latest: date) -> Values:
-        """Check all of an entry's fields; give them as they are to be stored.
+        """Check all of an entry's fields. Gives them as they're to be stored.
 
-        `latest`: the latest day that is "today" somewhere. Raises: Refused with every problem found.
+        `latest`: the latest day that is "today" somewhere.
+
+        Raises:
+            Refused: with every problem found.
         """
         check = Check()
         stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}
@@ -130,7 +130,7 @@ def owned_list(
 ) -> OwnedList:
     """Describe one kind of entry by the fields that its models declare.
 
-    `shown`: what a row shows and can be sorted by besides; pairs of the column and what it sorts by. An entry has a
+    `shown`: what else a row shows and can be sorted by, as pairs of the column and what it sorts by. Every entry has a
     first and a last day, `started_on` and `ended_on`.
     """
     held = {field.name: (private if field.private else table).c[field.name] for field in fields}
@@ -167,14 +167,14 @@ def owned_list(
 
 @strawberry.enum
 class OrderDirection(Enum):
-    """Which end comes first; what is empty comes last either way."""
+    """Which end comes first. Empty values come last either way."""
 
     ASC = "asc"
     DESC = "desc"
 
 
 class EntryOrder:
-    """The `orderBy` of a list; its enumeration has the names of `sorts` as values."""
+    """The `orderBy` of a list; the values of its enumeration are the names in `sorts`."""
 
     field: Enum
     direction: OrderDirection
@@ -182,29 +182,29 @@ class EntryOrder:
 
 @dataclass(frozen=True)
 class Order:
-    """What the viewer asked a list to be ordered by; a name of `sorts`."""
+    """The order that the viewer asked for; `field` is a name in `sorts`."""
 
     field: str
     descending: bool
 
     @classmethod
     def read(cls, given: EntryOrder | None) -> Self | None:
-        """Read an `orderBy`; None for none."""
+        """Read an `orderBy`; None if there isn't one."""
         return cls(given.field.value, given.direction is OrderDirection.DESC) if given else None
 
 
 def _contains(*columns: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter that looks for a text in any of the columns, whatever its case."""
+    """Make a filter that looks for a text in any of the columns, ignoring case."""
     return lambda name: or_(*(c.ilike(bindparam(name, type_=Text()), escape="\\") for c in columns))
 
 
 def equals(of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter that takes one value of a column."""
+    """Make a filter for one value of a column."""
     return lambda name: of == bindparam(name, type_=of.type)
 
 
 def in_year(of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter that takes the days of one year."""
+    """Make a filter for the days of one year."""
     return lambda name: and_(
         of >= bindparam(f"{name}_first", type_=of.type), of <= bindparam(f"{name}_last", type_=of.type)
     )
@@ -216,12 +216,12 @@ def year_of(of: Expression) -> ColumnElement[int]:
 
 
 def opening(of: Expression) -> ColumnElement[str]:
-    """Give the first characters of a long text: what it is sorted by, so that its cursors stay short."""
+    """Give the start of a long text. It's sorted by that, so that its cursors stay short."""
     return func.left(of, SORTED_BY, type_=Text())
 
 
 def _filter(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make the filter of a field: one value; of a list of languages, any of those asked for."""
+    """Make the filter of a field: for one value, or for a list of languages, any of those asked for."""
     if field.kind is Kind.LANGUAGES:
         return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
     return equals(of)
@@ -236,7 +236,7 @@ def _column(column: Column, standing: Standing) -> Expression:
 
 
 def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozenset()) -> list[ColumnElement[bool]]:
-    """Select the rows that a standing may read and that fit the filters `used`, whose values are parameters."""
+    """Select the rows that a standing may read and that match the filters `used`, whose values are parameters."""
     found = [of.rows(standing)]
     for name in sorted(used):
         if name == "text":
@@ -248,19 +248,19 @@ def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozens
 
 
 def bits(standing: Standing) -> Expression:
-    """Give the standing that a row is loaded with, for the second fence."""
+    """Give the standing that a row is loaded with, for the guards in the schema."""
     return literal_column(str(int(standing))).label("standing")
 
 
 def own_columns(of: EntryList) -> list[Expression]:
-    """Give what the mediator's own row shows."""
+    """Give the columns of a row as its own mediator sees it."""
     return [bits(Standing.SELF)] + [_column(column, Standing.SELF).label(name) for name, column in of.columns.items()]
 
 
 def rows_of(
     of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, without_private: bool = False
 ) -> Query:
-    """Select what a standing may read of the rows that fit; `without_private` leaves out the expensive columns."""
+    """Select what a standing may read of the matching rows; `without_private` leaves out the expensive columns."""
 
     def shown(name: str) -> bool:
         return allows(standing, of.type_name, camel(name)) and not (without_private and name in of.expensive)

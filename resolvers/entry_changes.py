@@ -1,4 +1,4 @@
-"""Adding, changing and deleting one's own entries, of whatever kind."""
+"""Adding, changing and deleting your own entries, of any kind."""
 
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -41,13 +41,23 @@ async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_
 
 
 async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> OwnedRow:
-    """Load one of the viewer's own entries. Raises: Refused if it isn't theirs."""
+    """Load one of the viewer's own entries.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     async with context.database.reading() as reading:
         return await _own(context, reading, of, entry_id, locked=False)
 
 
 async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
-    """Add an entry of the viewer's, and give it. Raises: Refused, with what to mend, Forbidden and BadInput."""
+    """Add an entry for the viewer, and give it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        Forbidden: the viewer has no paid access.
+        BadInput: the `requestKey` is too long.
+    """
     context.require_paid()
     checked = of.check(given(input), context.database.latest_today())
     entry_id = uuid4()
@@ -68,16 +78,18 @@ def _refuse_blanks(of: OwnedList, changes: Values) -> None:
 
 
 class Changes(Protocol):
-    """The input of changes to an entry; beside these, it has whatever of the entry's fields is to change."""
+    """The input of changes to an entry. Besides these, it has whichever of the entry's fields are to change."""
 
     id: strawberry.ID
     version: int
 
 
 async def update_entry(context: Context, of: OwnedList, input: Changes) -> OwnedRow:
-    """Change what an input names of one of the viewer's own entries, and give it.
+    """Change the fields of the viewer's own entry that the input has, and give the entry.
 
-    Raises: Refused: with CONFLICT and the entry as it is now, if it is no longer at the version that the input names.
+    Raises:
+        Refused: something in the input needs fixing, or the entry is no longer at the input's version. In that case
+            (CONFLICT) the facts have the entry as it is now.
     """
     entry_id, changes = read_id(input.id), given(input)
     async with context.transaction() as transaction:
@@ -99,7 +111,11 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Owned
 
 
 async def delete_entry(context: Context, of: OwnedList, entry_id: UUID) -> UUID:
-    """Delete one of the viewer's own entries, and give its id. Raises: Refused if it is not theirs."""
+    """Delete one of the viewer's own entries, and give its id.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     async with context.transaction() as transaction:
         await _own(context, transaction, of, entry_id, locked=True)
         await transaction.run(delete(of.table).where(of.table.c.id == entry_id))

@@ -1,6 +1,6 @@
-"""Importing many entries at once: each is checked as if it were added, and what the list holds already is skipped.
+"""Importing many entries at once. Each is checked as if it were added alone; those the list already has are skipped.
 
-Equal entries are legitimate, so copies are counted: of those in the import, as many are skipped as the list holds.
+Equal entries are legitimate, so copies are counted: the import skips as many as the list already has.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from resolvers.errors import Code, NotFound, Problem, Refused, refuse
 from resolvers.idempotency import Once, earlier_answer, keep_answer
 
 MAX_ENTRIES = 5_000
-_AT_A_TIME = 200  # entries to check before other requests have their turn
+_AT_A_TIME = 200  # entries to check before other requests get a turn
 
 
 @strawberry.enum(
-    description="IMPORTED, or in a dry run, would be. SKIPPED: the logbook holds it. FAILED: something is to mend. "
-    "LEFT_OUT: sound and new, but another failed."
+    description="IMPORTED: added, or in a dry run, would have been. SKIPPED: already in the logbook. "
+    "FAILED: needs fixing. LEFT_OUT: nothing wrong with it, but another case failed."
 )
 class ImportStatus(StrEnum):
-    """What became of an entry."""
+    """The result for one entry."""
 
     IMPORTED = "IMPORTED"
     SKIPPED = "SKIPPED"
@@ -47,14 +47,14 @@ class ImportStatus(StrEnum):
 
 @dataclass(frozen=True)
 class ImportOutcome:
-    """What became of an entry, and if it failed, what to mend."""
+    """The result for one entry, and what to fix if it failed."""
 
     status: ImportStatus
     problems: tuple[Problem, ...] = ()
 
 
 _me = bindparam("me", type_=Uuid())
-# Two imports of one mediator take turns; feedback and single entries, which refer to this row too, need not wait.
+# A mediator's imports take turns. Feedback and single entries refer to this row too, but needn't wait.
 _TURN = select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True)
 
 
@@ -64,7 +64,7 @@ class _NewRow(Row):
 
 @statement(_NewRow)
 def _new(of: OwnedList) -> ClauseElement:
-    """Give the places of those in the parameter `rows` that the list does not hold yet."""
+    """Give the places of the entries in the parameter `rows` that the list doesn't have yet."""
     columns = [into.c[name] for into in (of.table, of.private) for name in writable(into)]
     given = (
         func.jsonb_to_recordset(bindparam("rows", type_=JSONB()))
@@ -102,7 +102,7 @@ def _new(of: OwnedList) -> ClauseElement:
 async def _checked(
     context: Context, of: OwnedList, entries: Sequence[Values]
 ) -> tuple[dict[int, Values], dict[int, tuple[Problem, ...]]]:
-    """Check each entry: give the sound ones as they are to be stored, and the problems of the others, by place."""
+    """Check each entry. Gives the valid ones as they're to be stored, and the problems of the others, by place."""
     sound, failed = {}, {}
     latest = context.database.latest_today()
     for place, entry in enumerate(entries):
@@ -132,11 +132,16 @@ async def import_entries(
     dry_run: bool,
     once: Once,
 ) -> list[ImportOutcome]:
-    """Import entries of the viewer's; tell of each, in their order, what became of it.
+    """Import entries for the viewer. Gives the result for each, in their order.
 
-    With `all_or_nothing` one entry that fails leaves all out. A `dry_run` writes nothing, and so needs no key.
+    With `all_or_nothing`, one entry that fails leaves out all others. A `dry_run` writes nothing, so it needs no key.
 
-    Raises: Refused if there are too many, Forbidden, NotFound, RateLimited and BadInput.
+    Raises:
+        Refused: there are no entries, or too many, or the key was used for a different import.
+        Forbidden: the viewer has no paid access.
+        NotFound: the viewer isn't a mediator.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
     """
     context.require_paid()
     if not 1 <= len(entries) <= MAX_ENTRIES:

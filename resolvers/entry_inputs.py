@@ -1,6 +1,6 @@
-"""The inputs of entries, made from the fields that their models declare: to add, change, filter and order them.
+"""The inputs for adding, changing, filtering and sorting entries, made from the fields that their models declare.
 
-A class names what else an input takes, and gets its declared fields from one of these decorators.
+A class declares any other fields that its input has. One of these decorators adds the entry's own.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ Class = TypeVar("Class", bound=type)
 
 
 def graphql_type(field: EntryField) -> type:
-    """Give the type that a field has in the API where it is given."""
+    """Give the type that a field has in the API's inputs."""
     return field.words or HELD.get(field.kind, str)
 
 
 def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Class:
-    """Put fields in front of a class's own: each with its type and its default (... for none)."""
+    """Put fields before a class's own, each with its type and its default (... for none)."""
     annotations = {}
     for field, type_, default in fields:
         annotations[field.name] = type_
@@ -34,7 +34,7 @@ def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Cl
 
 
 def new_entry(of: OwnedList, *, description: str) -> Callable[[Class], Class]:
-    """Make the input of a new entry: what must be given, and the rest with what it is otherwise."""
+    """Make the input of a new entry: its required fields, and the others with their defaults."""
 
     def make(cls: Class) -> Class:
         for field in of.fields:
@@ -57,34 +57,34 @@ def changed_entry(of: OwnedList) -> Callable[[Class], Class]:
     def make(cls: Class) -> Class:
         fields = [(field, graphql_type(field) | None, UNSET) for field in of.fields]
         return strawberry.input(
-            with_fields(cls, fields), description="Changes to an entry; what is left out stays as it is."
+            with_fields(cls, fields), description="Changes to an entry. Fields you leave out stay as they are."
         )
 
     return make
 
 
 def _put(cls: type, name: str, type_: type, *, description: str) -> None:
-    """Put a field that nobody has to give behind those of a class."""
+    """Add an optional field after those of a class."""
     cls.__annotations__[name] = type_ | None
     setattr(cls, name, strawberry.field(default=None, description=description))
 
 
 def entry_filter(of: OwnedList) -> Callable[[Class], Class]:
-    """Make the filter of a list of entries: every declared field that it can be filtered by, the year and any text."""
+    """Make the filter of a list of entries: every declared field that it can be filtered by, the year, and any text."""
 
     def make(cls: Class) -> Class:
         _put(cls, "year", int, description="The year of the last day.")
-        _put(cls, "text", str, description="Looked for in every text that you may read.")
+        _put(cls, "text", str, description="Words to look for in every text that you may read.")
         fields = [(field, graphql_type(field) | None, None) for field in of.fields if field.filtered]
         return strawberry.input(
-            with_fields(cls, fields), description="What to show; every field that is given must fit."
+            with_fields(cls, fields), description="What to show: the rows that match every field you give."
         )
 
     return make
 
 
 def entry_order(of: EntryList, *, description: str) -> Callable[[type[EntryOrder]], type[EntryOrder]]:
-    """Make the order of a list of entries: by anything that it can be sorted by."""
+    """Make the `orderBy` of a list of entries, with everything that it can be sorted by."""
 
     def make(cls: type[EntryOrder]) -> type[EntryOrder]:
         texts = {field.name for field in getattr(of, "fields", ()) if field.kind is Kind.TEXT}

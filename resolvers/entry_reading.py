@@ -1,6 +1,6 @@
-"""Reading one mediator's entries: a page of them, one by its id, or what there is to filter by.
+"""Reading a mediator's entries: a page of them, one by its id, or the values to filter by.
 
-Mediators of one request that are asked for the same share one statement.
+If one request asks the same of several mediators, they share one statement.
 """
 
 from collections.abc import Awaitable, Hashable, Sequence
@@ -54,7 +54,7 @@ def _page(
     cursor: bool | None,
     single: bool,
 ) -> ClauseElement:
-    """Make the statement of a page. One mediator's `alone` is planned once by PostgreSQL, not at each request."""
+    """Make the statement of a page. PostgreSQL plans it once for one mediator's (`single`), not for each request."""
     rows = rows_of(of, standing, used, without_private=without_private)
     sort = _sort(of, standing, order)
     table = of.table.c
@@ -70,7 +70,7 @@ def _page(
 
 
 def _counted(of: EntryList, standing: Standing, used: frozenset[str]) -> FromClause:
-    """Give the tables by which a list can be counted."""
+    """Give the tables that a list can be counted in."""
     return of.source(standing, without_private="text" not in used)
 
 
@@ -91,12 +91,12 @@ def _count(of: EntryList, standing: Standing, used: frozenset[str], single: bool
 
 
 def of_parents(parents: list[UUID]) -> Values:
-    """Give the parameter that says whose entries are loaded."""
+    """Give the parameter with the mediators whose entries are loaded."""
     return {"parent": parents[0]} if len(parents) == 1 else {"parents": parents}
 
 
 def _given(filter: object | None) -> dict[str, Hashable]:
-    """Give the fields of a filter that are set; a blank text is none, and so is no filter at all."""
+    """Give the fields of a filter that are set. A blank text doesn't count, and there may be no filter at all."""
     given: Values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()
     }
@@ -106,7 +106,7 @@ def _given(filter: object | None) -> dict[str, Hashable]:
 
 
 def _values(given: Values) -> Values:
-    """Turn what is filtered by into the values of the statement's parameters."""
+    """Turn a filter's values into those of the statement's parameters."""
     values: Values = {}
     for name, value in given.items():
         if name == "year":
@@ -119,13 +119,17 @@ def _values(given: Values) -> Values:
 
 
 def _like_literal(text: str) -> str:
-    """Make a pattern for LIKE that finds the text itself anywhere."""
+    """Make a pattern for LIKE that finds this very text anywhere."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 def _year_bounds(year: int) -> tuple[date, date]:
-    """Give the first and last day of a year; BadInput for one that no calendar has."""
+    """Give the first and last day of a year.
+
+    Raises:
+        BadInput: no calendar has that year.
+    """
     if not 1 <= year <= 9999:
         raise BadInput(_("A year has four digits."))
     return date(year, 1, 1), date(year, 12, 31)
@@ -140,12 +144,13 @@ def entry_page(
     order_by: EntryOrder | None = None,
     fields: frozenset[str] | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator goes.
+    """Give a page of a mediator's entries, as far as the viewer's standing towards that mediator allows.
 
-    `filter` is an input made by `entry_filter`. `fields` are the names, written as in GraphQL, among which are all that
-    the page is read for; None: any.
+    `filter` is an input made by `entry_filter`. `fields` are the GraphQL names of the fields asked for, and perhaps
+    others; None: any may be.
 
-    Raises: BadInput.
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     standing = Standing(mediator.standing)
     given = _given(filter)
@@ -154,7 +159,7 @@ def entry_page(
     sort = _sort(of, standing, order)
     cursor, paging = page_values(sort, asked)
     if not all(allows(standing, f"{of.noun}Filter", camel(name)) for name in used):
-        return connection([], sort, asked, _none, 0)  # what may not be read is null, which no filter fits
+        return connection([], sort, asked, _none, 0)  # unreadable values are null, and no filter matches null
     needed = {"text"} & used or (order is not None and order.field in of.expensive)
     without_private = fields is not None and not needed and fields.isdisjoint(of.expensive_fields)
     counted = fields is not None and "totalCount" in fields
@@ -164,7 +169,7 @@ def entry_page(
     def framed(parent: UUID, rows: list[EntryRow]) -> Connection[EntryRow]:
         total = None
         if counted and (rows or cursor is None):
-            total = int(rows[0][TOTAL]) if rows else 0  # a page that began where the list does, and has none
+            total = int(rows[0][TOTAL]) if rows else 0  # a page from the start of the list that has no rows
         return connection(rows, sort, asked, lambda: context.load(counts, ("count", *shape, chosen), parent), total)
 
     async def pages(parents: list[UUID]) -> Sequence[Connection[EntryRow]]:
@@ -203,7 +208,11 @@ def _some(of: EntryList, standing: Standing) -> ClauseElement:
 
 
 async def entry(context: Context, of: EntryList, mediator: MediatorRow, entry_id: UUID) -> EntryRow:
-    """Load one of a mediator's entries, as its list shows it. Raises: NotFound for any that the list doesn't show."""
+    """Load one of a mediator's entries, as its list shows it.
+
+    Raises:
+        NotFound: the list doesn't show it.
+    """
     standing = Standing(mediator.standing)
 
     async def some(keys: list[tuple[UUID, UUID]]) -> Sequence[EntryRow | None]:
@@ -240,7 +249,7 @@ def _facets(of: EntryList, standing: Standing) -> ClauseElement:
 
 
 async def facets(context: Context, of: EntryList, mediator: MediatorRow) -> FacetsRow:
-    """Give what occurs in a mediator's entries and can be filtered by: years newest first, words by alphabet."""
+    """Give the values in a mediator's entries to filter by: years newest first, words in alphabetical order."""
     standing = Standing(mediator.standing)
 
     async def load(parents: list[UUID]) -> Sequence[FacetsRow]:

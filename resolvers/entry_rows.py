@@ -1,4 +1,4 @@
-"""What the rows of entries hold: their declared fields, null to those who may not read them."""
+"""Rows of entries: their declared fields, which are null to anyone who may not read them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -10,7 +10,7 @@ from models.statement import Row
 from permissions.policy import rule
 from resolvers.paging import ListedRow
 
-# What a column holds, by the kind of its field; text otherwise.
+# The type of a column, by the kind of its field; text for others.
 HELD: dict[Kind, type] = {
     Kind.DAY: date,
     Kind.COUNT: int,
@@ -21,19 +21,19 @@ HELD: dict[Kind, type] = {
 
 
 class EntryRow(ListedRow):
-    """What each row of an entry list has: the standing that it was loaded with."""
+    """What every row of an entry list has: the standing that it was loaded with."""
 
     standing: int
 
 
 class OwnedRow(EntryRow):
-    """An entry that its mediator wrote; those who may not read its version get none."""
+    """An entry that its mediator wrote. Its version is null to anyone who may not read it."""
 
     version: int | None
 
 
 class FacetsRow(Row):
-    """What there is to filter a mediator's entries by."""
+    """The values to filter a mediator's entries by."""
 
     parent: UUID
     standing: int
@@ -44,7 +44,7 @@ RowType = TypeVar("RowType", bound=type[Row])
 
 
 def with_columns(cls: RowType, type_name: str, columns: Mapping[str, type], always: str = "id") -> RowType:
-    """Give a type of rows columns besides its own: each may be null to those who read `always`, but not it."""
+    """Add columns to a type of rows. A column may be null if some who read `always` may not read it."""
     everybody = rule(type_name, always).standings
     for name, type_ in columns.items():
         is_read = rule(type_name, camel(name)).standings == everybody
@@ -53,7 +53,7 @@ def with_columns(cls: RowType, type_name: str, columns: Mapping[str, type], alwa
 
 
 def entry_row(type_name: str, fields: Iterable[EntryField]) -> Callable[[RowType], RowType]:
-    """Give a type of rows the columns of an entry's declared fields."""
+    """Add the columns of an entry's declared fields to a type of rows."""
 
     def make(cls: RowType) -> RowType:
         for one in fields:

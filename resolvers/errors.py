@@ -1,4 +1,4 @@
-"""What can go wrong: what a person can mend (`Refused`), and everything else (`Failure` and its kinds)."""
+"""Errors: those a person can fix (`Refused`), and all others (`Failure` and its subclasses)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from i18n import gettext, lazy_gettext, ngettext
 
 
 class Code(StrEnum):
-    """What is the matter with one field of an input."""
+    """The kind of problem that a field of an input has."""
 
     REQUIRED = "REQUIRED"
     TOO_SHORT = "TOO_SHORT"
@@ -28,7 +28,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: the input's field (null for the whole), a sentence for a person, a code for a program."""
+    """One thing to fix: the input's field (null for the whole input), a sentence for people, a code for programs."""
 
     field: str | None
     message: str
@@ -36,9 +36,10 @@ class Problem:
 
 
 class Refused(Exception):
-    """The change was not made: its transaction is rolled back and the problems go into the payload.
+    """The change wasn't made: its transaction is rolled back, and the problems go into the payload.
 
-    `facts` are other fields of the payload: the `current` row of a conflict, the `pending_sign_in` that needs a code.
+    `facts` are other fields of the payload: the `current` row after a conflict, or the `pending_sign_in` that needs a
+    code.
     """
 
     def __init__(self, *problems: Problem, **facts: Any) -> None:
@@ -48,12 +49,16 @@ class Refused(Exception):
 
 
 def refuse(field: str | None, code: Code, message: str, **facts: Any) -> NoReturn:
-    """Refuse a change for one reason. Raises: Refused, with these facts."""
+    """Refuse a change for one reason.
+
+    Raises:
+        Refused: always, with these facts.
+    """
     raise Refused(Problem(field, message, code), **facts)
 
 
 class Failure(Exception):
-    """A top-level error that a client may know of; the text is shown."""
+    """A top-level error whose text clients may see."""
 
     code = "INTERNAL_SERVER_ERROR"
     text = lazy_gettext("Something went wrong.")
@@ -63,41 +68,41 @@ class Failure(Exception):
 
 
 def fault(reference: str) -> str:
-    """Say that something of ours went wrong; the log has the reference too."""
+    """Say that something went wrong on our side; the log has the same reference."""
     return gettext("Something went wrong. Reference: %(reference)s", reference=reference)
 
 
 class NotFound(Failure):
-    """There is no such thing, or the viewer may not know that there is."""
+    """There's no such thing, or the viewer may not know that there is."""
 
     code = "NOT_FOUND"
     text = lazy_gettext("Not found.")
 
 
 class Unauthenticated(Failure):
-    """The session or token is wrong or has ended."""
+    """The session or token isn't valid, or has ended."""
 
     code = "UNAUTHENTICATED"
     text = lazy_gettext("Your session or token isn't valid or has ended. Please sign in again.")
 
 
 class Forbidden(Failure):
-    """The viewer must do something first: verify an address, get paid access."""
+    """The viewer has to do something first, such as verify an address or get paid access."""
 
     code = "FORBIDDEN"
 
 
 class BadInput(Failure):
-    """A value that no person types: the program that sent it must change."""
+    """A value that no person would type: the program that sent it needs fixing."""
 
     code = "BAD_USER_INPUT"
 
 
 class Away(Failure):
-    """The database is away or has no connection to spare; whoever asked may try again after `retry_after` seconds."""
+    """The database can't be reached or has no free connection. The client may try again in `retry_after` seconds."""
 
     code = "UNAVAILABLE"
-    text = lazy_gettext("We can't do this just now. Please try again in a few seconds.")
+    text = lazy_gettext("We can't do this right now. Please try again in a few seconds.")
     retry_after = 5
 
 

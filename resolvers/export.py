@@ -1,4 +1,4 @@
-"""Exports of all of one's data: asked for here, made by a job, kept for a week behind a mailed link."""
+"""Exports of all your data: requested here, made by a job, and kept for a week behind an emailed link."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ _rows = select(
 
 
 class ExportRow(Row):
-    """An archive of one's data, but for its content."""
+    """An archive of an account's data, without its content."""
 
     id: UUID
     requested_at: datetime
@@ -59,15 +59,18 @@ async def _own(context: Context, export_id: UUID) -> ExportRow | None:
 
 @strawberry.input
 class ExportMyDataInput:
-    """What a repeat of the request is known by."""
+    """The key that identifies a repeated request."""
 
     request_key: str | None = None
 
 
 async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> ExportRow | None:
-    """Ask for an archive of all of one's data; a mail tells when it is ready.
+    """Ask for an archive of all the viewer's data. An email says when it's ready.
 
-    Raises: RateLimited, BadInput and Refused.
+    Raises:
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
+        Refused: the key was used with different content.
     """
     context, new_id = info.context, uuid4()
     async with context.transaction() as transaction:
@@ -86,9 +89,10 @@ async def export_my_data(info: Info, input: ExportMyDataInput | None = None) -> 
 
 
 async def archive(context: Context, secret: str) -> bytes | None:
-    """Give the ZIP archive that a mailed link leads to; None if it is not the viewer's, or does not work any more.
+    """Give the ZIP archive behind an emailed link; None if it isn't the viewer's, or the link no longer works.
 
-    Raises: Forbidden for those who must verify an address or set up a second factor first.
+    Raises:
+        Forbidden: the viewer has to verify their address or set up a second factor first.
     """
     context.require_ready()
     async with context.database.reading() as reading:

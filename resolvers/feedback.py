@@ -1,4 +1,4 @@
-"""Reading feedback: as much of it as the viewer's standing towards its mediator allows."""
+"""Reading feedback, as far as the viewer's standing towards its mediator allows."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _YEAR = year_of(_feedback.received_on)
 
 def _answers(standing: Standing) -> Expression:
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
-    # Written into the statement: as a parameter, the list cost as much as the answer to the statement.
+    # Part of the statement: as a parameter, the list cost as much as running the statement.
     asked = literal_column(f"'{{{','.join(one.key for one in survey().questions)}}}'", ARRAY(Text()))
     in_order = aggregate_order_by(each, func.array_position(asked, _answer.question), _answer.question)
     return (
@@ -46,11 +46,11 @@ def _answers(standing: Standing) -> Expression:
     )
 
 
-Answered = list[str | int | None]  # a question's key, the rating and the text, as JSON holds them
+Answered = list[str | int | None]  # JSON of a question's key, the rating and the text
 
 
 class FeedbackRow(EntryRow):
-    """One piece of feedback; its mediator reads the answers alone, which a page has only if they're asked for."""
+    """One piece of feedback. Its mediator reads only the answers, which a page has only if they're asked for."""
 
     capacity: str | None
     acted_as: str | None
@@ -61,7 +61,7 @@ class FeedbackRow(EntryRow):
     answers: list[Answered] | None
 
 
-# In the order of ids, which are random, unless the viewer may know the day: nothing else tells when one came.
+# In order of ids, which are random, unless the viewer may know the day. Nothing else shows when feedback came.
 FEEDBACK = EntryList(
     type_name="Feedback",
     row=FeedbackRow,
@@ -95,9 +95,9 @@ strawberry.enum(ActedAs)
 strawberry.enum(Capacity)
 
 
-@strawberry.input(description="What to show; every field that is given must fit.")
+@strawberry.input(description="What to show: the rows that match every field you give.")
 class FeedbackFilter:
-    """Which feedback to show."""
+    """The feedback to show."""
 
     year: int | None = None
     capacity: Capacity | None = None
@@ -106,9 +106,9 @@ class FeedbackFilter:
     by_invitation: bool | None = None
 
 
-@entry_order(FEEDBACK, description="What feedback can be sorted by.")
+@entry_order(FEEDBACK, description="The columns that you can sort feedback by.")
 class FeedbackOrder(EntryOrder):
-    """In what order to show it."""
+    """The order to show it in."""
 
 
 def feedback(
@@ -118,12 +118,20 @@ def feedback(
     filter: FeedbackFilter | None = None,
     order_by: FeedbackOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of the feedback that the viewer may read. Raises: BadInput for a cursor of another list."""
+    """Give a page of the feedback that the viewer may read.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields_below(info))
 
 
 async def feedback_piece(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one piece of feedback. Raises: NotFound for any that its list does not show."""
+    """Load one piece of feedback.
+
+    Raises:
+        NotFound: the viewer's list doesn't show it.
+    """
     return await entry(info.context, FEEDBACK, mediator, read_id(id))
 
 
@@ -135,7 +143,7 @@ class Answer(NamedTuple):
     text: str | None
 
 
-# As `Answer._make`, without its look at the length: a page of feedback has hundreds of answers.
+# Like `Answer._make`, without checking the length: a page of feedback has hundreds of answers.
 _as_answer: Callable[[Answered], Answer] = partial(tuple.__new__, Answer)
 
 
@@ -145,7 +153,7 @@ def answers(row: strawberry.Parent[FeedbackRow]) -> list[Answer]:
 
 
 class OriginRow(Row):
-    """Who gave a piece of feedback, and when."""
+    """The sender of a piece of feedback, and the time."""
 
     id: UUID
     name: str | None
@@ -160,7 +168,7 @@ def _origins() -> ClauseElement:
 
 
 async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> OriginRow | None:
-    """Load who gave a piece of feedback, and write to the audit log that it was read; None if its origin is gone."""
+    """Load the sender of a piece of feedback, and record that in the audit log; None if the origin is gone."""
     context = info.context
 
     async def load(ids: list[UUID]) -> Sequence[OriginRow | None]:
@@ -176,7 +184,7 @@ async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> OriginRow |
 
 @dataclass(frozen=True)
 class QuestionSummary:
-    """How a question was rated in a year: how often, the mean, and the population's standard deviation."""
+    """One question's ratings in a year: their number, mean and (population) standard deviation."""
 
     question: str
     count: int
@@ -186,7 +194,7 @@ class QuestionSummary:
 
 @dataclass(frozen=True)
 class FeedbackYear:
-    """A year's feedback: how many pieces came, and each question's summary in the survey's order."""
+    """A year's feedback: the number of pieces, and each question's summary in the survey's order."""
 
     year: int
     count: int
@@ -195,13 +203,13 @@ class FeedbackYear:
 
 @dataclass(frozen=True)
 class FeedbackSummary:
-    """All years, the latest first."""
+    """All years, latest first."""
 
     years: list[FeedbackYear]
 
 
 class SummaryRow(Row):
-    """How one question was rated in a year, or, with no question, that no question was rated in it."""
+    """One question's ratings in a year; with no question, a year in which no question was rated."""
 
     mediator_id: UUID
     year: int
@@ -214,7 +222,7 @@ class SummaryRow(Row):
 
 @statement(SummaryRow)
 def _summary(single: bool) -> ClauseElement:
-    """Make the statement of the summaries; one mediator's `alone` is planned once, not at each request."""
+    """Make the statement of the summaries. PostgreSQL plans it once for one mediator's (`single`)."""
     owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     per_year = (
         select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
@@ -232,7 +240,7 @@ def _summary(single: bool) -> ClauseElement:
             cast(func.stddev_pop(_answer.rating), Float).label("spread"),
         )
         .join(feedback_answers, _answer.feedback_id == _feedback.id)
-        # Of the answers too, which have an index for it.
+        # For the answers too, because they have an index for it.
         .where(_feedback.mediator_id == owner, _answer.mediator_id == owner, _answer.rating.is_not(None))
         .group_by(_feedback.mediator_id, _YEAR, _answer.question)
         .cte("per_question")
@@ -254,7 +262,7 @@ def _summary(single: bool) -> ClauseElement:
 
 
 async def feedback_summary(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FeedbackSummary:
-    """Sum up all of a mediator's feedback by year; for those who may read all of it."""
+    """Sum up all of a mediator's feedback by year, for viewers who may read all of it."""
 
     async def load(parents: list[UUID]) -> list[FeedbackSummary]:
         async with info.context.database.reading() as reading:

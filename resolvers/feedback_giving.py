@@ -1,4 +1,4 @@
-"""Giving feedback without an account: who a link or a choice leads to, and one finished survey."""
+"""Giving feedback without an account: one completed survey, through a request's link, a personal link or a choice."""
 
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -38,7 +38,7 @@ from settings import Release
 
 @strawberry.input
 class FeedbackAnswerInput:
-    """The answer to one question as it was typed."""
+    """The answer to one question, as typed."""
 
     question: str
     rating: int | None = None
@@ -46,9 +46,9 @@ class FeedbackAnswerInput:
     not_applicable: bool = False
 
 
-@strawberry.input(description="One finished survey. Give exactly one of token, link and mediatorId.")
+@strawberry.input(description="A completed survey. Give exactly one of token, link and mediatorId.")
 class GiveFeedbackInput:
-    """One finished survey: about whom (exactly one of the three), and what was answered."""
+    """One completed survey: the mediator (exactly one of the three) and the answers."""
 
     capacity: Capacity
     acted_as: ActedAs
@@ -63,9 +63,12 @@ class GiveFeedbackInput:
 
 
 async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
-    """Keep a finished survey, tell the mediator by mail that one came, and spend the link of a request.
+    """Store a completed survey, email the mediator that one came, and use up the request's link.
 
-    Raises: Refused, BadInput and RateLimited.
+    Raises:
+        Refused: something in the input needs fixing, or the link doesn't work.
+        BadInput: there isn't exactly one of token, link and mediatorId, or the `requestKey` is too long.
+        RateLimited: there were too many attempts.
     """
     context, new = info.context, input
     link = read_link(new.link) if new.link is not None else None
@@ -80,7 +83,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
     answers = _checked(check, new.answers)
     check.done()
     async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
-        # A repeat is told from a second answer before the link is looked at, which the first one spent.
+        # This tells a repeat from a second answer. It's before checking the link, which the first answer used up.
         if await earlier_result(context, transaction, "giveFeedback", once(input), new_id, by[0]):
             return
         about = await _whom(transaction, new.token, link, chosen)
@@ -92,7 +95,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
         await enqueue_mail(transaction, mail.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
-        # Taken back after it was written, so that the time tells nothing either. A refusal would tell strangers whose
+        # Undone after it was written, so that timing reveals nothing either. A refusal would show strangers whose
         # address it is.
         viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
         giver = await transaction.value(viewer, str)
@@ -101,7 +104,7 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
 
 
 async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> SubjectRow:
-    """Find whom the survey is about, and spend the request's link."""
+    """Find the mediator that the survey is about, and use up the request's link."""
     if token is not None:
         request = await transaction.first(request_by_link(locked=True), hash=hash_secret(token))
         if request is None:
@@ -132,7 +135,7 @@ def _no_such(field: str) -> NoReturn:
 
 
 def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAnswerInput]:
-    """Check the answers against the survey; a blank one counts as not given."""
+    """Check the answers against the survey. Blank answers don't count."""
     kept: dict[str, FeedbackAnswerInput] = {}
     for place, answer in enumerate(given):
         field = f"answers.{place}"

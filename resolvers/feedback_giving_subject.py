@@ -1,4 +1,4 @@
-"""Who feedback can be about: whom a link, a name or a choice leads to."""
+"""The mediators that feedback can be about, found by a link, a name or a choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 @strawberry.enum
 class LinkState(StrEnum):
-    """Whether a request's link can still be answered."""
+    """Whether a request's link still works."""
 
     OPEN = "OPEN"
     SPENT = "SPENT"
@@ -45,7 +45,7 @@ class LinkState(StrEnum):
 
 
 class SubjectRow(Row):
-    """Who feedback can be about, and their reviewer's name if they have one."""
+    """A mediator that feedback can be about, and their reviewer's name if they have one."""
 
     id: UUID
     name: str
@@ -54,7 +54,7 @@ class SubjectRow(Row):
 
 @dataclass(frozen=True)
 class Invitation:
-    """Who a request's link is about, and whether it can still be answered."""
+    """A request's link: the mediator it's about, and whether it still works."""
 
     state: LinkState
     subject: SubjectRow
@@ -65,9 +65,9 @@ _FoundBy = Literal["id", "choice", "link"]
 
 @statement(SubjectRow)
 def subject_by(found_by: _FoundBy) -> ClauseElement:
-    """Select who feedback can be about: by `id`, whether or not they may be found; by choice; by the link's `hash`.
+    """Select a mediator that feedback can be about: by `id`, findable or not; by choice; or by the link's `hash`.
 
-    Nobody who has not shown their address to be theirs: a stranger could collect feedback under somebody's name.
+    Mediators who haven't proved their address are left out, or a stranger could collect feedback under someone's name.
     """
     by_id: ColumnElement[bool] = mediators.c.id == bindparam("id", type_=Uuid())
     where = {"id": by_id, "choice": by_id & findable(), "link": mediators.c.feedback_link_hash == _hash}
@@ -94,7 +94,7 @@ class _RequestRow(Row):
 
 @statement(_RequestRow)
 def request_by_link(locked: bool) -> ClauseElement:
-    """Select a request by the `hash` of its link, for answering it `locked`."""
+    """Select a request by the `hash` of its link; `locked` for answering it."""
     request = select(
         feedback_requests.c.id,
         feedback_requests.c.mediator_id,
@@ -105,7 +105,7 @@ def request_by_link(locked: bool) -> ClauseElement:
 
 
 class FoundRow(Row):
-    """A mediator who was found by name."""
+    """A mediator found by name."""
 
     id: UUID
     name: str
@@ -123,13 +123,18 @@ def _found() -> ClauseElement:
 
 
 def link_state(request: _RequestRow) -> LinkState:
-    """Tell whether a request can still be answered."""
+    """Say whether a request can still be answered."""
     state = LinkState(request.state)
     return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
 
 
 async def feedback_invitation(info: Info, token: str) -> Invitation:
-    """Tell who a request's link is about. Raises: NotFound for a link that was never made, and RateLimited."""
+    """Look up a request's link.
+
+    Raises:
+        NotFound: there never was such a link.
+        RateLimited: there were too many attempts.
+    """
     context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     link = hash_secret(token)
@@ -142,7 +147,12 @@ async def feedback_invitation(info: Info, token: str) -> Invitation:
 
 
 async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
-    """Find mediators who are not private by name: ten at most. Raises: BadInput and RateLimited."""
+    """Find up to ten mediators by name. Private ones are left out.
+
+    Raises:
+        BadInput: the search has too few letters.
+        RateLimited: there were too many attempts.
+    """
     context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
@@ -152,9 +162,12 @@ async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
 
 
 async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:
-    """Tell who a chosen mediator or a personal link is.
+    """Give the mediator that was chosen, or that a personal link is for.
 
-    Raises: NotFound if there is none, or a chosen one is private, BadInput and RateLimited.
+    Raises:
+        NotFound: there's no such mediator, or the chosen one is private.
+        BadInput: there's neither an id nor a link, or there are both.
+        RateLimited: there were too many attempts.
     """
     context = info.context
     if (id is None) == (link is None):
@@ -171,5 +184,5 @@ async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: st
 
 
 def read_link(given: str) -> str:
-    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it: as a whole address."""
+    """Read the secret of a personal link, which may be sent as `feedbackLink` shows it, as a whole web address."""
     return given.strip().rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Feedback requests: asking a party, withdrawing, and never asking an address again."""
+"""Requests for feedback: sending one to a party, withdrawing it, and never writing to an address again."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -39,12 +39,12 @@ from resolvers.validation import Check
 
 _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
-# Whether one was answered is never shown: an open request and a spent one look alike, down to their withdrawal.
+# Nothing shows whether a request was answered: open and answered ones look alike, even when withdrawn.
 _listed = _request.state != RequestState.WITHDRAWN
 
 
 class RequestRow(ListedRow):
-    """That a party was asked; who it was, for five days."""
+    """A request to a party; who that is, only for five days."""
 
     made_on: date
     mediation_ended_on: date
@@ -96,9 +96,10 @@ def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
 
 
 async def feedback_requests(info: Info, mediator: strawberry.Parent[MediatorRow], page: Page) -> Connection[RequestRow]:
-    """Give a page of a mediator's own requests, newest first; details are null once their five days are over.
+    """Give a page of a mediator's own requests, newest first. Their details are null after five days.
 
-    Raises: BadInput for a cursor of another list.
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     context = info.context
     cursor, paging = page_values(_NEWEST, page)
@@ -124,7 +125,7 @@ async def _own(context: Context, request_id: UUID) -> RequestRow | None:
 
 @strawberry.input
 class RequestFeedbackInput:
-    """What a mediator fills in to ask for feedback."""
+    """What a mediator enters to ask for feedback."""
 
     party_name: str
     party_email: str
@@ -135,9 +136,13 @@ class RequestFeedbackInput:
 
 
 async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRow | None:
-    """Ask a party for feedback by mail; give the request. A stopped address gets no mail, and nothing tells.
+    """Ask a party for feedback by email. Gives the request. A stopped address gets no email, and nothing shows that.
 
-    Raises: Refused, Forbidden, RateLimited and BadInput.
+    Raises:
+        Refused: something in the input needs fixing.
+        Forbidden: the viewer has no paid access.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
     """
     context, new = info.context, input
     context.require_paid()
@@ -175,15 +180,18 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
 
 @strawberry.input
 class WithdrawFeedbackRequestInput:
-    """Which request to withdraw."""
+    """The request to withdraw."""
 
     id: strawberry.ID
 
 
 async def withdraw_feedback_request(info: Info, input: WithdrawFeedbackRequestInput) -> UUID:
-    """Withdraw one of the viewer's own requests: its details go, its link ends, a mail not yet sent is not sent.
+    """Withdraw one of the viewer's own requests, and give its id.
 
-    Gives its id. Raises: Refused.
+    Its details are deleted, its link stops working, and its email isn't sent if it hasn't been yet.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
     """
     context, request_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
@@ -200,13 +208,18 @@ async def withdraw_feedback_request(info: Info, input: WithdrawFeedbackRequestIn
 
 @strawberry.input
 class StopRequestsInput:
-    """The token of a request's mail."""
+    """The token from a request's email."""
 
     token: str
 
 
 async def stop_requests(info: Info, input: StopRequestsInput) -> None:
-    """Never mail requests to the address of that token again. Raises: Refused if it isn't ours, and RateLimited."""
+    """Never email requests to the token's address again.
+
+    Raises:
+        Refused: the token isn't one of ours.
+        RateLimited: there were too many attempts.
+    """
     context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     hashed = read_stop_token(context.settings, input.token)

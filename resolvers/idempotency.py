@@ -1,8 +1,8 @@
-"""Repeated requests: the same `requestKey` with the same content within 24 hours gets the answer of the first.
+"""Repeated requests: the same `requestKey` with the same content within 24 hours gets the first request's answer.
 
-A key counts for one account and one kind of change. With other content it is refused: what came second was not done.
-What is kept is the id of what was made, from which the answer is read anew; of a change that makes many things, the
-answer itself; and of the content a keyed hash, into which the key goes too, which is kept nowhere.
+A key belongs to one account and one kind of change. With different content it's refused, and the second change isn't
+made. We keep the id of what was made, and read the answer from that each time; for a change that makes many things, we
+keep the answer itself. Of the content we keep a keyed hash, which also depends on the key. The key isn't stored.
 """
 
 import hmac
@@ -28,16 +28,16 @@ from resolvers.validation import MAX_NAME
 
 @dataclass(frozen=True)
 class Once:
-    """What is to be done once: the client's `requestKey`, if there is one, and all else of the input as bytes."""
+    """A change to make only once: the client's `requestKey`, if there is one, and the rest of the input as bytes."""
 
     key: str | None
     content: bytes
 
 
 def once(input: object, *, proofs: Collection[str] = ()) -> Once:
-    """Read an input that has a `requestKey`: the key, and all else, by which a repeat is told from another change.
+    """Read an input that has a `requestKey`: the key, and the rest, which tells a repeat from a different change.
 
-    `proofs`: fields that show who asks and are nothing of what is asked for. A code is another each time.
+    `proofs`: fields that only prove who's asking. They don't count as content, since a code differs each time.
     """
     given = vars(input) if input is not None else {}
     content = {name: value for name, value in given.items() if name != "request_key" and name not in proofs}
@@ -52,15 +52,15 @@ class _Hashes:
 
 def _hashed(context: Context, change: str, key: str, content: bytes, *scope: object) -> _Hashes:
     if len(key) > MAX_NAME:
-        raise BadInput(_("A requestKey has at most %(most)s characters.", most=MAX_NAME))
+        raise BadInput(_("A requestKey can have at most %(most)s characters.", most=MAX_NAME))
     secret = context.settings.secret_key.get_secret_value().encode()
     whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
-    # The key is in both: a client's random one keeps even who has the secret from trying out contents.
+    # Both include the key: if it's random, even someone with the secret can't try out contents.
     return _Hashes(hmac.digest(secret, whose, "sha256"), hmac.digest(secret, repr((whose, content)).encode(), "sha256"))
 
 
 async def _claim(transaction: Transaction, hashed: _Hashes, fresh: Values) -> bool:
-    """Take a key that nobody has used in 24 hours; False if it was used. Waits for who is using it."""
+    """Take a key that hasn't been used in 24 hours; False if it has. Waits for another request that's using it."""
     fresh = fresh | {"content_hash": hashed.content, "made_at": func.clock()}
     claimed = await transaction.value(
         insert(request_keys)
@@ -91,14 +91,14 @@ def _kept() -> ClauseElement:
 
 
 async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None:
-    """Find what the first request of a key left; refuse what came with another content."""
+    """Find what the first request left for its key; refuse a request with different content."""
     earlier = await transaction.first(_kept(), key_hash=hashed.key)
-    # While an upgrade goes on, the version before leaves none.
+    # During an upgrade, the previous version doesn't leave one.
     if earlier is not None and earlier.content_hash not in {None, hashed.content}:
         refuse(
             "requestKey",
             Code.REPEATED_KEY,
-            _("This requestKey was used before with other content. That was done and this wasn't: give it a new key."),
+            _("This requestKey was used before for something else, so nothing was done. Please use a new key."),
         )
     return earlier
 
@@ -106,10 +106,13 @@ async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None
 async def earlier_result(
     context: Context, transaction: Transaction, change: str, once: Once, new_id: UUID, *scope: object
 ) -> UUID | None:
-    """Give the id that the first request of this key made; None if this is the first, which makes `new_id`.
+    """Give the id that the first request with this key made; None if this is the first, which makes `new_id`.
 
-    `scope` tells people apart who are signed out. A repeat that comes while the first is under way waits for it.
-    Raises: Refused where the content is another, and BadInput for too long a key.
+    `scope` separates people who aren't signed in. A repeat that arrives while the first is running waits for it.
+
+    Raises:
+        Refused: the key was used with different content.
+        BadInput: the `requestKey` is too long.
     """
     if once.key is None:
         return None
@@ -121,10 +124,13 @@ async def earlier_result(
 
 
 async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[JsonValue] | None:
-    """Give the answer that the first request of this key kept; None if there was none.
+    """Give the answer that the first request with this key left; None if there wasn't one.
 
-    The caller holds a lock that a repeat waits for, from before this until its transaction ends. Raises: Refused for
-    other content, and BadInput for too long a key.
+    The caller must hold a lock that a repeat waits for, from before this call until its transaction ends.
+
+    Raises:
+        Refused: the key was used with different content.
+        BadInput: the `requestKey` is too long.
     """
     if once.key is None:
         return None
@@ -135,9 +141,10 @@ async def earlier_answer(context: Context, transaction: Transaction, change: str
 async def keep_answer(
     context: Context, transaction: Transaction, change: str, once: Once, answer: Sequence[JsonValue]
 ) -> None:
-    """Keep the answer of a change for its repeats: words and numbers, nothing that somebody typed.
+    """Keep a change's answer for its repeats. It has only words of ours and numbers, nothing that anyone typed.
 
-    Raises: BadInput.
+    Raises:
+        BadInput: the `requestKey` is too long.
     """
     if once.key is not None:
         kept = {"answer": answer, "account_id": context.viewer.account_id}

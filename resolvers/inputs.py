@@ -1,4 +1,4 @@
-"""How the parts of an input are read."""
+"""Reading the parts of an input."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ _NOBODYS_ID = UUID(int=0)
 
 
 def read_id(given: str) -> UUID:
-    """Read an id; any other text reads as an id that nothing has, so that it is simply not found."""
+    """Read an id. Any other text reads as an id that nothing has, so it simply isn't found."""
     try:
         return UUID(given)
     except ValueError:
@@ -18,7 +18,7 @@ def read_id(given: str) -> UUID:
 
 
 def given(input: object) -> Values:
-    """Give the fields of an input that were sent, except `id`, `version` and `requestKey`."""
+    """Give the fields that an input was sent with, except `id`, `version` and `requestKey`."""
     return {
         name: value
         for name, value in vars(input).items()

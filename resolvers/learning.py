@@ -1,4 +1,4 @@
-"""Learnings: a mediator's reflections over time, drawn together from logbook and CPD. Nothing is stored for them."""
+"""Learnings: a mediator's reflections over time, from the logbook and the CPD entries. Nothing is stored for them."""
 
 from collections.abc import Awaitable
 from datetime import date as day
@@ -24,7 +24,7 @@ from resolvers.selection import fields_below
 
 @strawberry.enum
 class LearningSource(StrEnum):
-    """What somebody learned from."""
+    """The kind of entry that has the reflection."""
 
     MEDIATION = "MEDIATION"
     CPD = "CPD"
@@ -32,7 +32,7 @@ class LearningSource(StrEnum):
 
 @strawberry.enum
 class LearningKind(StrEnum):
-    """What kind of reflection it is."""
+    """The kind of reflection."""
 
     DID_WELL = "DID_WELL"
     FOUND_CHALLENGING = "FOUND_CHALLENGING"
@@ -40,7 +40,7 @@ class LearningKind(StrEnum):
 
 
 def _reflections(entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind) -> Query:
-    # One entry has several reflections; each gets an id of its own, the same at every reading.
+    # An entry can have several reflections. Each has its own id, the same each time it's read.
     own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
     return select(
         own_id.label("id"),
@@ -48,7 +48,7 @@ def _reflections(entries: Table, private: Table, column: str, source: LearningSo
         entries.c.ended_on.label("date"),
         literal(source.value, Text).label("source"),
         literal(kind.value, Text).label("kind"),
-        # Looked up for the rows of a page alone: with a join, each page would sort every reflection anew.
+        # Looked up only for a page's rows: with a join, each page would sort all reflections.
         select(private.c[column]).where(private.c.id == entries.c.id).scalar_subquery().label("text"),
         entries.c.id.label("entry_id"),
     )
@@ -94,9 +94,9 @@ LEARNINGS = EntryList(
 )
 
 
-@strawberry.input(description="What to show; every field that is given must fit.")
+@strawberry.input(description="What to show: the rows that match every field you give.")
 class LearningFilter:
-    """Which reflections to show."""
+    """The reflections to show."""
 
     source: LearningSource | None = None
     kind: LearningKind | None = None
@@ -104,9 +104,9 @@ class LearningFilter:
     text: str | None = None
 
 
-@entry_order(LEARNINGS, description="What learnings can be sorted by.")
+@entry_order(LEARNINGS, description="The columns that you can sort learnings by.")
 class LearningOrder(EntryOrder):
-    """In what order to show them."""
+    """The order to show them in."""
 
 
 def learnings(
@@ -116,10 +116,14 @@ def learnings(
     filter: LearningFilter | None = None,
     order_by: LearningOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's reflections. Raises: BadInput for a cursor of another list."""
+    """Give a page of a mediator's reflections.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return entry_page(info.context, LEARNINGS, mediator, page, filter, order_by, fields_below(info))
 
 
 async def learning_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
-    """Give what occurs in a mediator's reflections, to filter by."""
+    """Give the values in a mediator's reflections, to filter by."""
     return await facets(info.context, LEARNINGS, mediator)

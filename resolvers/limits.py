@@ -1,6 +1,7 @@
-"""How often things may be tried. Limits count attempts, not HTTP requests; keys are hashes, never names or addresses.
+"""Rate limits. They count attempts, not HTTP requests; keys are hashes, never names or addresses.
 
-Counters live in Valkey; while it is away they live in this process's memory, so that the service stays up and guarded.
+The counters are in Valkey. While it can't be reached they're in this process's memory, so that the service keeps
+running and stays protected.
 """
 
 import asyncio
@@ -22,19 +23,19 @@ Identity = UUID | str | bytes | None  # who or what attempts are counted by
 
 @dataclass(frozen=True)
 class Limit:
-    """How often one thing may be tried; what it is counted by stands beside each."""
+    """How often one thing may be tried. The comment beside each limit says what it's counted by."""
 
     name: str
     rate: str
 
 
 SIGN_IN_ADDRESS = Limit("sign_in_address", "200/10 minutes")  # network address
-# Account and network address: nobody is locked out by others.
+# Account and network address, so that nobody can lock others out.
 SIGN_IN_ACCOUNT = Limit("sign_in_account", "10/10 minutes")
-# Account, from browsers that have never signed in to it: guesses from many addresses. Its owner's browsers go on, and a
-# link for a new password makes a browser theirs.
+# Account, for browsers that have never signed in to it: guesses from many addresses. The owner's browsers aren't
+# affected, and a link for a new password makes a browser the owner's.
 SIGN_IN_STRANGERS = Limit("sign_in_strangers", "100/hour")
-SECOND_FACTOR = Limit("second_factor", "10/hour")  # account; only who has the password gets that far
+SECOND_FACTOR = Limit("second_factor", "10/hour")  # account; you need the password to get this far
 SIGN_UP = Limit("sign_up", "60/hour")  # network address
 RESET_ADDRESS = Limit("reset_address", "60/hour")  # network address
 LINK_TRIES = Limit("link_tries", "100/10 minutes")  # network address
@@ -43,19 +44,19 @@ SEARCH = Limit("search", "120/minute")  # network address
 REQUESTS_SENT = Limit("requests_sent", "100/day")  # account
 REQUESTS_TO = Limit("requests_to", "5/day")  # account and mailbox
 INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
-APPOINTMENTS = Limit("appointments", "30/day")  # account; each is told to two people
+APPOINTMENTS = Limit("appointments", "30/day")  # account; each emails two people
 EXPORTS = Limit("exports", "10/day")  # account
-IMPORTS = Limit("imports", "60/hour")  # account; trying one out counts too
+IMPORTS = Limit("imports", "60/hour")  # account; dry runs count too
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
-# Budgets of mail that strangers cause. What is over them is done and answered all the same; its mail waits
-# (`jobs.outbox.enqueue`), so that nobody learns what others do, and nobody loses mail by it.
+# Budgets for emails that strangers cause. Beyond them, changes are made and answered as usual, but their emails wait
+# (`jobs.outbox.enqueue`). So nobody learns what others do, and nobody misses an email.
 MAIL_TO = Limit("mail_to", "20/day")  # mailbox
-RESETS_TO = Limit("resets_to", "5/hour")  # mail address and network address
-NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback through an open door
+RESETS_TO = Limit("resets_to", "5/hour")  # email address and network address
+NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback without a request
 
 
-_RECONNECT_AFTER = 10.0  # seconds during which memory serves before Valkey is tried again
+_RECONNECT_AFTER = 10.0  # seconds of counting in memory before trying Valkey again
 _TIMEOUT = 0.25  # seconds
 
 
@@ -63,13 +64,13 @@ class Limiter:
     """Counts attempts."""
 
     def __init__(self, settings: Settings) -> None:
-        # A pool of our own, for the storage never closes the one that it would make.
+        # Our own pool, because the storage never closes one that it makes itself.
         self._pool = ConnectionPool.from_url(settings.redis_url.get_secret_value())
         self._shared = MovingWindowRateLimiter(
             RedisStorage(
                 "async+redis://",
                 implementation="redispy",
-                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on to redis, which takes it
+                connection_pool=self._pool,  # type: ignore[arg-type]  # passed on to redis, which accepts it
             )
         )
         self._local = MovingWindowRateLimiter(MemoryStorage())
@@ -81,7 +82,11 @@ class Limiter:
         await self._pool.aclose()
 
     async def count(self, limit: Limit, *by: Identity) -> None:
-        """Count one attempt; raise RateLimited if there were too many."""
+        """Count one attempt.
+
+        Raises:
+            RateLimited: there were too many attempts.
+        """
         item, identity = parse(limit.rate), self._identity(limit, by)
         if not self._is_away():
             try:
@@ -89,7 +94,7 @@ class Limiter:
                     return await _hit(self._shared, item, identity)
             except RateLimited:
                 raise
-            except Exception:  # noqa: BLE001 - whatever ails Valkey, memory serves
+            except Exception:  # noqa: BLE001 - whatever is wrong with Valkey, memory works
                 self._away_until = time.monotonic() + _RECONNECT_AFTER
         return await _hit(self._local, item, identity)
 
@@ -97,7 +102,7 @@ class Limiter:
         return time.monotonic() < self._away_until
 
     async def is_over(self, limit: Limit, *by: Identity) -> bool:
-        """Count one attempt; tell whether there were too many."""
+        """Count one attempt, and say whether there were too many."""
         try:
             await self.count(limit, *by)
         except RateLimited:
@@ -105,7 +110,7 @@ class Limiter:
         return False
 
     async def forget(self, limit: Limit, *by: Identity) -> None:
-        """Forget the attempts counted: the last one showed that they were its owner's."""
+        """Forget the attempts so far: the last one showed that they were the owner's."""
         item, identity = parse(limit.rate), self._identity(limit, by)
         await self._local.clear(item, identity)
         if self._is_away():
@@ -122,5 +127,5 @@ class Limiter:
 
 async def _hit(limiter: MovingWindowRateLimiter, item: RateLimitItem, identity: str) -> None:
     if not await limiter.hit(item, identity):
-        # The whole window: when it is really over tells when others tried.
+        # The whole window: its real end would show when others tried.
         raise RateLimited(item.get_expiry())

@@ -1,6 +1,6 @@
-"""Mailed single-use links of an account: made, found by their secret, used up.
+"""An account's emailed single-use links: making them, finding them by their secret, and using them up.
 
-An account is locked before its links are, as where it is deleted with them, so that two changes wait in turn.
+An account is locked before its links, as it is when they're deleted together, so that two changes can't deadlock.
 """
 
 from datetime import timedelta
@@ -34,14 +34,15 @@ async def mail_link(
     other_id: UUID | None = None,
     new_email: str | None = None,
 ) -> None:
-    """Make a link and queue its mail, from whose being due its time counts.
+    """Make a link and queue its email. The link's time starts when the email is due.
 
     `held` and `other_id` are as in `enqueue_mail`.
 
-    It replaces the account's earlier links of that purpose, but for a new password: those may be asked for by anybody,
-    who would take the owner's away. They end together once one is used.
+    The link replaces the account's earlier ones for the same purpose, except those for a new password: anyone can ask
+    for these, and would disable the owner's. They all end once one is used.
 
-    Where there is no such account the same statements run, for time would tell; there is no link then, and no mail.
+    If there's no such account, the same statements run so that timing doesn't reveal it, but there's no link and no
+    email.
     """
     link_id = uuid4()
     await lock_account(transaction, account_id)
@@ -66,7 +67,7 @@ async def mail_link(
 
 
 class LinkRow(Row):
-    """What a link is for."""
+    """The purpose of a link."""
 
     account_id: UUID
     purpose: str
@@ -92,17 +93,21 @@ def _used() -> ClauseElement:
 
 
 async def linked_account(reading: Transaction, secret: str, *purposes: LinkPurpose) -> UUID | None:
-    """Give the account that the link of that secret is for, and leave the link; None if it doesn't work."""
+    """Give the account of the link with this secret, without using the link up; None if it doesn't work."""
     link = await reading.first(_working(), hash=hash_secret(secret), purposes=purposes)
     return link.account_id if link else None
 
 
 async def use_link(transaction: Transaction, secret: str, *purposes: LinkPurpose) -> LinkRow | None:
-    """Use up the link of that secret, and give it; None if it doesn't work."""
+    """Use up the link with this secret, and give it; None if it doesn't work."""
     await lock_account(transaction, await linked_account(transaction, secret, *purposes))
     return await transaction.first(_used(), hash=hash_secret(secret), purposes=purposes)
 
 
 def refuse_link() -> NoReturn:
-    """Refuse a link that doesn't work. Raises: Refused."""
+    """Refuse a link that doesn't work.
+
+    Raises:
+        Refused: always.
+    """
     refuse("token", Code.NOT_FOUND, _("This link no longer works. Please ask for a new one."))

@@ -1,4 +1,4 @@
-"""Loads things of one kind together: what is asked for in one turn of the event loop is one batch, nothing twice."""
+"""Batched loading: whatever is asked for in one turn of the event loop is loaded in one batch, without duplicates."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -10,7 +10,7 @@ Batch = Callable[[list[Key]], Awaitable[Sequence[Value]]]
 
 
 class Loader(Generic[Key, Value]):
-    """What one request has loaded, and is loading, by one kind of batch."""
+    """What one request has loaded, or is loading, with one kind of batch."""
 
     __slots__ = ("_batch", "_found", "_next", "_task", "_waiting")
 
@@ -21,9 +21,9 @@ class Loader(Generic[Key, Value]):
         self._next: list[Key] = []
 
     def load(self, key: Key) -> Awaitable[Value]:
-        """Load one thing. Whatever the batch raises is raised for each of its keys."""
+        """Load one thing. If the batch raises an exception, it's raised for each of its keys."""
         loop = asyncio.get_running_loop()
-        # A future for each who asks: it is cancelled with them, and nobody else's must be.
+        # One future for each caller: it's cancelled with that caller, and no other may be.
         asked: asyncio.Future[Value] = loop.create_future()
         if key in self._found:
             asked.set_result(self._found[key])
@@ -32,7 +32,7 @@ class Loader(Generic[Key, Value]):
         else:
             self._waiting[key] = [asked]
             if not self._next:
-                # It begins in the next turn of the loop, when all of this turn have asked.
+                # It begins in the loop's next turn, when everything in this turn has been asked for.
                 self._task = loop.create_task(self._run())
             self._next.append(key)
         return asked
@@ -41,7 +41,7 @@ class Loader(Generic[Key, Value]):
         keys, self._next = self._next, []
         try:
             found = dict(zip(keys, await self._batch(keys), strict=True))
-        except Exception as error:  # noqa: BLE001 - it is raised where the things were asked for
+        except Exception as error:  # noqa: BLE001 - it's raised where things were asked for
             for key in keys:
                 for asked in self._waiting.pop(key):
                     if not asked.done():

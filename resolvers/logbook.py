@@ -1,4 +1,4 @@
-"""The logbook: its list, the experience that it adds up to, and the changes to its entries."""
+"""The logbook: its list, the experience it adds up to, and changes to its cases."""
 
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
@@ -34,7 +34,7 @@ _entry = logbook_entries.c
 
 @entry_row("LogbookEntry", LOGBOOK_FIELDS)
 class LogbookRow(OwnedRow):
-    """One case; its declared fields are columns too."""
+    """One case; its declared fields are columns."""
 
     ended_month: str
 
@@ -51,20 +51,20 @@ LOGBOOK = owned_list(
 
 @entry_filter(LOGBOOK)
 class LogbookFilter:
-    """Which cases to show."""
+    """The cases to show."""
 
 
-@entry_order(LOGBOOK, description="What a logbook can be sorted by.")
+@entry_order(LOGBOOK, description="The columns that you can sort cases by.")
 class LogbookOrder(EntryOrder):
-    """In what order to show them."""
+    """The order to show them in."""
 
 
-@new_entry(LOGBOOK, description="One case. Dates are days; `minutes` is the duration.")
+@new_entry(LOGBOOK, description="One case. `minutes` is the duration.")
 class ImportedLogbookEntryInput:
-    """One case of many."""
+    """One of many new cases."""
 
 
-@strawberry.input(description="A new entry. Dates are days; `minutes` is the duration.")
+@strawberry.input(description="A new case. `minutes` is the duration.")
 class AddLogbookEntryInput(ImportedLogbookEntryInput):
     """One new case."""
 
@@ -81,22 +81,22 @@ class UpdateLogbookEntryInput:
 
 @strawberry.input
 class DeleteLogbookEntryInput:
-    """Which case to delete."""
+    """The case to delete."""
 
     id: strawberry.ID
 
 
-@strawberry.input(description="Many new entries at once: 1 to 5,000, as far as a request has room for them.")
+@strawberry.input(description="Many new cases at once: 1 to 5,000, if they fit into one request.")
 class ImportLogbookEntriesInput:
     """Many new cases."""
 
     entries: list[ImportedLogbookEntryInput]
-    all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any entry fails.")
-    dry_run: bool = strawberry.field(default=False, description="Write nothing, and tell what would happen.")
+    all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any case fails.")
+    dry_run: bool = strawberry.field(default=False, description="Write nothing, and report what would happen.")
     request_key: str | None = strawberry.field(
         default=None,
-        description="A repeat within 24 hours gets the first answer. Nothing is kept for a key where "
-        "nothing was written: of a dry run, and where all was left out.",
+        description="Sending the same key again within 24 hours gets the first answer, unless nothing was written "
+        "(a dry run, or every case left out).",
     )
 
 
@@ -107,8 +107,8 @@ def _read_entry(type_: type, value: Mapping[str, str], _context: InputContext) -
 
 _entry_input = get_object_definition(ImportedLogbookEntryInput, strict=True)
 _PYTHON_NAMES = {camel(field.python_name): field.python_name for field in _entry_input.fields}
-# Thousands come at once, and nothing else runs until all are read. Strawberry's own way takes ten times as long, for it
-# looks in every field for more to convert; these are scalars, all of them read already.
+# Thousands come at once, and nothing else runs until all are read. Strawberry's own way takes ten times as long, since
+# it looks for more to convert in every field. These are scalars that have all been read.
 _entry_input.from_input = _read_entry
 
 
@@ -119,38 +119,60 @@ def logbook(
     filter: LogbookFilter | None = None,
     order_by: LogbookOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
-    """Give a page of a mediator's cases. Raises: BadInput for a cursor of another list."""
+    """Give a page of a mediator's cases.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return entry_reading.entry_page(info.context, LOGBOOK, mediator, page, filter, order_by, fields_below(info))
 
 
 async def logbook_entry(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
-    """Load one case. Raises: NotFound for any that its list does not show."""
+    """Load one case.
+
+    Raises:
+        NotFound: the viewer's list doesn't show it.
+    """
     return await entry_reading.entry(info.context, LOGBOOK, mediator, read_id(id))
 
 
 async def logbook_facets(info: Info, mediator: strawberry.Parent[MediatorRow]) -> FacetsRow:
-    """Give what occurs in a mediator's cases, to filter by."""
+    """Give the values in a mediator's cases, to filter by."""
     return await entry_reading.facets(info.context, LOGBOOK, mediator)
 
 
 async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> OwnedRow:
-    """Add a case and give it. Raises: Refused, with what to mend, and Forbidden."""
+    """Add a case and give it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        Forbidden: the viewer has no paid access.
+        BadInput: the `requestKey` is too long.
+    """
     return await entry_changes.add_entry(info.context, LOGBOOK, input)
 
 
 async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> OwnedRow:
-    """Change a case and give it. Raises: Refused; with CONFLICT if it was changed meanwhile."""
+    """Change a case and give it.
+
+    Raises:
+        Refused: something in the input needs fixing, or (CONFLICT) the case has changed meanwhile.
+    """
     return await entry_changes.update_entry(info.context, LOGBOOK, input)
 
 
 async def delete_logbook_entry(info: Info, input: DeleteLogbookEntryInput) -> UUID:
-    """Delete a case and give its id. Raises: Refused."""
+    """Delete a case and give its id.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     return await entry_changes.delete_entry(info.context, LOGBOOK, read_id(input.id))
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the cases of an import: each in its order, and counted."""
+    """The results of an import: one for each case in its order, and their counts."""
 
     imported: int
     skipped: int
@@ -159,7 +181,15 @@ class Imported:
 
 
 async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -> Imported:
-    """Import cases, and tell what became of each. Raises: Refused, Forbidden, RateLimited, BadInput and NotFound."""
+    """Import cases, and give the result for each.
+
+    Raises:
+        Refused: there are no cases, or too many, or the key was used for a different import.
+        Forbidden: the viewer has no paid access.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
+        NotFound: the viewer isn't a mediator.
+    """
     outcomes = await import_entries(
         info.context,
         LOGBOOK,
@@ -175,7 +205,7 @@ async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -
 
 
 class TotalRow(Row):
-    """What a mediator's cases add up to: all of them, those of one role, or those of one year."""
+    """The totals of a mediator's cases: of all, of one role, or of one year."""
 
     mediator_id: UUID
     role: str | None
@@ -187,7 +217,7 @@ class TotalRow(Row):
 
 @dataclass
 class Experience:
-    """What a mediator's entries add up to. Simulated cases stand on a line of their own and count nowhere else."""
+    """The totals of a mediator's cases. Simulated cases have a total of their own, and count in no other."""
 
     minutes: int = 0
     cases: int = 0
@@ -207,7 +237,7 @@ _ROLES = {role.value: place for place, role in enumerate(CaseRole)}
 
 @statement(TotalRow)
 def _totals(for_role: bool, single: bool, by_role: bool, by_year: bool) -> ClauseElement:
-    """Make the statement of the sums: the whole, for which role and year are null, and by each of them if asked."""
+    """Make the statement of the totals: the whole, with null for role and year, and those by role or year if asked."""
     role, year = _entry.role, _YEAR
     sets = [tuple_(_entry.mediator_id)]
     sets += [tuple_(_entry.mediator_id, part) for part, wanted in ((role, by_role), (year, by_year)) if wanted]
@@ -226,12 +256,12 @@ def _totals(for_role: bool, single: bool, by_role: bool, by_year: bool) -> Claus
 
 
 def whole(mediator_id: Expression) -> LateralFromClause:
-    """Add up all of a mediator's entries, to be joined to the mediator's row."""
+    """Add up all of a mediator's cases, for joining to the mediator's row."""
     return select(*_SUMS).where(_entry.mediator_id == mediator_id).lateral("whole")
 
 
 def _added_up(rows: Sequence[TotalRow]) -> Experience:
-    """Put a mediator's sums together; years ascend, roles come in the order of the enumeration."""
+    """Put a mediator's totals together: years ascending, roles in the order of their enumeration."""
     total = Experience()
     for row in rows:
         if row.role is None and row.year is None:
@@ -246,7 +276,7 @@ def _added_up(rows: Sequence[TotalRow]) -> Experience:
 def experience(
     info: Info, mediator: strawberry.Parent[MediatorRow], role: CaseRole | None = None
 ) -> Awaitable[Experience] | Experience:
-    """Add up a mediator's cases, of one role if asked; one statement for all mediators of a request."""
+    """Add up a mediator's cases, of one role if asked. All mediators of a request share one statement."""
     fields = fields_below(info)
     parts = ("byRole" in fields, "byYear" in fields)
     if role is None and parts == (False, False) and isinstance(mediator, SummedMediatorRow):

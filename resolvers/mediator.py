@@ -1,4 +1,4 @@
-"""Mediators: the ones that a viewer may see, and one's own profile."""
+"""Mediators: those that a viewer may see, and the viewer's own profile."""
 
 from enum import Enum
 from uuid import UUID
@@ -31,13 +31,13 @@ BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 
 
 def search_words(text: str) -> str:
-    """Make a text-search query: each word of the text, as far as a name can go, must begin a word of the name."""
+    """Make a text-search query. Each word of the text must begin a word of the name."""
     words = "".join(c if c.isalnum() else " " for c in fold_name(text[:MAX_NAME])).split()
     return " & ".join(f"'{word}':*" for word in words)
 
 
 def name_matches(parameter: str) -> ColumnElement[bool]:
-    """Select accounts by `search_words`, from the index over the words of names."""
+    """Select accounts by `search_words`, using the index on the words of names."""
     query = func.to_tsquery("simple", bindparam(parameter, type_=Text()), type_=TSQUERY())
     return func.to_tsvector("simple", accounts.c.name_key).op("@@")(query)
 
@@ -63,9 +63,9 @@ def _one(standings: Standing, asked: Standing, added_up: bool) -> ClauseElement:
     return rows
 
 
-@strawberry.enum(name="Standing", description="What you are towards a mediator.")
+@strawberry.enum(name="Standing", description="Your standing towards a mediator.")
 class StandingName(Enum):
-    """A standing towards a mediator, by its name in the API."""
+    """A standing towards a mediator, with its name in the API."""
 
     SELF = Standing.SELF.value
     REVIEWER = Standing.REVIEWER.value
@@ -94,9 +94,12 @@ async def _load(
 
 
 async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None = None) -> MediatorRow:
-    """Load a mediator that the viewer has that standing towards (None: any). Raises: NotFound for any other.
+    """Load a mediator that the viewer has this standing towards (None: any).
 
-    If only the sums of all entries are asked for, the row comes with them, and `experience` needs no statement.
+    If only the totals of all cases are asked for, they come with the row, and `experience` needs no statement.
+
+    Raises:
+        NotFound: there's no such mediator, or the viewer doesn't have that standing.
     """
     below = fields_below(info)
     added_up = "experience" in below and below.isdisjoint({"byRole", "byYear"})
@@ -104,7 +107,7 @@ async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None 
 
 
 async def own(context: Context) -> MediatorRow | None:
-    """Load the viewer's own profile, None if they are no mediator."""
+    """Load the viewer's own profile; None if they aren't a mediator."""
     try:
         return await _load(context, context.account_id, None)
     except NotFound:
@@ -128,9 +131,10 @@ def _count(asked: Standing, searched: bool) -> ClauseElement:
 async def mediators(
     info: Info, page: Page, search: str | None = None, standing: StandingName | None = None
 ) -> Connection[MediatorRow]:
-    """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen by that one.
+    """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen with that standing.
 
-    Raises: BadInput for a cursor of another list.
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     context = info.context
     standings, wanted = context.viewer.standings, _wanted(context, _asked(standing))
@@ -150,11 +154,11 @@ def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str |
 
 
 def personal_link(settings: Settings, mediator_id: UUID) -> str:
-    """Give the address of the page where anybody can leave feedback for a mediator."""
+    """Give the address of the page where anyone can leave feedback about a mediator."""
     return f"{settings.base_url}/give/{link_secret(settings, Opens.PERSONAL_LINK, mediator_id)}"
 
 
-@strawberry.input(description="Changes to your profile; what is left out stays as it is.")
+@strawberry.input(description="Changes to your profile. Fields you leave out stay as they are.")
 class UpdateProfileInput:
     """Changes to the viewer's own profile."""
 
@@ -164,7 +168,11 @@ class UpdateProfileInput:
 
 
 async def update_profile(info: Info, input: UpdateProfileInput) -> MediatorRow | None:
-    """Change the viewer's own profile and give it. Raises: Refused."""
+    """Change the viewer's own profile and give it.
+
+    Raises:
+        Refused: something in the input needs fixing.
+    """
     context, changes = info.context, given(input)
     check = Check()
     if "about" in changes:

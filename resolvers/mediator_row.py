@@ -1,4 +1,4 @@
-"""What the rows of mediators hold."""
+"""Rows of mediators."""
 
 from resolvers.paging import ListedRow
 
@@ -15,7 +15,7 @@ class MediatorRow(ListedRow):
 
 
 class SummedMediatorRow(MediatorRow):
-    """A mediator with the sums of all their logbook entries."""
+    """A mediator, with the totals of all their cases."""
 
     minutes: int
     cases: int

@@ -1,7 +1,7 @@
-"""Relay cursor connections over keysets: one statement a list, for one parent or many at once.
+"""Relay cursor connections over keysets. A list takes one statement, for one parent or for many at once.
 
-Every sort is (column, id), nulls last. A cursor holds the sort's value and the id, and nothing else, so it tells what
-its viewer may read of that row already.
+Every sort is by (column, id), nulls last. A cursor holds the sort's value and the id and nothing else, so it only says
+what its viewer may already read of that row.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -25,12 +25,12 @@ from resolvers.errors import BadInput
 MAX_PAGE_SIZE = 100
 PAGE_SIZE = 25
 
-Key = str | int | date | datetime | None  # what a row is sorted by
+Key = str | int | date | datetime | None  # the value that a row is sorted by
 
 
 @dataclass(frozen=True)
 class Sort:
-    """What a list is ordered by: a name for its cursors, the column (None: by id alone), the direction."""
+    """How a list is sorted: a name for its cursors, the column (None: by id only) and the direction."""
 
     name: str
     column: Expression | None
@@ -40,7 +40,7 @@ class Sort:
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list: `size` rows after the cursor, or before it (`backwards`)."""
+    """A part of a list: `size` rows after the cursor, or before it (`backwards`)."""
 
     size: int
     backwards: bool
@@ -48,7 +48,11 @@ class Page:
 
 
 def page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
-    """Read the four arguments of a connection; 25 rows if none is given, 100 at most. Raises: BadInput."""
+    """Read the four arguments of a connection. The page has 25 rows unless they say otherwise, 100 at most.
+
+    Raises:
+        BadInput: the arguments don't fit together, or the size is out of range.
+    """
     backwards = last is not None or (before is not None and first is None)
     if backwards and (first is not None or after is not None):
         raise BadInput(_("Give first and after, or last and before."))
@@ -58,12 +62,12 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
     if size is None:
         size = PAGE_SIZE
     if not 0 <= size <= MAX_PAGE_SIZE:
-        raise BadInput(_("A page has 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
+        raise BadInput(_("A page can have 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
     return Page(size, backwards, before if backwards else after)
 
 
 class ListedRow(Row):
-    """A row of a list. What `page_statement` adds to a page's rows (`ADDED`) is no column of the list's own."""
+    """A row of a list. The columns that `page_statement` adds (`ADDED`) aren't the list's own."""
 
     id: UUID
 
@@ -74,14 +78,14 @@ ADDED = SORT_VALUE, PARENT, TOTAL = "sort_value", "parent", "total"
 
 
 class Count(Row):
-    """How many rows a list has."""
+    """The number of rows in a list."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Connection(Generic[ListedT]):
-    """One page of a list. `total` is how many rows the whole has, None where `count` is still to count them."""
+    """One page of a list. `total` is the number of rows in the whole list; None if `count` still has to count them."""
 
     nodes: list[ListedT]
     sort: Sort
@@ -91,7 +95,7 @@ class Connection(Generic[ListedT]):
     total: int | None = None
 
     def cursor(self, row: ListedT) -> str:
-        """Give the cursor of a row of this page."""
+        """Give the cursor of a row on this page."""
         return encode_cursor(self.sort.name, row[SORT_VALUE] if self.sort.column is not None else None, row.id)
 
 
@@ -102,7 +106,11 @@ def encode_cursor(sort: str, value: Key, row_id: UUID) -> str:
 
 
 def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
-    """Read a cursor of this sort: the value and the id. Raises: BadInput for any other text."""
+    """Read a cursor of this sort: the value and the id.
+
+    Raises:
+        BadInput: it isn't a cursor of this sort.
+    """
     try:
         name, value, row_id = orjson.loads(urlsafe_b64decode(cursor))
         typed = _typed(value, sort.column), UUID(row_id)
@@ -120,7 +128,7 @@ def _typed(value: JsonValue, of: Expression | None) -> Key:
         raise ValueError(value)
     expected = of.type.python_type
     if expected is datetime:
-        return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError where no calendar reaches
+        return datetime.fromisoformat(str(value)).astimezone(UTC)  # OverflowError beyond the calendar
     if expected is date:
         return date.fromisoformat(str(value))
     if type(value) is not expected or not isinstance(value, str | int) or (isinstance(value, str) and "\0" in value):
@@ -131,19 +139,19 @@ def _typed(value: JsonValue, of: Expression | None) -> Key:
 
 
 def _keyset(sort: Sort, row_id: Expression, backwards: bool, null_cursor: bool) -> ColumnElement[bool]:
-    """Select the rows that come after the cursor in the direction of reading."""
+    """Select the rows that come after the cursor in the reading direction."""
     descending = sort.descending != backwards
     last_id = bindparam("cursor_id", type_=Uuid())
     beyond_id = row_id < last_id if descending else row_id > last_id
     if sort.column is None:
         return beyond_id
     if null_cursor:
-        # Nulls come last; read backwards they come first, and everything else lies beyond them.
+        # Nulls come last. Read backwards, they come first, and everything else comes after them.
         beyond_null = and_(sort.column.is_(None), beyond_id)
         return or_(beyond_null, sort.column.is_not(None)) if backwards else beyond_null
     value = bindparam("cursor_value", type_=sort.column.type)
     beyond = or_(sort.column < value if descending else sort.column > value, and_(sort.column == value, beyond_id))
-    # Stated apart, for an index to start from: nothing beyond the cursor lies on its other side.
+    # A separate condition, so that an index can start from it.
     bound = sort.column <= value if descending else sort.column >= value
     if not sort.nullable:
         return and_(bound, beyond)
@@ -171,12 +179,12 @@ def page_statement(
     parent: Expression | None = None,
     total: Query | None = None,
 ) -> Query:
-    """Make the statement of one page of `rows`, with the parameter `size`.
+    """Make the statement for one page of `rows`, with the parameter `size`.
 
-    `cursor` says whether it starts from one: None for none, else whether that cursor's value is null. With a `parent`
-    column it gives a page for each of the ids in the parameter `parents`, whose id stands in the rows' `parent`.
-    `total` counts the whole list, over all parents; each row then has the count of its own list as `total`. These two
-    and `sort_value` are found by their names: `row[TOTAL]`.
+    `cursor` says whether the page starts at one: None if not, else whether that cursor's value is null. With a `parent`
+    column, the statement gives a page for each id in the parameter `parents`; the rows have that id as `parent`.
+    `total` counts the whole list, over all parents; each row then has the count of its own list as `total`. Read these
+    two and `sort_value` by their names: `row[TOTAL]`.
     """
     value = sort.column
     rows = rows.add_columns((value if value is not None else row_id).label(SORT_VALUE))
@@ -205,11 +213,12 @@ def page_statement(
 
 
 def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | UUID]]:
-    """Give what `page_statement` needs to know of a cursor, and the values of its parameters.
+    """Give what `page_statement` needs to know about a cursor, and the values of its parameters.
 
-    Raises: BadInput.
+    Raises:
+        BadInput: the cursor belongs to another list.
     """
-    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more tells whether there are more
+    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more shows whether there are more
     if asked.cursor is None:
         return None, values
     value, values["cursor_id"] = decode_cursor(sort, asked.cursor)
@@ -221,7 +230,7 @@ def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | U
 
 @dataclass(frozen=True)
 class Counting:
-    """A count that begins when it is awaited; what is never awaited asks the database nothing."""
+    """A count that begins when it's awaited; until then the database isn't asked."""
 
     count: Callable[[], Awaitable[int]]
 
@@ -232,7 +241,7 @@ class Counting:
 def counting(
     database: Database, statement: Statement[Count], **values: str | UUID | None
 ) -> Callable[[], Awaitable[int]]:
-    """Give what counts a whole list once it's called."""
+    """Give a function that counts a whole list when it's called."""
 
     async def count() -> int:
         async with database.reading() as reading:
@@ -244,7 +253,7 @@ def counting(
 def connection(
     rows: Sequence[ListedT], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
 ) -> Connection[ListedT]:
-    """Frame the rows that a page's statement gave."""
+    """Make a connection of the rows that a page's statement gave."""
     more = len(rows) > asked.size
     nodes = list(rows[: asked.size])
     if asked.backwards:

@@ -1,4 +1,4 @@
-"""Hashing in the turn of whoever asks; too many at once are an attempt too many."""
+"""Hashing passwords, in turns by network address. Too many at once count as too many attempts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +7,25 @@ from permissions import passwords
 from resolvers.context import Context
 from resolvers.errors import RateLimited
 
-_QUEUE_CLEARS = 10  # seconds, with some to spare
+_QUEUE_CLEARS = 10  # seconds, with a margin
 
 
 async def hash_password(context: Context, password: str) -> str:
-    """Hash a password. Raises: RateLimited, before it is hashed, if too many wait."""
+    """Hash a password.
+
+    Raises:
+        RateLimited: too many are waiting; then it isn't hashed.
+    """
     with _limited():
         return await passwords.hash_password(password, context.viewer.address)
 
 
 async def check_password(context: Context, password: str, stored: str | None) -> bool:
-    """Whether the password fits, in the same time where there is no account. Raises: RateLimited as `hash_password`."""
+    """Whether the password matches. Takes just as long if there's no account.
+
+    Raises:
+        RateLimited: too many are waiting; then it isn't checked.
+    """
     with _limited():
         return await passwords.check_password(password, stored, context.viewer.address)
 

@@ -1,4 +1,4 @@
-"""Reviewers: the list to pick from, appointments and invitations, and their end."""
+"""Reviewers: the list to choose from, and appointing, approving and ending."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -37,13 +37,13 @@ from resolvers.paging import (
 from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
-# Written out, as in the index that serves this: a parameter could be any role.
+# Written out as in the index that this uses: a parameter could be any role.
 _is_reviewer = text(IS_REVIEWER)
 _rows = select(accounts.c.id, accounts.c.name).where(_is_reviewer)
 
 
 class ReviewerRow(ListedRow):
-    """Somebody who may be picked as a reviewer, or was."""
+    """Someone who can be appointed as a reviewer, or was."""
 
     name: str
 
@@ -61,7 +61,11 @@ def _count(searched: bool) -> ClauseElement:
 
 
 async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection[ReviewerRow]:
-    """Give a page of everybody who may be picked as a reviewer, by name. Raises: BadInput for a wrong cursor."""
+    """Give a page of everyone who can be appointed as a reviewer, by name.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     context = info.context
     searched = bool(search and search.strip())
     values = {"words": search_words(search or "")} if searched else {}
@@ -93,7 +97,7 @@ async def reviewer(info: Info, mediator: strawberry.Parent[MediatorRow]) -> Revi
 
 
 async def waiting_reviewer(info: Info, mediator: strawberry.Parent[MediatorRow]) -> ReviewerRow | None:
-    """Load the reviewer whose appointment by a mediator waits for approval."""
+    """Load the reviewer whose appointment by a mediator is waiting for approval."""
     return await _reviewer_of(info.context, mediator.id, approved=False)
 
 
@@ -108,15 +112,17 @@ async def _reviewer_of(context: Context, mediator_id: UUID, *, approved: bool) -
 
 @strawberry.input
 class AppointReviewerInput:
-    """Whom to appoint."""
+    """The reviewer to appoint."""
 
     reviewer_id: strawberry.ID
 
 
 async def appoint_reviewer(info: Info, input: AppointReviewerInput) -> ReviewerRow | None:
-    """Appoint a reviewer from the list in place of the present one; give them, or None while approval is waited for.
+    """Appoint a reviewer from the list, replacing the current one. Gives them; None while they wait for approval.
 
-    Raises: Refused if it cannot be them, and RateLimited.
+    Raises:
+        Refused: that reviewer can't be appointed.
+        RateLimited: there were too many attempts.
     """
     context = info.context
     await context.limiter.count(limits.APPOINTMENTS, context.account_id)
@@ -131,22 +137,23 @@ class _ReplacedRow(Row):
 
 @statement(_ReplacedRow)
 def _replaced() -> ClauseElement:
-    """Delete the appointment of a mediator that is in force."""
+    """Delete a mediator's appointment that is in force."""
     own = appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
     return delete(appointments).where(own, appointments.c.approved).returning(appointments.c.reviewer_id)
 
 
 @strawberry.input
 class ApproveAppointmentInput:
-    """Which appointment to approve."""
+    """The appointment to approve."""
 
     id: strawberry.ID
 
 
 async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> None:
-    """Put a waiting appointment in force, as an administrator; it replaces the mediator's present reviewer.
+    """Approve a waiting appointment, as an administrator. It replaces the mediator's current reviewer.
 
-    Raises: Refused.
+    Raises:
+        Refused: there's no such appointment, or the two can't review each other.
     """
     context, appointment_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
@@ -165,17 +172,20 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
-@strawberry.input(description="Ends your own review, or, with its mediator, one that you do.")
+@strawberry.input(description="Ends the review of your feedback or, with `mediatorId`, your review of another's.")
 class EndReviewInput:
-    """Whose review to end."""
+    """The review to end."""
 
     mediator_id: strawberry.ID | None = None
 
 
 async def end_review(info: Info, input: EndReviewInput) -> None:
-    """End a review at once: one's own as a mediator, or of a mediator who appointed the viewer.
+    """End a review at once: the viewer's own as a mediator, or that of a mediator who appointed the viewer.
 
-    A mediator's invitations that nobody has accepted yet end with it. Raises: Refused.
+    A mediator's invitations that haven't been accepted end too.
+
+    Raises:
+        Refused: there's no such review.
     """
     context = info.context
     whose = context.account_id if input.mediator_id is None else read_id(input.mediator_id)

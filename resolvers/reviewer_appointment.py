@@ -1,4 +1,4 @@
-"""Appointments: put in force and ended under a lock on both accounts, so that no two people review each other."""
+"""Appointments, made and ended under a lock on both accounts, so that no two people can review each other."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from resolvers.errors import Code, refuse
 
 
 class AppointmentRow(Row):
-    """Who reviews whom, or waits for approval to."""
+    """A mediator and their reviewer, approved or waiting for approval."""
 
     id: UUID
     mediator_id: UUID
@@ -39,25 +39,26 @@ def _of_mediator() -> ClauseElement:
 
 @statement(AppointmentRow)
 def _between() -> ClauseElement:
-    """Select the appointments of some mediators with some reviewers."""
+    """Select the appointments of these mediators with these reviewers."""
     mediators, reviewers = (func.any(bindparam(name, type_=ARRAY(Uuid()))) for name in ("mediators", "reviewers"))
     return _appointments.where(appointments.c.mediator_id == mediators, appointments.c.reviewer_id == reviewers)
 
 
 @statement(AppointmentRow)
 def waiting_appointment() -> ClauseElement:
-    """Select an appointment that waits for approval, by its `id`."""
+    """Select an appointment that's waiting for approval, by its `id`."""
     return _appointments.where(appointments.c.id == bindparam("id"), ~appointments.c.approved)
 
 
 async def put_reviewer(
     context: Context, transaction: Transaction, mediator_id: UUID, reviewer_id: UUID, field: str
 ) -> None:
-    """Appoint, or leave waiting for approval where a setting says so; invitations of the mediator's end.
+    """Appoint a reviewer, or let them wait for approval if a setting asks for it. The mediator's invitations end.
 
-    Raises: Refused, for `field`, if it can't be them.
+    Raises:
+        Refused: that reviewer can't be appointed; the problem is with `field`.
     """
-    # So that A appointing B and B appointing A cannot both pass the check below.
+    # Otherwise A appointing B and B appointing A could both pass the check below.
     people = await lock_with_mailboxes(transaction, mediator_id, reviewer_id)
     mediator, reviewer = people.get(mediator_id), people.get(reviewer_id)
     if mediator and reviewer and mediator.mailbox == reviewer.mailbox:
@@ -92,14 +93,14 @@ async def put_reviewer(
 
 
 async def tell_of_appointment(transaction: Transaction, mediator_id: UUID, reviewer_id: UUID) -> None:
-    """Tell both sides that an appointment is in force."""
+    """Email both sides that an appointment is in force."""
     await enqueue(transaction, mail.REVIEWER_APPOINTED, mediator_id, other_id=reviewer_id)
     await enqueue(transaction, mail.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
 
 
 @statement(AppointmentRow)
 def _end(of_mediator: bool) -> ClauseElement:
-    """Delete the appointments of a mediator with a reviewer, or of a reviewer with anybody."""
+    """Delete the appointments of a mediator with one reviewer, or of a reviewer with everyone."""
     ended = appointments.c.reviewer_id == bindparam("reviewer_id", type_=Uuid())
     if of_mediator:
         ended &= appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
@@ -108,7 +109,7 @@ def _end(of_mediator: bool) -> ClauseElement:
 
 @statement(AppointmentRow)
 def _end_own() -> ClauseElement:
-    """Delete a mediator's appointments, with whomever they are."""
+    """Delete all of a mediator's appointments."""
     own = appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
     return delete(appointments).where(own).returning(*_appointments.selected_columns)
 
@@ -116,9 +117,9 @@ def _end_own() -> ClauseElement:
 async def end_reviews(
     transaction: Transaction, *, mediator_id: UUID | None = None, reviewer_id: UUID | None = None
 ) -> int:
-    """Delete the appointments of a mediator, of a reviewer, or of both together; give how many there were.
+    """Delete the appointments of a mediator, of a reviewer, or between the two. Gives how many there were.
 
-    Both sides of each that was in force are told.
+    Both sides of each appointment in force get an email.
     """
     if reviewer_id is None:
         ended = await transaction.all(_end_own(), mediator_id=mediator_id)

@@ -1,4 +1,4 @@
-"""Invitations to review a mediator: sending one, and accepting it with an account or a new one."""
+"""Invitations to review a mediator: sending one, and accepting it with an existing account or a new one."""
 
 from typing import NamedTuple, NoReturn
 from uuid import UUID, uuid4
@@ -34,16 +34,19 @@ from resolvers.validation import Check
 
 @strawberry.input
 class InviteReviewerInput:
-    """Whom to invite."""
+    """The person to invite."""
 
     email: str
     request_key: str | None = None
 
 
 async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
-    """Mail somebody an invitation to review the viewer. It looks the same whether or not they have an account.
+    """Email someone an invitation to review the viewer. It looks the same whether or not they have an account.
 
-    Raises: Refused, RateLimited and BadInput.
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -87,16 +90,16 @@ _works = and_(reviewer_invitations.c.secret_hash == _invited, reviewer_invitatio
 
 @statement(_InvitationRow)
 def _invitation() -> ClauseElement:
-    """Select an invitation that works, with the account that has its address."""
+    """Select an invitation that works, with the account at its address."""
     of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
     return select(
         reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, of_address.label("account_id")
     ).where(_works)
 
 
-@strawberry.input(description="Name and password make a new account; leave them out if you are signed in.")
+@strawberry.input(description="Give a name and password for a new account. Leave them out if you're signed in.")
 class AcceptInvitationInput:
-    """An invitation's token, and what a new account takes."""
+    """An invitation's token, and what a new account needs."""
 
     token: str
     name: str | None = None
@@ -104,9 +107,11 @@ class AcceptInvitationInput:
 
 
 async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
-    """Accept an invitation: with a new account's name and password, or signed in to the account of that address.
+    """Accept an invitation, with a name and password for a new account or signed in to the account at that address.
 
-    Raises: Refused and RateLimited.
+    Raises:
+        Refused: something in the input needs fixing, or the invitation doesn't work.
+        RateLimited: there were too many attempts.
     """
     context, token = info.context, input.token
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -115,7 +120,7 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
         invitation = await reading.first(_invitation(), hash=hashed)
     if invitation is None:
         _refuse_invitation()
-    # Before the transaction begins: whoever waits for a hash must not hold a connection meanwhile.
+    # Before the transaction begins, because waiting for a hash mustn't hold a connection.
     new = None if invitation.account_id else await _new_reviewer(context, invitation.email, input)
     async with context.transaction() as transaction:
         invitation = await transaction.first(_invitation(), hash=hashed)
@@ -123,13 +128,13 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
             _refuse_invitation()
         account_id = invitation.account_id
         if account_id is None and new is not None:
-            # Before the new address is taken, to which the mediator may just be moving.
+            # Before the new address is taken: the mediator may be moving to it.
             await lock_with_mailboxes(transaction, invitation.mediator_id)
             account_id = uuid4()
             if not await put_account(
                 transaction, account_id, new.name, invitation.email, Role.REVIEWER, password_hash=new.password_hash
             ):
-                _refuse_signed_out()  # one was made meanwhile
+                _refuse_signed_out()  # an account was made meanwhile
         elif account_id is None or account_id != context.viewer.account_id:
             _refuse_signed_out()
         people = await lock_with_mailboxes(transaction, invitation.mediator_id, account_id)
@@ -139,7 +144,7 @@ async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
         await transaction.run(
             update(accounts).where(accounts.c.id == account_id).values(roles=sorted({*roles, Role.REVIEWER.value}))
         )
-        # The link came to the account's address, whoever signed up with it.
+        # The link was sent to the account's address, no matter who signed up with it.
         if await mark_verified(transaction, account_id):
             await end_sessions(transaction, account_id, but=context.viewer.session_id)
         await put_reviewer(context, transaction, invitation.mediator_id, account_id, "token")

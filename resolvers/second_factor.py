@@ -1,4 +1,4 @@
-"""One's own second factor: setting it up, taking it away, and its recovery codes."""
+"""Your own second factor: setting it up, removing it, and its recovery codes."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -33,7 +33,7 @@ from resolvers.totp import (
 
 @dataclass(frozen=True)
 class NewFactor:
-    """What the owner's program takes: a secret in Base32, and the same as an address that can be shown as a QR code."""
+    """The secret for the owner's authenticator app, in Base32 and as an address for a QR code."""
 
     secret: str
     otpauth_uri: str
@@ -47,9 +47,12 @@ class SetUpSecondFactorInput:
 
 
 async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> NewFactor:
-    """Make a secret for the owner's program; it counts once a code of it has confirmed that the program has it.
+    """Make a secret for the owner's authenticator app. The factor counts once a code has confirmed that the app has it.
 
-    Raises: Refused, RateLimited and Unauthenticated.
+    Raises:
+        Refused: the password is wrong, or there's a second factor already.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context = info.context
     await confirm_password(context, "password", input.password)
@@ -75,16 +78,20 @@ async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> New
 
 @strawberry.input
 class ConfirmSecondFactorInput:
-    """What the program shows."""
+    """The code that the authenticator app shows."""
 
     code: str
 
 
 async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> list[str]:
-    """Begin to ask for the factor, once a code shows that the program has its secret; give the recovery codes.
+    """Turn the second factor on, once a code shows that the app has its secret. Gives the recovery codes.
 
-    Sessions that began without it end, and this browser gets a new one. Raises: Refused, RateLimited and
-    Unauthenticated.
+    Sessions that began without the factor end, and this browser gets a new one.
+
+    Raises:
+        Refused: the code is wrong, or there's no second factor to confirm.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context = info.context
     await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
@@ -116,9 +123,12 @@ class RemoveSecondFactorInput:
 
 
 async def remove_second_factor(info: Info, input: RemoveSecondFactorInput) -> None:
-    """Ask for the password alone from now on; every other session ends.
+    """Remove the second factor: signing in takes only the password again. Every other session ends.
 
-    Raises: Refused, RateLimited and Unauthenticated.
+    Raises:
+        Refused: the password or the code is wrong, or there's no second factor.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context = info.context
     await confirm_password(context, "password", input.password)
@@ -130,7 +140,7 @@ async def remove_second_factor(info: Info, input: RemoveSecondFactorInput) -> No
 
 
 async def take_away(transaction: Transaction, account_id: UUID) -> int:
-    """Remove an account's second factor, end its sessions and tell its owner; give how many factors there were."""
+    """Remove an account's second factor, end its sessions and email its owner. Gives how many factors there were."""
     removed = await transaction.run(delete(second_factors).where(second_factors.c.account_id == account_id))
     await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
     await end_sessions(transaction, account_id)
@@ -148,7 +158,13 @@ class RenewRecoveryCodesInput:
 
 
 async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> list[str]:
-    """Give new recovery codes in place of the earlier ones. Raises: Refused, RateLimited and Unauthenticated."""
+    """Replace the recovery codes, and give the new ones.
+
+    Raises:
+        Refused: the password or the code is wrong, or there's no second factor.
+        RateLimited: there were too many attempts.
+        Unauthenticated: the viewer's session has ended meanwhile.
+    """
     context = info.context
     await confirm_password(context, "password", input.password)
     async with telling_of_wrong_codes(context, context.account_id) as transaction:

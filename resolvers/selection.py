@@ -1,4 +1,4 @@
-"""What a document asks for below a field, so that a resolver loads no more than that."""
+"""The fields that a document asks for below a field, so that its resolver loads no more than those."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from resolvers.context import Info
 
 
 def fields_below(info: Info) -> frozenset[str]:
-    """Name every field that a document asks for below the one that is resolved, at any depth, left out or not."""
+    """Name every field that the document asks for below this one, at any depth, even if a directive leaves it out."""
     raw = info._raw_info  # noqa: SLF001 - Strawberry's own way to it makes an object a field
     first, *others = raw.field_nodes
     return _fields_below(first, raw.fragments).union(*(_fields_below(one, raw.fragments) for one in others))
 
 
 def _fields_below(node: FieldNode, fragments: Mapping[str, FragmentDefinitionNode]) -> frozenset[str]:
-    """Look once; what was found is kept on the node, and goes with its document."""
+    """Look once. The result is kept on the node, and goes when its document goes."""
     found: frozenset[str] | None = vars(node).get("fields_below")
     if found is None:
         found = vars(node)["fields_below"] = _look_below(node, fragments)

@@ -1,4 +1,4 @@
-"""Signing in and out, and whoever does something for which being signed in is not enough."""
+"""Signing in and out, and confirming the password again where being signed in isn't enough."""
 
 from hmac import compare_digest
 from typing import NoReturn
@@ -29,7 +29,7 @@ from resolvers.inputs import read_id
 from resolvers.passwords import check_password, hash_password
 from resolvers.totp import MissingCode, check_second_factor, telling_of_wrong_codes
 
-MAX_TRIES = 10  # of one pending sign-in: what an account may try in an hour, and a bound while Redis is away
+MAX_TRIES = 10  # per pending sign-in: as many as per account and hour, and a limit while Valkey is down
 
 
 @strawberry.input
@@ -39,7 +39,7 @@ class SignInInput:
     email: str
     password: str
     code: str | None = strawberry.field(
-        default=None, description="What the account's second factor shows, or a recovery code."
+        default=None, description="A code from the account's second factor, or a recovery code."
     )
 
 
@@ -54,12 +54,14 @@ def _credentials() -> ClauseElement:
 
 
 async def sign_in(info: Info, input: SignInInput) -> None:
-    """Begin a session, which the web layer puts into a cookie. Words and time don't tell who has an account.
+    """Begin a session, which the web layer puts into a cookie. Neither answer nor timing says who has an account.
 
-    Only after the right password does anything tell that the account has a second factor. If its code is missing, the
-    sign-in waits for it: `finish_sign_in` takes the secret that the refusal has as `pending_sign_in`.
+    Nothing says that an account has a second factor until the password is right. If only its code is missing, the
+    sign-in waits: `finish_sign_in` takes the secret that the refusal has as `pending_sign_in`.
 
-    Raises: Refused for wrong credentials, and for a code that is missing or wrong; RateLimited.
+    Raises:
+        Refused: the credentials are wrong, or the code is missing or wrong.
+        RateLimited: there were too many attempts.
     """
     context, email, password = info.context, input.email.strip(), input.password
     by_address = address_hash(context.settings, email)
@@ -74,7 +76,7 @@ async def sign_in(info: Info, input: SignInInput) -> None:
     rehashed = await hash_password(context, password) if outdated(stored) else stored
     pending: Refused | None = None
     async with telling_of_wrong_codes(context, account.id) as transaction:
-        # Nothing if the password was changed, or the account deleted, while the check went on.
+        # None if the password was changed or the account deleted during the check.
         unchanged = await transaction.run(
             update(accounts)
             .where(accounts.c.id == account.id, accounts.c.password_hash == stored)
@@ -88,13 +90,13 @@ async def sign_in(info: Info, input: SignInInput) -> None:
             pending = Refused(*missing.problems, pending_sign_in=await _begin_pending(transaction, account.id))
         else:
             await begin_session(context, transaction, account.id)
-    if pending is not None:  # raised within the transaction, it would undo what is pending
+    if pending is not None:  # raising it in the transaction would undo the pending sign-in
         raise pending
     await _welcome(context, by_address, rehashed)
 
 
 async def _begin_pending(transaction: Transaction, account_id: UUID) -> str:
-    """Remember that the password was right; give the secret that goes with the code."""
+    """Remember that the password was right. Gives the secret to send with the code."""
     secret = new_secret()
     await transaction.run(insert(pending_sign_ins).values(account_id=account_id, secret_hash=hash_secret(secret)))
     return secret
@@ -102,16 +104,18 @@ async def _begin_pending(transaction: Transaction, account_id: UUID) -> str:
 
 @strawberry.input
 class FinishSignInInput:
-    """What a `signIn` that lacked a code gave, and the code."""
+    """The secret from a `signIn` that lacked a code, and the code."""
 
     pending_sign_in: str
-    code: str = strawberry.field(description="What the account's second factor shows, or a recovery code.")
+    code: str = strawberry.field(description="A code from the account's second factor, or a recovery code.")
 
 
 async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:
-    """Begin the session of a sign-in that waits for its code. What limits signing in counts here too.
+    """Begin the session of a sign-in that's waiting for its code. The limits on signing in count here too.
 
-    Raises: Refused for a sign-in that has ended, and for a code that is missing or wrong; RateLimited.
+    Raises:
+        Refused: the sign-in has expired, or the code is missing or wrong.
+        RateLimited: there were too many attempts.
     """
     context = info.context
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
@@ -120,7 +124,7 @@ async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:
     await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     await _count_strangers(context, by_address, pending.password_hash)
     async with telling_of_wrong_codes(context, pending.account_id) as transaction:
-        # Locked before the row is looked at, so that whatever ends sign-ins is done before or after all of this.
+        # Locked before reading the row, so that whatever ends sign-ins happens before or after all of this.
         await lock_account(transaction, pending.account_id)
         own = select(accounts.c.password_hash).where(accounts.c.id == pending.account_id)
         stored = await transaction.value(own, str)
@@ -141,7 +145,7 @@ class _PendingRow(Row):
 
 @statement(_PendingRow)
 def _try() -> ClauseElement:
-    """Count a try of a sign-in that waits, by the `hash` of its secret."""
+    """Count one try of a pending sign-in, by the `hash` of its secret."""
     pending = pending_sign_ins.c
     return (
         update(pending_sign_ins)
@@ -157,7 +161,10 @@ def _try() -> ClauseElement:
 
 
 async def _try_pending(context: Context, secret: str) -> _PendingRow:
-    """Count a try by itself, for a wrong code undoes its change; give the row with its account's address and hash."""
+    """Count one try in a transaction of its own, because a wrong code undoes its change.
+
+    Gives the row, with its account's address and hash.
+    """
     async with context.transaction() as transaction:
         pending = await transaction.first(_try(), hash=hash_secret(secret))
     if pending is None:
@@ -170,20 +177,20 @@ def _refuse_pending() -> NoReturn:
 
 
 async def _count_strangers(context: Context, by_address: bytes, password_hash: str | None) -> None:
-    """Count what browsers try that have never signed in to the account."""
+    """Count attempts from browsers that have never signed in to the account."""
     if not _is_owners_browser(context, password_hash):
         await context.limiter.count(limits.SIGN_IN_STRANGERS, by_address)
 
 
 async def _welcome(context: Context, by_address: bytes, password_hash: str) -> None:
-    """Let the browser count as the owner's from now on, and forget what was tried before."""
+    """Count this browser as the owner's from now on, and forget earlier attempts."""
     context.new_device = device_token(context.settings, password_hash)
     await context.limiter.forget(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     await context.limiter.forget(limits.SIGN_IN_STRANGERS, by_address)
 
 
 def _is_owners_browser(context: Context, password_hash: str | None) -> bool:
-    """Whether the browser keeps what it got when it signed in with this very password."""
+    """Whether the browser still has what it got when it signed in with this very password."""
     if password_hash is None:
         return False
     return compare_digest(context.device.encode(), device_token(context.settings, password_hash).encode())
@@ -194,7 +201,7 @@ def _refuse_credentials() -> NoReturn:
 
 
 async def begin_session(context: Context, transaction: Transaction, account_id: UUID) -> None:
-    """Begin a session in place of the one that the request came with, if it came with one."""
+    """Begin a session, in place of the request's own if it has one."""
     if context.viewer.session_id is not None:
         await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
     secret = new_secret()
@@ -203,7 +210,7 @@ async def begin_session(context: Context, transaction: Transaction, account_id: 
 
 
 async def sign_out(info: Info) -> None:
-    """End the session that the request came with."""
+    """End the request's own session."""
     context = info.context
     async with context.transaction() as transaction:
         await transaction.run(delete(sessions).where(sessions.c.id == context.viewer.session_id))
@@ -212,13 +219,17 @@ async def sign_out(info: Info) -> None:
 
 @strawberry.input
 class EndSessionInput:
-    """Which session to end."""
+    """The session to end."""
 
     id: strawberry.ID
 
 
 async def end_session(info: Info, input: EndSessionInput) -> UUID:
-    """End one of the viewer's own sessions; give its id. Raises: Refused."""
+    """End one of the viewer's own sessions, and give its id.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     context, session_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         ended = await transaction.run(
@@ -232,7 +243,12 @@ async def end_session(info: Info, input: EndSessionInput) -> UUID:
 
 
 async def confirm_password(context: Context, field: str, password: str) -> None:
-    """Make sure that the password is the viewer's own. Raises: Refused if it isn't, and RateLimited."""
+    """Check that the password is the viewer's own.
+
+    Raises:
+        Refused: it isn't.
+        RateLimited: there were too many attempts.
+    """
     await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
     async with context.database.reading() as reading:
         own = select(accounts.c.password_hash).where(accounts.c.id == context.account_id)

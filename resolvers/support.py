@@ -1,4 +1,4 @@
-"""What administrators need for support: accounts, roles, paid access, deletion, dead mail, the audit log."""
+"""Administrators' work: accounts, roles, paid access, deletion, undelivered email and the audit log."""
 
 from datetime import datetime
 from typing import Literal
@@ -47,7 +47,7 @@ strawberry.enum(AuditAction)
 _BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
-Search = Literal["", "name", "address"]  # what accounts are searched by
+Search = Literal["", "name", "address"]  # how accounts are searched
 
 
 def _searched(rows: Query, search: Search) -> Query:
@@ -68,9 +68,10 @@ def _account_count(search: Search) -> ClauseElement:
 
 
 async def accounts(info: Info, page: Page, search: str | None = None) -> Connection[AccountRow]:
-    """Give a page of all accounts by name; `search` is words of a name, or a whole mail address.
+    """Give a page of all accounts by name; `search` takes words of a name, or a whole email address.
 
-    Raises: BadInput for a cursor of another list.
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     context = info.context
     text = (search or "").strip()
@@ -89,26 +90,29 @@ async def _plain_page(
     sort: Sort,
     asked: Page,
 ) -> Connection[ListedT]:
-    """Give a page of a list that takes no filter."""
+    """Give a page of a list that has no filter."""
     cursor, paging = page_values(sort, asked)
     async with context.database.reading() as reading:
         rows = await reading.all(page(asked.backwards, cursor), **paging)
     return connection(rows, sort, asked, counting(context.database, counted))
 
 
-@strawberry.input(description="The account has exactly these roles afterwards.")
+@strawberry.input(description="The account will have exactly these roles.")
 class SetRolesInput:
-    """Whose roles to set, and which they are."""
+    """The account whose roles to set, and its new roles."""
 
     account_id: strawberry.ID
     roles: list[Role]
 
 
 async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
-    """Give an account exactly these roles; it gets the profile that a new role needs and keeps those it has.
+    """Give an account exactly these roles. It gets the profile that a new role needs, and keeps those it has.
 
-    A reviewer who loses the role reviews nobody: the mediators are told, and givers aren't shown their name. Gives the
-    account. Raises: Refused.
+    A reviewer who loses the role reviews no one any more: the mediators get an email, and people who give feedback no
+    longer see the reviewer's name. Gives the account.
+
+    Raises:
+        Refused: there's no such account or no role, or it would leave no administrator.
     """
     context, account_id, roles = info.context, read_id(input.account_id), input.roles
     if not roles:
@@ -122,7 +126,7 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
         await transaction.run(
             update(_accounts).where(_accounts.c.id == account_id).values(roles=sorted({role.value for role in roles}))
         )
-        # A role that is given again later is a new one, of which no token made before has anything.
+        # A role that's given back later is new: earlier tokens don't have it.
         kept: Expression = api_tokens.c.roles
         for lost in set(row.roles) - set(roles):
             kept = func.array_remove(kept, lost)
@@ -137,16 +141,20 @@ async def set_roles(info: Info, input: SetRolesInput) -> AccountRow | None:
     return await account_of(context, account_id)
 
 
-@strawberry.input(description="Null takes paid access away.")
+@strawberry.input(description="Null ends paid access.")
 class SetPaidAccessInput:
-    """Whose paid access to set, and until when."""
+    """The account whose paid access to set, and its last moment."""
 
     account_id: strawberry.ID
     paid_until: datetime | None = None
 
 
 async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow | None:
-    """Set until when an account has paid access; give the account. Raises: Refused."""
+    """Set when an account's paid access ends. Gives the account.
+
+    Raises:
+        Refused: there's no such account, or the time isn't valid.
+    """
     context, account_id = info.context, read_id(input.account_id)
     check = Check()
     until = check.moment("paidUntil", input.paid_until)
@@ -160,16 +168,20 @@ async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow |
 
 @strawberry.input
 class SignOutAccountInput:
-    """Whom to sign out."""
+    """The account to sign out."""
 
     account_id: strawberry.ID
 
 
 async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow | None:
-    """End all that opens an account but its password, as when a device was stolen; give it. Raises: Refused."""
+    """End everything that opens an account except its password, for example after a theft. Gives the account.
+
+    Raises:
+        Refused: there's no such account.
+    """
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
-        # Locked, so that no sign-in and no token that is under way at this moment is missed.
+        # Locked, so that no sign-in or token being made at this moment is missed.
         if await lock_account(transaction, account_id) is None:
             refuse("accountId", Code.NOT_FOUND, _("There's no such account."))
         await end_all(transaction, account_id)
@@ -179,13 +191,17 @@ async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow
 
 @strawberry.input
 class DeleteAccountInput:
-    """Whose account to delete."""
+    """The account to delete."""
 
     id: strawberry.ID
 
 
 async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
-    """Delete somebody's account and everything of it; give its id. Raises: Refused."""
+    """Delete someone's account and everything in it. Gives its id.
+
+    Raises:
+        Refused: there's no such account, or it's the last administrator's.
+    """
     account_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         await erase_account(info.context, transaction, account_id)
@@ -193,7 +209,7 @@ async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
 
 
 class WaitingRow(ListedRow):
-    """An appointment that waits for approval."""
+    """An appointment that's waiting for approval."""
 
     asked_at: datetime
     mediator_id: UUID
@@ -217,12 +233,16 @@ def _waiting_count() -> ClauseElement:
 
 
 async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
-    """Give a page of the appointments that wait for approval. Raises: BadInput for a cursor of another list."""
+    """Give a page of the appointments that are waiting for approval.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
 class AuditRow(ListedRow):
-    """Who did what to which."""
+    """One action, who took it, and on what."""
 
     at: datetime
     actor_id: UUID
@@ -248,7 +268,11 @@ def _audit_count() -> ClauseElement:
 
 
 async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
-    """Give a page of the audit log, newest first. Raises: BadInput for a cursor of another list."""
+    """Give a page of the audit log, newest first.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
 
 
@@ -257,7 +281,7 @@ _dead_rows = select(outbox.c.id, outbox.c.kind, outbox.c.attempts, outbox.c.smtp
 
 
 class DeadMailRow(ListedRow):
-    """A mail that was given up."""
+    """An email that was given up."""
 
     kind: str
     attempts: int
@@ -275,21 +299,29 @@ def _dead_count() -> ClauseElement:
 
 
 async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
-    """Give a page of the mail that was given up; never its recipient or text. Raises: BadInput for a wrong cursor."""
+    """Give a page of the emails that were given up, without their recipients or texts.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
     return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
 
 
 @strawberry.input
 class RetryMailInput:
-    """Which mail to try again."""
+    """The email to try again."""
 
     id: strawberry.ID
 
 
 async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
-    """Queue dead mail once more; give its id. Raises: Refused."""
+    """Queue an email that was given up again. Gives its id.
+
+    Raises:
+        Refused: there's no such email.
+    """
     mail_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
-            refuse("id", Code.NOT_FOUND, _("There's no such dead mail."))
+            refuse("id", Code.NOT_FOUND, _("There's no such email."))
     return mail_id

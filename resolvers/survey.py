@@ -1,4 +1,4 @@
-"""The survey: data, read from one file. Each question says who reads its answer."""
+"""The survey, read from a file. Each question says who reads its answers."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ _FILE = Path(__file__).with_name("survey.toml")
 
 
 class QuestionKind(StrEnum):
-    """How a question is answered: from 1 to 5, or in words."""
+    """How a question is answered: with a rating from 1 to 5, or in words."""
 
     RATING = "RATING"
     TEXT = "TEXT"
 
 
 class QuestionReader(StrEnum):
-    """Who reads an answer; the mediator only what was shared."""
+    """A reader of the answers. The mediator reads only those shared with them."""
 
     REVIEWER = "REVIEWER"
     MEDIATOR = "MEDIATOR"
@@ -25,7 +25,7 @@ class QuestionReader(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """One question; `key` is stable."""
+    """One question. Its `key` never changes."""
 
     key: str
     text: str
@@ -49,7 +49,7 @@ class ScaleStep:
 
 @dataclass(frozen=True)
 class Survey:
-    """All of it; minutes are how long it takes, from and to."""
+    """The whole survey. `least_minutes` and `most_minutes` say how long it takes."""
 
     least_minutes: int
     most_minutes: int
@@ -88,5 +88,5 @@ def question(key: str) -> Question | None:
 
 
 def position(key: str) -> int:
-    """Tell where a question stands in the survey; one that is asked no more comes last."""
+    """Give a question's place in the survey. Former questions come last."""
     return _positions().get(key, len(survey().questions))

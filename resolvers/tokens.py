@@ -1,4 +1,4 @@
-"""API tokens, as their owners make, see and revoke them."""
+"""API tokens: how their owners make, list and revoke them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _token_rows = select(
 
 
 class TokenRow(Row):
-    """An API token, but for its secret."""
+    """An API token, without its secret."""
 
     id: UUID
     name: str
@@ -73,14 +73,14 @@ async def _own(context: Context, token_id: UUID) -> TokenRow | None:
 
 
 def last_moment(now: datetime) -> datetime:
-    """Give the last moment at which a token may end that is made now: of the day two years on."""
-    # In this way the 29th of February has such a day, too.
+    """Give the latest time at which a token made now may expire: the end of the day two years on."""
+    # This also works for the 29th of February.
     day = date(now.year + MAX_TOKEN_YEARS, now.month, 1) + timedelta(days=now.day - 1)
     return datetime.combine(day, time.max, UTC)
 
 
 def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
-    """Check when a token is to end: in a year if nothing was chosen."""
+    """Check when a token is to expire; in a year, if nothing was chosen."""
     now = context.database.now()
     end, last = check.moment("expiresAt", chosen) or now + TOKEN_LASTS, last_moment(now)
     if not now < end <= last:
@@ -94,31 +94,39 @@ def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
 
 @strawberry.input
 class CreateApiTokenInput:
-    """A new token's name and end, and what shows that its owner makes it."""
+    """A new token's name and expiry, and proof that its owner is making it."""
 
     name: str
     expires_at: datetime | None = strawberry.field(default=None, description="In a year by default, in two at most.")
     password: str | None = strawberry.field(
-        default=None, description="Your own; needed unless you signed in within the last ten minutes."
+        default=None, description="Your own. Needed unless you signed in within the last ten minutes."
     )
     code: str | None = strawberry.field(
-        default=None, description="Needed with the password where you have a second factor, or a recovery code."
+        default=None,
+        description="A code from your second factor, or a recovery code. "
+        "Needed with the password if you have a second factor.",
     )
     request_key: str | None = None
 
 
 @dataclass(frozen=True)
 class NewToken:
-    """A token that was made; its secret is shown this once, and is None to a repeated request."""
+    """A new token. Its secret is shown only once, and is None for a repeated request."""
 
     api_token: TokenRow | None
     token: str | None
 
 
 async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
-    """Make an API token. Raises: Refused, RateLimited, BadInput and Unauthenticated.
+    """Make an API token.
 
-    Whoever makes one has shown within ten minutes what signing in takes: by signing in, or by password and code again.
+    Its owner must have proved who they are within the last ten minutes, by signing in or with the password and code.
+
+    Raises:
+        Refused: something in the input needs fixing.
+        RateLimited: there were too many attempts.
+        BadInput: the `requestKey` is too long.
+        Unauthenticated: the viewer's session has ended meanwhile.
     """
     context, check = info.context, Check()
     name = check.name("name", input.name)
@@ -146,7 +154,7 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
             refuse(
                 None,
                 Code.NOT_ALLOWED,
-                _("You have %(most)s tokens already. Please revoke one first.", most=MAX_TOKENS),
+                _("You already have %(most)s API tokens. Please revoke one first.", most=MAX_TOKENS),
             )
         await transaction.run(
             insert(_tokens).values(
@@ -164,13 +172,17 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
 
 @strawberry.input
 class RevokeApiTokenInput:
-    """Which token to revoke."""
+    """The token to revoke."""
 
     id: strawberry.ID
 
 
 async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow | None:
-    """Revoke one of the viewer's own API tokens: it ends at once. Gives the token. Raises: Refused."""
+    """Revoke one of the viewer's own API tokens at once. Gives the token.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
     context, token_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         revoked = await transaction.run(
@@ -179,5 +191,5 @@ async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow |
             .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
         )
     if not revoked:
-        refuse("id", Code.NOT_FOUND, _("There's no such token."))
+        refuse("id", Code.NOT_FOUND, _("There's no such API token."))
     return await _own(context, token_id)

@@ -1,4 +1,4 @@
-"""Codes of a second factor: those of the owner's program (RFC 6238), and recovery codes for when it is lost."""
+"""Codes of a second factor: those from the owner's authenticator app (RFC 6238), and recovery codes."""
 
 import re
 from base64 import b32encode
@@ -37,24 +37,25 @@ class WrongCode(Refused):
 
 
 class MissingCode(Refused):
-    """The account has a second factor, and no code came."""
+    """The account has a second factor, but there was no code."""
 
 
 def read_code(typed: str | None) -> str:
-    """Give a code without the gaps that people type, and whatever its case."""
+    """Read a code, ignoring case and the spaces that people type."""
     return re.sub(r"[\s-]", "", fold(typed or ""))
 
 
 def seal_secret(settings: Settings, account_id: UUID, secret: str) -> str:
-    """Encrypt a factor's secret for storage; it opens for that account alone."""
+    """Encrypt a factor's secret for storage. It can be decrypted only for the same account."""
     return seal(settings, _PURPOSE, secret, account_id)
 
 
 @asynccontextmanager
 async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIterator[Transaction]:
-    """One change that checks a code, where nothing else is limited; of a wrong one, or one too many, its owner is told.
+    """Make a change that checks a code, where no other limit applies. Emails the owner about wrong codes.
 
-    That is written by itself, for the change is undone then.
+    The email is queued in a transaction of its own, because the change is undone. It's also sent if there were too many
+    attempts.
     """
     try:
         async with context.transaction() as transaction:
@@ -84,7 +85,7 @@ class FactorRow(Row):
 
 @statement(FactorRow)
 def factor(confirmed: bool) -> ClauseElement:
-    """Select and lock an account's second factor, by its `account_id`: one that was confirmed, or is to be."""
+    """Select and lock an account's second factor by its `account_id`: a confirmed one, or one yet to be confirmed."""
     state = second_factors.c.confirmed_at.is_not(None) if confirmed else second_factors.c.confirmed_at.is_(None)
     return (
         select(second_factors.c.sealed_secret, second_factors.c.last_step)
@@ -94,9 +95,12 @@ def factor(confirmed: bool) -> ClauseElement:
 
 
 async def check_second_factor(context: Context, transaction: Transaction, account_id: UUID, code: str | None) -> None:
-    """Use up a code with this transaction; nothing if the account has no factor.
+    """Use up a code in this transaction. Does nothing if the account has no second factor.
 
-    Raises: MissingCode, before anything is written; WrongCode; RateLimited.
+    Raises:
+        MissingCode: there's no code; nothing has been written.
+        WrongCode: the code is wrong, or was used before.
+        RateLimited: there were too many attempts.
     """
     row = await transaction.first(factor(confirmed=True), account_id=account_id)
     if row is None:
@@ -105,7 +109,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
     if not typed:
         text = _("Please enter the code that your second factor shows, or a recovery code.")
         raise MissingCode(Problem("code", text, Code.REQUIRED))
-    # Whoever comes here has the password, so that no stranger can keep the owner out by this.
+    # Getting here takes the password, so a stranger can't lock the owner out.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
         step = matching_step(context.settings, account_id, row.sealed_secret, typed, context.database.now())
@@ -123,13 +127,17 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
 
 
 def refuse_code() -> NoReturn:
-    """Refuse a code that is wrong, or was used before. Raises: WrongCode."""
+    """Refuse a code that is wrong, or was used before.
+
+    Raises:
+        WrongCode: always.
+    """
     text = _("This code is wrong or was used before. Please wait for the next one.")
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 
 
 def matching_step(settings: Settings, account_id: UUID, sealed: str, code: str, now: datetime) -> int | None:
-    """Tell which half minute a code is for, at most one away from now; None if it is for none."""
+    """Give the half minute that a code is for, at most one away from now; None if there's none."""
     secret = unseal(settings, _PURPOSE, sealed, account_id)
     if secret is None:  # sealed under an earlier SECRET_KEY
         return None
@@ -140,7 +148,7 @@ def matching_step(settings: Settings, account_id: UUID, sealed: str, code: str, 
 
 
 async def new_recovery_codes(transaction: Transaction, account_id: UUID) -> list[str]:
-    """Make recovery codes in place of the earlier ones; give them as they are shown, this once."""
+    """Replace an account's recovery codes. Gives the new ones, as they're shown to the owner, only once."""
     codes = [b32encode(token_bytes(RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
     await transaction.run(delete(recovery_codes).where(recovery_codes.c.account_id == account_id))
     await transaction.run(

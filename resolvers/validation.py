@@ -1,4 +1,4 @@
-"""Checks what people type. A `Check` collects every problem of an input, so that a form can show them all at once."""
+"""Checks on what people type. A `Check` collects all problems of an input, so that a form can show them together."""
 
 import re
 import unicodedata
@@ -24,23 +24,23 @@ MAX_URL = 2_000
 MAX_MINUTES = 600_000  # 10,000 hours
 FIRST_DAY = date(1950, 1, 1)
 MAX_LANGUAGES = 10
-# ISO 639 codes, with their names in English.
+# ISO 639 codes and their English names.
 LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
 _NO_ADDRESS = lazy_gettext("We can't send email to this. An email address looks like name@host.example.")
 _FOREIGN_NAME = lazy_gettext(
-    "Before the @, please use plain letters (a to z), digits and signs, because not every mail server takes others. "
-    "Please enter another address of the same person."
+    "Before the @, please use plain letters (a to z), digits and signs, because not every mail server accepts others. "
+    "Please enter another of this person's addresses."
 )
 
 
 def cleaned(text: str | None) -> str | None:
-    """Give the text without white space around it, in one Unicode form; None if nothing is left."""
+    """Give the text in Unicode form NFC without surrounding white space; None if nothing is left."""
     return (unicodedata.normalize("NFC", text).strip() or None) if text is not None else None
 
 
 class Check:
-    """Collects problems; each method gives the value as it is to be stored. `done()` refuses if there were any."""
+    """Collects problems. Each method gives the value as it's to be stored. `done()` refuses if there were any."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
@@ -50,12 +50,16 @@ class Check:
         self._problems.append(Problem(field, message, code))
 
     def done(self) -> None:
-        """Raise Refused with every problem noted."""
+        """Finish checking.
+
+        Raises:
+            Refused: there were problems; it has them all.
+        """
         if self._problems:
             raise Refused(*self._problems)
 
     def text(self, field: str, value: str | None, *, most: int = MAX_TEXT) -> str | None:
-        """Check an optional text of at most so many characters."""
+        """Check an optional text with at most `most` characters."""
         value = cleaned(value)
         if value is not None and len(value) > most:
             self.add(
@@ -70,7 +74,7 @@ class Check:
         return value
 
     def name(self, field: str, value: str | None) -> str:
-        """Check a required name of one line."""
+        """Check a required name on one line."""
         value = self.text(field, value, most=MAX_NAME)
         if value is None or is_blank(value):
             self.add(field, Code.REQUIRED, _("Please fill this in."))
@@ -79,11 +83,11 @@ class Check:
         return value or ""
 
     def line(self, field: str, value: str | None) -> str | None:
-        """Check an optional name of one line; None if it shows nothing."""
+        """Check an optional name on one line; None if it's blank."""
         return None if is_blank(value or "") else self.name(field, value)
 
     def email(self, field: str, value: str | None, *, required: bool = True) -> str | None:
-        """Check a mail address, and that mail can reach it; it stays as it was typed."""
+        """Check that email can reach this address. It's stored as typed."""
         value = cleaned(value)
         if value is None:
             if required:
@@ -95,7 +99,7 @@ class Check:
                 field,
                 Code.TOO_LONG,
                 _(
-                    "An email address has at most %(most)s characters, and at most %(local)s before the @.",
+                    "An email address can have at most %(most)s characters, and at most %(local)s before the @.",
                     most=MAX_ADDRESS,
                     local=MAX_LOCAL,
                 ),
@@ -121,9 +125,9 @@ class Check:
         return value
 
     def password(self, field: str, value: str, *known: str) -> str:
-        """Check a new password; any characters will do, but not what is guessed first.
+        """Check a new password. Any characters will do, but it can't be easy to guess.
 
-        `known`: names and addresses that it must not be.
+        `known`: names and addresses that it can't be made of.
         """
         length = len(prepare(value))
         if length < 8:
@@ -137,7 +141,7 @@ class Check:
         return value
 
     def moment(self, field: str, value: datetime | None) -> datetime | None:
-        """Check an optional moment: it names its time zone, and is none that only another zone's calendar reaches."""
+        """Check an optional time. It must have a time zone, and be on the calendar in UTC too."""
         if value is None:
             return None
         try:
@@ -149,26 +153,26 @@ class Check:
         return moment
 
     def number(self, field: str, value: int, least: int, most: int, unit: LazyText) -> int:
-        """Check a number against its bounds, both included."""
+        """Check a number against its bounds, which are both included."""
         if not least <= value <= most:
             places = {"least": number(least), "most": number(most), "unit": str(unit)}
             self.add(field, Code.OUT_OF_RANGE, _("Please give %(least)s to %(most)s %(unit)s.", **places))
         return value
 
     def minutes(self, field: str, value: int) -> int:
-        """Check a duration: 1 minute to 10,000 hours."""
+        """Check a duration in minutes, from 1 to 600,000 (10,000 hours)."""
         if not 1 <= value <= MAX_MINUTES:
             self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours, in minutes."))
         return value
 
     def day(self, field: str, value: date, latest: date) -> date:
-        """Check a day: from 1950 to today."""
+        """Check a day, from 1950-01-01 to `latest`."""
         if not FIRST_DAY <= value <= latest:
             self.add(field, Code.OUT_OF_RANGE, _("Please give a day from %(first)s to today.", first=day(FIRST_DAY)))
         return value
 
     def languages(self, field: str, value: Collection[str] | None) -> list[str]:
-        """Check ISO 639 codes of languages: at most ten; give each once, in their order."""
+        """Check ISO 639 codes of languages: at most ten. Gives each once, in the order given."""
         given = list(dict.fromkeys(code.strip().lower() for code in value or ()))
         unknown = [code for code in given if code not in LANGUAGES]
         if len(given) > MAX_LANGUAGES:
@@ -185,7 +189,7 @@ def _unless_none(check: _Checking) -> _Checking:
     return lambda to, field, value, latest: None if value is None else check(to, field, value, latest)
 
 
-# How a field of an entry is checked: by its kind, with the latest day that is "today" somewhere.
+# The check of an entry's field, by its kind. The last argument is the latest day that is "today" somewhere.
 CHECKS: dict[Kind, _Checking] = {
     Kind.CHOICE: lambda _check, _field, value, _latest: value,
     Kind.FLAG: lambda _check, _field, value, _latest: value,

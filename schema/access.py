@@ -1,4 +1,4 @@
-"""What opens one's account besides its password, in the schema: browsers that are signed in, and API tokens."""
+"""Sessions and API tokens in the schema."""
 
 from datetime import datetime
 
@@ -9,23 +9,23 @@ from resolvers.tokens import create_api_token, revoke_api_token
 from schema.mutations import Payload, mutation
 
 
-@strawberry.type(description="A browser that is signed in to your account.")
+@strawberry.type(description="A browser signed in to your account.")
 class Session:
     id: strawberry.ID
     created_at: datetime
-    used_at: datetime = strawberry.field(description="To within five minutes.")
-    current: bool = strawberry.field(description="Whether it is the one that you are asking with.")
+    used_at: datetime = strawberry.field(description="Accurate to five minutes.")
+    current: bool = strawberry.field(description="Whether this is the session you're using now.")
 
 
 @strawberry.type(
-    description="A program's key to what you may read and do, but for credentials, roles and origins. "
-    "Roles that you get after it was made add nothing to it."
+    description="Lets a program read and do what you may, except for credentials, roles and origins of feedback. "
+    "Roles that you get later don't extend it."
 )
 class ApiToken:
     id: strawberry.ID
     name: str
     created_at: datetime
-    used_at: datetime | None = strawberry.field(description="To within five minutes.")
+    used_at: datetime | None = strawberry.field(description="Accurate to five minutes.")
     expires_at: datetime
     revoked_at: datetime | None
 
@@ -38,7 +38,7 @@ class EndSessionPayload(Payload):
 @strawberry.type
 class CreateApiTokenPayload(Payload):
     api_token: ApiToken | None = None
-    token: str | None = strawberry.field(default=None, description="Shown this once; null to a repeated request.")
+    token: str | None = strawberry.field(default=None, description="Shown only once; null if the request is repeated.")
 
 
 @strawberry.type
@@ -52,6 +52,6 @@ class AccessMutations:
     create_api_token = mutation(
         create_api_token,
         CreateApiTokenPayload,
-        description="Makes a token, and tells you by mail that it was made.",
+        description="Makes a token, and emails you to say so.",
     )
     revoke_api_token = mutation(revoke_api_token, RevokeApiTokenPayload)

@@ -1,4 +1,4 @@
-"""One's own account in the schema: signing up, links, export, deletion."""
+"""Your own account in the schema: signing up, emailed links, exports and deletion."""
 
 from datetime import datetime
 
@@ -15,13 +15,13 @@ from schema.mediator import Mediator
 from schema.mutations import Payload, mutation
 
 
-@strawberry.type(description="An archive of all your data; its link comes by mail.")
+@strawberry.type(description="An archive of all your data. Its link comes by email.")
 class DataExport:
     id: strawberry.ID
     requested_at: datetime
     ready_at: datetime | None
     expires_at: datetime | None
-    percent: int = strawberry.field(description="How much of it is made, from 0 to 100.")
+    percent: int = strawberry.field(description="Progress, from 0 to 100.")
 
 
 @strawberry.type(description="Your own account.")
@@ -32,7 +32,7 @@ class OwnAccount:
     roles: list[Role]
     email_verified_at: datetime | None
     paid_until: datetime | None
-    second_factor: bool = strawberry.field(description="Whether signing in asks for a code beside the password.")
+    second_factor: bool = strawberry.field(description="Whether signing in takes a code as well as the password.")
 
     mediator = strawberry.field(
         resolver=mediator, graphql_type=Mediator | None, description="Your profile as a mediator."
@@ -42,7 +42,7 @@ class OwnAccount:
     exports = strawberry.field(resolver=exports, graphql_type=list[DataExport])
 
 
-@strawberry.type(description="The same whether or not the address has an account.")
+@strawberry.type(description="The answer is the same whether or not the address has an account.")
 class SignUpPayload(Payload):
     mail_sent: bool = False
 
@@ -52,7 +52,7 @@ class VerifyEmailPayload(Payload):
     verified: bool = False
 
 
-@strawberry.type(description="The same whether or not the address has an account.")
+@strawberry.type(description="The answer is the same whether or not the address has an account.")
 class RequestPasswordResetPayload(Payload):
     mail_sent: bool = False
 
@@ -67,7 +67,7 @@ class UpdateAccountPayload(Payload):
     account: OwnAccount | None = None
 
 
-@strawberry.type(description="The same whether or not the address has an account.")
+@strawberry.type(description="The answer is the same whether or not the address has an account.")
 class ChangeEmailPayload(Payload):
     mail_sent: bool = False
 
@@ -98,34 +98,34 @@ class AccountMutations:
     verify_email = mutation(
         verify_email,
         VerifyEmailPayload,
-        description="Uses the link of a mail that shows an address to be yours. Ends every other session.",
+        description="Confirms your address with the token from an emailed link. Ends every other session.",
     )
     request_password_reset = mutation(request_password_reset, RequestPasswordResetPayload)
     reset_password = mutation(
         reset_password,
         ResetPasswordPayload,
-        description="Uses the link of a mail that sets a password. "
+        description="Sets a new password with the token from an emailed link. "
         "Ends every session, API token and link to your data.",
     )
     update_account = mutation(update_account, UpdateAccountPayload)
     change_email = mutation(
         change_email,
         ChangeEmailPayload,
-        description="Mails a link to the new address, which is yours once the link is used.",
+        description="Emails a link to the new address, which replaces the old one once you use the link.",
     )
     change_password = mutation(
         change_password,
         ChangePasswordPayload,
-        description="Gives this session a new cookie, and ends the others unless you say otherwise.",
+        description="Gives this session a new cookie, and ends the others unless `endOthers` is false.",
     )
     export_my_data = mutation(
         export_my_data,
         ExportMyDataPayload,
-        description="Makes an archive of all your data; a mail brings its link, "
-        "which opens it while you are signed in.",
+        description="Makes an archive of all your data and emails you a link to it. "
+        "The link works while you're signed in.",
     )
     delete_my_account = mutation(
         delete_my_account,
         DeleteMyAccountPayload,
-        description="Deletes your account and everything of it, for good.",
+        description="Deletes your account and everything in it, for good.",
     )

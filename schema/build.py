@@ -1,15 +1,16 @@
-"""Builds the projection of the one schema that a viewer gets, from the policy table.
+"""Builds each viewer's projection of the one schema from the policy table.
 
-What no standing of the viewer has a row for isn't in it: fields, arguments, input fields, enum values, and whatever
-nothing leads to any more. So it costs nothing at run time, and nobody can ask for it, guess it or read of it.
+A projection leaves out everything that none of the viewer's standings has a row for: fields, arguments, input fields,
+enum values, and types that nothing leads to any more. So this costs nothing at run time, and nobody can ask for it,
+guess it or read about it.
 
-Five functions do it, each from what the one before gives, and none changes what it was given: `whole_schema`,
+Five functions do this. Each works on the results of those before it and changes nothing it's given: `whole_schema`,
 `allowed_members`, `members_that_lead_on`, `guarded_resolvers`, `narrowed`.
 
-Guards stand in what is left. Somebody with several roles has a wider projection than any one row allows them, so where
-a field's row is narrower than the projection, the standing that its row was loaded with is checked too. And the
-entrances are closed to accounts that haven't verified their address, and to administrators without a second factor
-where a setting asks for it, except those that say otherwise.
+What's left has guards. A viewer with several roles has a wider projection than any single row allows, so if a field's
+policy is narrower than the projection, the standing that its row was loaded with is checked too. Fields of Query,
+Mutation and OwnAccount are closed to accounts that haven't verified their address, and to administrators without a
+second factor if a setting asks for one, unless the policy says otherwise.
 """
 
 from functools import cache
@@ -51,7 +52,7 @@ from schema.support import SupportMutations, SupportQueries
 
 @strawberry.type
 class Query(AccountQueries, MediatorQueries, DirectoryQueries, ReviewerQueries, FeedbackQueries, SupportQueries):
-    """Everything that can be asked."""
+    """All queries."""
 
 
 @strawberry.type
@@ -68,12 +69,12 @@ class Mutation(
     DirectoryMutations,
     SupportMutations,
 ):
-    """Everything that can be changed."""
+    """All changes."""
 
 
 @cache
 def projection(standings: Standing, *, by_token: bool = False) -> GraphQLSchema:
-    """Build the schema of viewers with these standings (PUBLIC among them), asking with an API token or not."""
+    """Build the schema for viewers with these standings (PUBLIC among them), asking with an API token or not."""
     whole = whole_schema()
     members = members_that_lead_on(whole, allowed_members(whole, standings, by_token=by_token))
     return narrowed(whole, members, guarded_resolvers(whole, members, standings))
@@ -81,14 +82,14 @@ def projection(standings: Standing, *, by_token: bool = False) -> GraphQLSchema:
 
 @cache
 def whole_schema() -> GraphQLSchema:
-    """Build the schema with everything in it, once.
+    """Build the schema with everything in it, only once.
 
     Raises:
         PolicyError: the table and the schema don't fit together.
     """
     built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
     check_policy(built)
-    # Strawberry's own fails for lists and for what cannot be null.
+    # Strawberry's own resolver fails for lists and for non-null types.
     introspection_types["__Type"].fields["isOneOf"].resolve = TypeFields.is_one_of  # type: ignore[attr-defined]
     return built
 
@@ -105,7 +106,7 @@ def allowed_members(schema: GraphQLSchema, standings: Standing, *, by_token: boo
 
 
 def members_that_lead_on(schema: GraphQLSchema, members: Members) -> Members:
-    """Leave out the fields whose type has no members left, and those that lead only to such types."""
+    """Leave out fields whose type has no members left, and then those that lead only to such types."""
     kept = {
         type_.name: frozenset(
             name
@@ -118,7 +119,7 @@ def members_that_lead_on(schema: GraphQLSchema, members: Members) -> Members:
 
 
 def guarded_resolvers(schema: GraphQLSchema, members: Members, standings: Standing) -> Resolvers:
-    """Put guards around the resolvers that need them; most need none."""
+    """Put guards around the resolvers that need them. Most don't."""
     return {
         (type_.name, name): _guarded(type_, name, members, standings & _reach(type_))
         for type_ in _own_types(schema)
@@ -128,7 +129,7 @@ def guarded_resolvers(schema: GraphQLSchema, members: Members, standings: Standi
 
 
 def narrowed(schema: GraphQLSchema, members: Members, resolvers: Resolvers) -> GraphQLSchema:
-    """Build a schema of some members of another, with these resolvers, out of copies of its types."""
+    """Build a schema with some of another's members and these resolvers, from copies of its types."""
     types = Copies(members, resolvers).of(_own_types(schema))
     return GraphQLSchema(
         query=types["Query"],
@@ -138,14 +139,18 @@ def narrowed(schema: GraphQLSchema, members: Members, resolvers: Resolvers) -> G
 
 
 def check_policy(schema: GraphQLSchema) -> None:
-    """Raise PolicyError for an element without a row, a row without an element, or what no guard could keep."""
+    """Check that every element has a row, every row has an element, and guards can enforce all rows.
+
+    Raises:
+        PolicyError: that isn't so.
+    """
     elements: set[tuple[str, str]] = set()
     for type_ in _own_types(schema):
         if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
-            raise PolicyError(f"{type_.name}: the table knows no interfaces and unions")
+            raise PolicyError(f"{type_.name}: the table can't have interfaces or unions")
         elements |= {(type_.name, name) for name in _members(type_)}
         if not isinstance(type_, GraphQLEnumType) and has_all(type_.name):
-            raise PolicyError(f"{type_.name}: name its fields, for only the values of an enumeration go together")
+            raise PolicyError(f"{type_.name}: name its fields; `*` is only for the values of an enumeration")
     for type_name, name in elements:
         rule(type_name, name)
     rows_used(elements)
@@ -165,7 +170,7 @@ def _members(type_: GraphQLNamedType) -> dict[str, Any]:
 
 
 def _reach(type_: GraphQLNamedType) -> Standing:
-    """Give every standing by which a row of this type can be loaded."""
+    """Give every standing that a row of this type can be loaded with."""
     reach = Standing(0)
     for name in _members(type_):
         reach |= rule(type_.name, name).standings
@@ -173,17 +178,21 @@ def _reach(type_: GraphQLNamedType) -> Standing:
 
 
 def _is_entrance(type_: GraphQLNamedType) -> bool:
-    """Whether a type's fields are the viewer's own whatever their standing: no row is there to compare it with."""
+    """Whether a type's fields are the viewer's own in any standing, because there's no row to compare it with."""
     return type_.name in {"Query", "Mutation", "OwnAccount"}
 
 
 def _check_nullability(type_: GraphQLNamedType) -> None:
-    """Raise PolicyError for a field that some readers of its row may not read, but that cannot be null."""
+    """Check that a field can be null if some who read its row may not read the field.
+
+    Raises:
+        PolicyError: it can't.
+    """
     if not isinstance(type_, GraphQLObjectType) or _is_entrance(type_):
         return
     for name, field in type_.fields.items():
         if rule(type_.name, name).standings != _reach(type_) and isinstance(field.type, GraphQLNonNull):
-            raise PolicyError(f"{type_.name}.{name} must be nullable: not all who read its row may read it")
+            raise PolicyError(f"{type_.name}.{name} must be nullable: some who read its row may not read it")
 
 
 def _guarded(type_: GraphQLObjectType, name: str, members: Members, viewer_could: Standing) -> Resolve | None:

@@ -1,4 +1,4 @@
-"""The frame of every list: a Relay cursor connection."""
+"""Relay cursor connections, which every list uses."""
 
 from collections.abc import Callable
 from typing import Any, Generic, NewType, TypeVar
@@ -17,14 +17,14 @@ from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, Page, page
 
 Node = TypeVar("Node", bound=ListedRow)
 
-# Totals can pass GraphQL's 32-bit Int: 4,000 entries of the longest duration do.
+# Totals can exceed GraphQL's 32-bit Int: 4,000 entries with the longest duration do.
 Minutes = NewType("Minutes", int)
 SCALARS: dict[object, ScalarDefinition] = {
-    Minutes: strawberry.scalar(name="Minutes", description="A sum of minutes: an integer of any size.")
+    Minutes: strawberry.scalar(name="Minutes", description="A total in minutes: an integer of any size.")
 }
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Where a page is in its list.")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool
@@ -32,14 +32,14 @@ class PageInfo:
     end_cursor: str | None
 
 
-@strawberry.type(description="A row and the cursor to go on from it.")
+@strawberry.type(description="A row, and the cursor to continue from it.")
 class Edge(Generic[Node]):
     node: Node
     cursor: str
 
 
 @strawberry.type(
-    description=f"One page of a list: {PAGE_SIZE} rows if neither `first` nor `last` is given, {MAX_PAGE_SIZE} at most."
+    description=f"One page of a list: {PAGE_SIZE} rows unless you give `first` or `last`, {MAX_PAGE_SIZE} at most."
 )
 class Connection(Generic[Node]):
     nodes: list[Node]
@@ -58,9 +58,9 @@ class Connection(Generic[Node]):
             end_cursor=page.cursor(nodes[-1]) if nodes else None,
         )
 
-    @strawberry.field(graphql_type=int, description="How many rows the whole list has; counted only if asked.")
+    @strawberry.field(graphql_type=int, description="How many rows the whole list has. Counted only if you ask for it.")
     def total_count(self, page: strawberry.Parent[paging.Connection[Node]]) -> int | paging.Counting:
-        return paging.Counting(page.count) if page.total is None else page.total  # mostly it came with the rows
+        return paging.Counting(page.count) if page.total is None else page.total  # usually it came with the rows
 
 
 class _Paged(FieldExtension):
@@ -91,12 +91,16 @@ _READ = {"page", *(argument.python_name for argument in _PAGING)}
 
 
 def read_page(given: Values) -> Page:
-    """Take the arguments of a connection out of all that a field was given. Raises BadInput."""
+    """Take a connection's arguments out of all the arguments of a field.
+
+    Raises:
+        BadInput: they don't fit together.
+    """
     return page(*(given.pop(name, None) for name in ("first", "after", "last", "before")))
 
 
 def connection(resolver: Callable[..., object], of: type, *, description: str | None = None) -> Any:
-    """Declare a list: `resolver` takes a `page`, and whatever else the list takes; rows are of that type."""
+    """Declare a list. `resolver` takes a `page`, and any other arguments of the list; the rows have the type `of`."""
     return strawberry.field(
         resolver=resolver,
         graphql_type=Connection[of] | None,  # type: ignore[valid-type]

@@ -1,7 +1,7 @@
-"""Copies of a schema's types that have only some of their members: what a projection is made of.
+"""Copies of a schema's types with only some of their members, to build projections from.
 
-A type is copied with what Strawberry added to it, so that its resolvers and its enumerations work as they do in the
-whole schema. Scalars have no members, and are the same in every schema.
+A copy keeps what Strawberry added to its type, so that resolvers and enumerations work as in the whole schema. Scalars
+have no members, and are the same in every schema.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,28 +23,28 @@ from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 from schema.executor import Resolve
 
-# The names of each type's fields, input fields or values, by the type's name.
+# The names of each type's fields, input fields or values, by the name of the type.
 Members = Mapping[str, frozenset[str]]
-# The resolver of each field, by the names of its type and of itself.
+# The resolver of each field, by the names of its type and the field.
 Resolvers = Mapping[tuple[str, str], Resolve | None]
 
 
 def is_empty(of: GraphQLField | GraphQLArgument | GraphQLInputField, members: Members) -> bool:
-    """Whether a field or argument is of a type that has no members left."""
+    """Whether a field or argument has a type with no members left."""
     named = get_named_type(of.type)
     can_be_empty = isinstance(named, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType)
     return can_be_empty and not members[named.name]
 
 
 class Copies:
-    """Copies types with the members that are named, and with other resolvers."""
+    """Copies types with only the named members, and with other resolvers."""
 
     def __init__(self, members: Members, resolvers: Resolvers) -> None:
         self._members, self._resolvers = members, resolvers
         self._types: dict[str, Any] = {}
 
     def of(self, types: Iterable[GraphQLNamedType]) -> dict[str, Any]:
-        """Copy types that lead to no others; give the copies by name."""
+        """Copy types that refer only to each other. Gives the copies by name."""
         self._types |= {type_.name: self._copy(type_) for type_ in types}
         return self._types
 

@@ -1,12 +1,12 @@
-"""What a document may ask for at once: bounds on its depth, aliases, directives, and the number of things it can load.
+"""Limits on one document: its depth, aliases and directives, and the number of things it can load.
 
-One rule for all of them, which runs before the specification's: those compare fields with each other, which takes long
-in a document that is made for it. Each fragment is measured once however often it is spread, so a document that
-doubles fragments over and over costs no more to refuse than its own length.
+They're checked together, before the specification's own rules. Those compare fields with each other, which a malicious
+document can make very slow. Each fragment is measured once, however often it's used, so refusing a document that
+doubles fragments over and over costs no more than its length.
 
-The cost of a document is the number of objects that it can load: a field with a selection counts one, and what stands
-inside a list counts once for each row that the list may have (`first` or `last`, else 25). What a document asks for of
-the schema is counted apart, in the values of that schema (`schema/introspection.py`).
+The cost of a document is the number of objects it can load. A field with a selection counts as one, and everything
+inside a list counts once for each row that the list may have (`first` or `last`, otherwise 25). Introspection is
+counted separately, in values of the schema (`schema/introspection.py`).
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from graphql import (
 from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE
 from schema.introspection import ENTRANCES, Introspection, Variables, values_most
 
-MAX_DEPTH = 20  # the introspection of GraphiQL has 15
+MAX_DEPTH = 20  # GraphiQL's introspection has 15
 MAX_ALIASES = 100
 MAX_DIRECTIVES = 100
 MAX_COST = 50_000
@@ -41,7 +41,7 @@ MAX_COST = 50_000
 
 @dataclass(frozen=True)
 class Measure:
-    """What a selection comes to when every fragment in it is written out."""
+    """The measures of a selection with every fragment in it expanded."""
 
     depth: int = 0
     aliases: int = 0
@@ -51,14 +51,14 @@ class Measure:
     schema_values_most: int = 0
 
     def too_much(self) -> str | None:
-        """Tell, in a sentence with the limit in it, what there is too much of; None if nothing."""
-        if self.schema_values > self.schema_values_most:  # it was counted no further
+        """Say what there's too much of, in a sentence with the limit; None if nothing."""
+        if self.schema_values > self.schema_values_most:  # counting stopped there
             most = f"{self.schema_values_most:,}"
-            return f"A document asks for at most {most} values of the schema; this one asks for more."
+            return f"A document may ask for at most {most} values of the schema; this one asks for more."
         return self.badly_formed() or _above(self.cost, MAX_COST, "objects to load")
 
     def badly_formed(self) -> str | None:
-        """Tell what there is too much of whatever the variables are."""
+        """Say what there's too much of, whatever the variables are."""
         return (
             _above(self.depth, MAX_DEPTH, "levels")
             or _above(self.aliases, MAX_ALIASES, "aliases")
@@ -66,7 +66,7 @@ class Measure:
         )
 
     def beside(self, other: "Measure") -> "Measure":
-        """Take two selections of one place together."""
+        """Combine two selections in the same place."""
         return Measure(
             max(self.depth, other.depth),
             self.aliases + other.aliases,
@@ -80,13 +80,13 @@ def _above(found: int, most: int, name: str) -> str | None:
     if found <= most:
         return None
     shown = f"{found:,}" if found < 10**9 else "more than a billion"
-    return f"A document has at most {most:,} {name}; this one has {shown}."
+    return f"A document may have at most {most:,} {name}; this one has {shown}."
 
 
 def measured(schema: GraphQLSchema, document: DocumentNode, variables: Variables | None) -> Measure:
-    """Measure the largest of each in a document's operations. The document need not be valid.
+    """Measure the largest of each in a document's operations. The document needn't be valid.
 
-    A page size in a variable that `variables` lacks counts as the largest there is. None: nothing is known of them yet.
+    A page size in a variable that `variables` lacks counts as the largest possible. None: they aren't known yet.
     """
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
@@ -108,7 +108,7 @@ def measured(schema: GraphQLSchema, document: DocumentNode, variables: Variables
 
 
 def _defaults(operations: list[OperationDefinitionNode]) -> Variables:
-    """Give what the variables hold that are not sent, as far as it is text; nothing where operations could differ."""
+    """Give the text defaults of a document's variables; nothing if its operations could differ."""
     if len(operations) != 1:
         return {}
     given = {one.variable.name.value: one.default_value for one in operations[0].variable_definitions or ()}
@@ -116,7 +116,7 @@ def _defaults(operations: list[OperationDefinitionNode]) -> Variables:
 
 
 class _Reader:
-    """Measures the selections of one document; fragments once each."""
+    """Measures the selections of one document, and each fragment once."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class _Reader:
 
     def _fragment(self, name: str) -> Measure:
         if name not in self._measured and name in self._fragments:
-            self._measured[name] = Measure()  # what it counts as inside itself; validation refuses it for that
+            self._measured[name] = Measure()  # what it counts as inside itself, which validation refuses
             fragment = self._fragments[name]
             parent = self._schema.get_type(fragment.type_condition.name.value)
             self._measured[name] = self.selections(fragment.selection_set, parent)

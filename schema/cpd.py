@@ -1,4 +1,4 @@
-"""Continuing professional development in the schema: its entries, and the changes to them."""
+"""CPD entries in the schema, and the changes to them."""
 
 import strawberry
 
@@ -7,13 +7,13 @@ from schema.entries import entry_type, facets_type
 from schema.mutations import Payload, mutation
 
 
-@entry_type(CPD, "One piece of continuing professional development.")
+@entry_type(CPD, "One activity of continuing professional development (CPD).")
 class CpdEntry:
     id: strawberry.ID
-    version: int | None = strawberry.field(description="Counts the edits; give it back with an update.")
+    version: int | None = strawberry.field(description="Goes up with each edit. Send it back when you update.")
 
 
-@facets_type(CPD, "What occurs in the entries that you may read, to filter by.")
+@facets_type(CPD, "Values to filter by, from the CPD entries that you may read.")
 class CpdFacets: ...
 
 
@@ -25,7 +25,9 @@ class AddCpdEntryPayload(Payload):
 @strawberry.type
 class UpdateCpdEntryPayload(Payload):
     cpd_entry: CpdEntry | None = None
-    current: CpdEntry | None = strawberry.field(default=None, description="As it stands now, for a CONFLICT.")
+    current: CpdEntry | None = strawberry.field(
+        default=None, description="The CPD entry as it is now, after a CONFLICT."
+    )
 
 
 @strawberry.type

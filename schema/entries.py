@@ -1,4 +1,4 @@
-"""The types of entries, made from the fields that their models declare."""
+"""The GraphQL types of entries, made from the fields that their models declare."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def entry_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
 
 
 def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
-    """Make the type of what occurs in a list of entries, to filter by."""
+    """Make the type that has the values in a list of entries, to filter by."""
 
     def make(cls: Class) -> Class:
         type_name = f"{of.noun}Facets"
@@ -40,7 +40,7 @@ def facets_type(of: OwnedList, description: str) -> Callable[[Class], Class]:
 
 
 def _null_to_some(type_name: str, name: str, type_: Any, *, empty: bool) -> Any:
-    """Make a field's type: it is null where it is empty, and to those who read its row but may not read it."""
-    first = "id" if type_name.endswith("Entry") else "years"  # what everybody has who has the type
+    """Make a field's type: nullable if it can be empty, or if some who read the row may not read the field."""
+    first = "id" if type_name.endswith("Entry") else "years"  # everyone who has the type has this field
     everybody_reads = rule(type_name, name).standings == rule(type_name, first).standings
     return type_ if everybody_reads and not empty else type_ | None

@@ -1,7 +1,7 @@
-"""Runs one GraphQL request in a viewer's projection, and writes errors as the API does.
+"""Runs a GraphQL request in its viewer's projection, and formats errors.
 
-A document is parsed and validated once for each projection, and kept. Exception text never reaches a client: what is
-no error of ours becomes a reference that the log has too.
+A document is parsed and validated once for each projection, and kept. Exception texts never reach a client: an error
+that isn't one of ours becomes a reference that the log has too.
 """
 
 import gc
@@ -43,31 +43,31 @@ from schema.executor import execute as execute_compiled
 
 log = structlog.get_logger()
 
-# A projection's. A client's own documents are few and short; with its plans, one takes up to 1,000 times the room of
-# its text, and as often as there are choices of what it leaves out.
+# Per projection. A client's own documents are few and short. With its plans, a document takes up to 1,000 times the
+# memory of its text, for each choice of what it leaves out.
 CHARACTERS_KEPT = 100_000
-CHARACTERS_OF_EACH = 500  # what even the shortest takes room for: its tree and plan, or what is the matter with it
+CHARACTERS_OF_EACH = 500  # the memory of even the shortest: its tree and plan, or its errors
 MAX_TOKENS = 4_000
 MAX_COMPARISONS = 20_000
-MAX_LINES = 5_000  # to find the line of a mistake takes a walk over those before it
-MAX_ERRORS = 10  # that are told, of MAX_FOUND that may be the same
+MAX_LINES = 5_000  # finding the line of a mistake takes a walk over all lines before it
+MAX_ERRORS = 10  # reported, out of MAX_FOUND, which may be duplicates
 MAX_FOUND = 30
-MAX_MESSAGE = 300  # characters, for it may quote all that was sent
+MAX_MESSAGE = 300  # characters: a message may quote everything that was sent
 
-# graphql-core's own bound on how long it compares fields that are selected twice, half a million, takes a second.
+# graphql-core's own limit on comparing repeated fields, half a million, takes a second.
 overlapping.MAX_COMPLEXITY_BUDGET = MAX_COMPARISONS
 
-Json = dict[str, Any]  # an object as JSON holds it
+Json = dict[str, Any]  # a JSON object
 
-_FAR_TOO_DEEP = f"A document has at most {MAX_DEPTH} levels; this one nests far deeper."
+_FAR_TOO_DEEP = f"A document may have at most {MAX_DEPTH} levels; this one has far more."
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets. `started` tells an answer, perhaps with errors, from a request that could not start.
+    """The answer to a request. `started` is false if the request couldn't start at all.
 
-    `away`: the database was, and nothing of what was asked for came back. (A change whose connection was cut at its
-    very end may have been made all the same.)
+    `away`: the database couldn't be reached, and nothing that was asked for came back. (A change whose connection broke
+    at the very end may still have been made.)
     """
 
     body: Json
@@ -77,7 +77,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A document that may run, or why it may not. `may_be_too_much`: that depends on the sizes in its variables."""
+    """A document that may run, or its errors. `may_be_too_much`: that depends on sizes in its variables."""
 
     document: DocumentNode | None
     errors: list[Json]
@@ -86,7 +86,7 @@ class _Prepared:
 
 
 class Documents:
-    """The documents that viewers of one projection send, parsed and validated once."""
+    """The documents that viewers of one projection send, each parsed and validated once."""
 
     def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self.schema = schema
@@ -96,7 +96,7 @@ class Documents:
         self._characters = 0
 
     def prepared(self, text: str) -> _Prepared:
-        """Parse and validate a document, or find it."""
+        """Parse and validate a document, or find it among those kept."""
         found = self._kept.get(text)
         if found is None:
             try:
@@ -111,7 +111,7 @@ class Documents:
     def _keep(self, text: str, prepared: _Prepared) -> None:
         weight = _weight(text, prepared)
         if weight > CHARACTERS_KEPT // 2:
-            return  # it would push out all others
+            return  # it would displace all others
         self._kept[text] = prepared
         self._characters += weight
         while self._characters > CHARACTERS_KEPT:
@@ -119,11 +119,11 @@ class Documents:
 
     def _prepare(self, text: str) -> _Prepared:
         if text.count("\n") + text.count("\r") > MAX_LINES:
-            return _refused(f"A document has at most {MAX_LINES:,} lines; this one has more.")
+            return _refused(f"A document may have at most {MAX_LINES:,} lines; this one has more.")
         try:
             document = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLSyntaxError as error:
-            if "nested too deeply" in error.message:  # where the parser reaches its own bound first
+            if "nested too deeply" in error.message:  # the parser reached its own limit first
                 return _refused(_FAR_TOO_DEEP)
             return _Prepared(None, [_error(error.formatted["message"], "GRAPHQL_PARSE_FAILED")])
         measure = measured(self.schema, document, None)
@@ -136,7 +136,7 @@ class Documents:
 
 
 class NoIntrospection(ValidationRule):
-    """Refuses `__schema` and `__type`, in the words for a field that there is not."""
+    """Refuses `__schema` and `__type`, with the message for a field that doesn't exist."""
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
         """Look at one field."""
@@ -146,7 +146,7 @@ class NoIntrospection(ValidationRule):
 
 
 class UnknownDirectives(KnownDirectivesRule):
-    """Tells of all unknown directives of a document at once: each may stand at every place."""
+    """Reports all unknown directives of a document together, because each may occur in every place."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -160,7 +160,7 @@ class UnknownDirectives(KnownDirectivesRule):
             self._unknown.setdefault(node.name.value, node)
 
     def leave_document(self, *_: object) -> None:
-        """Tell."""
+        """Report them."""
         if self._unknown:
             names = ", ".join(f"'@{name}'" for name in self._unknown)
             what = "directive" if len(self._unknown) == 1 else "directives"
@@ -169,9 +169,9 @@ class UnknownDirectives(KnownDirectivesRule):
 
 @cache
 def documents(standings: Standing, by_token: bool) -> Documents:
-    """Give the documents of a projection; only those who are signed in may ask what their schema has."""
+    """Give the documents of a projection. Only viewers who are signed in may use introspection."""
     made = Documents(projection(standings, by_token=by_token), introspection=standings != Standing.PUBLIC)
-    gc.freeze()  # a projection is thousands of objects that live as long as the process: nothing to look for in them
+    gc.freeze()  # a projection is thousands of objects that live as long as the process
     return made
 
 
@@ -212,14 +212,14 @@ def _answer(result: ExecutionResult) -> Answer:
     body: Json = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
-    # Where one change of several was made, the whole must not read as if it could be sent again.
+    # If one of several changes was made, the answer mustn't suggest sending them all again.
     nothing = not any(value is not None for value in (result.data or {}).values())
     away = nothing and any(isinstance(error.original_error, Unavailable) for error in errors)
     return Answer(body, started=True, away=away)
 
 
 def _execution_error(error: GraphQLError) -> Json:
-    """Write an error of a field: ours as it is, any other as a reference."""
+    """Format a field's error: one of ours as it is, any other as a reference."""
     cause = error.original_error
     if isinstance(cause, Unavailable):
         log.warning("database_away", path=error.path, exc_info=cause)
@@ -233,7 +233,7 @@ def _execution_error(error: GraphQLError) -> Json:
 
 
 def failure(error: Failure) -> Json:
-    """Write an answer to a request that could not start."""
+    """Format the answer to a request that couldn't start."""
     return {"errors": [_error(str(error), error.code, **_wait(error))]}
 
 
@@ -242,7 +242,7 @@ def _wait(error: Failure) -> dict[str, int]:
 
 
 def _error(message: str, code: str, **extensions: Any) -> Json:
-    # One rule of graphql-core's suggests something even where suggestions are hidden.
+    # One of graphql-core's rules suggests names even if suggestions are hidden.
     message = message.partition(" Did you mean ")[0]
     if len(message) > MAX_MESSAGE:
         message = f"{message[:MAX_MESSAGE]}…"
@@ -259,18 +259,18 @@ def _formatted(error: GraphQLError, code: str, **extensions: Any) -> Json:
 
 
 def _few(errors: list[Json]) -> list[Json]:
-    """Tell each mistake once, however often it was made, and only so many of them."""
+    """Report each mistake once, however often it was made, and at most MAX_ERRORS of them."""
     told = [*{error["message"]: error for error in reversed(errors)}.values()][::-1]
     if len(told) <= MAX_ERRORS:
         return told
-    more = f"A request is told at most {MAX_ERRORS} of its mistakes; this one has more."
+    more = f"At most {MAX_ERRORS} mistakes are listed; this request has more."
     return [*told[:MAX_ERRORS], _error(more, told[0]["extensions"]["code"])]
 
 
 def _validation_error(error: GraphQLError) -> Json:
-    """Write an error of validation; a value of the wrong type is bad input, all else asks for what is not there."""
+    """Format a validation error. A value of the wrong type is bad input; all else asks for what isn't there."""
     if isinstance(error, ValidationAbortedError) and "limit" not in error.message:
-        text = f"A document repeats fields for at most {MAX_COMPARISONS:,} comparisons; this one needs more."
+        text = f"Repeated fields may take at most {MAX_COMPARISONS:,} comparisons; this document needs more."
         return _error(text, "GRAPHQL_VALIDATION_FAILED")
     node = error.nodes[0] if error.nodes else None
     value = isinstance(node, ValueNode) and node.kind not in {"enum_value", "variable"}

@@ -1,4 +1,4 @@
-"""Feedback, its requests, and giving it, in the schema."""
+"""Feedback in the schema: reading it, requesting it and giving it."""
 
 from datetime import date, datetime
 
@@ -17,35 +17,37 @@ for word in (QuestionKind, QuestionReader):
     strawberry.enum(word)
 
 
-@strawberry.type(description='The answer to one question; rating and text are both null for "not applicable".')
+@strawberry.type(description='The answer to one question. For "not applicable", rating and text are both null.')
 class FeedbackAnswer:
     question: str = strawberry.field(description="The question's key in the survey.")
     rating: int | None
     text: str | None
 
 
-@strawberry.type(description="Who gave a piece of feedback, and when. Reading it is noted in the audit log.")
+@strawberry.type(
+    description="The sender of a piece of feedback, and the time. Reading it is recorded in the audit log."
+)
 class FeedbackOrigin:
     name: str | None
     email: str | None
     received_at: datetime
 
 
-@strawberry.type(description="One finished survey about a mediator.")
+@strawberry.type(description="One piece of feedback: a completed survey about a mediator.")
 class Feedback:
     id: strawberry.ID
     capacity: Capacity | None
     acted_as: ActedAs | None
-    shared: bool | None = strawberry.field(description="Whether the giver shares it with the mediator.")
+    shared: bool | None = strawberry.field(description="Whether the sender shares it with the mediator.")
     year: int | None
     received_on: date | None
-    by_invitation: bool | None = strawberry.field(description="By a mailed request; else through the open link.")
+    by_invitation: bool | None = strawberry.field(description="Whether it answers an emailed request.")
 
     answers = strawberry.field(resolver=answers, graphql_type=list[FeedbackAnswer])
     origin = strawberry.field(resolver=origin, graphql_type=FeedbackOrigin | None)
 
 
-@strawberry.type(description="How a question was rated in a year; `spread` is the standard deviation.")
+@strawberry.type(description="One question's ratings in a year. `spread` is the standard deviation.")
 class QuestionSummary:
     question: str
     count: int
@@ -60,12 +62,15 @@ class FeedbackYear:
     questions: list[QuestionSummary]
 
 
-@strawberry.type(description="All feedback by year, the latest first.")
+@strawberry.type(description="All feedback by year, latest first.")
 class FeedbackSummary:
     years: list[FeedbackYear]
 
 
-@strawberry.type(description=f"That a party was asked. Name, email and reference are gone after {DETAILS_DAYS} days.")
+@strawberry.type(
+    description="A mediator's request to a party for feedback. "
+    f"The party's name and email, and the reference, are null after {DETAILS_DAYS} days."
+)
 class FeedbackRequest:
     id: strawberry.ID
     made_on: date
@@ -80,11 +85,13 @@ class SurveyQuestion:
     key: str
     text: str
     kind: QuestionKind
-    readers: list[QuestionReader] = strawberry.field(description="The mediator reads only what was shared.")
+    readers: list[QuestionReader] = strawberry.field(
+        description="Who reads the answers. The mediator reads only those shared with them."
+    )
     help: str | None
 
 
-@strawberry.type(description='One step of the scale; its rating is null for "not applicable".')
+@strawberry.type(description='One step of the scale. For "not applicable", the rating is null.')
 class SurveyScaleStep:
     rating: int | None
     label: str
@@ -98,14 +105,14 @@ class Survey:
     questions: list[SurveyQuestion]
 
 
-@strawberry.type(description="Somebody whom feedback can be about, and who will read it.")
+@strawberry.type(description="A mediator you can give feedback about, and the reviewer who will read it.")
 class FeedbackSubject:
     id: strawberry.ID
     name: str
-    reviewer_name: str | None = strawberry.field(description="Null if no reviewer is appointed yet.")
+    reviewer_name: str | None = strawberry.field(description="Null if the mediator has no reviewer yet.")
 
 
-@strawberry.type(description="Who a request's link is about, and whether it can still be answered.")
+@strawberry.type(description="The link in an emailed request: whether it still works, and the mediator it's about.")
 class FeedbackInvitation:
     state: LinkState
     subject: FeedbackSubject
@@ -143,17 +150,17 @@ class FeedbackQueries:
     feedback_invitation = strawberry.field(
         resolver=feedback_invitation,
         graphql_type=FeedbackInvitation | None,
-        description="Who the link in a request's mail is about.",
+        description="Looks up the link in an emailed request.",
     )
     feedback_subjects = strawberry.field(
         resolver=feedback_subjects,
         graphql_type=list[FeedbackSubjectName] | None,
-        description="Mediators to give feedback about, by three letters or more of the name.",
+        description="Mediators you can give feedback about. `search` takes at least three letters of the name.",
     )
     feedback_subject = strawberry.field(
         resolver=feedback_subject,
         graphql_type=FeedbackSubject | None,
-        description="Who a chosen mediator (`id`) or a personal link (`link`) is.",
+        description="The mediator with this `id`, or with this personal `link`.",
     )
 
 
@@ -165,5 +172,5 @@ class FeedbackMutations:
     stop_requests = mutation(
         stop_requests,
         StopRequestsPayload,
-        description="Stops all requests to the address that the mail went to.",
+        description="Stops all requests to the address that the email went to.",
     )

@@ -1,6 +1,6 @@
-"""The guards that stand around resolvers: who may read a row's field, who may enter, and which text may be stored.
+"""Guards around resolvers: who may read a row's field, who may enter, and what text can be stored.
 
-They follow the executor's own protocol, so that it can call resolvers inside them (`schema/executor/guard.py`).
+They follow the executor's own protocol, so that it can call the resolvers inside them (`schema/executor/guard.py`).
 """
 
 import re
@@ -23,7 +23,7 @@ class _Guard:
 
 @dataclass(frozen=True)
 class RowGuard(_Guard):
-    """Gives null where the row was loaded with a standing that doesn't have the field; it depends on the row alone."""
+    """Gives null if the standing that the row was loaded with doesn't have the field. It depends only on the row."""
 
     allowed: Standing
     attribute: ClassVar[str] = "standing"
@@ -40,7 +40,7 @@ class RowGuard(_Guard):
 
 @dataclass(frozen=True)
 class EntryGuard(_Guard):
-    """Closes an entrance to viewers who have something to do first."""
+    """Keeps viewers out who have something to do first."""
 
     without_factor: bool
 
@@ -52,7 +52,7 @@ class EntryGuard(_Guard):
 
 @dataclass(frozen=True)
 class TextGuard(_Guard):
-    """Refuses text that no database can hold: NUL, and halves of surrogate pairs."""
+    """Refuses text that the database can't store: NUL characters and lone surrogates."""
 
     def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
         """Resolve the field if its arguments can be stored."""
@@ -68,7 +68,7 @@ _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 def _check_text(value: object) -> None:
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
-            raise BadInput("Text must not hold NUL characters or lone surrogates.")
+            raise BadInput("Text can't contain NUL characters or lone surrogates.")
     elif isinstance(value, dict):
         for item in value.values():
             _check_text(item)

@@ -1,7 +1,7 @@
-"""What introspection comes to: the values that a document asks for of a schema, counted in that very schema.
+"""The size of an introspection: the number of values of the schema that a document asks for.
 
-It is walked as it would be answered, with graphql-core's own resolvers, for what a list has differs from type to type
-by a hundredfold. The walk ends where there is too much, so counting is bounded as well.
+The document is walked as if it were answered, with graphql-core's own resolvers, because the length of a list can vary
+a hundredfold between types. The walk stops at the limit, so counting is bounded as well.
 """
 
 import sys
@@ -34,10 +34,10 @@ from graphql import (
     parse,
 )
 
-TEXT = 10  # characters that count as one value more
-_DEFAULT_VALUE = 10  # what is to be written anew each time counts as much as so many others
+TEXT = 10  # characters that count as one more value
+_DEFAULT_VALUE = 10  # it's formatted each time, which costs as much as this many other values
 
-# The fields by which a query begins to ask for the schema.
+# The fields that introspection begins with.
 ENTRANCES = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 Variables = Mapping[str, Any]  # of a document, as JSON holds them
@@ -54,7 +54,7 @@ _WHOLE = get_introspection_query(
 
 @lru_cache(maxsize=100)
 def values_most(schema: GraphQLSchema) -> int:
-    """Tell how many values of a schema a document may ask for: half as many again as tools ask for who ask for all."""
+    """Give how many values of a schema a document may ask for: 1.5 times as many as the full introspection query."""
     fragments, asked = {}, None
     for one in parse(_WHOLE).definitions:
         if isinstance(one, FragmentDefinitionNode):
@@ -67,11 +67,11 @@ def values_most(schema: GraphQLSchema) -> int:
 
 
 class _TooMuch(Exception):
-    """There is more than may be asked for."""
+    """The document asks for more than it may."""
 
 
 class Introspection:
-    """Counts the values of one document's introspection, all of it together."""
+    """Counts the values of one document's introspection, all together."""
 
     def __init__(
         self,
@@ -80,18 +80,18 @@ class Introspection:
         variables: Variables | None,
         most: int,
     ) -> None:
-        """`variables` are those that were sent; None: nothing is known of them yet."""
+        """`variables` are those that were sent; None: they aren't known yet."""
         self._most = most
-        self._info: Any = SimpleNamespace(schema=schema)  # what the resolvers look at
+        self._info: Any = SimpleNamespace(schema=schema)  # all that the resolvers use
         self._fragments = fragments
         self._variables = variables
         self._left = most
-        self._open: set[str] = set()  # fragments that are being walked: one inside itself is refused by validation
+        self._open: set[str] = set()  # fragments being walked; validation refuses one inside itself
 
     def values(self, node: FieldNode) -> int:
-        """Count what one of the entrances gives, itself included; one more than there may be if it is too much.
+        """Count the values that one introspection field gives, and itself; one more than allowed if it's too many.
 
-        So is what hangs on a variable of which nothing is known.
+        It's also too many if a type's name is in a variable that isn't known.
         """
         before = self._left
         try:
@@ -109,7 +109,7 @@ class Introspection:
 
     def _selections(self, node: SelectionSetNode, parent: GraphQLObjectType, source: Any) -> None:
         for selection in node.selections:
-            self._spend(1)  # a fragment is no value, but work
+            self._spend(1)  # a fragment isn't a value, but it takes work
             if isinstance(selection, FieldNode):
                 field = parent.fields.get(selection.name.value)
                 if field is None:
@@ -146,7 +146,7 @@ class Introspection:
 
     def _found(self, one: Any, of: GraphQLNamedType, node: FieldNode) -> None:
         if isinstance(of, GraphQLEnumType):
-            self._spend(1)  # one of a directive's locations
+            self._spend(1)  # a location of a directive
         elif not isinstance(of, GraphQLObjectType):
             self._spend(len(one or "") // TEXT)
         elif one is not None and node.selection_set is not None:
@@ -154,7 +154,7 @@ class Introspection:
             self._selections(node.selection_set, of, one)
 
     def _arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
-        """Give the arguments of a field: all that there is, deprecated or not, and of a type its name."""
+        """Give a field's arguments: include everything, deprecated or not; for `__type`, its name."""
         if field is not TypeMetaFieldDef:
             return dict.fromkeys(field.args, True)
         given = next((one.value for one in node.arguments or () if one.name.value == "name"), None)

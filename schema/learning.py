@@ -1,4 +1,4 @@
-"""Learnings in the schema: reflections, drawn from logbook and CPD."""
+"""Learnings in the schema: reflections from cases and CPD entries."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import strawberry
 from resolvers.learning import LearningKind, LearningSource
 
 
-@strawberry.type(description="A reflection, drawn from a logbook or CPD entry.")
+@strawberry.type(description="A reflection that a mediator wrote in a case or CPD entry.")
 class Learning:
     id: strawberry.ID
     date: date
@@ -17,6 +17,6 @@ class Learning:
     entry_id: strawberry.ID
 
 
-@strawberry.type(description="What occurs in the reflections that you may read, to filter by.")
+@strawberry.type(description="Values to filter by, from the learnings that you may read.")
 class LearningFacets:
     years: list[int] = strawberry.field(description="Newest first.")

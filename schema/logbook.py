@@ -1,4 +1,4 @@
-"""The logbook in the schema: cases, what they add up to, and the changes to them."""
+"""The logbook in the schema: cases, their totals, and changes to them."""
 
 import strawberry
 
@@ -19,29 +19,29 @@ from schema.mutations import Payload, UserError, mutation
 @entry_type(LOGBOOK, "One case in a mediator's logbook.")
 class LogbookEntry:
     id: strawberry.ID
-    ended_month: str = strawberry.field(description="Year and month of the last day, as in 2026-05.")
-    version: int | None = strawberry.field(description="Counts the edits; give it back with an update.")
+    ended_month: str = strawberry.field(description="Year and month of the last day, such as 2026-05.")
+    version: int | None = strawberry.field(description="Goes up with each edit. Send it back when you update.")
 
 
-@facets_type(LOGBOOK, "What occurs in the entries that you may read, to filter by; of each at most 200.")
+@facets_type(LOGBOOK, "Values to filter by, from the cases that you may read. At most 200 of each.")
 class LogbookFacets: ...
 
 
-@strawberry.type(description="What was done in one role.")
+@strawberry.type(description="Totals for one role.")
 class RoleHours:
     role: CaseRole
     minutes: Minutes
     cases: int
 
 
-@strawberry.type(description="What ended in one year.")
+@strawberry.type(description="Totals for the cases that ended in one year.")
 class YearHours:
     year: int
     minutes: Minutes
     cases: int
 
 
-@strawberry.type(description="What a logbook adds up to. Simulated cases count in `simulatedMinutes` alone.")
+@strawberry.type(description="A logbook's totals. Simulated cases count only towards `simulatedMinutes`.")
 class Experience:
     minutes: Minutes
     cases: int
@@ -55,24 +55,30 @@ class AddLogbookEntryPayload(Payload):
     logbook_entry: LogbookEntry | None = None
 
 
-@strawberry.type(description="What became of one of the entries.")
+@strawberry.type(description="The result for one case.")
 class ImportOutcome:
     status: ImportStatus
-    problems: list[UserError] = strawberry.field(description="What to mend, if it failed; fields are the entry's.")
+    problems: list[UserError] = strawberry.field(
+        description="What to fix, if it failed. Each `field` is a field of the case."
+    )
 
 
 @strawberry.type
 class ImportLogbookEntriesPayload(Payload):
     imported: int = 0
-    skipped: int = strawberry.field(default=0, description="How many the logbook holds already.")
+    skipped: int = strawberry.field(default=0, description="How many cases the logbook already had.")
     failed: int = 0
-    outcomes: list[ImportOutcome] = strawberry.field(default_factory=list, description="In the order of the entries.")
+    outcomes: list[ImportOutcome] = strawberry.field(
+        default_factory=list, description="One for each case, in the order you sent them."
+    )
 
 
 @strawberry.type
 class UpdateLogbookEntryPayload(Payload):
     logbook_entry: LogbookEntry | None = None
-    current: LogbookEntry | None = strawberry.field(default=None, description="As it stands now, for a CONFLICT.")
+    current: LogbookEntry | None = strawberry.field(
+        default=None, description="The case as it is now, after a CONFLICT."
+    )
 
 
 @strawberry.type
@@ -88,5 +94,5 @@ class LogbookMutations:
     import_logbook_entries = mutation(
         import_logbook_entries,
         ImportLogbookEntriesPayload,
-        description="Adds many entries. Equal ones are counted: as many as the logbook holds already are skipped.",
+        description="Adds many cases, and skips those the logbook already has. Equal cases are matched one for one.",
     )

@@ -1,4 +1,4 @@
-"""Mediators in the schema: the profile, and every list that hangs on it."""
+"""Mediators in the schema: their profile, and all their lists."""
 
 import strawberry
 
@@ -19,44 +19,44 @@ from schema.mutations import Payload, mutation
 from schema.reviewer import Reviewer
 
 
-@strawberry.type(description="A mediator, as far as your standing towards them goes.")
+@strawberry.type(description="A mediator. You see what your standing towards them allows.")
 class Mediator:
     id: strawberry.ID
     name: str
     about: str | None
-    profile_url: str | None = strawberry.field(description="The profile that carries the Feedback Digest.")
+    profile_url: str | None = strawberry.field(description="The web page that carries the mediator's Feedback Digest.")
     visibility: Visibility | None
     email: str | None
     reviewer = strawberry.field(resolver=reviewer, graphql_type=Reviewer | None)
     waiting_reviewer = strawberry.field(
         resolver=waiting_reviewer,
         graphql_type=Reviewer | None,
-        description="The reviewer whose appointment waits for an administrator.",
+        description="The reviewer whose appointment an administrator has yet to approve.",
     )
     feedback_link = strawberry.field(
-        resolver=feedback_link, description="The personal link to hand out, for feedback about you."
+        resolver=feedback_link, description="Your personal link. Hand it out to get feedback about you."
     )
     experience = strawberry.field(resolver=experience, graphql_type=Experience | None)
     logbook = connection(logbook, LogbookEntry)
     logbook_entry = strawberry.field(
-        resolver=logbook_entry, graphql_type=LogbookEntry | None, description="One case of the logbook."
+        resolver=logbook_entry, graphql_type=LogbookEntry | None, description="One case in the logbook."
     )
     logbook_facets = strawberry.field(resolver=logbook_facets, graphql_type=LogbookFacets | None)
     cpd = connection(cpd, CpdEntry)
-    cpd_entry = strawberry.field(resolver=cpd_entry, graphql_type=CpdEntry | None, description="One entry of the CPD.")
+    cpd_entry = strawberry.field(resolver=cpd_entry, graphql_type=CpdEntry | None, description="One CPD entry.")
     cpd_facets = strawberry.field(resolver=cpd_facets, graphql_type=CpdFacets | None)
     learnings = connection(learnings, Learning)
     learning_facets = strawberry.field(resolver=learning_facets, graphql_type=LearningFacets | None)
     feedback_requests = connection(
         feedback_requests,
         FeedbackRequest,
-        description="Newest first. It never tells whether one was answered.",
+        description="Newest first. Whether a request was answered is never shown.",
     )
-    feedback = connection(feedback, Feedback, description="Feedback about this mediator that you may read.")
+    feedback = connection(feedback, Feedback, description="The feedback about this mediator that you may read.")
     feedback_piece = strawberry.field(
         resolver=feedback_piece,
         graphql_type=Feedback | None,
-        description="One piece of the feedback that you may read.",
+        description="One piece of feedback that you may read.",
     )
     feedback_summary = strawberry.field(resolver=feedback_summary, graphql_type=FeedbackSummary | None)
 
@@ -71,12 +71,12 @@ class MediatorQueries:
     mediator = strawberry.field(
         resolver=mediator,
         graphql_type=Mediator | None,
-        description="One mediator whom you may see; with `standing`, only one seen by that one.",
+        description="A mediator you may see. With `standing`, only if that's your standing towards them.",
     )
     mediators = connection(
         mediators,
         Mediator,
-        description="The mediators whom you may see, by name; `standing` keeps those seen by that one.",
+        description="The mediators you may see, by name. With `standing`, only those you see with that standing.",
     )
 
 

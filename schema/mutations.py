@@ -1,4 +1,4 @@
-"""How a mutation is declared, and what each answers: the thing as it is now, and what to mend."""
+"""How mutations are declared. Each answers with the changed thing, or with what to fix."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,7 +14,7 @@ from resolvers.errors import Code, Refused
 strawberry.enum(Code, name="UserErrorCode")
 
 
-@strawberry.type(description="Something to mend: the input's field (null for the whole) and how.")
+@strawberry.type(description="One thing to fix in the input. `field` is null if it's about the input as a whole.")
 class UserError:
     field: str | None
     message: str
@@ -23,17 +23,17 @@ class UserError:
 
 @strawberry.type
 class Payload:
-    """Base of every payload."""
+    """Base class of every payload."""
 
     user_errors: list[UserError] = strawberry.field(default_factory=list)
 
 
-# What only a refusal answers: why, the thing as somebody else left it, and a sign-in that waits for a code.
+# Only refusals have these: the reasons, the thing as someone else left it, and a sign-in waiting for its code.
 _WHEN_REFUSED = {"user_errors", "current", "pending_sign_in"}
 
 
 class _Answered(FieldExtension):
-    """Puts what a resolver gives into its payload; where it refuses, the payload says why instead."""
+    """Puts a resolver's result into its payload. If the resolver refuses, the payload says why."""
 
     def __init__(self, payload: type[Payload]) -> None:
         self._payload = payload
@@ -54,10 +54,10 @@ class _Answered(FieldExtension):
 
 
 def mutation(resolver: Callable[..., object], payload: type[Payload], *, description: str | None = None) -> Any:
-    """Declare a change.
+    """Declare a mutation.
 
-    `resolver` gives the payload's only field, or else a thing that has each as an attribute; nothing, where the payload
-    only says that it was done.
+    `resolver` gives the payload's only field, or an object with an attribute for each field. It gives nothing if the
+    payload only says that the change was made.
     """
     return strawberry.mutation(
         resolver=resolver, graphql_type=payload | None, description=description, extensions=[_Answered(payload)]

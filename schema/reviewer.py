@@ -8,7 +8,7 @@ from schema.connections import connection
 from schema.mutations import Payload, mutation
 
 
-@strawberry.type(description="Somebody who reads a mediator's feedback to write their Feedback Digest.")
+@strawberry.type(description="Someone who reads a mediator's feedback and writes their Feedback Digest.")
 class Reviewer:
     id: strawberry.ID
     name: str
@@ -16,7 +16,9 @@ class Reviewer:
 
 @strawberry.type
 class AppointReviewerPayload(Payload):
-    reviewer: Reviewer | None = strawberry.field(default=None, description="Null while approval is waited for.")
+    reviewer: Reviewer | None = strawberry.field(
+        default=None, description="Null while the appointment waits for approval."
+    )
 
 
 @strawberry.type
@@ -36,7 +38,7 @@ class AcceptInvitationPayload(Payload):
 
 @strawberry.type
 class ReviewerQueries:
-    reviewers = connection(reviewers, Reviewer, description="Everybody who may be appointed, by name.")
+    reviewers = connection(reviewers, Reviewer, description="Everyone who can be appointed, by name.")
 
 
 @strawberry.type

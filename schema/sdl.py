@@ -1,4 +1,4 @@
-"""Prints the schema: the whole, marked with who sees what, or one viewer's projection."""
+"""Prints the schema: all of it, annotated with the standings that see each member, or one viewer's projection."""
 
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,7 @@ from schema.build import projection, whole_schema
 
 
 def sdl(standings: Standing | None = None) -> str:
-    """Print the schema: the whole, with who sees what (`@visibleTo`), or the projection of some standings."""
+    """Print the whole schema, annotated with `@visibleTo`, or the projection of some standings."""
     if standings is not None:
         return print_schema(projection(standings)) + "\n"
     definitions = [_marked(definition) for definition in parse(print_schema(whole_schema())).definitions]
@@ -21,7 +21,7 @@ def sdl(standings: Standing | None = None) -> str:
 
 
 def _marked(definition: Any) -> Any:
-    """Write `@visibleTo` behind each field, input field and enum value of a type."""
+    """Add `@visibleTo` to each field, input field and enum value of a type."""
     for part in ("fields", "values"):
         members = getattr(definition, part, None)
         if members:
@@ -34,11 +34,11 @@ def _marked(definition: Any) -> Any:
 
 
 _VISIBLE_TO = '''"""
-Who has this, by standing towards the mediator whose data it is. For everybody else it does not exist.
+Who can see this, by their standing towards the mediator concerned. For everyone else it doesn't exist.
 """
 directive @visibleTo(standings: [VisibleTo!]!) on FIELD_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
 
-"""PUBLIC is everybody, signed in or not."""
+"""PUBLIC is everyone, signed in or not."""
 enum VisibleTo {
   SELF
   REVIEWER

@@ -1,4 +1,4 @@
-"""One's own second factor in the schema."""
+"""Your own second factor in the schema."""
 
 import strawberry
 
@@ -11,13 +11,15 @@ from resolvers.second_factor import (
 from schema.mutations import Payload, mutation
 
 
-@strawberry.type(description="What a program for codes takes. It is shown this once.")
+@strawberry.type(description="The secret for your authenticator app. Shown only once.")
 class SetUpSecondFactorPayload(Payload):
-    secret: str | None = strawberry.field(default=None, description="In Base32, to type in.")
+    secret: str | None = strawberry.field(default=None, description="In Base32, for typing in.")
     otpauth_uri: str | None = strawberry.field(default=None, description="The same, for a QR code.")
 
 
-@strawberry.type(description="The recovery codes are shown this once. Each stands in for the factor once.")
+@strawberry.type(
+    description="Your recovery codes, shown only once. Each works once, in place of a code from your second factor."
+)
 class ConfirmSecondFactorPayload(Payload):
     recovery_codes: list[str] | None = None
 
@@ -27,7 +29,7 @@ class RemoveSecondFactorPayload(Payload):
     removed: bool = False
 
 
-@strawberry.type(description="The recovery codes are shown this once; the earlier ones work no more.")
+@strawberry.type(description="Your new recovery codes, shown only once. The old ones stop working.")
 class RenewRecoveryCodesPayload(Payload):
     recovery_codes: list[str] | None = None
 
@@ -37,16 +39,16 @@ class SecondFactorMutations:
     set_up_second_factor = mutation(
         set_up_second_factor,
         SetUpSecondFactorPayload,
-        description="Makes a secret for a program that shows codes, such as those on phones.",
+        description="Makes a secret for an authenticator app.",
     )
     confirm_second_factor = mutation(
         confirm_second_factor,
         ConfirmSecondFactorPayload,
-        description="From now on, signing in asks for a code. Ends every session but this one.",
+        description="From now on, signing in takes a code. Ends every other session.",
     )
     remove_second_factor = mutation(
         remove_second_factor,
         RemoveSecondFactorPayload,
-        description="Ends every session but this one, which gets a new cookie.",
+        description="Ends every other session, and gives this one a new cookie.",
     )
     renew_recovery_codes = mutation(renew_recovery_codes, RenewRecoveryCodesPayload)

@@ -1,4 +1,4 @@
-"""Signing in and out in the schema."""
+"""Signing in and out, in the schema."""
 
 import strawberry
 
@@ -10,10 +10,10 @@ from schema.mutations import Payload, mutation
 class SignInPayload(Payload):
     signed_in: bool = False
     pending_sign_in: str | None = strawberry.field(
-        default=None, description="If a code was missing: for ten minutes, `finishSignIn` takes this with the code."
+        default=None, description="If a code was missing: send this with the code to `finishSignIn` within ten minutes."
     )
 
-    @strawberry.field(description="The password is right, and a code has to come with it.")
+    @strawberry.field(description="The password is right, but a code is needed too.")
     def second_factor_required(self) -> bool:
         return any(error.field == "code" for error in self.user_errors)
 
@@ -31,7 +31,5 @@ class SignOutPayload(Payload):
 @strawberry.type
 class SignInMutations:
     sign_in = mutation(sign_in, SignInPayload)
-    finish_sign_in = mutation(
-        finish_sign_in, FinishSignInPayload, description="Signs in with a code, after a `signIn` that lacked one."
-    )
+    finish_sign_in = mutation(finish_sign_in, FinishSignInPayload, description="Adds the code that a `signIn` lacked.")
     sign_out = mutation(sign_out, SignOutPayload)

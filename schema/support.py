@@ -1,4 +1,4 @@
-"""What administrators see and do for support, in the schema."""
+"""Administrators' support tools in the schema."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from schema.connections import connection
 from schema.mutations import Payload, mutation
 
 
-@strawberry.type(description="Anybody's account.")
+@strawberry.type(description="An account, as administrators see it.")
 class Account:
     id: strawberry.ID
     name: str
@@ -34,7 +34,7 @@ class Account:
     second_factor: bool
 
 
-@strawberry.type(description="An appointment that an administrator has to approve.")
+@strawberry.type(description="An appointment that an administrator has yet to approve.")
 class WaitingAppointment:
     id: strawberry.ID
     asked_at: datetime
@@ -42,7 +42,7 @@ class WaitingAppointment:
     reviewer_id: strawberry.ID
 
 
-@strawberry.type(description="What somebody did, to whom or what, and when.")
+@strawberry.type(description="An action: who took it, on whom or what, and when.")
 class AuditEntry:
     id: strawberry.ID
     at: datetime
@@ -51,7 +51,7 @@ class AuditEntry:
     subject_id: strawberry.ID
 
 
-@strawberry.type(description="A mail that was given up. Its recipient and text are never shown.")
+@strawberry.type(description="An email that we gave up sending. Its recipient and text are never shown.")
 class DeadMail:
     id: strawberry.ID
     kind: str
@@ -94,7 +94,7 @@ class SupportQueries:
     accounts = connection(
         accounts,
         Account,
-        description="All accounts, by name; `search` is words of a name, or a whole mail address.",
+        description="All accounts, by name. `search` takes words of a name, or a whole email address.",
     )
     waiting_appointments = connection(waiting_appointments, WaitingAppointment)
     audit_log = connection(audit_log, AuditEntry, description="Newest first.")
@@ -108,12 +108,12 @@ class SupportMutations:
     sign_out_account = mutation(
         sign_out_account,
         SignOutAccountPayload,
-        description="Ends all sessions of an account and revokes its API tokens. Its password still works.",
+        description="Ends all sessions of an account and revokes its API tokens. The password still works.",
     )
     delete_account = mutation(
         delete_account,
         DeleteAccountPayload,
-        description="Deletes an account and everything of it, for good.",
+        description="Deletes an account and everything in it, for good.",
     )
     retry_mail = mutation(retry_mail, RetryMailPayload)
     approve_appointment = mutation(approve_appointment, ApproveAppointmentPayload)

@@ -117,7 +117,7 @@ async def test_too_much_of_the_schema_has_an_error_of_its_own_also_by_a_variable
     assert (answer.status, answer.codes) == (400, ["GRAPHQL_VALIDATION_FAILED"])
     most = values_most(projection(Standing.ADMIN | Standing.PUBLIC))
     (error,) = answer.body["errors"]
-    assert error["message"] == f"A document asks for at most {most:,} values of the schema; this one asks for more."
+    assert error["message"] == f"A document may ask for at most {most:,} values of the schema; this one asks for more."
 
 
 @st.composite

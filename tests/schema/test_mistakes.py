@@ -52,7 +52,7 @@ def test_mistakes_that_differ_are_all_told_as_far_as_there_are_few() -> None:
     assert mistakes("{ me { " + repeated("n#", MAX_ERRORS) + " } }") == fields
     *told, last = mistakes("{ me { " + repeated("n#", MAX_ERRORS + 1) + " } }")
     assert told == fields
-    assert last == "A request is told at most 10 of its mistakes; this one has more."
+    assert last == "At most 10 mistakes are listed; this request has more."
 
 
 PARTS = [
@@ -84,7 +84,7 @@ def test_a_document_has_only_so_many_lines() -> None:
     assert DOCUMENTS.prepared("{ __typename" + "\n" * MAX_LINES + "}").document is not None
     for line_end in ("\n", "\r"):
         assert mistakes("{ __typename" + line_end * (MAX_LINES + 1) + "}") == [
-            "A document has at most 5,000 lines; this one has more."
+            "A document may have at most 5,000 lines; this one has more."
         ]
 
 

@@ -125,7 +125,7 @@ async def test_a_token_too_many_is_said_for_the_whole_form(hub: Hub) -> None:
         payload(await hub.change("createApiToken", {"name": f"t{number}"}, by=ann))
     response = await post(hub, ann, "/account/tokens/new", name="one more")
     assert is_a_page(response, 422)
-    assert problems(response) == [(None, "You have 50 tokens already. Please revoke one first.")]
+    assert problems(response) == [(None, "You already have 50 API tokens. Please revoke one first.")]
     assert len(await hub.rows("SELECT 1 FROM api_token")) == 50
 
 

@@ -40,7 +40,7 @@ async def assert_all_is_503(hub: Hub, by: Person) -> None:
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         (error,) = answer.body["errors"]
         assert error["extensions"] == {"code": "UNAVAILABLE", "retryAfter": 5}
-        assert error["message"] == "We can't do this just now. Please try again in a few seconds."
+        assert error["message"] == "We can't do this right now. Please try again in a few seconds."
     by_token = await hub.ask(ME, token="any", headers={"origin": "https://app.example"})
     assert (by_token.status, by_token.headers["retry-after"]) == (503, "5")
     assert by_token.headers["access-control-allow-origin"] == "*"
