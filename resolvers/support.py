@@ -13,25 +13,21 @@ from jobs.outbox import retry_dead
 from models.account import Role, api_tokens
 from models.account import accounts as _accounts
 from models.directory import directories
-from models.outbox import AuditAction, OutboxState, audit_entries, outbox
-from models.reviewer import appointments
-from models.statement import Expression, Query, Statement, Statements, statement
+from models.outbox import AuditAction
+from models.statement import Expression, Query, statement
 from permissions.addresses import account_key
-from permissions.scopes import readable_audit
 from resolvers.access import end_all
 from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of, add_profile
 from resolvers.account_deletion import erase_account, refuse_last_administrator
 from resolvers.account_row import lock_account, lock_with_administrators
 from resolvers.audit import note
-from resolvers.context import Context, Info
+from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
 from resolvers.paging import (
     Connection,
     Count,
-    ListedRow,
-    ListedT,
     Page,
     Sort,
     connection,
@@ -42,11 +38,7 @@ from resolvers.paging import (
 from resolvers.reviewer_appointment import end_reviews
 from resolvers.validation import Check
 
-strawberry.enum(AuditAction)
-
 _BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
-_NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
-_BY_ID = Sort("id", None)
 Search = Literal["", "name", "address"]  # how accounts are searched
 
 
@@ -81,20 +73,6 @@ async def accounts(info: Info, page: Page, search: str | None = None) -> Connect
     async with context.database.reading() as reading:
         rows = await reading.all(_account_page(how, page.backwards, cursor), **values, **paging)
     return connection(rows, _BY_NAME, page, counting(context.database, _account_count(how), **values))
-
-
-async def _plain_page(
-    context: Context,
-    page: Statements[[bool, bool | None], ListedT],
-    counted: Statement[Count],
-    sort: Sort,
-    asked: Page,
-) -> Connection[ListedT]:
-    """Give a page of a list that has no filter."""
-    cursor, paging = page_values(sort, asked)
-    async with context.database.reading() as reading:
-        rows = await reading.all(page(asked.backwards, cursor), **paging)
-    return connection(rows, sort, asked, counting(context.database, counted))
 
 
 @strawberry.input(description="The account will have exactly these roles.")
@@ -206,105 +184,6 @@ async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
     async with info.context.transaction() as transaction:
         await erase_account(info.context, transaction, account_id)
     return account_id
-
-
-class WaitingRow(ListedRow):
-    """An appointment that's waiting for approval."""
-
-    asked_at: datetime
-    mediator_id: UUID
-    reviewer_id: UUID
-
-
-@statement(WaitingRow)
-def _waiting_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = select(
-        appointments.c.id,
-        appointments.c.since.label("asked_at"),
-        appointments.c.mediator_id,
-        appointments.c.reviewer_id,
-    ).where(~appointments.c.approved)
-    return page_statement(rows, appointments.c.id, _BY_ID, backwards=backwards, cursor=cursor)
-
-
-@statement(Count)
-def _waiting_count() -> ClauseElement:
-    return select(func.count().label("count")).where(~appointments.c.approved)
-
-
-async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
-    """Give a page of the appointments that are waiting for approval.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
-    return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
-
-
-class AuditRow(ListedRow):
-    """One action, who took it, and on what."""
-
-    at: datetime
-    actor_id: UUID
-    action: str
-    subject_id: UUID
-
-
-@statement(AuditRow)
-def _audit_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = select(
-        audit_entries.c.id,
-        audit_entries.c.at,
-        audit_entries.c.actor_id,
-        audit_entries.c.action,
-        audit_entries.c.subject_id,
-    ).where(readable_audit())
-    return page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor)
-
-
-@statement(Count)
-def _audit_count() -> ClauseElement:
-    return select(func.count().label("count")).select_from(audit_entries).where(readable_audit())
-
-
-async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
-    """Give a page of the audit log, newest first.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
-    return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
-
-
-_dead = outbox.c.state == OutboxState.DEAD
-_dead_rows = select(outbox.c.id, outbox.c.kind, outbox.c.attempts, outbox.c.smtp_code).where(_dead)
-
-
-class DeadMailRow(ListedRow):
-    """An email that was given up."""
-
-    kind: str
-    attempts: int
-    smtp_code: int | None
-
-
-@statement(DeadMailRow)
-def _dead_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    return page_statement(_dead_rows, outbox.c.id, _BY_ID, backwards=backwards, cursor=cursor)
-
-
-@statement(Count)
-def _dead_count() -> ClauseElement:
-    return select(func.count().label("count")).select_from(outbox).where(_dead)
-
-
-async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
-    """Give a page of the emails that were given up, without their recipients or texts.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
-    return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
 
 
 @strawberry.input

@@ -10,7 +10,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
-from models.statement import Values
+from models.statement import Row, Values
 from resolvers import paging
 from resolvers.context import Info
 from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, Page, page
@@ -70,10 +70,10 @@ class _Paged(FieldExtension):
         own = [argument for argument in field.arguments if argument.python_name not in _READ]
         field.arguments = _PAGING + own
 
-    def resolve(self, next_: SyncExtensionResolver, source: object, info: Info, **given: Any) -> Any:
+    def resolve(self, next_: SyncExtensionResolver, source: Row | None, info: Info, **given: Any) -> Any:
         return next_(source, info, page=read_page(given), **given)
 
-    async def resolve_async(self, next_: AsyncExtensionResolver, source: object, info: Info, **given: Any) -> Any:
+    async def resolve_async(self, next_: AsyncExtensionResolver, source: Row | None, info: Info, **given: Any) -> Any:
         return await next_(source, info, page=read_page(given), **given)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
 
-from models.statement import Values
+from models.statement import Row, Values
 from resolvers.context import Info
 from resolvers.errors import Code, Refused
 
@@ -41,7 +41,9 @@ class _Answered(FieldExtension):
         self._names = [one.name for one in own]
         self._is_flag = [one.default for one in own] == [False]
 
-    async def resolve_async(self, next_: AsyncExtensionResolver, source: object, info: Info, **given: Any) -> Payload:
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Row | None, info: Info, **given: Any
+    ) -> Payload:
         try:
             found = await next_(source, info, **given)
         except Refused as refused:

@@ -9,15 +9,13 @@ from models.outbox import AuditAction
 from resolvers.reviewer import approve_appointment
 from resolvers.support import (
     accounts,
-    audit_log,
-    dead_mail,
     delete_account,
     retry_mail,
     set_paid_access,
     set_roles,
     sign_out_account,
-    waiting_appointments,
 )
+from resolvers.support_lists import audit_log, dead_mail, waiting_appointments
 from schema.connections import connection
 from schema.mutations import Payload, mutation
 
