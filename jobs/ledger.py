@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, bindparam, select
 from sqlalchemy.types import DateTime
 
-from models.database import Database, Transaction
+from models.database import Database, Reads
 from models.outbox import AuditAction, audit_entries
 from models.statement import Row, statement
 from settings import Settings, SettingsError
@@ -73,7 +73,7 @@ def append(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-async def deletions(reading: Transaction, since: datetime | None = None) -> list[Deletion]:
+async def deletions(reading: Reads, since: datetime | None = None) -> list[Deletion]:
     """Give each deletion in the audit log, oldest first."""
     if since is None:
         return await reading.all(_deletions(since=False))

@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Float, Interval
 
 from jobs.outbox import OVERDUE, is_free, is_held, queued
-from models.database import Transaction
+from models.database import Reads
 from models.outbox import OutboxState, outbox
 from models.statement import Row, statement
 
@@ -52,7 +52,7 @@ def _census() -> ClauseElement:
     )
 
 
-async def census(reading: Transaction) -> list[Counted]:
+async def census(reading: Reads) -> list[Counted]:
     """Count what's still to do, and what was given up."""
     return await reading.all(_census())
 
@@ -67,6 +67,6 @@ def _stuck() -> ClauseElement:
     return select(select(outbox.c.id).where(queued, overdue, is_free).exists().label("stuck"))
 
 
-async def is_stuck(reading: Transaction) -> bool:
+async def is_stuck(reading: Reads) -> bool:
     """Tell whether something has been due for `OVERDUE` without a worker taking it: there's no worker, or it hangs."""
     return (await reading.one(_stuck())).stuck

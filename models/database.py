@@ -36,18 +36,14 @@ def _statement(clause: Runnable) -> Statement[Row]:
     return clause if isinstance(clause, Statement) else Statement(clause, Row)
 
 
-class Transaction:
-    """An open transaction. Methods take a statement and its named values.
+class Reads:
+    """What reads: methods that take a statement and its named values.
 
-    With an `asker`, each statement that gives rows is a transaction of its own, and says by itself who's asking.
+    With a `principal`, each statement is a transaction of its own, and says by itself who's asking.
     """
 
-    def __init__(
-        self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", principal: Principal | None = None
-    ) -> None:
-        self._connection = connection
-        self._principal = principal
-        self.wakes_worker = False
+    _connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+    _principal: Principal | None = None
 
     def _told(self, statement: Statement[Row], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """Give the SQL text and its arguments."""
@@ -86,6 +82,14 @@ class Transaction:
             return found
         raise TypeError(type(found))
 
+
+class Transaction(Reads):
+    """An open transaction, which also writes."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+        self.wakes_worker = False
+
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute the statement. Gives the number of rows affected."""
         statement = _statement(clause)
@@ -120,13 +124,12 @@ def _insert_all(table: Table, names: tuple[str, ...]) -> Statement[Row]:
     return Statement(insert(table).from_select(names, select(*(columns.c[name] for name in names))), Row)
 
 
-class Reading(Lent, Transaction):
-    """A transaction's reading methods, while a block runs."""
+class Reading(Lent, Reads):
+    """Reads with single statements, while a block runs."""
 
     def __init__(self, pool: Pool, principal: Principal | None) -> None:
         self._pool = pool
         self._principal = principal
-        self.wakes_worker = False
 
     async def __aenter__(self) -> Self:  # type: ignore[override]  # the connection, with what a statement needs
         self._connection = self._pool.at_once() or await self._pool.acquire()

@@ -113,10 +113,11 @@ async def _viewer(
     table = api_tokens if by_token else sessions
     async with database.reading() as reading:
         row = await reading.first(opened, hash=hash_secret(secret), **(lasts or {}))
-        if row is None:
-            raise Unauthenticated
-        if row.stale:
-            await reading.run(update(table).where(table.c.id == row.id).values(used_at=func.clock()))
+    if row is None:
+        raise Unauthenticated
+    if row.stale:
+        async with database.transaction() as transaction:
+            await transaction.run(update(table).where(table.c.id == row.id).values(used_at=func.clock()))
     return Viewer(
         account_id=row.account_id,
         roles=_roles(*row.roles) & _roles(*row.most_roles),

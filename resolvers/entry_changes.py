@@ -8,7 +8,7 @@ from sqlalchemy import ClauseElement, Table, bindparam, delete, insert, select, 
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
-from models.database import Transaction
+from models.database import Reads
 from models.statement import Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
@@ -33,8 +33,8 @@ def _one(of: OwnedList, locked: bool) -> ClauseElement:
     return rows.with_for_update(of=of.table) if locked else rows
 
 
-async def _own(context: Context, transaction: Transaction, of: OwnedList, entry_id: UUID, *, locked: bool) -> OwnedRow:
-    row = await transaction.first(_one(of, locked), id=entry_id, me=context.account_id)
+async def _own(context: Context, reading: Reads, of: OwnedList, entry_id: UUID, *, locked: bool) -> OwnedRow:
+    row = await reading.first(_one(of, locked), id=entry_id, me=context.account_id)
     if row is None:
         refuse("id", Code.NOT_FOUND, _("There's no such entry."))
     return row

@@ -14,7 +14,7 @@ from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 from i18n import gettext as _
 from jobs.outbox import Kind, enqueue_mail
 from models.account import LinkPurpose, account_links, accounts
-from models.database import Transaction
+from models.database import Reads, Transaction
 from models.statement import Row, statement
 from permissions.secrets import Opens, hash_secret, link_secret
 from resolvers.account_row import lock_account
@@ -92,7 +92,7 @@ def _used() -> ClauseElement:
     return delete(account_links).where(*_works).returning(*_link)
 
 
-async def linked_account(reading: Transaction, secret: str, *purposes: LinkPurpose) -> UUID | None:
+async def linked_account(reading: Reads, secret: str, *purposes: LinkPurpose) -> UUID | None:
     """Give the account of the link with this secret, without using the link up; None if it doesn't work."""
     link = await reading.first(_working(), hash=hash_secret(secret), purposes=purposes)
     return link.account_id if link else None

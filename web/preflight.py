@@ -61,10 +61,10 @@ async def reach_database(settings: Settings) -> None:
     After it was restored from a backup, it isn't.
     """
     with usable_database("DATABASE_URL"):
-        async with connect(settings) as database, database.reading() as reading:
-            migrated = await reading.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)), bool)
-            guarded = migrated and await reading.value(select(func.row_security_active("feedback")), bool)
-            at_home = not migrated or await is_at_home(reading)
+        async with connect(settings) as database, database.transaction() as transaction:
+            migrated = await transaction.value(select(func.to_regprocedure(_NEWEST_FUNCTION).is_not(None)), bool)
+            guarded = migrated and await transaction.value(select(func.row_security_active("feedback")), bool)
+            at_home = not migrated or await is_at_home(transaction)
     if not at_home:
         raise SettingsError(
             "DATABASE_URL leads to a database that was restored from a backup: run `logbook restore-check` first"

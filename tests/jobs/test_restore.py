@@ -37,8 +37,8 @@ async def test_a_new_database_is_at_home_and_a_restored_one_is_not_until_it_is_s
 
 async def test_the_first_processes_of_a_new_database_start_together(hub: Hub) -> None:
     async def starts() -> bool:
-        async with hub.database.reading() as reading:
-            return await is_at_home(reading)
+        async with hub.database.transaction() as transaction:
+            return await is_at_home(transaction)
 
     assert await asyncio.gather(*(starts() for _ in range(8)), return_exceptions=True) == [True] * 8
     assert len(await hub.rows("SELECT FROM chore WHERE name LIKE 'home %'")) == 1
