@@ -68,10 +68,9 @@ def _account_count(search: Search) -> ClauseElement:
 
 
 async def accounts(info: Info, page: Page, search: str | None = None) -> Connection[AccountRow]:
-    """Give a page of all accounts by name; `search` takes words of a name, or a whole email address.
+    """Give a page of all accounts by name. Raises BadInput if the paging arguments are wrong.
 
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    `search` takes words of a name, or a whole email address.
     """
     context = info.context
     text = (search or "").strip()
@@ -150,11 +149,7 @@ class SetPaidAccessInput:
 
 
 async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow | None:
-    """Set when an account's paid access ends. Gives the account.
-
-    Raises:
-        Refused: there's no such account, or the time isn't valid.
-    """
+    """Set when an account's paid access ends. Gives the account. Raises Refused if either isn't valid."""
     context, account_id = info.context, read_id(input.account_id)
     check = Check()
     until = check.moment("paidUntil", input.paid_until)
@@ -174,11 +169,7 @@ class SignOutAccountInput:
 
 
 async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow | None:
-    """End everything that opens an account except its password, for example after a theft. Gives the account.
-
-    Raises:
-        Refused: there's no such account.
-    """
+    """End everything that opens an account but its password, and give it. Raises Refused if there's no such account."""
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
         # Locked, so that no sign-in or token being made at this moment is missed.
@@ -197,11 +188,7 @@ class DeleteAccountInput:
 
 
 async def delete_account(info: Info, input: DeleteAccountInput) -> UUID:
-    """Delete someone's account and everything in it. Gives its id.
-
-    Raises:
-        Refused: there's no such account, or it's the last administrator's.
-    """
+    """Delete someone's account and everything in it, and give its id. Raises Refused if it can't be deleted."""
     account_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         await erase_account(info.context, transaction, account_id)
@@ -233,11 +220,7 @@ def _waiting_count() -> ClauseElement:
 
 
 async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
-    """Give a page of the appointments that are waiting for approval.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
+    """Give a page of the appointments waiting for approval. Raises BadInput if the paging arguments are wrong."""
     return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
@@ -268,11 +251,7 @@ def _audit_count() -> ClauseElement:
 
 
 async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
-    """Give a page of the audit log, newest first.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
+    """Give a page of the audit log, newest first. Raises BadInput if the paging arguments are wrong."""
     return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
 
 
@@ -299,11 +278,7 @@ def _dead_count() -> ClauseElement:
 
 
 async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
-    """Give a page of the emails that were given up, without their recipients or texts.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
+    """Give a page of the emails that were given up. Raises BadInput if the paging arguments are wrong."""
     return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
 
 
@@ -315,11 +290,7 @@ class RetryMailInput:
 
 
 async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
-    """Queue an email that was given up again. Gives its id.
-
-    Raises:
-        Refused: there's no such email.
-    """
+    """Queue an email that was given up again, and give its id. Raises Refused if there's no such email."""
     mail_id = read_id(input.id)
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
