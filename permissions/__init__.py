@@ -1,1 +1,1 @@
-"""Who may read and do what: viewers and standings, the one table, and the scopes that select rows."""
+"""Access rules: viewers and their standings, the policy table, and the scopes that select rows."""

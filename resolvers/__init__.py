@@ -1,1 +1,1 @@
-"""Reads and writes, one file a noun: typed in, rows out. No GraphQL in here."""
+"""Reads and writes, one file for each noun: typed inputs in, rows out. No GraphQL types here."""

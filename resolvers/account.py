@@ -227,7 +227,7 @@ async def change_email(info: Info, input: ChangeEmailInput) -> None:
     Raises:
         Refused: something in the input needs fixing.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context, check = info.context, Check()
     address = check.email("email", input.email) or ""
@@ -268,7 +268,7 @@ async def delete_my_account(info: Info, input: DeleteMyAccountInput) -> None:
     Raises:
         Refused: the password is wrong, or the viewer is the last administrator.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context = info.context
     await confirm_password(context, "password", input.password)

@@ -78,7 +78,7 @@ async def reset_password(info: Info, input: ResetPasswordInput) -> None:
     Raises:
         Refused: the link doesn't work, or the password isn't good enough.
         RateLimited: there were too many attempts.
-        NotFound: the account was deleted meanwhile.
+        NotFound: the account was deleted in the meantime.
     """
     context, token, password = info.context, input.token, input.password
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
@@ -158,8 +158,8 @@ async def change_password(info: Info, input: ChangePasswordInput) -> None:
     Raises:
         Refused: the current password is wrong, or the new one isn't good enough.
         RateLimited: there were too many attempts.
-        NotFound: the account was deleted meanwhile.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        NotFound: the account was deleted in the meantime.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context, new = info.context, input.new_password
     check = Check()

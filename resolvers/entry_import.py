@@ -145,9 +145,7 @@ async def import_entries(
     """
     context.require_paid()
     if not 1 <= len(entries) <= MAX_ENTRIES:
-        refuse(
-            "entries", Code.OUT_OF_RANGE, _("Please send 1 to %(most)s entries at a time.", most=number(MAX_ENTRIES))
-        )
+        refuse("entries", Code.OUT_OF_RANGE, _("Please send 1 to %(most)s cases at a time.", most=number(MAX_ENTRIES)))
     await context.limiter.count(limits.IMPORTS, context.account_id)
     change = f"import{of.type_name}"
     if dry_run:

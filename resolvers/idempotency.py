@@ -98,7 +98,7 @@ async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None
         refuse(
             "requestKey",
             Code.REPEATED_KEY,
-            _("This requestKey was used before for something else, so nothing was done. Please use a new key."),
+            _("This requestKey was used before for something else, so this wasn't done. Please use a new key."),
         )
     return earlier
 

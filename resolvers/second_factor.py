@@ -52,7 +52,7 @@ async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> New
     Raises:
         Refused: the password is wrong, or there's a second factor already.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context = info.context
     await confirm_password(context, "password", input.password)
@@ -91,7 +91,7 @@ async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> 
     Raises:
         Refused: the code is wrong, or there's no second factor to confirm.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context = info.context
     await context.limiter.count(limits.SECOND_FACTOR, context.account_id)
@@ -128,7 +128,7 @@ async def remove_second_factor(info: Info, input: RemoveSecondFactorInput) -> No
     Raises:
         Refused: the password or the code is wrong, or there's no second factor.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context = info.context
     await confirm_password(context, "password", input.password)
@@ -163,7 +163,7 @@ async def renew_recovery_codes(info: Info, input: RenewRecoveryCodesInput) -> li
     Raises:
         Refused: the password or the code is wrong, or there's no second factor.
         RateLimited: there were too many attempts.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context = info.context
     await confirm_password(context, "password", input.password)

@@ -126,7 +126,7 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
         Refused: something in the input needs fixing.
         RateLimited: there were too many attempts.
         BadInput: the `requestKey` is too long.
-        Unauthenticated: the viewer's session has ended meanwhile.
+        Unauthenticated: the viewer's session has ended in the meantime.
     """
     context, check = info.context, Check()
     name = check.name("name", input.name)

@@ -1,1 +1,1 @@
-"""The GraphQL schema, one file a noun, and the projection of it that each viewer gets."""
+"""The GraphQL schema, one file for each noun, and each viewer's projection of it."""

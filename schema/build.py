@@ -147,7 +147,7 @@ def check_policy(schema: GraphQLSchema) -> None:
     elements: set[tuple[str, str]] = set()
     for type_ in _own_types(schema):
         if not isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLScalarType):
-            raise PolicyError(f"{type_.name}: the table can't have interfaces or unions")
+            raise PolicyError(f"{type_.name}: the table can't have interfaces and unions")
         elements |= {(type_.name, name) for name in _members(type_)}
         if not isinstance(type_, GraphQLEnumType) and has_all(type_.name):
             raise PolicyError(f"{type_.name}: name its fields; `*` is only for the values of an enumeration")

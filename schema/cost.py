@@ -175,7 +175,7 @@ class _Reader:
         )
 
     def _rows(self, node: FieldNode, field: GraphQLField | None) -> int:
-        """Tell how many rows a list may give; 1 for what is no list."""
+        """Give the number of rows that a list may give; 1 for a field that isn't a list."""
         if field is None or "first" not in field.args:
             return 1
         sizes = [self._size(one.value) for one in node.arguments or () if one.name.value in {"first", "last"}]
