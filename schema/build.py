@@ -28,8 +28,6 @@ from graphql import (
     specified_directives,
 )
 from graphql.type import is_introspection_type
-from graphql.type.introspection import TypeFields, introspection_types
-from strawberry.schema.config import StrawberryConfig
 
 from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import Standing
@@ -39,7 +37,7 @@ from schema.connections import SCALARS
 from schema.copies import Copies, Members, Resolvers, is_empty
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
-from schema.executor import Resolve
+from schema.executor import Resolve, core_schema
 from schema.feedback import FeedbackMutations, FeedbackQueries
 from schema.guards import EntryGuard, RowGuard, TextGuard
 from schema.logbook import LogbookMutations
@@ -87,10 +85,8 @@ def whole_schema() -> GraphQLSchema:
     Raises:
         PolicyError: the table and the schema don't fit together.
     """
-    built = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema  # noqa: SLF001 - no public name
+    built = core_schema(Query, Mutation, SCALARS)
     check_policy(built)
-    # Strawberry's own resolver fails for lists and for non-null types.
-    introspection_types["__Type"].fields["isOneOf"].resolve = TypeFields.is_one_of  # type: ignore[attr-defined]
     return built
 
 

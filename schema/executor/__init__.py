@@ -5,6 +5,7 @@
 
 from schema.executor.executor import CompiledExecutor, execute
 from schema.executor.guard import Guard, MaskGuard, Resolve
+from schema.executor.internals import core_schema
 from schema.executor.plan import Plans
 
-__all__ = ["CompiledExecutor", "Guard", "MaskGuard", "Plans", "Resolve", "execute"]
+__all__ = ["CompiledExecutor", "Guard", "MaskGuard", "Plans", "Resolve", "core_schema", "execute"]

@@ -8,17 +8,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLEnumType, GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLScalarType
+import strawberry
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    GraphQLSchema,
+)
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, FragmentDetails, GroupedFieldSet
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
+from graphql.type.introspection import TypeFields, introspection_types
 from strawberry import Info
 from strawberry.relay import GlobalID
+from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.base_scalars import isoformat
 from strawberry.types.field import StrawberryField
-from strawberry.types.scalar import identity
+from strawberry.types.scalar import ScalarDefinition, identity
 
 __all__ = [
     "AwaitableOrValue",
@@ -35,6 +45,7 @@ __all__ = [
     "VariableValues",
     "argument_names",
     "attribute_of",
+    "core_schema",
     "enum_members",
     "gather_with_cancel",
     "get_argument_values",
@@ -51,6 +62,20 @@ __all__ = [
 Subfields = dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, CollectedFields]]
 
 _STRAWBERRY = "strawberry-definition"  # where a GraphQL field, argument or type has Strawberry's own
+
+
+def core_schema(
+    query: type, mutation: type | None = None, scalars: Mapping[object, ScalarDefinition] | None = None
+) -> GraphQLSchema:
+    """Build a schema with Strawberry, and give graphql-core's.
+
+    Strawberry replaces a resolver of introspection, for all schemas of the process, by one that fails for lists and for
+    non-null types; this brings graphql-core's back.
+    """
+    config = StrawberryConfig(scalar_map=dict(scalars or {}))
+    built = strawberry.Schema(query, mutation, config=config)._schema  # noqa: SLF001 - no public name
+    introspection_types["__Type"].fields["isOneOf"].resolve = TypeFields.is_one_of  # type: ignore[attr-defined]
+    return built
 
 
 class StockExecutor(ExecutorThrowingOnIncremental):

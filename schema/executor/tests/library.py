@@ -13,9 +13,8 @@ from uuid import UUID
 import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.extensions import FieldExtension
-from strawberry.schema.config import StrawberryConfig
 
-from schema.executor import Resolve
+from schema.executor import Resolve, core_schema
 
 Pages = NewType("Pages", int)
 Price = NewType("Price", int)
@@ -237,7 +236,7 @@ BOOKS = [
 
 def make_schema() -> GraphQLSchema:
     """Build the schema, with guards around some of its fields."""
-    schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema
+    schema = core_schema(Query, Mutation, SCALARS)
     for type_name, name in (("Author", "born"), ("Author", "rivals"), ("Book", "price"), ("Book", "lent")):
         guard(schema, type_name, name, 1 if name == "price" else 2)
     of = object_type(schema, "Query").fields["echo"]

@@ -17,18 +17,18 @@ from graphql import (
     GraphQLString,
     Undefined,
     execute,
+    execute_sync,
     parse,
 )
 from graphql.execution import collect_fields, values
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.type import GraphQLResolveInfoHelpers
-from strawberry.schema.config import StrawberryConfig
 from strawberry.types.field import StrawberryField
 
 from schema.executor import CompiledExecutor, Plans, internals
 from schema.executor.tests.library import SCALARS, Author, Genre, Mutation, Query, Shelf, make_schema, object_type
 
-SCHEMA = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))._schema
+SCHEMA = internals.core_schema(Query, Mutation, SCALARS)
 
 
 def parameters(of: Any) -> list[str]:
@@ -222,9 +222,24 @@ def test_strawberry_keeps_python_s_names_with_arguments() -> None:
         def one(self, of_two: str, three: int = 3) -> str:
             return f"{of_two} {three}"
 
-    field = strawberry.Schema(Asked)._schema.query_type
+    field = internals.core_schema(Asked).query_type
     assert field is not None
     assert internals.argument_names(field.fields["one"]) == {"ofTwo": "of_two", "three": "three"}
+
+
+def test_strawberry_s_resolver_of_introspection_makes_way() -> None:
+    @strawberry.type
+    class Asked:
+        @strawberry.field
+        def all(self) -> list[str]:
+            return []
+
+    document = parse('{ __type(name: "Asked") { fields { type { isOneOf ofType { isOneOf } } } } }')
+    strawberry.Schema(Asked)
+    assert execute_sync(internals.core_schema(Asked), document).errors is None
+    broken = strawberry.Schema(Asked)._schema
+    assert execute_sync(broken, document).errors, "Strawberry's own works now"
+    internals.core_schema(Asked)
 
 
 def test_strawberry_s_info_is_made_of_graphql_core_s_and_the_field() -> None:
@@ -237,7 +252,7 @@ def test_strawberry_s_info_is_made_of_graphql_core_s_and_the_field() -> None:
             made.append(info)
             return "one"
 
-    schema = strawberry.Schema(Asked)._schema
+    schema = internals.core_schema(Asked)
     assert execute(schema, parse("{ one }"), context_value="the context") == ({"one": "one"}, None)
     (stock,) = made
     assert vars(internals.info_of(stock._raw_info, stock._field)) == vars(stock)
