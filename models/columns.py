@@ -1,5 +1,6 @@
 """The kinds of columns that tables share, so that each model reads as a list of facts."""
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Table, Text, Uuid, func, text
@@ -52,9 +53,9 @@ def secret_hash(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_type=LargeBinary, unique=True, nullable=nullable)
 
 
-def one_of(column: str, values: type) -> CheckConstraint:
+def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     """Restrict a column to the words of an enumeration."""
-    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+    listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 

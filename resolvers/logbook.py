@@ -277,7 +277,7 @@ def experience(
     info: Info, mediator: strawberry.Parent[MediatorRow], role: CaseRole | None = None
 ) -> Awaitable[Experience] | Experience:
     """Add up a mediator's cases, of one role if asked. All mediators of a request share one statement."""
-    fields = fields_below(info)
+    fields, context = fields_below(info), info.context
     parts = ("byRole" in fields, "byYear" in fields)
     if role is None and parts == (False, False) and isinstance(mediator, SummedMediatorRow):
         return Experience(mediator.minutes, mediator.cases, mediator.simulated)
@@ -286,11 +286,11 @@ def experience(
         values, single = entry_reading.of_parents(parents), len(parents) == 1
         if role is not None:
             values["role"] = role
-        async with info.context.database.reading() as reading:
+        async with context.database.reading() as reading:
             rows = await reading.all(_totals(role is not None, single, *parts), **values)
         grouped: dict[UUID, list[TotalRow]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)
         return [_added_up(grouped[parent]) for parent in parents]
 
-    return info.context.load(load, ("experience", role, parts), mediator.id)
+    return context.load(load, ("experience", role, parts), mediator.id)

@@ -1,19 +1,16 @@
 """Relay cursor connections, which every list uses."""
 
+import inspect
 from collections.abc import Callable
+from functools import update_wrapper
+from inspect import Parameter
 from typing import Any, Generic, NewType, TypeVar
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
-from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension, SyncExtensionResolver
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
-from models.statement import Row, Values
 from resolvers import paging
-from resolvers.context import Info
-from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, Page, page
+from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, page
 
 Node = TypeVar("Node", bound=ListedRow)
 
@@ -63,47 +60,39 @@ class Connection(Generic[Node]):
         return paging.Counting(page.count) if page.total is None else page.total  # usually it came with the rows
 
 
-class _Paged(FieldExtension):
-    """Gives a resolver its `page`, read from the four arguments of a connection."""
-
-    def apply(self, field: StrawberryField) -> None:
-        own = [argument for argument in field.arguments if argument.python_name not in _READ]
-        field.arguments = _PAGING + own
-
-    def resolve(self, next_: SyncExtensionResolver, source: Row | None, info: Info, **given: Any) -> Any:
-        return next_(source, info, page=read_page(given), **given)
-
-    async def resolve_async(self, next_: AsyncExtensionResolver, source: Row | None, info: Info, **given: Any) -> Any:
-        return await next_(source, info, page=read_page(given), **given)
-
-
-def _argument(name: str, type_: object) -> StrawberryArgument:
-    return StrawberryArgument(name, None, StrawberryAnnotation(type_), default=None)
-
-
 _PAGING = [
-    _argument("first", int | None),
-    _argument("after", str | None),
-    _argument("last", int | None),
-    _argument("before", str | None),
+    Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=type_)
+    for name, type_ in (("first", int | None), ("after", str | None), ("last", int | None), ("before", str | None))
 ]
-_READ = {"page", *(argument.python_name for argument in _PAGING)}
 
 
-def read_page(given: Values) -> Page:
-    """Take a connection's arguments out of all the arguments of a field.
+def _paged(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a resolver with a connection's four arguments in the place of its `page`.
 
-    Raises:
-        BadInput: they don't fit together.
+    A function and not a field extension, because the executor calls functions without going through Strawberry.
     """
-    return page(*(given.pop(name, None) for name in ("first", "after", "last", "before")))
+    signature = inspect.signature(resolver)
+    own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature.parameters.values() if one.name != "page"]
+
+    def paged(
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        **own: Any,
+    ) -> Any:
+        return resolver(page=page(first, after, last, before), **own)
+
+    update_wrapper(paged, resolver)
+    vars(paged)["__signature__"] = signature.replace(parameters=_PAGING + own)
+    return paged
 
 
-def connection(resolver: Callable[..., object], of: type, *, description: str | None = None) -> Any:
+def connection(resolver: Callable[..., Any], of: type, *, description: str | None = None) -> Any:
     """Declare a list. `resolver` takes a `page`, and any other arguments of the list; the rows have the type `of`."""
     return strawberry.field(
-        resolver=resolver,
+        resolver=_paged(resolver),
         graphql_type=Connection[of] | None,  # type: ignore[valid-type]
         description=description,
-        extensions=[_Paged()],
     )
