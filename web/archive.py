@@ -5,7 +5,7 @@ from datetime import datetime
 from io import BytesIO
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, Self
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import orjson
@@ -20,6 +20,13 @@ class Archive:
         self._now = now
         self._bytes = BytesIO()
         self._zip = ZipFile(self._bytes, "w", ZIP_DEFLATED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the ZIP. One that was given up would be closed when nothing is left to write it to."""
+        self._zip.close()
 
     def finish(self) -> bytes:
         """Give the whole archive. Nothing can be added after this."""

@@ -168,16 +168,16 @@ def _asking(viewer: Viewer, database: Database, settings: Settings, limiter: Lim
 
 async def _archive(ask: Ask, progress: Progress, viewer: Viewer, settings: Settings, now: datetime) -> bytes:
     parts = parts_of(viewer.roles)
-    archive = Archive(now)
-    archive.add_text("README.txt", guide(settings, parts, now))
-    for number, part in enumerate(parts):
-        # Never 100: that's written along with the archive itself.
-        await progress(100 * number // len(parts))
-        if part.is_list:
-            await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
-        else:
-            archive.add_object(part.name, await ask(part, None))
-    return archive.finish()
+    with Archive(now) as archive:
+        archive.add_text("README.txt", guide(settings, parts, now))
+        for number, part in enumerate(parts):
+            # Never 100: that's written along with the archive itself.
+            await progress(100 * number // len(parts))
+            if part.is_list:
+                await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
+            else:
+                archive.add_object(part.name, await ask(part, None))
+        return archive.finish()
 
 
 async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str, Any]]:
