@@ -21,17 +21,7 @@ from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
-from resolvers.paging import (
-    Connection,
-    Count,
-    ListedRow,
-    Page,
-    Sort,
-    connection,
-    counting,
-    page_statement,
-    page_values,
-)
+from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
 from resolvers.validation import Check
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -68,11 +58,7 @@ async def directories(info: Info, page: Page) -> Connection[DirectoryRow]:
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    context = info.context
-    cursor, paging = page_values(_BY_NAME, page)
-    async with context.database.reading() as reading:
-        rows = await reading.all(_page(page.backwards, cursor), **paging)
-    return connection(rows, _BY_NAME, page, counting(context.database, _count()))
+    return await list_page(info.context.database, _page, _count(), _BY_NAME, page)
 
 
 async def _directory(context: Context, directory_id: UUID) -> DirectoryRow | None:

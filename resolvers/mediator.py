@@ -1,6 +1,7 @@
 """Mediators: those that a viewer may see, and the viewer's own profile."""
 
 from enum import Enum
+from functools import partial
 from uuid import UUID
 
 import strawberry
@@ -22,7 +23,7 @@ from resolvers.errors import Code, NotFound
 from resolvers.inputs import given, read_id
 from resolvers.logbook import whole
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
-from resolvers.paging import Connection, Count, Page, Sort, connection, counting, page_statement, page_values
+from resolvers.paging import Connection, Count, Page, Sort, list_page, page_statement
 from resolvers.selection import fields_below
 from resolvers.validation import MAX_NAME, Check
 from settings import Settings
@@ -142,10 +143,8 @@ async def mediators(
     values: Values = {"viewer": context.account_id}
     if searched:
         values["words"] = search_words(search or "")
-    cursor, paging = page_values(BY_NAME, page)
-    async with context.database.reading() as reading:
-        rows = await reading.all(_page(standings, wanted, searched, page.backwards, cursor), **values, **paging)
-    return connection(rows, BY_NAME, page, counting(context.database, _count(wanted, searched), **values))
+    rows = partial(_page, standings, wanted, searched)
+    return await list_page(context.database, rows, _count(wanted, searched), BY_NAME, page, **values)
 
 
 def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str | None:

@@ -250,6 +250,28 @@ def counting(
     return count
 
 
+async def list_page(
+    database: Database,
+    rows: Callable[[bool, bool | None], Statement[ListedT]],
+    counted: Statement[Count],
+    sort: Sort,
+    asked: Page,
+    **values: str | UUID | None,
+) -> Connection[ListedT]:
+    """Give one page of a list that belongs to nobody in particular.
+
+    `rows` makes its statement, from "backwards" and "cursor" as `page_statement` takes them; `counted` counts the whole
+    list; `values` are the parameters that both have.
+
+    Raises:
+        BadInput: the cursor belongs to another list.
+    """
+    cursor, paging = page_values(sort, asked)
+    async with database.reading() as reading:
+        found = await reading.all(rows(asked.backwards, cursor), **paging, **values)
+    return connection(found, sort, asked, counting(database, counted, **values))
+
+
 def connection(
     rows: Sequence[ListedT], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
 ) -> Connection[ListedT]:

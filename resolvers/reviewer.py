@@ -1,6 +1,7 @@
 """Reviewers: the list to choose from, and appointing, approving and ending."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import strawberry
@@ -23,17 +24,7 @@ from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import (
-    Connection,
-    Count,
-    ListedRow,
-    Page,
-    Sort,
-    connection,
-    counting,
-    page_statement,
-    page_values,
-)
+from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -66,13 +57,10 @@ async def reviewers(info: Info, page: Page, search: str | None = None) -> Connec
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    context = info.context
     searched = bool(search and search.strip())
     values = {"words": search_words(search or "")} if searched else {}
-    cursor, paging = page_values(_BY_NAME, page)
-    async with context.database.reading() as reading:
-        rows = await reading.all(_page(searched, page.backwards, cursor), **values, **paging)
-    return connection(rows, _BY_NAME, page, counting(context.database, _count(searched), **values))
+    rows = partial(_page, searched)
+    return await list_page(info.context.database, rows, _count(searched), _BY_NAME, page, **values)
 
 
 class _ReviewerOfRow(ReviewerRow):

@@ -1,6 +1,7 @@
 """Administrators' work: accounts, roles, paid access, deletion, undelivered email and the audit log."""
 
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -25,16 +26,7 @@ from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
-from resolvers.paging import (
-    Connection,
-    Count,
-    Page,
-    Sort,
-    connection,
-    counting,
-    page_statement,
-    page_values,
-)
+from resolvers.paging import Connection, Count, Page, Sort, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews
 from resolvers.validation import Check
 
@@ -65,14 +57,11 @@ async def accounts(info: Info, page: Page, search: str | None = None) -> Connect
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    context = info.context
     text = (search or "").strip()
     how: Search = "address" if "@" in text else "name" if text else ""
     values = {"words": account_key(text) if how == "address" else search_words(text)} if how else {}
-    cursor, paging = page_values(_BY_NAME, page)
-    async with context.database.reading() as reading:
-        rows = await reading.all(_account_page(how, page.backwards, cursor), **values, **paging)
-    return connection(rows, _BY_NAME, page, counting(context.database, _account_count(how), **values))
+    rows = partial(_account_page, how)
+    return await list_page(info.context.database, rows, _account_count(how), _BY_NAME, page, **values)
 
 
 @strawberry.input(description="The account will have exactly these roles.")

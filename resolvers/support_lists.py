@@ -8,40 +8,15 @@ from sqlalchemy import ClauseElement, func, select
 
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
 from models.reviewer import appointments
-from models.statement import Statement, Statements, statement
+from models.statement import statement
 from permissions.scopes import readable_audit
-from resolvers.context import Context, Info
-from resolvers.paging import (
-    Connection,
-    Count,
-    ListedRow,
-    ListedT,
-    Page,
-    Sort,
-    connection,
-    counting,
-    page_statement,
-    page_values,
-)
+from resolvers.context import Info
+from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
 
 strawberry.enum(AuditAction)
 
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
-
-
-async def _plain_page(
-    context: Context,
-    page: Statements[[bool, bool | None], ListedT],
-    counted: Statement[Count],
-    sort: Sort,
-    asked: Page,
-) -> Connection[ListedT]:
-    """Give a page of a list that has no filter."""
-    cursor, paging = page_values(sort, asked)
-    async with context.database.reading() as reading:
-        rows = await reading.all(page(asked.backwards, cursor), **paging)
-    return connection(rows, sort, asked, counting(context.database, counted))
 
 
 class WaitingRow(ListedRow):
@@ -74,7 +49,7 @@ async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return await _plain_page(info.context, _waiting_page, _waiting_count(), _BY_ID, page)
+    return await list_page(info.context.database, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
 class AuditRow(ListedRow):
@@ -109,7 +84,7 @@ async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return await _plain_page(info.context, _audit_page, _audit_count(), _NEWEST, page)
+    return await list_page(info.context.database, _audit_page, _audit_count(), _NEWEST, page)
 
 
 _dead = outbox.c.state == OutboxState.DEAD
@@ -140,4 +115,4 @@ async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return await _plain_page(info.context, _dead_page, _dead_count(), _BY_ID, page)
+    return await list_page(info.context.database, _dead_page, _dead_count(), _BY_ID, page)
