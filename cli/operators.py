@@ -184,7 +184,7 @@ def restore_check(
     if bool(ledger) is without_ledger:
         raise SettingsError("Give --ledger with the ledger of deletions, or --without-ledger")
     try:
-        deleted = {one for path in ledger or [] for one in jobs_ledger.read(path)}
+        deleted = {one for path in ledger or [] for one in jobs_ledger.read_ledger(path)}
     except (OSError, UnicodeError) as error:
         raise SettingsError(f"--ledger cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
     try:

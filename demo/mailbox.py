@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from demo.mailcatcher import Mail, caught
+from demo.mailcatcher import CaughtMail, caught
 
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
@@ -54,7 +54,7 @@ def _mail(request: Request) -> Response:
     raise HTTPException(404)
 
 
-def _caught(request: Request) -> list[Mail]:
+def _caught(request: Request) -> list[CaughtMail]:
     settings = request.app.state.settings
     return caught(settings.mailbox, datetime.now(UTC) + settings.clock_offset)
 

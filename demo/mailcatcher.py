@@ -24,7 +24,7 @@ KEPT_FOR = timedelta(hours=120)
 Clock = Callable[[], datetime]
 
 
-class Mail(TypedDict):
+class CaughtMail(TypedDict):
     """A caught mail. `text` and `html` are empty if the mail has no such part; `receivedAt` is ISO 8601."""
 
     id: str
@@ -67,7 +67,7 @@ def catching(folder: Path, clock: Clock = machine_time) -> Iterator[str]:
         catcher.stop()
 
 
-def caught(folder: Path, now: datetime) -> list[Mail]:
+def caught(folder: Path, now: datetime) -> list[CaughtMail]:
     """List the mails of the last five days, newest first."""
     return [mail for _, mail in _kept(folder) if not _is_expired(mail, now)]
 
@@ -94,7 +94,7 @@ class _Catcher:
 
 def _keep(folder: Path, content: bytes, recipients: list[str], received: datetime) -> None:
     message = email.message_from_bytes(content, policy=email.policy.default)
-    mail = Mail(
+    mail = CaughtMail(
         id=f"{received:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}",
         to=", ".join(recipients),
         subject=str(message["Subject"] or ""),
@@ -114,7 +114,7 @@ def _part(message: EmailMessage, kind: str) -> str:
     return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
 
 
-def _kept(folder: Path) -> Iterator[tuple[Path, Mail]]:
+def _kept(folder: Path) -> Iterator[tuple[Path, CaughtMail]]:
     for path in sorted(folder.glob("*.json"), reverse=True):
         try:
             yield path, json.loads(path.read_text())
@@ -122,7 +122,7 @@ def _kept(folder: Path) -> Iterator[tuple[Path, Mail]]:
             continue
 
 
-def _is_expired(mail: Mail, now: datetime) -> bool:
+def _is_expired(mail: CaughtMail, now: datetime) -> bool:
     return now - datetime.fromisoformat(mail["receivedAt"]) >= KEPT_FOR
 
 

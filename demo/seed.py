@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 
 from demo.seed_feedback import add_feedback, add_requests
-from demo.seed_practice import add_practice, random_id
-from jobs.mail.recipients import page
+from demo.seed_practice import add_practice, seeded_id
+from jobs.mail.recipients import mailed_link
 from models.account import Role, accounts
 from models.database import Transaction, connect
 from models.directory import directories
@@ -57,10 +57,10 @@ class Person:
     @property
     def id(self) -> UUID:
         """Their account's id, the same in each demo."""
-        return random_id(Random(self.handle))  # noqa: S311 - no secret
+        return seeded_id(Random(self.handle))  # noqa: S311 - no secret
 
 
-PEOPLE = (
+DEMO_PEOPLE = (
     Person("admin", "Demo Administrator", (Role.ADMIN,), description="administrator, at home in GraphiQL"),
     Person("reviewer", "Demo Reviewer", (Role.REVIEWER,), description="reviewer, appointed by five mediators"),
     Person("reviewer2", "Demo Reviewer 2", (Role.REVIEWER,)),
@@ -100,7 +100,7 @@ PEOPLE = (
     Person("mediator11", "Demo Mediator 11", years=1),
     Person("mediator12", "Demo Mediator 12", private=True),
 )
-ACCOUNTS = [(person.email, person.description) for person in PEOPLE if person.description]
+ACCOUNTS = [(person.email, person.description) for person in DEMO_PEOPLE if person.description]
 
 
 async def fill(settings: Settings) -> None:
@@ -109,24 +109,24 @@ async def fill(settings: Settings) -> None:
         if await transaction.value(select(accounts.c.id).limit(1), UUID):
             return
         await _add_accounts(transaction, database.now(), await hash_password(DEMO_PASSWORD))
-        for person in PEOPLE:
+        for person in DEMO_PEOPLE:
             if Role.MEDIATOR in person.roles:
                 await _add_mediator(transaction, settings, person, database.now())
-        reviewed = [(person.id, _named(person.reviewer).id) for person in PEOPLE if person.reviewer]
+        reviewed = [(person.id, _named(person.reviewer).id) for person in DEMO_PEOPLE if person.reviewer]
         rows = [{"mediator_id": mediator, "reviewer_id": reviewer} for mediator, reviewer in reviewed]
         await transaction.run(insert(appointments).values(rows))
 
 
 def _named(handle: str) -> Person:
-    return next(person for person in PEOPLE if person.handle == handle)
+    return next(person for person in DEMO_PEOPLE if person.handle == handle)
 
 
 async def _add_accounts(transaction: Transaction, now: datetime, password_hash: str) -> None:
-    for person in PEOPLE:
+    for person in DEMO_PEOPLE:
         paid_until = now + timedelta(days=365) if Role.MEDIATOR in person.roles else None
         new = new_account(person.name, person.email, *person.roles, password_hash=password_hash, id=person.id)
         await transaction.run(new.values(email_verified_at=now, paid_until=paid_until))
-    listed = [{"id": person.id, "website": person.website} for person in PEOPLE if Role.DIRECTORY in person.roles]
+    listed = [{"id": person.id, "website": person.website} for person in DEMO_PEOPLE if Role.DIRECTORY in person.roles]
     await transaction.run(insert(directories).values(listed))
 
 
@@ -157,6 +157,6 @@ async def links(settings: Settings) -> list[tuple[str, str]]:
         newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1), UUID)
     found = [(f"Give feedback to {mediator.name}", personal_link(settings, mediator.id))]
     if newest:
-        survey = page(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))
+        survey = mailed_link(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))
         found.append((f"Answer a request of {mediator.name}", survey))
     return found

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
-from demo.seed_practice import pick, random_id, sometimes
+from demo.seed_practice import pick, seeded_id, sometimes
 from jobs import mail
 from jobs.outbox import enqueue
 from models.database import Transaction
@@ -65,7 +65,7 @@ async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UU
     rows, answers, origins = [], [], []
     well_liked = chance.uniform(3.6, 4.7)
     for _ in range(years * chance.randint(2, 4)):
-        feedback_id, received_at = random_id(chance), now - timedelta(days=chance.uniform(0.2, 365 * years))
+        feedback_id, received_at = seeded_id(chance), now - timedelta(days=chance.uniform(0.2, 365 * years))
         acted_as = pick(chance, {ActedAs.MEDIATOR: 7.0, ActedAs.ADVOCATE: 1.0})
         shared = chance.random() < 0.6
         rows.append(
@@ -140,7 +140,7 @@ async def add_requests(
     ages += [timedelta(hours=37 * place) for place in range(fresh)]
     rows, details = [], []
     for age in ages:
-        request_id, made_at = random_id(chance), now - age
+        request_id, made_at = seeded_id(chance), now - age
         owned = {"id": request_id, "mediator_id": mediator_id, "made_at": made_at}
         spent = bool(age) and chance.random() < 0.5
         rows.append(

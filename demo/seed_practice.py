@@ -109,7 +109,7 @@ def sometimes(chance: Random, likelihood: float, choices: tuple[str, ...]) -> st
     return chance.choice(choices) if chance.random() < likelihood else None
 
 
-def random_id(chance: Random) -> UUID:
+def seeded_id(chance: Random) -> UUID:
     """Make a version 4 UUID."""
     return UUID(int=chance.getrandbits(128), version=4)
 
@@ -117,7 +117,7 @@ def random_id(chance: Random) -> UUID:
 async def _insert(
     transaction: Transaction, chance: Random, mediator_id: UUID, table: Table, private: Table, made: list[Entry]
 ) -> None:
-    keys = [{"id": random_id(chance), "mediator_id": mediator_id} for _ in made]
+    keys = [{"id": seeded_id(chance), "mediator_id": mediator_id} for _ in made]
     for into, part in ((table, 0), (private, 1)):
         await transaction.insert(into, [key | entry[part] for key, entry in zip(keys, made, strict=True)])
 

@@ -16,7 +16,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 from jinja2 import Environment
 
-Values = Mapping[str, str | int]
+Placeholders = Mapping[str, str | int]
 
 LANGUAGE = "en"
 
@@ -53,7 +53,7 @@ class LazyText:
     def __str__(self) -> str:
         return self % {}
 
-    def __mod__(self, values: Values) -> str:
+    def __mod__(self, values: Placeholders) -> str:
         return _singular(self.message) % values
 
 
@@ -62,7 +62,7 @@ def lazy_gettext(message: str, /) -> LazyText:
     return LazyText(message)
 
 
-def day(value: date) -> str:
+def format_day(value: date) -> str:
     """Write a day: 3 Mar 2026."""
     return format_date(value, "d MMM yyyy", locale=LANGUAGE)
 

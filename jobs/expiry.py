@@ -12,7 +12,7 @@ from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
-from jobs.metrics import CHORES
+from jobs.metrics import CHORE_RUNS
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
 from models.feedback import feedback, feedback_request_details
@@ -117,10 +117,10 @@ async def take_turn(
             if turn is not None:
                 await job(transaction)
     except Exception:
-        CHORES.labels(name, "failed").inc()
+        CHORE_RUNS.labels(name, "failed").inc()
         raise
     if turn is None:
         return False
-    CHORES.labels(name, "done").inc()
+    CHORE_RUNS.labels(name, "done").inc()
     log.info("chore", chore=name, at=turn.ran_at.isoformat())
     return True

@@ -46,7 +46,7 @@ def line(moment: datetime, account_id: UUID) -> str:
     return f"{moment.isoformat(timespec='seconds')} {account_id}\n"
 
 
-def read(path: Path) -> set[UUID]:
+def read_ledger(path: Path) -> set[UUID]:
     """Give the ids of a ledger, none if there's no file.
 
     Anything that isn't a whole line, such as one cut short, is skipped.
@@ -110,7 +110,7 @@ class Ledger:
             rows = await deletions(reading, since)
         if not rows:
             return 0
-        there = await asyncio.to_thread(read, self._path)
+        there = await asyncio.to_thread(read_ledger, self._path)
         missing = [line(row.at, row.subject_id) for row in rows if row.subject_id not in there]
         if missing:
             await asyncio.to_thread(append, self._path, "".join(missing))

@@ -40,7 +40,7 @@ class Undeliverable(Exception):
 
 
 @dataclass(frozen=True)
-class Mail:
+class MimeMail:
     """A mail from one address to one, both in ASCII, as is `content`: headers and body, with CR LF line ends."""
 
     sender: str
@@ -48,7 +48,7 @@ class Mail:
     content: bytes
 
 
-def compose(settings: Settings, letter: Letter, mail_id: UUID) -> Mail:
+def compose(settings: Settings, letter: Letter, mail_id: UUID) -> MimeMail:
     """Write the mail; Undeliverable if its address isn't one.
 
     Its Message-ID comes from the outbox row, so that a repeat can be told from a second mail.
@@ -73,7 +73,7 @@ def compose(settings: Settings, letter: Letter, mail_id: UUID) -> Mail:
         f"--{_BOUNDARY}--",
         "",
     )
-    return Mail(sender, recipient, "\r\n".join(lines).encode("ascii"))
+    return MimeMail(sender, recipient, "\r\n".join(lines).encode("ascii"))
 
 
 def _text(text: str) -> str:
@@ -125,7 +125,7 @@ class Post:
         await asyncio.gather(*(_leave(client) for client, _, _ in self._resting))
         self._resting.clear()
 
-    async def hand_in(self, mail: Mail) -> None:
+    async def hand_in(self, mail: MimeMail) -> None:
         """Send it.
 
         Undeliverable if the server refuses it for good, SMTPException or OSError if it can be tried again. A connection

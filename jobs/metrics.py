@@ -10,7 +10,7 @@ MAIL = Counter(
     ["kind", "outcome"],
 )
 JOBS = Counter("logbook_jobs", "Jobs that are no mail, with the same outcomes", ["kind", "outcome"])
-CHORES = Counter("logbook_chores", "Recurring jobs: done or failed", ["chore", "outcome"])
+CHORE_RUNS = Counter("logbook_chores", "Recurring jobs: done or failed", ["chore", "outcome"])
 
 
 def count_work(kind: str, state: OutboxState, *, is_mail: bool, kept: bool) -> None:

@@ -39,18 +39,18 @@ OVERDUE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Kind:
+class WorkKind:
     """A kind of work; `name` is what the outbox's rows have. The kinds of mail are in `jobs.mail`."""
 
     name: str
 
 
-MAKE_EXPORT = Kind("make_export")
+MAKE_EXPORT = WorkKind("make_export")
 
 
 async def enqueue(
     transaction: Transaction,
-    kind: Kind,
+    kind: WorkKind,
     subject_id: UUID,
     *,
     other_id: UUID | None = None,
@@ -75,7 +75,7 @@ async def enqueue(
 
 
 async def enqueue_mail(
-    transaction: Transaction, kind: Kind, subject_id: UUID, held_for: str | None, *, other_id: UUID | None = None
+    transaction: Transaction, kind: WorkKind, subject_id: UUID, held_for: str | None, *, other_id: UUID | None = None
 ) -> datetime:
     """Write a mail that strangers can cause, and give the moment when it's due: now, unless it's held.
 

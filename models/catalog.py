@@ -146,34 +146,34 @@ _QUERIES = {
 }
 
 
-class Thing(NamedTuple):
+class CatalogObject(NamedTuple):
     """One thing in a database: its table, what makes it, and the SQL that drops it ("" if `made` isn't SQL)."""
 
     table: str
     made: str
     dropped: str
 
-    def is_like(self, other: "Thing") -> bool:
+    def is_like(self, other: "CatalogObject") -> bool:
         """Compare what makes them, ignoring the indentation of lines."""
         return re.sub(r"\n\s*", "\n", self.made) == re.sub(r"\n\s*", "\n", other.made)
 
 
-Key = tuple[str, str]
+ObjectKey = tuple[str, str]
 """The kind of a thing, and its name: "table.name" where names are a table's own."""
 
-Catalog = dict[Key, Thing]
+Catalog = dict[ObjectKey, CatalogObject]
 
 
-def read(connection: Connection) -> Catalog:
+def read_catalog(connection: Connection) -> Catalog:
     """Read everything in the schema `public`, in an order in which it can be made."""
     return {
-        (kind, name): Thing(table, made, dropped)
+        (kind, name): CatalogObject(table, made, dropped)
         for kind, query in _QUERIES.items()
         for name, table, made, dropped in connection.exec_driver_sql(query)
     }
 
 
-def changed(old: Catalog, new: Catalog) -> set[Key]:
+def changed(old: Catalog, new: Catalog) -> set[ObjectKey]:
     """Give the keys of things that only one of them has, or that differ."""
     differ = {key for key in old.keys() & new.keys() if not old[key].is_like(new[key])}
     return differ | (old.keys() ^ new.keys())
@@ -189,5 +189,5 @@ def differences(old: Catalog, new: Catalog) -> list[str]:
     ]
 
 
-def _text(thing: Thing | None) -> str:
+def _text(thing: CatalogObject | None) -> str:
     return "nothing" if thing is None else thing.made

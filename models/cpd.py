@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
 from models.columns import cascade_fk, random_id, server_default, table, timestamptz
-from models.fields import Choice, Kind, entry_field, entry_fields, known_words
+from models.fields import Choice, FieldKind, entry_field, entry_fields, known_words
 
 
 class CpdKind(Choice):
@@ -27,19 +27,19 @@ class CpdKind(Choice):
 class CpdFields(SQLModel):
     """The fields of a CPD entry that others may read, as far as the policy allows."""
 
-    ended_on: date = entry_field(Kind.DAY, _("Last day"), listed=True)
-    started_on: date = entry_field(Kind.DAY, _("First day"))
-    kind: CpdKind = entry_field(Kind.CHOICE, _("Kind"), listed=True, filtered=True, proposed=True)
-    title: str = entry_field(Kind.LINE, _("Title"), listed=True)
-    provider: str | None = entry_field(Kind.LINE, _("Provider"), listed=True)
-    minutes: int = entry_field(Kind.DURATION, _("Duration in hours"), title=_("Hours"), listed=True)
-    evidence_url: str | None = entry_field(Kind.LINK, _("Link to evidence"), title=_("Evidence"))
+    ended_on: date = entry_field(FieldKind.DAY, _("Last day"), listed=True)
+    started_on: date = entry_field(FieldKind.DAY, _("First day"))
+    kind: CpdKind = entry_field(FieldKind.CHOICE, _("Kind"), listed=True, filtered=True, proposed=True)
+    title: str = entry_field(FieldKind.LINE, _("Title"), listed=True)
+    provider: str | None = entry_field(FieldKind.LINE, _("Provider"), listed=True)
+    minutes: int = entry_field(FieldKind.DURATION, _("Duration in hours"), title=_("Hours"), listed=True)
+    evidence_url: str | None = entry_field(FieldKind.LINK, _("Link to evidence"), title=_("Evidence"))
 
 
 class CpdPrivateFields(SQLModel):
     """The fields of a CPD entry that only its mediator reads."""
 
-    takeaways: str | None = entry_field(Kind.TEXT, _("Takeaways"))
+    takeaways: str | None = entry_field(FieldKind.TEXT, _("Takeaways"))
 
 
 class CpdEntry(CpdFields, table=True):

@@ -35,7 +35,7 @@ class Choice(StrEnum):
         return member
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a field holds. Each layer that treats kinds differently has one table by kind."""
 
     CHOICE = auto()  # a word of an enumeration
@@ -49,17 +49,20 @@ class Kind(Enum):
     LANGUAGES = auto()  # a list of ISO 639 codes
 
 
-_COLUMN_TYPES: dict[Kind, Any] = {
-    Kind.DAY: Date,
-    Kind.COUNT: Integer,
-    Kind.DURATION: Integer,
-    Kind.FLAG: Boolean,
-    Kind.LANGUAGES: ARRAY(Text),
+_COLUMN_TYPES: dict[FieldKind, Any] = {
+    FieldKind.DAY: Date,
+    FieldKind.COUNT: Integer,
+    FieldKind.DURATION: Integer,
+    FieldKind.FLAG: Boolean,
+    FieldKind.LANGUAGES: ARRAY(Text),
 }
 Default = bool | str | list[str] | None  # a field's value in a new entry that doesn't have it
-_NOTHING: dict[Kind, Default] = {Kind.FLAG: False, Kind.LANGUAGES: []}  # the empty value of a field that can't be null
-_SORTABLE = frozenset(Kind) - {Kind.TEXT, Kind.LINK, Kind.LANGUAGES}
-_SEARCHABLE = {Kind.LINE, Kind.TEXT}
+_NOTHING: dict[FieldKind, Default] = {
+    FieldKind.FLAG: False,
+    FieldKind.LANGUAGES: [],
+}  # the empty value of a field that can't be null
+_SORTABLE = frozenset(FieldKind) - {FieldKind.TEXT, FieldKind.LINK, FieldKind.LANGUAGES}
+_SEARCHABLE = {FieldKind.LINE, FieldKind.TEXT}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +79,7 @@ class EntryField:
     one's value.
     """
 
-    kind: Kind
+    kind: FieldKind
     label: LazyText
     title: LazyText
     name: str = ""
@@ -105,7 +108,7 @@ class EntryField:
     @property
     def is_optional(self) -> bool:
         """Whether an input may leave it empty. A list that can't be null is then empty."""
-        return not self.required or self.kind is Kind.LANGUAGES
+        return not self.required or self.kind is FieldKind.LANGUAGES
 
 
 def camel(name: str) -> str:
@@ -115,7 +118,7 @@ def camel(name: str) -> str:
 
 
 def entry_field(
-    kind: Kind,
+    kind: FieldKind,
     label: LazyText,
     *,
     title: LazyText | None = None,
@@ -137,7 +140,7 @@ def entry_field(
         searched=kind in _SEARCHABLE,
         **facts,
     )
-    preset = {Kind.LANGUAGES: "'{}'", Kind.FLAG: "false"}.get(kind) or (f"'{default}'" if default else None)
+    preset = {FieldKind.LANGUAGES: "'{}'", FieldKind.FLAG: "false"}.get(kind) or (f"'{default}'" if default else None)
     return Field(
         sa_type=_COLUMN_TYPES.get(kind, Text),
         sa_column_kwargs={"server_default": sql(preset)} if preset else {},
@@ -162,7 +165,7 @@ def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
     declared = extra["declared"] if isinstance(extra, dict) else None
     if not isinstance(declared, EntryField):
         raise TypeError(name)
-    parts = get_args(info.annotation) if declared.kind is not Kind.LANGUAGES else ()
+    parts = get_args(info.annotation) if declared.kind is not FieldKind.LANGUAGES else ()
     (type_,) = set(parts or (info.annotation,)) - {NoneType}
     words = type_ if isinstance(type_, type) and issubclass(type_, Choice) else None
     return replace(declared, name=name, required=NoneType not in parts, private=private, words=words)

@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
 from models.columns import cascade_fk, random_id, server_default, table, timestamptz
-from models.fields import Choice, Kind, entry_field, entry_fields, known_words
+from models.fields import Choice, FieldKind, entry_field, entry_fields, known_words
 
 
 class CaseRole(Choice):
@@ -48,17 +48,19 @@ class LogbookFields(SQLModel):
     """The fields of a case that others may read, as far as the policy allows."""
 
     started_on: date = entry_field(
-        Kind.DAY, _("First day"), headings="start date, start, started, date started, first date, from, begin, began"
+        FieldKind.DAY,
+        _("First day"),
+        headings="start date, start, started, date started, first date, from, begin, began",
     )
     ended_on: date = entry_field(
-        Kind.DAY,
+        FieldKind.DAY,
         _("Last day"),
         listed=True,
         headings="end date, end, ended, date ended, last date, to, until, finished, completed, date completed, date, "
         "day, date of mediation, mediation date, date of session, session date",
     )
     role: CaseRole = entry_field(
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         _("Your role"),
         title=_("Role"),
         listed=True,
@@ -67,7 +69,7 @@ class LogbookFields(SQLModel):
         headings="your role, my role, role in mediation, capacity, acted as, position",
     )
     medium: Medium = entry_field(
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         _("Medium"),
         listed=True,
         filtered=True,
@@ -75,7 +77,7 @@ class LogbookFields(SQLModel):
         headings="format, mode, setting, online or in person, in person or online, method",
     )
     dispute_kind: str | None = entry_field(
-        Kind.LINE,
+        FieldKind.LINE,
         _("Kind of dispute"),
         listed=True,
         filtered=True,
@@ -84,7 +86,7 @@ class LogbookFields(SQLModel):
         "practice area, case type, type of case, nature of dispute, topic",
     )
     minutes: int = entry_field(
-        Kind.DURATION,
+        FieldKind.DURATION,
         _("Duration in hours"),
         title=_("Hours"),
         listed=True,
@@ -92,7 +94,7 @@ class LogbookFields(SQLModel):
         "mediation hours, duration in hours, duration in minutes, mins, total minutes, number of minutes, length",
     )
     outcome: Outcome = entry_field(
-        Kind.CHOICE,
+        FieldKind.CHOICE,
         _("Outcome"),
         default=Outcome.NOT_KNOWN,
         listed=True,
@@ -100,7 +102,7 @@ class LogbookFields(SQLModel):
         headings="result, status, resolution, settled, settlement",
     )
     country: str | None = entry_field(
-        Kind.LINE,
+        FieldKind.LINE,
         _("Country"),
         filtered=True,
         facet="countries",
@@ -108,7 +110,7 @@ class LogbookFields(SQLModel):
         headings="jurisdiction, nation, country of mediation",
     )
     languages: list[str] = entry_field(
-        Kind.LANGUAGES,
+        FieldKind.LANGUAGES,
         _("Languages"),
         filtered=True,
         facet="languages",
@@ -118,14 +120,14 @@ class LogbookFields(SQLModel):
         description="The languages the mediation was held in, as ISO 639 codes; at most ten.",
     )
     party_count: int | None = entry_field(
-        Kind.COUNT,
+        FieldKind.COUNT,
         _("Number of parties"),
         bounds=(1, 10_000),
         unit=_("parties"),
         headings="no of parties, parties count, how many parties",
     )
     simulated: bool = entry_field(
-        Kind.FLAG,
+        FieldKind.FLAG,
         _("A simulation, not a real case"),
         title=_("Simulated"),
         hint=_("Simulated cases are listed, but not counted in your totals."),
@@ -139,7 +141,7 @@ class LogbookPrivateFields(SQLModel):
     """The fields of a case that only its mediator reads."""
 
     reference: str | None = entry_field(
-        Kind.TEXT,
+        FieldKind.TEXT,
         _("Your reference"),
         title=_("Reference"),
         rows=1,
@@ -149,19 +151,21 @@ class LogbookPrivateFields(SQLModel):
         "file number, matter",
     )
     parties: str | None = entry_field(
-        Kind.TEXT,
+        FieldKind.TEXT,
         _("The parties"),
         title=_("Parties"),
         rows=2,
         sorted=True,
         headings="the parties, party names, names of parties, names of the parties, clients",
     )
-    did_well: str | None = entry_field(Kind.TEXT, _("What I did well"), headings="what went well, went well, strengths")
+    did_well: str | None = entry_field(
+        FieldKind.TEXT, _("What I did well"), headings="what went well, went well, strengths"
+    )
     found_challenging: str | None = entry_field(
-        Kind.TEXT, _("What I found challenging"), headings="challenges, challenging, difficulties"
+        FieldKind.TEXT, _("What I found challenging"), headings="challenges, challenging, difficulties"
     )
     notes: str | None = entry_field(
-        Kind.TEXT, _("Notes"), headings="note, comments, comment, remarks, remark, observations"
+        FieldKind.TEXT, _("Notes"), headings="note, comments, comment, remarks, remark, observations"
     )
 
 

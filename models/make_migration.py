@@ -41,7 +41,7 @@ def make_migration(
     *,
     metadata: MetaData = SQLModel.metadata,
     rules_text: str = rules.RULES,
-    folder: Path = migrate.FOLDER,
+    folder: Path = migrate.MIGRATIONS,
 ) -> Written:
     """Write a migration from the newest one in `folder` to `metadata` and the rules, and try it.
 
@@ -76,15 +76,15 @@ async def _connected(owner_url: str, config: Config, what: str, metadata: MetaDa
 def _write(connection: Connection, config: Config, what: str, metadata: MetaData, rules_text: str) -> Written:
     config.attributes["connection"] = connection
     with _undone(connection):
-        if any(kind == "relation" for kind, _ in catalog.read(connection)):
+        if any(kind == "relation" for kind, _ in catalog.read_catalog(connection)):
             raise SettingsError("DATABASE_OWNER_URL leads to a database with tables: make-migration needs an empty one")
     with _undone(connection):
         command.stamp(config, "head")  # makes the migrations' own table, and loads the models
         rules.create(connection, metadata, rules_text)
-        wanted = catalog.read(connection)
+        wanted = catalog.read_catalog(connection)
     with _undone(connection):
         command.upgrade(config, "head")
-        had = catalog.read(connection)
+        had = catalog.read_catalog(connection)
         seen: list[str] = []
         with redirect_stdout(StringIO()):  # Alembic prints that it runs ruff
             script = command.revision(
@@ -133,11 +133,11 @@ def _tried(connection: Connection, config: Config, had: Catalog, wanted: Catalog
     """Run the new migration up and down, and say what isn't as it should be."""
     try:
         command.upgrade(config, "head")
-        ahead = catalog.differences(catalog.read(connection), wanted)
+        ahead = catalog.differences(catalog.read_catalog(connection), wanted)
         command.downgrade(config, "-1")
         back = {
             key: thing._replace(made=thing.made.removesuffix(" NOT VALID"))
-            for key, thing in catalog.read(connection).items()
+            for key, thing in catalog.read_catalog(connection).items()
         }
     except (SQLAlchemyError, asyncpg.PostgresError) as error:
         return [f"It doesn't run as it is: {str(error).splitlines()[0]}"]

@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from settings import Settings, SettingsError
 
-FOLDER = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
     """Make Alembic's configuration for the database at this URL; `roles` are the web server's and the worker's."""
     made = Config()
-    made.set_main_option("script_location", str(FOLDER))
+    made.set_main_option("script_location", str(MIGRATIONS))
     made.attributes["url"] = owner_url
     made.attributes["roles"] = roles
     return made
@@ -45,7 +45,7 @@ class Schema(StrEnum):
 @cache
 def _revisions() -> list[str]:
     """Give the revisions that this code knows, newest first."""
-    return [step.revision for step in ScriptDirectory(str(FOLDER)).walk_revisions()]
+    return [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
 
 def schema_at(revision: str | None) -> Schema:

@@ -8,7 +8,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, MetaData
 
-from models.catalog import Catalog, Key, Thing, changed
+from models.catalog import Catalog, CatalogObject, ObjectKey, changed
 
 _REPLACED = {"default", "function"}  # the statement that makes one also replaces it
 _IN_A_TABLE = {"check", "default", "index"}  # made and dropped with their table, by Alembic's steps
@@ -38,7 +38,7 @@ class _Seen:
     columns: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)
 
-    def covers(self, kind: str, name: str, thing: Thing) -> bool:
+    def covers(self, kind: str, name: str, thing: CatalogObject) -> bool:
         """Whether Alembic's steps make or drop this one too."""
         return (
             (kind in _IN_A_TABLE and thing.table in self.tables)
@@ -89,7 +89,7 @@ def _note(seen: _Seen, step: ops.MigrateOperation) -> None:
             step.constraint_name = "_".join([step.source_table, *step.local_cols, "fkey"])
 
 
-def _checks(metadata: MetaData) -> dict[Key, str]:
+def _checks(metadata: MetaData) -> dict[ObjectKey, str]:
     """Give the statements of the models' checks, written as a person would."""
     return {
         ("check", f"{table.name}.{check.name}"): f"ALTER TABLE {table.name} ADD CONSTRAINT {check.name} "
@@ -100,7 +100,7 @@ def _checks(metadata: MetaData) -> dict[Key, str]:
     }
 
 
-def _steps(old: Catalog, new: Catalog, seen: _Seen, checks: dict[Key, str] | None) -> tuple[list[Sql], ...]:
+def _steps(old: Catalog, new: Catalog, seen: _Seen, checks: dict[ObjectKey, str] | None) -> tuple[list[Sql], ...]:
     """Give the steps that drop the old, make the functions, drop functions, and make the rest.
 
     Without `checks` it's the way back. Rows that a check forbids again may exist by then; they stay (NOT VALID).

@@ -19,7 +19,7 @@ SHAPES_KEPT = 200  # per function; a page has 300,000 possible shapes, but peopl
 
 # SQLAlchemy has no types for a table's columns or a selection, so the type of rows is given separately.
 Expression = ColumnElement[Any]
-Query = Select[Any]
+AnySelect = Select[Any]
 Values = dict[str, Any]  # the values of columns or parameters, by name
 
 Parameters = ParamSpec("Parameters")

@@ -29,7 +29,7 @@ class TooManyWait(Exception):
     """Too many hashes are waiting, for this network address or for all, so no more are accepted."""
 
 
-Work = Callable[[], None]
+HashWork = Callable[[], None]
 
 
 class Turns:
@@ -40,10 +40,10 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, deque[Work]] = {}  # in the order of turns
+        self._waiting: dict[str, deque[HashWork]] = {}  # in the order of turns
         self._served = ""
 
-    def put(self, whose: str, work: Work) -> None:
+    def put(self, whose: str, work: HashWork) -> None:
         """Let work wait for its turn.
 
         Raises:
@@ -55,7 +55,7 @@ class Turns:
                 raise TooManyWait
             self._waiting.setdefault(whose, deque()).append(work)
 
-    def take(self) -> Work:
+    def take(self) -> HashWork:
         """Take the next work; call it once for each `put`."""
         with self._lock:
             if self._served in self._waiting:

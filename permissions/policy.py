@@ -17,7 +17,7 @@ S, R, D, A, P = Standing.SELF, Standing.REVIEWER, Standing.DIRECTORY, Standing.A
 
 
 @dataclass(frozen=True)
-class Row:
+class PolicyRow:
     """One row. `fields` maps a type to its fields, input fields or enum values; `*` is all values of an enumeration.
 
     `tokens`: whether an API token may use it too. `unverified`: whether it works before the viewer's email address is
@@ -41,16 +41,16 @@ def row(
     unverified: bool = False,
     without_factor: bool = False,
     **fields: str,
-) -> Row:
+) -> PolicyRow:
     """Write one row of the table; PUBLIC includes everyone, signed in or not."""
     if P in standings:
         standings, unverified = EVERYBODY, True
     named = {name: tuple(names.split()) for name, names in fields.items()}
-    return Row(what, standings, named, tokens, unverified, unverified or without_factor)
+    return PolicyRow(what, standings, named, tokens, unverified, unverified or without_factor)
 
 
 # fmt: off
-MEDIATORS = (
+MEDIATOR_POLICY = (
     row("mediator: name, about, profile link", S | R | D | A, Mediator="id name about profileUrl"),
     row("visibility, appointed reviewer, email", S | A, Mediator="visibility email reviewer waitingReviewer"),
     row("feedback link", S, Mediator="feedbackLink"),
@@ -61,7 +61,7 @@ MEDIATORS = (
     row("myself among mediators", S, Standing="SELF"),
 )
 
-EXPERIENCE = (
+EXPERIENCE_POLICY = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
         Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
         YearHours="year minutes cases"),
@@ -87,7 +87,7 @@ EXPERIENCE = (
     row("values of outcomes", S | A, Outcome="*"),
 )
 
-FEEDBACK = (
+FEEDBACK_POLICY = (
     row("feedback requests; their name, email and reference for five days", S,
         Mediator="feedbackRequests",
         FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
@@ -104,7 +104,7 @@ FEEDBACK = (
         QuestionSummary="question count average spread"),
 )
 
-PEOPLE = (
+PEOPLE_POLICY = (
     row("your own account", SIGNED_IN, unverified=True, Query="me",
         OwnAccount="id name email roles emailVerifiedAt paidUntil secondFactor", Role="*"),
     row("your own profile as a mediator", S, unverified=True, OwnAccount="mediator"),
@@ -121,7 +121,7 @@ PEOPLE = (
         AuditAction="*", DeadMail="id kind attempts smtpCode"),
 )
 
-PUBLIC = (
+PUBLIC_POLICY = (
     row("the survey", P, Query="survey", Survey="leastMinutes mostMinutes scale questions",
         SurveyQuestion="key text kind readers help", SurveyScaleStep="rating label", QuestionKind="*",
         QuestionReader="*", Capacity="*", ActedAs="*"),
@@ -135,7 +135,7 @@ PUBLIC = (
     row("the values of visibility", P, Visibility="*"),
 )
 
-CHANGES = (
+CHANGE_POLICY = (
     row("your own logbook, CPD entries, profile and requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
         "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
@@ -162,18 +162,18 @@ CHANGES = (
 # fmt: on
 
 SECTIONS = {
-    "Mediators": MEDIATORS,
-    "Experience": EXPERIENCE,
-    "Feedback": FEEDBACK,
-    "People": PEOPLE,
-    "Public": PUBLIC,
-    "Changes": CHANGES,
+    "Mediators": MEDIATOR_POLICY,
+    "Experience": EXPERIENCE_POLICY,
+    "Feedback": FEEDBACK_POLICY,
+    "People": PEOPLE_POLICY,
+    "Public": PUBLIC_POLICY,
+    "Changes": CHANGE_POLICY,
 }
 TABLE = tuple(one for section in SECTIONS.values() for one in section)
 
 
-def _index() -> dict[tuple[str, str], Row]:
-    index: dict[tuple[str, str], Row] = {}
+def _index() -> dict[tuple[str, str], PolicyRow]:
+    index: dict[tuple[str, str], PolicyRow] = {}
     for one in TABLE:
         for type_name, names in one.fields.items():
             for name in names:
@@ -195,7 +195,7 @@ _LISTED = re.compile("(Connection|Edge)$")
 
 
 @lru_cache(maxsize=5_000)  # more than the schema's members
-def rule(type_name: str, name: str) -> Row:
+def rule(type_name: str, name: str) -> PolicyRow:
     """Give the row of a field, input field or enum value.
 
     Raises:
@@ -212,7 +212,7 @@ def rule(type_name: str, name: str) -> Row:
     if not rows:
         raise PolicyError(f"no row for {type_name}.{name}")
     standings = reduce(or_, (one.standings for one in rows))
-    return Row(
+    return PolicyRow(
         f"lists of {of}",
         standings,
         {},

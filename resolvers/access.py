@@ -10,7 +10,7 @@ from sqlalchemy.types import Interval, LargeBinary, Uuid
 
 from models.account import Role, accounts, api_tokens, pending_sign_ins, second_factors, sessions
 from models.database import Database, Transaction
-from models.statement import Expression, Query, Row, Statement, statement
+from models.statement import AnySelect, Expression, Row, Statement, statement
 from permissions.secrets import hash_secret
 from permissions.viewer import Viewer
 from resolvers.account_row import lock_account
@@ -43,7 +43,7 @@ class OpenedRow(Row):
     stale: bool
 
 
-def _opened(used_at: Expression, *columns: Expression) -> Query:
+def _opened(used_at: Expression, *columns: Expression) -> AnySelect:
     stale = func.coalesce(used_at < _now - bindparam("stale", STALE, Interval()), True)
     return select(
         *columns,

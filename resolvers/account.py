@@ -40,7 +40,7 @@ from resolvers.links import mail_link, refuse_link, use_link
 from resolvers.mediator import own as own_mediator
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import ListedRow
-from resolvers.passwords import hash_password
+from resolvers.passwords import hash_in_turn
 from resolvers.sign_in import confirm_password
 from resolvers.validation import Check
 from settings import Settings
@@ -122,7 +122,7 @@ async def sign_up(info: Info, input: SignUpInput) -> None:
     name, address = check.name("name", input.name), check.email("email", input.email) or ""
     check.password("password", password, context.settings.organisation_name, name, address)
     check.done()
-    password_hash = await hash_password(context, password)
+    password_hash = await hash_in_turn(context, password)
     new_id = uuid4()
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "signUp", once(input), new_id):

@@ -24,7 +24,7 @@ from resolvers.address import (
 from resolvers.context import Context, Info
 from resolvers.errors import NotFound
 from resolvers.links import linked_account, mail_link, refuse_link, use_link
-from resolvers.passwords import hash_password
+from resolvers.passwords import hash_in_turn
 from resolvers.sign_in import begin_session, confirm_password
 from resolvers.validation import Check
 
@@ -117,7 +117,7 @@ async def _hash_own(context: Context, account_id: UUID, field: str, password: st
     check = Check()
     check.password(field, password, account.name, account.email)
     check.done()
-    return await hash_password(context, password)
+    return await hash_in_turn(context, password)
 
 
 async def _set_password(context: Context, transaction: Transaction, account_id: UUID, hashed: str) -> None:

@@ -13,7 +13,7 @@ from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection, Page
+from resolvers.paging import Connection, PageArguments
 from resolvers.selection import fields_below
 
 
@@ -60,7 +60,7 @@ class DeleteCpdEntryInput:
 def cpd(
     info: Info,
     mediator: strawberry.Parent[MediatorRow],
-    page: Page,
+    page: PageArguments,
     filter: CpdFilter | None = None,
     order_by: CpdOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:

@@ -21,7 +21,7 @@ from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
-from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
 from resolvers.validation import Check
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -52,7 +52,7 @@ def _count() -> ClauseElement:
     return select(func.count().label("count")).select_from(_joined).where(_listed)
 
 
-async def directories(info: Info, page: Page) -> Connection[DirectoryRow]:
+async def directories(info: Info, page: PageArguments) -> Connection[DirectoryRow]:
     """Give a page of all directories, by name.
 
     Raises:

@@ -31,8 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from i18n import gettext as _
-from models.fields import EntryField, Kind, camel
-from models.statement import Expression, Query, Values
+from models.fields import EntryField, FieldKind, camel
+from models.statement import AnySelect, Expression, Values
 from permissions.policy import allows
 from permissions.viewer import Standing
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
@@ -150,7 +150,7 @@ def owned_list(
         | {"year": in_year(held["ended_on"])},
         sorts={
             **{
-                field.name: opening(held[field.name]) if field.kind is Kind.TEXT else held[field.name]
+                field.name: opening(held[field.name]) if field.kind is FieldKind.TEXT else held[field.name]
                 for field in fields
                 if field.sorted
             },
@@ -222,13 +222,13 @@ def opening(of: Expression) -> ColumnElement[str]:
 
 def _filter(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
     """Make the filter of a field: for one value, or for a list of languages, any of those asked for."""
-    if field.kind is Kind.LANGUAGES:
+    if field.kind is FieldKind.LANGUAGES:
         return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
     return equals(of)
 
 
 def _facet(field: EntryField, of: Expression) -> Expression:
-    return func.unnest(of, type_=Text()) if field.kind is Kind.LANGUAGES else of
+    return func.unnest(of, type_=Text()) if field.kind is FieldKind.LANGUAGES else of
 
 
 def _column(column: Column, standing: Standing) -> Expression:
@@ -259,7 +259,7 @@ def own_columns(of: EntryList) -> list[Expression]:
 
 def rows_of(
     of: EntryList, standing: Standing, used: frozenset[str] = frozenset(), *, without_private: bool = False
-) -> Query:
+) -> AnySelect:
     """Select what a standing may read of the matching rows; `without_private` leaves out the expensive columns."""
 
     def shown(name: str) -> bool:

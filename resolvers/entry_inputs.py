@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry import UNSET
 
-from models.fields import EntryField, Kind
+from models.fields import EntryField, FieldKind
 from resolvers.entries import EntryList, EntryOrder, OrderDirection, OwnedList
 from resolvers.entry_rows import HELD
 
@@ -87,7 +87,7 @@ def entry_order(of: EntryList, *, description: str) -> Callable[[type[EntryOrder
     """Make the `orderBy` of a list of entries, with everything that it can be sorted by."""
 
     def make(cls: type[EntryOrder]) -> type[EntryOrder]:
-        texts = {field.name for field in getattr(of, "fields", ()) if field.kind is Kind.TEXT}
+        texts = {field.name for field in getattr(of, "fields", ()) if field.kind is FieldKind.TEXT}
         members = {
             name.upper(): strawberry.enum_value(
                 name, description="By the first 100 characters." if name in texts else None

@@ -23,7 +23,7 @@ from resolvers.entries import EntryList, EntryOrder, Order, bits, conditions, ro
 from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.errors import BadInput, NotFound
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import PARENT, TOTAL, Connection, Page, Sort, connection, page_statement, page_values
+from resolvers.paging import PARENT, TOTAL, Connection, PageArguments, Sort, connection, page_statement, page_values
 from resolvers.validation import cleaned
 
 MAX_FACETS = 200
@@ -139,7 +139,7 @@ def entry_page(
     context: Context,
     of: EntryList,
     mediator: MediatorRow,
-    asked: Page,
+    asked: PageArguments,
     filter: object | None = None,
     order_by: EntryOrder | None = None,
     fields: frozenset[str] | None = None,

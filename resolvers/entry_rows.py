@@ -5,18 +5,18 @@ from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
-from models.fields import EntryField, Kind, camel
+from models.fields import EntryField, FieldKind, camel
 from models.statement import Row
 from permissions.policy import rule
 from resolvers.paging import ListedRow
 
 # The type of a column, by the kind of its field; text for others.
-HELD: dict[Kind, type] = {
-    Kind.DAY: date,
-    Kind.COUNT: int,
-    Kind.DURATION: int,
-    Kind.FLAG: bool,
-    Kind.LANGUAGES: list[str],
+HELD: dict[FieldKind, type] = {
+    FieldKind.DAY: date,
+    FieldKind.COUNT: int,
+    FieldKind.DURATION: int,
+    FieldKind.FLAG: bool,
+    FieldKind.LANGUAGES: list[str],
 }
 
 

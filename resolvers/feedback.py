@@ -26,7 +26,7 @@ from resolvers.entry_reading import entry, entry_page, of_parents
 from resolvers.entry_rows import EntryRow
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection, Page
+from resolvers.paging import Connection, PageArguments
 from resolvers.selection import fields_below
 from resolvers.survey import position, survey
 
@@ -114,7 +114,7 @@ class FeedbackOrder(EntryOrder):
 def feedback(
     info: Info,
     mediator: strawberry.Parent[MediatorRow],
-    page: Page,
+    page: PageArguments,
     filter: FeedbackFilter | None = None,
     order_by: FeedbackOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:

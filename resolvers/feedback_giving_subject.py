@@ -27,7 +27,7 @@ from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
 
 SEARCH_LEAST = 3
-MAX_FOUND = 10
+MAX_SUBJECTS_FOUND = 10
 
 _reviewers = accounts.alias("reviewers")
 _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
@@ -118,7 +118,7 @@ def _found() -> ClauseElement:
         .select_from(_subjects)
         .where(_is_mediator, findable(), name_matches("words"))
         .order_by(accounts.c.name_key, mediators.c.id)
-        .limit(MAX_FOUND)
+        .limit(MAX_SUBJECTS_FOUND)
     )
 
 

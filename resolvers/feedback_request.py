@@ -15,7 +15,7 @@ from jobs import mail
 from jobs.outbox import enqueue_mail
 from models.feedback import RequestState, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
-from models.statement import Query, Row, statement
+from models.statement import AnySelect, Row, statement
 from permissions.scopes import details_kept
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
@@ -29,7 +29,7 @@ from resolvers.paging import (
     PARENT,
     Connection,
     ListedRow,
-    Page,
+    PageArguments,
     Sort,
     connection,
     page_statement,
@@ -67,7 +67,7 @@ def _count() -> ClauseElement:
     )
 
 
-def _rows() -> Query:
+def _rows() -> AnySelect:
     return (
         select(
             _request.id,
@@ -95,7 +95,9 @@ def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
     )
 
 
-async def feedback_requests(info: Info, mediator: strawberry.Parent[MediatorRow], page: Page) -> Connection[RequestRow]:
+async def feedback_requests(
+    info: Info, mediator: strawberry.Parent[MediatorRow], page: PageArguments
+) -> Connection[RequestRow]:
     """Give a page of a mediator's own requests, newest first. Their details are null after five days.
 
     Raises:

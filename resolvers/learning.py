@@ -11,14 +11,14 @@ from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
 from models.logbook import logbook_entries, logbook_private
-from models.statement import Expression, Query
+from models.statement import AnySelect, Expression
 from resolvers.context import Info
 from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry_page, facets
 from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection, Page
+from resolvers.paging import Connection, PageArguments
 from resolvers.selection import fields_below
 
 
@@ -39,7 +39,7 @@ class LearningKind(StrEnum):
     TAKEAWAY = "TAKEAWAY"
 
 
-def _reflections(entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind) -> Query:
+def _reflections(entries: Table, private: Table, column: str, source: LearningSource, kind: LearningKind) -> AnySelect:
     # An entry can have several reflections. Each has its own id, the same each time it's read.
     own_id = cast(func.md5(cast(entries.c.id, Text) + literal(kind.value, Text)), Uuid)
     return select(
@@ -112,7 +112,7 @@ class LearningOrder(EntryOrder):
 def learnings(
     info: Info,
     mediator: strawberry.Parent[MediatorRow],
-    page: Page,
+    page: PageArguments,
     filter: LearningFilter | None = None,
     order_by: LearningOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import DateTime, LargeBinary, Text, Uuid
 
 from i18n import gettext as _
-from jobs.outbox import Kind, enqueue_mail
+from jobs.outbox import WorkKind, enqueue_mail
 from models.account import LinkPurpose, account_links, accounts
 from models.database import Reads, Transaction
 from models.statement import Row, statement
@@ -28,7 +28,7 @@ async def mail_link(
     account_id: UUID,
     purpose: LinkPurpose,
     lasts: timedelta,
-    mail: Kind,
+    mail: WorkKind,
     held: str | None = None,
     *,
     other_id: UUID | None = None,

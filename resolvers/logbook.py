@@ -26,7 +26,7 @@ from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
 from resolvers.idempotency import once
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
-from resolvers.paging import Connection, Page
+from resolvers.paging import Connection, PageArguments
 from resolvers.selection import fields_below
 
 _entry = logbook_entries.c
@@ -115,7 +115,7 @@ _entry_input.from_input = _read_entry
 def logbook(
     info: Info,
     mediator: strawberry.Parent[MediatorRow],
-    page: Page,
+    page: PageArguments,
     filter: LogbookFilter | None = None,
     order_by: LogbookOrder | None = None,
 ) -> Awaitable[Connection[EntryRow]] | Connection[EntryRow]:
@@ -255,7 +255,7 @@ def _totals(for_role: bool, single: bool, by_role: bool, by_year: bool) -> Claus
     return rows.where(role == bindparam("role", type_=Text())) if for_role else rows
 
 
-def whole(mediator_id: Expression) -> LateralFromClause:
+def whole_experience(mediator_id: Expression) -> LateralFromClause:
     """Add up all of a mediator's cases, for joining to the mediator's row."""
     return select(*_SUMS).where(_entry.mediator_id == mediator_id).lateral("whole")
 

@@ -14,16 +14,16 @@ from i18n import gettext as _
 from models.account import accounts
 from models.mediator import Visibility
 from models.mediator import mediators as _mediators
-from models.statement import Query, Values, statement
+from models.statement import AnySelect, Values, statement
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
 from permissions.secrets import Opens, fold_name, link_secret
 from permissions.viewer import Standing
 from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
 from resolvers.inputs import given, read_id
-from resolvers.logbook import whole
+from resolvers.logbook import whole_experience
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
-from resolvers.paging import Connection, Count, Page, Sort, list_page, page_statement
+from resolvers.paging import Connection, Count, PageArguments, Sort, list_page, page_statement
 from resolvers.selection import fields_below
 from resolvers.validation import MAX_NAME, Check
 from settings import Settings
@@ -43,7 +43,7 @@ def name_matches(parameter: str) -> ColumnElement[bool]:
     return func.to_tsvector("simple", accounts.c.name_key).op("@@")(query)
 
 
-def _rows(standings: Standing) -> Query:
+def _rows(standings: Standing) -> AnySelect:
     return select(
         _mediators.c.id,
         accounts.c.name,
@@ -59,7 +59,7 @@ def _rows(standings: Standing) -> Query:
 def _one(standings: Standing, asked: Standing, added_up: bool) -> ClauseElement:
     rows = _rows(standings).where(visible_mediators(asked), _mediators.c.id == bindparam("id", type_=Uuid()))
     if added_up:
-        sums = whole(_mediators.c.id)
+        sums = whole_experience(_mediators.c.id)
         rows = rows.add_columns(*sums.c).join(sums, true())
     return rows
 
@@ -130,7 +130,7 @@ def _count(asked: Standing, searched: bool) -> ClauseElement:
 
 
 async def mediators(
-    info: Info, page: Page, search: str | None = None, standing: StandingName | None = None
+    info: Info, page: PageArguments, search: str | None = None, standing: StandingName | None = None
 ) -> Connection[MediatorRow]:
     """Give a page of the mediators that the viewer may see, by name; `standing` keeps those seen with that standing.
 

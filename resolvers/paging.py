@@ -19,13 +19,13 @@ from sqlalchemy.types import Integer, Uuid
 
 from i18n import gettext as _
 from models.database import Database
-from models.statement import Expression, Query, Row, Statement
+from models.statement import AnySelect, Expression, Row, Statement
 from resolvers.errors import BadInput
 
 MAX_PAGE_SIZE = 100
 PAGE_SIZE = 25
 
-Key = str | int | date | datetime | None  # the value that a row is sorted by
+SortValue = str | int | date | datetime | None  # the value that a row is sorted by
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sort:
 
 
 @dataclass(frozen=True)
-class Page:
+class PageArguments:
     """A part of a list: `size` rows after the cursor, or before it (`backwards`)."""
 
     size: int
@@ -47,7 +47,7 @@ class Page:
     cursor: str | None
 
 
-def page(first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
+def page_arguments(first: int | None, after: str | None, last: int | None, before: str | None) -> PageArguments:
     """Read the four arguments of a connection. The page has 25 rows unless they say otherwise, 100 at most.
 
     Raises:
@@ -63,7 +63,7 @@ def page(first: int | None, after: str | None, last: int | None, before: str | N
         size = PAGE_SIZE
     if not 0 <= size <= MAX_PAGE_SIZE:
         raise BadInput(_("A page can have 0 to %(most)s rows.", most=MAX_PAGE_SIZE))
-    return Page(size, backwards, before if backwards else after)
+    return PageArguments(size, backwards, before if backwards else after)
 
 
 class ListedRow(Row):
@@ -99,13 +99,13 @@ class Connection(Generic[ListedT]):
         return encode_cursor(self.sort.name, row[SORT_VALUE] if self.sort.column is not None else None, row.id)
 
 
-def encode_cursor(sort: str, value: Key, row_id: UUID) -> str:
+def encode_cursor(sort: str, value: SortValue, row_id: UUID) -> str:
     """Write a cursor."""
     plain = value.isoformat() if isinstance(value, date | datetime) else value
     return urlsafe_b64encode(orjson.dumps([sort, plain, str(row_id)])).decode()
 
 
-def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
+def decode_cursor(sort: Sort, cursor: str) -> tuple[SortValue, UUID]:
     """Read a cursor of this sort: the value and the id.
 
     Raises:
@@ -121,7 +121,7 @@ def decode_cursor(sort: Sort, cursor: str) -> tuple[Key, UUID]:
     return typed
 
 
-def _typed(value: JsonValue, of: Expression | None) -> Key:
+def _typed(value: JsonValue, of: Expression | None) -> SortValue:
     if value is None:
         return None
     if of is None:
@@ -170,15 +170,15 @@ def _order(value: Expression | None, row_id: Expression, sort: Sort, backwards: 
 
 
 def page_statement(
-    rows: Query,
+    rows: AnySelect,
     row_id: Expression,
     sort: Sort,
     *,
     backwards: bool,
     cursor: bool | None,
     parent: Expression | None = None,
-    total: Query | None = None,
-) -> Query:
+    total: AnySelect | None = None,
+) -> AnySelect:
     """Make the statement for one page of `rows`, with the parameter `size`.
 
     `cursor` says whether the page starts at one: None if not, else whether that cursor's value is null. With a `parent`
@@ -212,13 +212,13 @@ def page_statement(
     )
 
 
-def page_values(sort: Sort, asked: Page) -> tuple[bool | None, dict[str, Key | UUID]]:
+def page_values(sort: Sort, asked: PageArguments) -> tuple[bool | None, dict[str, SortValue | UUID]]:
     """Give what `page_statement` needs to know about a cursor, and the values of its parameters.
 
     Raises:
         BadInput: the cursor belongs to another list.
     """
-    values: dict[str, Key | UUID] = {"size": asked.size + 1}  # one more shows whether there are more
+    values: dict[str, SortValue | UUID] = {"size": asked.size + 1}  # one more shows whether there are more
     if asked.cursor is None:
         return None, values
     value, values["cursor_id"] = decode_cursor(sort, asked.cursor)
@@ -255,7 +255,7 @@ async def list_page(
     rows: Callable[[bool, bool | None], Statement[ListedT]],
     counted: Statement[Count],
     sort: Sort,
-    asked: Page,
+    asked: PageArguments,
     **values: str | UUID | None,
 ) -> Connection[ListedT]:
     """Give one page of a list that belongs to nobody in particular.
@@ -273,7 +273,11 @@ async def list_page(
 
 
 def connection(
-    rows: Sequence[ListedT], sort: Sort, asked: Page, count: Callable[[], Awaitable[int]], total: int | None = None
+    rows: Sequence[ListedT],
+    sort: Sort,
+    asked: PageArguments,
+    count: Callable[[], Awaitable[int]],
+    total: int | None = None,
 ) -> Connection[ListedT]:
     """Make a connection of the rows that a page's statement gave."""
     more = len(rows) > asked.size

@@ -10,7 +10,7 @@ from resolvers.errors import RateLimited
 _QUEUE_CLEARS = 10  # seconds, with a margin
 
 
-async def hash_password(context: Context, password: str) -> str:
+async def hash_in_turn(context: Context, password: str) -> str:
     """Hash a password.
 
     Raises:
@@ -20,7 +20,7 @@ async def hash_password(context: Context, password: str) -> str:
         return await passwords.hash_password(password, context.viewer.address)
 
 
-async def check_password(context: Context, password: str, stored: str | None) -> bool:
+async def check_in_turn(context: Context, password: str, stored: str | None) -> bool:
     """Whether the password matches. Takes just as long if there's no account.
 
     Raises:

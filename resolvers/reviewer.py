@@ -24,7 +24,7 @@ from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
 _BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
@@ -51,7 +51,7 @@ def _count(searched: bool) -> ClauseElement:
     return rows.where(name_matches("words")) if searched else rows
 
 
-async def reviewers(info: Info, page: Page, search: str | None = None) -> Connection[ReviewerRow]:
+async def reviewers(info: Info, page: PageArguments, search: str | None = None) -> Connection[ReviewerRow]:
     """Give a page of everyone who can be appointed as a reviewer, by name.
 
     Raises:

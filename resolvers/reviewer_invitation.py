@@ -27,7 +27,7 @@ from resolvers.address import held_for, is_own, mark_verified
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
-from resolvers.passwords import hash_password
+from resolvers.passwords import hash_in_turn
 from resolvers.reviewer_appointment import put_reviewer
 from resolvers.validation import Check
 
@@ -172,4 +172,4 @@ async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInp
     name = check.name("name", input.name)
     password = check.password("password", input.password or "", context.settings.organisation_name, name, email)
     check.done()
-    return _NewReviewer(name, await hash_password(context, password))
+    return _NewReviewer(name, await hash_in_turn(context, password))

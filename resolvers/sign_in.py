@@ -26,7 +26,7 @@ from resolvers.account_row import lock_account
 from resolvers.context import Context, Info
 from resolvers.errors import Code, Refused, refuse
 from resolvers.inputs import read_id
-from resolvers.passwords import check_password, hash_password
+from resolvers.passwords import check_in_turn, hash_in_turn
 from resolvers.totp import MissingCode, check_second_factor, telling_of_wrong_codes
 
 MAX_TRIES = 10  # per pending sign-in: as many as per account and hour, and a limit while Valkey is down
@@ -71,9 +71,9 @@ async def sign_in(info: Info, input: SignInInput) -> None:
         account = await reading.first(_credentials(), email_key=account_key(email))
     stored = account.password_hash if account else None
     await _count_strangers(context, by_address, stored)
-    if not await check_password(context, password, stored) or account is None or stored is None:
+    if not await check_in_turn(context, password, stored) or account is None or stored is None:
         _refuse_credentials()
-    rehashed = await hash_password(context, password) if outdated(stored) else stored
+    rehashed = await hash_in_turn(context, password) if outdated(stored) else stored
     pending: Refused | None = None
     async with telling_of_wrong_codes(context, account.id) as transaction:
         # None if the password was changed or the account deleted during the check.
@@ -253,6 +253,6 @@ async def confirm_password(context: Context, field: str, password: str) -> None:
     async with context.database.reading() as reading:
         own = select(accounts.c.password_hash).where(accounts.c.id == context.account_id)
         stored = await reading.value(own, str)
-    if not await check_password(context, password, stored):
+    if not await check_in_turn(context, password, stored):
         refuse(field, Code.WRONG_CREDENTIALS, _("This isn't your password."))
     await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

@@ -15,7 +15,7 @@ from models.account import Role, api_tokens
 from models.account import accounts as _accounts
 from models.directory import directories
 from models.outbox import AuditAction
-from models.statement import Expression, Query, statement
+from models.statement import AnySelect, Expression, statement
 from permissions.addresses import account_key
 from resolvers.access import end_all
 from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of, add_profile
@@ -26,7 +26,7 @@ from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
 from resolvers.mediator import name_matches, search_words
-from resolvers.paging import Connection, Count, Page, Sort, list_page, page_statement
+from resolvers.paging import Connection, Count, PageArguments, Sort, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews
 from resolvers.validation import Check
 
@@ -34,7 +34,7 @@ _BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 Search = Literal["", "name", "address"]  # how accounts are searched
 
 
-def _searched(rows: Query, search: Search) -> Query:
+def _searched(rows: AnySelect, search: Search) -> AnySelect:
     if search == "address":
         return rows.where(_accounts.c.email_key == bindparam("words"))
     return rows.where(name_matches("words")) if search == "name" else rows
@@ -51,7 +51,7 @@ def _account_count(search: Search) -> ClauseElement:
     return _searched(select(func.count().label("count")).select_from(_accounts), search)
 
 
-async def accounts(info: Info, page: Page, search: str | None = None) -> Connection[AccountRow]:
+async def accounts(info: Info, page: PageArguments, search: str | None = None) -> Connection[AccountRow]:
     """Give a page of all accounts by name; `search` takes words of a name, or a whole email address.
 
     Raises:

@@ -11,7 +11,7 @@ from models.reviewer import appointments
 from models.statement import statement
 from permissions.scopes import readable_audit
 from resolvers.context import Info
-from resolvers.paging import Connection, Count, ListedRow, Page, Sort, list_page, page_statement
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
 
 strawberry.enum(AuditAction)
 
@@ -43,7 +43,7 @@ def _waiting_count() -> ClauseElement:
     return select(func.count().label("count")).where(~appointments.c.approved)
 
 
-async def waiting_appointments(info: Info, page: Page) -> Connection[WaitingRow]:
+async def waiting_appointments(info: Info, page: PageArguments) -> Connection[WaitingRow]:
     """Give a page of the appointments that are waiting for approval.
 
     Raises:
@@ -78,7 +78,7 @@ def _audit_count() -> ClauseElement:
     return select(func.count().label("count")).select_from(audit_entries).where(readable_audit())
 
 
-async def audit_log(info: Info, page: Page) -> Connection[AuditRow]:
+async def audit_log(info: Info, page: PageArguments) -> Connection[AuditRow]:
     """Give a page of the audit log, newest first.
 
     Raises:
@@ -109,7 +109,7 @@ def _dead_count() -> ClauseElement:
     return select(func.count().label("count")).select_from(outbox).where(_dead)
 
 
-async def dead_mail(info: Info, page: Page) -> Connection[DeadMailRow]:
+async def dead_mail(info: Info, page: PageArguments) -> Connection[DeadMailRow]:
     """Give a page of the emails that were given up, without their recipients or texts.
 
     Raises:

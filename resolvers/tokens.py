@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import strawberry
 from sqlalchemy import ClauseElement, bindparam, func, insert, select, update
 
-from i18n import day
+from i18n import format_day
 from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
@@ -24,7 +24,7 @@ from resolvers.sign_in import confirm_password
 from resolvers.totp import check_second_factor, telling_of_wrong_codes
 from resolvers.validation import Check
 
-MAX_TOKENS = 50
+MAX_API_TOKENS = 50
 TOKEN_LASTS = timedelta(days=365)
 MAX_TOKEN_YEARS = 2
 SIGN_IN_COUNTS = timedelta(minutes=10)
@@ -87,7 +87,7 @@ def _end(check: Check, context: Context, chosen: datetime | None) -> datetime:
         check.add(
             "expiresAt",
             Code.OUT_OF_RANGE,
-            _("Please choose a time in the future, on %(day)s at the latest.", day=day(last.date())),
+            _("Please choose a time in the future, on %(day)s at the latest.", day=format_day(last.date())),
         )
     return end
 
@@ -150,11 +150,11 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
                 )
             await check_second_factor(context, transaction, context.account_id, input.code)
         held = select(func.count()).where(_tokens.c.account_id == context.account_id, _tokens.c.revoked_at.is_(None))
-        if (await transaction.value(held, int) or 0) >= MAX_TOKENS:
+        if (await transaction.value(held, int) or 0) >= MAX_API_TOKENS:
             refuse(
                 None,
                 Code.NOT_ALLOWED,
-                _("You already have %(most)s API tokens. Please revoke one first.", most=MAX_TOKENS),
+                _("You already have %(most)s API tokens. Please revoke one first.", most=MAX_API_TOKENS),
             )
         await transaction.run(
             insert(_tokens).values(

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from babel import Locale
 
-from i18n import LazyText, day, lazy_gettext, number
+from i18n import LazyText, format_day, lazy_gettext, number
 from i18n import gettext as _
-from models.fields import EntryField, Kind
+from models.fields import EntryField, FieldKind
 from permissions.addresses import MAX_ADDRESS, MAX_LOCAL, wire_address
 from permissions.guessable import is_guessable
 from permissions.passwords import prepare
@@ -168,7 +168,9 @@ class Check:
     def day(self, field: str, value: date, latest: date) -> date:
         """Check a day, from 1950-01-01 to `latest`."""
         if not FIRST_DAY <= value <= latest:
-            self.add(field, Code.OUT_OF_RANGE, _("Please give a day from %(first)s to today.", first=day(FIRST_DAY)))
+            self.add(
+                field, Code.OUT_OF_RANGE, _("Please give a day from %(first)s to today.", first=format_day(FIRST_DAY))
+            )
         return value
 
     def languages(self, field: str, value: Collection[str] | None) -> list[str]:
@@ -190,16 +192,18 @@ def _unless_none(check: _Checking) -> _Checking:
 
 
 # The check of an entry's field, by its kind. The last argument is the latest day that is "today" somewhere.
-CHECKS: dict[Kind, _Checking] = {
-    Kind.CHOICE: lambda _check, _field, value, _latest: value,
-    Kind.FLAG: lambda _check, _field, value, _latest: value,
-    Kind.LINE: lambda check, field, value, _: (check.name if field.required else check.line)(field.graphql_name, value),
-    Kind.TEXT: lambda check, field, value, _: check.text(field.graphql_name, value),
-    Kind.LINK: lambda check, field, value, _: check.url(field.graphql_name, value),
-    Kind.DAY: _unless_none(lambda check, field, value, latest: check.day(field.graphql_name, value, latest)),
-    Kind.COUNT: _unless_none(
+CHECKS: dict[FieldKind, _Checking] = {
+    FieldKind.CHOICE: lambda _check, _field, value, _latest: value,
+    FieldKind.FLAG: lambda _check, _field, value, _latest: value,
+    FieldKind.LINE: lambda check, field, value, _: (check.name if field.required else check.line)(
+        field.graphql_name, value
+    ),
+    FieldKind.TEXT: lambda check, field, value, _: check.text(field.graphql_name, value),
+    FieldKind.LINK: lambda check, field, value, _: check.url(field.graphql_name, value),
+    FieldKind.DAY: _unless_none(lambda check, field, value, latest: check.day(field.graphql_name, value, latest)),
+    FieldKind.COUNT: _unless_none(
         lambda check, field, value, _: check.number(field.graphql_name, value, *field.bounds, field.unit)
     ),
-    Kind.DURATION: _unless_none(lambda check, field, value, _: check.minutes(field.graphql_name, value)),
-    Kind.LANGUAGES: lambda check, field, value, _: check.languages(field.graphql_name, value),
+    FieldKind.DURATION: _unless_none(lambda check, field, value, _: check.minutes(field.graphql_name, value)),
+    FieldKind.LANGUAGES: lambda check, field, value, _: check.languages(field.graphql_name, value),
 }

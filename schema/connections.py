@@ -10,7 +10,7 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from resolvers import paging
-from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, page
+from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE, ListedRow, page_arguments
 
 Node = TypeVar("Node", bound=ListedRow)
 
@@ -82,7 +82,7 @@ def _paged(resolver: Callable[..., Any]) -> Callable[..., Any]:
         before: str | None = None,
         **own: Any,
     ) -> Any:
-        return resolver(page=page(first, after, last, before), **own)
+        return resolver(page=page_arguments(first, after, last, before), **own)
 
     update_wrapper(paged, resolver)
     vars(paged)["__signature__"] = signature.replace(parameters=_PAGING + own)

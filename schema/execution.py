@@ -47,11 +47,11 @@ log = structlog.get_logger()
 # memory of its text, for each choice of what it leaves out.
 CHARACTERS_KEPT = 100_000
 CHARACTERS_OF_EACH = 500  # the memory of even the shortest: its tree and plan, or its errors
-MAX_TOKENS = 4_000
+MAX_DOCUMENT_TOKENS = 4_000
 MAX_COMPARISONS = 20_000
-MAX_LINES = 5_000  # finding the line of a mistake takes a walk over all lines before it
+MAX_DOCUMENT_LINES = 5_000  # finding the line of a mistake takes a walk over all lines before it
 MAX_ERRORS = 10  # reported, out of MAX_FOUND, which may be duplicates
-MAX_FOUND = 30
+MAX_ERRORS_FOUND = 30
 MAX_MESSAGE = 300  # characters: a message may quote everything that was sent
 
 # graphql-core's own limit on comparing repeated fields, half a million, takes a second.
@@ -63,7 +63,7 @@ _FAR_TOO_DEEP = f"A document may have at most {MAX_DEPTH} levels; this one has f
 
 
 @dataclass(frozen=True)
-class Answer:
+class OperationAnswer:
     """The answer to a request. `started` is false if the request couldn't start at all.
 
     `away`: the database couldn't be reached, and nothing that was asked for came back. (A change whose connection broke
@@ -118,10 +118,10 @@ class Documents:
             self._characters -= _weight(*self._kept.popitem(last=False))
 
     def _prepare(self, text: str) -> _Prepared:
-        if text.count("\n") + text.count("\r") > MAX_LINES:
-            return _refused(f"A document may have at most {MAX_LINES:,} lines; this one has more.")
+        if text.count("\n") + text.count("\r") > MAX_DOCUMENT_LINES:
+            return _refused(f"A document may have at most {MAX_DOCUMENT_LINES:,} lines; this one has more.")
         try:
-            document = parse(text, max_tokens=MAX_TOKENS)
+            document = parse(text, max_tokens=MAX_DOCUMENT_TOKENS)
         except GraphQLSyntaxError as error:
             if "nested too deeply" in error.message:  # the parser reached its own limit first
                 return _refused(_FAR_TOO_DEEP)
@@ -129,7 +129,7 @@ class Documents:
         measure = measured(self.schema, document, None)
         if reason := measure.badly_formed():
             return _refused(reason)
-        errors = validate(self.schema, document, self._rules, max_errors=MAX_FOUND, hide_suggestions=True)
+        errors = validate(self.schema, document, self._rules, max_errors=MAX_ERRORS_FOUND, hide_suggestions=True)
         if errors:
             return _Prepared(None, _few([_validation_error(error) for error in errors]))
         return _Prepared(document, [], measure.too_much() is not None, Plans(self.schema, document))
@@ -183,15 +183,15 @@ def _refused(reason: str) -> _Prepared:
     return _Prepared(None, [_error(reason, "GRAPHQL_VALIDATION_FAILED")])
 
 
-async def run(context: Context, text: str, variables: Json | None, operation: str | None) -> Answer:
+async def run(context: Context, text: str, variables: Json | None, operation: str | None) -> OperationAnswer:
     """Run one request."""
     viewer = context.viewer
     kept = documents(viewer.standings, viewer.by_token)
     prepared = kept.prepared(text)
     if prepared.document is None:
-        return Answer({"errors": prepared.errors}, started=False)
+        return OperationAnswer({"errors": prepared.errors}, started=False)
     if prepared.may_be_too_much and (reason := measured(kept.schema, prepared.document, variables or {}).too_much()):
-        return Answer({"errors": _refused(reason).errors}, started=False)
+        return OperationAnswer({"errors": _refused(reason).errors}, started=False)
     result: Any
     if context.settings.compiled_execution and prepared.plans is not None:
         result = execute_compiled(prepared.plans, context, variables, operation)
@@ -205,17 +205,19 @@ async def run(context: Context, text: str, variables: Json | None, operation: st
     return _answer(result)
 
 
-def _answer(result: ExecutionResult) -> Answer:
+def _answer(result: ExecutionResult) -> OperationAnswer:
     errors = result.errors or []
     if result.data is None and any(error.path is None for error in errors):
-        return Answer({"errors": _few([_formatted(error, "BAD_USER_INPUT") for error in errors])}, started=False)
+        return OperationAnswer(
+            {"errors": _few([_formatted(error, "BAD_USER_INPUT") for error in errors])}, started=False
+        )
     body: Json = {"data": result.data}
     if errors:
         body["errors"] = [_execution_error(error) for error in errors]
     # If one of several changes was made, the answer mustn't suggest sending them all again.
     nothing = not any(value is not None for value in (result.data or {}).values())
     away = nothing and any(isinstance(error.original_error, Unavailable) for error in errors)
-    return Answer(body, started=True, away=away)
+    return OperationAnswer(body, started=True, away=away)
 
 
 def _execution_error(error: GraphQLError) -> Json:

@@ -34,7 +34,7 @@ from graphql import (
     parse,
 )
 
-TEXT = 10  # characters that count as one more value
+CHARACTERS_PER_VALUE = 10  # characters that count as one more value
 _DEFAULT_VALUE = 10  # it's formatted each time, which costs as much as this many other values
 
 # The fields that introspection begins with.
@@ -113,7 +113,7 @@ class Introspection:
             if isinstance(selection, FieldNode):
                 field = parent.fields.get(selection.name.value)
                 if field is None:
-                    self._spend(len(parent.name) // TEXT)  # `__typename`, or what validation refuses
+                    self._spend(len(parent.name) // CHARACTERS_PER_VALUE)  # `__typename`, or what validation refuses
                 else:
                     self._field(field, source, selection)
             elif isinstance(selection, InlineFragmentNode):
@@ -134,7 +134,7 @@ class Introspection:
             self._open.remove(name)
 
     def _field(self, field: GraphQLField, source: Any, node: FieldNode) -> None:
-        self._spend(len((node.alias or node.name).value) // TEXT)
+        self._spend(len((node.alias or node.name).value) // CHARACTERS_PER_VALUE)
         if node.name.value == "defaultValue":
             self._spend(_DEFAULT_VALUE)
         named = get_named_type(field.type)
@@ -148,7 +148,7 @@ class Introspection:
         if isinstance(of, GraphQLEnumType):
             self._spend(1)  # a location of a directive
         elif not isinstance(of, GraphQLObjectType):
-            self._spend(len(one or "") // TEXT)
+            self._spend(len(one or "") // CHARACTERS_PER_VALUE)
         elif one is not None and node.selection_set is not None:
             self._spend(1)
             self._selections(node.selection_set, of, one)

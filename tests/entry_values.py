@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from models.fields import EntryField, Kind
+from models.fields import EntryField, FieldKind
 from resolvers.validation import LANGUAGES, cleaned
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
@@ -17,26 +17,26 @@ _CODES = st.sampled_from(sorted(LANGUAGES))
 
 def values_of(field: EntryField) -> st.SearchStrategy[Any]:
     """Make values of a field; None among them if it may be empty."""
-    kinds: dict[Kind, st.SearchStrategy[Any]] = {
-        Kind.CHOICE: st.sampled_from([word.value for word in field.words or ()]),
-        Kind.DAY: _DAYS,
-        Kind.COUNT: st.integers(*field.bounds),
-        Kind.DURATION: st.integers(1, 600_000),
-        Kind.FLAG: st.booleans(),
-        Kind.LANGUAGES: st.lists(_CODES, max_size=10, unique=True),
+    kinds: dict[FieldKind, st.SearchStrategy[Any]] = {
+        FieldKind.CHOICE: st.sampled_from([word.value for word in field.words or ()]),
+        FieldKind.DAY: _DAYS,
+        FieldKind.COUNT: st.integers(*field.bounds),
+        FieldKind.DURATION: st.integers(1, 600_000),
+        FieldKind.FLAG: st.booleans(),
+        FieldKind.LANGUAGES: st.lists(_CODES, max_size=10, unique=True),
     }
     values = kinds.get(field.kind, _TEXT)
     return values if field.required else st.none() | values
 
 
 # Two values of each kind, of which either can stand in for the other.
-_EXAMPLES: dict[Kind, tuple[Any, Any]] = {
-    Kind.LINK: ("https://demo.example", "https://another.example"),
-    Kind.DAY: ("2024-01-02", "2024-01-01"),
-    Kind.COUNT: (2, 3),
-    Kind.DURATION: (60, 61),
-    Kind.FLAG: (True, False),
-    Kind.LANGUAGES: (["en", "fr"], ["fr"]),
+_EXAMPLES: dict[FieldKind, tuple[Any, Any]] = {
+    FieldKind.LINK: ("https://demo.example", "https://another.example"),
+    FieldKind.DAY: ("2024-01-02", "2024-01-01"),
+    FieldKind.COUNT: (2, 3),
+    FieldKind.DURATION: (60, 61),
+    FieldKind.FLAG: (True, False),
+    FieldKind.LANGUAGES: (["en", "fr"], ["fr"]),
 }
 
 

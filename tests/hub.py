@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 
 from demo import mailbox
 from demo.embedded import Services
-from demo.mailcatcher import Mail, caught, machine_time
+from demo.mailcatcher import CaughtMail, caught, machine_time
 from models.account import Role, sessions
 from models.database import Database
 from models.directory import directories
@@ -109,13 +109,13 @@ def problems(answer: Answer) -> list[tuple[str | None, str]]:
     return [(error["field"], error["code"]) for error in found["userErrors"]]
 
 
-def secret_in(mail: Mail, page: str) -> str:
+def secret_in(mail: CaughtMail, page: str) -> str:
     """The secret of the one link to that page in a mail."""
     (secret,) = set(re.findall(rf"/{page}/([\w=-]+)", mail["text"]))
     return str(secret)
 
 
-def text_of(mail: Mail) -> str:
+def text_of(mail: CaughtMail) -> str:
     """The words of a mail, wherever its lines break."""
     return " ".join(mail["text"].split())
 
@@ -227,12 +227,12 @@ class Hub:
             await chore({"work": Work(self.worker, self.settings)})
         return done
 
-    def mails(self, to: str | None = None) -> list[Mail]:
+    def mails(self, to: str | None = None) -> list[CaughtMail]:
         """The mail caught in this test, newest first."""
         assert self.settings.mailbox is not None
         return [mail for mail in caught(self.settings.mailbox, machine_time()) if to in {None, mail["to"]}]
 
-    def mail(self, to: str | None = None, words: str = "") -> Mail:
+    def mail(self, to: str | None = None, words: str = "") -> CaughtMail:
         """The one mail, to somebody and with such words, that no test has looked at yet.
 
         It fails where there are several: mails of one moment arrive in any order, so none of them is the newest.

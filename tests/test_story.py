@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from demo.mailcatcher import Mail
+from demo.mailcatcher import CaughtMail
 from models.account import Role
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in, text_of
 
@@ -25,7 +25,7 @@ class Cast:
         """Ask, without errors."""
         return (await self.hub.ask(document, variables, by=who)).data
 
-    async def mail(self, to: str, words: str = "") -> Mail:
+    async def mail(self, to: str, words: str = "") -> CaughtMail:
         """The one new mail to an address with such words, once the worker has worked."""
         await self.hub.work()
         return self.hub.mail(to, words)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from permissions.policy import SECTIONS, Row
+from permissions.policy import SECTIONS, PolicyRow
 from permissions.viewer import Standing
 from settings import Settings
 
@@ -37,7 +37,7 @@ def placed(page: str, name: str, content: str) -> str:
     return f"{before}{begins}\n{content}\n{ends}{after}"
 
 
-def table(*rows: Iterable[str]) -> str:
+def markdown_table(*rows: Iterable[str]) -> str:
     """Write a table; the first row is its head."""
     lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
     lines.insert(1, " | ".join("---" for _ in rows[0]))
@@ -46,7 +46,7 @@ def table(*rows: Iterable[str]) -> str:
 
 def _settings() -> str:
     fields = Settings.model_fields.items()
-    return table(
+    return markdown_table(
         ("setting", "default", "what it is"),
         *((f"`{name.upper()}`", _default(field), field.description or "") for name, field in fields),
     )
@@ -66,10 +66,10 @@ def _privacy() -> str:
     for section, in_section in SECTIONS.items():
         rows.append([f"**{section}**", *("" for _ in Standing)])
         rows += ([_what(row), *("yes" if one in row.standings else "" for one in Standing)] for row in in_section)
-    return table(*rows)
+    return markdown_table(*rows)
 
 
-def _what(row: Row) -> str:
+def _what(row: PolicyRow) -> str:
     return row.what if row.tokens else f"{row.what} (not by API token)"
 
 

@@ -48,7 +48,7 @@ class Assets(StaticFiles):
         return response
 
 
-async def failed(request: Request, error: Exception) -> Response:
+async def server_error(request: Request, error: Exception) -> Response:
     """Answer a fault of ours with a reference that's in the log, too."""
     reference = str(uuid4())
     log.error("request_failed", reference=reference, exc_info=error)
@@ -141,7 +141,7 @@ def make_app(
             Middleware(Availability),
             Middleware(Viewers),
         ],
-        exception_handlers={HTTPException: refused, ClientDisconnect: given_up, Exception: failed},
+        exception_handlers={HTTPException: refused, ClientDisconnect: given_up, Exception: server_error},
     )
     app.router.redirect_slashes = False
     app.state.settings = settings

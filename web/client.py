@@ -39,7 +39,7 @@ SENT_BEFORE = lazy_gettext(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FormOutcome:
     """What became of a form: without problems, it was accepted. `payload` is what the mutation answered."""
 
     problems: list[Problem] = field(default_factory=list)
@@ -48,9 +48,9 @@ class Outcome:
     payload: dict[str, Any] = field(default_factory=dict)
 
 
-def to_mend(problems: list[Problem]) -> Outcome:
+def to_mend(problems: list[Problem]) -> FormOutcome:
     """Send a form back without running anything, because what was typed into it can't be read."""
-    return Outcome(problems, 422)
+    return FormOutcome(problems, 422)
 
 
 def is_repeated(problem: Problem) -> bool:
@@ -58,7 +58,7 @@ def is_repeated(problem: Problem) -> bool:
     return problem.get("code") == "REPEATED_KEY"
 
 
-async def execute(request: Request, operation: str, /, **variables: Any) -> dict[str, Any]:
+async def query(request: Request, operation: str, /, **variables: Any) -> dict[str, Any]:
     """Run an operation of the page's documents and give its data. Raises: PageError, if any part of it failed."""
     context = make_context(request)
     document = holding(operation, request.state.documents)
@@ -73,12 +73,12 @@ async def execute(request: Request, operation: str, /, **variables: Any) -> dict
     return data
 
 
-async def mutate(request: Request, operation: str, /, **input: Any) -> Outcome:
+async def mutate(request: Request, operation: str, /, **input: Any) -> FormOutcome:
     """Run a mutation of the page's documents. Raises: PageError, for a link whose token opens nothing."""
     try:
-        (payload,) = (await execute(request, operation, input=input)).values()
+        (payload,) = (await query(request, operation, input=input)).values()
     except PageError as error:
-        return Outcome([{"field": None, "message": error.text}], error.status, error.retry_after)
+        return FormOutcome([{"field": None, "message": error.text}], error.status, error.retry_after)
     problems: list[Problem] = payload["userErrors"]
     for problem in problems:
         if is_repeated(problem):
@@ -87,7 +87,7 @@ async def mutate(request: Request, operation: str, /, **input: Any) -> Outcome:
             if problem["code"] == "NOT_FOUND":
                 raise PageError(404, problem["message"])
             problem["field"] = None  # not a field of the page's form
-    return Outcome(problems, 422 if problems else 200, payload=payload)
+    return FormOutcome(problems, 422 if problems else 200, payload=payload)
 
 
 def nothing_here() -> PageError:

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from resolvers.paging import MAX_PAGE_SIZE  # rows in memory at a time
-from web.client import execute
+from web.client import query
 from web.csv_writer import stream
-from web.listing import Column, Listing, View
+from web.listing import ListColumn, Listing, View
 from web.page import Audience, Page, page
 
 
@@ -57,7 +57,7 @@ async def _walk(
     """Walk the list to its end."""
     after, more = None, True
     while more:
-        found = await execute(request, operation, first=MAX_PAGE_SIZE, after=after, **view.choice(), **variables)
+        found = await query(request, operation, first=MAX_PAGE_SIZE, after=after, **view.choice(), **variables)
         for name in found_at:
             found = found[name]
         for row in found["nodes"]:
@@ -66,7 +66,7 @@ async def _walk(
 
 
 async def _cells(
-    columns: Sequence[Column], first: dict[str, Any] | None, rows: AsyncIterator[dict[str, Any]]
+    columns: Sequence[ListColumn], first: dict[str, Any] | None, rows: AsyncIterator[dict[str, Any]]
 ) -> AsyncIterator[dict[str, Any]]:
     if first is None:
         return
@@ -75,5 +75,5 @@ async def _cells(
         yield _row(columns, row)
 
 
-def _row(columns: Sequence[Column], row: dict[str, Any]) -> dict[str, Any]:
+def _row(columns: Sequence[ListColumn], row: dict[str, Any]) -> dict[str, Any]:
     return {str(column.title): column.kind.cell(row[column.field]) for column in columns}

@@ -72,7 +72,7 @@ def guarded(text: str) -> str:
     return _BETWEEN.sub(guard, text)
 
 
-def unguarded(cell: str) -> str:
+def without_guard(cell: str) -> str:
     """Read what `guarded` wrote, and leave anything else as it is."""
 
     def unguard(between: re.Match[str]) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from i18n import lazy_gettext as _
-from models.fields import Choice, EntryField, Kind, camel
+from models.fields import Choice, EntryField, FieldKind, camel
 from permissions.policy import allows
 from permissions.viewer import Standing
 from web import forms, labels
 from web.forms import Reader
 from web.labels import Labels
-from web.listing import Column, Filter
+from web.listing import Filter, ListColumn
 
 
 def labels_of(choice: type[Choice]) -> Labels:
@@ -18,27 +18,27 @@ def labels_of(choice: type[Choice]) -> Labels:
     return {word.value: word.label for word in choice}
 
 
-_WRITERS: dict[Kind, labels.Format] = {
-    Kind.DAY: labels.DAY,
-    Kind.DURATION: labels.HOURS,
-    Kind.FLAG: labels.YES,
-    Kind.LINK: labels.LINK,
-    Kind.LANGUAGES: labels.LANGUAGES,
+_WRITERS: dict[FieldKind, labels.Format] = {
+    FieldKind.DAY: labels.DAY,
+    FieldKind.DURATION: labels.HOURS,
+    FieldKind.FLAG: labels.YES,
+    FieldKind.LINK: labels.LINK,
+    FieldKind.LANGUAGES: labels.LANGUAGE_NAMES,
 }
-_READERS: dict[Kind, Reader] = {
-    Kind.DAY: forms.day,
-    Kind.DURATION: forms.minutes,
-    Kind.FLAG: forms.yes,
-    Kind.COUNT: forms.whole,
-    Kind.LANGUAGES: forms.languages,
+_READERS: dict[FieldKind, Reader] = {
+    FieldKind.DAY: forms.read_day,
+    FieldKind.DURATION: forms.read_minutes,
+    FieldKind.FLAG: forms.read_yes,
+    FieldKind.COUNT: forms.read_whole_number,
+    FieldKind.LANGUAGES: forms.read_languages,
 }
 # How a form's field has a value, if not as the page shows it.
-_TYPED: dict[Kind, Callable[[Any], str]] = {
-    Kind.DAY: str,
-    Kind.DURATION: lambda value: labels.hours(value).replace(",", ""),
-    Kind.FLAG: lambda value: "yes" if value else "",
-    Kind.LINK: str,
-    Kind.CHOICE: str,
+_TYPED: dict[FieldKind, Callable[[Any], str]] = {
+    FieldKind.DAY: str,
+    FieldKind.DURATION: lambda value: labels.hours(value).replace(",", ""),
+    FieldKind.FLAG: lambda value: "yes" if value else "",
+    FieldKind.LINK: str,
+    FieldKind.CHOICE: str,
 }
 
 
@@ -49,7 +49,7 @@ def writer(field: EntryField) -> labels.Format:
 
 def reader(field: EntryField) -> Reader:
     """Give what reads a field's input."""
-    return forms.one_of(labels_of(field.words)) if field.words else _READERS.get(field.kind, forms.text)
+    return forms.read_choice(labels_of(field.words)) if field.words else _READERS.get(field.kind, forms.read_text)
 
 
 def typed(field: EntryField, value: Any) -> str:
@@ -60,9 +60,9 @@ def typed(field: EntryField, value: Any) -> str:
     return write(value) if write else writer(field).page(value)
 
 
-def column(field: EntryField) -> Column:
+def column(field: EntryField) -> ListColumn:
     """Make the column of a field."""
-    return Column(field.graphql_name, field.title, writer(field), field.name.upper() if field.sorted else None)
+    return ListColumn(field.graphql_name, field.title, writer(field), field.name.upper() if field.sorted else None)
 
 
 def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = Standing.SELF) -> tuple[Filter, ...]:
@@ -74,12 +74,12 @@ def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = S
 
 
 def _filter(field: EntryField) -> Filter:
-    if field.kind is Kind.FLAG:
+    if field.kind is FieldKind.FLAG:
         return Filter(field.graphql_name, field.title, labels.YES_NO)
     if field.words:
         return Filter(field.graphql_name, field.title, labels_of(field.words))
     kind = writer(field)
-    write = (lambda value: kind.page([value])) if field.kind is Kind.LANGUAGES else str
+    write = (lambda value: kind.page([value])) if field.kind is FieldKind.LANGUAGES else str
     return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
 
 

@@ -15,7 +15,7 @@ from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse,
 from sqlalchemy import ClauseElement, bindparam, func, select, update
 from sqlalchemy.types import Integer, Interval, LargeBinary, Uuid
 
-from i18n import LazyText, day, gettext
+from i18n import LazyText, format_day, gettext
 from i18n import lazy_gettext as _
 from jobs import mail
 from jobs.outbox import WorkRow, enqueue
@@ -84,12 +84,12 @@ def parts_of(roles: frozenset[Role]) -> list[Part]:
 
 
 _document = parse(document("export_archive"))
-OPERATIONS = {
+ARCHIVE_OPERATIONS = {
     operation.name.value: operation
     for operation in _document.definitions
     if isinstance(operation, OperationDefinitionNode) and operation.name
 }
-_TEXTS = {name: print_ast(operation) for name, operation in OPERATIONS.items()}
+_TEXTS = {name: print_ast(operation) for name, operation in ARCHIVE_OPERATIONS.items()}
 
 _export_id = bindparam("export_id", type_=Uuid())
 _to_make = (data_exports.c.id == _export_id, data_exports.c.archive.is_(None))
@@ -195,7 +195,7 @@ async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str,
 
 def columns(part: Part) -> list[str]:
     """Give the columns of a part's CSV: what its operation asks for in each row."""
-    return list(_leaves(OPERATIONS[part.name].selection_set))
+    return list(_leaves(ARCHIVE_OPERATIONS[part.name].selection_set))
 
 
 def _leaves(selected: SelectionSetNode) -> Iterator[str]:
@@ -215,7 +215,7 @@ def guide(settings: Settings, parts: list[Part], now: datetime) -> str:
         gettext(
             "Your data in %(organisation)s, on %(day)s at %(time)s UTC",
             organisation=settings.organisation_name,
-            day=day(now.date()),
+            day=format_day(now.date()),
             time=time,
         ),
         "",

@@ -27,7 +27,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DAY_HINT = lazy_gettext("Please write the date as 2026-03-31 or 31 Mar 2026.")
 
 
-def day(text: str, *, month_first: bool = False) -> str:
+def read_day(text: str, *, month_first: bool = False) -> str:
     """Read a day, as in 2026-05-31, 31.5.2026, 31/5/2026 or 31 May 2026; give it in ISO 8601.
 
     If either of two numbers could be the month, it's the second one, unless `month_first`.
@@ -57,7 +57,7 @@ _DECIMAL = re.compile(r"(\d{0,6})(?:[.,](\d{1,4}))?\s*(?:h|hrs?|hours?)?")
 _MINUTES = re.compile(r"(\d{1,7})\s*(?:m|min|minutes)")
 
 
-def minutes(text: str) -> int:
+def read_minutes(text: str) -> int:
     """Read a duration in hours, as in 7:30, 7.5, 7,5 or 7h30, or as 90 min; give whole minutes."""
     text = text.strip().lower()
     if (found := _CLOCK.fullmatch(text)) and int(found.group(2)) < 60:
@@ -71,14 +71,14 @@ def minutes(text: str) -> int:
     raise Unreadable(_("Please write the duration in hours, such as 7:30 or 7.5."))
 
 
-def whole(text: str) -> int:
+def read_whole_number(text: str) -> int:
     """Read a whole number of at most nine digits."""
     if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
         raise Unreadable(_("Please write a whole number."))
     return int(text)
 
 
-def one_of(labels: Labels) -> Reader:
+def read_choice(labels: Labels) -> Reader:
     """Make the reader of a choice: the API's word, or what the page calls it."""
 
     def read(text: str) -> str:
@@ -96,7 +96,7 @@ _NAMES = {name: code for code, name in LANGUAGES.items()}
 _CODES = {name.casefold(): code for name, code in _NAMES.items()} | {code: code for code in LANGUAGES}
 
 
-def languages(text: str) -> list[str]:
+def read_languages(text: str) -> list[str]:
     """Read languages by their names or ISO 639 codes, separated by commas, semicolons or line ends; give the codes."""
     written = [" ".join(one.split()) for one in re.split(r"[,;\n]", text)]
     # As written first: Ga is a language, and ga the code of another.
@@ -106,17 +106,17 @@ def languages(text: str) -> list[str]:
     return [code for code in codes if code]
 
 
-def yes(text: str) -> bool:
+def read_yes(text: str) -> bool:
     """Read a ticked box."""
     return text == "yes"
 
 
-def text(typed: str) -> str:
+def read_text(typed: str) -> str:
     """Take a text as it is; the API cleans and checks it."""
     return typed
 
 
-def read(
+def read_fields(
     typed: Mapping[str, str], readers: Mapping[str, Reader], required: Collection[str]
 ) -> tuple[dict[str, Any], list[Problem]]:
     """Read a form's fields; give the API's values by field, None for blank ones, and what could not be read."""
@@ -125,7 +125,7 @@ def read(
     for field, reader in readers.items():
         written = typed.get(field, "")
         values[field] = None
-        if reader is yes or written.strip():
+        if reader is read_yes or written.strip():
             try:
                 values[field] = reader(written)
             except Unreadable as unreadable:

@@ -22,12 +22,12 @@ STAMP = "installed"  # the file with their version, written once all the others 
 # The editor writes its colours and positions as <style> elements and style attributes, and draws the wavy line under an
 # error as a data: image. Neither can send anything out. Pictures from other hosts are kept out: GraphiQL would load one
 # whose address is in an answer, and that would tell its host that an administrator is looking.
-POLICY = (
+GRAPHIQL_CSP = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": GRAPHIQL_CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

@@ -18,7 +18,7 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, Failure, Forbidden, Unauthenticated
 from schema import execution
 from settings import Settings
-from web.metrics import operations
+from web.metrics import operations_counted
 from web.viewers import CROSS_ORIGIN, device_cookie_name, has_token, is_foreign, keep_device, keep_session
 
 MAX_BODY = 256 * 1024  # bytes
@@ -93,14 +93,14 @@ async def graphql(request: Request) -> Response:
         context = make_context(request)
         answer = await execution.run(context, text, variables, operation)
     except Failure as error:
-        operations(error.code).inc()
+        operations_counted(error.code).inc()
         response = _respond(
             _STATUS.get(error.code, getattr(error, "status", 400)), execution.failure(error), media_type
         )
         if request.state.ended and not by_token:
             keep_session(settings, response, "")
         return response
-    operations(outcome(answer.body)).inc()
+    operations_counted(outcome(answer.body)).inc()
     if answer.away:
         return _respond(503, answer.body, media_type)
     response = _respond(200 if answer.started or media_type == _JSON else 400, answer.body, media_type)

@@ -9,7 +9,7 @@ import i18n
 from i18n import LazyText, gettext
 from i18n import lazy_gettext as _
 from models.logbook import CaseRole
-from resolvers.validation import LANGUAGES as LANGUAGE_NAMES
+from resolvers.validation import LANGUAGES
 
 Labels = Mapping[str, LazyText]
 """The label of each word of an enumeration of the API."""
@@ -40,7 +40,7 @@ WAYS: Labels = {"true": _("By invitation"), "false": _("Through the open link")}
 @lru_cache(4096)  # a page has dozens of them
 def day(value: str) -> str:
     """Write a day of the API (ISO 8601) for people: 3 Mar 2026."""
-    return i18n.day(date.fromisoformat(value[:10]))
+    return i18n.format_day(date.fromisoformat(value[:10]))
 
 
 def moment(value: str) -> str:
@@ -174,7 +174,7 @@ class _Languages(Format):
     """The names of languages, from a list of their codes."""
 
     def page(self, value: Any) -> str:
-        return ", ".join(LANGUAGE_NAMES.get(code, code) for code in value or ())
+        return ", ".join(LANGUAGES.get(code, code) for code in value or ())
 
     def cell(self, value: Any) -> Any:
         return self.page(value)
@@ -190,7 +190,7 @@ DAY = _Day()
 MONTH = _Month()
 HOURS = _Hours()
 YES = _Yes()
-LANGUAGES = _Languages()
+LANGUAGE_NAMES = _Languages()
 CAPACITY = _Choice(CAPACITIES)
 ACTING = _Choice(ACTED_AS)
 SHARED = _Either(SHARING)

@@ -25,7 +25,7 @@ _MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
-class Column:
+class ListColumn:
     """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if any."""
 
     field: str
@@ -58,14 +58,14 @@ class Listing:
     """
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ListColumn, ...]
     filters: tuple[Filter, ...] = ()
-    more: tuple[Column, ...] = ()
+    more: tuple[ListColumn, ...] = ()
     prefix: str = ""
     size: int = SIZE
 
     @property
-    def exported(self) -> tuple[Column, ...]:
+    def exported(self) -> tuple[ListColumn, ...]:
         """The columns of an export."""
         return (*self.columns, *self.more)
 
@@ -146,7 +146,7 @@ class View:
         """Write the address of this view without its filters."""
         return self.url(**dict.fromkeys(self.filters))
 
-    def sort_url(self, column: Column) -> str:
+    def sort_url(self, column: ListColumn) -> str:
         """Write the address that sorts by a column, or, if it's already sorted by that column, the other way round."""
         descending = not self.descending if column.sort == self.sort else False
         prefix, direction = self.listing.prefix, "desc" if descending else "asc"
@@ -158,7 +158,7 @@ class View:
         address = self.url(sort=None, dir=None)
         return f"{address}{'&' if '?' in address else '?'}"
 
-    def sorted(self, column: Column) -> str | None:
+    def sorted(self, column: ListColumn) -> str | None:
         """Say how the table is sorted by a column, as ARIA does; None if it isn't."""
         if not self.sort or column.sort != self.sort:
             return None

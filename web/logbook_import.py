@@ -11,22 +11,24 @@ from typing import Any
 
 import i18n
 from i18n import gettext as _
-from models.fields import EntryField, Kind
+from models.fields import EntryField, FieldKind
 from web import forms
 from web.client import Problem
 from web.csv_reader import CsvFile, CsvRow
-from web.csv_writer import unguarded
+from web.csv_writer import without_guard
 from web.entry_fields import labels_of, reader
 from web.forms import Reader, Unreadable
-from web.logbook_import_words import CHOICES, FIELDS, NO, TITLES, YES, headings, meanings
+from web.logbook_import_words import CHOICES, FIELDS, NO, TITLES, YES_WORDS, accepted_headings, meanings
 
 NONE = "none"  # of the file's columns
-_REQUIRED = frozenset(field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not Kind.FLAG)
+_REQUIRED = frozenset(
+    field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not FieldKind.FLAG
+)
 _DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if field.default is not None}
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImportPlan:
     """How a file is read: the column of each field, and how days and durations are written.
 
     `defaults`: what's imported for rows without a role, medium or outcome, in the API's words, by field.
@@ -70,9 +72,9 @@ def _keys(heading: str) -> Iterator[str]:
     yield key(re.sub(r"\(.*?\)|\[.*?\]", " ", heading))
 
 
-def guess(file: CsvFile) -> Plan:
+def guess(file: CsvFile) -> ImportPlan:
     """Guess from the headings which column is which field, and from the cells how days are written."""
-    known = {key(heading): field.graphql_name for field in FIELDS for heading in headings(field)}
+    known = {key(heading): field.graphql_name for field in FIELDS for heading in accepted_headings(field)}
     columns: dict[str, int] = {}
     for index, heading in enumerate(file.headings):
         name = next((known[one] for one in _keys(heading) if one in known), None)
@@ -80,24 +82,24 @@ def guess(file: CsvFile) -> Plan:
             columns.setdefault(name, index)
     unit = key(file.headings[columns["minutes"]]) if "minutes" in columns else ""
     is_in_minutes = any(word in {"min", "mins", "minutes"} for word in unit.split())
-    return Plan(columns, _is_month_first(file, columns), is_in_minutes, _DEFAULTS)
+    return ImportPlan(columns, _is_month_first(file, columns), is_in_minutes, _DEFAULTS)
 
 
-def plan_of(file: CsvFile, typed: Mapping[str, str]) -> Plan:
+def plan_of(file: CsvFile, typed: Mapping[str, str]) -> ImportPlan:
     """Read a plan from its form; what the form doesn't say is guessed from the cells."""
     numbers = {str(index): index for index in range(len(file.headings))}
     columns = {name: numbers[typed[name]] for name in TITLES if typed.get(name) in numbers}
     is_month_first = typed["days"] == "month" if "days" in typed else _is_month_first(file, columns)
     chosen = {name: typed.get(f"{name}Else") for name in CHOICES}
     defaults = {name: word for name, word in chosen.items() if word in meanings(CHOICES[name])}
-    return Plan(columns, is_month_first, typed.get("unit") == "minutes", defaults)
+    return ImportPlan(columns, is_month_first, typed.get("unit") == "minutes", defaults)
 
 
 _NUMBERS = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*\d{4}")
 _MIDNIGHT = re.compile(r"[T ]0?0:00(:00)?$")
 
 
-_DAYS = [field.graphql_name for field in FIELDS if field.kind is Kind.DAY]
+_DAYS = [field.graphql_name for field in FIELDS if field.kind is FieldKind.DAY]
 
 
 def _numbered_days(file: CsvFile, columns: Mapping[str, int]) -> set[tuple[int, int]]:
@@ -111,7 +113,7 @@ def _is_month_first(file: CsvFile, columns: Mapping[str, int]) -> bool:
     return any(second > 12 for _, second in numbers) and not any(first > 12 for first, _ in numbers)
 
 
-def is_ambiguous(file: CsvFile, plan: Plan) -> bool:
+def is_ambiguous(file: CsvFile, plan: ImportPlan) -> bool:
     """Tell whether any day would mean another one if its month came first."""
     return any(first != second and max(first, second) <= 12 for first, second in _numbered_days(file, plan.columns))
 
@@ -125,13 +127,13 @@ class ReadRow:
     problems: list[Problem]
 
 
-def read_rows(file: CsvFile, plan: Plan) -> list[ReadRow]:
+def read_rows(file: CsvFile, plan: ImportPlan) -> list[ReadRow]:
     """Read each row as the plan says."""
     readers = _readers(plan)
     return [_read(row, len(file.headings), plan, readers) for row in file.rows]
 
 
-def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) -> ReadRow:
+def _read(row: CsvRow, width: int, plan: ImportPlan, readers: Mapping[str, Reader]) -> ReadRow:
     typed = {name: _cell(row, index) for name, index in plan.columns.items()}
     for name, default in plan.defaults.items():
         if not typed.get(name, "").strip():
@@ -139,7 +141,7 @@ def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) ->
     for name, other in (("startedOn", "endedOn"), ("endedOn", "startedOn")):
         if not typed.get(name, "").strip():
             typed[name] = typed.get(other, "")
-    values, problems = forms.read(typed, readers, _REQUIRED)
+    values, problems = forms.read_fields(typed, readers, _REQUIRED)
     if len(row.cells) > width:
         problems.append(
             _problem(
@@ -154,14 +156,14 @@ def _read(row: CsvRow, width: int, plan: Plan, readers: Mapping[str, Reader]) ->
 
 
 def _cell(row: CsvRow, index: int | None) -> str:
-    return unguarded(row.cells[index]) if index is not None and index < len(row.cells) else ""
+    return without_guard(row.cells[index]) if index is not None and index < len(row.cells) else ""
 
 
-def _readers(plan: Plan) -> dict[str, Reader]:
-    by_kind: dict[Kind, Reader] = {
-        Kind.DAY: partial(_day, month_first=plan.month_first),
-        Kind.DURATION: _minutes if plan.in_minutes else _hours,
-        Kind.FLAG: _flag,
+def _readers(plan: ImportPlan) -> dict[str, Reader]:
+    by_kind: dict[FieldKind, Reader] = {
+        FieldKind.DAY: partial(_day, month_first=plan.month_first),
+        FieldKind.DURATION: _minutes if plan.in_minutes else _hours,
+        FieldKind.FLAG: _flag,
     }
     return {
         field.graphql_name: _choice(field) if field.words else by_kind.get(field.kind) or reader(field)
@@ -184,12 +186,12 @@ def _choice(field: EntryField) -> Reader:
 
 
 def _day(text: str, *, month_first: bool) -> str:
-    return forms.day(_MIDNIGHT.sub("", text.strip()), month_first=month_first)
+    return forms.read_day(_MIDNIGHT.sub("", text.strip()), month_first=month_first)
 
 
 def _hours(text: str) -> int:
     # Spreadsheets write durations with seconds.
-    return forms.minutes(re.sub(r"(:\d\d):00$", r"\1", text.strip()))
+    return forms.read_minutes(re.sub(r"(:\d\d):00$", r"\1", text.strip()))
 
 
 def _minutes(text: str) -> int:
@@ -197,7 +199,7 @@ def _minutes(text: str) -> int:
 
 
 def _flag(text: str) -> bool:
-    if key(text) in YES:
+    if key(text) in YES_WORDS:
         return True
     if key(text) in NO:
         return False
@@ -220,7 +222,7 @@ class Result:
         )
 
 
-def results(plan: Plan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
+def results(plan: ImportPlan, readings: Sequence[ReadRow], outcomes: Sequence[Mapping[str, Any]]) -> list[Result]:
     """Join what was read with the API's `outcomes`, one for each row without problems, in their order."""
     answered = iter(outcomes)
     # A day used for both is only mentioned once.

@@ -25,7 +25,9 @@ SECONDS = Histogram(
     ["route", "method"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-OPERATIONS = Counter("logbook_graphql_operations", "Requests to /graphql: `ok`, or the first error's code", ["outcome"])
+OPERATIONS_RUN = Counter(
+    "logbook_graphql_operations", "Requests to /graphql: `ok`, or the first error's code", ["outcome"]
+)
 POOL = Gauge("logbook_database_connections_in_use", "Connections of the pool that are in use")
 MAX_POOL = Gauge("logbook_database_connections_most", "Connections that the pool may hold")
 
@@ -46,9 +48,9 @@ def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
 
 
 @lru_cache(maxsize=100)
-def operations(outcome: str) -> Counter:
+def operations_counted(outcome: str) -> Counter:
     """Give the counter of operations with this outcome."""
-    return OPERATIONS.labels(outcome)
+    return OPERATIONS_RUN.labels(outcome)
 
 
 def watch_pool(database: Database, settings: Settings) -> None:

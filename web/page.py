@@ -22,16 +22,16 @@ from web.menu import MenuItem, MenuLink
 from web.rendering import asked_for, error_page
 from web.viewers import has_token, is_foreign, keep_device, keep_session
 
-Answer = Callable[[Request], Awaitable[Response]]
+PageFunction = Callable[[Request], Awaitable[Response]]
 
 Audience = frozenset[Role] | None
 """Who has a page: everybody (None), or those who are signed in and have one of the roles."""
-EVERYBODY: Audience = None
-SIGNED_IN: Audience = frozenset(Role)
-MEDIATORS: Audience = frozenset({Role.MEDIATOR})
-REVIEWERS: Audience = frozenset({Role.REVIEWER})
+FOR_EVERYBODY: Audience = None
+FOR_SIGNED_IN: Audience = frozenset(Role)
+FOR_MEDIATORS: Audience = frozenset({Role.MEDIATOR})
+FOR_REVIEWERS: Audience = frozenset({Role.REVIEWER})
 # Administrators look at what a directory sees, to support it.
-DIRECTORIES: Audience = frozenset({Role.DIRECTORY, Role.ADMIN})
+FOR_DIRECTORIES: Audience = frozenset({Role.DIRECTORY, Role.ADMIN})
 
 GET = ("GET",)
 POST = ("POST",)
@@ -48,7 +48,7 @@ class Page:
     methods: Sequence[str]
     unverified: bool
     menu: MenuItem | None
-    answer: Answer
+    answer: PageFunction
 
     @property
     def is_file(self) -> bool:
@@ -107,14 +107,14 @@ class Page:
 
 def page(
     path: str,
-    audience: Audience = EVERYBODY,
+    audience: Audience = FOR_EVERYBODY,
     *,
     document: str | None = None,
     documents: Mapping[str, Audience] | None = None,
     methods: Sequence[str] = GET,
     unverified: bool = False,
     menu: MenuItem | None = None,
-) -> Callable[[Answer], Page]:
+) -> Callable[[PageFunction], Page]:
     """Declare the function below as a page.
 
     `document`: the file of `queries/` whose operations it runs. `documents`: others, each with the part of the audience

@@ -17,7 +17,7 @@ from models.fields import camel
 from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import Viewer
 from web import labels
-from web.client import Outcome, PageError, Problem, is_repeated
+from web.client import FormOutcome, PageError, Problem, is_repeated
 from web.entry_fields import labels_of, writer
 from web.form_body import Form
 from web.menu import MenuLink, offered
@@ -66,7 +66,7 @@ _templates.globals["style"] = f"/static/style.css?v={_version('style.css')}"
 _templates.globals["script"] = f"/static/pages.js?v={_version('pages.js')}"
 
 # What a page says after a form was accepted. The address has the word, and a receipt for it.
-DONE = {
+DONE_WORDS = {
     "added": _("The entry has been added."),
     "saved": _("Your changes have been saved."),
     "deleted": _("The entry has been deleted."),
@@ -93,12 +93,12 @@ _TITLES = {
     500: _("Something went wrong"),
     503: _("Please wait a moment"),
 }
-_NOTHING_SENT = Outcome()
+_NOTHING_SENT = FormOutcome()
 _NOTHING_TYPED: Form = {}
 
 
 def render(
-    request: Request, template: str, *, outcome: Outcome = _NOTHING_SENT, typed: Form = _NOTHING_TYPED, **facts: Any
+    request: Request, template: str, *, outcome: FormOutcome = _NOTHING_SENT, typed: Form = _NOTHING_TYPED, **facts: Any
 ) -> Response:
     """Write a page; `typed` is what its form comes back with, `outcome` what to fix in it and the page's status."""
     viewer: Viewer = getattr(request.state, "viewer", Viewer())  # finding out who's asking may be what failed
@@ -121,11 +121,11 @@ def render(
 
 def _done(request: Request) -> str | None:
     """Give what the page says was done, if there's a receipt: the word alone isn't enough."""
-    said = DONE.get(request.query_params.get("done", ""))
+    said = DONE_WORDS.get(request.query_params.get("done", ""))
     return str(said) if said and is_receipted(request) else None
 
 
-def _request_key(typed: Form, outcome: Outcome) -> str:
+def _request_key(typed: Form, outcome: FormOutcome) -> str:
     """Give the key of a page's form: the one it came back with, unless that was used for something else."""
     key = typed.get("requestKey")
     return key if key and not any(map(is_repeated, outcome.problems)) else str(uuid4())
@@ -133,7 +133,7 @@ def _request_key(typed: Form, outcome: Outcome) -> str:
 
 def error_page(request: Request, error: PageError) -> Response:
     """Show why there's no answer."""
-    outcome = Outcome([], error.status, error.retry_after)
+    outcome = FormOutcome([], error.status, error.retry_after)
     title = _TITLES.get(error.status, _TITLES[403])
     return render(request, "error.html", outcome=outcome, title=title, error=error)
 

@@ -116,7 +116,7 @@ class Viewers:
 
 
 # Our pages load only our own files. Pages that need more (GraphiQL, a caught mail) set their own policy.
-POLICY = (
+PAGES_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -125,7 +125,7 @@ POLICY = (
 def security_headers(settings: Settings) -> dict[str, str]:
     """Give the headers of every answer that doesn't set its own."""
     headers = {
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": PAGES_CSP,
         "X-Content-Type-Options": "nosniff",
         # Our addresses, which may contain a link's secret, aren't passed on.
         "Referrer-Policy": "no-referrer",

@@ -213,10 +213,10 @@ async def main(settings: Settings) -> None:
     async with at_work(settings) as work:
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-        await run(work, stop)
+        await run_worker(work, stop)
 
 
-async def run(work: Work, stop: asyncio.Event) -> None:
+async def run_worker(work: Work, stop: asyncio.Event) -> None:
     """Call every function every few seconds until `stop` is set, and let arq call them too while Redis is there."""
     # Each by itself, so that a mail server that hangs doesn't hold up erasing.
     tasks = [asyncio.create_task(_repeat(job, work), name=job.__qualname__) for job in (*DRAINS, *CHORES)]

@@ -11,138 +11,138 @@ from models.account import LinkPurpose
 FEEDBACK_REQUEST = Mail(
     "feedback_request",
     subject=_("%(mediator_name)s would like your feedback"),
-    facts=facts.FeedbackRequest,
+    facts=facts.FeedbackRequestFacts,
     find=recipients.party,
     unasked=True,
 )
 FEEDBACK_RECEIVED = Mail(
     "feedback_received",
     subject=_("You've received feedback"),
-    facts=facts.FeedbackReceived,
-    find=recipients.feedback_subject,
+    facts=facts.FeedbackReceivedFacts,
+    find=recipients.feedback_receiver,
 )
 
 REVIEWER_INVITED = Mail(
     "reviewer_invited",
     subject=_("%(mediator_name)s invites you to be their reviewer"),
-    facts=facts.Invitation,
+    facts=facts.InvitationFacts,
     find=recipients.invited_reviewer,
     unasked=True,
 )
 REVIEWER_APPOINTED = Mail(
     "reviewer_appointed",
     subject=_("%(mediator_name)s appointed you as their reviewer"),
-    facts=facts.Review,
+    facts=facts.ReviewFacts,
     find=recipients.appointed_reviewer,
 )
 APPOINTMENT_MADE = Mail(
     "appointment_made",
     subject=_("%(reviewer_name)s is now your reviewer"),
-    facts=facts.Review,
+    facts=facts.ReviewFacts,
     find=recipients.appointing_mediator,
 )
 APPOINTMENT_WAITING = Mail(
     "appointment_waiting",
     subject=_("Your choice of reviewer is waiting for approval"),
-    facts=facts.Review,
+    facts=facts.ReviewFacts,
     find=recipients.waiting_mediator,
 )
 REVIEW_ENDED = Mail(
     "review_ended",
     subject=_("You're no longer the reviewer for %(mediator_name)s"),
-    facts=facts.Review,
+    facts=facts.ReviewFacts,
     find=recipients.reviewer,
 )
 APPOINTMENT_ENDED = Mail(
     "appointment_ended",
     subject=_("%(reviewer_name)s is no longer your reviewer"),
-    facts=facts.Review,
+    facts=facts.ReviewFacts,
     find=recipients.mediator,
 )
 
 VERIFY_EMAIL = Mail(
     "verify_email",
     subject=_("Please confirm your email address"),
-    facts=facts.AccountLink,
+    facts=facts.AccountLinkFacts,
     find=recipients.account_link(LinkPurpose.VERIFY_EMAIL, "verify"),
 )
 CHANGE_EMAIL = Mail(
     "change_email",
     subject=_("Please confirm your new email address"),
-    facts=facts.AccountLink,
+    facts=facts.AccountLinkFacts,
     find=recipients.account_link(LinkPurpose.CHANGE_EMAIL, "verify"),
 )
 RESET_PASSWORD = Mail(
     "reset_password",
     subject=_("Set a new password"),
-    facts=facts.AccountLink,
+    facts=facts.AccountLinkFacts,
     find=recipients.account_link(LinkPurpose.RESET_PASSWORD, "password"),
 )
 DIRECTORY_ACCESS = Mail(
     "directory_access",
     subject=_("You have directory access to %(organisation_name)s"),
-    facts=facts.AccountLink,
+    facts=facts.AccountLinkFacts,
     find=recipients.account_link(LinkPurpose.SET_PASSWORD, "password"),
 )
 
 ALREADY_REGISTERED = Mail(
     "already_registered",
     subject=_("You already have an account at %(organisation_name)s"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 EMAIL_CHANGED = Mail(
     "email_changed",
     subject=_("Your email address was changed"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 PASSWORD_CHANGED = Mail(
     "password_changed",
     subject=_("Your password was changed"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 SECOND_FACTOR_ADDED = Mail(
     "second_factor_added",
     subject=_("Signing in now asks for a code"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 SECOND_FACTOR_REMOVED = Mail(
     "second_factor_removed",
     subject=_("Signing in no longer asks for a code"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 RECOVERY_CODE_USED = Mail(
     "recovery_code_used",
     subject=_("A recovery code was used"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 WRONG_CODE = Mail(
     "wrong_code",
     subject=_("A wrong code was entered for your account"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 API_TOKEN_MADE = Mail(
     "api_token_made",
     subject=_("An API token was created for your account"),
-    facts=facts.ApiToken,
+    facts=facts.ApiTokenFacts,
     find=recipients.api_token,
 )
 ACCOUNT_DELETED = Mail(
     "account_deleted",
     subject=_("Your account was deleted"),
-    facts=facts.Named,
+    facts=facts.NamedFacts,
     find=recipients.account,
 )
 EXPORT_READY = Mail(
     "export_ready",
     subject=_("Your data is ready to download"),
-    facts=facts.Export,
+    facts=facts.ExportFacts,
     find=recipients.export,
 )
 

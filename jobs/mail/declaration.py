@@ -7,7 +7,7 @@ from typing import Generic
 from i18n import LazyText
 from jobs.mail.recipients import FactsT_co, Recipient, is_stopped
 from jobs.mail.render import Message, render
-from jobs.outbox import Kind, WorkRow
+from jobs.outbox import WorkKind, WorkRow
 from models.database import Transaction
 from settings import Settings
 
@@ -21,7 +21,7 @@ class Letter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mail(Kind, Generic[FactsT_co]):
+class Mail(WorkKind, Generic[FactsT_co]):
     """A kind of mail; its name is also its folder in `templates/`.
 
     `subject` may name facts, as in `%(mediator_name)s`. `find` reads who gets the mail and its facts at the moment when

@@ -43,14 +43,14 @@ def _plain(value: Shown, fallback: LazyText) -> Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named(Facts):
+class NamedFacts(Facts):
     """Whom the mail greets."""
 
     name: str = field(metadata=_or(_("there")))
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountLink(Named):
+class AccountLinkFacts(NamedFacts):
     """A link that works for so many hours."""
 
     link: Link
@@ -58,7 +58,7 @@ class AccountLink(Named):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiToken(Named):
+class ApiTokenFacts(NamedFacts):
     """A token, and the last day on which it works."""
 
     token_name: str
@@ -66,7 +66,7 @@ class ApiToken(Named):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(Named):
+class ExportFacts(NamedFacts):
     """The link to a copy of somebody's data, and the day on which it expires."""
 
     link: Link
@@ -74,7 +74,7 @@ class Export(Named):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Review(Facts):
+class ReviewFacts(Facts):
     """The two sides of a review."""
 
     mediator_name: str
@@ -82,7 +82,7 @@ class Review(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Invitation(Facts):
+class InvitationFacts(Facts):
     """Who invites a reviewer; reads the same whether or not they have an account."""
 
     mediator_name: str
@@ -91,7 +91,7 @@ class Invitation(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedbackRequest(Facts):
+class FeedbackRequestFacts(Facts):
     """Who asks a party about which mediation; `stop_link` ends all requests to their address."""
 
     mediator_name: str
@@ -105,7 +105,7 @@ class FeedbackRequest(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedbackReceived(Facts):
+class FeedbackReceivedFacts(Facts):
     """Who left feedback, as they typed it, and who can read it."""
 
     mediator_name: str = field(metadata=_or(_("there")))

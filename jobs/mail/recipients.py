@@ -14,16 +14,16 @@ from sqlalchemy import select
 
 from jobs.mail import rows
 from jobs.mail.facts import (
-    AccountLink,
-    ApiToken,
-    Export,
+    AccountLinkFacts,
+    ApiTokenFacts,
+    ExportFacts,
     Facts,
-    FeedbackReceived,
-    FeedbackRequest,
-    Invitation,
+    FeedbackReceivedFacts,
+    FeedbackRequestFacts,
+    InvitationFacts,
     Link,
-    Named,
-    Review,
+    NamedFacts,
+    ReviewFacts,
 )
 from jobs.outbox import WorkRow
 from models.account import LinkPurpose
@@ -44,7 +44,7 @@ class Recipient(Generic[FactsT_co]):
     facts: FactsT_co
 
 
-def page(settings: Settings, name: str, secret: str) -> Link:
+def mailed_link(settings: Settings, name: str, secret: str) -> Link:
     """Give the address of the page that a mailed link opens."""
     return Link(f"{settings.base_url}/{name}/{secret}")
 
@@ -56,60 +56,62 @@ async def is_stopped(transaction: Transaction, settings: Settings, email: str) -
     return await transaction.value(stopped, bytes) is not None
 
 
-async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Named] | None:
+async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[NamedFacts] | None:
     """Find an account, or the address kept in the row if the account no longer has it."""
     if work.recipient is not None:
         if work.recipient_name is None:
             raise LookupError("an address without its name: there's nobody to greet")
-        return Recipient(work.recipient, Named(name=work.recipient_name))
+        return Recipient(work.recipient, NamedFacts(name=work.recipient_name))
     found = await transaction.first(rows.account(), id=work.subject_id)
-    return Recipient(found.email, Named(name=found.name)) if found else None
+    return Recipient(found.email, NamedFacts(name=found.name)) if found else None
 
 
 def account_link(
     purpose: LinkPurpose, path: str
-) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[AccountLink] | None]]:
+) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[AccountLinkFacts] | None]]:
     """Find the account (or its new address) of a link of `account_links`, if it still works; `path` is its page."""
 
-    async def find(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[AccountLink] | None:
+    async def find(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[AccountLinkFacts] | None:
         row = await transaction.first(rows.link(), id=work.subject_id, purpose=purpose)
         if row is None:
             return None
-        link = page(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
+        link = mailed_link(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
         # Rounded up, so that a mail that's sent at once gives the full time for which its link works.
         hours = math.ceil(row.left / timedelta(hours=1))
-        return Recipient(row.new_email or row.email, AccountLink(name=row.name, link=link, expires_in_hours=hours))
+        return Recipient(row.new_email or row.email, AccountLinkFacts(name=row.name, link=link, expires_in_hours=hours))
 
     return find
 
 
-async def api_token(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[ApiToken] | None:
+async def api_token(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[ApiTokenFacts] | None:
     """Find who made an API token."""
     row = await transaction.first(rows.token(), id=work.subject_id)
     if row is None or row.expires_at is None:
         return None
-    return Recipient(row.email, ApiToken(name=row.name, token_name=row.token_name, expires_on=row.expires_at.date()))
+    return Recipient(
+        row.email, ApiTokenFacts(name=row.name, token_name=row.token_name, expires_on=row.expires_at.date())
+    )
 
 
-async def export(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[Export] | None:
+async def export(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[ExportFacts] | None:
     """Find who asked for a copy of their data, once it's made and until it expires."""
     row = await transaction.first(rows.export(), id=work.subject_id)
     if row is None or row.expires_at is None:
         return None
-    link = page(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
-    return Recipient(row.email, Export(name=row.name, link=link, expires_on=row.expires_at.date()))
+    link = mailed_link(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
+    return Recipient(row.email, ExportFacts(name=row.name, link=link, expires_on=row.expires_at.date()))
 
 
 def _side(
     *, to_mediator: bool, approved: bool | None = None
-) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[Review] | None]]:
+) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[ReviewFacts] | None]]:
     """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
 
     `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
     then; deleting it leaves its name in the row.
     """
 
-    async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[Review] | None:
+    async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[ReviewFacts] | None:
         mediator = await transaction.first(rows.account(), id=work.subject_id)
         reviewer = await transaction.first(rows.account(), id=work.other_id)
         addressee, other = (mediator, reviewer) if to_mediator else (reviewer, mediator)
@@ -122,7 +124,7 @@ def _side(
             if all(one.approved != approved for one in found):
                 return None
         mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
-        return Recipient(addressee.email, Review(mediator_name=mediator_name, reviewer_name=reviewer_name))
+        return Recipient(addressee.email, ReviewFacts(mediator_name=mediator_name, reviewer_name=reviewer_name))
 
     return find
 
@@ -134,43 +136,45 @@ appointing_mediator = _side(to_mediator=True, approved=True)
 waiting_mediator = _side(to_mediator=True, approved=False)
 
 
-async def invited_reviewer(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[Invitation] | None:
+async def invited_reviewer(
+    transaction: Transaction, settings: Settings, work: WorkRow
+) -> Recipient[InvitationFacts] | None:
     """Find who is invited to be a mediator's reviewer, while the invitation is open."""
     row = await transaction.first(rows.invitation(), id=work.subject_id)
     if row is None:
         return None
-    link = page(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
-    return Recipient(row.email, Invitation(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
+    link = mailed_link(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
+    return Recipient(row.email, InvitationFacts(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
 
 
-async def party(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[FeedbackRequest] | None:
+async def party(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[FeedbackRequestFacts] | None:
     """Find the party who is asked for feedback, while the request is open and its details are kept."""
     row = await transaction.first(rows.request(), id=work.subject_id)
     if row is None:
         return None
     secret = link_secret(settings, Opens.FEEDBACK_REQUEST, work.subject_id)
-    facts = FeedbackRequest(
+    facts = FeedbackRequestFacts(
         mediator_name=row.mediator_name,
         party_name=row.party_name,
         reference=row.reference or None,
         mediation_ended_on=row.mediation_ended_on,
-        link=page(settings, "feedback", secret),
+        link=mailed_link(settings, "feedback", secret),
         link_days=LINK_DAYS,
         details_days=DETAILS_DAYS,
-        stop_link=page(settings, "stop", stop_token(settings, row.party_email)),
+        stop_link=mailed_link(settings, "stop", stop_token(settings, row.party_email)),
     )
     return Recipient(row.party_email, facts)
 
 
-async def feedback_subject(
+async def feedback_receiver(
     transaction: Transaction, _settings: Settings, work: WorkRow
-) -> Recipient[FeedbackReceived] | None:
+) -> Recipient[FeedbackReceivedFacts] | None:
     """Find the mediator who got feedback, and the reviewer who can read it now."""
     row = await transaction.first(rows.received(), id=work.subject_id)
     if row is None:
         return None
     reads = await transaction.first(rows.reviewer(), id=row.id)
-    facts = FeedbackReceived(
+    facts = FeedbackReceivedFacts(
         mediator_name=row.name,
         giver_name=row.giver_name or "",
         shared=row.shared,

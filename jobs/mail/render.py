@@ -12,7 +12,7 @@ from i18n import LazyText, ngettext
 from jobs.mail.facts import Facts, Shown
 from settings import Settings
 
-FOLDER = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 # What every mail knows about the service, by the names of the settings.
 _OF_THE_SERVICE = (
@@ -35,10 +35,10 @@ def _hours(count: int) -> str:
 
 
 templates = Environment(
-    loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=select_autoescape(["html"])
+    loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=select_autoescape(["html"])
 )
 i18n.install(templates)
-templates.filters["day"] = i18n.day
+templates.filters["day"] = i18n.format_day
 templates.filters["hours"] = _hours
 
 

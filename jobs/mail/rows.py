@@ -23,7 +23,7 @@ _id = bindparam("id", type_=Uuid())
 _is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 
-class AccountRow(Row):
+class NamedAddressRow(Row):
     """An account's name and address."""
 
     id: UUID
@@ -34,26 +34,26 @@ class AccountRow(Row):
 _account = select(accounts.c.id, accounts.c.name, accounts.c.email)
 
 
-@statement(AccountRow)
+@statement(NamedAddressRow)
 def account() -> ClauseElement:
     """Select an account."""
     return _account.where(accounts.c.id == _id)
 
 
-@statement(AccountRow)
+@statement(NamedAddressRow)
 def reviewer() -> ClauseElement:
     """Select the reviewer of a mediator."""
     appointed = _account.join(appointments, appointments.c.reviewer_id == accounts.c.id)
     return appointed.where(appointments.c.mediator_id == _id, appointments.c.approved)
 
 
-class AppointmentRow(Row):
+class AppointmentStateRow(Row):
     """Whether an appointment is in force, or waits for approval."""
 
     approved: bool
 
 
-@statement(AppointmentRow)
+@statement(AppointmentStateRow)
 def appointment() -> ClauseElement:
     """Select the appointments between a mediator and a reviewer: one in force, one that waits, or both."""
     return select(appointments.c.approved).where(
@@ -61,7 +61,7 @@ def appointment() -> ClauseElement:
     )
 
 
-class RequestRow(Row):
+class OpenRequestRow(Row):
     """A request for feedback that is open, with the party's details."""
 
     party_name: str
@@ -71,7 +71,7 @@ class RequestRow(Row):
     mediator_name: str
 
 
-@statement(RequestRow)
+@statement(OpenRequestRow)
 def request() -> ClauseElement:
     """Select a request for feedback, while it's open and its details are kept."""
     details, requests = feedback_request_details, feedback_requests
@@ -89,14 +89,14 @@ def request() -> ClauseElement:
     )
 
 
-class FeedbackRow(AccountRow):
+class ReceivedFeedbackRow(NamedAddressRow):
     """The mediator who got feedback, whether it's shared with them, and the giver's name if they gave one."""
 
     shared: bool
     giver_name: str | None
 
 
-@statement(FeedbackRow)
+@statement(ReceivedFeedbackRow)
 def received() -> ClauseElement:
     """Select the mediator of a piece of feedback."""
     return (
@@ -126,7 +126,7 @@ def invitation() -> ClauseElement:
     )
 
 
-class LinkRow(Row):
+class WorkingLinkRow(Row):
     """The account of a link, its new address, and how long the link still works."""
 
     name: str
@@ -135,7 +135,7 @@ class LinkRow(Row):
     left: timedelta
 
 
-@statement(LinkRow)
+@statement(WorkingLinkRow)
 def link() -> ClauseElement:
     """Select a link of a `purpose`, while it works."""
     links = account_links.c
@@ -146,7 +146,7 @@ def link() -> ClauseElement:
     )
 
 
-class TokenRow(Row):
+class ExpiringTokenRow(Row):
     """Who made an API token."""
 
     name: str
@@ -155,7 +155,7 @@ class TokenRow(Row):
     expires_at: datetime | None
 
 
-@statement(TokenRow)
+@statement(ExpiringTokenRow)
 def token() -> ClauseElement:
     """Select an API token."""
     return (
@@ -165,7 +165,7 @@ def token() -> ClauseElement:
     )
 
 
-class ExportRow(Row):
+class ReadyExportRow(Row):
     """Who asked for a copy of their data, and when it goes."""
 
     name: str
@@ -173,7 +173,7 @@ class ExportRow(Row):
     expires_at: datetime | None
 
 
-@statement(ExportRow)
+@statement(ReadyExportRow)
 def export() -> ClauseElement:
     """Select a copy of somebody's data that is ready, until it expires."""
     return (

@@ -37,7 +37,7 @@ from schema.executor.internals import (
     resolver_of,
 )
 
-MAX_LINES = 2_000  # in all functions of one operation; the rest of it is done field by field
+MAX_CODE_LINES = 2_000  # in all functions of one operation; the rest of it is done field by field
 
 # The objects in which fields are still to be called for: the object, its row and path, the field.
 Calls = list[tuple[dict[str, Any], Any, Path | None, Site]]

@@ -15,7 +15,7 @@ from graphql import (
 )
 
 from schema.executor.call import Call, Site
-from schema.executor.codegen import MAX_LINES, Read
+from schema.executor.codegen import MAX_CODE_LINES, Read
 from schema.executor.internals import GroupedFieldSet, Subfields, VariableValues
 from schema.executor.operation import only_operation
 
@@ -36,7 +36,7 @@ class Plan:
     objects: dict[int, Read | None] = field(default_factory=dict)
     nodes: dict[int, list[FieldNode]] = field(default_factory=dict)
     arguments: dict[int, Any] = field(default_factory=dict)  # of fields whose arguments hold no variable
-    room: int = MAX_LINES
+    room: int = MAX_CODE_LINES
 
 
 class Plans:

@@ -122,7 +122,7 @@ def _rows(found: list[Case], rounds: Rounds) -> list[tuple[str, ...]]:
 
 def _report(rows: list[tuple[str, ...]], *remarks: str) -> None:
     """Print the table, and put it into the page on performance."""
-    report = "\n".join([readme.table(*rows), *remarks, ""])
+    report = "\n".join([readme.markdown_table(*rows), *remarks, ""])
     typer.echo(report)
     PAGE.write_text(readme.placed(PAGE.read_text(encoding="utf-8"), "bench", report), encoding="utf-8")
 

@@ -43,7 +43,7 @@ async def asked(ask: Ask) -> list[dict[str, Any]]:
     requests: list[dict[str, Any]] = []
     plain = execution.run
 
-    async def noting(context: Context, text: str, variables: Any, operation: str | None) -> execution.Answer:
+    async def noting(context: Context, text: str, variables: Any, operation: str | None) -> execution.OperationAnswer:
         requests.append({"query": text, "variables": variables, "operationName": operation})
         return await plain(context, text, variables, operation)
 
@@ -89,7 +89,7 @@ async def run(services: Services) -> None:
             page, graphql, size = await measured(demo, by, path)
             times = (f"{page / graphql:.2f}", f"{page * 1000:.1f}", f"{graphql * 1000:.1f}")
             rows.append((name, *times, f"{size / 1000:.1f}"))
-    report = readme.table(*rows)
+    report = readme.markdown_table(*rows)
     typer.echo(report)
     PAGE.write_text(readme.placed(PAGE.read_text(encoding="utf-8"), "pages", report), encoding="utf-8")
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from demo.embedded import Services
-from demo.seed import DEMO_PASSWORD, PEOPLE, fill
+from demo.seed import DEMO_PASSWORD, DEMO_PEOPLE, fill
 from tests.browser.serving import served
 from tests.hub import Hub, Person, payload, secret_in
 
@@ -43,7 +43,7 @@ async def _ids(demo: Demo) -> dict[str, str]:
         logbook(first: 1) { nodes { id } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } } } } }"""
     own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
     return {
-        "mediator": str(next(person.id for person in PEOPLE if person.handle == "mediator")),
+        "mediator": str(next(person.id for person in DEMO_PEOPLE if person.handle == "mediator")),
         "personal": own["feedbackLink"].rpartition("/")[2],
         "entry": own["logbook"]["nodes"][0]["id"],
         "cpd": own["cpd"]["nodes"][0]["id"],

@@ -14,7 +14,7 @@ from demo.seed import DEMO_PASSWORD
 from tests.browser.demo import Demo
 from tests.browser.serving import HOST
 from tests.browser.visiting import press
-from web.page import DIRECTORIES, EVERYBODY, MEDIATORS, REVIEWERS, SIGNED_IN
+from web.page import FOR_DIRECTORIES, FOR_EVERYBODY, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN
 from web.pages import pages
 from web.receipts import RECEIPT_LASTS, receipt
 
@@ -115,11 +115,11 @@ NAMED = [
 ]
 
 HANDLES = {
-    EVERYBODY: None,
-    SIGNED_IN: "mediator",
-    MEDIATORS: "mediator",
-    REVIEWERS: "reviewer",
-    DIRECTORIES: "directory",
+    FOR_EVERYBODY: None,
+    FOR_SIGNED_IN: "mediator",
+    FOR_MEDIATORS: "mediator",
+    FOR_REVIEWERS: "reviewer",
+    FOR_DIRECTORIES: "directory",
 }
 
 

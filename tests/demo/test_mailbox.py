@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from demo import mailbox
-from demo.mailcatcher import KEPT_FOR, Mail, catching, caught, erase_expired
+from demo.mailcatcher import KEPT_FOR, CaughtMail, catching, caught, erase_expired
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -82,7 +82,7 @@ async def test_a_mail_is_read_back_as_it_was_sent(smtp_url: str, folder: Path) -
     html = "<p>Grüße &amp; <a href='https://demo.example/'>" + "long " * 300 + "</a></p>\n"
     await deliver(smtp_url, letter(subject, text, html))
     [mail] = caught(folder, NOW)
-    assert mail == Mail(
+    assert mail == CaughtMail(
         id=mail["id"],
         to="party@demo.example",
         subject=subject,

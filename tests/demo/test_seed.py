@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from demo.embedded import Services
-from demo.seed import ACCOUNTS, DEMO_PASSWORD, PEOPLE, fill, links
+from demo.seed import ACCOUNTS, DEMO_PASSWORD, DEMO_PEOPLE, fill, links
 from models.account import Role
 from resolvers.validation import MAX_MINUTES
 from tests.conftest import fresh_database
@@ -96,7 +96,7 @@ async def test_everybody_is_obviously_of_the_demo(demo: Hub) -> None:
 async def test_a_dozen_mediators_are_found_and_private(demo: Hub) -> None:
     [found] = await demo.rows("SELECT count(*), count(*) FILTER (WHERE visibility = 'PRIVATE') FROM mediator")
     assert tuple(found) == (12, 4)
-    assert len([person for person in PEOPLE if Role.DIRECTORY in person.roles]) == 2
+    assert len([person for person in DEMO_PEOPLE if Role.DIRECTORY in person.roles]) == 2
 
 
 async def test_entries_keep_the_bounds_of_the_product(demo: Hub) -> None:

@@ -105,7 +105,7 @@ def main() -> int:
     if "--write" in asked and not chosen:
         text = PAGE.read_text(encoding="utf-8")
         rows = [("what was done", "how many", "lost", "doubled", "what else"), *(line.row() for line in lines)]
-        PAGE.write_text(readme.placed(text, "reliability", readme.table(*rows)), encoding="utf-8")
+        PAGE.write_text(readme.placed(text, "reliability", readme.markdown_table(*rows)), encoding="utf-8")
     troubled = [line for line in lines if line.troubles or line.late]
     typer.echo(f"{len(lines)} drills, {len(troubled)} with a broken promise")
     return 1 if troubled else 0

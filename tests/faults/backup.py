@@ -118,7 +118,7 @@ async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, chan
             assert answer.data["deleteMyAccount"]["deleted"]
 
         async def all_noted() -> bool:
-            return {person.id for person in gone} <= ledger.read(kept)
+            return {person.id for person in gone} <= ledger.read_ledger(kept)
 
         await until(all_noted)
         with embedded(site.folder / "elsewhere", durable=False) as elsewhere:

@@ -53,7 +53,7 @@ class Ask:
 
 
 def _id(handle: str) -> UUID:
-    return next(person.id for person in seed.PEOPLE if person.handle == handle)
+    return next(person.id for person in seed.DEMO_PEOPLE if person.handle == handle)
 
 
 def _pages(*paths: str) -> list[Ask]:

@@ -193,5 +193,5 @@ def test_values_in_templates_are_not_read_as_messages_either(escapes: bool, show
 
 
 def test_days_and_numbers_have_one_style() -> None:
-    assert [i18n.day(date(2026, month, 3)) for month in (3, 9)] == ["3 Mar 2026", "3 Sep 2026"]
+    assert [i18n.format_day(date(2026, month, 3)) for month in (3, 9)] == ["3 Mar 2026", "3 Sep 2026"]
     assert [i18n.number(number) for number in (7, 10_000)] == ["7", "10,000"]

@@ -11,7 +11,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from jobs import mail, outbox
-from jobs.outbox import Kind
+from jobs.outbox import WorkKind
 from jobs.outbox_census import census
 from models.database import Transaction
 from models.outbox import OutboxState
@@ -27,7 +27,11 @@ async def hub(hub: Hub) -> AsyncIterator[Hub]:
 
 
 async def hold(
-    hub: Hub, subject: UUID | None = None, kind: Kind = mail.CHANGE_EMAIL, mailbox: str = "m", other: UUID | None = None
+    hub: Hub,
+    subject: UUID | None = None,
+    kind: WorkKind = mail.CHANGE_EMAIL,
+    mailbox: str = "m",
+    other: UUID | None = None,
 ) -> datetime:
     async with hub.worker.transaction() as transaction:
         return await outbox.enqueue_mail(transaction, kind, subject or uuid4(), mailbox, other_id=other)

@@ -40,7 +40,7 @@ async def test_two_workers_keep_a_whole_ledger_each_and_one_that_was_lost_is_wri
     assert [await one.keep(hub.worker), await other.keep(hub.database)] == [2, 2]
     (tmp_path / "one").unlink()
     assert await one.keep(hub.worker) == 2
-    assert ledger.read(tmp_path / "one") == ledger.read(tmp_path / "other") == ids
+    assert ledger.read_ledger(tmp_path / "one") == ledger.read_ledger(tmp_path / "other") == ids
     assert await Ledger(tmp_path / "one").keep(hub.worker) == 0  # a worker that starts anew knows what is there
 
 
@@ -55,7 +55,7 @@ async def test_what_committed_late_is_not_missed(hub: Hub, tmp_path: Path) -> No
         late,
     )
     assert await kept.keep(hub.worker) == 1
-    assert late in ledger.read(tmp_path / "ledger")
+    assert late in ledger.read_ledger(tmp_path / "ledger")
 
 
 async def test_a_line_that_was_cut_short_spoils_no_other(hub: Hub, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_a_line_that_was_cut_short_spoils_no_other(hub: Hub, tmp_path: Pat
         file.write("2026-01-01T00:00:00+00:00 1234")
     second = await deleted(hub)
     assert await Ledger(path).keep(hub.worker) == 1
-    assert ledger.read(path) == {first, second}
+    assert ledger.read_ledger(path) == {first, second}
 
 
 def test_a_ledger_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from i18n import lazy_gettext
 from jobs import mail
 from jobs.mail import MAILS, recipients
 from jobs.mail.declaration import Mail
-from jobs.mail.facts import Named
+from jobs.mail.facts import NamedFacts
 from jobs.mail.render import templates
 from jobs.outbox import enqueue
 from models.account import Role
@@ -35,7 +35,9 @@ async def test_a_new_mail_needs_two_templates_and_one_declaration(
     folder.mkdir()
     (folder / "body.txt").write_text(TEXT, encoding="utf-8")
     (folder / "body.html").write_text(HTML, encoding="utf-8")
-    we_moved = Mail("we_moved", subject=lazy_gettext("%(name)s, we've moved"), facts=Named, find=recipients.account)
+    we_moved = Mail(
+        "we_moved", subject=lazy_gettext("%(name)s, we've moved"), facts=NamedFacts, find=recipients.account
+    )
     assert isinstance(templates.loader, FileSystemLoader)
     monkeypatch.setattr(templates.loader, "searchpath", [*templates.loader.searchpath, str(tmp_path)])
     monkeypatch.setitem(MAILS, we_moved.name, we_moved)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jobs.mail import MAILS, names
 from jobs.mail.facts import Link
-from jobs.mail.render import FOLDER, Message, render
+from jobs.mail.render import TEMPLATES, Message, render
 from settings import Settings, load
 from tests.volume import tries
 
@@ -107,7 +107,7 @@ def assert_does_not_say(message: Message, *words: str) -> None:
 
 
 def test_every_mail_has_its_folder_and_every_folder_its_two_parts() -> None:
-    parts = {folder.name: {part.name for part in folder.iterdir()} for folder in FOLDER.iterdir()}
+    parts = {folder.name: {part.name for part in folder.iterdir()} for folder in TEMPLATES.iterdir()}
     del parts["layout"]
     assert set(parts) == set(MAILS)
     assert all(names == {"body.txt", "body.html"} for names in parts.values())

@@ -14,7 +14,7 @@ import pytest
 from jobs import mailer
 from jobs.mail.declaration import Letter
 from jobs.mail.render import Message
-from jobs.mailer import Mail, Post, Undeliverable
+from jobs.mailer import MimeMail, Post, Undeliverable
 from jobs.outbox import LEASE
 from settings import Settings, load
 from tests.jobs.post import PASSWORD, certificate, post_office, scripted, server_context
@@ -39,7 +39,7 @@ def settings(smtp_url: str = "smtp://127.0.0.1:1?tls=none", **overrides: object)
     return load(**values | overrides)
 
 
-def mail_to(address: str = "party@demo.example", content: Message = CONTENT) -> Mail:
+def mail_to(address: str = "party@demo.example", content: Message = CONTENT) -> MimeMail:
     return mailer.compose(settings(), Letter(address, content), uuid4())
 
 
@@ -58,7 +58,7 @@ def trust(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
 
 
-async def hand_in(settings: Settings, mail: Mail) -> None:
+async def hand_in(settings: Settings, mail: MimeMail) -> None:
     async with Post(settings) as post:
         await post.hand_in(mail)
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from jobs import mail, outbox
-from jobs.outbox import Kind
+from jobs.outbox import WorkKind
 from models.database import Database, connect_worker
 from models.outbox import OutboxState
 from tests.hub import Hub
@@ -21,7 +21,7 @@ async def other(hub: Hub) -> AsyncIterator[Database]:
         yield database
 
 
-async def queue(hub: Hub, kind: Kind = mail.EMAIL_CHANGED, **facts: Any) -> None:
+async def queue(hub: Hub, kind: WorkKind = mail.EMAIL_CHANGED, **facts: Any) -> None:
     async with hub.worker.transaction() as transaction:
         await outbox.enqueue(transaction, kind, uuid4(), **facts)
         assert transaction.wakes_worker

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from jobs import drain as jobs_drain
 from jobs import mail, outbox, waker
 from jobs.drain import AT_ONCE, Do, Drain
-from jobs.outbox import MAKE_EXPORT, MAX_ATTEMPTS, Kind, WorkRow, enqueue
+from jobs.outbox import MAKE_EXPORT, MAX_ATTEMPTS, WorkKind, WorkRow, enqueue
 from jobs.waker import Waker
 from models.account import Role
 from models.outbox import OutboxState
@@ -45,7 +45,7 @@ async def drain(hub: Hub, smtp_url: str, **overrides: Any) -> int:
     return await tests_hub.drain(hub.worker, with_settings(hub, smtp_url=smtp_url, **overrides))
 
 
-async def queue(hub: Hub, number: int = 1, kind: Kind = mail.EMAIL_CHANGED) -> None:
+async def queue(hub: Hub, number: int = 1, kind: WorkKind = mail.EMAIL_CHANGED) -> None:
     async with hub.database.transaction() as transaction:
         address = f"old{number}@demo.example"
         await enqueue(transaction, kind, uuid4(), recipient=address, recipient_name="Demo Name")
@@ -220,7 +220,7 @@ async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     settings = with_settings(hub, **overrides)
     work = worker.Work(hub.worker, settings)
-    task = asyncio.create_task(worker.run(work, stop))
+    task = asyncio.create_task(worker.run_worker(work, stop))
     try:
         yield stop
     finally:

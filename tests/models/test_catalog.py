@@ -56,12 +56,12 @@ Said = list[str]
 )
 async def test_every_change_is_a_difference(services: Services, statement: str, differ: Said) -> None:
     def change(connection: Connection) -> tuple[Said, Said]:
-        before = catalog.read(connection)
+        before = catalog.read_catalog(connection)
         with connection.begin_nested() as change:
             connection.exec_driver_sql(statement)
-            after = catalog.read(connection)
+            after = catalog.read_catalog(connection)
             change.rollback()
-        return catalog.differences(before, after), catalog.differences(before, catalog.read(connection))
+        return catalog.differences(before, after), catalog.differences(before, catalog.read_catalog(connection))
 
     said, afterwards = await in_database(settings_for(services), change)
     assert {line.partition(": ")[0] for line in said} == set(differ)

@@ -27,7 +27,7 @@ from models import migrate, rules
 from models.columns import one_of
 from models.logbook import Outcome
 from models.make_migration import Written, make_migration
-from models.migrate import FOLDER
+from models.migrate import MIGRATIONS
 from settings import Settings, SettingsError
 from tests.models.test_migrations import empty_database, in_thread, owner_url, tables
 
@@ -38,7 +38,7 @@ NEXT = f"{int(migrate._revisions()[0]) + 1:04}"
 def folder(tmp_path: Path) -> Path:
     """A copy of the migrations."""
     copy = tmp_path / "migrations"
-    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(MIGRATIONS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
@@ -78,7 +78,7 @@ def change(table: Table, name: str, words: list[str]) -> None:
 async def test_nothing_is_written_where_nothing_has_changed(services: Services, folder: Path, models: MetaData) -> None:
     async with empty_database(services) as settings:
         assert await made(settings, folder, models) == Written(None, [])
-        assert files(folder) == files(FOLDER)
+        assert files(folder) == files(MIGRATIONS)
         assert await tables(settings) == set()
 
 

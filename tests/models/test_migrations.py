@@ -54,7 +54,7 @@ async def in_database(settings: Settings, work: Callable[[Connection], T]) -> T:
 
 async def tables(settings: Settings) -> set[str]:
     """The names of the tables, but for the migrations' own."""
-    found = await in_database(settings, catalog.read)
+    found = await in_database(settings, catalog.read_catalog)
     return {name for kind, name in found if kind == "relation"} - {"alembic_version"}
 
 
@@ -70,22 +70,22 @@ def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable
 async def test_migrations_lead_from_nothing_to_everything_and_back(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        everything = await in_database(settings, catalog.read)
+        everything = await in_database(settings, catalog.read_catalog)
         await in_thread(to(command.downgrade, settings, "base"))
-        left = await in_database(settings, catalog.read)
+        left = await in_database(settings, catalog.read_catalog)
         assert {name for kind, name in left if kind in {"relation", "function", "policy", "type"}} == {
             "alembic_version"
         }
         await in_thread(partial(migrate.upgrade, settings))
-        assert catalog.differences(await in_database(settings, catalog.read), everything) == []
+        assert catalog.differences(await in_database(settings, catalog.read_catalog), everything) == []
 
 
 async def test_migrating_again_changes_nothing(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
-        before = await in_database(settings, catalog.read)
+        before = await in_database(settings, catalog.read_catalog)
         await in_thread(partial(migrate.upgrade, settings))
-        assert catalog.differences(before, await in_database(settings, catalog.read)) == []
+        assert catalog.differences(before, await in_database(settings, catalog.read_catalog)) == []
 
 
 def test_history_is_one_line_and_every_step_can_be_undone() -> None:
@@ -126,7 +126,10 @@ async def test_the_models_and_the_rules_say_what_the_migrations_made(services: S
                 rules.give_rights(connection, role)
 
         await in_database(made, make)
-        migrations, rest = await in_database(migrated, catalog.read), await in_database(made, catalog.read)
+        migrations, rest = (
+            await in_database(migrated, catalog.read_catalog),
+            await in_database(made, catalog.read_catalog),
+        )
         assert {"function", "policy", "row security", "rights", "check"} <= {kind for kind, _ in rest}
         assert catalog.differences(migrations, rest) == []
 
@@ -199,7 +202,7 @@ async def test_the_web_s_and_the_worker_s_role_own_nothing(hub: Hub, role: str) 
 
 async def workers(settings: Settings) -> set[str]:
     """The roles that do the worker's work."""
-    found = await in_database(settings, catalog.read)
+    found = await in_database(settings, catalog.read_catalog)
     work = [thing.made for (kind, name), thing in found.items() if kind == "policy" and ".work_" in name]
     return {made.partition(" TO ")[2].partition(" ")[0] for made in work}
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from graphql import GraphQLObjectType, GraphQLSchema
 
 from models.account import Role
-from permissions.policy import Row, rule
+from permissions.policy import PolicyRow, rule
 from permissions.viewer import EVERYBODY, Standing
 from schema.build import whole_schema
 from tests.privacy.markers import Marker
@@ -116,7 +116,7 @@ class Facts:
             return False
         return bool(row.standings & self.standing(watcher, shown.of) & ~shown.but)
 
-    def _enters(self, watcher: Watcher, row: Row) -> bool:
+    def _enters(self, watcher: Watcher, row: PolicyRow) -> bool:
         return watcher.verified or row.standings == EVERYBODY
 
     def may_see(self, watcher: Watcher, marker: Marker) -> bool:

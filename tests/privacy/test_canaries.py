@@ -13,7 +13,7 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLScalarType, get_named_type, is_introspection_type
 from sqlmodel import SQLModel
 
-from demo.mailcatcher import Mail
+from demo.mailcatcher import CaughtMail
 from schema.build import projection
 from tests.hub import drain, payload
 from tests.privacy.markers import Marker
@@ -165,7 +165,7 @@ async def _mailed(place: Place, actor: Watcher, sent: set[Marker]) -> None:
     place.burn_mails()
 
 
-def check_mail(place: Place, mail: Mail, named: set[Marker]) -> None:
+def check_mail(place: Place, mail: CaughtMail, named: set[Marker]) -> None:
     """A mail tells what its reader may read, and what its own kind is there to tell."""
     found = place.world.known.found_in(f"{mail['subject']}\n{mail['text']}\n{mail['html']}")
     account = place.world.accounts.get(mail["to"])

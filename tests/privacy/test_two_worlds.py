@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, SQLModel
 
 from models.account import Role
-from models.fields import EntryField, Kind
+from models.fields import EntryField, FieldKind
 from models.logbook import LOGBOOK_FIELDS
 from permissions.policy import allows
 from permissions.viewer import Standing
@@ -43,7 +43,7 @@ WORDS = {
     "capacity": ("PARTY", "OTHER"),
     "acted_as": ("MEDIATOR", "ADVOCATE"),
 }
-UNMARKED = {Kind.CHOICE, Kind.FLAG}
+UNMARKED = {FieldKind.CHOICE, FieldKind.FLAG}
 
 
 def read_alike(field: EntryField) -> str:

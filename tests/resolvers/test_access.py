@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType
 from models.account import Role
 from permissions.secrets import hash_secret
 from permissions.viewer import SIGNED_IN, Standing
-from resolvers.tokens import MAX_TOKENS
+from resolvers.tokens import MAX_API_TOKENS
 from schema.build import projection
 from tests.hub import Hub, Person, payload, problems
 
@@ -115,7 +115,7 @@ async def test_a_token_needs_a_moment_to_come_with_its_time_zone(hub: Hub, momen
 
 async def test_an_account_holds_a_bounded_number_of_tokens(hub: Hub) -> None:
     person = await hub.mediator()
-    for _ in range(MAX_TOKENS):
+    for _ in range(MAX_API_TOKENS):
         token_id, _ = await token_of(hub, person)
     assert problems(await hub.change("createApiToken", {"name": "T"}, by=person)) == [(None, "NOT_ALLOWED")]
     payload(await hub.change("revokeApiToken", {"id": token_id}, by=person))

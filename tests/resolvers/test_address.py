@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from jobs import mail
-from jobs.outbox import Kind
+from jobs.outbox import WorkKind
 from permissions.secrets import address_hash, stop_token
 from resolvers import limits
 from resolvers.address import mailbox_hash
@@ -48,13 +48,13 @@ async def request(hub: Hub, by: Person, email: str) -> Answer:
 
 DOORS: list[Door] = [sign_up, reset, change_email, invite, request]
 # What the owner of an address that has no account gets, and of one that has.
-UNKNOWN: dict[Door, Kind | None] = {sign_up: mail.VERIFY_EMAIL, reset: None, change_email: mail.CHANGE_EMAIL}
-KNOWN: dict[Door, Kind | None] = {
+UNKNOWN: dict[Door, WorkKind | None] = {sign_up: mail.VERIFY_EMAIL, reset: None, change_email: mail.CHANGE_EMAIL}
+KNOWN: dict[Door, WorkKind | None] = {
     sign_up: mail.ALREADY_REGISTERED,
     reset: mail.RESET_PASSWORD,
     change_email: mail.ALREADY_REGISTERED,
 }
-SAME: dict[Door, Kind | None] = {invite: mail.REVIEWER_INVITED, request: mail.FEEDBACK_REQUEST}
+SAME: dict[Door, WorkKind | None] = {invite: mail.REVIEWER_INVITED, request: mail.FEEDBACK_REQUEST}
 
 
 async def spend(hub: Hub, *addresses: str) -> None:

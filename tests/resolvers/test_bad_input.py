@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
-from models.fields import Kind
+from models.fields import FieldKind
 from models.logbook import LOGBOOK_FIELDS
 from models.mediator import Visibility
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
@@ -45,7 +45,7 @@ BAD: dict[str, list[Any]] = {
     "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
 }
 BLANK = ["", "  \n"]
-CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is Kind.LANGUAGES}  # lists that may be empty
+CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is FieldKind.LANGUAGES}  # lists that may be empty
 FACTOR, RECOVERY, PENDING = "A" * 32, "abcd" * 6, "p" * 43
 MANY_LEFT = -1000  # of a pending sign-in's tries, which end after ten
 

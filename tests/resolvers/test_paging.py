@@ -14,7 +14,7 @@ from sqlalchemy import Column, Date, DateTime, Integer, Text
 
 from models.account import Role
 from resolvers.errors import BadInput
-from resolvers.paging import Key, Sort, decode_cursor, encode_cursor, page
+from resolvers.paging import Sort, SortValue, decode_cursor, encode_cursor, page_arguments
 from tests.hub import Hub, Person
 from tests.world import put_cases, put_cpd, put_feedback, statements
 
@@ -381,7 +381,7 @@ async def test_the_total_is_counted_only_if_it_is_asked_for(hub: Hub) -> None:
 
 # Cursors by themselves.
 
-SORTS: list[tuple[Sort, some.SearchStrategy[Key]]] = [
+SORTS: list[tuple[Sort, some.SearchStrategy[SortValue]]] = [
     (Sort("day", Column("day", Date())), some.dates()),
     (Sort("moment", Column("moment", DateTime(timezone=True))), some.datetimes(timezones=some.just(UTC))),
     (Sort("number", Column("number", Integer())), some.integers(-(2**31), 2**31 - 1)),
@@ -430,7 +430,7 @@ def test_whatever_value_a_cursor_holds_is_fit_for_the_database_or_refused(
 
 
 def test_a_page_goes_forward_unless_last_or_before_is_given() -> None:
-    assert not page(None, None, None, None).backwards
-    assert not page(3, "c", None, None).backwards
-    assert page(None, None, 3, None).backwards
-    assert page(None, None, None, "c").backwards
+    assert not page_arguments(None, None, None, None).backwards
+    assert not page_arguments(3, "c", None, None).backwards
+    assert page_arguments(None, None, 3, None).backwards
+    assert page_arguments(None, None, None, "c").backwards

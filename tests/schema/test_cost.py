@@ -10,7 +10,7 @@ from models.account import Role
 from permissions.viewer import EVERYBODY, Standing
 from schema.build import projection
 from schema.cost import Measure, measured
-from schema.execution import MAX_COMPARISONS, MAX_TOKENS, Documents
+from schema.execution import MAX_COMPARISONS, MAX_DOCUMENT_TOKENS, Documents
 from tests.hub import Hub
 
 WIDE = """{ mediators(first: $n) { nodes {
@@ -85,7 +85,7 @@ REFUSED = {
     "{ me { id ...f ...f } } fragment f on OwnAccount { id " + "@skip(if: true) " * 51 + " }": "100 directives",
     level(20): "at most 20 levels; this one has 22",
     level(600): "at most 20 levels",
-    "{" + " me" * MAX_TOKENS + "}": f"more than {MAX_TOKENS} tokens",
+    "{" + " me" * MAX_DOCUMENT_TOKENS + "}": f"more than {MAX_DOCUMENT_TOKENS} tokens",
     "{" + " me { mediator { id name } }" * 300 + "}": f"at most {MAX_COMPARISONS:,} comparisons",
     "{ me {" + " id" * 3000 + "} }": f"at most {MAX_COMPARISONS:,} comparisons",
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.account import Role
 from permissions.viewer import EVERYBODY
 from schema.build import projection
-from schema.execution import MAX_ERRORS, MAX_LINES, MAX_MESSAGE, Documents
+from schema.execution import MAX_DOCUMENT_LINES, MAX_ERRORS, MAX_MESSAGE, Documents
 from tests.hub import Hub
 from tests.volume import tries
 
@@ -81,9 +81,9 @@ def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: 
 
 
 def test_a_document_has_only_so_many_lines() -> None:
-    assert DOCUMENTS.prepared("{ __typename" + "\n" * MAX_LINES + "}").document is not None
+    assert DOCUMENTS.prepared("{ __typename" + "\n" * MAX_DOCUMENT_LINES + "}").document is not None
     for line_end in ("\n", "\r"):
-        assert mistakes("{ __typename" + line_end * (MAX_LINES + 1) + "}") == [
+        assert mistakes("{ __typename" + line_end * (MAX_DOCUMENT_LINES + 1) + "}") == [
             "A document may have at most 5,000 lines; this one has more."
         ]
 

@@ -21,7 +21,7 @@ def rows(title: str) -> list[list[str]]:
 
 def test_the_bounds_of_a_document_are_those_of_the_source() -> None:
     bounds = (
-        *(MAX_BODY, execution.MAX_TOKENS, execution.MAX_LINES, cost.MAX_DEPTH, cost.MAX_ALIASES),
+        *(MAX_BODY, execution.MAX_DOCUMENT_TOKENS, execution.MAX_DOCUMENT_LINES, cost.MAX_DEPTH, cost.MAX_ALIASES),
         *(cost.MAX_DIRECTIVES, cost.MAX_COST, execution.MAX_COMPARISONS),
     )
     assert [most for _, most in rows("What a document may ask for")] == [f"{bound:,}" for bound in bounds]

@@ -15,9 +15,9 @@ from models.account import Role
 from permissions.viewer import Viewer
 from web.documents import QUERIES, document, holding, operations
 from web.menu import offered
-from web.page import FORM, MEDIATORS, POST, SIGNED_IN, Page, documents_of, in_order, page
+from web.page import FOR_MEDIATORS, FOR_SIGNED_IN, FORM, POST, Page, documents_of, in_order, page
 from web.pages import menu, pages, routes
-from web.rendering import DONE
+from web.rendering import DONE_WORDS
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
@@ -80,9 +80,9 @@ def test_a_menu_has_its_pages_in_order_for_those_who_have_them() -> None:
 
 
 def test_a_document_is_for_all_who_have_one_of_its_pages() -> None:
-    few = page("/a", MEDIATORS, document="home")(answer)
-    many = page("/b", documents={"home": SIGNED_IN, "sign_in": None})(answer)
-    assert documents_of([few, many]) == {"home": SIGNED_IN, "sign_in": None}
+    few = page("/a", FOR_MEDIATORS, document="home")(answer)
+    many = page("/b", documents={"home": FOR_SIGNED_IN, "sign_in": None})(answer)
+    assert documents_of([few, many]) == {"home": FOR_SIGNED_IN, "sign_in": None}
 
 
 def test_an_operation_is_in_one_of_the_documents_that_its_page_declares() -> None:
@@ -120,7 +120,7 @@ def test_every_document_is_run_by_a_page() -> None:
 
 def test_what_a_page_says_was_done_is_said_somewhere() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (WEB / "pages").glob("*.py"))
-    assert [word for word in DONE if f'"{word}"' not in source and f"done={word}" not in source] == []
+    assert [word for word in DONE_WORDS if f'"{word}"' not in source and f"done={word}" not in source] == []
 
 
 DOCUMENT = "query Tips { me { mediator { id logbook(first: 1) { totalCount } } } }\n"

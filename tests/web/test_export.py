@@ -18,7 +18,7 @@ from tests.entry_values import filled_in
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in
 from tests.web.reading import post
 from tests.world import put_cases, put_feedback
-from web.export import OPERATIONS, PARTS, PARTS_OF_ROLE, columns, parts_of
+from web.export import ARCHIVE_OPERATIONS, PARTS, PARTS_OF_ROLE, columns, parts_of
 
 EVERYBODYS = ["README.txt", "account.json", "api_tokens.csv", "api_tokens.json", "sessions.csv", "sessions.json"]
 CASE = {"role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
@@ -411,11 +411,11 @@ async def test_an_export_tells_its_owner_how_far_it_is(hub: Hub) -> None:
 def test_each_role_may_ask_all_that_its_export_asks(roles: frozenset[Role]) -> None:
     schema = projection(Viewer(roles=roles).standings)
     for part in parts_of(roles):
-        assert validate(schema, DocumentNode(definitions=(OPERATIONS[part.name],))) == []
+        assert validate(schema, DocumentNode(definitions=(ARCHIVE_OPERATIONS[part.name],))) == []
 
 
 def test_each_operation_belongs_to_a_part() -> None:
     parts = [*PARTS, *(part for parts in PARTS_OF_ROLE.values() for part in parts)]
-    assert sorted(part.name for part in parts) == sorted(OPERATIONS)
+    assert sorted(part.name for part in parts) == sorted(ARCHIVE_OPERATIONS)
     for part in parts:
         assert columns(part)

@@ -123,7 +123,7 @@ async def test_the_page_is_neither_stored_nor_sniffed_nor_named_to_others(
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
-    assert headers["content-security-policy"] == graphiql.POLICY
+    assert headers["content-security-policy"] == graphiql.GRAPHIQL_CSP
 
 
 async def test_an_administrator_with_other_roles_gets_the_page(ask: Ask, built: Path) -> None:

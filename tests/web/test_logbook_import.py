@@ -15,10 +15,10 @@ from resolvers.entry_import import MAX_ENTRIES
 from tests.entry_values import values_of
 from web import labels, logbook_import
 from web.csv_reader import MAX_FILE, MAX_ROWS, CsvRow, NotCsv, pack, read_csv, unpack
-from web.csv_writer import csv_rows, guarded, unguarded, write_csv
-from web.logbook_import import Plan, ReadRow
-from web.logbook_import_words import headings, meanings
-from web.pages.logbook import LOGBOOK
+from web.csv_writer import csv_rows, guarded, without_guard, write_csv
+from web.logbook_import import ImportPlan, ReadRow
+from web.logbook_import_words import accepted_headings, meanings
+from web.pages.logbook import LOGBOOK_LISTING
 
 PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
 
@@ -49,10 +49,10 @@ def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
 
 
 def test_the_headings_of_our_exports_are_known() -> None:
-    titles = [str(column.title) for column in LOGBOOK.exported]
+    titles = [str(column.title) for column in LOGBOOK_LISTING.exported]
     found = logbook_import.guess(read_csv(write_csv([titles, titles])))
-    assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK.exported)}
-    names = [column.field for column in LOGBOOK.exported]
+    assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK_LISTING.exported)}
+    names = [column.field for column in LOGBOOK_LISTING.exported]
     archive = logbook_import.guess(read_csv(write_csv([names, names])))
     assert archive.columns == found.columns
     assert (found.in_minutes, archive.in_minutes) == (False, True)
@@ -75,7 +75,7 @@ def test_usual_headings_are_known(heading: str, field: str) -> None:
 
 def test_each_usual_word_means_one_thing() -> None:
     choices = [list(meanings(field).values()) for field in LOGBOOK_FIELDS]
-    for said in ([headings(field) for field in LOGBOOK_FIELDS], *choices):
+    for said in ([accepted_headings(field) for field in LOGBOOK_FIELDS], *choices):
         every = [word for words in said for word in {logbook_import.key(one) for one in words}]
         assert "" not in every
         assert len(every) == len(set(every))
@@ -216,7 +216,7 @@ def test_a_plan_is_read_from_its_form_as_it_was() -> None:
     wrong = logbook_import.plan_of(
         file, {"endedOn": "4", "minutes": "-1", "role": "0.0", "roleElse": "JUDGE", "days": "week"}
     )
-    assert wrong == Plan({}, month_first=False, in_minutes=False, defaults={})
+    assert wrong == ImportPlan({}, month_first=False, in_minutes=False, defaults={})
 
 
 def test_row_numbers_are_written_in_short() -> None:
@@ -230,9 +230,9 @@ ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field 
 @given(st.lists(ENTRIES, min_size=1, max_size=5))
 def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) -> None:
     out = io.BytesIO()
-    with csv_rows(out, [str(column.title) for column in LOGBOOK.exported]) as add:
+    with csv_rows(out, [str(column.title) for column in LOGBOOK_LISTING.exported]) as add:
         for entry in entries:
-            add({str(column.title): column.kind.cell(entry[column.field]) for column in LOGBOOK.exported})
+            add({str(column.title): column.kind.cell(entry[column.field]) for column in LOGBOOK_LISTING.exported})
     file = read_csv(out.getvalue())
     readings = logbook_import.read_rows(file, logbook_import.guess(file))
     assert [reading.problems for reading in readings] == [[]] * len(entries)
@@ -249,8 +249,8 @@ CELLS = st.lists(_PIECES, max_size=8).map("".join) | st.text(max_size=10)
 
 @given(CELLS)
 def test_a_guard_is_taken_off_again_and_nothing_else(text: str) -> None:
-    assert unguarded(guarded(text)) == text
-    assert guarded(unguarded(text)) in {text, guarded(text)}
+    assert without_guard(guarded(text)) == text
+    assert guarded(without_guard(text)) in {text, guarded(text)}
 
 
 @pytest.mark.parametrize("separator", ",;\t|")
@@ -279,10 +279,10 @@ def test_no_cell_begins_a_formula_whichever_separator_a_program_splits_at(
 
 @pytest.mark.parametrize("text", ["a;b, c", "calm - kind", "'tis", "x = 1", "me@demo.example", '"a"; b', "a\tb\nc"])
 def test_a_guard_leaves_what_no_program_would_run(text: str) -> None:
-    assert guarded(text) == unguarded(text) == text
+    assert guarded(text) == without_guard(text) == text
 
 
 @pytest.mark.parametrize("part", ["'", ";", ";'", "\n", "\t", " ", ";-", "a, b; c ", "=", "\t'"])
 def test_no_text_takes_longer_than_its_length_to_guard(part: str) -> None:
     text = part * 100_000  # which would take hours if each letter looked at all behind it
-    assert unguarded(guarded(text)) == text
+    assert without_guard(guarded(text)) == text

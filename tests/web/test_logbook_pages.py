@@ -28,7 +28,7 @@ from tests.web.reading import (
 )
 from tests.web.test_feedback_pages import ASKED
 from tests.world import put_cases, put_cpd, statements
-from web.pages.logbook import LOGBOOK
+from web.pages.logbook import LOGBOOK_LISTING
 
 CASE = {
     "role": "CO_MEDIATOR",
@@ -304,7 +304,7 @@ async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field
     ann = await filled(hub)
     rows = await sheet(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
     assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
-    assert list(rows[0]) == [str(column.title) for column in LOGBOOK.exported]
+    assert list(rows[0]) == [str(column.title) for column in LOGBOOK_LISTING.exported]
     few = await sheet(hub, ann, "/logbook.csv?disputeKind=School")
     assert {row["Reference"] for row in few} == {"ref 00", "ref 01", "ref 02"}
     assert await sheet(hub, await hub.mediator(), "/logbook.csv") == []

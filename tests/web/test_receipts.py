@@ -8,7 +8,7 @@ from tests.hub import PASSWORD, Hub, Person, opened
 from tests.web.reading import FOREIGN, cookie, followed, get, is_a_page, led_to, post
 from web.pages.done import DONE as PAGES
 from web.pages.done import NOT_RECEIPTED
-from web.rendering import DONE
+from web.rendering import DONE_WORDS
 
 SAVED = "Your changes have been saved."
 
@@ -28,7 +28,7 @@ async def says_something(hub: Hub, by: Person | None, address: str) -> bool:
 
 @pytest.mark.parametrize("path", ["/", "/signin", "/signup", "/give"])
 async def test_no_address_makes_a_page_say_something_to_a_stranger(hub: Hub, path: str) -> None:
-    for word in DONE:
+    for word in DONE_WORDS:
         for receipt in ("", "&receipt=", "&receipt=x", f"&receipt={'x' * 43}", "&receipt=%C3%BC%00"):
             assert not await says_something(hub, None, f"{path}?done={word}{receipt}")
 
@@ -36,7 +36,7 @@ async def test_no_address_makes_a_page_say_something_to_a_stranger(hub: Hub, pat
 async def test_nor_to_somebody_who_is_signed_in(hub: Hub) -> None:
     ann = await hub.mediator()
     for path in ("/", "/account", "/logbook", "/request", "/details"):
-        for word in DONE:
+        for word in DONE_WORDS:
             assert not await says_something(hub, ann, f"{path}?done={word}")
 
 
@@ -101,8 +101,8 @@ async def test_where_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) ->
     days = {"startedOn": "2024-05-06", "endedOn": "2024-05-06"}
     response = await post(hub, ann, "/logbook/new", back="/logbook?done=deleted&receipt=x", **entry, **days)
     page = await followed(hub, response, ann)
-    assert str(DONE["added"]) in page.text
-    assert str(DONE["deleted"]) not in page.text
+    assert str(DONE_WORDS["added"]) in page.text
+    assert str(DONE_WORDS["deleted"]) not in page.text
 
 
 async def test_what_is_refused_gets_no_receipt(hub: Hub) -> None:

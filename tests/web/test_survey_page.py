@@ -28,7 +28,7 @@ from tests.web.reading import (
     problems,
 )
 from web.client import SENT_BEFORE
-from web.pages.feedback_giving import ACTED_AS, CAPACITIES, CLOSED, TRAP
+from web.pages.feedback_giving import ACTED_AS_CHOICES, CAPACITY_CHOICES, CLOSED, TRAP
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
@@ -59,8 +59,8 @@ def plain(response: httpx.Response) -> str:
 
 
 def test_the_page_has_words_for_each_choice() -> None:
-    assert set(CAPACITIES) == set(Capacity)
-    assert set(ACTED_AS) == set(ActedAs)
+    assert set(CAPACITY_CHOICES) == set(Capacity)
+    assert set(ACTED_AS_CHOICES) == set(ActedAs)
     assert set(CLOSED) == set(LinkState) - {LinkState.OPEN}
 
 

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from permissions.viewer import Viewer
 from tests.web.reading import HOSTILE
 from web import labels
-from web.listing import Column, Filter, Listing, View
+from web.listing import Filter, ListColumn, Listing, View
 from web.table_html import headings, rows
 
 TEXTS = Listing(
-    "texts", (Column("name", HOSTILE, sort="NAME"), Column("site", "Site", labels.LINK)), (Filter("q", "Q"),)
+    "texts", (ListColumn("name", HOSTILE, sort="NAME"), ListColumn("site", "Site", labels.LINK)), (Filter("q", "Q"),)
 )
 SAFE = [kind for kind in vars(labels).values() if isinstance(kind, labels.Format) and kind.safe]
 

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from jobs import outbox
 from jobs.mail import MAILS
-from jobs.outbox import MAKE_EXPORT, Kind, enqueue
+from jobs.outbox import MAKE_EXPORT, WorkKind, enqueue
 from jobs.waker import WAKES, Waker
 from settings import Settings, load
 from tests.hub import Hub, payload
@@ -52,7 +52,7 @@ async def test_arq_and_the_command_run_the_same_functions(hub: Hub) -> None:
     made = {name for name, value in vars(worker).items() if hasattr(value, "__wrapped__") and name in NAMES}
     of_arq = arq_worker(hub.settings).functions
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(worker.Work(hub.worker, hub.settings), stop))
+    running = asyncio.create_task(worker.run_worker(worker.Work(hub.worker, hub.settings), stop))
     await asyncio.sleep(0)
     of_the_command = {task.get_name() for task in asyncio.all_tasks()}
     stop.set()
@@ -77,7 +77,7 @@ def test_the_module_gives_arq_its_class_and_nothing_else(hub: Hub, monkeypatch: 
 async def test_each_kind_of_work_is_done_by_one_function(hub: Hub) -> None:
     async with hub.worker.transaction() as transaction:
         for name in {*MAILS, MAKE_EXPORT.name}:
-            await enqueue(transaction, Kind(name), uuid4())
+            await enqueue(transaction, WorkKind(name), uuid4())
     exports = {work.kind for work in await outbox.claim(hub.worker, 99, exports=True)}
     mail = {work.kind for work in await outbox.claim(hub.worker, 99)}
     assert exports == {MAKE_EXPORT.name}
@@ -104,7 +104,7 @@ async def test_a_job_that_was_cut_off_holds_up_no_other(hub: Hub, redis: Server)
         waker = Waker(settings)
         waker.wake()
         await waker.close()
-        running = asyncio.create_task(worker.run(worker.Work(hub.worker, settings), stop))
+        running = asyncio.create_task(worker.run_worker(worker.Work(hub.worker, settings), stop))
 
         async def done() -> bool:
             return not await client.exists(*(f"arq:job:{name}" for name in WAKES))

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from web.client import execute, mutate, nothing_here, to_mend
+from web.client import mutate, nothing_here, query, to_mend
 from web.form_body import read_form
-from web.forms import day, read, text
+from web.forms import read_day, read_fields, read_text
 from web.menu import MenuItem
-from web.page import FORM, POST, SIGNED_IN, page
+from web.page import FOR_SIGNED_IN, FORM, POST, page
 from web.receipts import accepted
 from web.rendering import render
 
@@ -47,20 +47,20 @@ FORMS = (
 
 @page(
     "/account",
-    SIGNED_IN,
+    FOR_SIGNED_IN,
     document="account",
     unverified=True,
     menu=MenuItem(_("Account Settings"), 10, account=True),
 )
 async def settings(request: Request) -> Response:
     """Show your account, with a section for each thing you can do."""
-    found = await execute(request, "Settings")
+    found = await query(request, "Settings")
     return render(request, "account/settings.html", me=found["me"])
 
 
 async def _own(request: Request, *, form: AccountForm) -> Response:
     """Show one form about your own account, or do what it's for."""
-    me = (await execute(request, "Own"))["me"]
+    me = (await query(request, "Own"))["me"]
     template = f"account/{form.name}.html"
     if request.method != "POST":
         return render(request, template, typed={"name": me["name"]} | dict.fromkeys(form.boxes, "yes"), me=me)
@@ -83,17 +83,17 @@ async def _take_away(request: Request, *, operation: str, done: str) -> Response
 
 def _end_of_day(typed: str) -> str:
     """Read a day; give its last moment."""
-    return f"{day(typed)}T23:59:59Z"
+    return f"{read_day(typed)}T23:59:59Z"
 
 
-@page("/account/tokens/new", SIGNED_IN, document="account", methods=FORM)
+@page("/account/tokens/new", FOR_SIGNED_IN, document="account", methods=FORM)
 async def new_token(request: Request) -> Response:
     """Make an API token. The answer itself shows it, because it isn't stored anywhere and mustn't be in an address."""
-    me = (await execute(request, "Own"))["me"]
+    me = (await query(request, "Own"))["me"]
     if request.method != "POST":
         return render(request, "account/token.html", me=me)
     typed = await read_form(request)
-    values, problems = read(typed, {"name": text, "expiresAt": _end_of_day, "code": text}, {"name"})
+    values, problems = read_fields(typed, {"name": read_text, "expiresAt": _end_of_day, "code": read_text}, {"name"})
     values["password"] = typed.get("password")  # as it was typed: it may consist of spaces
     outcome = (
         to_mend(problems)
@@ -106,14 +106,14 @@ async def new_token(request: Request) -> Response:
 
 
 forms = tuple(
-    page(f"/account/{form.name}", SIGNED_IN, document="account", methods=FORM, unverified=True)(
+    page(f"/account/{form.name}", FOR_SIGNED_IN, document="account", methods=FORM, unverified=True)(
         partial(_own, form=form)
     )
     for form in FORMS
 )
-end_session = page("/account/sessions/{id}/end", SIGNED_IN, document="account", methods=POST, unverified=True)(
+end_session = page("/account/sessions/{id}/end", FOR_SIGNED_IN, document="account", methods=POST, unverified=True)(
     partial(_take_away, operation="EndSession", done="browser")
 )
-revoke_token = page("/account/tokens/{id}/revoke", SIGNED_IN, document="account", methods=POST)(
+revoke_token = page("/account/tokens/{id}/revoke", FOR_SIGNED_IN, document="account", methods=POST)(
     partial(_take_away, operation="RevokeApiToken", done="revoked")
 )

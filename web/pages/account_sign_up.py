@@ -10,7 +10,7 @@ from starlette.responses import Response
 from web import labels
 from web.client import mutate, to_mend
 from web.form_body import read_form
-from web.forms import one_of, read
+from web.forms import read_choice, read_fields
 from web.page import FORM, page
 from web.receipts import accepted
 from web.rendering import render
@@ -22,7 +22,7 @@ async def sign_up(request: Request) -> Response:
     if request.method != "POST":
         return render(request, "account/sign_up.html", typed={"visibility": "PRIVATE"})
     typed = await read_form(request)
-    values, problems = read(typed, {"visibility": one_of(labels.VISIBILITIES)}, {"visibility"})
+    values, problems = read_fields(typed, {"visibility": read_choice(labels.VISIBILITIES)}, {"visibility"})
     # A password is sent as it was typed: it may consist of spaces.
     values |= {field: typed.get(field, "") for field in ("name", "email", "password")}
     outcome = (

@@ -4,10 +4,10 @@ from models.cpd import CPD_FIELDS
 from web.csv_response import csv_export
 from web.entry_fields import column, filters
 from web.listing import Listing
-from web.page import MEDIATORS
+from web.page import FOR_MEDIATORS
 from web.pages import entries
 
-CPD = Listing(
+CPD_LISTING = Listing(
     "cpd",
     tuple(column(field) for field in CPD_FIELDS if field.listed),
     filters("CpdFilter", CPD_FIELDS),
@@ -24,7 +24,7 @@ COURSE = entries.EntryForm(
 )
 
 
-export = csv_export(
-    "/cpd.csv", MEDIATORS, CPD, document="cpd", operation="ExportCpd", found_at=("me", "mediator", "cpd")
+export_cpd = csv_export(
+    "/cpd.csv", FOR_MEDIATORS, CPD_LISTING, document="cpd", operation="ExportCpd", found_at=("me", "mediator", "cpd")
 )
-course_pages = entries.pages(COURSE)
+course_pages = entries.entry_pages(COURSE)

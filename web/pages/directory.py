@@ -16,21 +16,21 @@ from models.cpd import CPD_FIELDS
 from models.logbook import LOGBOOK_FIELDS
 from permissions.viewer import Standing, Viewer
 from web.charts import hours_by_year
-from web.client import execute
+from web.client import query
 from web.csv_response import csv_export
 from web.entry_fields import column, filters, readable
 from web.labels import MONTH
-from web.listing import Column, Filter, Listing, View
+from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
-from web.page import DIRECTORIES, page
+from web.page import FOR_DIRECTORIES, page
 from web.rendering import render
 
-MEDIATORS = Listing("mediators", (), (Filter("search", _("Name")),))
+MEDIATOR_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))
 # The month, because a directory doesn't see the days of cases.
 CASES = Listing(
     "logbook",
     (
-        Column("endedMonth", _("Month"), MONTH, "ENDED_MONTH"),
+        ListColumn("endedMonth", _("Month"), MONTH, "ENDED_MONTH"),
         *(column(field) for field in readable("LogbookEntry", LOGBOOK_FIELDS, Standing.DIRECTORY)),
     ),
     filters("LogbookFilter", LOGBOOK_FIELDS, Standing.DIRECTORY),
@@ -48,12 +48,12 @@ def _standing(request: Request) -> str:
     return "DIRECTORY" if Role.DIRECTORY in viewer.roles else "ADMIN"
 
 
-@page("/mediators", DIRECTORIES, document="directory", menu=MenuItem(_("Mediators"), 70))
+@page("/mediators", FOR_DIRECTORIES, document="directory", menu=MenuItem(_("Mediators"), 70))
 async def search(request: Request) -> Response:
     """Find mediators by name, or list them all."""
-    view = View(request, MEDIATORS, "/mediators")
+    view = View(request, MEDIATOR_LISTING, "/mediators")
     wanted = view.filters.get("search")
-    found = await execute(
+    found = await query(
         request,
         "Mediators",
         standing=_standing(request),
@@ -64,14 +64,14 @@ async def search(request: Request) -> Response:
     return render(request, "directory/list.html", view=view, mediators=found["mediators"])
 
 
-@page("/mediators/{id}", DIRECTORIES, document="directory")
+@page("/mediators/{id}", FOR_DIRECTORIES, document="directory")
 async def mediator(request: Request) -> Response:
     """Show what a mediator's experience adds up to, in one role if asked, their cases and their CPD."""
     facts = _of(request)
     path = f"/mediators/{facts['id']}"
     cases, courses = View(request, CASES, path), View(request, COURSES, path)
     role = cases.filters.get("role")
-    found = await execute(request, "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd"))
+    found = await query(request, "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd"))
     of = found["mediator"]
     return render(
         request,
@@ -89,18 +89,18 @@ def _of(request: Request) -> dict[str, Any]:
     return {"id": request.path_params["id"], "standing": _standing(request)}
 
 
-export_logbook = csv_export(
+export_mediator_logbook = csv_export(
     "/mediators/{id}/logbook.csv",
-    DIRECTORIES,
+    FOR_DIRECTORIES,
     CASES,
     document="directory",
     operation="ExportLogbook",
     found_at=("mediator", "logbook"),
     variables=_of,
 )
-export_cpd = csv_export(
+export_mediator_cpd = csv_export(
     "/mediators/{id}/cpd.csv",
-    DIRECTORIES,
+    FOR_DIRECTORIES,
     COURSES,
     document="directory",
     operation="ExportCpd",

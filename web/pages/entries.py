@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.fields import EntryField
-from web.client import Outcome, Problem, execute, mutate, nothing_here, to_mend
+from web.client import FormOutcome, Problem, mutate, nothing_here, query, to_mend
 from web.entry_fields import reader, typed, writer
 from web.form_body import Form, read_form
-from web.forms import read
-from web.page import FORM, GET, MEDIATORS, POST, Answer, Page, page
+from web.forms import read_fields
+from web.page import FOR_MEDIATORS, FORM, GET, POST, Page, PageFunction, page
 from web.pages.sign_in import local_path
 from web.receipts import accepted
 from web.rendering import render
@@ -48,7 +48,7 @@ class EntryForm:
         """Read what was typed: the API's values by field, and what couldn't be read."""
         readers = {field.graphql_name: reader(field) for field in self.fields}
         required = {field.graphql_name for field in self.fields if not field.is_optional}
-        return read(typed, readers, required)
+        return read_fields(typed, readers, required)
 
     def typed(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Write an entry as its form has it."""
@@ -68,7 +68,7 @@ async def show(request: Request, *, form: EntryForm) -> Response:
 
 async def add(request: Request, *, form: EntryForm) -> Response:
     """Add an entry."""
-    known = (await execute(request, "Form"))["me"]["mediator"]
+    known = (await query(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
         return _blank(request, form, known)
     typed = await read_form(request)
@@ -87,7 +87,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
 
 async def edit(request: Request, *, form: EntryForm) -> Response:
     """Change an entry; if two people do so at once, the second one sees both versions."""
-    known = (await execute(request, "Form"))["me"]["mediator"]
+    known = (await query(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
         entry = await _entry(request, form)
         typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
@@ -134,12 +134,12 @@ def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Respo
 
 
 async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
-    found = await execute(request, form.noun, id=request.path_params["id"])
+    found = await query(request, form.noun, id=request.path_params["id"])
     entry: dict[str, Any] = found["me"]["mediator"][form.field]
     return entry
 
 
-async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> Outcome:
+async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> FormOutcome:
     version = typed.get("version", "")
     outcome = await mutate(
         request,
@@ -180,11 +180,11 @@ def _done(request: Request, back: str, what: str) -> Response:
     return accepted(request, f"{wanted}{'&' if '?' in wanted else '?'}done={what}")
 
 
-def pages(form: EntryForm) -> tuple[Page, ...]:
+def entry_pages(form: EntryForm) -> tuple[Page, ...]:
     """Declare the pages of one kind of entry."""
 
-    def own(path: str, methods: Sequence[str] = GET) -> Callable[[Answer], Page]:
-        return page(f"/{form.name}/{path}", MEDIATORS, document=form.name, methods=methods)
+    def own(path: str, methods: Sequence[str] = GET) -> Callable[[PageFunction], Page]:
+        return page(f"/{form.name}/{path}", FOR_MEDIATORS, document=form.name, methods=methods)
 
     return (
         own("new", FORM)(partial(add, form=form)),

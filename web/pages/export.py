@@ -6,27 +6,27 @@ from starlette.responses import RedirectResponse, Response
 from i18n import gettext as _
 from resolvers.errors import Forbidden
 from resolvers.export import archive
-from web.client import Outcome, PageError, execute, mutate
+from web.client import FormOutcome, PageError, mutate, query
 from web.form_body import read_form
 from web.graphql import make_context
-from web.page import FORM, SIGNED_IN, page
+from web.page import FOR_SIGNED_IN, FORM, page
 from web.rendering import render
 
 
-@page("/account/export", SIGNED_IN, document="export", methods=FORM)
+@page("/account/export", FOR_SIGNED_IN, document="export", methods=FORM)
 async def export(request: Request) -> Response:
     """Ask for a copy of all your data, and see how far along it is."""
-    outcome = Outcome()
+    outcome = FormOutcome()
     if request.method == "POST":
         typed = await read_form(request)
         outcome = await mutate(request, "ExportMyData", requestKey=typed.get("requestKey"))
         if not outcome.problems:
             return RedirectResponse("/account/export", 303)
-    me = (await execute(request, "Exports"))["me"]
+    me = (await query(request, "Exports"))["me"]
     return render(request, "export/show.html", outcome=outcome, me=me)
 
 
-@page("/export/{secret}", SIGNED_IN, methods=FORM)
+@page("/export/{secret}", FOR_SIGNED_IN, methods=FORM)
 async def download(request: Request) -> Response:
     """Hand out the archive of your own data.
 

@@ -5,20 +5,20 @@ from starlette.responses import Response
 
 from i18n import lazy_gettext as _
 from web import labels
-from web.client import execute
+from web.client import query
 from web.listing import Listing, View
 from web.menu import MenuItem
-from web.page import MEDIATORS, page
+from web.page import FOR_MEDIATORS, page
 from web.rendering import render
 
-SHARED = Listing("my-feedback", ())
+FEEDBACK_LISTING = Listing("my-feedback", ())
 
 
-@page("/my-feedback", MEDIATORS, document="feedback", menu=MenuItem(_("My Feedback"), 50))
+@page("/my-feedback", FOR_MEDIATORS, document="feedback", menu=MenuItem(_("My Feedback"), 50))
 async def shared(request: Request) -> Response:
     """Show all feedback that was shared with the mediator, in an order that means nothing."""
-    view = View(request, SHARED, "/my-feedback")
-    found = await execute(request, "Shared", **view.variables())
+    view = View(request, FEEDBACK_LISTING, "/my-feedback")
+    found = await query(request, "Shared", **view.variables())
     return render(
         request,
         "feedback/list.html",
@@ -28,10 +28,10 @@ async def shared(request: Request) -> Response:
     )
 
 
-@page("/my-feedback/{id}", MEDIATORS, document="feedback")
+@page("/my-feedback/{id}", FOR_MEDIATORS, document="feedback")
 async def piece(request: Request) -> Response:
     """Show one piece of shared feedback in full."""
-    found = await execute(request, "Piece", id=request.path_params["id"])
+    found = await query(request, "Piece", id=request.path_params["id"])
     return render(
         request,
         "feedback/piece.html",

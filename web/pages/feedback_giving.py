@@ -10,20 +10,20 @@ from i18n import gettext
 from i18n import lazy_gettext as _
 from permissions.scopes import LINK_DAYS
 from permissions.secrets import draft_name, seal, unseal
-from web.client import Outcome, PageError, Problem, execute, is_repeated, mutate
+from web.client import FormOutcome, PageError, Problem, is_repeated, mutate, query
 from web.form_body import Form, read_form
 from web.labels import Labels
 from web.page import FORM, page
 from web.receipts import accepted
 from web.rendering import render
 
-CAPACITIES: Labels = {
+CAPACITY_CHOICES: Labels = {
     "PARTY": _("As a party to the dispute"),
     "PARTY_ADVISER": _("As a party's lawyer or adviser"),
     "PROFESSIONAL": _("As a co-mediator or other professional"),
     "OTHER": _("In another way"),
 }
-ACTED_AS: Labels = {
+ACTED_AS_CHOICES: Labels = {
     "MEDIATOR": _("They were the mediator, or one of the mediators"),
     "ADVOCATE": _("They spoke for one side, as its advocate"),
 }
@@ -74,24 +74,24 @@ async def by_choice(request: Request) -> Response:
 
 
 @page("/give", document="feedback_giving", methods=FORM)
-async def search(request: Request) -> Response:
+async def find_mediator(request: Request) -> Response:
     """Find a mediator by name. The name goes by POST, because it doesn't belong in an address."""
     if request.method != "POST":
         return render(request, "feedback_giving/search.html", found=None)
     typed = await read_form(request)
     try:
-        found = (await execute(request, "Search", search=typed.get("search", "")))["feedbackSubjects"]
+        found = (await query(request, "Search", search=typed.get("search", "")))["feedbackSubjects"]
     except PageError as error:
-        outcome = Outcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
+        outcome = FormOutcome([{"field": "search", "message": error.text}], error.status, error.retry_after)
         return render(request, "feedback_giving/search.html", outcome=outcome, typed=typed, found=None)
     return render(request, "feedback_giving/search.html", typed=typed, found=found)
 
 
 async def _survey(request: Request, about: About) -> Response:
-    survey = (await execute(request, "Survey"))["survey"]
+    survey = (await query(request, "Survey"))["survey"]
     if request.method != "POST":
         typed: Form = {"share": "no", "begun": _begun(request)}
-        return _form(request, survey, await _subject(request, about), typed, Outcome())
+        return _form(request, survey, await _subject(request, about), typed, FormOutcome())
     typed = await read_form(request)
     outcome = await _give(request, about, survey["questions"], typed)
     if not outcome.problems:
@@ -114,17 +114,17 @@ async def _subject(request: Request, about: About) -> dict[str, Any]:
     """Say whom the survey is about; raise PageError for a link that doesn't lead to anybody, or no longer does."""
     subject: dict[str, Any]
     if "token" in about:
-        found = (await execute(request, "Invitation", **about))["feedbackInvitation"]
+        found = (await query(request, "Invitation", **about))["feedbackInvitation"]
         if found["state"] in CLOSED:
             raise PageError(410, CLOSED[found["state"]] % {"days": LINK_DAYS})
         subject = found["subject"]
     else:
-        subject = (await execute(request, "Subject", **about))["feedbackSubject"]
+        subject = (await query(request, "Subject", **about))["feedbackSubject"]
     return subject
 
 
 def _form(
-    request: Request, survey: dict[str, Any], subject: dict[str, Any] | None, typed: Form, outcome: Outcome
+    request: Request, survey: dict[str, Any], subject: dict[str, Any] | None, typed: Form, outcome: FormOutcome
 ) -> Response:
     return render(
         request,
@@ -137,19 +137,19 @@ def _form(
         draft=draft_name(request.app.state.settings, request.scope["path"]),
         trap=TRAP,
         scale=[(step["rating"] or NOT_APPLICABLE, step["label"]) for step in survey["scale"]],
-        capacities=CAPACITIES,
-        acted_as=ACTED_AS,
+        capacities=CAPACITY_CHOICES,
+        acted_as=ACTED_AS_CHOICES,
     )
 
 
-async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> Outcome:
+async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> FormOutcome:
     """Send the answers. A problem's field becomes the form's field that it's about."""
     # People who were asked by mail have a link that works once; well-meaning programs use the API.
     if "token" not in about and (doubts := _doubts(request, typed)):
-        return Outcome(doubts, 422)
+        return FormOutcome(doubts, 422)
     unchosen = [_unchosen(name) for name, words in _CHOICES.items() if typed.get(name) not in words]
     if unchosen:
-        return Outcome(unchosen, 422)
+        return FormOutcome(unchosen, 422)
     outcome = await mutate(
         request,
         "GiveFeedback",
@@ -163,7 +163,7 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
         requestKey=typed.get("requestKey"),
     )
     problems = [problem | {"field": _form_field(problem["field"], questions)} for problem in outcome.problems]
-    return Outcome(problems, outcome.status, outcome.retry_after)
+    return FormOutcome(problems, outcome.status, outcome.retry_after)
 
 
 def _begun(request: Request) -> str:
@@ -197,7 +197,7 @@ def _doubts(request: Request, typed: Form) -> list[Problem]:
     return doubts
 
 
-_CHOICES = {"capacity": CAPACITIES, "actedAs": ACTED_AS}
+_CHOICES = {"capacity": CAPACITY_CHOICES, "actedAs": ACTED_AS_CHOICES}
 
 
 def _unchosen(name: str) -> Problem:

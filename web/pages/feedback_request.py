@@ -4,21 +4,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from web.client import Outcome, execute, mutate, nothing_here, to_mend
+from web.client import FormOutcome, mutate, nothing_here, query, to_mend
 from web.form_body import Form, read_form
-from web.forms import Reader, day, read, text, yes
+from web.forms import Reader, read_day, read_fields, read_text, read_yes
 from web.listing import Listing, View
 from web.menu import MenuItem
-from web.page import FORM, MEDIATORS, POST, page
+from web.page import FOR_MEDIATORS, FORM, POST, page
 from web.receipts import accepted
 from web.rendering import render
 
 _READERS: dict[str, Reader] = {
-    "partyName": text,
-    "partyEmail": text,
-    "reference": text,
-    "mediationEndedOn": day,
-    "partyAgreed": yes,
+    "partyName": read_text,
+    "partyEmail": read_text,
+    "reference": read_text,
+    "mediationEndedOn": read_day,
+    "partyAgreed": read_yes,
 }
 _REQUIRED = ("partyName", "partyEmail", "mediationEndedOn")
 _REQUESTS = Listing("requests", ())
@@ -26,7 +26,7 @@ _REQUESTS = Listing("requests", ())
 
 @page(
     "/request",
-    MEDIATORS,
+    FOR_MEDIATORS,
     document="feedback_request",
     methods=FORM,
     menu=MenuItem(_("Request Feedback"), 40),
@@ -34,9 +34,9 @@ _REQUESTS = Listing("requests", ())
 async def request_feedback(request: Request) -> Response:
     """Ask a party for feedback, and show who was asked in the last five days."""
     if request.method != "POST":
-        return await _show(request, {}, Outcome())
+        return await _show(request, {}, FormOutcome())
     typed = await read_form(request)
-    values, problems = read(typed, _READERS, _REQUIRED)
+    values, problems = read_fields(typed, _READERS, _REQUIRED)
     outcome = (
         to_mend(problems)
         if problems
@@ -47,14 +47,14 @@ async def request_feedback(request: Request) -> Response:
     return accepted(request, "/request?done=requested")
 
 
-async def _show(request: Request, typed: Form, outcome: Outcome) -> Response:
+async def _show(request: Request, typed: Form, outcome: FormOutcome) -> Response:
     view = View(request, _REQUESTS, "/request")
-    found = await execute(request, "Requests", **view.variables())
+    found = await query(request, "Requests", **view.variables())
     mediator = found["me"]["mediator"]
     return render(request, "feedback_request/form.html", outcome=outcome, typed=typed, mediator=mediator, view=view)
 
 
-@page("/request/{id}/withdraw", MEDIATORS, document="feedback_request", methods=POST)
+@page("/request/{id}/withdraw", FOR_MEDIATORS, document="feedback_request", methods=POST)
 async def withdraw(request: Request) -> Response:
     """Withdraw a request."""
     outcome = await mutate(request, "WithdrawFeedbackRequest", id=request.path_params["id"])

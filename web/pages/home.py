@@ -9,9 +9,9 @@ from i18n import lazy_gettext as _
 from models.account import Role
 from permissions.viewer import Viewer
 from resolvers.paging import MAX_PAGE_SIZE
-from web.client import execute
+from web.client import query
 from web.menu import MenuItem
-from web.page import MEDIATORS, REVIEWERS, SIGNED_IN, page
+from web.page import FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN, page
 from web.rendering import render
 
 # What each role finds there: the operation, and where it is in its answer.
@@ -21,10 +21,10 @@ _PARTS = {Role.MEDIATOR: ("HomeOfMediator", "me"), Role.REVIEWER: ("HomeOfReview
 @page(
     "/",
     documents={
-        "home": SIGNED_IN,
-        "home_directories": SIGNED_IN,
-        "home_mediator": MEDIATORS,
-        "home_reviewer": REVIEWERS,
+        "home": FOR_SIGNED_IN,
+        "home_directories": FOR_SIGNED_IN,
+        "home_mediator": FOR_MEDIATORS,
+        "home_reviewer": FOR_REVIEWERS,
     },
     menu=MenuItem(_("Home"), 10),
 )
@@ -33,13 +33,13 @@ async def home(request: Request) -> Response:
     viewer: Viewer = request.state.viewer
     if viewer.account_id is None:
         return render(request, "home/welcome.html")
-    found = await execute(request, "Home")
+    found = await query(request, "Home")
     parts: dict[str, Any] = {}
     if viewer.verified and not viewer.lacks_second_factor:
         parts["directories"] = await _directories(request)
         for role in viewer.roles & _PARTS.keys():
             operation, name = _PARTS[role]
-            parts[role.value] = (await execute(request, operation))[name]
+            parts[role.value] = (await query(request, operation))[name]
     return render(request, "home/show.html", me=found["me"], parts=parts)
 
 
@@ -48,7 +48,7 @@ async def _directories(request: Request) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = []
     after, more = None, True
     while more:
-        found = (await execute(request, "Directories", after=after, first=MAX_PAGE_SIZE))["directories"]
+        found = (await query(request, "Directories", after=after, first=MAX_PAGE_SIZE))["directories"]
         listed += found["nodes"]
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
     return listed

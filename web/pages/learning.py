@@ -5,20 +5,20 @@ from starlette.responses import Response
 
 from i18n import lazy_gettext as _
 from web import labels
-from web.client import execute
+from web.client import query
 from web.csv_response import csv_export
-from web.listing import Column, Filter, Listing, View
+from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
-from web.page import MEDIATORS, page
+from web.page import FOR_MEDIATORS, page
 from web.rendering import render
 
-LEARNINGS = Listing(
+LEARNING_LISTING = Listing(
     "learnings",
     (
-        Column("date", _("Date"), labels.DAY, "DATE"),
-        Column("source", _("From"), labels.LEARNING_SOURCE, "SOURCE"),
-        Column("kind", _("Kind"), labels.LEARNING_KIND, "KIND"),
-        Column("text", _("What you wrote")),
+        ListColumn("date", _("Date"), labels.DAY, "DATE"),
+        ListColumn("source", _("From"), labels.LEARNING_SOURCE, "SOURCE"),
+        ListColumn("kind", _("Kind"), labels.LEARNING_KIND, "KIND"),
+        ListColumn("text", _("What you wrote")),
     ),
     (
         Filter("source", _("From"), labels.LEARNING_SOURCES),
@@ -29,18 +29,18 @@ LEARNINGS = Listing(
 )
 
 
-@page("/learnings", MEDIATORS, document="learning", menu=MenuItem(_("Learnings"), 30))
+@page("/learnings", FOR_MEDIATORS, document="learning", menu=MenuItem(_("Learnings"), 30))
 async def learnings(request: Request) -> Response:
     """Show the reflections."""
-    view = View(request, LEARNINGS, "/learnings")
-    found = await execute(request, "Learnings", **view.variables())
+    view = View(request, LEARNING_LISTING, "/learnings")
+    found = await query(request, "Learnings", **view.variables())
     return render(request, "learning.html", view=view, mediator=found["me"]["mediator"])
 
 
-export = csv_export(
+export_learnings = csv_export(
     "/learnings.csv",
-    MEDIATORS,
-    LEARNINGS,
+    FOR_MEDIATORS,
+    LEARNING_LISTING,
     document="learning",
     operation="ExportLearnings",
     found_at=("me", "mediator", "learnings"),

@@ -7,17 +7,17 @@ from i18n import lazy_gettext as _
 from models.logbook import LOGBOOK_FIELDS
 from web import labels
 from web.charts import hours_by_role
-from web.client import execute
+from web.client import query
 from web.csv_response import csv_export
 from web.entry_fields import column, filters
 from web.listing import Listing, View
 from web.menu import MenuItem
-from web.page import MEDIATORS, page
+from web.page import FOR_MEDIATORS, page
 from web.pages import entries
-from web.pages.cpd import CPD
+from web.pages.cpd import CPD_LISTING
 from web.rendering import render
 
-LOGBOOK = Listing(
+LOGBOOK_LISTING = Listing(
     "logbook",
     tuple(column(field) for field in LOGBOOK_FIELDS if field.listed),
     filters("LogbookFilter", LOGBOOK_FIELDS),
@@ -33,11 +33,11 @@ CASE = entries.EntryForm(
 )
 
 
-@page("/logbook", MEDIATORS, document="logbook", menu=MenuItem(_("Logbook"), 20))
+@page("/logbook", FOR_MEDIATORS, document="logbook", menu=MenuItem(_("Logbook"), 20))
 async def logbook(request: Request) -> Response:
     """Show cases and CPD, and what the cases add up to."""
-    cases, courses = View(request, LOGBOOK, "/logbook"), View(request, CPD, "/logbook")
-    found = await execute(request, "Logbook", **cases.variables(), **courses.variables("cpd"))
+    cases, courses = View(request, LOGBOOK_LISTING, "/logbook"), View(request, CPD_LISTING, "/logbook")
+    found = await query(request, "Logbook", **cases.variables(), **courses.variables("cpd"))
     mediator = found["me"]["mediator"]
     return render(
         request,
@@ -49,12 +49,12 @@ async def logbook(request: Request) -> Response:
     )
 
 
-export = csv_export(
+export_logbook = csv_export(
     "/logbook.csv",
-    MEDIATORS,
-    LOGBOOK,
+    FOR_MEDIATORS,
+    LOGBOOK_LISTING,
     document="logbook",
     operation="ExportLogbook",
     found_at=("me", "mediator", "logbook"),
 )
-case_pages = entries.pages(CASE)
+case_pages = entries.entry_pages(CASE)

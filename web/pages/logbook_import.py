@@ -17,9 +17,9 @@ from starlette.responses import Response
 
 from i18n import LazyText, lazy_gettext
 from i18n import gettext as _
-from models.fields import Kind
+from models.fields import FieldKind
 from web import logbook_import
-from web.client import Outcome, PageError, mutate, to_mend
+from web.client import FormOutcome, PageError, mutate, to_mend
 from web.csv_reader import (
     MAX_COLUMNS,
     MAX_FILE,
@@ -31,11 +31,11 @@ from web.csv_reader import (
     read_csv,
     unpack,
 )
-from web.csv_writer import guarded, unguarded, write_csv
+from web.csv_writer import guarded, without_guard, write_csv
 from web.form_body import MAX_FORM, Form, read_file, read_form
-from web.logbook_import import Plan, ReadRow, Result
+from web.logbook_import import ImportPlan, ReadRow, Result
 from web.logbook_import_words import CHOICES, FIELDS, TITLES
-from web.page import FORM, MEDIATORS, POST, page
+from web.page import FOR_MEDIATORS, FORM, POST, page
 from web.rendering import render
 
 SHOWN = 10  # rows of a preview
@@ -50,7 +50,7 @@ _LABELS: Mapping[str, LazyText] = {
 }
 _ELSE = lazy_gettext("%(field)s, if your file has none")
 # The columns of a preview, after the days.
-_MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is Kind.DURATION]
+_MAIN = [field for field in FIELDS if field.graphql_name in CHOICES or field.kind is FieldKind.DURATION]
 _REST = [field for field in FIELDS if field not in _MAIN and field.name not in {"started_on", "ended_on"}]
 
 
@@ -60,11 +60,11 @@ class _Step:
 
     data: bytes
     file: CsvFile
-    plan: Plan
+    plan: ImportPlan
     typed: Form
 
 
-@page("/logbook/import", MEDIATORS, document="logbook_import", methods=FORM)
+@page("/logbook/import", FOR_MEDIATORS, document="logbook_import", methods=FORM)
 async def importing(request: Request) -> Response:
     """Take a file, show how it's read whenever that changes, and import it."""
     if request.method != "POST":
@@ -75,7 +75,7 @@ async def importing(request: Request) -> Response:
         return _start(request, to_mend([{"field": "file", "message": str(reason)}]))
     problems = step.plan.problems()
     if problems:
-        return _look(request, step, to_mend(problems) if step.typed else Outcome(problems), [])
+        return _look(request, step, to_mend(problems) if step.typed else FormOutcome(problems), [])
     wants_import = step.typed.get("then") == "import"
     if wants_import and step.typed.get("previewed") == _digest(step.plan.typed()):
         return await _import(request, step)
@@ -86,8 +86,8 @@ async def importing(request: Request) -> Response:
     return _look(request, step, outcome, found)
 
 
-@page("/logbook/import/failed.csv", MEDIATORS, document="logbook_import", methods=POST)
-async def failed(request: Request) -> Response:
+@page("/logbook/import/failed.csv", FOR_MEDIATORS, document="logbook_import", methods=POST)
+async def failed_import(request: Request) -> Response:
     """Give the rows that failed as a file, as they were, each with what to fix."""
     try:
         step = await _step(request)
@@ -101,7 +101,7 @@ async def failed(request: Request) -> Response:
     rows = [(str(REASON), step.file.headings), *((one.reason(), one.reading.row.cells) for one in failures)]
     body = write_csv(
         # In front, because a row that fails can have any number of cells.
-        [guarded(reason), *(guarded(unguarded(cell)) for index, cell in enumerate(cells) if index not in earlier)]
+        [guarded(reason), *(guarded(without_guard(cell)) for index, cell in enumerate(cells) if index not in earlier)]
         for reason, cells in rows
     )
     headers = {"Content-Disposition": 'attachment; filename="rows-to-mend.csv"'}
@@ -131,11 +131,11 @@ def _labels() -> dict[str, str]:
     return {name: str(label) for name, label in _LABELS.items()} | choices
 
 
-def _start(request: Request, outcome: Outcome | None = None) -> Response:
+def _start(request: Request, outcome: FormOutcome | None = None) -> Response:
     return render(
         request,
         "logbook_import/start.html",
-        outcome=outcome or Outcome(),
+        outcome=outcome or FormOutcome(),
         labels=_labels(),
         fields=FIELDS,
         megabytes=MAX_FILE // 1024**2,
@@ -144,7 +144,7 @@ def _start(request: Request, outcome: Outcome | None = None) -> Response:
     )
 
 
-def _look(request: Request, step: _Step, outcome: Outcome, found: list[Result]) -> Response:
+def _look(request: Request, step: _Step, outcome: FormOutcome, found: list[Result]) -> Response:
     """Show how a file is read, and what will become of its rows."""
     file, chosen = step.file, step.plan.typed()
     kept = {"mode": step.typed.get("mode", "readable")}
@@ -187,12 +187,12 @@ async def _import(request: Request, step: _Step) -> Response:
 
 async def _run(
     request: Request, step: _Step, *, dry_run: bool = False, all_or_nothing: bool = False, key: str | None = None
-) -> tuple[Outcome, list[Result]]:
+) -> tuple[FormOutcome, list[Result]]:
     """Read the rows and have the API import them, or, with `dry_run`, say what it would do."""
     readings = await run_in_threadpool(logbook_import.read_rows, step.file, step.plan)
     sound = [one.values for one in readings if not one.problems]
     if not sound:
-        return Outcome(), logbook_import.results(step.plan, readings, [])
+        return FormOutcome(), logbook_import.results(step.plan, readings, [])
     outcome = await mutate(
         request,
         "ImportLogbookEntries",

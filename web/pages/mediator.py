@@ -8,20 +8,20 @@ from starlette.responses import Response
 from i18n import gettext
 from i18n import lazy_gettext as _
 from web import labels
-from web.client import Outcome, execute, mutate, to_mend
+from web.client import FormOutcome, mutate, query, to_mend
 from web.form_body import Form, read_form
-from web.forms import one_of, read, text
+from web.forms import read_choice, read_fields, read_text
 from web.menu import MenuItem
-from web.page import FORM, MEDIATORS, POST, page
+from web.page import FOR_MEDIATORS, FORM, POST, page
 from web.receipts import accepted
 from web.rendering import render
 
-_READERS = {"about": text, "profileUrl": text, "visibility": one_of(labels.VISIBILITIES)}
+_READERS = {"about": read_text, "profileUrl": read_text, "visibility": read_choice(labels.VISIBILITIES)}
 
 
 @page(
     "/details",
-    MEDIATORS,
+    FOR_MEDIATORS,
     document="mediator",
     methods=FORM,
     menu=MenuItem(_("My Details"), 20, account=True),
@@ -31,12 +31,12 @@ async def details(request: Request) -> Response:
     if request.method != "POST":
         return await _show(request)
     typed = await read_form(request)
-    values, problems = read(typed, _READERS, ("visibility",))
+    values, problems = read_fields(typed, _READERS, ("visibility",))
     outcome = to_mend(problems) if problems else await mutate(request, "UpdateProfile", **values)
     return await _done(request, typed, outcome, "saved")
 
 
-@page("/details/appoint", MEDIATORS, document="mediator", methods=POST)
+@page("/details/appoint", FOR_MEDIATORS, document="mediator", methods=POST)
 async def appoint(request: Request) -> Response:
     """Appoint a reviewer from the list."""
     typed = await read_form(request)
@@ -48,7 +48,7 @@ async def appoint(request: Request) -> Response:
     return await _done(request, typed, outcome, "appointed")
 
 
-@page("/details/invite", MEDIATORS, document="mediator", methods=POST)
+@page("/details/invite", FOR_MEDIATORS, document="mediator", methods=POST)
 async def invite(request: Request) -> Response:
     """Invite somebody by email to become your reviewer."""
     typed = await read_form(request)
@@ -57,29 +57,29 @@ async def invite(request: Request) -> Response:
     return await _done(request, typed, outcome, "invited")
 
 
-@page("/details/end-review", MEDIATORS, document="mediator", methods=POST)
+@page("/details/end-review", FOR_MEDIATORS, document="mediator", methods=POST)
 async def end_review(request: Request) -> Response:
     """End the review."""
     outcome = await mutate(request, "EndReview")
     return await _done(request, {}, outcome, "ended")
 
 
-async def _done(request: Request, typed: Form, outcome: Outcome, what: str) -> Response:
+async def _done(request: Request, typed: Form, outcome: FormOutcome, what: str) -> Response:
     if outcome.problems:
         return await _show(request, typed, outcome)
     return accepted(request, f"/details?done={what}")
 
 
-async def _show(request: Request, typed: Form | None = None, outcome: Outcome | None = None) -> Response:
+async def _show(request: Request, typed: Form | None = None, outcome: FormOutcome | None = None) -> Response:
     """Show the page; a form that came back keeps what was typed, and the others have what's stored."""
     search = request.query_params.get("search", "")[:200].replace("\0", "")
-    found = await execute(request, "Details", search=search or None)
+    found = await query(request, "Details", search=search or None)
     mediator: dict[str, Any] = found["me"]["mediator"]
     stored = {name: mediator[name] or "" for name in _READERS}
     return render(
         request,
         "mediator/edit.html",
-        outcome=outcome or Outcome(),
+        outcome=outcome or FormOutcome(),
         typed=stored | dict(typed or {}),
         mediator=mediator,
         search=search,

@@ -13,24 +13,24 @@ from starlette.responses import Response
 from i18n import gettext
 from i18n import lazy_gettext as _
 from web import charts, labels
-from web.client import execute, mutate, nothing_here
+from web.client import mutate, nothing_here, query
 from web.csv_response import csv_response
 from web.labels import Format
-from web.listing import Column, Filter, Listing, View
+from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
-from web.page import FORM, REVIEWERS, page
+from web.page import FOR_REVIEWERS, FORM, page
 from web.receipts import accepted
 from web.rendering import render
 
-MEDIATORS = Listing("mediators", (), (Filter("search", _("Name")),))
+REVIEWED_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))
 PIECES = Listing(
     "feedback",
     (
-        Column("receivedOn", _("Date received"), labels.DAY, "RECEIVED_ON"),
-        Column("capacity", _("Capacity"), labels.CAPACITY),
-        Column("actedAs", _("Acted as"), labels.ACTING),
-        Column("shared", _("Shared"), labels.SHARED),
-        Column("byInvitation", _("How it came"), labels.WAY),
+        ListColumn("receivedOn", _("Date received"), labels.DAY, "RECEIVED_ON"),
+        ListColumn("capacity", _("Capacity"), labels.CAPACITY),
+        ListColumn("actedAs", _("Acted as"), labels.ACTING),
+        ListColumn("shared", _("Shared"), labels.SHARED),
+        ListColumn("byInvitation", _("How it came"), labels.WAY),
     ),
     (
         Filter("year", _("Year"), found="years"),
@@ -71,20 +71,20 @@ class _Others(Format):
         return "\n".join(f"{one['question']}: {one['text'] or one['rating'] or self._not_applicable}" for one in others)
 
 
-@page("/review", REVIEWERS, document="reviewer", menu=MenuItem(_("Review Feedback"), 60))
+@page("/review", FOR_REVIEWERS, document="reviewer", menu=MenuItem(_("Review Feedback"), 60))
 async def mediators(request: Request) -> Response:
     """Show the mediators who appointed the reviewer, and find one among them."""
-    view = View(request, MEDIATORS, "/review")
-    found = await execute(request, "Mediators", **view.variables(), search=view.filters.get("search"))
+    view = View(request, REVIEWED_LISTING, "/review")
+    found = await query(request, "Mediators", **view.variables(), search=view.filters.get("search"))
     return render(request, "reviewer/list.html", view=view, mediators=found["mediators"])
 
 
-@page("/review/{id}", REVIEWERS, document="reviewer")
+@page("/review/{id}", FOR_REVIEWERS, document="reviewer")
 async def overview(request: Request) -> Response:
     """Show a mediator's years, the averages of one of them, and the feedback in full."""
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
-    found = await execute(request, "Overview", id=mediator_id, **view.variables())
+    found = await query(request, "Overview", id=mediator_id, **view.variables())
     mediator, survey = found["mediator"], found["survey"]
     years = mediator["feedbackSummary"]["years"]
     chosen = _chosen(years, view.filters.get("year"))
@@ -110,22 +110,22 @@ def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, An
     return next((year for year in years if year["year"] == wanted), None)
 
 
-@page("/review/{id}/feedback.csv", REVIEWERS, document="reviewer")
-async def export(request: Request) -> Response:
+@page("/review/{id}/feedback.csv", FOR_REVIEWERS, document="reviewer")
+async def export_feedback(request: Request) -> Response:
     """Export the feedback of a view: a row for each piece, a column for each question."""
     mediator_id = request.path_params["id"]
-    survey = (await execute(request, "Survey"))["survey"]
+    survey = (await query(request, "Survey"))["survey"]
     texts, not_applicable = labels.question_texts(survey), labels.rating_labels(survey)[None]
-    answers = (Column("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
-    others = Column("answers", gettext("Questions no longer asked"), _Others(texts, not_applicable))
+    answers = (ListColumn("answers", text, _Answer(key, not_applicable)) for key, text in texts.items())
+    others = ListColumn("answers", gettext("Questions no longer asked"), _Others(texts, not_applicable))
     view = View(request, replace(PIECES, more=(*answers, others)), f"/review/{mediator_id}")
     return await csv_response(request, view, "ExportFeedback", ("mediator", "feedback"), id=mediator_id)
 
 
-@page("/review/{id}/end", REVIEWERS, document="reviewer", methods=FORM)
+@page("/review/{id}/end", FOR_REVIEWERS, document="reviewer", methods=FORM)
 async def end(request: Request) -> Response:
     """End a review, after one question."""
-    found = await execute(request, "Mediator", id=request.path_params["id"])
+    found = await query(request, "Mediator", id=request.path_params["id"])
     if request.method != "POST":
         return render(request, "reviewer/end.html", mediator=found["mediator"])
     outcome = await mutate(request, "EndReview", mediatorId=found["mediator"]["id"])

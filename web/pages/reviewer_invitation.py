@@ -5,18 +5,18 @@ from starlette.responses import Response
 
 from i18n import gettext as _
 from permissions.viewer import Viewer
-from web.client import Outcome, execute, mutate
+from web.client import FormOutcome, mutate, query
 from web.form_body import read_form
-from web.page import FORM, SIGNED_IN, page
+from web.page import FOR_SIGNED_IN, FORM, page
 from web.receipts import accepted
 from web.rendering import render
 
 
-@page("/invitation/{secret}", document="reviewer_invitation", documents={"home": SIGNED_IN}, methods=FORM)
+@page("/invitation/{secret}", document="reviewer_invitation", documents={"home": FOR_SIGNED_IN}, methods=FORM)
 async def invitation(request: Request) -> Response:
     """Accept an invitation to review: with a new account, or signed in to one."""
     viewer: Viewer = request.state.viewer
-    me = (await execute(request, "Home"))["me"] if viewer.account_id else None
+    me = (await query(request, "Home"))["me"] if viewer.account_id else None
     secret = request.path_params["secret"]
     if request.method != "POST":
         return render(request, "reviewer/invitation.html", me=me, secret=secret)
@@ -26,7 +26,7 @@ async def invitation(request: Request) -> Response:
     if not outcome.problems:
         return accepted(request, "/done/invitation")
     if name is None and any(problem["field"] == "name" for problem in outcome.problems):
-        outcome = Outcome([{"field": None, "message": _not_yours()}], outcome.status)
+        outcome = FormOutcome([{"field": None, "message": _not_yours()}], outcome.status)
     return render(request, "reviewer/invitation.html", outcome=outcome, typed=typed, me=me, secret=secret)
 
 

@@ -9,18 +9,18 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.client import Outcome, execute, mutate
+from web.client import FormOutcome, mutate, query
 from web.form_body import read_form
-from web.page import FORM, POST, SIGNED_IN, page
+from web.page import FOR_SIGNED_IN, FORM, POST, page
 from web.receipts import accepted
 from web.rendering import render
 
 
-@page("/account/second-factor", SIGNED_IN, document="second_factor", methods=FORM)
+@page("/account/second-factor", FOR_SIGNED_IN, document="second_factor", methods=FORM)
 async def set_up(request: Request) -> Response:
     """Say what a second factor is, then make its secret."""
     if request.method != "POST":
-        has_one = (await execute(request, "HasOne"))["me"]["secondFactor"]
+        has_one = (await query(request, "HasOne"))["me"]["secondFactor"]
         return render(request, "second_factor/set_up.html", has_one=has_one)
     password = (await read_form(request)).get("password", "")
     outcome = await mutate(request, "SetUpSecondFactor", password=password)
@@ -39,7 +39,7 @@ def _drawn(uri: str) -> Markup:
     return Markup(segno.make(uri, error="m").svg_inline(scale=4, light="#fff", border=4))  # noqa: S704 - ours alone
 
 
-@page("/account/second-factor/confirm", SIGNED_IN, document="second_factor", methods=POST)
+@page("/account/second-factor/confirm", FOR_SIGNED_IN, document="second_factor", methods=POST)
 async def confirm(request: Request) -> Response:
     """Turn on the new factor once it has given a correct code."""
     code = (await read_form(request)).get("code", "")
@@ -49,7 +49,7 @@ async def confirm(request: Request) -> Response:
     return _codes(request, outcome)
 
 
-@page("/account/second-factor/codes", SIGNED_IN, document="second_factor", methods=FORM)
+@page("/account/second-factor/codes", FOR_SIGNED_IN, document="second_factor", methods=FORM)
 async def renew(request: Request) -> Response:
     """Make new recovery codes to replace the old ones."""
     if request.method != "POST":
@@ -60,7 +60,7 @@ async def renew(request: Request) -> Response:
     )
 
 
-@page("/account/second-factor/remove", SIGNED_IN, document="second_factor", methods=FORM)
+@page("/account/second-factor/remove", FOR_SIGNED_IN, document="second_factor", methods=FORM)
 async def remove(request: Request) -> Response:
     """Remove the factor."""
     if request.method != "POST":
@@ -71,12 +71,12 @@ async def remove(request: Request) -> Response:
     return accepted(request, "/account?done=removed")
 
 
-async def _proven(request: Request, operation: str) -> Outcome:
+async def _proven(request: Request, operation: str) -> FormOutcome:
     """Make a change that needs both the password and a code."""
     typed = await read_form(request)
     password, code = typed.get("password", ""), typed.get("code", "")
     return await mutate(request, operation, password=password, code=code)
 
 
-def _codes(request: Request, outcome: Outcome) -> Response:
+def _codes(request: Request, outcome: FormOutcome) -> Response:
     return render(request, "second_factor/codes.html", codes=outcome.payload["recoveryCodes"])

@@ -8,9 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from permissions.secrets import PENDING_SIGN_IN_LASTS
 from permissions.viewer import Viewer
-from web.client import execute, mutate
+from web.client import mutate, query
 from web.form_body import Form, read_form
-from web.page import FORM, POST, SIGNED_IN, page
+from web.page import FOR_SIGNED_IN, FORM, POST, page
 from web.rendering import render
 from web.viewers import bound, keep
 
@@ -75,10 +75,10 @@ def _keep_pending(request: Request, response: Response, secret: str) -> None:
     keep(request.app.state.settings, response, _PENDING, secret, seconds)
 
 
-@page("/signout", documents={"sign_in_end": SIGNED_IN}, methods=POST)
+@page("/signout", documents={"sign_in_end": FOR_SIGNED_IN}, methods=POST)
 async def sign_out(request: Request) -> Response:
     """End the session."""
     viewer: Viewer = request.state.viewer
     if viewer.account_id is not None:
-        await execute(request, "SignOut")
+        await query(request, "SignOut")
     return RedirectResponse("/", 303)
