@@ -154,7 +154,7 @@ def _kind(response: httpx.Response, *, changes: bool) -> str:
 
 
 async def _mailed(place: Place, actor: Watcher, sent: set[Marker]) -> None:
-    """Send the mail that a change caused: it says what its recipient may read, or what its sender wrote or is called."""
+    """Send the mail that a change caused: it says what its recipient may read, what its sender wrote, or their name."""
     await drain(place.hub.database, place.hub.settings)
     named = sent | ({place.world.names[actor.account_id]} if actor.account_id else set())
     for kind, row in await queued(place.hub):
