@@ -75,7 +75,7 @@ addresses = st.from_regex(
 
 @given(addresses | st.text(max_size=40))
 @example("0+.@A.example")  # not an address, though it is one without what looks like its tag
-def test_a_key_is_its_own_key(address: str) -> None:
+def test_the_key_of_a_key_is_the_key_itself(address: str) -> None:
     key = account_key(address)
     assert account_key(key) == key
     assert account_key(unicodedata.normalize("NFD", key)) == key or not key.isascii()

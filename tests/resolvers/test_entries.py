@@ -138,7 +138,7 @@ async def test_all_wrong_values_are_named_at_once_and_nothing_is_saved(hub: Hub,
     assert await stored(hub, kind) == before
 
 
-async def test_the_bounds_themselves_are_accepted(hub: Hub) -> None:
+async def test_values_at_the_limits_are_accepted(hub: Hub) -> None:
     ann = await hub.mediator()
     today = hub.database.latest_today().isoformat()
     for facts in (

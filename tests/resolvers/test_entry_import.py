@@ -252,7 +252,7 @@ async def in_process(hub: Hub, who: Person, entries: list[dict[str, Any]], **opt
     return answer.body["data"]
 
 
-async def test_5000_entries_take_as_many_statements_as_one(hub: Hub) -> None:
+async def test_importing_5000_entries_runs_as_many_statements_as_importing_one(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     async with statements(hub) as few:
         await in_process(hub, bea, rows(1))

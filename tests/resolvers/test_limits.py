@@ -137,7 +137,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     assert await rows_of_everything(hub) == before
 
 
-async def test_each_limit_allows_what_it_says(hub: Hub) -> None:
+async def test_each_limit_allows_as_many_attempts_as_it_says(hub: Hub) -> None:
     for limit in all_limits():
         assert await use_up(hub, limit, "somebody") == int(limit.rate.split("/")[0]), limit
 

@@ -67,7 +67,7 @@ def test_the_error_for_a_text_that_is_too_long_says_how_long_it_is() -> None:
         ("a\x1bb", [Code.INVALID]),
     ],
 )
-def test_a_name_is_one_visible_line(name: str | None, found: list[Code]) -> None:
+def test_a_name_must_be_one_visible_line(name: str | None, found: list[Code]) -> None:
     check = Check()
     check.name("name", name)
     assert codes(check) == found

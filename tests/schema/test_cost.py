@@ -169,5 +169,5 @@ async def test_everybody_may_ask_for_an_objects_type(hub: Hub) -> None:
     }
 
 
-def test_public_standing_alone_does_not_keep_the_schema_from_being_read() -> None:
+def test_the_public_projection_itself_does_not_bar_introspection() -> None:
     assert Documents(projection(Standing.PUBLIC)).prepared("{ __schema { description } }").document is not None

@@ -121,7 +121,7 @@ async def test_the_owner_is_told_about_wrong_codes_once_an_hour(hub: Hub) -> Non
     again = await asyncio.gather(*(sign_in_with(hub, ann, code) for code in (WRONG, "abcdefgh", codes[0][:-1])))
     assert {str(answer.body) for answer in again} == {str(first.body)}
     assert await told(hub, ann) == 1
-    async with hub.later(minutes=59) as then:  # held mail is counted by whole hours: no time has passed
+    async with hub.later(minutes=59) as then:  # the clock of tests moves only by whole hours: no time has passed
         await sign_in_with(then, ann, WRONG)
         assert await told(then, ann) == 1
     async with hub.later(hours=1) as then:
