@@ -12,14 +12,14 @@
 --     it, and a cascade runs as it, so that a deleted account takes its rows along;
 --   the web server's role (DATABASE_URL) owns nothing and has the rights of part 4;
 --   the worker's role (DATABASE_WORKER_URL) has the same rights, and is the only one that the policies named `work_...`
---     are for. It stands below as :"worker"; without one of its own it's the web server's.
+--     are for. Below, it's :"worker"; if it has no URL of its own, that's the web server's role.
 --
--- `models/rules.py` cuts the file at the lines that begin with "-- Part" and puts the roles' names in.
+-- `models/rules.py` splits the file at the lines that begin with "-- Part" and fills in the names of the roles.
 
 
 -- Part 1: the clock, which comes before the tables because their defaults read it.
 
--- The clock that every default and every expiry goes by. A demo or a test moves it, by a setting that its connections
+-- The clock that every default and every expiry goes by. A demo or a test moves it with a setting that its connections
 -- start with.
 CREATE FUNCTION clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT now() + coalesce(nullif(current_setting('logbook.clock_offset', true), ''), '0')::interval $$;
@@ -27,12 +27,12 @@ $$ SELECT now() + coalesce(nullif(current_setting('logbook.clock_offset', true),
 
 -- Part 2: the functions. The tables have been made by now, from the models.
 --
--- A function stands below those that it calls. A body written in SQL is parsed when the function is made, so no search
--- path can point a name in it at something else later.
+-- A function comes after those that it calls. A body written in SQL is parsed when the function is created, so no
+-- search path can later point a name in it at something else.
 
--- Tells the rules who is asking, until the transaction ends. Always true: it's called for its effect, and STABLE so that
--- a statement can begin with it (`models/row_security.py`). Settings mustn't change while parallel workers run, hence PARALLEL
--- UNSAFE. What `ask` wasn't told reads as null, none and no.
+-- Tells the rules who is asking, until the transaction ends. Always true: it's called for its effect, and STABLE so
+-- that a statement can begin with it (`models/row_security.py`). Settings mustn't change while parallel workers run,
+-- hence PARALLEL UNSAFE. What `ask` wasn't told reads as null, none and no.
 CREATE FUNCTION ask(viewer uuid, standings int, by_token boolean, link bytea, at_work boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE AS $$
 BEGIN
@@ -50,7 +50,7 @@ $$;
 CREATE FUNCTION viewer() RETURNS uuid STABLE PARALLEL SAFE
 RETURN nullif(current_setting('logbook.viewer', true), '')::uuid;
 
--- The bits are those of `permissions.viewer.Standing`: 1 SELF, 2 REVIEWER, 8 ADMIN.
+-- Whether the viewer has a standing. Its bit is that of `permissions.viewer.Standing`: 1 SELF, 2 REVIEWER, 8 ADMIN.
 CREATE FUNCTION stands_as(standing int) RETURNS boolean STABLE PARALLEL SAFE
 RETURN coalesce(nullif(current_setting('logbook.standings', true), '')::int & standing, 0) <> 0;
 
@@ -58,7 +58,7 @@ RETURN coalesce(nullif(current_setting('logbook.standings', true), '')::int & st
 CREATE FUNCTION by_token() RETURNS boolean STABLE PARALLEL SAFE
 RETURN coalesce(current_setting('logbook.by_token', true) = 'true', false);
 
--- The hash of the mailed link that somebody came by.
+-- The hash of the mailed link that somebody came with.
 CREATE FUNCTION held_link() RETURNS bytea STABLE PARALLEL SAFE
 RETURN decode(nullif(current_setting('logbook.link', true), ''), 'hex');
 
@@ -78,11 +78,11 @@ BEGIN ATOMIC
        AND account.roles @> ARRAY['MEDIATOR'];
 END;
 
--- SECURITY DEFINER functions run as the owner, past the policies. Each of them says itself who may use it, and only the
+-- SECURITY DEFINER functions run as the owner, past the policies. Each checks for itself who may use it, and only the
 -- roles of part 4 can call it at all.
 
--- The feedback about the viewer. An administrator who is a mediator mustn't even meet it in the audit log, and can't
--- leave out what they can't select.
+-- The feedback about the viewer. An administrator who is a mediator mustn't even come across it in the audit log, and a
+-- statement of theirs can't leave out what it can't select.
 CREATE FUNCTION about_viewer() RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT id FROM feedback WHERE mediator_id = viewer();
@@ -90,7 +90,8 @@ END;
 
 REVOKE EXECUTE ON FUNCTION about_viewer FROM PUBLIC;
 
--- The ids of all that hangs on an account: when it's deleted, queued work and repeated requests with such an id go too.
+-- The ids of everything that belongs to an account: when it's deleted, queued work and repeated requests with one of
+-- these ids go too.
 CREATE FUNCTION ids_of(owner uuid) RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT theirs.id FROM (
@@ -131,12 +132,12 @@ REVOKE EXECUTE ON FUNCTION end_exports FROM PUBLIC;
 
 -- Part 3: the policies, table by table.
 --
--- What no policy allows on a guarded table, nobody does but its owner. Where several policies allow a command, each of
--- them is enough. A sub-select that names no column of the row is worked out once a statement, not once a row; the
--- other conditions are on columns that the row itself holds.
+-- On a guarded table, only the owner can do what no policy allows. Where several policies are for the same command, one
+-- that allows it is enough. A sub-select that names no column of the row is worked out once per statement, not once per
+-- row; the other conditions are on columns of the row itself.
 
--- What a mediator wrote about a case for their own eyes. Rows are looked up by their ids: IN, because with = the planner
--- couldn't tell that it picks few rows, and would gather all that somebody ever wrote for a page of 25.
+-- What a mediator wrote about a case for their own eyes only. It says IN because with = the planner couldn't tell that
+-- this picks few rows, and would gather everything that somebody ever wrote for a page of 25.
 ALTER TABLE logbook_private ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON logbook_private USING (mediator_id IN (SELECT own_record()));
 
@@ -144,7 +145,7 @@ CREATE POLICY own ON logbook_private USING (mediator_id IN (SELECT own_record())
 ALTER TABLE cpd_private ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON cpd_private USING (mediator_id IN (SELECT own_record()));
 
--- That a party was asked for feedback. The party holds a link to the request, which shows it and is spent once.
+-- The fact that a party was asked for feedback. The party has a link to the request, which shows it and works once.
 ALTER TABLE feedback_request ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON feedback_request FOR SELECT USING (mediator_id = (SELECT own_record()));
 CREATE POLICY own_is_made ON feedback_request FOR INSERT WITH CHECK (mediator_id = (SELECT own_record()));
@@ -153,7 +154,7 @@ CREATE POLICY link_shows ON feedback_request FOR SELECT USING (secret_hash = (SE
 CREATE POLICY link_is_spent ON feedback_request FOR UPDATE USING (secret_hash = (SELECT held_link()));
 CREATE POLICY work_mails ON feedback_request FOR SELECT TO :"worker" USING ((SELECT at_work()));
 
--- Who was asked about what. It's gone after 120 hours, and isn't shown after them even if no worker has run.
+-- Who was asked about what. It's gone after 120 hours, and isn't shown any longer even if no worker has run.
 ALTER TABLE feedback_request_details ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_for_five_days ON feedback_request_details FOR SELECT
     USING (mediator_id = (SELECT own_record()) AND made_at > (SELECT clock() - interval '120 hours'));
@@ -192,7 +193,7 @@ CREATE POLICY readable ON feedback_answer FOR SELECT USING (
 CREATE POLICY given_about_another ON feedback_answer FOR INSERT
     WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
 
--- Who gave it. Administrators read that in person, with no token, and never about themselves.
+-- Who gave it. Administrators read that in person, not with a token, and never about themselves.
 ALTER TABLE feedback_origin ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readable ON feedback_origin FOR SELECT USING (
     (SELECT stands_as(8) AND NOT by_token())
@@ -203,7 +204,7 @@ CREATE POLICY readable ON feedback_origin FOR SELECT USING (
 CREATE POLICY given ON feedback_origin FOR INSERT WITH CHECK (true);
 CREATE POLICY work_mails ON feedback_origin FOR SELECT TO :"worker" USING ((SELECT at_work()));
 
--- The archives of somebody's own data, for them in person: a token neither asks for one nor fetches it.
+-- The archives of somebody's own data, only for them in person: a token can neither ask for one nor fetch it.
 ALTER TABLE data_export ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON data_export FOR SELECT USING (account_id = (SELECT viewer()) AND NOT (SELECT by_token()));
 CREATE POLICY own_is_asked_for ON data_export FOR INSERT

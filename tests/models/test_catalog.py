@@ -54,7 +54,9 @@ Said = list[str]
         ),
     ],
 )
-async def test_every_change_is_a_difference(services: Services, statement: str, differ: Said) -> None:
+async def test_every_change_to_a_database_shows_as_a_difference(
+    services: Services, statement: str, differ: Said
+) -> None:
     def change(connection: Connection) -> tuple[Said, Said]:
         before = catalog.read_catalog(connection)
         with connection.begin_nested() as change:

@@ -38,7 +38,7 @@ SLEEP = select(func.pg_sleep(60))
 ASLEEP = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 
 
-async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
+async def test_a_statement_is_given_its_values_by_name(hub: Hub) -> None:
     async with hub.app.state.database.reading() as reading:
         assert await reading.value(SUM, int, second=3, first=4) == 7
         assert await reading.value(SUM, int, first=4) == 6
@@ -46,7 +46,7 @@ async def test_a_statement_takes_its_values_by_name(hub: Hub) -> None:
             await reading.value(SUM, int, first=4, third=1)
 
 
-async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> None:
+async def test_a_row_has_its_columns_as_attributes_and_nothing_else(hub: Hub) -> None:
     async with hub.app.state.database.reading() as reading:
         row = await reading.first(SUM, first=1)
         assert row is not None
@@ -55,7 +55,7 @@ async def test_a_row_has_its_columns_as_attributes_and_no_others(hub: Hub) -> No
             assert not hasattr(row, absent)
 
 
-async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
+async def test_first_and_value_return_none_when_there_is_no_row(hub: Hub) -> None:
     nobody = Statement(select(accounts.c.name).where(accounts.c.name == "nobody"), NameRow)
     async with hub.app.state.database.reading() as reading:
         assert await reading.first(nobody) is None
@@ -63,7 +63,7 @@ async def test_first_and_value_are_none_where_there_is_no_row(hub: Hub) -> None:
         assert await reading.all(nobody) == []
 
 
-async def test_rows_are_inserted_as_they_are_given_and_binary_ones_are_refused(hub: Hub) -> None:
+async def test_rows_are_inserted_as_given_and_binary_values_are_refused(hub: Hub) -> None:
     moment, person = datetime(2024, 2, 29, 1, 2, 3, 456789, tzinfo=UTC), await hub.mediator()
     rows = [{"name": name, "ran_at": moment} for name in ("plain", 'it\'s \\ "odd"\n', "\N{GRINNING FACE}")]
     entry = {"kind": "OTHER", "title": "T", "started_on": date(2024, 2, 29), "ended_on": date(2024, 2, 29)}
@@ -84,7 +84,7 @@ async def chore_names(database: Database) -> list[str]:
         return [row.name for row in await reading.all(Statement(select(chores.c.name), NameRow))]
 
 
-async def test_a_transaction_is_kept_whole_or_not_at_all(hub: Hub) -> None:
+async def test_a_transaction_is_kept_as_a_whole_or_not_at_all(hub: Hub) -> None:
     async with hub.app.state.database.transaction() as transaction:
         assert await transaction.run(insert(chores).values([{"name": "kept"}, {"name": "too"}])) == 2
 
@@ -98,13 +98,13 @@ async def test_a_transaction_is_kept_whole_or_not_at_all(hub: Hub) -> None:
     assert await chore_names(hub.app.state.database) == ["kept", "too"]
 
 
-async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
+async def test_a_cancelled_request_leaves_no_transaction_open(hub: Hub) -> None:
     async def slow(number: int) -> None:
         async with hub.app.state.database.transaction() as transaction:
             await transaction.run(insert(chores).values(name=f"lost {number}"))
             await transaction.run(SLEEP)
 
-    tasks = [asyncio.create_task(slow(number)) for number in range(5)]  # as many as the pool has
+    tasks = [asyncio.create_task(slow(number)) for number in range(5)]  # as many as there are in the pool
 
     async def all_asleep() -> bool:
         return bool((await hub.rows(ASLEEP))[0][0] == 5)
@@ -120,7 +120,9 @@ async def test_a_cut_off_request_leaves_no_transaction_open(hub: Hub) -> None:
     assert (await hub.rows(in_transaction))[0][0] == 0
 
 
-async def test_whoever_finds_every_connection_in_use_is_told_in_time(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_finds_every_connection_in_use_is_told_in_time(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with connect(hub.settings.model_copy(update={"database_pool_size": 2})) as database:
         async with database.reading(), database.transaction():
             monkeypatch.setattr(models_pool, "ACQUIRE_TIMEOUT", 0.05)
@@ -138,7 +140,7 @@ def test_nobody_waits_long_for_a_connection() -> None:
     assert models_pool.ACQUIRE_TIMEOUT <= 10
 
 
-async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) -> None:
+async def test_the_clock_is_moved_only_for_the_services_own_connections(hub: Hub) -> None:
     moved = select((func.clock() - func.now()).label("moved"))
     async with hub.later(days=-3) as earlier, earlier.app.state.database.reading() as reading:
         assert await reading.value(moved, timedelta) == timedelta(days=-3)
@@ -149,7 +151,7 @@ async def test_the_clock_is_moved_for_the_service_s_connections_alone(hub: Hub) 
         assert await reading.value(moved, timedelta) == timedelta(0)
 
 
-async def test_defaults_go_by_the_moved_clock(hub: Hub) -> None:
+async def test_defaults_follow_the_moved_clock(hub: Hub) -> None:
     async with hub.later(hours=200) as later, later.app.state.database.transaction() as transaction:
         ran_at = await transaction.value(insert(chores).values(name="chore").returning(chores.c.ran_at), datetime)
     assert timedelta(hours=199) < ran_at - datetime.now(UTC) < timedelta(hours=201)
@@ -162,12 +164,12 @@ async def test_defaults_go_by_the_moved_clock(hub: Hub) -> None:
         (datetime(2025, 12, 31, 10, 1, tzinfo=UTC), date(2026, 1, 1)),
     ],
 )
-def test_today_is_the_latest_that_it_is_anywhere(now: datetime, today: date) -> None:
+def test_today_is_the_latest_date_anywhere_on_earth(now: datetime, today: date) -> None:
     assert Database(cast("Any", None), now - datetime.now(UTC)).latest_today() == today
 
 
 @pytest.mark.parametrize(("pooler", "ends"), [(Pooler.NONE, "30s"), (Pooler.TRANSACTION, "0")])
-async def test_a_transaction_that_its_process_has_left_ends_unless_that_is_the_poolers_to_do(
+async def test_an_abandoned_transaction_ends_unless_a_pooler_takes_care_of_it(
     hub: Hub, pooler: Pooler, ends: str
 ) -> None:
     async with (
@@ -178,7 +180,7 @@ async def test_a_transaction_that_its_process_has_left_ends_unless_that_is_the_p
 
 
 @pytest.mark.parametrize(("pooler", "kept"), [(Pooler.NONE, True), (Pooler.TRANSACTION, False)])
-async def test_behind_a_transaction_pooler_no_statement_stays_prepared(hub: Hub, pooler: Pooler, kept: bool) -> None:
+async def test_no_statement_stays_prepared_behind_a_transaction_pooler(hub: Hub, pooler: Pooler, kept: bool) -> None:
     prepared = select(func.count()).select_from(text("pg_prepared_statements")).where(column("name") != "")
     async with connect(
         hub.settings.model_copy(update={"database_pooler": pooler, "database_pool_size": 2})
@@ -192,7 +194,7 @@ async def test_behind_a_transaction_pooler_no_statement_stays_prepared(hub: Hub,
                 assert bool(await reading.value(prepared, int)) is kept
 
 
-async def test_the_pool_outlives_a_restart_of_the_server(services: Services) -> None:
+async def test_the_pool_survives_a_restart_of_the_server(services: Services) -> None:
     with postgres() as own:
         async with connect(settings_for(services, database_url=own.url)) as database:
             connections = [database.reading() for _ in range(3)]

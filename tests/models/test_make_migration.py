@@ -69,20 +69,20 @@ def files(folder: Path) -> set[str]:
 
 
 def change(table: Table, name: str, words: list[str]) -> None:
-    """Hold a column to other words."""
+    """Let a column hold other words."""
     (old,) = (one for one in table.constraints if one.name == f"{name}_known")
     table.constraints.remove(old)
     table.append_constraint(CheckConstraint(f"{name} IN ({', '.join(map(repr, words))})", name=f"{name}_known"))
 
 
-async def test_nothing_is_written_where_nothing_has_changed(services: Services, folder: Path, models: MetaData) -> None:
+async def test_nothing_is_written_when_nothing_has_changed(services: Services, folder: Path, models: MetaData) -> None:
     async with empty_database(services) as settings:
         assert await made(settings, folder, models) == Written(None, [])
         assert files(folder) == files(MIGRATIONS)
         assert await tables(settings) == set()
 
 
-async def test_columns_words_and_indexes_lead_to_a_migration_that_leaves_no_difference(
+async def test_new_columns_words_and_indexes_make_a_migration_that_leaves_no_difference(
     services: Services, folder: Path, models: MetaData
 ) -> None:
     entry = models.tables["logbook_entry"]
@@ -107,7 +107,7 @@ async def test_columns_words_and_indexes_lead_to_a_migration_that_leaves_no_diff
             """outcome IN ('SETTLED', 'PARTLY_SETTLED', 'NOT_SETTLED', 'ONGOING', 'NOT_KNOWN', 'ADJOURNED')""" in source
         )
         assert "###" not in source
-        # A database of the service's, whose roles need no grant for what is new.
+        # As in a real database: its roles need no grant for what's new.
         roles = migrate.config(owner_url(settings), ("logbook_app", "logbook_worker"))
         roles.set_main_option("script_location", str(folder))
         await in_thread(partial(command.upgrade, roles, "head"))
@@ -131,7 +131,7 @@ CREATE POLICY work_reads ON note FOR SELECT TO :"worker" USING ((SELECT at_work(
 -- Part 4"""
 
 
-async def test_rules_that_are_new_changed_or_gone_are_written_too(
+async def test_rules_that_are_new_changed_or_removed_are_written_too(
     services: Services, folder: Path, models: MetaData
 ) -> None:
     note = Table(
@@ -164,9 +164,11 @@ async def test_rules_that_are_new_changed_or_gone_are_written_too(
         assert (await made(settings, folder, models, changed_rules)).path is None
 
 
-async def test_what_would_not_only_expand_is_told(services: Services, folder: Path, models: MetaData) -> None:
+async def test_changes_that_do_more_than_expand_are_reported(
+    services: Services, folder: Path, models: MetaData
+) -> None:
     mediator = models.tables["mediator"]
-    mediator._columns.remove(mediator.c.about)  # there's no public way to take one out
+    mediator._columns.remove(mediator.c.about)  # there's no public way to remove one
     mediator.c.profile_url.nullable = False
     mediator.c.visibility.server_default = None
     mediator.append_column(Column("motto", Text, nullable=False))
@@ -181,14 +183,14 @@ async def test_what_would_not_only_expand_is_told(services: Services, folder: Pa
     }
 
 
-async def test_what_is_left_for_a_person_to_write_is_told(services: Services, folder: Path, models: MetaData) -> None:
+async def test_what_has_to_be_written_by_hand_is_reported(services: Services, folder: Path, models: MetaData) -> None:
     changed_rules = rules.RULES.replace("\n-- Part 4", "CREATE TYPE mood AS ENUM ('GOOD');\n\n-- Part 4")
     async with empty_database(services) as settings:
         written = await made(settings, folder, models, changed_rules)
     assert (written.path, [said[:28] for said in written.problems]) == (None, ["Write it by hand: type mood:"])
 
 
-async def test_a_migration_that_does_not_run_is_told(services: Services, folder: Path, models: MetaData) -> None:
+async def test_a_migration_that_does_not_run_is_reported(services: Services, folder: Path, models: MetaData) -> None:
     changed_rules = rules.RULES.replace("about_viewer() RETURNS SETOF uuid", "about_viewer() RETURNS uuid")
     async with empty_database(services) as settings:
         written = await made(settings, folder, models, changed_rules)

@@ -27,7 +27,7 @@ _numbers = count(1)
 
 @asynccontextmanager
 async def empty_database(services: Services) -> AsyncIterator[Settings]:
-    """Settings for a database in which there is nothing yet."""
+    """Settings for a database with nothing in it yet."""
     name = f"empty_{next(_numbers)}"
     admin = await asyncpg.connect(services.admin_url)
     try:
@@ -53,13 +53,13 @@ async def in_database(settings: Settings, work: Callable[[Connection], T]) -> T:
 
 
 async def tables(settings: Settings) -> set[str]:
-    """The names of the tables, but for the migrations' own."""
+    """The names of the tables, apart from the migrations' own."""
     found = await in_database(settings, catalog.read_catalog)
     return {name for kind, name in found if kind == "relation"} - {"alembic_version"}
 
 
 async def in_thread(work: Callable[[], object]) -> None:
-    """Run a migration, which brings an event loop of its own."""
+    """Run a migration, which has its own event loop."""
     await asyncio.to_thread(work)
 
 
@@ -67,7 +67,7 @@ def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable
     return partial(step, migrate.config(owner_url(settings)), revision)
 
 
-async def test_migrations_lead_from_nothing_to_everything_and_back(services: Services) -> None:
+async def test_migrations_go_from_nothing_to_everything_and_back(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
         everything = await in_database(settings, catalog.read_catalog)
@@ -88,13 +88,13 @@ async def test_migrating_again_changes_nothing(services: Services) -> None:
         assert catalog.differences(before, await in_database(settings, catalog.read_catalog)) == []
 
 
-def test_history_is_one_line_and_every_step_can_be_undone() -> None:
+def test_the_history_is_a_single_line_and_every_step_can_be_undone() -> None:
     script = ScriptDirectory.from_config(migrate.config("postgresql://nobody@nowhere.example/none"))
     assert len(script.get_heads()) == 1
     assert all(hasattr(revision.module, "downgrade") for revision in script.walk_revisions())
 
 
-async def test_an_export_that_was_made_before_there_was_a_percentage_is_whole(services: Services) -> None:
+async def test_an_export_from_before_there_were_percentages_counts_as_complete(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(to(command.upgrade, settings, "0001"))
         connection = await asyncpg.connect(owner_url(settings))
@@ -114,7 +114,7 @@ async def test_an_export_that_was_made_before_there_was_a_percentage_is_whole(se
         assert {tuple(row) for row in rows} == {(True, 100), (False, 0)}
 
 
-async def test_the_models_and_the_rules_say_what_the_migrations_made(services: Services) -> None:
+async def test_the_models_and_the_rules_match_what_the_migrations_make(services: Services) -> None:
     async with empty_database(services) as migrated, empty_database(services) as made:
         await in_thread(partial(migrate.upgrade, migrated))
         await in_thread(partial(command.check, migrate.config(owner_url(migrated))))
@@ -134,7 +134,7 @@ async def test_the_models_and_the_rules_say_what_the_migrations_made(services: S
         assert catalog.differences(migrations, rest) == []
 
 
-async def test_two_that_migrate_at_once_both_succeed(services: Services) -> None:
+async def test_two_processes_that_migrate_at_once_both_succeed(services: Services) -> None:
     script = "import settings; from models import migrate; migrate.upgrade(settings.load())"
     async with empty_database(services) as settings:
         env = environment(settings)
@@ -143,7 +143,7 @@ async def test_two_that_migrate_at_once_both_succeed(services: Services) -> None
         assert await tables(settings) == set(SQLModel.metadata.tables)
 
 
-async def test_the_owner_s_url_is_read_as_postgresql_s_own_programs_read_it(services: Services) -> None:
+async def test_the_owners_url_is_read_the_way_postgresqls_own_programs_do(services: Services) -> None:
     async with empty_database(services) as settings:
         parts = urlsplit(owner_url(settings))
         url = f"postgresql://logbook%5Fowner:p%40ss%2Fw@{parts.path}?{parts.query}&sslmode=disable"
@@ -153,7 +153,7 @@ async def test_the_owner_s_url_is_read_as_postgresql_s_own_programs_read_it(serv
         assert "account" in await tables(settings)
 
 
-def test_migrating_without_the_owner_s_url_says_so(services: Services) -> None:
+def test_migrating_without_the_owners_url_says_so(services: Services) -> None:
     with pytest.raises(SettingsError, match="DATABASE_OWNER_URL is not set"):
         migrate.upgrade(settings_for(services, database_owner_url=None))
 
@@ -184,7 +184,7 @@ def test_migrating_without_the_owner_s_url_says_so(services: Services) -> None:
         "DELETE FROM alembic_version",
     ],
 )
-async def test_the_web_s_and_the_worker_s_role_can_change_no_table_and_no_history(hub: Hub, statement: str) -> None:
+async def test_the_web_servers_and_workers_roles_cannot_change_tables_or_history(hub: Hub, statement: str) -> None:
     for url in (hub.services.database_url, hub.services.database_worker_url):
         connection = await asyncpg.connect(url)
         try:
@@ -195,7 +195,7 @@ async def test_the_web_s_and_the_worker_s_role_can_change_no_table_and_no_histor
 
 
 @pytest.mark.parametrize("role", ["logbook_app", "logbook_worker"])
-async def test_the_web_s_and_the_worker_s_role_own_nothing(hub: Hub, role: str) -> None:
+async def test_the_web_servers_and_workers_roles_own_nothing(hub: Hub, role: str) -> None:
     owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = $1::text::regrole AND deptype = 'o'"
     assert (await hub.rows(owned, role))[0][0] == 0
 
@@ -207,7 +207,7 @@ async def workers(settings: Settings) -> set[str]:
     return {made.partition(" TO ")[2].partition(" ")[0] for made in work}
 
 
-async def test_the_worker_s_work_goes_to_the_role_that_the_settings_name(services: Services) -> None:
+async def test_the_workers_work_belongs_to_the_role_named_in_the_settings(services: Services) -> None:
     async with empty_database(services) as settings:
         one_role = settings.model_copy(update={"database_worker_url": None})
         for now, role in ((settings, "logbook_worker"), (one_role, "logbook_app"), (settings, "logbook_worker")):
@@ -215,8 +215,8 @@ async def test_the_worker_s_work_goes_to_the_role_that_the_settings_name(service
             assert await workers(settings) == {role}
 
 
-async def test_every_guarded_table_keeps_its_owner_s_way_open_and_nobody_else_s(hub: Hub) -> None:
-    """Backups and cascades run as the owner; the policies say what a role without any right would find."""
+async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub) -> None:
+    """Backups and cascades run as the owner, past the policies; no other role gets past them."""
     guarded = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relrowsecurity"
     found = {tuple(row) for row in await hub.rows(guarded)}
     assert {name for name, *_ in found} == {
@@ -235,7 +235,7 @@ async def test_every_guarded_table_keeps_its_owner_s_way_open_and_nobody_else_s(
 
 
 @pytest.mark.parametrize("role", ["database_url", "database_worker_url"])
-async def test_the_audit_log_grows_and_is_read(hub: Hub, role: str) -> None:
+async def test_the_audit_log_can_be_added_to_and_read(hub: Hub, role: str) -> None:
     connection = await asyncpg.connect(getattr(hub.services, role))
     try:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""What `docs/scaling.md` promises of the tables: found by mediator, and ready to be spread over servers by mediator."""
+"""What `docs/scaling.md` promises about tables: rows are found by mediator, and can be spread over servers that way."""
 
 import re
 from dataclasses import replace
@@ -29,7 +29,7 @@ SELECT conrelid::regclass::text AS of, confrelid::regclass::text AS to,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
   FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
 """
-# Not lists of a mediator's: what the worker sweeps, what a link's secret or a reviewer leads to, and single rows.
+# Not for a mediator's lists: what the worker sweeps, what a link's secret or a reviewer leads to, and single rows.
 OTHERS = {
     "appointment_pkey",
     "feedback_request_by_secret",
@@ -43,12 +43,12 @@ OTHERS = {
 
 
 def listed(kind: str) -> set[str]:
-    """The tables in a row of the page's table."""
+    """The tables named in a row of the page's table."""
     (row,) = re.findall(rf"^\| {kind}[^|]*\|([^|]*)\|", PAGE, re.MULTILINE)
     return set(re.findall(r"`(\w+)`", row))
 
 
-async def test_every_index_of_a_list_of_a_mediator_s_starts_with_the_mediator(hub: Hub) -> None:
+async def test_every_index_for_a_mediators_lists_starts_with_the_mediator(hub: Hub) -> None:
     tenants = {row[0] for row in await hub.rows(TENANTS)}
     assert {"logbook_entry", "cpd_entry", "feedback", "feedback_request"} < tenants
     indexes = [index for index in await hub.rows(INDEXES) if index["of"] in tenants]
@@ -66,7 +66,7 @@ async def test_every_table_has_its_place_on_the_page(hub: Hub) -> None:
     assert len(spread - {"mediator_id"}) + len(everywhere) + len(coordinator) == len(tables)
 
 
-async def test_the_first_step_makes_every_key_hold_the_mediator_and_the_service_goes_on(services: Services) -> None:
+async def test_the_first_step_puts_the_mediator_into_every_key_and_the_service_still_works(services: Services) -> None:
     (script,) = re.findall(r"<!-- first step -->\n```sql\n(.*?)```", PAGE, re.DOTALL)
     spread = listed("distributed") - {"mediator_id"}
     async with empty_database(services) as settings:

@@ -1,4 +1,4 @@
-"""Migrations on a database in which there is something, and beside services that run."""
+"""Migrations on a database with something in it, and beside running services."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ Found = tuple[dict[tuple[str, str], asyncpg.Record], dict[tuple[str, str], str]]
 
 
 def sample(column: asyncpg.Record) -> str:
-    """Write an SQL expression for some value that a column takes."""
+    """An SQL expression for some value that a column accepts."""
     if column["points_to"]:
         return f"(SELECT id FROM {column['points_to']} LIMIT 1)"
     if column["checked"] and (words := re.findall(r"'(\w+)'", column["checked"])):
@@ -67,7 +67,7 @@ def sample(column: asyncpg.Record) -> str:
 
 
 async def fill_every_table(settings: Settings) -> None:
-    """Put in the demo's people and their past, and a row into each table that these leave empty."""
+    """Add the demo's people and their past, and a row in each table that's still empty."""
     await seed.fill(settings)
     connection = await asyncpg.connect(owner_url(settings))
     try:
@@ -81,7 +81,7 @@ async def fill_every_table(settings: Settings) -> None:
 
 
 async def contents(settings: Settings) -> Contents:
-    """Give the number of rows and a checksum for each table and column."""
+    """The number of rows and a checksum for each table and column."""
     connection = await asyncpg.connect(owner_url(settings))
     try:
         found = {}
@@ -98,14 +98,14 @@ async def contents(settings: Settings) -> Contents:
 
 @pytest.fixture
 async def filled(services: Services) -> AsyncIterator[Settings]:
-    """Settings for a database of its own with the newest schema and something in each table."""
+    """Settings for a separate database with the newest schema and something in each table."""
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
         await fill_every_table(settings)
         yield settings
 
 
-async def test_every_migration_goes_down_and_up_on_a_filled_database_and_loses_nothing_else(filled: Settings) -> None:
+async def test_every_migration_goes_down_and_up_and_loses_nothing_but_its_own_columns(filled: Settings) -> None:
     before = await contents(filled)
     assert {table for table, _ in before} == set(SQLModel.metadata.tables)
     assert all(rows for rows, _ in before.values())
@@ -126,13 +126,13 @@ async def test_every_migration_goes_down_and_up_on_a_filled_database_and_loses_n
 
 
 async def look(connection: "asyncpg.Connection[asyncpg.Record]") -> Found:
-    """Give the columns by table and name, and the rules (constraints, unique indexes) by table and name."""
+    """The columns and the rules (constraints, unique indexes), each by table and name."""
     columns = {(row[0], row[1]): row for row in await connection.fetch(COLUMNS)}
     return columns, {(row[0], row[1]): row[2] for row in await connection.fetch(RULES)}
 
 
 def in_the_way(before: Found, after: Found) -> list[str]:
-    """Say where code that knows nothing of a migration would stumble."""
+    """Say where code that doesn't know about a migration would stumble."""
     (columns, rules), (columns_now, rules_now) = before, after
     tables = {table for table, _ in columns}
     said = [f"{table}.{name} is gone" for table, name in columns if (table, name) not in columns_now]
@@ -157,7 +157,7 @@ def in_the_way(before: Found, after: Found) -> list[str]:
     return sorted(said)
 
 
-async def test_the_newest_migration_only_expands_so_that_the_version_before_it_runs_on(services: Services) -> None:
+async def test_the_newest_migration_only_expands_so_the_previous_version_still_runs(services: Services) -> None:
     head, previous, *_ = migrate._revisions()
     async with empty_database(services) as settings:
         seen = []
@@ -198,7 +198,7 @@ async def test_the_newest_migration_only_expands_so_that_the_version_before_it_r
         ),
     ],
 )
-async def test_what_would_not_only_expand_is_told(hub: Hub, statement: str, said: list[str]) -> None:
+async def test_changes_that_do_more_than_expand_are_reported(hub: Hub, statement: str, said: list[str]) -> None:
     connection = await asyncpg.connect(hub.services.admin_url)
     change = connection.transaction()
     await change.start()
@@ -211,8 +211,8 @@ async def test_what_would_not_only_expand_is_told(hub: Hub, statement: str, said
         await connection.close()
 
 
-async def test_a_migration_that_would_have_to_wait_gives_up_before_others_queue_up_behind_it(filled: Settings) -> None:
-    first = migrate._revisions()[-1]  # for those after it alter tables
+async def test_a_migration_that_has_to_wait_gives_up_before_others_queue_behind_it(filled: Settings) -> None:
+    first = migrate._revisions()[-1]  # the ones after it alter tables
     await in_thread(to(command.downgrade, filled, first))
     backup = await asyncpg.connect(owner_url(filled))
     try:
@@ -228,7 +228,7 @@ async def test_a_migration_that_would_have_to_wait_gives_up_before_others_queue_
     await in_thread(partial(migrate.upgrade, filled))
 
 
-async def test_to_migrate_where_nothing_is_missing_waits_for_nobody_who_writes_or_reads(services: Services) -> None:
+async def test_migrating_with_nothing_to_do_does_not_wait_for_readers_or_writers(services: Services) -> None:
     async with empty_database(services) as settings:
         await in_thread(partial(migrate.upgrade, settings))
         somebody = await asyncpg.connect(owner_url(settings))

@@ -1,7 +1,7 @@
 """The privacy table, written down a second time from the specification: who has which element of the API.
 
-Every field, argument, input field and enum value stands in `TABLE`, with who gets it by session and by API token:
-S(elf), R(eviewer), D(irectory), A(dmin), or P, everybody.
+Every field, argument, input field and enum value is in `TABLE`, with who gets it by session and by API token:
+S(elf), R(eviewer), D(irectory), A(dmin), or P for everybody.
 """
 
 import re
@@ -18,7 +18,7 @@ from schema.build import whole_schema
 LETTERS = {"S": Standing.SELF, "R": Standing.REVIEWER, "D": Standing.DIRECTORY, "A": Standing.ADMIN}
 ROLES = {"S": Role.MEDIATOR, "R": Role.REVIEWER, "D": Role.DIRECTORY, "A": Role.ADMIN}
 
-# by session, by token, type, fields with their arguments; `[]` marks a list of pages, `*` is all of a type.
+# by session, by token, type, fields with their arguments; `[]` marks a list with pages, `*` is everything in a type.
 TABLE = """
 SRDA SRDA Mediator            id name about profileUrl
 SA   SA   Mediator            visibility email reviewer waitingReviewer
@@ -154,7 +154,7 @@ def whole() -> GraphQLSchema:
 
 
 def members(type_name: str) -> Iterator[str]:
-    """Everything in a type of the whole schema, arguments too."""
+    """Everything in a type of the whole schema, including arguments."""
     type_: Any = whole().type_map[type_name]
     for name, member in (getattr(type_, "fields", None) or type_.values).items():
         yield f"{type_name}.{name}"
@@ -163,7 +163,7 @@ def members(type_name: str) -> Iterator[str]:
 
 
 def elements_of(type_name: str, names: str) -> Iterator[str]:
-    """Read the names of a row of the table."""
+    """The elements that a row of the table names."""
     if names == "*":
         yield from members(type_name)
         return
@@ -186,7 +186,7 @@ def elements_of(type_name: str, names: str) -> Iterator[str]:
 
 @cache
 def expected(who: str, *, by_token: bool = False) -> frozenset[str]:
-    """What somebody with these standings ("" for nobody's, signed out) should have."""
+    """What somebody with these standings ("" for somebody signed out) should have."""
     found = set()
     for line in filter(None, map(str.strip, TABLE.splitlines())):
         by_session, token, type_name, names = line.split(maxsplit=3)
@@ -200,7 +200,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def names(elements: frozenset[str]) -> set[str]:
-    """Types, fields, arguments and values by their names alone."""
+    """Just the names of types, fields, arguments and values."""
     return {name for element in elements for name in NAME.findall(element)}
 
 
@@ -208,11 +208,11 @@ UNMISTAKABLE = re.compile(r"[a-z][A-Z]|_")
 
 
 def named(text: str) -> set[str]:
-    """The names in a sentence: what it puts into quotes, and what is no word of English."""
+    """The names in a sentence: anything in quotes, and anything that can't be an English word."""
     quoted = " ".join(re.findall(r"`[^`]*`|(?<!\w)'[^']*'(?!\w)", text))
     return set(NAME.findall(quoted)) | {name for name in NAME.findall(text) if UNMISTAKABLE.search(name)}
 
 
 def lacking(who: str, *, by_token: bool = False) -> set[str]:
-    """Every name of the API that somebody's schema does not have."""
+    """Every name in the API that somebody's schema doesn't have."""
     return names(expected("SRDA")) - names(expected(who, by_token=by_token))

@@ -1,4 +1,4 @@
-"""A world in which each private text says who may read it, and the application's own fences, to be taken away."""
+"""A world where each private text has a list of its readers, and a way to take away the application's own fences."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from schema.build import projection
 from tests.hub import Hub, Person, payload
 from tests.world import put_cases, put_cpd, put_feedback, put_token
 
-# Whatever the database's own rules guard, by every way that leads to it.
+# Everything that the database's own rules guard, by every route to it.
 ALL = """{
   me { mediator { ...Private } exports { id } }
   mediators(first: 30) { nodes { ...Private } }
@@ -34,7 +34,7 @@ fragment Private on Mediator {
   feedbackSummary { years { year } }
 }"""
 
-LONG_AGO = {"ann": 1951, "eve": 1952}  # years in which somebody has unshared feedback alone
+LONG_AGO = {"ann": 1951, "eve": 1952}  # years in which all of somebody's feedback is unshared
 
 
 @dataclass
@@ -47,19 +47,19 @@ class World:
     readers: dict[str, set[str]]
 
     async def read(self, name: str, document: str = ALL) -> set[str]:
-        """Give the private texts that somebody finds in all that they can ask for."""
+        """Return the private texts that somebody finds when they ask for everything."""
         who: dict[str, Any] = {"token": self.tokens[name]} if name in self.tokens else {"by": self.people.get(name)}
         answer = await self.hub.ask(document, **who)
         assert "INTERNAL_SERVER_ERROR" not in answer.codes, answer.body
         return {text for text in self.readers if text in str(answer.body.get("data"))}
 
     def readable(self, name: str) -> set[str]:
-        """Give the private texts that somebody may read."""
+        """Return the private texts that somebody may read."""
         return {text for text, readers in self.readers.items() if name in readers}
 
     @property
     def names(self) -> list[str]:
-        """Everybody, and each program."""
+        """Everybody and every program."""
         return [*self.people, *self.tokens, "nobody"]
 
 
@@ -93,7 +93,7 @@ async def make_world(hub: Hub) -> World:
 
 
 async def _fill(hub: Hub, name: str, person: Person, admins: set[str]) -> dict[str, set[str]]:
-    """Put in somebody's private texts; give the readers of each."""
+    """Add somebody's private texts, and return who may read each."""
     private = ("reference", "parties", "did_well", "found_challenging", "notes")
     await put_cases(hub, person, {column: f"{name}-case-{column}" for column in private})
     await put_cpd(hub, person, {"takeaways": f"{name}-takeaways"})
@@ -134,7 +134,7 @@ def _every_standing(_standings: Standing) -> ColumnElement[int]:
 
 
 class _Anybody:
-    """Stands where a list says whose it is."""
+    """Takes the place of a list's owner, and matches anybody."""
 
     def __eq__(self, _other: object) -> ColumnElement[bool]:  # type: ignore[override]
         return true()
@@ -156,7 +156,7 @@ FENCES = ("visible mediators", "readable feedback", "readable answers", "kept de
 
 @contextmanager
 def without(*fences: str) -> Iterator[None]:
-    """Take away the application's own fences, which its statements are built with."""
+    """Take away some of the application's own fences, which its statements are built with."""
     rows = feedback.FEEDBACK.rows
     with pytest.MonkeyPatch.context() as patch:
         if "visible mediators" in fences:

@@ -1,4 +1,4 @@
-"""The two keys by which addresses are compared: an account's, and a mailbox's."""
+"""The two keys that addresses are compared by: an account's and a mailbox's."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ from tests.hub import Hub
         ("pat@BÜRO.example", "pat@xn--bro-hoa.example"),
         ("pat@\uff44\uff45\uff4d\uff4f\uff0eexample", "pat@demo.example"),
         ("pat@例子。example", "pat@例子.example"),
-        ("\u212aim@demo.example", "kim@demo.example"),  # a sign that any Unicode form makes a K
+        ("\u212aim@demo.example", "kim@demo.example"),  # the Kelvin sign, which every Unicode form turns into a K
     ],
 )
 def test_one_address_written_in_two_ways_has_one_key(one: str, other: str) -> None:
@@ -42,7 +42,7 @@ def test_one_address_written_in_two_ways_has_one_key(one: str, other: str) -> No
         ("\u017fam@demo.example", "sam@demo.example"),
     ],
 )
-def test_two_addresses_have_two_keys(one: str, other: str) -> None:
+def test_different_addresses_have_different_keys(one: str, other: str) -> None:
     assert account_key(one) != account_key(other)
 
 
@@ -55,7 +55,7 @@ def test_two_addresses_have_two_keys(one: str, other: str) -> None:
         ("pat@demo.example", "pat@demo.example"),
     ],
 )
-def test_a_domain_is_that_of_idna_2008(typed: str, reached: str) -> None:
+def test_a_domain_is_encoded_by_idna_2008(typed: str, reached: str) -> None:
     assert wire_address(typed) == account_key(typed) == reached
 
 
@@ -64,7 +64,7 @@ def test_a_mailbox_has_one_key_whatever_the_tag(local: str) -> None:
     assert mailbox_key(f"{local}@Demo.Example") == "pat@demo.example"
 
 
-def test_what_begins_with_a_plus_is_no_tag() -> None:
+def test_a_plus_at_the_start_does_not_begin_a_tag() -> None:
     assert mailbox_key("+one@demo.example") != mailbox_key("+two@demo.example")
 
 
@@ -74,8 +74,8 @@ addresses = st.from_regex(
 
 
 @given(addresses | st.text(max_size=40))
-@example("0+.@A.example")  # no address, and one without what looks like its tag
-def test_a_key_is_its_own_key(address: str) -> None:
+@example("0+.@A.example")  # not an address, though it is one without what looks like its tag
+def test_the_key_of_a_key_is_the_key_itself(address: str) -> None:
     key = account_key(address)
     assert account_key(key) == key
     assert account_key(unicodedata.normalize("NFD", key)) == key or not key.isascii()
@@ -83,7 +83,7 @@ def test_a_key_is_its_own_key(address: str) -> None:
 
 
 @given(addresses)
-def test_two_ways_to_write_an_address_agree_or_are_none(address: str) -> None:
+def test_two_ways_to_write_a_valid_address_have_the_same_key(address: str) -> None:
     try:
         wire_address(address)
     except ValueError:

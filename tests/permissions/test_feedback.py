@@ -1,4 +1,4 @@
-"""Feedback as each may read it: mediators neither who nor when, reviewers all, administrators origins on the record."""
+"""Who reads what of feedback: mediators not who gave it or when, reviewers every piece, administrators origins too."""
 
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ async def seen_by(hub: Hub, viewer: Person, about: Person, fields: str) -> Any:
     return (await hub.ask(document, {"id": str(about.id)}, by=viewer)).data["mediator"]
 
 
-async def test_a_mediator_reads_feedback_in_the_order_of_random_ids(hub: Hub) -> None:
+async def test_a_mediator_reads_feedback_sorted_by_random_ids(hub: Hub) -> None:
     ann = await hub.mediator()
     first_day = datetime(2020, 1, 1, tzinfo=UTC)
     ids = [await put_feedback(hub, ann, received_at=first_day + timedelta(days=90 * n)) for n in range(12)]
@@ -59,7 +59,7 @@ async def test_a_mediators_cursors_hold_an_id_and_nothing_else(hub: Hub) -> None
     }
 
 
-async def test_nothing_that_a_mediator_sees_moves_when_unshared_feedback_comes(hub: Hub) -> None:
+async def test_unshared_or_unreleased_feedback_changes_nothing_that_a_mediator_sees(hub: Hub) -> None:
     ann, rob = await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     asked = {"partyName": "Pat Party", "partyEmail": "pat@demo.example", "partyAgreed": True}
@@ -77,7 +77,7 @@ async def test_nothing_that_a_mediator_sees_moves_when_unshared_feedback_comes(h
     assert count == {"feedback": {"totalCount": 4}}
 
 
-async def test_what_is_shared_reaches_the_mediator_only_once_it_is_released(hub: Hub) -> None:
+async def test_shared_feedback_reaches_the_mediator_only_once_it_is_released(hub: Hub) -> None:
     ann = await hub.mediator()
     waiting = await put_feedback(hub, ann, shared=True, released=False)
     await put_feedback(hub, ann, shared=False)
@@ -91,14 +91,14 @@ async def test_what_is_shared_reaches_the_mediator_only_once_it_is_released(hub:
     assert (await own_feedback(hub, ann, fields))["nodes"] == [{"id": str(waiting)}]
 
 
-async def test_what_is_not_shared_never_reaches_the_mediator_whatever_else_its_row_says(hub: Hub) -> None:
+async def test_unshared_feedback_never_reaches_the_mediator_even_if_marked_as_released(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_feedback(hub, ann, shared=False)
     await hub.rows("UPDATE feedback SET released = true")
     assert await own_feedback(hub, ann, "totalCount nodes { id }") == {"totalCount": 0, "nodes": []}
 
 
-async def test_a_standing_that_reads_no_feedback_selects_none(hub: Hub) -> None:
+async def test_a_standing_that_may_not_read_feedback_finds_none(hub: Hub) -> None:
     ann = await hub.mediator()
     shared = await put_feedback(hub, ann)
     for standing, found in ((Standing.DIRECTORY, []), (Standing.PUBLIC, []), (Standing.REVIEWER, [shared])):
@@ -106,7 +106,7 @@ async def test_a_standing_that_reads_no_feedback_selects_none(hub: Hub) -> None:
         assert [row["id"] for row in await hub.rows(str(select_ids))] == found
 
 
-async def test_answers_for_the_reviewer_alone_never_reach_the_mediator(hub: Hub) -> None:
+async def test_answers_meant_only_for_the_reviewer_never_reach_the_mediator(hub: Hub) -> None:
     ann, rob = await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     all_kinds: dict[str, int | str | None] = {"impressed": "so calm", "preparation": 5, "safety": None}
@@ -125,7 +125,7 @@ async def test_answers_for_the_reviewer_alone_never_reach_the_mediator(hub: Hub)
     assert texts == {None, "so calm", "please be gentle", "nothing else"}
 
 
-async def test_a_reviewer_reads_every_piece_with_its_day_newest_first(hub: Hub) -> None:
+async def test_a_reviewer_reads_every_piece_and_its_date_newest_first(hub: Hub) -> None:
     ann, rob = await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     days = [datetime(2022, 3, 4, tzinfo=UTC), datetime(2024, 12, 31, 23, tzinfo=UTC), datetime(2023, 1, 1, tzinfo=UTC)]
@@ -140,7 +140,7 @@ async def test_a_reviewer_reads_every_piece_with_its_day_newest_first(hub: Hub) 
     ]
 
 
-async def test_the_summary_counts_every_piece_and_rating_of_a_year(hub: Hub) -> None:
+async def test_the_summary_counts_every_piece_and_rating_in_a_year(hub: Hub) -> None:
     ann, bea, rob = await hub.mediator(), await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     given: dict[int, list[dict[str, int | str | None]]] = {
@@ -186,7 +186,7 @@ async def noted(hub: Hub) -> list[tuple[UUID, str, UUID]]:
     return [tuple(row) for row in rows]
 
 
-async def test_reading_an_origin_is_noted_once_a_request_for_each_piece(hub: Hub) -> None:
+async def test_reading_origins_is_noted_once_per_piece_and_request(hub: Hub) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
     ids = sorted([await put_feedback(hub, ann, name=name) for name in ("Gil", "Hal", None)])
     assert await noted(hub) == []
@@ -201,7 +201,7 @@ async def test_reading_an_origin_is_noted_once_a_request_for_each_piece(hub: Hub
     assert len(await noted(hub)) == 4
 
 
-async def test_an_origin_that_is_denied_is_neither_read_nor_noted(hub: Hub) -> None:
+async def test_an_origin_that_somebody_may_not_read_is_neither_shown_nor_noted(hub: Hub) -> None:
     ann = await hub.person(Role.MEDIATOR, Role.ADMIN)
     rob = await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
@@ -213,7 +213,7 @@ async def test_an_origin_that_is_denied_is_neither_read_nor_noted(hub: Hub) -> N
     assert await noted(hub) == []
 
 
-async def test_the_audit_log_shows_administrators_who_read_what_in_opaque_ids(hub: Hub) -> None:
+async def test_the_audit_log_tells_administrators_who_read_which_origin_by_ids_only(hub: Hub) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
     piece = await put_feedback(hub, ann, name="Gil Giver", email="gil@demo.example")
     await seen_by(hub, admin, ann, "feedback { nodes { origin { name } } }")

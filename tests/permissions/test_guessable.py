@@ -1,4 +1,4 @@
-"""Which passwords are guessed first."""
+"""Which passwords are too easy to guess."""
 
 import pytest
 
@@ -15,12 +15,12 @@ KNOWN = ("Mediation Logbook", "Anna-Maria Demo", "anna.demo+x@demo.example")
         "iloveyou", "trustno1", "sunshine!", "Sunshine2024", "11111111", "aaaaaaaaaaaa", "abababab", "abcabcabcabc",
         "abcdefgh", "hgfedcba", "23456789", "zyxwvutsr", "        ", "ö" * 256, "\uff50assword",
         "1234512345", "letmeinletmein",
-        # What is known of the service and of the account.
+        # What's known about the service and the account.
         "mediation logbook", "MediationLogbook1", "mediation_logbook!", "anna-maria demo", "AnnaMariaDemo2024",
         "annademox99", "anna.demo+x@demo.example", "ANNA.DEMO+X", "annamaria",
     ],
 )  # fmt: skip
-def test_what_is_guessed_first_is_refused(password: str) -> None:
+def test_passwords_that_are_guessed_first_are_refused(password: str) -> None:
     assert is_guessable(password, *KNOWN)
 
 
@@ -32,10 +32,10 @@ def test_what_is_guessed_first_is_refused(password: str) -> None:
         "michael7283746501", "a" * 20 + "bcd",
     ],
 )  # fmt: skip
-def test_what_takes_guessing_is_taken_whatever_it_consists_of(password: str) -> None:
+def test_passwords_that_are_hard_to_guess_are_accepted_whatever_is_in_them(password: str) -> None:
     assert not is_guessable(password, *KNOWN)
 
 
-def test_the_list_holds_at_least_3000_that_are_long_enough_to_be_chosen() -> None:
+def test_the_list_has_over_3000_passwords_that_are_long_enough_to_choose() -> None:
     assert sum(len(one) >= 8 for one in _commonest()) > 3000
     assert all(is_guessable(one) for one in _commonest())

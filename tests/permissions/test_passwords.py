@@ -1,4 +1,4 @@
-"""Who waits for a hash, and for how many others'."""
+"""Who waits for a hash, and behind how many others."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 def _order(arrivals: list[list[str]]) -> list[str]:
-    """Whose work is done in which order, if a bundle arrives before each piece that is done."""
+    """The order in which people's work is done, if another bundle arrives before each piece of it."""
     turns, done = Turns(), list[str]()
     waiting = 0
     for bundle in [*arrivals, *([[]] * sum(map(len, arrivals)))]:
@@ -29,7 +29,7 @@ def _order(arrivals: list[list[str]]) -> list[str]:
 
 
 @given(st.lists(st.lists(st.sampled_from("abcd"), max_size=6), max_size=12))
-def test_everybodys_work_is_done_and_nobody_who_waits_sees_another_served_twice(arrivals: list[list[str]]) -> None:
+def test_all_work_is_done_and_nobody_is_served_twice_while_somebody_else_waits(arrivals: list[list[str]]) -> None:
     order = _order(arrivals)
     assert Counter(order) == Counter(whose for bundle in arrivals for whose in bundle)
     arrived = Counter[str]()
@@ -53,7 +53,7 @@ def test_everybodys_work_is_done_and_nobody_who_waits_sees_another_served_twice(
             since_own[now] = Counter()
 
 
-def test_who_comes_while_anothers_many_wait_is_next() -> None:
+def test_a_newcomer_is_next_however_much_somebody_else_has_queued() -> None:
     turns, done = Turns(), list[str]()
     for _ in range(MAX_WAITING):
         turns.put("many", lambda: done.append("many"))
@@ -64,7 +64,7 @@ def test_who_comes_while_anothers_many_wait_is_next() -> None:
     assert done == ["many", "one", *["many"] * (MAX_WAITING - 1)]
 
 
-def test_the_queue_of_each_and_of_all_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_is_bounded_for_each_person_and_for_everybody_together(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns()
     for _ in range(MAX_WAITING):
         turns.put("many", lambda: None)
@@ -79,7 +79,7 @@ def test_the_queue_of_each_and_of_all_is_bounded(monkeypatch: pytest.MonkeyPatch
 
 
 class _Held:
-    """Lets no hash begin until it is told to, and notes of which passwords there were any."""
+    """Holds every hash back until it's let go, and notes which passwords were hashed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hashed: list[str] = []
@@ -98,7 +98,9 @@ class _Held:
         return bool(self.hashed)
 
 
-async def test_one_of_150_guesses_is_hashed_before_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_one_of_150_guesses_is_hashed_before_somebody_elses_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     held = _Held(monkeypatch)
     guesses = [asyncio.create_task(hash_password(f"guess {number}", "attacker")) for number in range(150)]
     await until(held.begun)
@@ -112,7 +114,7 @@ async def test_one_of_150_guesses_is_hashed_before_anothers(monkeypatch: pytest.
     assert len(held.hashed) == len(results) - len(refused) <= MAX_WAITING + 2
 
 
-async def test_nothing_is_hashed_for_those_who_have_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_hashed_for_somebody_who_has_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     held = _Held(monkeypatch)
     first, gives_up = (asyncio.create_task(hash_password(name, "somebody")) for name in ("first", "gives up"))
     await until(held.begun)
@@ -125,12 +127,12 @@ async def test_nothing_is_hashed_for_those_who_have_given_up(monkeypatch: pytest
     assert held.hashed == ["first", "last"]
 
 
-async def test_a_failure_is_the_callers_and_the_next_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_hash_raises_for_its_caller_and_the_next_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnicodeEncodeError):
         await hash_password("\ud800")
     assert await check_password("x", await hash_password("x"))
 
 
 @pytest.mark.usefixtures("full_cost")
-async def test_it_costs_what_owasp_advises() -> None:
+async def test_a_hash_costs_what_owasp_advises() -> None:
     assert (await hash_password("x")).startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -18,7 +18,7 @@ from tests.world import put_token
 
 
 def present(introspection: dict[str, Any]) -> set[str]:
-    """What an introspection shows, but for GraphQL's own types."""
+    """What an introspection shows, apart from GraphQL's own types."""
     found = set()
     for type_ in introspection["__schema"]["types"]:
         if type_["name"].startswith("__"):
@@ -35,7 +35,7 @@ def introspected(schema: GraphQLSchema) -> set[str]:
     return present(result.data)
 
 
-def test_every_element_of_the_api_stands_in_the_table() -> None:
+def test_every_element_of_the_api_is_in_the_table() -> None:
     assert introspected(whole()) == expected("SRDA")
 
 
@@ -43,18 +43,18 @@ def test_every_element_of_the_api_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     "who", ["S", "R", "D", "A", "SR", "SD", "SA", "RD", "RA", "DA", "SRD", "SRA", "SDA", "RDA", "SRDA"]
 )
-def test_several_roles_have_exactly_what_one_of_them_has(who: str, by_token: bool) -> None:
+def test_several_roles_together_have_exactly_what_each_of_them_has(who: str, by_token: bool) -> None:
     standings = Standing.PUBLIC
     for letter in who:
         standings |= LETTERS[letter]
     assert introspected(projection(standings, by_token=by_token)) == expected(who, by_token=by_token)
 
 
-# Written for everybody in the table, though nothing of what somebody signed out has leads there.
+# The table gives these to everybody, though nothing that somebody signed out can ask for leads there.
 LED_TO_BY_NOTHING = {("PageInfo", ""), ("OrderDirection", "")}
 
 
-def test_the_table_grants_what_it_should_also_where_nothing_leads() -> None:
+def test_the_table_grants_what_it_should_even_where_nothing_leads() -> None:
     differing = set()
     for element in expected("SRDA"):
         type_name, _, name = element.partition(".")
@@ -69,14 +69,14 @@ def test_somebody_signed_out_has_what_everybody_has() -> None:
     assert introspected(projection(Standing.PUBLIC)) == expected("")
 
 
-def test_each_role_has_its_own_standing_and_that_of_everybody() -> None:
+def test_each_role_has_its_own_standing_and_the_public_one() -> None:
     for letter, role in ROLES.items():
         assert Viewer(roles=frozenset({role})).standings == LETTERS[letter] | Standing.PUBLIC
     assert Viewer(roles=frozenset(Role)).standings == EVERYBODY
     assert Viewer().standings == Standing.PUBLIC
 
 
-def test_before_an_address_is_verified_works_what_is_public_and_ones_own_account() -> None:
+def test_only_public_parts_and_ones_own_account_work_before_an_address_is_verified() -> None:
     entrances = [
         name.split(".") for name in expected("SRDA") if re.fullmatch(r"(Query|Mutation|OwnAccount)\.\w+", name)
     ]
@@ -88,7 +88,7 @@ def test_before_an_address_is_verified_works_what_is_public_and_ones_own_account
 async def test_each_role_is_served_exactly_its_own_schema_by_session_and_by_token(hub: Hub) -> None:
     query = get_introspection_query()
     assert introspected(projection(Standing.PUBLIC)) == expected("")
-    assert (await hub.ask(query)).codes == ["GRAPHQL_VALIDATION_FAILED"]  # served with it, but not told
+    assert (await hub.ask(query)).codes == ["GRAPHQL_VALIDATION_FAILED"]  # served by it, but not shown it
     for letter, role in ROLES.items():
         person = await hub.person(role)
         by_session = await hub.ask(query, by=person)
@@ -97,7 +97,7 @@ async def test_each_role_is_served_exactly_its_own_schema_by_session_and_by_toke
         assert present(by_token.data) == expected(letter, by_token=True)
 
 
-async def test_a_role_that_was_taken_away_takes_its_schema_with_it(hub: Hub) -> None:
+async def test_a_role_takes_its_schema_with_it_when_it_is_taken_away(hub: Hub) -> None:
     both = await hub.person(Role.MEDIATOR, Role.REVIEWER)
     assert present((await hub.ask(get_introspection_query(), by=both)).data) == expected("SR")
     await hub.rows("UPDATE account SET roles = '{MEDIATOR}' WHERE id = $1", both.id)
@@ -105,13 +105,13 @@ async def test_a_role_that_was_taken_away_takes_its_schema_with_it(hub: Hub) -> 
 
 
 @pytest.mark.parametrize("who", ["", "S", "R", "D", "A"])
-def test_the_texts_of_a_schema_name_nothing_that_it_lacks(who: str) -> None:
+def test_the_descriptions_in_a_schema_name_nothing_that_it_lacks(who: str) -> None:
     standings = Standing.PUBLIC | LETTERS.get(who, Standing.PUBLIC)
     texts = " ".join(re.findall(r'''""".*?"""|"[^"]*"''', print_schema(projection(standings)), re.DOTALL))
     assert named(texts) & lacking(who) == set()
 
 
-def test_the_committed_form_marks_each_element_with_who_has_it() -> None:
+def test_the_committed_schema_marks_each_element_with_who_has_it() -> None:
     marked = build_schema(sdl())
     for type_name, name, letters in (
         ("LogbookEntry", "country", ["SELF", "ADMIN"]),

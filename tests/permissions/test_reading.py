@@ -1,4 +1,4 @@
-"""Every private field, asked for by every role over the API: its readers get it, for all others it does not exist."""
+"""Every role asks the API for every private field: its readers get it, and for anybody else it doesn't exist."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ LINK = "feedbackLink"
 
 @dataclass
 class World:
-    """One mediator with something in every field, and somebody of every role towards her."""
+    """One mediator with something in every field, and somebody with each standing towards her."""
 
     hub: Hub
     ann: Person
@@ -103,14 +103,14 @@ async def world(hub: Hub) -> World:
 
 
 def first_leaf(value: Any) -> object:
-    """The first value inside; None if something on the way is null or empty."""
+    """The first value inside, or None if something on the way is null or empty."""
     while isinstance(value, dict | list):
         value = next(iter(value.values() if isinstance(value, dict) else value), None)
     return value
 
 
 def assert_unknown(answer: Answer, asked: str, who: str, *, by_token: bool = False) -> None:
-    """Nothing came back, and the error speaks only of what was asked and what the asker has."""
+    """Nothing came back, and the error names only what was asked for and what the asker has."""
     assert answer.codes
     assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}, (who, asked, answer.body)
     assert "data" not in answer.body
@@ -140,7 +140,7 @@ async def test_an_api_token_reads_what_its_owner_reads_but_no_origins(world: Wor
             assert_unknown(answer, "mediator " + field, who, by_token=True)
 
 
-async def test_somebody_signed_out_reads_nothing_of_a_mediator(world: World) -> None:
+async def test_somebody_signed_out_reads_nothing_about_a_mediator(world: World) -> None:
     for field, _, _ in FIELDS:
         assert_unknown(await world.hub.ask_about(world.ann, field), f"mediator {field}", "")
     assert_unknown(await world.hub.ask("{ me { id } }"), "me", "")
@@ -179,7 +179,7 @@ MISSPELT = [
 
 
 @pytest.mark.parametrize("who", ["", "S", "R", "D", "A"])
-async def test_a_near_miss_is_told_nothing_of_what_stands_near(hub: Hub, who: str) -> None:
+async def test_a_misspelt_name_gets_no_hint_of_what_it_nearly_was(hub: Hub, who: str) -> None:
     by = await hub.person(ROLES[who]) if who else None
     for document in MISSPELT:
         answer = await hub.ask(document, by=by)
@@ -203,7 +203,7 @@ MISSPELT_VALUES: list[tuple[str, str, object]] = [
 
 
 @pytest.mark.parametrize("who", ["S", "R", "D", "A"])
-async def test_a_near_miss_in_a_variable_is_told_nothing_either(hub: Hub, who: str) -> None:
+async def test_a_misspelt_name_in_a_variable_gets_no_hint_either(hub: Hub, who: str) -> None:
     person = await hub.person(ROLES[who])
     places = {
         "LogbookFilter": "{ nodes { logbook(filter: $x) { totalCount } } }",

@@ -29,7 +29,7 @@ WALLED = (
     "feedback_origin",
     "data_export",
 )
-# What a reader who may read nothing of it is told by each list: these tell it apart even when no text does.
+# Counts and years, which could give something away even where no text does.
 EMPTY = """{ mediators(first: 30) { nodes {
     feedbackRequests { totalCount } feedbackSummary { years { count } } feedback { totalCount }
 } } }"""
@@ -42,7 +42,7 @@ async def world(hub: Hub) -> World:
 
 @asynccontextmanager
 async def wall_down(hub: Hub) -> AsyncIterator[None]:
-    """Take the database's own rules away."""
+    """Take away the database's own rules."""
     for table in WALLED:
         await hub.rows(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     try:
@@ -52,14 +52,14 @@ async def wall_down(hub: Hub) -> AsyncIterator[None]:
             await hub.rows(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
 
 
-async def test_with_every_fence_gone_the_wall_alone_shows_each_what_the_table_says(world: World) -> None:
+async def test_without_any_fence_the_wall_shows_everybody_just_what_the_table_says(world: World) -> None:
     with without(*FENCES):
         for name in world.names:
             assert await world.read(name) == world.readable(name), name
 
 
-async def test_with_fences_and_wall_gone_everybody_reads_everything(world: World) -> None:
-    """Else the test above would not have taken the fences away."""
+async def test_without_fences_and_wall_everybody_signed_in_reads_everything(world: World) -> None:
+    """Otherwise the test above wouldn't have taken the fences away."""
     with without(*FENCES):
         async with wall_down(world.hub):
             for name in set(world.names) - {"nobody"}:
@@ -67,12 +67,12 @@ async def test_with_fences_and_wall_gone_everybody_reads_everything(world: World
 
 
 @pytest.mark.parametrize("fence", FENCES)
-async def test_each_fence_can_go_and_nobody_reads_more_than_the_table_says(world: World, fence: str) -> None:
+async def test_with_one_fence_gone_nobody_reads_more_than_the_table_says(world: World, fence: str) -> None:
     asked = {name: _own(world, name) for name in world.names}
     with without(fence):
         for name, document in asked.items():
             assert await world.read(name, document) <= world.readable(name), name
-        if fence == "projection":  # the second fence holds there: it is null where the row's standing is too low
+        if fence == "projection":  # the second fence still holds: null where the row's standing is too low
             return
         async with wall_down(world.hub):
             leaks = [await world.read(name, document) - world.readable(name) for name, document in asked.items()]
@@ -80,7 +80,7 @@ async def test_each_fence_can_go_and_nobody_reads_more_than_the_table_says(world
 
 
 def _own(world: World, name: str) -> str:
-    """As much of the document as is in somebody's own projection; all of it if everybody's is asked for."""
+    """The part of the document that's in somebody's own projection."""
     roles = {
         "ann": "S", "bea": "S", "gone": "S", "eve": "SA", "rob": "R", "ron": "R", "dora": "D", "admin": "A",
     }.get(name.removesuffix("'s program"), "")  # fmt: skip
@@ -98,7 +98,7 @@ def _own(world: World, name: str) -> str:
     return f"{{ mediators(first: 30) {{ nodes {{ id {selected} }} }} }}"
 
 
-async def test_a_mediator_s_counts_tell_nothing_of_what_was_not_shared(world: World) -> None:
+async def test_counts_give_nothing_away_about_unshared_or_unreleased_feedback(world: World) -> None:
     async def counts() -> list[dict[str, Any]]:
         return [(await world.hub.ask(EMPTY, by=world.people[name])).data for name in ("ann", "bea", "dora", "ron")]
 
@@ -114,7 +114,7 @@ async def test_a_mediator_s_counts_tell_nothing_of_what_was_not_shared(world: Wo
 
 @asynccontextmanager
 async def asked(url: str, principal: Principal | None = None) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A transaction as the role of that URL, begun as the application does it, and rolled back."""
+    """A transaction with the role in that URL, begun as the application begins it, and rolled back."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(principal.begin if principal else "BEGIN")
@@ -124,7 +124,7 @@ async def asked(url: str, principal: Principal | None = None) -> AsyncIterator["
 
 
 async def rows(url: str, principal: Principal | None = None) -> dict[str, int]:
-    """How many rows of each guarded table there are for somebody."""
+    """How many rows of each guarded table somebody finds."""
     async with asked(url, principal) as connection:
         return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in WALLED}
 
@@ -136,7 +136,7 @@ def seen_by(person: Person, standings: Standing, **facts: Any) -> Principal:
 NOTHING = dict.fromkeys(WALLED, 0)
 
 
-async def test_whoever_does_not_say_who_asks_finds_nothing(world: World) -> None:
+async def test_a_transaction_that_does_not_say_who_asks_finds_nothing(world: World) -> None:
     payload(await world.hub.change("exportMyData", {}, by=world.people["ann"]))
     for url in (world.hub.services.database_url, world.hub.services.database_worker_url):
         assert await rows(url) == NOTHING
@@ -145,7 +145,7 @@ async def test_whoever_does_not_say_who_asks_finds_nothing(world: World) -> None
     assert all((await rows(world.hub.services.database_owner_url)).values())  # they are there
 
 
-async def test_each_finds_their_own_and_nothing_of_others(world: World) -> None:
+async def test_people_find_only_the_rows_that_they_may_read(world: World) -> None:
     url, people = world.hub.services.database_url, world.people
     payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
     own = {"logbook_private": 1, "cpd_private": 1, "feedback_request": 2, "feedback_request_details": 1}
@@ -161,7 +161,7 @@ async def test_each_finds_their_own_and_nothing_of_others(world: World) -> None:
     assert await rows(url, seen_by(people["eve"], Standing.SELF | Standing.ADMIN)) == own | not_own | {"data_export": 0}
 
 
-async def test_somebody_whose_roles_are_gone_finds_nothing_and_neither_does_their_reviewer(world: World) -> None:
+async def test_neither_somebody_without_their_roles_nor_their_reviewer_finds_anything(world: World) -> None:
     url, ann, rob = world.hub.services.database_url, world.people["ann"], world.people["rob"]
     assert await rows(url, seen_by(ann, Standing.PUBLIC)) == NOTHING
     assert await rows(url, seen_by(rob, Standing.PUBLIC | Standing.DIRECTORY)) == NOTHING
@@ -169,17 +169,17 @@ async def test_somebody_whose_roles_are_gone_finds_nothing_and_neither_does_thei
     assert await rows(url, seen_by(rob, Standing.REVIEWER)) == NOTHING
 
 
-async def test_a_link_s_holder_finds_its_row_alone(world: World) -> None:
+async def test_somebody_with_a_link_finds_only_its_row(world: World) -> None:
     url, hub = world.hub.services.database_url, world.hub
     payload(await hub.change("exportMyData", {}, by=world.people["ann"]))
     [request] = await hub.rows("SELECT secret_hash FROM feedback_request LIMIT 1")
     [export] = await hub.rows("SELECT secret_hash FROM data_export")
     assert await rows(url, Principal(link=request["secret_hash"])) == NOTHING | {"feedback_request": 1}
-    assert await rows(url, Principal(link=export["secret_hash"])) == NOTHING  # whose owner has to sign in as well
+    assert await rows(url, Principal(link=export["secret_hash"])) == NOTHING  # its owner has to sign in as well
     assert await rows(url, Principal(link=hash_secret("another"))) == NOTHING
 
 
-async def test_the_worker_s_work_is_its_role_s_alone_and_needs_no_private_text(world: World) -> None:
+async def test_only_the_workers_role_finds_what_its_work_needs_and_no_private_text(world: World) -> None:
     hub = world.hub
     payload(await hub.change("exportMyData", {}, by=world.people["ann"]))
     assert await rows(hub.services.database_url, WORKER) == NOTHING
@@ -189,7 +189,7 @@ async def test_the_worker_s_work_is_its_role_s_alone_and_needs_no_private_text(w
         "cpd_private",
         "feedback_answer",
     }
-    # An export runs as its owner's viewer, by the same role.
+    # An export is made as its owner, with the same role.
     ann = seen_by(world.people["ann"], Standing.SELF)
     assert await rows(hub.services.database_worker_url, ann) == await rows(hub.services.database_url, ann)
 
@@ -207,7 +207,7 @@ TOUCH = {
 
 
 async def touched(url: str, principal: Principal | None) -> dict[str, tuple[int, int]]:
-    """How many rows somebody changes, and deletes, who tries it with all of them."""
+    """How many rows somebody changes and deletes when they try it with all of them."""
     found = {}
     async with asked(url, principal) as connection:
         for table, change in TOUCH.items():
@@ -217,7 +217,7 @@ async def touched(url: str, principal: Principal | None) -> dict[str, tuple[int,
     return found
 
 
-async def test_an_update_or_a_deletion_by_somebody_else_touches_no_row(world: World) -> None:
+async def test_updates_and_deletions_by_others_touch_no_row(world: World) -> None:
     url, people = world.hub.services.database_url, world.people
     payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
     nothing = dict.fromkeys(TOUCH, (0, 0))
@@ -231,7 +231,7 @@ async def test_an_update_or_a_deletion_by_somebody_else_touches_no_row(world: Wo
     ):
         assert await touched(url, principal) == nothing
     assert await touched(url, seen_by(people["admin"], Standing.ADMIN)) == nothing
-    # One's own texts and requests; nobody edits feedback, not even who may read it.
+    # People change their own texts and requests; nobody edits feedback, not even those who may read it.
     assert await touched(url, seen_by(people["ann"], Standing.SELF)) == nothing | {
         "logbook_private": (1, 1),
         "cpd_private": (1, 1),
@@ -252,7 +252,7 @@ INSERTS = {
 
 
 @pytest.mark.parametrize("table", INSERTS)
-async def test_nobody_writes_into_another_s_record(world: World, table: str) -> None:
+async def test_nobody_writes_into_somebody_elses_record(world: World, table: str) -> None:
     bea = seen_by(world.people["bea"], Standing.SELF | Standing.ADMIN)
     async with asked(world.hub.services.database_url, bea) as connection:
         arguments = [world.people["ann"].id] if "$1" in INSERTS[table] else []
@@ -273,7 +273,7 @@ async def test_nobody_gives_feedback_about_themselves_whatever_the_application_s
                     await connection.execute(given, ann.id)
 
 
-async def test_origins_are_erased_by_their_giver_or_an_administrator_alone(world: World) -> None:
+async def test_origins_are_erased_only_by_their_giver_in_person(world: World) -> None:
     hub, bea = world.hub, world.people["bea"]
     await put_feedback(hub, world.people["ann"], name="Bea", email=bea.email)
     others = (
@@ -291,7 +291,7 @@ async def test_origins_are_erased_by_their_giver_or_an_administrator_alone(world
         assert found[0] == left
 
 
-async def test_who_gave_feedback_about_an_administrator_is_forgotten_with_their_account(hub: Hub) -> None:
+async def test_an_administrator_who_deletes_an_account_erases_origins_about_themselves_too(hub: Hub) -> None:
     eve = await hub.person(Role.MEDIATOR, Role.ADMIN)
     gil = await hub.person(Role.DIRECTORY)
     await put_feedback(hub, eve, name="Gil Giver", email=gil.email)
@@ -299,7 +299,7 @@ async def test_who_gave_feedback_about_an_administrator_is_forgotten_with_their_
     assert await hub.rows("SELECT * FROM feedback_origin") == []
 
 
-async def test_an_account_s_deletion_takes_what_its_owner_may_not_see(world: World) -> None:
+async def test_deleting_an_account_deletes_even_what_its_owner_may_not_see(world: World) -> None:
     ann = world.people["ann"]
     payload(await world.hub.change("deleteMyAccount", {"password": "correct horse battery"}, by=ann))
     for table in set(WALLED) - {"data_export", "feedback_origin"}:
@@ -307,11 +307,11 @@ async def test_an_account_s_deletion_takes_what_its_owner_may_not_see(world: Wor
     assert len(await world.hub.rows("SELECT * FROM feedback_origin")) == 4  # Eve's
 
 
-# What one transaction was told, the next does not know.
+# What one transaction is told, the next doesn't know.
 
 
 @pytest.mark.parametrize("pooler", Pooler)
-async def test_nothing_of_who_asked_stays_on_a_connection(world: World, pooler: Pooler) -> None:
+async def test_a_connection_does_not_remember_who_asked(world: World, pooler: Pooler) -> None:
     ann = seen_by(world.people["ann"], Standing.SELF)
     own = select(func.count()).select_from(text("logbook_private"))
     told = text("SELECT string_agg(current_setting('logbook.' || name, true), '') FROM unnest(ARRAY["
@@ -319,7 +319,7 @@ async def test_nothing_of_who_asked_stays_on_a_connection(world: World, pooler: 
     settings = world.hub.settings.model_copy(update={"database_pooler": pooler, "database_pool_size": 2})
     async with connect(settings) as database:
         anns = database.asked_by(ann)
-        for _ in range(8):  # past the number of runs after which PostgreSQL keeps a statement's plan
+        for _ in range(8):  # more runs than it takes for PostgreSQL to keep a statement's plan
             async with anns.reading() as first, anns.transaction() as second:  # both connections
                 assert await first.value(own, int) == 1
                 assert await second.value(own, int) == 1
@@ -343,7 +343,7 @@ async def test_one_connection_serves_one_viewer_after_another(world: World) -> N
                 assert await reading.value(own, str) == (f"{name}-case-notes" if name in {"ann", "eve"} else None)
 
 
-async def test_a_token_s_program_is_told_apart_from_its_owner(hub: Hub) -> None:
+async def test_a_program_with_a_token_is_told_apart_from_its_owner(hub: Hub) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
     await put_feedback(hub, ann, name="Gil Giver")
     token = await put_token(hub, admin)
@@ -353,7 +353,7 @@ async def test_a_token_s_program_is_told_apart_from_its_owner(hub: Hub) -> None:
     assert "Gil Giver" not in str(by_token.body)
 
 
-async def test_what_hangs_on_an_account_is_named_to_its_owner_or_an_administrator_alone(world: World) -> None:
+async def test_the_ids_of_what_belongs_to_an_account_are_given_only_to_its_owner(world: World) -> None:
     hub, ann = world.hub, world.people["ann"]
     await put_feedback(hub, ann, shared=False)
     everything = await hub.rows("SELECT count(*) FROM feedback WHERE mediator_id = $1", ann.id)
@@ -365,5 +365,5 @@ async def test_what_hangs_on_an_account_is_named_to_its_owner_or_an_administrato
             assert await connection.fetchval(whole, ann.id) == 0
     async with asked(hub.services.database_url, seen_by(ann, Standing.SELF)) as connection:
         assert await connection.fetchval(whole, ann.id) > everything[0][0]
-        # Their ids tell nothing of them: the rows stay out of reach.
+        # Their ids give nothing away: the rows stay out of reach.
         assert await connection.fetchval(named, ann.id) < everything[0][0]

@@ -1,4 +1,4 @@
-"""Which rows a viewer reaches: what is outside their scope reads exactly like what never was."""
+"""Which rows a viewer reaches: anything outside their scope looks exactly like something that never existed."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ async def look(hub: Hub, mediator: Any, **who: Any) -> Answer:
 
 
 async def assert_never_was(hub: Hub, mediator: Person, by: Person) -> None:
-    """The mediator is not to be told from an id that never existed, and stands in no list."""
+    """The mediator can't be told from an id that never existed, and is in no list."""
     answer, unknown = await look(hub, mediator.id, by=by), await look(hub, uuid4(), by=by)
     assert answer.body == unknown.body
     assert answer.codes == ["NOT_FOUND"]
@@ -48,7 +48,7 @@ async def test_a_private_mediator_does_not_exist_for_directories(hub: Hub) -> No
     await assert_never_was(hub, ann, directory)
 
 
-async def test_a_mediator_who_turns_private_is_gone_for_directories_at_once(hub: Hub) -> None:
+async def test_a_mediator_who_becomes_private_is_gone_for_directories_at_once(hub: Hub) -> None:
     directory = await hub.person(Role.DIRECTORY)
     ann = await hub.mediator()
     await assert_seen(hub, ann, directory)
@@ -60,11 +60,11 @@ async def test_a_mediator_whose_address_is_not_verified_does_not_exist_for_direc
     await assert_never_was(hub, await hub.mediator(verified=False), await hub.person(Role.DIRECTORY))
 
 
-async def test_a_mediator_sees_no_colleague(hub: Hub) -> None:
+async def test_a_mediator_does_not_see_other_mediators(hub: Hub) -> None:
     await assert_never_was(hub, await hub.mediator(), await hub.mediator())
 
 
-async def test_somebody_who_is_a_mediator_no_more_does_not_exist(hub: Hub) -> None:
+async def test_somebody_who_is_no_longer_a_mediator_does_not_exist_for_others(hub: Hub) -> None:
     ann = await hub.person(Role.MEDIATOR, Role.REVIEWER)
     admin, rob = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
@@ -74,7 +74,7 @@ async def test_somebody_who_is_a_mediator_no_more_does_not_exist(hub: Hub) -> No
         await assert_never_was(hub, ann, by)
 
 
-async def test_a_reviewer_sees_only_who_appointed_them(hub: Hub) -> None:
+async def test_a_reviewer_sees_only_mediators_who_appointed_them(hub: Hub) -> None:
     rob, ann, bea = await hub.person(Role.REVIEWER), await hub.mediator(), await hub.mediator()
     await hub.appointed(ann, rob)
     await hub.appointed(bea, await hub.person(Role.REVIEWER))
@@ -82,7 +82,7 @@ async def test_a_reviewer_sees_only_who_appointed_them(hub: Hub) -> None:
     await assert_never_was(hub, bea, rob)
 
 
-async def test_a_mediator_who_reviews_sees_themselves_and_who_appointed_them(hub: Hub) -> None:
+async def test_a_mediator_who_reviews_sees_themselves_and_those_who_appointed_them(hub: Hub) -> None:
     peer, ann, bea, cleo = await hub.person(Role.MEDIATOR, Role.REVIEWER), *[await hub.mediator() for _ in range(3)]
     await hub.appointed(ann, peer)
     await hub.appointed(bea, await hub.person(Role.REVIEWER))
@@ -96,7 +96,7 @@ async def test_a_mediator_who_reviews_sees_themselves_and_who_appointed_them(hub
 
 
 @pytest.mark.parametrize("ended_by", ["mediator", "reviewer"])
-async def test_access_ends_the_moment_that_either_side_ends_the_review(hub: Hub, ended_by: str) -> None:
+async def test_access_ends_the_moment_either_side_ends_the_review(hub: Hub, ended_by: str) -> None:
     rob, ann = await hub.person(Role.REVIEWER), await hub.mediator()
     await hub.appointed(ann, rob)
     await put_feedback(hub, ann)
@@ -120,7 +120,7 @@ async def test_a_new_reviewer_gets_all_feedback_and_the_old_one_nothing(hub: Hub
     await assert_never_was(hub, ann, old)
 
 
-async def test_a_reviewer_whose_role_was_taken_away_sees_nothing_any_more(hub: Hub) -> None:
+async def test_a_reviewer_whose_role_was_taken_away_no_longer_sees_anything(hub: Hub) -> None:
     rob, ann = await hub.person(Role.REVIEWER, Role.DIRECTORY), await hub.mediator(visibility=Visibility.PRIVATE)
     await hub.appointed(ann, rob)
     await assert_seen(hub, ann, rob)
@@ -128,7 +128,7 @@ async def test_a_reviewer_whose_role_was_taken_away_sees_nothing_any_more(hub: H
     await assert_never_was(hub, ann, rob)
 
 
-async def test_an_appointment_that_waits_for_approval_gives_no_access(hub: Hub) -> None:
+async def test_an_appointment_waiting_for_approval_gives_no_access(hub: Hub) -> None:
     rob, ann = await hub.person(Role.REVIEWER), await hub.mediator()
     await hub.rows(
         "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)", ann.id, rob.id
@@ -140,7 +140,7 @@ async def test_an_appointment_that_waits_for_approval_gives_no_access(hub: Hub) 
     assert own == {"reviewer": None, "waitingReviewer": {"id": str(rob.id)}}
 
 
-async def test_a_directory_whose_appointment_as_a_reviewer_waits_sees_what_directories_see(hub: Hub) -> None:
+async def test_a_directory_waiting_to_become_a_reviewer_sees_what_directories_see(hub: Hub) -> None:
     both, ann = await hub.person(Role.DIRECTORY, Role.REVIEWER), await hub.mediator()
     await put_cases(hub, ann, {"notes": "a note"})
     await put_feedback(hub, ann, shared=False)
@@ -159,14 +159,14 @@ async def test_a_directory_whose_appointment_as_a_reviewer_waits_sees_what_direc
     assert (await seen()).data["mediator"]["feedback"]["totalCount"] == 1
 
 
-async def test_ids_that_are_none_read_like_ids_that_nothing_has(hub: Hub) -> None:
+async def test_malformed_ids_get_the_same_answer_as_unknown_ids(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     unknown = await look(hub, uuid4(), by=admin)
     for text in ("", "me", "1", "x" * 5000, "{" + str(uuid4()), "\N{FULLWIDTH DIGIT ONE}" * 32):
         assert (await look(hub, text, by=admin)).body == unknown.body
 
 
-async def test_another_mediators_entries_requests_and_tokens_cannot_be_changed(hub: Hub) -> None:
+async def test_another_mediators_entry_cannot_be_changed_through_any_mutation(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     case = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-02", "minutes": 5}
     made = payload(await hub.change("addLogbookEntry", case, "logbookEntry { id }", by=ann))["logbookEntry"]["id"]
@@ -224,9 +224,7 @@ OPEN_WITHOUT_FACTOR = OPEN_TO_UNVERIFIED | {
 }  # fmt: skip
 
 
-async def test_an_administrator_who_lacks_a_second_factor_is_forbidden_everything_but_their_own_account(
-    hub: Hub,
-) -> None:
+async def test_an_administrator_without_a_second_factor_is_forbidden_all_but_their_own_account(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, admin_second_factor=True) as strict:
         by = await strict.person(*Role)
         before = await hub.rows("SELECT * FROM account")
@@ -242,6 +240,6 @@ async def test_an_administrator_who_lacks_a_second_factor_is_forbidden_everythin
         assert await hub.rows("SELECT * FROM outbox") == []
 
 
-def test_the_databases_own_rule_hides_a_requests_details_after_as_many_days() -> None:
+def test_the_databases_own_rule_hides_request_details_after_the_same_number_of_days() -> None:
     rules = Path("models/rules.sql").read_text(encoding="utf-8")
     assert f"made_at > (SELECT clock() - interval '{DETAILS_DAYS * 24} hours')" in rules

@@ -1,4 +1,4 @@
-"""What is sealed opens for its purpose alone."""
+"""What's sealed can be opened only for its own purpose."""
 
 import pytest
 from hypothesis import given
@@ -17,14 +17,14 @@ def settings(services: Services) -> Settings:
 
 
 @pytest.mark.parametrize("text", ["", "a", "Åsa 🔑", "x" * 5000])
-def test_what_was_sealed_opens_and_stands_in_an_address_as_it_is(settings: Settings, text: str) -> None:
+def test_a_sealed_text_opens_again_and_fits_into_an_address_as_it_is(settings: Settings, text: str) -> None:
     sealed = seal(settings, "page", text, "owner", 5)
     assert unseal(settings, "page", sealed, "owner", 5) == text
     assert sealed.replace("-", "a").replace("_", "a").isalnum()
     assert sealed == seal(settings, "page", text, "owner", 5)
 
 
-def test_it_opens_for_nothing_else(settings: Settings, services: Services) -> None:
+def test_a_sealed_text_opens_for_nothing_else(settings: Settings, services: Services) -> None:
     sealed = seal(settings, "page", "secret", "owner", "5")
     assert unseal(settings, "other", sealed, "owner", "5") is None
     assert unseal(settings_for(services), "page", sealed, "owner", "5") is None
@@ -36,11 +36,13 @@ def test_it_opens_for_nothing_else(settings: Settings, services: Services) -> No
 
 
 @given(st.text(max_size=40))
-def test_nothing_that_we_did_not_make_opens(settings: Settings, text: str) -> None:
+def test_nothing_opens_that_we_did_not_seal(settings: Settings, text: str) -> None:
     assert unseal(settings, "page", text) is None
 
 
-def test_a_device_is_one_password_s_and_tells_nothing_of_it(settings: Settings, services: Services) -> None:
+def test_a_device_token_belongs_to_one_password_and_gives_nothing_away_about_it(
+    settings: Settings, services: Services
+) -> None:
     stored, other = (passwords.HASHER.hash("the same password") for _ in range(2))
     one = device_token(settings, stored)
     assert one == device_token(settings, stored)

@@ -1,4 +1,4 @@
-"""The second fence: somebody with several roles reads of each row what their standing towards its mediator allows."""
+"""The second fence: what somebody with several roles reads in a row depends on their standing towards its mediator."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tests.hub import Hub, Person
 from tests.permissions.expected import ROLES
 from tests.world import put_cases, put_cpd, put_feedback
 
-# What hangs on a mediator and who reads it, by letter; each has a value in every mediator of the world below.
+# Fields of a mediator and who reads them, by letter; every mediator of the world below has a value in each.
 FIELDS: list[tuple[str, str]] = [
     ("name", "SRDA"),
     ("visibility", "SA"),
@@ -66,7 +66,7 @@ AT = datetime(2023, 6, 7, 8, 9, tzinfo=UTC)
 
 
 async def put_into_every_list(hub: Hub, mediator: Person) -> None:
-    """Put something into every list of a mediator: one shared piece of feedback and one that is not."""
+    """Put something into every list of a mediator, with one shared piece of feedback and one that isn't shared."""
     await put_cases(hub, mediator, PRIVATE)
     await put_cpd(hub, mediator, {"takeaways": "listen more"})
     await put_feedback(hub, mediator, {"impressed": "so calm"}, email="gil@demo.example", received_at=AT)
@@ -80,7 +80,7 @@ async def put_into_every_list(hub: Hub, mediator: Person) -> None:
 
 @dataclass
 class World:
-    """Somebody with several roles, and mediators towards whom they stand differently; letters say how."""
+    """Somebody with several roles, and mediators towards whom they have different standings, as letters."""
 
     hub: Hub
     viewer: Person
@@ -112,7 +112,7 @@ def first_leaf(value: Any) -> object:
 
 
 @pytest.mark.parametrize("who", MORE_THAN_ONE)
-async def test_standings_add_up_towards_others_and_self_excludes_them(hub: Hub, who: str) -> None:
+async def test_standings_add_up_towards_others_but_only_self_counts_towards_oneself(hub: Hub, who: str) -> None:
     world = await world_of(hub, who)
     in_schema = [(field, readers) for field, readers in FIELDS if set(readers) & set(who)]
     selection = " ".join(f"f{place}: {field}" for place, (field, _) in enumerate(in_schema))
@@ -129,7 +129,7 @@ async def test_standings_add_up_towards_others_and_self_excludes_them(hub: Hub, 
 
 
 @pytest.mark.parametrize("who", ["SR", "SA", "SRDA"])
-async def test_nobody_reads_about_themselves_what_a_mediator_may_not(hub: Hub, who: str) -> None:
+async def test_nobody_reads_more_about_themselves_than_a_mediator_may(hub: Hub, who: str) -> None:
     world = await world_of(hub, who)
     me = world.viewer
     fields = "totalCount edges { cursor } nodes { id answers { text } shared receivedOn year }"
@@ -157,7 +157,7 @@ def _standing(letter: str) -> str:
     return {"S": "SELF", "R": "REVIEWER", "D": "DIRECTORY", "A": "ADMIN"}[letter]
 
 
-async def test_feedback_filters_and_orders_tell_nothing_about_oneself(hub: Hub) -> None:
+async def test_filtering_and_sorting_feedback_about_oneself_gives_nothing_away(hub: Hub) -> None:
     me = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.ADMIN)
     await put_feedback(hub, me, received_at=datetime(2022, 2, 2, tzinfo=UTC))
     await put_feedback(hub, me, received_at=AT, by_invitation=False, capacity="OTHER", acted_as="ADVOCATE")
@@ -212,7 +212,7 @@ async def listed(hub: Hub, viewer: Person, mediator: Person, arguments: str) -> 
     return answer.data["mediator"]["logbook"]
 
 
-async def test_sorting_by_a_column_that_may_not_be_read_sorts_by_nothing(hub: Hub) -> None:
+async def test_sorting_by_an_unreadable_column_sorts_only_by_id(hub: Hub) -> None:
     viewer = await hub.person(Role.MEDIATOR, Role.DIRECTORY)
     ann = await hub.mediator()
     ids = await put_cases(hub, ann, *CASES)
@@ -227,7 +227,7 @@ async def test_sorting_by_a_column_that_may_not_be_read_sorts_by_nothing(hub: Hu
                 assert orjson.loads(urlsafe_b64decode(edge["cursor"])) == ["id", None, node["id"]]
 
 
-async def test_a_made_up_cursor_over_a_column_that_may_not_be_read_is_refused(hub: Hub) -> None:
+async def test_a_made_up_cursor_over_an_unreadable_column_is_refused(hub: Hub) -> None:
     viewer = await hub.person(Role.MEDIATOR, Role.DIRECTORY)
     ann = await hub.mediator()
     (only, *_) = await put_cases(hub, ann, *CASES)
@@ -255,7 +255,7 @@ FOUND = [
 ]
 
 
-async def test_filters_and_searches_find_only_by_what_may_be_read(hub: Hub) -> None:
+async def test_filters_and_searches_look_only_at_what_the_viewer_may_read(hub: Hub) -> None:
     viewer = await hub.person(Role.MEDIATOR, Role.DIRECTORY)
     ann = await hub.mediator()
     await put_cases(hub, ann, *CASES)
@@ -272,7 +272,7 @@ async def test_the_same_filters_find_everything_in_ones_own_logbook(hub: Hub) ->
         assert (page["totalCount"], len(page["nodes"])) == (found, found)
 
 
-async def test_a_search_looks_only_into_the_columns_of_the_one_who_searches(hub: Hub) -> None:
+async def test_a_search_looks_only_at_columns_that_the_viewer_may_read(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, *CASES)
     for viewer, found in (
@@ -284,7 +284,7 @@ async def test_a_search_looks_only_into_the_columns_of_the_one_who_searches(hub:
         assert [page["totalCount"] for page in pages] == found
 
 
-async def test_takeaways_are_not_searched_for_others(hub: Hub) -> None:
+async def test_only_their_owner_can_search_takeaways(hub: Hub) -> None:
     viewer = await hub.person(Role.MEDIATOR, Role.DIRECTORY, Role.ADMIN)
     ann = await hub.mediator()
     await put_cpd(hub, ann, {"title": "Listening", "takeaways": "breathe"})
@@ -297,7 +297,7 @@ async def test_takeaways_are_not_searched_for_others(hub: Hub) -> None:
     assert own == {"hidden": {"totalCount": 1}, "shown": {"totalCount": 1}}
 
 
-async def test_the_order_by_month_tells_a_directory_nothing_of_days(hub: Hub) -> None:
+async def test_sorting_by_month_tells_a_directory_nothing_about_days(hub: Hub) -> None:
     directory = await hub.person(Role.DIRECTORY)
     ann = await hub.mediator()
     days = [date(2024, 5, day) for day in (3, 28, 14, 9, 22)] + [date(2024, 4, 30), date(2024, 6, 1)]
@@ -313,7 +313,7 @@ async def test_the_order_by_month_tells_a_directory_nothing_of_days(hub: Hub) ->
         assert [UUID(node["id"]) for node in page["nodes"]] == order
         values = {orjson.loads(urlsafe_b64decode(edge["cursor"]))[1] for edge in page["edges"]}
         assert values == {"2024-04-01", "2024-05-01", "2024-06-01"}
-    for day in ("2024-05-09", "2024-05-15"):  # a made-up cursor inside the month parts nothing of it
+    for day in ("2024-05-09", "2024-05-15"):  # a made-up cursor within the month doesn't split it
         cursor = urlsafe_b64encode(orjson.dumps(["ended_month", day, str(UUID(int=0))])).decode()
         page = await listed(hub, directory, ann, f'(after: "{cursor}", orderBy: {{ field: ENDED_MONTH }})')
         assert [UUID(node["id"]) for node in page["nodes"]] == [june]

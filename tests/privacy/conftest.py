@@ -12,7 +12,7 @@ from tests.privacy.place import Place, living
 
 @pytest.fixture
 async def place(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
-    # Everybody asks for the same, which has room here, so that it is parsed and validated once.
+    # Everybody asks for the same things: here they all fit into the cache, so each is parsed and validated once.
     monkeypatch.setattr(execution, "CHARACTERS_KEPT", 3_000_000)
     async with living(services, tmp_path) as place:
         yield place

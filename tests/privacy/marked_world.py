@@ -1,7 +1,7 @@
-"""A world in which every column of every row holds a marker of its own, and its people: accounts of all kinds.
+"""A world where every column of every row holds its own marker, and its people: accounts of all kinds.
 
-Rows are written from the tables' own columns: what a noun's function here does not name gets a marker by its type. So
-a column that is added later is filled, and shown to nobody until the table of the policy says to whom.
+Rows are written from the tables' own columns: a column that a function here doesn't name gets a marker by its type. So
+a column added later is filled too, and shown to nobody until the policy table says who may see it.
 """
 
 from collections.abc import Iterable
@@ -28,18 +28,18 @@ COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), 
 
 
 def _chosen(fields: tuple[EntryField, ...], number: int) -> dict[str, Any]:
-    """Give a word for each field that takes one of a few; no such word can be a marker."""
+    """A word for each field that takes one of a few; such a word can't be a marker."""
     return {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
 
 
 @dataclass
 class World(Rows):
-    """Everything that a noun of the product has, written as rows."""
+    """Everything that an account, a mediator or the service has, written as rows."""
 
     # People.
 
     def account(self, *roles: Role, verified: bool = True, listed: bool = False) -> Watcher:
-        """An account with everything that hangs on it, and its session; `listed`: it chose to be found."""
+        """An account with everything that belongs to it, and its session; `listed`: it chose to be found."""
         findable = listed and verified
         account_id, word = self.mint.id(), self.mint.word()
         email = f"{self.mint.word()}@demo.example"
@@ -84,13 +84,13 @@ class World(Rows):
     def _session(self, account_id: UUID) -> str:
         cookie = f"session-{self.mint.word()}-of-a-browser-that-signed-in"
         self.note(cookie)
-        later = self.mint.moment(self.now + timedelta(hours=1))  # so that no reading writes a newer one
+        later = self.mint.moment(self.now + timedelta(hours=1))  # so that reading doesn't write a newer one
         hashed = hash_secret(cookie)
         self.put("session", ("Session", account_id, NONE), account_id=account_id, secret_hash=hashed, used_at=later)
         return cookie
 
     def token(self, owner: Watcher, **facts: Any) -> Watcher:
-        """An API token of somebody's."""
+        """An API token that somebody created."""
         secret = f"token-{self.mint.word()}-of-a-program-that-reads-a-lot"
         self.note(secret)
         later, end = self.now + timedelta(hours=1), self.now + timedelta(days=90)
@@ -106,7 +106,7 @@ class World(Rows):
         return Watcher(f"{owner.name} by token", owner.account_id, owner.roles, token=secret, verified=owner.verified)
 
     def _belongings(self, account_id: UUID) -> None:
-        """What every account may have: links in mails, an export, keys of repeated requests, mail of its own."""
+        """What every account may have: links in mails, an export, keys of repeated requests, ways to sign in."""
         for purpose, page in (("CHANGE_EMAIL", "verify"), ("RESET_PASSWORD", "password")):
             link_id = self.mint.id()
             hashed = self.secret(page, Opens.ACCOUNT_LINK, link_id)
@@ -131,7 +131,7 @@ class World(Rows):
     # What mediators have.
 
     def mediator(self, mediator: UUID, *, listed: bool, open_to_feedback: bool = True) -> None:
-        """A profile, and something in every list of it; `open_to_feedback`: its links say whose they are."""
+        """A profile with something in each of its lists; `open_to_feedback`: its links say whose they are."""
         about = {str(mediator), self.names[mediator]} if open_to_feedback else set()
         own = ("Mediator", mediator, NONE)
         link = link_secret(self.settings, Opens.PERSONAL_LINK, mediator)
@@ -199,7 +199,7 @@ class World(Rows):
             self.note(private["takeaways"], Shown("Learning", "text", mediator))
 
     def feedback(self, mediator: UUID, shared: bool, released: bool) -> None:
-        """A finished survey, with an answer for the reviewer alone."""
+        """A finished survey, with an answer that's only for the reviewer."""
         piece, day = self.mint.id(), self.mint.day()
         of = ("Feedback", mediator, NONE if shared and released else S)
         self.put(
@@ -241,7 +241,7 @@ class World(Rows):
             self._queued(mediator, "feedback_received", piece, self.emails[mediator], {row["name"]})
 
     def request(self, mediator: UUID, state: str, hours: float, about: set[Marker]) -> None:
-        """A request made so many hours ago; one that was withdrawn has no details, and none is listed after that."""
+        """A request made so many hours ago; a withdrawn one has no details and is no longer listed."""
         request, made = self.mint.id(), self.mint.moment(self.now - timedelta(hours=hours))
         of = ("FeedbackRequest", mediator, NONE)
         asked = self.put(
@@ -279,7 +279,7 @@ class World(Rows):
             self._queued(mediator, "feedback_request", request, row["party_email"], told if hours < 120 else set())
 
     def _queued(self, mediator: UUID, kind: str, subject: UUID, to: str, told: Iterable[object]) -> None:
-        """Mail that waits; it is not due before a worker is told that an hour has passed."""
+        """Mail that waits; it isn't due until a worker is told that an hour has passed."""
         if told and mediator in self.facts.mediators:
             self.recipients.setdefault(to, set()).update(written(word_in(one)) for one in told)
         self.put(
@@ -300,7 +300,7 @@ class World(Rows):
         )
 
     def appointed(self, mediator: UUID, reviewer: UUID, *, approved: bool = True) -> None:
-        """A reviewer's appointment, in force or waiting; whoever may see the mediator's reviewer sees who it is."""
+        """A reviewer's appointment, in force or waiting; anyone who may see the mediator's reviewer sees who it is."""
         shown = () if approved else (("WaitingAppointment", None, NONE),)
         self.put("appointment", *shown, mediator_id=mediator, reviewer_id=reviewer, approved=approved)
         name = "reviewer" if approved else "waitingReviewer"
@@ -318,7 +318,7 @@ class World(Rows):
                 told.add(self.names[reviewer])
 
     def forget(self, account: UUID, its: set[Marker]) -> None:
-        """Take note that an account was deleted with all its markers; they stay known, and nobody may see them."""
+        """Note that an account was deleted with all its markers: they stay known, but nobody may see them."""
         for marker in its:
             self.facts.shown[marker] = set()
             self.facts.told_by.pop(marker, None)
@@ -333,7 +333,7 @@ class World(Rows):
         return [row["id"] for table, row in self.rows if table.name == "feedback" and row["mediator_id"] == mediator]
 
     def kept_by_the_service(self, actor: UUID, account: UUID) -> None:
-        """What no account has: mail that is dead or waits for somebody who is gone, chores, stopped addresses."""
+        """What belongs to no account: dead mail, mail to somebody who's gone, chores, stopped addresses."""
         dead = {"lease": None, "leased_until": None, "other_id": None, "dedupe_key": "one"}
         self.put("outbox", ("DeadMail", None, NONE), kind="account_deleted", state="DEAD", **dead)
         to = f"{self.mint.word()}@demo.example"
@@ -348,7 +348,7 @@ class World(Rows):
         self.put("chore", name="none_of_ours")
         self.put("stopped_address")
         for about in (account, *self._feedback_about(account)):
-            # Not to the mediator whom the feedback is about, for its id alone would say that there is some.
+            # Not to the mediator whom the feedback is about: even its id would tell them that there is some.
             not_to = account if about != account else None
             row = self.put("audit_entry", actor_id=actor, subject_id=about, action="ORIGIN_READ")
             for name in ("id", "at", "actor_id", "subject_id"):

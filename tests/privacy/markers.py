@@ -1,6 +1,6 @@
-"""Markers: values that can be told from all others, and found again wherever and however they are written.
+"""Markers: values that can't be mistaken for any other, and are found wherever and however they're written.
 
-Words, days, moments, numbers, ids, secrets and hashes each have one written form here, by which they are known.
+Words, days, moments, numbers, ids, secrets and hashes each have one written form here, which they're known by.
 """
 
 import html
@@ -61,7 +61,7 @@ class Mint:
 
 
 def written(value: object) -> Marker:
-    """The form by which a marker is known; a moment's is its time of day, to the microsecond."""
+    """The form that a marker is known by; for a moment, it's the time of day to the microsecond."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%H:%M:%S.%f")
     if isinstance(value, bytes):
@@ -74,7 +74,7 @@ _DAY_FORMS = ("%d %B %Y", "%d %b %Y", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%B %d
 
 
 def _forms(marker: Marker) -> Iterator[str]:
-    """Every form in which a page or a file may write a marker."""
+    """Every form that a marker may have on a page or in a file."""
     yield marker
     if re.fullmatch(r"\d{4}-\d\d-\d\d", marker):
         day = date.fromisoformat(marker)
@@ -82,7 +82,7 @@ def _forms(marker: Marker) -> Iterator[str]:
             yield day.strftime(form).lower()
             yield re.sub(r"\b0", "", day.strftime(form)).lower()
     elif marker.isdecimal():
-        number = int(marker)  # of minutes, perhaps, and shown as hours
+        number = int(marker)  # perhaps minutes, shown as hours
         yield from (f"{number:,}", f"{number // 60}:{number % 60:02}", f"{number // 60:,}:{number % 60:02}")
         yield from (f"{number / 60:.1f}", f"{number / 60:.2f}", f"{number / 60:,.1f}", f"{number / 60:,.2f}")
     elif re.fullmatch(r"[0-9a-f-]{36}", marker):
@@ -104,13 +104,13 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 class Known:
-    """The markers of a world, to be looked for."""
+    """The markers of a world, to look for in texts."""
 
     def __init__(self, markers: set[Marker]) -> None:
         self._forms = {form: marker for marker in markers for form in _forms(marker)}
 
     def found_in(self, text: str) -> set[Marker]:
-        """Every marker in a text: as it is, percent-encoded, escaped as in JSON or HTML, or inside of base64."""
+        """Every marker in a text: as it is, percent-encoded, escaped as in JSON or HTML, or inside base64."""
         found: set[Marker] = set()
         for plain in _decoded(text, depth=2):
             for token in _SECRET.findall(plain):
@@ -133,7 +133,7 @@ def _decoded(text: str, depth: int) -> set[str]:
 
 
 def _from_base64(token: str) -> str:
-    """What a token says if it is base64; nothing if it is none."""
+    """What a token says if it's base64, otherwise nothing."""
     plain = token.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return b64decode(plain + "=" * (-len(plain) % 4)).decode()

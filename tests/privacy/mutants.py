@@ -1,9 +1,9 @@
 # ruff: noqa: T201 - a program that reports
 """Mutation testing of `permissions/`: each mutant must turn a test red. Run as `python -m tests.privacy.mutants`.
 
-A mutant is one change: a standing given or taken in one row of the table, a row's tokens or unverified flipped, one
-condition of a scope taken away, one role's standing lost. Each runs in a process of its own, forked before anything
-of the project is imported, on a few tests that are quick; the table's need no database. `--only scopes` runs a part.
+A mutant is one change: a standing added to or removed from one row of the table, a row's tokens or unverified flipped,
+one condition of a scope removed, one role's standing lost. Each runs a few quick tests in its own process, forked
+before any of the project is imported; those of the table need no database. `--only scopes` runs only a part.
 """
 
 import argparse
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-BROKEN = 70  # the run itself failed: it says nothing about the mutant
+BROKEN = 70  # the run itself failed, which says nothing about the mutant
 
-# Quick tests, the likeliest to find out first; the first that fails ends a mutant.
+# Quick tests, those most likely to notice first; a mutant ends at the first failure.
 OF_THE_TABLE = ["tests/permissions/test_policy.py", "-k", "not served and not taken_away"]
 OF_THE_SCOPES = [
     "tests/permissions/test_scopes.py",
@@ -44,7 +44,7 @@ OF_THE_SCOPES = [
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: of which module, what it is, and what it does: a row's number and change, or the changed source."""
+    """One change: its module, what it's called, and what it does, as a row's number and change or as changed source."""
 
     module: str
     what: str
@@ -54,11 +54,11 @@ class Mutant:
 
 
 def of_the_table() -> Iterator[Mutant]:
-    """Each row with each standing given or taken, and with tokens and unverified flipped."""
+    """Each row with each standing added or removed, and with tokens and unverified flipped."""
     from permissions.policy import TABLE
     from permissions.viewer import Standing
 
-    # Only where a request enters is it asked whether one's address is verified.
+    # Whether an address is verified is checked only where a request enters.
     entrances = {"Query", "Mutation", "OwnAccount"}
     for number, row in enumerate(TABLE):
         for change in [*(str(standing.name) for standing in Standing), "tokens", "unverified"]:
@@ -86,7 +86,7 @@ class _One(ast.NodeTransformer):
         neutral = {"and_": "true()", "or_": "false()"}.get(getattr(node.func, "id", ""))
         for at, argument in enumerate(node.args):
             if ast.unparse(argument) == neutral:
-                continue  # no other program
+                continue  # it would be the same program
             if neutral and self._here(argument, f"{ast.unparse(argument)} taken away"):
                 node.args[at] = _expression(neutral)
             elif isinstance(argument, ast.Tuple) and self._here(argument, f"never {ast.unparse(argument.elts[0])}"):
@@ -139,7 +139,7 @@ def _expression(text: str) -> ast.expr:
 
 
 def of_the_scopes() -> Iterator[Mutant]:
-    """Each condition of each scope taken away."""
+    """Each scope with each of its conditions removed."""
     source = (ROOT / "permissions" / "scopes.py").read_text()
     counting = _One(-1)
     counting.visit(ast.parse(source))
@@ -161,7 +161,7 @@ def of_the_viewer() -> Iterator[Mutant]:
 
 
 def _apply(mutant: Mutant) -> None:
-    """Make the change in this process, before anything of the project has been loaded with it."""
+    """Make the change in this process, before any of the project that uses it is loaded."""
     sys.path.insert(0, str(ROOT))
     name = f"permissions.{mutant.module}"
     if mutant.source:
@@ -188,14 +188,14 @@ def _apply(mutant: Mutant) -> None:
 
 
 def _without_the_wall() -> None:
-    """Connect as who is above the database's own rules: behind them, a scope that lost a condition shows nothing."""
+    """Connect as somebody above the database's own rules, which would hide what a scope without a condition shows."""
     from demo.embedded import Services
     from tests import hub
 
     settings_for = hub.settings_for
 
     def settings_above(services: Services, **overrides: Any) -> "Settings":
-        # The first database is only migrated, for the roles that there are.
+        # The first database is only migrated, with the roles that are there.
         above = (
             {} if services.admin_url.partition("?")[0].endswith("/postgres") else {"database_url": services.admin_url}
         )
@@ -205,7 +205,7 @@ def _without_the_wall() -> None:
 
 
 def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
-    """Run the tests on a mutant in a process forked from this one; give pytest's status."""
+    """Run the tests on a mutant in a process forked from this one, and return pytest's status."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -224,7 +224,7 @@ def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
         status = int(
             pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-n", "0", temporary, *tests])
         )
-    except BaseException:  # noqa: BLE001 - whatever it is, it is told and counted as broken
+    except BaseException:  # noqa: BLE001 - whatever it is, it's reported and counts as broken
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -233,7 +233,7 @@ def _tested(mutant: Mutant | None, tests: list[str], log: Path) -> int:
 
 
 def _preload() -> None:
-    """Import what is not the project's own, so that every mutant need not."""
+    """Import what isn't the project's own, so that the mutants don't have to."""
     sys.path.insert(0, str(ROOT))
     for name in (
         "pytest",
@@ -249,7 +249,7 @@ def _preload() -> None:
 
 
 def _mutants(only: str) -> list[Mutant]:
-    """Every mutant, found by a process that ends, so that none of the project is loaded in this one."""
+    """Every mutant, listed by a process that then ends, so that none of the project is loaded in this one."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -282,7 +282,7 @@ def main() -> int:
         for number, mutant in enumerate(_mutants(chosen.only)):
             if number < chosen.first:
                 continue
-            if mutant.module == "policy":  # the last of all: a row is changed after everything was imported
+            if mutant.module == "policy":  # these come last: a row is changed after everything has been imported
                 importlib.import_module("tests.hub")
             tests = OF_THE_SCOPES if mutant.module == "scopes" else OF_THE_TABLE
             status = _tested(mutant, tests, log)

@@ -1,7 +1,7 @@
-"""Random operations, valid and invalid, made from a viewer's own schema, with values of a world put into them.
+"""Random operations, valid and invalid, made from a viewer's own schema and filled with values from a world.
 
-`hypothesis-graphql` writes the documents. Of the values that it makes up hardly any would open anything, so most are
-replaced here: ids, cursors, tokens and words that exist, page sizes that go together, filters of a field or two.
+`hypothesis-graphql` writes the documents. Hardly any of the values it makes up would open anything, so most are
+replaced here: by ids, cursors, tokens and words that exist, page sizes that go together, filters by a field or two.
 """
 
 import math
@@ -33,7 +33,7 @@ from hypothesis import strategies as some
 from hypothesis_graphql import Mode, mutations, queries
 
 PAGING = ("first", "after", "last", "before")
-FEEDINGS = 2  # how often one document is used, each time with other values: to make it takes longer than to run it
+FEEDINGS = 2  # how often one document is used, each time with other values: making it takes longer than running it
 _texts = some.text(max_size=30).map(lambda text: StringValueNode(value=text))
 _SCALARS = {
     "Date": some.dates().map(lambda day: StringValueNode(value=day.isoformat())),
@@ -44,7 +44,7 @@ _SCALARS = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One document; `changes` tells a mutation."""
+    """One document; `changes` says whether it's a mutation."""
 
     text: str
     changes: bool
@@ -53,7 +53,7 @@ class Operation:
 def operations(
     schema: GraphQLSchema, number: int, start: int, pools: Mapping[str, Sequence[str]]
 ) -> Iterator[Operation]:
-    """So many operations, the same for the same start: half of them queries that are valid, a quarter changes."""
+    """So many operations, the same for the same start: half are valid queries, a quarter valid changes."""
     for share, make, mode in (
         (0.5, queries, Mode.POSITIVE),
         (0.25, mutations, Mode.POSITIVE),
@@ -97,7 +97,7 @@ def _documents(strategy: Any, number: int, share: float, start: int) -> list[Doc
 
 
 class _Feeding(Visitor):
-    """Puts values that exist in the place of most that were made up."""
+    """Replaces most of the made-up values with ones that exist."""
 
     def __init__(self, dice: random.Random, pools: Mapping[str, Sequence[str]]) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class _Feeding(Visitor):
         return ObjectFieldNode(name=node.name, value=fed) if fed else None
 
     def _fed(self, name: str, value: ValueNode) -> ValueNode | None:
-        """A value that exists, for a name that has such; nothing where the one made up is to stay."""
+        """A value that exists, if the name has any; nothing where the made-up one should stay."""
         if name == "notApplicable" or self._dice.random() < 0.15:
             return None
         if name == "partyAgreed":

@@ -1,6 +1,6 @@
-"""Who may see which marker: told from the policy's table and from the facts of a world, and from nothing else.
+"""Who may see which marker, worked out only from the policy table and the facts of a world.
 
-No resolver and no scope is asked: what stands in the table, and who is what to whom, decides.
+No resolver and no scope is asked: what decides is what the table says, and who is what to whom.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ STANDING_OF = {
     Role.ADMIN: Standing.ADMIN,
 }
 
-# Types whose rows are their owner's alone, whatever that account is; and lists that are the same for all who have
-# them. The rows of every other type are a mediator's, and the standing towards that mediator counts.
+# Types whose rows only their owner sees, whatever kind of account that is; and lists that are the same for everybody
+# who has them. The rows of every other type belong to a mediator, and the standing towards that mediator counts.
 OWNERS_ALONE = {"OwnAccount", "Session", "ApiToken", "DataExport"}
 THE_SAME_FOR_ALL = {
     *("Account", "Directory", "Reviewer", "WaitingAppointment", "AuditEntry", "DeadMail"),
@@ -46,9 +46,9 @@ def has_field(type_name: str, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Shown:
-    """A place of the API that shows a marker: the field, whose row it is, and standings that the row is not for.
+    """A place in the API that shows a marker: the field, whose row it is, and standings that don't see the row.
 
-    `not_to`: the one account that is not shown a list's row which all others see who have the list.
+    `not_to`: the one account that doesn't see a row of a list, though everybody else with that list does.
     """
 
     type_name: str
@@ -60,7 +60,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Somebody who looks: signed out, with a session, or with a token; `over` says that it does not work any more."""
+    """Somebody who looks: signed out, with a session, or with a token; `over` says that it no longer works."""
 
     name: str
     account_id: UUID | None = None
@@ -87,11 +87,11 @@ class Facts:
     mediators: set[UUID] = field(default_factory=set)
     reviewers: dict[UUID, UUID] = field(default_factory=dict)
     shown: dict[Marker, set[Shown]] = field(default_factory=dict)
-    # What a link tells whoever has it.
+    # What a link tells anyone who has it.
     told_by: dict[str, set[Marker]] = field(default_factory=dict)
 
     def standing(self, watcher: Watcher, mediator: UUID) -> Standing:
-        """What somebody is to a mediator: on one's own record SELF alone, towards others everything added up."""
+        """What somebody is to a mediator: towards oneself only SELF, towards others everything added up."""
         if mediator not in self.mediators or watcher.account_id is None:
             return Standing(0)
         if mediator == watcher.account_id:
@@ -124,6 +124,6 @@ class Facts:
         return any(self.sees(watcher, place) for place in self.shown.get(marker, ()))
 
     def visible(self, watcher: Watcher, links: Iterable[str] = ()) -> set[Marker]:
-        """Every marker that somebody may see, who has these links."""
+        """Every marker that somebody with these links may see."""
         told = {marker for link in links for marker in self.told_by.get(link, ())}
         return told | {marker for marker in self.shown if self.may_see(watcher, marker)}

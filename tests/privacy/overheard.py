@@ -1,4 +1,4 @@
-"""What is written down beside the answers: log lines as the product writes them, Redis, the outbox."""
+"""What's written down besides the answers: log lines as the product writes them, Redis, the outbox."""
 
 import logging
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from web.logs import configure
 
 @contextmanager
 def logged() -> Iterator[StringIO]:
-    """Write logs as the product does, into a text of ours."""
+    """Write logs as the product does, but into a text that we can read."""
     before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
     configure()
     written = StringIO()
-    # Nothing is to hold on to a logger that writes here.
+    # Nothing may hold on to a logger that writes here.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(written), cache_logger_on_first_use=False)
     try:
         yield written
@@ -29,7 +29,7 @@ def logged() -> Iterator[StringIO]:
 
 
 async def kept_in_redis(hub: Hub) -> str:
-    """Every key of Redis with what it holds: counters of limits, and jobs with their payloads."""
+    """Every key in Redis with what it holds: counters of limits, and jobs with their payloads."""
     texts = []
     async with Redis.from_url(hub.settings.redis_url.get_secret_value()) as redis:
         async for key in redis.scan_iter():
@@ -42,13 +42,13 @@ async def kept_in_redis(hub: Hub) -> str:
             elif kind == "list":
                 held = await redis.lrange(key, 0, -1)
             else:
-                assert kind == "none", f"a {kind} is read by nobody yet"  # none: it ended meanwhile
+                assert kind == "none", f"nothing reads a {kind} yet"  # none: it has expired meanwhile
             texts.append(f"{key!r} {held!r}")
     return "\n".join(texts)
 
 
 async def empty_redis(hub: Hub) -> None:
-    """Forget all that Redis holds."""
+    """Delete everything in Redis."""
     async with Redis.from_url(hub.settings.redis_url.get_secret_value()) as redis:
         await redis.flushdb()
 

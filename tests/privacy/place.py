@@ -1,4 +1,4 @@
-"""An inhabited hub: accounts of all kinds over one world; asked as each of them, and put back as it was."""
+"""An inhabited hub: one world with accounts of all kinds. It's asked as each of them, and put back as it was."""
 
 import random
 import re
@@ -28,7 +28,7 @@ SIGNED_OUT = Watcher("signed out")
 
 
 def inhabited(settings: Settings, seed: int) -> World:
-    """Everybody: each role and each two of them, with sessions and tokens, and those whose standing has ended."""
+    """Everybody: each role and each pair of roles, with sessions and tokens, and people whose standing has ended."""
     world = World(settings, Mint(seed), machine_time())
     members = [world.account(*roles, listed=number % 2 == 0) for number, roles in enumerate(COMBINATIONS)]
     digest = world.account(R)
@@ -71,7 +71,7 @@ def _id(watcher: Watcher) -> Any:
     return watcher.account_id
 
 
-@dataclass(repr=False)  # asyncio writes what a test is given into a text, for nobody, and this is large
+@dataclass(repr=False)  # asyncio writes a test's arguments into a text that nobody reads, and this is large
 class Place:
     """The hub, its world, and the one client that asks, each time from another network address."""
 
@@ -80,17 +80,17 @@ class Place:
     client: httpx.AsyncClient
     transport: httpx.ASGITransport
     dice: random.Random
-    gone: Watcher  # whose account was deleted
+    gone: Watcher  # their account was deleted
     of_the_gone: set[Marker]
 
     async def request_as(self, watcher: Watcher, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request as somebody, with nothing kept of it."""
+        """One request as somebody; no cookie of it is kept."""
         headers = dict(more.pop("headers", {}))
         if watcher.token:
             headers["authorization"] = f"Bearer {watcher.token}"
         elif watcher.cookie:
             headers["cookie"] = f"session={watcher.cookie}"
-        # Limits count by address; what is tried here in a minute nobody's browser would try.
+        # Limits count by address, and nobody's browser would try in a minute what is tried here.
         self.transport.client = (
             f"10.{self.dice.randrange(256)}.{self.dice.randrange(256)}.{self.dice.randrange(256)}",
             1,
@@ -106,18 +106,18 @@ class Place:
         return await self.request_as(watcher, "POST", "/graphql", json=body)
 
     def burn_mails(self) -> None:
-        """Throw away the mail that was caught."""
+        """Delete the mail that was caught."""
         assert self.hub.settings.mailbox
         for file in self.hub.settings.mailbox.glob("*.json"):
             file.unlink()
 
     async def put_back(self) -> None:
-        """Make every table what it was when the world was made."""
+        """Make every table what it was when the world was new."""
         async with admin_connection(self.hub) as connection:
             await connection.execute("CALL saved.put_back()")
 
     def some_ids(self) -> list[str]:
-        """The ids of all accounts, and one of each other table."""
+        """The ids of all accounts, and one from each other table."""
         ids = {str(account.account_id): None for account in self.world.accounts.values()}
         first = {table.name: row["id"] for table, row in reversed(self.world.rows) if "id" in row}
         return [*ids, *(str(one) for one in first.values())]
@@ -154,7 +154,7 @@ class Place:
         return pools
 
     async def read(self, watcher: Watcher, pools: Mapping[str, Sequence[str]]) -> AsyncIterator[httpx.Response]:
-        """Ask as somebody for all that their schema has, every list at the root to its end."""
+        """Ask as somebody for everything in their schema, and read every list at the root to its end."""
         for document in documents(projection(watcher.could, by_token=bool(watcher.token)), pools):
             after: str | None = ""
             while after is not None:
@@ -173,7 +173,7 @@ class Place:
         return sorted(cursors)
 
     def personal_in(self, text: str) -> set[Marker]:
-        """Its markers but ids and moments, which stand in logs and in the outbox to say what a line is about."""
+        """Its markers except ids and moments, which logs and the outbox have to say what a line is about."""
         found = self.world.known.found_in(text) & self.world.facts.shown.keys()
         return {marker for marker in found if not re.fullmatch(r"[0-9a-f-]{36}|[\d:.]{15}", marker)}
 
@@ -206,7 +206,7 @@ END $$;
 
 @asynccontextmanager
 async def living(services: Services, mailbox: Path, seed: int = 1, **overrides: Any) -> AsyncIterator[Place]:
-    """Run a hub over a database of its own with a world in it, of which one account was just deleted."""
+    """Run a hub on its own database with a world in it, where one account has just been deleted."""
     with catching(mailbox) as smtp_url:
         caught_here = replace(services, smtp_url=smtp_url)
         settings: dict[str, Any] = {"shared_release": "daily"} | overrides
@@ -228,7 +228,7 @@ async def living(services: Services, mailbox: Path, seed: int = 1, **overrides: 
 
 
 async def _delete(hub: Hub, world: World, gone: Watcher, its: set[Marker]) -> None:
-    """Delete an account by the API: from then on nobody may see a marker of its, but administrators its opaque id."""
+    """Delete an account by the API: from then on nobody may see its markers; administrators see only its opaque id."""
     admin = next(one for one in world.watchers if one.roles == {A})
     headers = {"cookie": f"session={admin.cookie}"}
     payload(await hub.change("deleteAccount", {"id": str(gone.account_id)}, headers=headers))

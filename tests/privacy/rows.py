@@ -1,4 +1,4 @@
-"""The rows of a world: each column gets a marker by its type, unless it is named; and who is shown which."""
+"""The rows of a world, where each column that isn't named gets a marker by its type; and who is shown which."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,17 +18,17 @@ from settings import Settings
 from tests.privacy.markers import Known, Marker, Mint, written
 from tests.privacy.oracle import Facts, Shown, Watcher, has_field
 
-# Columns that the API shows under another name than their own; all else is `camel(column)`.
+# Columns that have another name in the API; every other one is `camel(column)`.
 RENAMED = {
     ("appointment", "since"): "askedAt",
-    # The field shows the day alone; the moment stands in the list's cursors. It is when its reader pressed a button.
+    # The field shows only the day; the moment is in the list's cursors. It's when their reader pressed a button.
     ("feedback_request", "made_at"): "madeOn",
 }
 
 
 @dataclass
 class Rows:
-    """The rows to be put in, and what is known of them."""
+    """The rows to insert, and what's known about them."""
 
     settings: Settings
     mint: Mint
@@ -36,7 +36,7 @@ class Rows:
     rows: list[tuple[Table, dict[str, Any]]] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
     watchers: list[Watcher] = field(default_factory=list)
-    accounts: dict[str, Watcher] = field(default_factory=dict)  # everybody who has one, by their address
+    accounts: dict[str, Watcher] = field(default_factory=dict)  # everybody who has one, by address
     names: dict[UUID, str] = field(default_factory=dict)
     emails: dict[UUID, str] = field(default_factory=dict)
     links: dict[str, set[str]] = field(default_factory=dict)  # secrets, by the page that takes them
@@ -46,19 +46,19 @@ class Rows:
 
     @property
     def known(self) -> Known:
-        """What can be looked for; only once the world is complete."""
+        """What can be looked for, once the world is complete."""
         if self._known is None:
             self._known = Known(set(self.facts.shown))
         return self._known
 
     def note(self, value: object, *places: Shown) -> Marker:
-        """Make a value a marker, which is shown in these places."""
+        """Make a value a marker that is shown in these places."""
         marker = written(value)
         self.facts.shown.setdefault(marker, set()).update(places)
         return marker
 
     def put(self, table_name: str, *shown: tuple[str, UUID | None, Standing], **facts: Any) -> dict[str, Any]:
-        """Write a row; `shown` names the types that show it, whose it is, and standings that it is not for."""
+        """Write a row; `shown` names the types that show it, whose it is, and standings that don't see it."""
         table = SQLModel.metadata.tables[table_name]
         row: dict[str, Any] = {}
         for column in table.c:
@@ -72,7 +72,7 @@ class Rows:
             if value is not None:
                 self.filled.add((table_name, name))
             if given and not isinstance(value, UUID | datetime | date) and not _is_word(value):
-                continue  # one of a few words, a switch, a hash of something that is noted for itself
+                continue  # one of a few words, a switch, or a hash of something that's noted itself
             if given and isinstance(value, UUID) and name != "id":
                 continue  # the id of another row
             api = RENAMED.get((table_name, name), camel(name))
@@ -99,15 +99,15 @@ class Rows:
         if isinstance(kind, postgresql.ARRAY):
             return [self.mint.word()]
         if isinstance(kind, postgresql.JSONB):
-            return "[]"  # as asyncpg takes it
-        assert isinstance(kind, String | AutoString), f"{table.name}.{name}: a kind of column that has no marker yet"
+            return "[]"  # the form that asyncpg takes
+        assert isinstance(kind, String | AutoString), f"{table.name}.{name}: this kind of column has no marker yet"
         word = self.mint.word()
         if name.endswith("url") or name == "website":
             return f"https://demo.example/{word}"
         return f"{word}@demo.example" if name.endswith("email") else word
 
     def secret(self, page: str, opens: Opens, subject: UUID) -> bytes:
-        """The hash of the link that leads to a page; the link itself is a marker that nobody may see."""
+        """The hash of a link that leads to a page; the link itself is a marker that nobody may see."""
         secret = link_secret(self.settings, opens, subject)
         self.note(secret)
         self.links.setdefault(page, set()).add(secret)
@@ -119,7 +119,7 @@ def _is_word(value: object) -> bool:
 
 
 def word_in(value: Any) -> Any:
-    """The marker in a longer text, such as an address, or in a list of one; anything else as it is."""
+    """The marker in a longer text, such as an address, or in a list of one. Anything else stays as it is."""
     if isinstance(value, list) and len(value) == 1:
         return word_in(value[0])
     word = re.fullmatch(r"(?:https://demo\.example/)?(zq[a-z]{12})(?:@demo\.example)?", str(value))
@@ -127,13 +127,13 @@ def word_in(value: Any) -> Any:
 
 
 async def insert(connection: "asyncpg.Connection[asyncpg.Record]", world: Rows) -> None:
-    """Put the rows in, past every fence and in an order of the tables that their references allow."""
+    """Insert the rows, past every fence and in an order that the tables' references allow."""
     order = {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
     for table, row in sorted(world.rows, key=lambda one: order[one[0].name]):
         await insert_row(connection, table, row)
 
 
 async def insert_row(connection: "asyncpg.Connection[asyncpg.Record]", table: Table, row: dict[str, Any]) -> None:
-    """Put one row in."""
+    """Insert one row."""
     names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f"${place}" for place, _ in enumerate(row, 1))
     await connection.execute(f'INSERT INTO "{table.name}" ({names}) VALUES ({places})', *row.values())

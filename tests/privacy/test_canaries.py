@@ -1,4 +1,4 @@
-"""Nobody is told a marker that the table does not grant, whatever they ask; and everybody is told those it does."""
+"""People find exactly the markers that the policy table grants them, whatever they ask for."""
 
 import io
 import math
@@ -26,12 +26,12 @@ from tests.privacy.walk import selection
 from tests.volume import tries
 
 OPERATIONS = int(os.environ.get("PRIVACY_OPERATIONS", tries(120, 2000)))
-THOROUGH = 2000  # from so many on, nothing is left out
+THOROUGH = 2000  # from this number on, nothing is left out
 SECONDS = float(os.environ.get("PRIVACY_SECONDS", "0"))
 SEED = int(os.environ.get("PRIVACY_SEED", "1"))
 
-# Fields of one's own answer, of the service's own texts, and counts and averages of many rows. That these do not move
-# with what somebody may not read is tried with two worlds.
+# Fields that repeat what was sent, the service's own texts, and counts and averages of many rows. The test with two
+# worlds checks that these don't depend on what somebody may not read.
 NO_MARKERS = {
     *("Survey", "SurveyQuestion", "SurveyScaleStep", "UserError", "PageInfo"),
     *("FeedbackSummary", "FeedbackYear", "QuestionSummary"),
@@ -40,17 +40,17 @@ NO_MARKERS = {
     *("Feedback.year", "FeedbackAnswer.question", "FeedbackAnswer.rating", "DeadMail.kind"),
 }
 
-# Mail to an address that no account has any more, which keeps it until it has been handed in.
+# Mail to an address that no account has any more. The outbox keeps the address until the mail has been handed over.
 KEEPS_ADDRESS = {"account_deleted", "email_changed", "review_ended", "appointment_ended"}
 
 
 def told(place: Place, leaked: Iterable[Marker]) -> dict[str, str]:
-    """Where the table shows each of these markers, for a failure to say."""
+    """Where the table shows each of these markers, for the message of a failure."""
     shown = place.world.facts.shown
     return {one: ", ".join(sorted(f"{at.type_name}.{at.name}" for at in shown[one])) or "nowhere" for one in leaked}
 
 
-async def test_every_column_of_every_table_is_filled(place: Place) -> None:
+async def test_every_column_of_every_table_is_filled_in_the_marked_world(place: Place) -> None:
     columns = {(table.name, column.name) for table in SQLModel.metadata.sorted_tables for column in table.c}
     assert columns - place.world.filled == set()
     tables = await place.hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -87,11 +87,11 @@ async def test_everybody_reads_exactly_what_the_table_grants_them(place: Place) 
     everybody |= await _own(place)
     places = {at for shown in facts.shown.values() for at in shown}
     in_reach = {at for at in places if at.of in facts.mediators or at.of is None or at.type_name in OWNERS_ALONE}
-    assert in_reach <= everybody, "a place that nobody was seen to read"
+    assert in_reach <= everybody, "nobody was seen reading this place"
 
 
 async def _own(place: Place) -> set[Shown]:
-    """What everybody else reads of themselves: they must read all of it."""
+    """What everybody else reads about themselves: they must find all of it."""
     facts, read = place.world.facts, set[Shown]()
     for account in set(place.world.accounts.values()) - set(place.world.watchers):
         type_ = projection(account.could).type_map["OwnAccount"]
@@ -104,9 +104,9 @@ async def _own(place: Place) -> set[Shown]:
     return read
 
 
-@pytest.mark.parametrize("half", [0, 1])  # for two processes to share
+@pytest.mark.parametrize("half", [0, 1])  # so that two processes can share the work
 @pytest.mark.long
-async def test_random_operations_tell_nobody_what_is_not_theirs(place: Place, half: int) -> None:
+async def test_random_operations_show_nobody_what_they_may_not_read(place: Place, half: int) -> None:
     began, run, seed = time.monotonic(), Counter[str](), SEED
     watchers = [one for one in place.world.watchers if not one.over]
     with logged() as lines:
@@ -118,12 +118,12 @@ async def test_random_operations_tell_nobody_what_is_not_theirs(place: Place, ha
     assert sum(run.values()) >= OPERATIONS // 2
     took = f"{time.monotonic() - began:.0f} s, {time.process_time():.0f} s of a core"
     print(f"{sum(run.values())} operations in {took}: {dict(run)}")  # noqa: T201 - with -s
-    # Neither all refused nor all let through, or hardly anything would have been tried.
+    # If nearly all were refused or nearly all let through, hardly anything would have been tried.
     assert min(run["query"], run["change"], run["refused"]) > sum(run.values()) / 50
 
 
 async def _none_in_redis(place: Place) -> None:
-    """Redis holds no marker at all; then it is emptied, so that no limit stands in the way of what comes next."""
+    """Redis holds no marker at all. Then it's emptied, so that no limit gets in the way of what comes next."""
     assert place.world.known.found_in(await kept_in_redis(place.hub)) == set()
     await empty_redis(place.hub)
 
@@ -154,7 +154,7 @@ def _kind(response: httpx.Response, *, changes: bool) -> str:
 
 
 async def _mailed(place: Place, actor: Watcher, sent: set[Marker]) -> None:
-    """Send what a change caused: whoever gets it may read it, or whoever caused it wrote it, or is named in it."""
+    """Send the mail that a change caused: it says what its recipient may read, what its sender wrote, or their name."""
     await drain(place.hub.database, place.hub.settings)
     named = sent | ({place.world.names[actor.account_id]} if actor.account_id else set())
     for kind, row in await queued(place.hub):
@@ -166,7 +166,7 @@ async def _mailed(place: Place, actor: Watcher, sent: set[Marker]) -> None:
 
 
 def check_mail(place: Place, mail: CaughtMail, named: set[Marker]) -> None:
-    """A mail tells what its reader may read, and what its own kind is there to tell."""
+    """A mail says only what its recipient may read, and what this kind of mail is for."""
     found = place.world.known.found_in(f"{mail['subject']}\n{mail['text']}\n{mail['html']}")
     account = place.world.accounts.get(mail["to"])
     others = found - place.world.recipients.get(mail["to"], set()) - named
@@ -174,7 +174,7 @@ def check_mail(place: Place, mail: CaughtMail, named: set[Marker]) -> None:
     assert not told(place, leaked), f"mail to {mail['to']}: {mail['text']}"
 
 
-async def test_mail_that_waited_tells_its_reader_what_it_is_for_and_nothing_else(place: Place) -> None:
+async def test_queued_mail_tells_its_recipient_what_it_is_for_and_nothing_else(place: Place) -> None:
     async with place.hub.later(hours=1) as later:
         with logged() as lines:
             await drain(later.database, later.settings)
@@ -189,7 +189,7 @@ async def test_mail_that_waited_tells_its_reader_what_it_is_for_and_nothing_else
         assert kind in KEEPS_ADDRESS or not place.personal_in(row), kind
 
 
-async def test_an_export_holds_what_its_owner_may_read_and_no_details_of_requests(place: Place) -> None:
+async def test_an_export_holds_what_its_owner_may_read_except_request_details(place: Place) -> None:
     people = [one for one in place.world.watchers if one.cookie and not one.over and one.verified]
     for person in people:
         headers = {"cookie": f"session={person.cookie}"}
@@ -228,10 +228,10 @@ async def test_an_export_holds_what_its_owner_may_read_and_no_details_of_request
 
 
 @pytest.mark.long
-async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
+async def test_pages_show_nobody_what_they_may_not_read(place: Place) -> None:
     addresses = list(paths(place))
     with logged() as lines:
-        # A token opens pages too, so a few of those.
+        # A token opens pages too, so a few tokens try.
         for watcher in [one for one in place.world.watchers if not one.token or len(one.roles) != 2 or one.over]:
             seen: set[Marker] = set()
             granted = place.world.facts.visible(watcher)
@@ -245,5 +245,5 @@ async def test_pages_tell_nobody_what_is_not_theirs(place: Place) -> None:
                 assert response.status_code < 500, path
                 seen |= found - sent
             if watcher.cookie and watcher.account_id and not watcher.over:
-                assert place.world.names[watcher.account_id] in seen, "the start page names who is signed in"
+                assert place.world.names[watcher.account_id] in seen, "the start page names the person who is signed in"
         assert place.world.known.found_in(lines.getvalue()) == set()

@@ -1,4 +1,4 @@
-"""What could be told from the edges of an answer: cursors, keys, limits, batches, and the audit log."""
+"""What could be inferred from the edges of an answer: cursors, keys, limits, batches and the audit log."""
 
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
@@ -22,15 +22,13 @@ async def own_feedback(hub: Hub, mediator: Person, arguments: str = "") -> Answe
 
 async def read_origins(hub: Hub, admin: Person, of: Person) -> None:
     document = "query($id: ID!) { mediator(id: $id) { feedback { nodes { origin { name } } } } }"
-    (await hub.ask(document, {"id": str(of.id)}, by=admin)).data  # noqa: B018 - raises if it was refused
+    (await hub.ask(document, {"id": str(of.id)}, by=admin)).data  # noqa: B018 - raises if the request was refused
 
 
 AUDIT = "{ auditLog { totalCount nodes { action subjectId } } }"
 
 
-async def test_an_administrator_who_is_a_mediator_sees_no_trace_of_feedback_about_them_in_the_audit_log(
-    hub: Hub,
-) -> None:
+async def test_the_audit_log_shows_an_administrator_no_trace_of_feedback_about_themselves(hub: Hub) -> None:
     both, other = await hub.person(Role.MEDIATOR, Role.ADMIN), await hub.mediator()
     admin = await hub.person(Role.ADMIN)
     piece = await put_feedback(hub, other, shared=False)
@@ -45,7 +43,7 @@ async def test_an_administrator_who_is_a_mediator_sees_no_trace_of_feedback_abou
     assert (await hub.ask(page, by=both)).data["auditLog"]["pageInfo"] == {"hasNextPage": False}
 
 
-async def test_a_mediator_cannot_try_days_with_the_cursors_of_who_may_read_them(hub: Hub) -> None:
+async def test_a_mediator_cannot_probe_days_with_cursors_from_somebody_who_may_read_them(hub: Hub) -> None:
     ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
     for day in range(3):
         await put_feedback(hub, ann, received_at=datetime(2024, 5, 1 + day, tzinfo=UTC))
@@ -59,7 +57,7 @@ async def test_a_mediator_cannot_try_days_with_the_cursors_of_who_may_read_them(
             assert "2024" not in str(answer.body)
 
 
-async def test_a_cursor_at_feedback_that_is_not_shared_goes_on_like_any_id(hub: Hub) -> None:
+async def test_a_cursor_at_unshared_feedback_works_like_one_at_an_unknown_id(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_feedback(hub, ann)
     hidden = await put_feedback(hub, ann, shared=False)
@@ -69,7 +67,7 @@ async def test_a_cursor_at_feedback_that_is_not_shared_goes_on_like_any_id(hub: 
     assert (await own_feedback(hub, ann, f'(after: "{cursor}")')).body == with_it
 
 
-async def test_shared_answers_come_together_in_an_order_that_tells_nothing(hub: Hub) -> None:
+async def test_shared_feedback_is_released_together_in_an_order_that_gives_nothing_away(hub: Hub) -> None:
     ann = await hub.mediator()
     async with opened(hub.services, settings=hub.settings, shared_release="daily") as daily:
         await daily.work()
@@ -80,14 +78,14 @@ async def test_shared_answers_come_together_in_an_order_that_tells_nothing(hub: 
             ids.append(await put_feedback(daily, ann, released=False, received_at=at))
             await daily.work()
             seen.append((await own_feedback(daily, ann)).body)
-        assert seen == seen[:1] * 6, "nothing moves when one comes"
+        assert seen == seen[:1] * 6, "nothing changes when one arrives"
         async with daily.later(days=1) as tomorrow:
             await tomorrow.work()
             found = (await own_feedback(tomorrow, ann)).data["me"]["mediator"]["feedback"]
     assert [UUID(edge["node"]["id"]) for edge in found["edges"]] == sorted(ids, reverse=True)
 
 
-async def test_somebody_elses_request_key_makes_a_new_thing_and_tells_nothing(hub: Hub) -> None:
+async def test_somebody_elses_request_key_adds_a_new_entry_and_gives_nothing_away(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     entry = {"kind": "OTHER", "title": "T", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 1}
     ids = []
@@ -101,7 +99,7 @@ async def test_somebody_elses_request_key_makes_a_new_thing_and_tells_nothing(hu
     assert "Ann's" not in str(other.body)
 
 
-async def test_limits_answer_alike_whether_or_not_an_address_has_an_account(hub: Hub) -> None:
+async def test_limits_give_the_same_answer_whether_or_not_an_address_has_an_account(hub: Hub) -> None:
     ann = await hub.mediator(email="ann@demo.example")
     answers = []
     for email in (ann.email, "nobody@demo.example"):
@@ -116,7 +114,7 @@ def _without_seconds(answer: Answer) -> str:
     return "".join(c for c in str(answer.body) if not c.isdigit())
 
 
-async def test_a_limit_that_is_used_up_stands_before_any_answer_about_a_link(hub: Hub) -> None:
+async def test_a_limit_that_is_used_up_comes_before_any_answer_about_a_link(hub: Hub) -> None:
     ann = await hub.mediator()
     own = await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)
     link = own.data["me"]["mediator"]["feedbackLink"].rpartition("/")[2]
@@ -128,7 +126,7 @@ async def test_a_limit_that_is_used_up_stands_before_any_answer_about_a_link(hub
     assert await everything(hub) == before
 
 
-async def test_a_token_lends_nobody_the_order_or_the_count_of_what_it_may_not_read(hub: Hub) -> None:
+async def test_a_token_gives_nothing_away_about_rows_that_its_owner_may_not_read(hub: Hub) -> None:
     directory, ann = await hub.person(Role.DIRECTORY), await hub.mediator()
     token = await put_token(hub, directory)
     document = """query($id: ID!) { mediator(id: $id) {
@@ -140,7 +138,7 @@ async def test_a_token_lends_nobody_the_order_or_the_count_of_what_it_may_not_re
     assert (await hub.ask(both, token=token)).body == (await hub.ask(both, by=directory)).body
 
 
-async def test_a_search_among_colleagues_finds_nobody_by_address_or_private_word(hub: Hub) -> None:
+async def test_a_search_for_mediators_finds_nobody_by_address_or_profile_text(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann Subject", email="hidden-words@demo.example")
     await hub.rows("UPDATE mediator SET about = 'quixotic' WHERE id = $1", ann.id)
     directory = await hub.person(Role.DIRECTORY)

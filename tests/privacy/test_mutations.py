@@ -1,4 +1,4 @@
-"""Changes: whatever a payload can tell is asked for, and an id of somebody else's is answered as one that never was."""
+"""Changes: everything in a payload is asked for, and somebody else's id gets the same answer as an unknown one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ A_PAIR = {Role.MEDIATOR, Role.REVIEWER}
 
 
 def who_change(place: Place) -> list[Watcher]:
-    """Each role, a pair, a reviewer whose reviews have ended, and a token."""
+    """Each role, a pair, a reviewer whose reviews have ended, somebody with all roles, and a token."""
     return [
         one
         for one in place.world.watchers
@@ -51,7 +51,7 @@ def _input(schema: GraphQLSchema, mutation: str) -> GraphQLInputObjectType | Non
 
 
 def _document(schema: GraphQLSchema, mutation: str) -> str:
-    """A change with everything of its payload selected."""
+    """A change with everything in its payload selected."""
     assert schema.mutation_type
     field = schema.mutation_type.fields[mutation]
     payload = get_named_type(field.type)
@@ -63,7 +63,7 @@ def _document(schema: GraphQLSchema, mutation: str) -> str:
 
 
 def _taking_ids(schema: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every change and each of its fields that takes an id, with what else its input needs."""
+    """Every change with each field that takes an id, and what else its input needs."""
     for mutation in schema.mutation_type.fields if schema.mutation_type else ():
         kind = _input(schema, mutation)
         for name, field in kind.fields.items() if kind else ():
@@ -78,7 +78,7 @@ def _taking_ids(schema: GraphQLSchema) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def _ids_not_for(place: Place, watcher: Watcher) -> list[str]:
-    """Of every table, ids of rows that somebody may not know of."""
+    """From every table, ids of rows that somebody may not know about."""
     visible, ids = place.world.facts.visible(watcher), dict[str, list[str]]()
     for table, row in place.world.rows:
         if "id" in row and str(row["id"]) not in visible:
@@ -86,7 +86,7 @@ def _ids_not_for(place: Place, watcher: Watcher) -> list[str]:
     return [one for each in ids.values() for one in (each[0], each[-1])]
 
 
-async def test_an_id_of_somebody_else_is_answered_as_one_that_never_was(place: Place) -> None:
+async def test_a_change_answers_the_same_to_somebody_elses_id_as_to_an_unknown_one(place: Place) -> None:
     tried = set()
     before = await everything(place.hub)
     for watcher in who_change(place):
@@ -103,14 +103,14 @@ async def test_an_id_of_somebody_else_is_answered_as_one_that_never_was(place: P
             assert "NOT_FOUND" in never[1] or not watcher.verified, (watcher.name, mutation, never)
             for number, one in enumerate(foreign):
                 if number % 10 == 0:
-                    await empty_redis(place.hub)  # no limit is to stand before the answer
+                    await empty_redis(place.hub)  # so that no limit comes before the answer
                 assert await answer(one) == never, (watcher.name, mutation, name, one)
             tried.add(mutation)
     assert await everything(place.hub) == before
     assert tried == {mutation for mutation, _, _ in _taking_ids(projection(Standing(31)))}
 
 
-async def test_reading_by_an_id_that_is_not_for_one_is_answered_as_one_that_never_was(place: Place) -> None:
+async def test_a_query_answers_the_same_to_somebody_elses_id_as_to_an_unknown_one(place: Place) -> None:
     for watcher in place.world.watchers:
         if watcher.over or watcher.token:
             continue
@@ -129,7 +129,7 @@ async def test_reading_by_an_id_that_is_not_for_one_is_answered_as_one_that_neve
                     assert (answer.status_code, answer.text) == (never.status_code, never.text), (watcher.name, name)
 
 
-async def test_an_entry_of_somebody_else_is_answered_as_one_that_never_was_under_every_mediator(place: Place) -> None:
+async def test_somebody_elses_entry_looks_like_an_unknown_one_under_every_mediator(place: Place) -> None:
     tried = 0
     for watcher in place.world.watchers:
         mediator = _schema(watcher).type_map.get("Mediator")
@@ -151,12 +151,12 @@ async def test_an_entry_of_somebody_else_is_answered_as_one_that_never_was_under
 
 
 def _in_any_order(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer with its errors in the order of their rows: those that fail side by side fail in any order."""
+    """An answer with its errors sorted: fields that fail side by side fail in any order."""
     return answer | {"errors": sorted(answer.get("errors", []), key=str)}
 
 
 def _noun(place: Place, watcher: Watcher, mutation: str) -> str:
-    """A foreign id of the table that the change is about."""
+    """Somebody else's id, from the table that the change is about."""
     visible = place.world.facts.visible(watcher)
     names = [name for name in SQLModel.metadata.tables if name.replace("_", "") in mutation.lower()]
     wanted = names[0] if names else {"retryMail": "outbox"}.get(mutation, "account")
@@ -164,7 +164,7 @@ def _noun(place: Place, watcher: Watcher, mutation: str) -> str:
     return ids[0] if ids else str(uuid4())  # an administrator knows every account
 
 
-async def test_an_answer_takes_the_same_statements_whether_or_not_an_id_is_somebodys(place: Place) -> None:
+async def test_a_change_runs_the_same_statements_whether_or_not_an_id_exists(place: Place) -> None:
     for role in (Role.MEDIATOR, Role.ADMIN):
         watcher = next(one for one in place.world.watchers if one.roles == {role} and one.cookie)
         schema = _schema(watcher)
@@ -180,7 +180,7 @@ async def test_an_answer_takes_the_same_statements_whether_or_not_an_id_is_someb
 
 
 def _value(place: Place, watcher: Watcher, pools: dict[str, list[str]], name: str, type_: Any) -> Any:
-    """A value for an input field: one that exists where its name has such, of ids one that the viewer knows."""
+    """A value for an input field: one that exists if there are any for its name, or an id that the viewer knows."""
     kind = get_named_type(type_)
     if isinstance(kind, GraphQLInputObjectType):
         made = {n: _value(place, watcher, pools, n, one.type) for n, one in kind.fields.items() if n != "notApplicable"}
@@ -196,7 +196,7 @@ def _value(place: Place, watcher: Watcher, pools: dict[str, list[str]], name: st
     return value_of(type_, every=True)
 
 
-async def test_no_payload_tells_more_than_the_table_grants(place: Place) -> None:
+async def test_no_payload_shows_more_than_the_table_grants(place: Place) -> None:
     accepted = set()
     pools = place.pools()
     for watcher in who_change(place):
@@ -217,5 +217,5 @@ async def test_no_payload_tells_more_than_the_table_grants(place: Place) -> None
                 if "errors" not in body and not body["data"][mutation]["userErrors"]:
                     accepted.add(mutation)
                     await place.put_back()
-    # Some need more than luck: a secret of the right kind, or a row in a certain state.
+    # Some changes need more than luck: a secret of the right kind, or a row in a certain state.
     assert len(accepted) > 15, accepted

@@ -1,4 +1,4 @@
-"""What is to be gone is gone from everywhere: tables, Redis, caught mail and logs, read as text."""
+"""What should be gone is gone from everywhere: tables, Redis, caught mail and logs, read as text."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ def where(known: Known, texts: dict[str, str]) -> dict[str, set[str]]:
     return {name: markers for name, markers in found.items() if markers}
 
 
-async def test_after_five_days_nobody_finds_whom_a_mediator_asked(hub: Hub) -> None:
+async def test_after_five_days_nothing_says_whom_a_mediator_asked(hub: Hub) -> None:
     mint, names = Mint(5), set[str]()
 
     def asked(**facts: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ async def test_after_five_days_nobody_finds_whom_a_mediator_asked(hub: Hub) -> N
         async with hub.later(hours=121) as later:
             shown = "{ me { mediator { feedbackRequests { nodes { partyName partyEmail reference } } } } }"
             answer = await later.ask(shown, by=ann)
-            assert not known.found_in(str(answer.body)), "whether or not anything has run"
+            assert not known.found_in(str(answer.body)), "even before a worker has run"
             await later.work()
             erase_expired(hub.settings.mailbox or Path(), machine_time() + timedelta(hours=121))
             assert where(known, await everywhere(later)) == {}
@@ -75,11 +75,11 @@ async def test_after_five_days_nobody_finds_whom_a_mediator_asked(hub: Hub) -> N
     assert known.found_in(lines.getvalue()) == set()
 
 
-async def test_of_a_deleted_account_nothing_is_left_but_its_id_in_the_audit_log(place: Place) -> None:
+async def test_nothing_is_left_of_a_deleted_account_but_its_id_in_the_audit_log(place: Place) -> None:
     known, its_id = Known(place.of_the_gone), str(place.gone.account_id)
     left = where(known, await everywhere(place.hub))
     name, email = place.world.names[place.gone.account_id], place.world.emails[place.gone.account_id]  # type: ignore[index]
-    # Until the farewell has gone out.
+    # Until the last mail has gone out.
     assert left == {"audit_entry": {its_id}, "outbox": {name, email.partition("@")[0]}}
     with logged() as lines:
         await drain(place.hub.database, place.hub.settings)

@@ -1,8 +1,8 @@
-"""Two worlds that differ only in what somebody may not read answer that one byte for byte the same.
+"""Two worlds that differ only in what somebody may not read give that person the same answers, byte for byte.
 
-The second world is made from the first by the oracle: each value that the viewer may not read is another one, each row
-of which they may see nothing is gone or has company, and all rows arrived in another order. So it needs no list of
-what is private, and a table or a column that is added later takes part.
+The oracle makes the second world from the first: each value that the viewer may not read is replaced, each row they
+may see nothing of is gone or has company, and all rows arrive in another order. So there's no list of what's private
+to maintain, and a table or a column that's added later is included.
 """
 
 import random
@@ -30,14 +30,14 @@ from tests.privacy.place import Place, admin_connection
 from tests.privacy.rows import insert_row, word_in
 from tests.privacy.walk import Asked, documents, lists
 
-# What decides who may see a row is no value to be changed: then it would be another row's world.
+# What decides who may see a row isn't changed: the viewer could then notice a difference rightly.
 DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "name_key", "email_key", "question", "purpose", "kind"),
     *("subject_id", "answer"),
 }
-# Words of an enumeration, to be exchanged for one another.
+# Words of an enumeration, to exchange for one another.
 WORDS = {
     **{field.name: tuple(field.words)[:2] for field in LOGBOOK_FIELDS if field.words},
     "capacity": ("PARTY", "OTHER"),
@@ -47,7 +47,7 @@ UNMARKED = {FieldKind.CHOICE, FieldKind.FLAG}
 
 
 def read_alike(field: EntryField) -> str:
-    """A column of a case that holds a marker, and that the policy shows to the same people."""
+    """A column of a case that holds a marker and that the policy shows to the same people."""
     marked = (one for one in LOGBOOK_FIELDS if one.kind not in UNMARKED and not one.private)
     return next(one.name for one in marked if readers(one) == readers(field))
 
@@ -56,7 +56,7 @@ def readers(field: EntryField) -> list[Standing]:
     return [one for one in Standing if allows(one, "LogbookEntry", field.graphql_name)]
 
 
-# Enumerations and switches hold no marker; they are read by who reads this column of the same row.
+# Enumerations and switches hold no marker; those who read this column of the same row read them too.
 READ_WITH = {
     **{field.name: read_alike(field) for field in LOGBOOK_FIELDS if field.kind in UNMARKED},
     "capacity": "received_on",
@@ -67,7 +67,7 @@ READ_WITH = {
     "percent": "requested_at",
 }
 
-# What goes with a piece of feedback.
+# What's deleted along with a piece of feedback.
 HANGING = (("feedback_answer", "feedback_id"), ("feedback_origin", "id"), ("audit_entry", "subject_id"))
 
 
@@ -81,7 +81,7 @@ class Other:
         self.changed = self.gone = self.come = 0
 
     def may_read(self, table: str, row: dict[str, Any], column: str) -> bool:
-        """Whether the viewer may; what holds no marker is read by whoever reads a column beside it."""
+        """Whether the viewer may read this; what holds no marker is read by those who read a column beside it."""
         if table == "feedback_answer" and column == "rating":
             return str(row["feedback_id"]) in self.visible and not row["reviewer_only"]
         value = row.get(READ_WITH.get(column, column))
@@ -94,10 +94,10 @@ class Other:
             name, value = column.name, row[column.name]
             if value is None or name in DECIDES or column.foreign_keys or self.may_read(table.name, row, name):
                 continue
-            if name != "shared" or not row["released"]:  # what has reached the mediator was shared
+            if name != "shared" or not row["released"]:  # what has been released to the mediator was shared
                 other[name] = self._value(column.type, name, value)
         if table.name == "logbook_entry" and "ended_on" in other:
-            if self.may_read("logbook_entry", row, "minutes"):  # and the month, which is no marker
+            if self.may_read("logbook_entry", row, "minutes"):  # and so the month, which isn't a marker
                 other["ended_on"] = row["ended_on"].replace(day=self.dice.randrange(1, 28))
             other["started_on"] = other["ended_on"] - timedelta(days=self.dice.randrange(400))
         self.changed += len(other)
@@ -137,7 +137,7 @@ async def _make(place: Place, watcher: Watcher) -> Other:
             other.dice.shuffle(rows)
             for row in rows:
                 changes = other.another(table, row)
-                # A name and an address change together with the form that they are compared by.
+                # A name or an address changes together with the form that it's compared by.
                 keys = {f"{one}_key": changes[one] for one in ("name", "email") if one in changes}
                 await insert_row(connection, table, row | changes | {one: keys[one] for one in keys if one in table.c})
         await _come_and_go(connection, other, watcher)
@@ -145,7 +145,7 @@ async def _make(place: Place, watcher: Watcher) -> Other:
 
 
 async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: Other, watcher: Watcher) -> None:
-    """Of the rows that the viewer may see nothing of, half go and half get company."""
+    """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
     for name in ("feedback", "logbook_entry", "cpd_entry", "feedback_request", "session", "outbox", "audit_entry"):
         table = SQLModel.metadata.tables[name]
@@ -153,7 +153,7 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
             row = dict(record)
             if str(row["id"]) in other.visible:
                 continue
-            # A request stays: its link is held by somebody who may tell that it works.
+            # A request stays: somebody holds its link, and may notice whether it works.
             if name != "feedback_request" and other.dice.random() < 0.5:
                 other.gone += 1
                 await connection.execute(f'DELETE FROM "{name}" WHERE id = $1', row["id"])
@@ -172,9 +172,9 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
 
 
 async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list[str]:
-    """All that somebody can read, in every order, through every filter, and on pages; byte for byte."""
+    """Everything that somebody can read, in every order, through every filter and on pages, byte for byte."""
     schema = projection(watcher.could)
-    # Origins last: that they were read stands in the audit log.
+    # Origins last: reading them is noted in the audit log.
     everything = [*documents(schema, _pools(place)), *(Asked(text, {}) for text in lists(schema))]
     asked = sorted(everything, key=lambda one: "origin {" in one.text)
     answers = []
@@ -183,14 +183,14 @@ async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list
         answers.append(f"{one} {response.status_code} {_in_order(response.text)}")
     for path in addresses:
         response = await place.request_as(watcher, "GET", path)
-        # Each form has a key of its own, so that it counts once however often it is sent.
+        # Each form has its own key, so that it counts once however often it's sent.
         text = re.sub(r'name="(?:requestKey|begun)" value="[^"]+"', "", response.text)
         answers.append(f"{path} {response.status_code} {sorted(response.headers.items())} {text}")
     return answers
 
 
 def _in_order(text: str) -> str:
-    """An answer with its errors in the order of their fields: those that fail side by side fail in any order."""
+    """An answer with its errors sorted by field: fields that fail side by side fail in any order."""
     body = orjson.loads(text)
     if "errors" in body:
         body["errors"].sort(key=lambda error: [str(part) for part in error.get("path", [])])
@@ -210,7 +210,7 @@ def _pools(place: Place) -> dict[str, list[str]]:
     return {"id": accounts, "token": tokens, "link": given, "search": ["zq", "zqa"]}
 
 
-# What others read, and the viewer does not.
+# What others read and the viewer doesn't.
 NOTES = "{ me { mediator { logbook { nodes { notes } } } } }"
 NAMES = "{ accounts(first: 100) { nodes { name } } }"
 
@@ -226,7 +226,7 @@ MOST_TELLING = [
 
 
 @pytest.mark.parametrize("roles", MOST_TELLING, ids="+".join)
-async def test_what_somebody_may_not_read_changes_nothing_that_they_are_answered(
+async def test_what_somebody_may_not_read_changes_nothing_in_their_answers(
     place: Place, roles: tuple[Role, ...]
 ) -> None:
     watcher = next(one for one in place.world.watchers if one.roles == set(roles) and one.cookie)
@@ -241,6 +241,6 @@ async def test_what_somebody_may_not_read_changes_nothing_that_they_are_answered
     assert other.changed > 100
     assert other.gone
     assert other.come
-    assert known != (await place.ask_as(reader, document)).text, "who may read it sees the other world"
+    assert known != (await place.ask_as(reader, document)).text, "somebody who may read it sees the other world"
     for was, is_now in zip(before, after, strict=True):
         assert was == is_now, _where_they_part(was, is_now)

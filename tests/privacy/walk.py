@@ -1,6 +1,6 @@
-"""Documents that ask for all that somebody's schema has: every field at the root, with every value that could open one.
+"""Documents that ask for everything in somebody's schema: every root field, with every value that could open one.
 
-They are made from the schema alone, so that a field which is added later is asked for too.
+They're made only from the schema, so a field that's added later is asked for too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ from graphql import (
     is_required_argument,
 )
 
-# How many fields one document asks for side by side: the bounds on aliases and on cost allow as many.
+# How many fields one document asks for side by side: as many as the bounds on aliases and on cost allow.
 AT_ONCE = 10
 
 
 def selection(type_: GraphQLObjectType, above: frozenset[str] = frozenset()) -> str:
-    """Select everything of a type; of a list its nodes, its cursors and its total."""
+    """Select everything in a type; in a list, its nodes, cursors and total."""
     if type_.name in above:
         return "{ __typename }"
     above |= {type_.name}
@@ -52,7 +52,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Value:
-    """What an argument is given: as it is written in a document, or as the value of a variable of that type."""
+    """What an argument is given: as it's written in a document, or as the value of a variable of that type."""
 
     written: str
     variable_of: str = ""
@@ -85,8 +85,8 @@ def _choices(field: GraphQLField, pools: Mapping[str, Sequence[str]]) -> Iterato
 def documents(schema: GraphQLSchema, pools: Mapping[str, Sequence[str]]) -> Iterator[Asked]:
     """Documents that together ask for everything; `pools` has the values to try by the argument's name.
 
-    Values are variables, and what is selected is a fragment: so one document serves many values, and many readers.
-    A list at the root stands alone in its document, as `f0`.
+    Values are variables and the selection is a fragment, so one document serves many values and many readers.
+    A list at the root has a document to itself, as `f0`.
     """
     assert schema.query_type
     for name, field in schema.query_type.fields.items():
@@ -118,7 +118,7 @@ def _asking(name: str, field: GraphQLField, batch: list[dict[str, _Value]], is_l
 
 
 def lists(schema: GraphQLSchema) -> Iterator[str]:
-    """Each list of a mediator's in every order and with every filter, two rows from either end, of all mediators."""
+    """Each of a mediator's lists in every order and with every filter, two rows from either end, for all mediators."""
     mediator = schema.type_map.get("Mediator")
     if not isinstance(mediator, GraphQLObjectType):
         return

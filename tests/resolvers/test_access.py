@@ -1,4 +1,4 @@
-"""Sessions that end by themselves, and API tokens."""
+"""Sessions that end on their own, and API tokens."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -17,12 +17,12 @@ ME = "{ me { id } }"
 
 
 async def token_of(hub: Hub, person: Person, **facts: object) -> tuple[str, str]:
-    """Make an API token; give its id and its secret."""
+    """Create an API token, and return its id and its secret."""
     made = payload(await hub.change("createApiToken", {"name": "Program", **facts}, "token apiToken { id }", by=person))
     return made["apiToken"]["id"], made["token"]
 
 
-async def test_a_session_ends_when_it_was_not_used_for_long(hub: Hub) -> None:
+async def test_a_session_ends_when_it_has_not_been_used_for_two_weeks(hub: Hub) -> None:
     person = await hub.mediator()
     async with hub.later(days=13) as then:
         assert (await then.ask(ME, by=person)).status == 200
@@ -45,7 +45,7 @@ async def test_a_session_ends_after_90_days_however_much_it_is_used(hub: Hub) ->
         assert (await then.ask(ME, by=person)).codes == ["UNAUTHENTICATED"]
 
 
-async def test_reading_writes_when_a_session_was_used_every_five_minutes_at_most(hub: Hub) -> None:
+async def test_when_a_session_was_used_is_written_at_most_every_five_minutes(hub: Hub) -> None:
     person = await hub.mediator()
     (before,) = await hub.rows("SELECT used_at FROM session")
     await hub.ask(ME, by=person)
@@ -68,7 +68,7 @@ async def test_a_token_is_shown_once_stored_as_a_hash_and_acts_for_its_owner(hub
     assert listed[0]["usedAt"] is not None
 
 
-async def test_a_repeated_request_for_a_token_makes_one_and_does_not_show_it_again(hub: Hub) -> None:
+async def test_a_repeated_request_creates_one_token_and_does_not_show_it_again(hub: Hub) -> None:
     person = await hub.mediator()
     first, secret = await token_of(hub, person, requestKey="once")
     again = await hub.change(
@@ -79,7 +79,7 @@ async def test_a_repeated_request_for_a_token_makes_one_and_does_not_show_it_aga
     assert len(await hub.rows("SELECT 1 FROM api_token")) == 1
 
 
-async def test_a_token_ends_when_it_is_revoked_and_nobody_else_can_do_that(hub: Hub) -> None:
+async def test_a_token_ends_when_its_owner_revokes_it_and_nobody_else_can(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     token_id, secret = await token_of(hub, person)
     assert problems(await hub.change("revokeApiToken", {"id": token_id}, by=other)) == [("id", "NOT_FOUND")]
@@ -106,14 +106,14 @@ async def test_a_token_ends_when_it_expires(hub: Hub) -> None:
     "moment",
     ["2001-01-01T00:00:00Z", "2999-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"],
 )
-async def test_a_token_needs_a_moment_to_come_with_its_time_zone(hub: Hub, moment: str) -> None:
+async def test_a_token_needs_an_end_that_is_in_the_future_and_has_a_time_zone(hub: Hub, moment: str) -> None:
     person = await hub.mediator()
     answer = await hub.change("createApiToken", {"name": "T", "expiresAt": moment}, by=person)
     assert [field for field, _ in problems(answer)] == ["expiresAt"]
     assert not await hub.rows("SELECT 1 FROM api_token")
 
 
-async def test_an_account_holds_a_bounded_number_of_tokens(hub: Hub) -> None:
+async def test_an_account_can_have_only_so_many_tokens(hub: Hub) -> None:
     person = await hub.mediator()
     for _ in range(MAX_API_TOKENS):
         token_id, _ = await token_of(hub, person)
@@ -158,7 +158,7 @@ async def test_no_token_reaches_credentials_roles_tokens_or_origins(hub: Hub) ->
     assert "FeedbackOrigin" not in everything.type_map
 
 
-async def test_a_token_that_asks_for_more_finds_that_it_does_not_exist(hub: Hub) -> None:
+async def test_what_a_token_may_not_use_does_not_exist_for_it(hub: Hub) -> None:
     admin, other = await hub.person(Role.ADMIN), await hub.mediator()
     _, secret = await token_of(hub, admin)
     asked = [
@@ -183,13 +183,13 @@ async def test_a_token_loses_what_its_owner_loses(hub: Hub) -> None:
     assert answer.codes == ["GRAPHQL_VALIDATION_FAILED"]
 
 
-async def test_a_cookie_or_token_of_nobody_is_not_taken_for_signed_out(hub: Hub) -> None:
+async def test_an_unknown_cookie_or_token_is_refused_and_not_treated_as_signed_out(hub: Hub) -> None:
     nobody = Person(uuid4(), "Nobody", "nobody@demo.example", "no-such-session")
     for answer in (await hub.ask("{ survey { leastMinutes } }", by=nobody), await hub.ask(ME, token="no-such-token")):
         assert (answer.status, answer.codes) == (401, ["UNAUTHENTICATED"])
 
 
-async def test_somebody_elses_token_id_reads_as_one_that_never_was(hub: Hub) -> None:
+async def test_somebody_elses_token_id_gets_the_same_answer_as_an_unknown_one(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     token_id, _ = await token_of(hub, person)
     foreign = await hub.change("revokeApiToken", {"id": token_id}, "apiToken { id }", by=other)

@@ -34,7 +34,7 @@ async def mailed_secret(hub: Hub, to: str, page: str) -> str:
     return hub.secret(to, page)
 
 
-async def test_sign_up_makes_a_mediator_who_stays_private_and_unverified(hub: Hub) -> None:
+async def test_sign_up_creates_a_private_unverified_mediator(hub: Hub) -> None:
     answer = await hub.change("signUp", sign_up_input("anna@demo.example"), "mailSent")
     assert payload(answer)["mailSent"]
     (row,) = await hub.rows("SELECT * FROM account JOIN mediator USING (id)")
@@ -57,7 +57,7 @@ async def test_sign_up_answers_the_same_whether_or_not_the_address_has_an_accoun
     assert [row for row in await hub.rows("SELECT * FROM account") if row["id"] == known.id] == before
 
 
-async def test_two_domains_that_an_older_rule_took_for_one_have_two_accounts(hub: Hub) -> None:
+async def test_two_domains_that_an_older_rule_mixed_up_have_two_accounts(hub: Hub) -> None:
     for email in ("pat@strasse.example", "pat@straße.example"):
         payload(await hub.change("signUp", sign_up_input(email)))
         payload(await hub.change("verifyEmail", {"token": await mailed_secret(hub, wire_address(email), "verify")}))
@@ -70,7 +70,7 @@ async def test_two_domains_that_an_older_rule_took_for_one_have_two_accounts(hub
 
 
 @pytest.mark.parametrize("name", ["\u2800", "\u3164", "\uffa0\u200b", "\ufe0f", "\u0301"])
-async def test_a_name_has_to_show_something(hub: Hub, name: str) -> None:
+async def test_a_name_needs_something_visible(hub: Hub, name: str) -> None:
     assert problems(await hub.change("signUp", sign_up_input("anna@demo.example", name=name))) == [("name", "REQUIRED")]
     assert not await hub.rows("SELECT 1 FROM account")
     person = await hub.mediator()
@@ -78,7 +78,7 @@ async def test_a_name_has_to_show_something(hub: Hub, name: str) -> None:
     assert (await me(hub, person)).data["me"]["name"] == person.name
 
 
-async def test_whoever_signs_up_last_gets_an_address_that_nobody_has_verified(hub: Hub) -> None:
+async def test_an_unverified_address_goes_to_the_last_person_to_sign_up_with_it(hub: Hub) -> None:
     squatted = await hub.change("signUp", sign_up_input("victim@demo.example", name="Squatter"))
     payload(squatted)
     squatter = await hub.sign_in("victim@demo.example")
@@ -90,7 +90,7 @@ async def test_whoever_signs_up_last_gets_an_address_that_nobody_has_verified(hu
     assert victim.name == "Victim"
 
 
-async def test_sign_up_never_touches_an_account_that_an_administrator_made(hub: Hub) -> None:
+async def test_sign_up_never_changes_an_account_that_an_administrator_created(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     payload(await hub.change("createDirectory", {"name": "Guide", "email": "guide@demo.example"}, by=admin))
     await hub.work()
@@ -101,7 +101,7 @@ async def test_sign_up_never_touches_an_account_that_an_administrator_made(hub: 
     assert problems(await hub.try_to_sign_in("guide@demo.example")) == [(None, "WRONG_CREDENTIALS")]
 
 
-async def test_two_sign_ups_at_once_make_one_account(hub: Hub) -> None:
+async def test_two_sign_ups_at_once_create_one_account(hub: Hub) -> None:
     answers = await asyncio.gather(
         *(hub.change("signUp", sign_up_input(email)) for email in ("anna@demo.example", "ANNA@demo.example"))
     )
@@ -118,7 +118,7 @@ async def test_a_repeated_sign_up_sends_one_mail(hub: Hub) -> None:
     assert len(hub.mails()) == 1
 
 
-async def test_an_unverified_account_may_do_no_more_than_mend_itself(hub: Hub) -> None:
+async def test_an_unverified_account_can_only_correct_itself(hub: Hub) -> None:
     person = await hub.person(Role.MEDIATOR, verified=False)
     other = await hub.person(Role.REVIEWER)
     assert (await me(hub, person)).data["me"]["email"] == person.email
@@ -161,7 +161,7 @@ async def test_an_address_signs_in_whatever_its_case(hub: Hub) -> None:
         assert (await hub.sign_in(typed)).id == person.id
 
 
-async def test_sign_in_does_not_tell_a_wrong_password_from_an_unknown_address(hub: Hub) -> None:
+async def test_sign_in_answers_the_same_to_a_wrong_password_and_an_unknown_address(hub: Hub) -> None:
     person = await hub.mediator()
     wrong = await hub.try_to_sign_in(person.email, NEW)
     unknown = await hub.try_to_sign_in("nobody@demo.example")
@@ -171,7 +171,7 @@ async def test_sign_in_does_not_tell_a_wrong_password_from_an_unknown_address(hu
     assert "set-cookie" not in unknown.headers
 
 
-async def test_the_session_stands_in_a_cookie_that_no_script_reads_and_nowhere_else(hub: Hub) -> None:
+async def test_the_session_is_in_a_cookie_that_scripts_cannot_read_and_nowhere_else(hub: Hub) -> None:
     person = await hub.mediator()
     answer = await hub.change("signIn", {"email": person.email, "password": PASSWORD}, "signedIn")
     secret = hub.client.cookies["session"]
@@ -190,7 +190,7 @@ async def test_signing_in_again_ends_the_browsers_earlier_session(hub: Hub) -> N
     assert not await is_signed_in(hub, person)
 
 
-async def test_sign_out_ends_the_session_and_takes_the_cookie(hub: Hub) -> None:
+async def test_sign_out_ends_the_session_and_removes_the_cookie(hub: Hub) -> None:
     person = await hub.mediator()
     answer = await hub.ask("mutation { signOut { signedOut userErrors { code } } }", by=person)
     assert payload(answer)["signedOut"]
@@ -216,7 +216,7 @@ async def test_a_reset_link_sets_the_password_once_and_ends_all_sessions(hub: Hu
     assert secret not in told["text"]
 
 
-async def test_a_reset_link_used_by_two_at_once_works_for_one(hub: Hub) -> None:
+async def test_a_reset_link_used_twice_at_once_works_once(hub: Hub) -> None:
     person = await hub.mediator()
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     secret = await mailed_secret(hub, person.email, "password")
@@ -244,7 +244,7 @@ async def test_a_reset_link_ends_after_two_hours(hub: Hub) -> None:
     await hub.sign_in(person.email)
 
 
-async def test_who_asks_for_a_reset_again_ends_no_earlier_link_and_using_one_ends_all(hub: Hub) -> None:
+async def test_asking_for_another_reset_link_ends_none_and_using_one_ends_all(hub: Hub) -> None:
     person = await hub.mediator()
     first, *others = await reset_links(hub, person, 3)
     payload(await hub.change("resetPassword", {"token": first, "password": NEW}))
@@ -263,7 +263,7 @@ async def test_a_reset_answers_the_same_for_an_unknown_address(hub: Hub) -> None
     assert [mail["to"] for mail in hub.mails()] == [person.email]
 
 
-async def test_a_link_opens_nothing_but_what_it_is_for(hub: Hub) -> None:
+async def test_a_link_opens_only_what_it_is_for(hub: Hub) -> None:
     person = await hub.person(Role.MEDIATOR, verified=False)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     secret = await mailed_secret(hub, person.email, "password")
@@ -281,7 +281,7 @@ async def email_of(hub: Hub, person: Person) -> str:
     return str(row["email"])
 
 
-async def test_a_new_address_counts_once_its_own_link_is_used_and_the_old_one_is_told(hub: Hub) -> None:
+async def test_a_new_address_counts_once_its_link_is_used_and_the_old_one_gets_a_mail(hub: Hub) -> None:
     person = await hub.mediator()
     payload(await change_email(hub, person, "New@demo.example"))
     secret = await mailed_secret(hub, "New@demo.example", "verify")
@@ -320,7 +320,7 @@ async def test_changing_to_a_taken_address_tells_only_its_owner(hub: Hub) -> Non
     assert "/verify/" not in text_of(mail)
 
 
-async def test_two_accounts_that_move_to_one_address_at_once_do_not_both_get_it(hub: Hub) -> None:
+async def test_two_accounts_that_move_to_the_same_address_at_once_do_not_both_get_it(hub: Hub) -> None:
     people = [await hub.mediator() for _ in range(2)]
     secrets = []
     for person in people:
@@ -331,7 +331,7 @@ async def test_two_accounts_that_move_to_one_address_at_once_do_not_both_get_it(
     assert len(await hub.rows("SELECT 1 FROM account WHERE email = 'wanted@demo.example'")) == 1
 
 
-async def test_somebody_who_signed_up_with_an_address_that_is_not_theirs_keeps_nobody_from_it(hub: Hub) -> None:
+async def test_signing_up_with_somebody_elses_address_does_not_keep_them_from_it(hub: Hub) -> None:
     person = await hub.mediator()
     payload(await hub.change("signUp", sign_up_input("wanted@demo.example")))
     await mailed_secret(hub, "wanted@demo.example", "verify")
@@ -340,7 +340,7 @@ async def test_somebody_who_signed_up_with_an_address_that_is_not_theirs_keeps_n
     assert await email_of(hub, person) == "wanted@demo.example"
 
 
-async def test_a_link_mailed_to_the_old_address_dies_when_the_address_moves(hub: Hub) -> None:
+async def test_a_link_mailed_to_the_old_address_stops_working_after_the_move(hub: Hub) -> None:
     person = await hub.mediator()
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     reset = await mailed_secret(hub, person.email, "password")
@@ -350,7 +350,7 @@ async def test_a_link_mailed_to_the_old_address_dies_when_the_address_moves(hub:
     assert problems(answer) == [("token", "NOT_FOUND")]
 
 
-async def test_a_new_password_ends_what_a_thief_of_the_old_one_began(hub: Hub) -> None:
+async def test_a_new_password_ends_what_somebody_with_the_stolen_one_began(hub: Hub) -> None:
     person = await hub.mediator()
     thief = await hub.sign_in(person.email)
     payload(await change_email(hub, thief, "thief@demo.example"))
@@ -385,7 +385,7 @@ async def test_a_wrong_current_password_changes_nothing(hub: Hub) -> None:
 
 @asynccontextmanager
 async def changing(hub: Hub, sql: str, *values: object) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Hold a change open; yields what waits until another one has to wait for it. It is committed at the end."""
+    """Hold a change open and commit it at the end. Yields a function that returns once another change waits for it."""
     connection = await asyncpg.connect(hub.services.admin_url)
 
     async def others_wait() -> None:
@@ -402,7 +402,7 @@ async def changing(hub: Hub, sql: str, *values: object) -> AsyncIterator[Callabl
         await connection.close()
 
 
-async def test_no_session_begins_with_a_password_that_is_changed_meanwhile(hub: Hub) -> None:
+async def test_no_session_begins_with_a_password_that_changes_meanwhile(hub: Hub) -> None:
     person = await hub.mediator()
     new_hash = await hash_password(NEW)
     change = "UPDATE account SET password_hash = $1"
@@ -428,8 +428,8 @@ ENDED = """
 
 
 @pytest.mark.parametrize("mutation", NEEDS_PASSWORD)
-async def test_who_has_the_old_password_does_nothing_more_once_it_is_reset(hub: Hub, mutation: str) -> None:
-    """Not even what was begun, and had the password checked, before."""
+async def test_the_old_password_does_nothing_once_it_has_been_reset(hub: Hub, mutation: str) -> None:
+    """Not even with a request that had begun, and had its password checked, before."""
     person = await hub.mediator()
     await hub.person(Role.ADMIN)
     async with changing(hub, ENDED, person.id) as others_wait:
@@ -446,7 +446,7 @@ async def test_who_has_the_old_password_does_nothing_more_once_it_is_reset(hub: 
     assert not await hub.rows("SELECT 1 FROM outbox")
 
 
-async def test_an_address_that_is_taken_at_the_last_moment_stays_with_who_took_it(hub: Hub) -> None:
+async def test_an_address_taken_at_the_last_moment_stays_with_the_account_that_took_it(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     payload(await change_email(hub, person, "wanted@demo.example"))
     secret = await mailed_secret(hub, "wanted@demo.example", "verify")
@@ -459,7 +459,7 @@ async def test_an_address_that_is_taken_at_the_last_moment_stays_with_who_took_i
     assert hub.mails(person.email) == []
 
 
-async def test_a_session_and_its_like_are_listed_to_their_owner_alone(hub: Hub) -> None:
+async def test_only_their_owner_sees_and_ends_sessions(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     elsewhere = await hub.sign_in(person.email)
     listed = (await hub.ask("{ me { sessions { id current } } }", by=person)).data["me"]["sessions"]
@@ -473,7 +473,7 @@ async def test_a_session_and_its_like_are_listed_to_their_owner_alone(hub: Hub) 
     assert await is_signed_in(hub, person)
 
 
-async def test_ending_ones_own_session_takes_the_cookie(hub: Hub) -> None:
+async def test_ending_ones_own_session_removes_the_cookie(hub: Hub) -> None:
     person = await hub.mediator()
     (listed,) = (await hub.ask("{ me { sessions { id } } }", by=person)).data["me"]["sessions"]
     answer = await hub.change("endSession", listed, by=person)
@@ -482,7 +482,7 @@ async def test_ending_ones_own_session_takes_the_cookie(hub: Hub) -> None:
     assert not await is_signed_in(hub, person)
 
 
-async def test_one_changes_ones_own_name_and_nobody_elses(hub: Hub) -> None:
+async def test_people_change_only_their_own_name(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     answer = await hub.change("updateAccount", {"name": "  Åsa  Demo "}, "account { name }", by=person)
     assert payload(answer)["account"]["name"] == "Åsa  Demo"

@@ -1,4 +1,4 @@
-"""Deleting an account: nothing of theirs is left in any table, and the others are told."""
+"""Deleting an account: nothing of it is left in any table, and the people concerned are told."""
 
 import asyncio
 from uuid import UUID
@@ -15,7 +15,7 @@ GIVEN = {
 
 
 async def whole_database(hub: Hub) -> dict[str, list[str]]:
-    """Every row of every table as text, as the catalogue lists them."""
+    """Every row of every table in the catalogue, as text."""
     tables = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     return {
         table["tablename"]: [row[0] for row in await hub.rows(f'SELECT t::text FROM "{table["tablename"]}" t')]
@@ -24,7 +24,7 @@ async def whole_database(hub: Hub) -> dict[str, list[str]]:
 
 
 async def traces(hub: Hub, *of: object) -> dict[str, list[str]]:
-    """Where any of these words is found, ids of the audit log apart."""
+    """Where any of these words is found, apart from ids in the audit log."""
     words = [str(word).lower() for word in of]
     found = {
         table: [row for row in rows if any(word in row.lower() for word in words)]
@@ -43,7 +43,7 @@ async def delete_own(hub: Hub, person: Person, password: str = PASSWORD) -> list
 
 
 async def lived_in(hub: Hub) -> tuple[Person, Person, Person]:
-    """A mediator who has used everything, their reviewer, and a mediator whom they gave feedback."""
+    """A mediator who has used everything, their reviewer, and a mediator to whom they gave feedback."""
     payload(
         await hub.change(
             "signUp",
@@ -97,7 +97,7 @@ async def test_nothing_of_a_deleted_account_is_left_in_any_table(hub: Hub) -> No
     assert await hub.rows("SELECT 1 FROM account WHERE id = ANY($1)", [reviewer.id, other.id])
 
 
-async def test_nothing_is_left_either_of_mail_that_had_not_gone_out(hub: Hub) -> None:
+async def test_nothing_is_left_of_mail_that_had_not_gone_out_either(hub: Hub) -> None:
     person, _, _ = await lived_in(hub)
     await hub.rows(
         "INSERT INTO outbox (kind, subject_id, recipient, recipient_name, dedupe_key, state)"
@@ -106,14 +106,14 @@ async def test_nothing_is_left_either_of_mail_that_had_not_gone_out(hub: Hub) ->
     )
     assert await delete_own(hub, person) == []
     left = await traces(hub, person.id, "wilhelmina")
-    assert set(left) == {"outbox"}, "until the farewell and the reviewer's mail have gone out"
+    assert set(left) == {"outbox"}, "until the last mails to the owner and the reviewer have gone out"
     assert len(left["outbox"]) == 2
     await hub.work()
     assert await traces(hub, person.id, "wilhelmina") == {}
     assert "Everything in it is gone" in text_of(hub.mail(person.email))
 
 
-async def test_feedback_that_they_gave_stays_but_loses_its_origin(hub: Hub) -> None:
+async def test_feedback_given_from_a_deleted_account_stays_but_loses_its_origin(hub: Hub) -> None:
     person, _, other = await lived_in(hub)
     (given,) = await hub.rows("SELECT id FROM feedback WHERE mediator_id = $1", other.id)
     assert await hub.rows("SELECT 1 FROM feedback_origin WHERE id = $1", given["id"])
@@ -122,7 +122,7 @@ async def test_feedback_that_they_gave_stays_but_loses_its_origin(hub: Hub) -> N
     assert not await hub.rows("SELECT 1 FROM feedback_origin WHERE id = $1", given["id"])
 
 
-async def test_whoever_signs_up_with_another_s_address_erases_nothing_of_theirs(hub: Hub) -> None:
+async def test_signing_up_with_somebody_elses_address_erases_nothing_of_theirs(hub: Hub) -> None:
     ann = await hub.mediator()
     giver = "giver@demo.example"
     await put_feedback(hub, ann, name="Giver", email=giver)
@@ -154,7 +154,7 @@ async def test_a_wrong_password_deletes_nothing(hub: Hub) -> None:
     assert await whole_database(hub) == before
 
 
-async def test_the_last_administrator_cannot_go(hub: Hub) -> None:
+async def test_the_last_administrator_cannot_be_deleted(hub: Hub) -> None:
     admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
     before = await whole_database(hub)
     assert await delete_own(hub, admin) == [(None, "NOT_ALLOWED")]
@@ -165,14 +165,14 @@ async def test_the_last_administrator_cannot_go(hub: Hub) -> None:
     payload(await hub.change("deleteAccount", {"id": str(mediator.id)}, by=colleague))
 
 
-async def test_two_administrators_who_leave_at_once_leave_one(hub: Hub) -> None:
+async def test_of_two_administrators_who_leave_at_once_one_stays(hub: Hub) -> None:
     admins = [await hub.person(Role.ADMIN) for _ in range(2)]
     found = await asyncio.gather(*(delete_own(hub, admin) for admin in admins))
     assert sorted(map(str, found)) == ["[(None, 'NOT_ALLOWED')]", "[]"]
     assert len(await hub.rows("SELECT 1 FROM account")) == 1
 
 
-async def test_two_administrators_who_delete_each_other_at_once_leave_one(hub: Hub) -> None:
+async def test_of_two_administrators_who_delete_each_other_at_once_one_stays(hub: Hub) -> None:
     one, other = [await hub.person(Role.ADMIN) for _ in range(2)]
     answers = await asyncio.gather(
         hub.change("deleteAccount", {"id": str(other.id)}, "deletedId", by=one),
@@ -198,7 +198,7 @@ async def test_an_administrator_deletes_an_account_and_its_owner_is_told(hub: Hu
     assert problems(gone) == [("id", "NOT_FOUND")]
 
 
-async def test_what_is_being_added_while_an_account_goes_ends_in_not_found(hub: Hub) -> None:
+async def test_nothing_is_added_to_an_account_while_it_is_being_deleted(hub: Hub) -> None:
     person = await hub.mediator()
     entry = {
         "kind": "OTHER",

@@ -1,4 +1,4 @@
-"""Mail that strangers cause: what is over a mailbox's budget waits for the next hour, and nobody can tell."""
+"""Mail that strangers cause: mail over a mailbox's budget waits for the next hour, and nobody can tell."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ Door = Callable[[Hub, Person, str], Awaitable[Answer]]
 
 @pytest.fixture
 async def hub(hub: Hub) -> AsyncIterator[Hub]:
-    """A hub whose clock stands at half past, so that no full hour comes while a test runs."""
+    """A hub whose clock starts at half past, so that no new hour begins while a test runs."""
     async with hub.later(minutes=30 - datetime.now(UTC).minute) as then:
         yield then
 
@@ -47,7 +47,7 @@ async def request(hub: Hub, by: Person, email: str) -> Answer:
 
 
 DOORS: list[Door] = [sign_up, reset, change_email, invite, request]
-# What the owner of an address that has no account gets, and of one that has.
+# The mail that somebody gets at an address without an account, and at one with an account.
 UNKNOWN: dict[Door, WorkKind | None] = {sign_up: mail.VERIFY_EMAIL, reset: None, change_email: mail.CHANGE_EMAIL}
 KNOWN: dict[Door, WorkKind | None] = {
     sign_up: mail.ALREADY_REGISTERED,
@@ -58,13 +58,13 @@ SAME: dict[Door, WorkKind | None] = {invite: mail.REVIEWER_INVITED, request: mai
 
 
 async def spend(hub: Hub, *addresses: str) -> None:
-    """Use up the budgets of mail to these addresses."""
+    """Use up these addresses' budgets of mail."""
     for address in addresses:
         await use_up(hub, limits.MAIL_TO, mailbox_hash(hub.settings, address))
 
 
 async def after(hub: Hub, hours: int) -> list[str]:
-    """The kinds of what has been mailed when so many hours have passed."""
+    """The kinds of mail that have been sent once so many hours have passed."""
     async with hub.later(hours=hours) as then:
         await then.work()
     return sorted(row["kind"] for row in await hub.rows("SELECT kind FROM outbox WHERE state = 'DONE'"))
@@ -72,7 +72,7 @@ async def after(hub: Hub, hours: int) -> list[str]:
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("known", [False, True])
-async def test_over_the_budget_all_is_answered_and_done_alike_and_one_mail_comes_at_the_next_hour(
+async def test_over_the_budget_every_answer_is_the_same_and_one_mail_comes_at_the_next_hour(
     hub: Hub, door: Door, known: bool
 ) -> None:
     addresses = ["fresh@demo.example", "over@demo.example"]
@@ -89,7 +89,7 @@ async def test_over_the_budget_all_is_answered_and_done_alike_and_one_mail_comes
     assert not hub.mails(addresses[1])
     kind = SAME.get(door, (KNOWN if known else UNKNOWN).get(door))
     assert [mail["to"] for mail in hub.mails()] == ([addresses[0]] if kind else [])
-    if door is not request:  # of which each is another case
+    if door is not request:  # each request is about another case
         for _ in range(2):
             assert (await door(hub, askers[addresses[1]], addresses[1])).body == answers[1].body
         assert len(await hub.rows("SELECT 1 FROM outbox WHERE state = 'QUEUED'")) == 1
@@ -102,7 +102,7 @@ async def test_over_the_budget_all_is_answered_and_done_alike_and_one_mail_comes
     assert not await hub.rows("SELECT 1 FROM outbox WHERE state = 'QUEUED'")
 
 
-async def test_each_request_and_each_mediators_invitation_waits_for_an_hour_of_its_own(hub: Hub) -> None:
+async def test_each_request_and_each_mediators_invitation_waits_for_its_own_hour(hub: Hub) -> None:
     first, second = await hub.mediator(name="Mo"), await hub.mediator(name="Mia")
     await spend(hub, "over@demo.example")
     for by in (first, second, first):
@@ -112,7 +112,7 @@ async def test_each_request_and_each_mediators_invitation_waits_for_an_hour_of_i
     assert await after(hub, 1) == ["feedback_request", "reviewer_invited"]
     assert await after(hub, 2) == ["feedback_request"] * 2 + ["reviewer_invited"] * 2
     assert await after(hub, 3) == ["feedback_request"] * 3 + ["reviewer_invited"] * 2
-    assert await after(hub, 9) == await after(hub, 3), "the first one's second invitation took the place of the other"
+    assert await after(hub, 9) == await after(hub, 3), "the first mediator's second invitation replaced their first"
     invitations = [mail for mail in hub.mails() if "/invitation/" in mail["text"]]
     assert {"Mo" in text_of(mail) for mail in invitations} == {True, False}
     for one in invitations:
@@ -120,7 +120,7 @@ async def test_each_request_and_each_mediators_invitation_waits_for_an_hour_of_i
         assert ("token", "NOT_FOUND") not in problems(answer), "its link works"
 
 
-async def test_the_newest_link_waits_and_lasts_from_its_mail_on(hub: Hub) -> None:
+async def test_the_newest_link_waits_and_its_time_starts_with_its_mail(hub: Hub) -> None:
     ann, by = await hub.mediator(), await hub.mediator()
     await spend(hub, ann.email, "new@demo.example")
     for _ in range(3):
@@ -149,7 +149,7 @@ async def test_the_newest_link_waits_and_lasts_from_its_mail_on(hub: Hub) -> Non
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_with_a_tag_nobody_takes_away_what_waits_for_the_plain_address(hub: Hub, known: bool) -> None:
+async def test_addresses_with_tags_do_not_replace_mail_that_waits_for_the_plain_one(hub: Hub, known: bool) -> None:
     by = await hub.mediator()
     addresses = ["ann+1@demo.example", "ann@demo.example", "ann+2@demo.example", "ann+3@demo.example"]
     if known:
@@ -164,12 +164,12 @@ async def test_with_a_tag_nobody_takes_away_what_waits_for_the_plain_address(hub
             await then.work()
         got.append([mail["to"] for mail in hub.mails()])
         assert len(got[-1]) <= hour
-    # Who signs up with tags gets the newest, so that with a hundred of them nobody makes the owner wait for days.
+    # Of addresses with tags only the newest is mailed: a hundred of them can't make the owner wait for days.
     assert {*got[-1]} == ({*addresses} if known else {"ann@demo.example", "ann+3@demo.example"})
     assert "ann@demo.example" in got[1]
 
 
-async def test_a_stranger_takes_no_link_for_a_new_password_away(hub: Hub) -> None:
+async def test_a_stranger_cannot_take_away_a_link_for_a_new_password(hub: Hub) -> None:
     ann = await hub.mediator()
     payload(await reset(hub, ann, ann.email))
     await hub.work()
@@ -178,14 +178,14 @@ async def test_a_stranger_takes_no_link_for_a_new_password_away(hub: Hub) -> Non
     for address in [ann.email] * 30 + tags * 3:
         payload(await reset(hub, ann, address))
     await hub.work()
-    assert len(hub.mails()) == 5, "the limit of one address from one network"
+    assert len(hub.mails()) == 5, "one network's limit for one address"
     async with hub.later(hours=1) as then:
         await then.work()
-        assert [mail["to"] for mail in hub.mails()] == [ann.email] * 6, "no later than that"
+        assert [mail["to"] for mail in hub.mails()] == [ann.email] * 6, "no later than this"
     payload(await hub.change("resetPassword", {"token": link, "password": NEW}))
 
 
-async def test_one_network_that_asks_too_often_holds_up_no_other(hub: Hub) -> None:
+async def test_one_network_that_asks_too_often_does_not_hold_up_others(hub: Hub) -> None:
     ann = await hub.mediator()
     await use_up(hub, limits.RESETS_TO, address_hash(hub.settings, ann.email), HERE)
     transport = httpx.ASGITransport(app=hub.app, client=("203.0.113.7", 1))
@@ -196,7 +196,7 @@ async def test_one_network_that_asks_too_often_holds_up_no_other(hub: Hub) -> No
     assert [mail["to"] for mail in hub.mails()] == [ann.email]
 
 
-async def test_a_tag_opens_no_budget_of_its_own(hub: Hub) -> None:
+async def test_an_address_with_a_tag_has_no_budget_of_its_own(hub: Hub) -> None:
     by = await hub.mediator()
     await spend(hub, "Over@demo.example")
     for address in ("over@demo.example", "over+1@demo.example", "OVER+2+3@demo.example"):
@@ -208,7 +208,7 @@ async def test_a_tag_opens_no_budget_of_its_own(hub: Hub) -> None:
     assert len(hub.mails()) == 1
 
 
-async def test_what_is_held_names_no_address_and_its_hash_goes_once_it_was_sent(hub: Hub) -> None:
+async def test_held_mail_names_no_address_and_loses_its_hash_once_sent(hub: Hub) -> None:
     by = await hub.mediator()
     await spend(hub, "over@demo.example")
     payload(await request(hub, by, "over@demo.example"))
@@ -222,7 +222,7 @@ async def test_what_is_held_names_no_address_and_its_hash_goes_once_it_was_sent(
     assert mailbox not in str(await hub.rows("SELECT t::text FROM outbox t"))
 
 
-async def test_what_is_held_is_not_sent_if_it_is_forbidden_by_then(hub: Hub) -> None:
+async def test_held_mail_is_not_sent_if_its_address_stops_requests_meanwhile(hub: Hub) -> None:
     by = await hub.mediator()
     await spend(hub, "over@demo.example")
     for door in (request, invite):
@@ -235,7 +235,7 @@ async def test_what_is_held_is_not_sent_if_it_is_forbidden_by_then(hub: Hub) -> 
 
 
 @pytest.mark.parametrize("door", [request, invite])
-async def test_who_wants_no_requests_is_invited_to_nothing_and_it_looks_as_if_sent(hub: Hub, door: Door) -> None:
+async def test_an_address_that_stopped_requests_gets_none_and_it_looks_as_if_sent(hub: Hub, door: Door) -> None:
     by = await hub.mediator()
     payload(await hub.change("stopRequests", {"token": stop_token(hub.settings, "party@demo.example")}))
     answers = [await door(hub, by, address) for address in ("party@demo.example", "other@demo.example")]
@@ -245,7 +245,7 @@ async def test_who_wants_no_requests_is_invited_to_nothing_and_it_looks_as_if_se
     assert [mail["to"] for mail in hub.mails()] == ["other@demo.example"]
 
 
-async def test_who_wants_no_requests_can_still_have_an_account(hub: Hub) -> None:
+async def test_somebody_who_stopped_requests_can_still_have_an_account(hub: Hub) -> None:
     payload(await hub.change("stopRequests", {"token": stop_token(hub.settings, "party@demo.example")}))
     payload(await sign_up(hub, await hub.mediator(), "party@demo.example"))
     await hub.work()
@@ -258,7 +258,7 @@ async def test_who_wants_no_requests_can_still_have_an_account(hub: Hub) -> None
     payload(await hub.change("verifyEmail", {"token": hub.secret("new@demo.example", "verify")}))
 
 
-async def test_mail_waits_too_while_valkey_is_away(hub: Hub) -> None:
+async def test_mail_over_the_budget_waits_even_while_valkey_is_down(hub: Hub) -> None:
     away = {"redis_url": "unix:///nowhere/valkey.sock"}
     async with opened(hub.services, settings=hub.settings, moved=hub.moved, **away) as alone:
         ann = await alone.mediator()
@@ -279,7 +279,7 @@ async def left(hub: Hub, *counted: tuple[limits.Limit, Any]) -> list[int]:
     return [await use_up(hub, limit, by) for limit, by in counted]
 
 
-async def test_feedback_from_the_mediators_own_address_counts_and_is_answered_as_any(hub: Hub) -> None:
+async def test_feedback_from_the_mediators_own_address_counts_and_is_answered_like_any(hub: Hub) -> None:
     worlds = []
     for own in (False, True):
         async with opened(hub.services, settings=hub.settings, secret_key=f"{own:d}" * 40) as world:
@@ -296,7 +296,7 @@ async def test_feedback_from_the_mediators_own_address_counts_and_is_answered_as
     assert worlds[0][1] == [57, 57]
 
 
-async def test_strangers_keep_no_feedback_away_by_giving_much(hub: Hub) -> None:
+async def test_strangers_cannot_keep_feedback_away_by_giving_a_lot(hub: Hub) -> None:
     ann = await hub.mediator()
     await use_up(hub, limits.NOTICES_TO, ann.id)
     for email in ("one@demo.example", ann.email, "other@demo.example"):
@@ -309,7 +309,7 @@ async def test_strangers_keep_no_feedback_away_by_giving_much(hub: Hub) -> None:
     assert [mail["to"] for mail in hub.mails()] == [ann.email]
 
 
-async def test_asking_oneself_counts_as_asking_anybody(hub: Hub) -> None:
+async def test_asking_oneself_counts_like_asking_anybody_else(hub: Hub) -> None:
     for door, limit in ((invite, limits.INVITATIONS_SENT), (request, limits.REQUESTS_SENT)):
         rest = []
         for own in (False, True):

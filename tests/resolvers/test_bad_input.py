@@ -1,4 +1,4 @@
-"""Every change of the schema, tried with what nobody should send: it is named, and nothing of it is kept."""
+"""Every change in the schema, tried with what nobody should send: it's refused by name, and none of it is kept."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ BAD: dict[str, list[Any]] = {
 BLANK = ["", "  \n"]
 CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is FieldKind.LANGUAGES}  # lists that may be empty
 FACTOR, RECOVERY, PENDING = "A" * 32, "abcd" * 6, "p" * 43
-MANY_LEFT = -1000  # of a pending sign-in's tries, which end after ten
+MANY_LEFT = -1000  # a pending sign-in has ten tries, and these tests take more
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 CASE, CPD = filled_in(LOGBOOK_FIELDS), filled_in(CPD_FIELDS)
@@ -58,7 +58,7 @@ REQUEST = {
     "partyAgreed": True,
     "reference": "R",
 }
-# In an update, leaving a field out keeps it; null is no value for what an entry must have.
+# In an update, leaving a field out keeps it; null isn't allowed where an entry must have a value.
 NOT_NULL = {
     "updateLogbookEntry": {field.graphql_name for field in LOGBOOK_FIELDS if not field.is_optional},
     "updateCpdEntry": {field.graphql_name for field in CPD_FIELDS if not field.is_optional},
@@ -137,9 +137,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
 
 @dataclass
 class World:
-    """A hub in which every change can be made.
+    """A hub where every change can be made.
 
-    `sound`: an input of each change that is accepted. `foreign`: a field of it, and an id that is none of its actor's.
+    `sound`: an accepted input for each change. `foreign`: one of its fields, and an id that isn't its actor's.
     """
 
     hub: Hub
@@ -150,7 +150,7 @@ class World:
     foreign: dict[str, tuple[str, UUID]]
 
     def actor(self, mutation: str) -> Person | None:
-        """Who makes the change."""
+        """The person who makes the change."""
         allowed = ALLOWED[mutation]
         if mutation in self.others:
             return self.others[mutation]
@@ -169,7 +169,7 @@ async def begin_sign_in(hub: Hub, person: Person) -> None:
 
 @pytest.fixture
 async def world(hub: Hub) -> World:
-    """Everybody's things, and for each change an input that is accepted."""
+    """What everybody has, and an accepted input for each change."""
     mediator, other, admin = await hub.mediator(), await hub.mediator(), await hub.person(ADMIN)
     reviewer, directory = await hub.person(REVIEWER), await hub.person(DIRECTORY)
     private = await hub.mediator(visibility=Visibility.PRIVATE)
@@ -182,11 +182,11 @@ async def world(hub: Hub) -> World:
     for person, confirmed in ((guarded, "clock()"), (halfway, "NULL")):
         sealed = seal_secret(hub.settings, person.id, FACTOR)
         columns = "account_id, sealed_secret, confirmed_at, wrong_code_told_at"
-        # Of wrong codes they were told just now, so that no more of them leave a trace.
+        # They've just been told about a wrong code, so another one leaves no trace.
         await hub.rows(
             f"INSERT INTO second_factor ({columns}) VALUES ($1, $2, {confirmed}, clock())", person.id, sealed
         )
-    # Their last sign-in is long ago, so that what asks for the password does.
+    # Their last sign-in is long ago, so changes that may ask for the password do.
     await hub.rows("UPDATE session SET created_at = clock() - interval '1 hour' WHERE account_id = $1", guarded.id)
     await give_recovery_code(hub, guarded)
     await begin_sign_in(hub, guarded)
@@ -325,7 +325,7 @@ async def everything(hub: Hub) -> dict[str, list[str]]:
 
 
 async def forget_limits(hub: Hub) -> None:
-    """Count from the start again: no other test runs on this process's Valkey."""
+    """Start counting again: no other test uses this process's Valkey."""
     client = Redis.from_url(hub.services.redis_url)
     await client.flushall()
     await client.aclose()
@@ -333,7 +333,7 @@ async def forget_limits(hub: Hub) -> None:
 
 
 async def attempt(hub: Hub, mutation: str, values: Any, by: Person | None) -> Answer:
-    """Try a change with any input, lone surrogates and all."""
+    """Try a change with any input, even lone surrogates."""
     if "input" in MUTATIONS[mutation].args:
         answer = await hub.change(mutation, values, by=by)
     else:
@@ -343,7 +343,7 @@ async def attempt(hub: Hub, mutation: str, values: Any, by: Person | None) -> An
 
 
 def errors(answer: Answer, mutation: str) -> list[tuple[str | None, str]]:
-    """What was refused: the field and the code of each error, of whichever kind."""
+    """What was refused: the field and the code of each error, of either kind."""
     found = (answer.body.get("data") or {}).get(mutation) or {"userErrors": []}
     return [(error["field"], error["code"]) for error in found["userErrors"]] + [(None, c) for c in answer.codes]
 
@@ -355,7 +355,7 @@ FITTING = {
 
 
 def bad_values(mutation: str, name: str, field: GraphQLInputField) -> list[Any]:
-    """What must not be accepted in a field."""
+    """Values that a field mustn't accept."""
     kind, required = get_named_type(field.type), isinstance(field.type, GraphQLNonNull)
     if isinstance(get_nullable_type(field.type), GraphQLList):
         bad: list[Any] = ["nothing", 5, {}, [None], [[]], *([["zz"], [SURROGATE]] if name in CODES else [[]])]
@@ -384,7 +384,7 @@ WITH_ID = sorted(
 )
 
 
-async def test_every_change_of_the_schema_is_tried(world: World) -> None:
+async def test_every_change_in_the_schema_is_tried(world: World) -> None:
     assert set(world.sound) == set(ALLOWED) == set(MUTATIONS)
     assert sorted(world.foreign) == WITH_ID
 
@@ -409,12 +409,12 @@ async def test_a_bad_value_is_refused_and_changes_nothing(world: World, mutation
     await forget_limits(hub)
     assert await everything(hub) == before
     answer = await attempt(hub, mutation, sound, by)
-    assert errors(answer, mutation) == [], "with sound values it is accepted"
+    assert errors(answer, mutation) == [], "it's accepted with sound values"
     assert await everything(hub) != before
 
 
 @pytest.mark.parametrize("mutation", WITH_ID)
-async def test_an_id_of_somebody_else_reads_as_one_that_never_was(world: World, mutation: str) -> None:
+async def test_somebody_elses_id_gets_the_same_answer_as_an_unknown_one(world: World, mutation: str) -> None:
     hub, by = world.hub, world.actor(mutation)
     name, foreign = world.foreign[mutation]
     before = await everything(hub)
@@ -427,7 +427,7 @@ async def test_an_id_of_somebody_else_reads_as_one_that_never_was(world: World, 
     assert await everything(hub) == before
 
 
-async def test_a_change_does_not_exist_for_who_may_not_make_it(world: World) -> None:
+async def test_a_change_does_not_exist_for_those_who_may_not_make_it(world: World) -> None:
     hub = world.hub
     people = {role: await hub.person(role) for role in Role}
     before = await everything(hub)
@@ -461,7 +461,7 @@ async def test_a_bad_value_written_in_the_document_is_refused_too(hub: Hub, lite
     assert [row["name"] for row in rows] == [person.name]
 
 
-async def test_what_was_typed_stands_in_no_error(hub: Hub) -> None:
+async def test_errors_do_not_repeat_what_was_typed(hub: Hub) -> None:
     person = await hub.mediator()
     typed = {"partyName": "Philippa\nParty", "partyEmail": "philippa at demo", "reference": "R" * 201}
     answer = await hub.change("requestFeedback", REQUEST | typed, by=person)
@@ -470,7 +470,7 @@ async def test_what_was_typed_stands_in_no_error(hub: Hub) -> None:
 
 
 WITH_KEY = sorted(mutation for mutation in MUTATIONS if "requestKey" in input_fields(mutation))
-WHOM = {"token", "link", "mediatorId"}  # somebody signed out has their keys for each link or mediator
+WHOM = {"token", "link", "mediatorId"}  # for somebody signed out, a key counts for one link or mediator
 ANOTHER: dict[str, Any] = {
     **filled_in_otherwise(LOGBOOK_FIELDS),
     **filled_in_otherwise(CPD_FIELDS),
@@ -488,19 +488,19 @@ ANOTHER: dict[str, Any] = {
     "entries": [CASE, CASE],
     "answers": [{"question": "listening", "rating": 5}],
 }
-# A box that has to be ticked is refused for itself, and a dry run needs no key.
+# A box that has to be ticked is refused by itself, and a dry run needs no key.
 ALWAYS = {"partyAgreed", "dryRun"}
-PROOF = {"createApiToken": {"password", "code"}}  # shows who asks, and is no content
+PROOF = {"createApiToken": {"password", "code"}}  # proves who asks, and isn't content
 
 
 @pytest.mark.parametrize("mutation", WITH_KEY)
-async def test_a_key_that_comes_again_is_a_repeat_with_the_same_content_and_refused_with_other(
+async def test_a_key_used_again_repeats_the_same_content_and_is_refused_with_other_content(
     world: World, mutation: str
 ) -> None:
     hub, by, sound = world.hub, world.actor(mutation), world.sound[mutation]
     payload(await attempt(hub, mutation, sound, by))
     done = await everything(hub)
-    # As another client would write it: in another order, and with what is null left out or not.
+    # As another client might write it: in another order, with nulls left out or not.
     for again in (sound, dict(reversed(sound.items())), {**dict.fromkeys(optional(mutation)), **sound}):
         await forget_limits(hub)
         payload(await attempt(hub, mutation, again, by))
@@ -515,12 +515,12 @@ async def test_a_key_that_comes_again_is_a_repeat_with_the_same_content_and_refu
         (refused,) = (await hub.change(mutation, sound | {name: ANOTHER[name]}, by=by)).data.values()
         assert str(ANOTHER[name]) not in str(refused), name
     await forget_limits(hub)
-    if sound.get("code") == RECOVERY:  # which works once
+    if sound.get("code") == RECOVERY:  # a recovery code works once
         assert by is not None
         await give_recovery_code(hub, by)
         done = await everything(hub)
     other = await attempt(hub, mutation, sound | {"requestKey": "another"}, by)
-    # An address has one account only; all else is done once more.
+    # An address can have only one account; everything else is done once more.
     assert errors(other, mutation) == ([("email", "TAKEN")] if mutation == "createDirectory" else [])
     assert (await everything(hub) == done) == (mutation == "createDirectory")
 
@@ -531,12 +531,12 @@ def optional(mutation: str) -> list[str]:
     return [name for name, field in fields if not isinstance(field.type, GraphQLNonNull) and name not in WHOM]
 
 
-async def test_nothing_that_a_key_came_with_can_be_guessed_from_what_is_kept(hub: Hub) -> None:
-    """One content under two keys, or in two houses with a secret each, leaves nothing in common."""
+async def test_what_a_key_came_with_cannot_be_guessed_from_what_is_kept(hub: Hub) -> None:
+    """The same content under two keys, or in two hubs with their own secrets, leaves nothing in common."""
     person = await hub.mediator()
     for key in ("one", "two"):
         payload(await hub.change("addCpdEntry", CPD | {"requestKey": key}, by=person))
-    async with opened(hub.services) as other:  # which has a key of its own
+    async with opened(hub.services) as other:  # it has its own secret key
         payload(await other.change("addCpdEntry", CPD | {"requestKey": "one"}, by=person))
     rows = await hub.rows("SELECT key_hash, content_hash FROM request_key")
     kept = {part for row in rows for part in row.values()}
@@ -544,7 +544,7 @@ async def test_nothing_that_a_key_came_with_can_be_guessed_from_what_is_kept(hub
     assert {len(part) for part in kept} == {32}
 
 
-async def test_the_key_of_a_giver_counts_for_the_link_that_they_came_by(world: World) -> None:
+async def test_a_givers_key_counts_only_for_the_link_they_came_by(world: World) -> None:
     hub, given = world.hub, GIVEN | {"requestKey": "k"}
     someone = await hub.mediator()
     found = await hub.ask("{ me { mediator { feedbackLink } } }", by=someone)

@@ -14,7 +14,7 @@ async def titles(hub: Hub, mediator: Person, condition: str) -> list[str]:
     return sorted(node["title"] for node in page["nodes"])
 
 
-async def test_every_filter_keeps_what_fits(hub: Hub) -> None:
+async def test_every_filter_keeps_only_what_matches(hub: Hub) -> None:
     ann, other = await hub.mediator(), await hub.mediator()
     await put_cpd(
         hub,

@@ -1,4 +1,4 @@
-"""Directories: made by administrators, listed to everybody who is signed in."""
+"""Directories: created by administrators, listed for everybody who is signed in."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ async def create(hub: Hub, by: Person, **facts: Any) -> Answer:
     return await hub.change("createDirectory", asked | facts, "directory { id name website }", by=by)
 
 
-async def test_a_directory_sets_its_password_by_the_link_that_it_got(hub: Hub) -> None:
+async def test_a_directory_sets_its_password_with_the_link_it_was_sent(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     made = payload(await create(hub, admin))["directory"]
     assert (made["name"], made["website"]) == ("Guide to Mediators", "https://demo.example/guide")
@@ -42,7 +42,7 @@ async def test_a_directorys_link_ends_after_two_weeks(hub: Hub) -> None:
         assert problems(late) == [("token", "NOT_FOUND")]
 
 
-async def test_an_address_with_an_account_is_taken(hub: Hub) -> None:
+async def test_no_directory_is_created_for_an_address_with_an_account(hub: Hub) -> None:
     admin, person = await hub.person(Role.ADMIN), await hub.mediator()
     answer = await create(hub, admin, email=person.email.upper())
     assert problems(answer) == [("email", "TAKEN")]
@@ -51,14 +51,14 @@ async def test_an_address_with_an_account_is_taken(hub: Hub) -> None:
     assert len(await hub.rows("SELECT 1 FROM account")) == 2
 
 
-async def test_a_directory_made_twice_at_once_is_made_once(hub: Hub) -> None:
+async def test_a_directory_created_several_times_at_once_is_created_once(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     answers = await asyncio.gather(*(create(hub, admin) for _ in range(4)))
     assert sorted(map(str, map(problems, answers))) == ["[('email', 'TAKEN')]"] * 3 + ["[]"]
     assert len(await hub.rows("SELECT 1 FROM directory")) == 1
 
 
-async def test_a_directory_made_again_with_the_same_key_is_the_same_directory(hub: Hub) -> None:
+async def test_a_directory_created_again_with_the_same_key_is_the_same_one(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     answers = await asyncio.gather(*(create(hub, admin, requestKey="once") for _ in range(4)))
     assert len({payload(answer)["directory"]["id"] for answer in answers}) == 1
@@ -66,7 +66,7 @@ async def test_a_directory_made_again_with_the_same_key_is_the_same_directory(hu
     assert len(hub.mails()) == 1
 
 
-async def test_everybody_who_is_signed_in_sees_the_directories_and_nobody_else_does(hub: Hub) -> None:
+async def test_only_people_who_are_signed_in_see_the_directories(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     payload(await create(hub, admin))
     for role in Role:
@@ -83,7 +83,7 @@ async def test_a_directory_without_the_role_is_not_listed(hub: Hub) -> None:
     assert problems(gone) == [("id", "NOT_FOUND")]
 
 
-async def test_an_administrator_changes_what_a_directory_is_called(hub: Hub) -> None:
+async def test_an_administrator_changes_a_directorys_name_and_website(hub: Hub) -> None:
     admin, directory, other = await hub.person(Role.ADMIN), *[await hub.person(Role.DIRECTORY) for _ in range(2)]
     changed = await hub.change(
         "updateDirectory", {"id": str(directory.id), "name": "New"}, "directory { name website }", by=admin
@@ -106,7 +106,7 @@ async def test_an_administrator_changes_what_a_directory_is_called(hub: Hub) -> 
         ({"website": "demo.example"}, "INVALID"),
     ],
 )
-async def test_a_wrong_change_of_a_directory_changes_nothing(hub: Hub, wrong: dict[str, Any], code: str) -> None:
+async def test_a_wrong_change_to_a_directory_changes_nothing(hub: Hub, wrong: dict[str, Any], code: str) -> None:
     admin, directory = await hub.person(Role.ADMIN), await hub.person(Role.DIRECTORY)
     answer = await hub.change("updateDirectory", {"id": str(directory.id), **wrong}, by=admin)
     assert problems(answer) == [(next(iter(wrong)), code)]
@@ -114,7 +114,7 @@ async def test_a_wrong_change_of_a_directory_changes_nothing(hub: Hub, wrong: di
     assert [row["name"] for row in rows] == [directory.name]
 
 
-async def test_only_administrators_make_and_change_directories(hub: Hub) -> None:
+async def test_only_administrators_create_and_change_directories(hub: Hub) -> None:
     directory = await hub.person(Role.DIRECTORY)
     for role in (Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY):
         person = await hub.person(role)

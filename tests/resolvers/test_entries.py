@@ -10,7 +10,7 @@ from tests.hub import Hub, payload, problems
 
 
 class Kind(NamedTuple):
-    """One kind of entry: its mutations, what it is made of, and its tables."""
+    """One kind of entry: its mutations, its fields and its tables."""
 
     noun: str
     field: str
@@ -46,7 +46,7 @@ async def stored(hub: Hub, kind: Kind) -> list[Any]:
 
 
 @both
-async def test_an_update_changes_what_is_given_and_counts_the_edit(hub: Hub, kind: Kind) -> None:
+async def test_an_update_changes_only_what_is_given_and_counts_the_edit(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     entry = await add(hub, kind, ann, **{kind.private: "first"})
     answer = await hub.change(
@@ -66,7 +66,7 @@ async def test_an_update_changes_what_is_given_and_counts_the_edit(hub: Hub, kin
 
 
 @both
-async def test_the_second_of_two_tabs_gets_a_conflict_that_shows_the_entry_as_it_is(hub: Hub, kind: Kind) -> None:
+async def test_the_second_of_two_tabs_gets_a_conflict_that_shows_the_current_entry(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     entry = await add(hub, kind, ann, **{kind.private: "mine"})
     payload(await hub.change(f"update{kind.noun}", {"id": entry, "version": 1, kind.private: "newer"}, by=ann))
@@ -101,7 +101,7 @@ async def test_of_two_updates_at_once_one_wins_and_the_other_is_told(hub: Hub, k
 
 
 @both
-async def test_what_an_entry_cannot_be_without_cannot_be_taken_away(hub: Hub, kind: Kind) -> None:
+async def test_required_fields_cannot_be_emptied(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     entry = await add(hub, kind, ann)
     before = await stored(hub, kind)
@@ -117,7 +117,7 @@ async def test_what_an_entry_cannot_be_without_cannot_be_taken_away(hub: Hub, ki
 
 
 @both
-async def test_wrong_values_are_named_all_at_once_and_nothing_is_saved(hub: Hub, kind: Kind) -> None:
+async def test_all_wrong_values_are_named_at_once_and_nothing_is_saved(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     entry = await add(hub, kind, ann)
     before = await stored(hub, kind)
@@ -138,7 +138,7 @@ async def test_wrong_values_are_named_all_at_once_and_nothing_is_saved(hub: Hub,
     assert await stored(hub, kind) == before
 
 
-async def test_the_bounds_themselves_are_accepted(hub: Hub) -> None:
+async def test_values_at_the_limits_are_accepted(hub: Hub) -> None:
     ann = await hub.mediator()
     today = hub.database.latest_today().isoformat()
     for facts in (
@@ -162,7 +162,7 @@ async def test_the_bounds_themselves_are_accepted(hub: Hub) -> None:
 
 
 @both
-async def test_a_deleted_entry_is_gone_with_what_was_private(hub: Hub, kind: Kind) -> None:
+async def test_a_deleted_entry_is_gone_with_its_private_part(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     entry, kept = await add(hub, kind, ann, **{kind.private: "gone"}), await add(hub, kind, ann)
     deleted = payload(await hub.change(f"delete{kind.noun}", {"id": entry}, "deletedId", by=ann))
@@ -176,7 +176,7 @@ async def test_a_deleted_entry_is_gone_with_what_was_private(hub: Hub, kind: Kin
 
 
 @both
-async def test_equal_entries_are_two_and_a_repeated_request_is_one(hub: Hub, kind: Kind) -> None:
+async def test_equal_entries_are_added_twice_but_a_repeated_request_only_once(hub: Hub, kind: Kind) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     first = await add(hub, kind, ann, requestKey="k")
     assert await add(hub, kind, ann, requestKey="k") == first
@@ -189,7 +189,7 @@ async def test_equal_entries_are_two_and_a_repeated_request_is_one(hub: Hub, kin
 
 
 @both
-async def test_a_payload_in_one_request_shows_what_each_change_before_it_did(hub: Hub, kind: Kind) -> None:
+async def test_each_payload_in_a_request_shows_what_the_changes_before_it_did(hub: Hub, kind: Kind) -> None:
     ann = await hub.mediator()
     lists = "mediator { logbook { totalCount nodes { id } } cpd { totalCount nodes { id } } experience { cases } }"
     name = f"Add{kind.noun}Input"

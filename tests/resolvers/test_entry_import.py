@@ -1,4 +1,4 @@
-"""Importing a logbook: sound rows once each, what is there already skipped, the rest told what to mend."""
+"""Importing a logbook: good rows are imported once, known ones skipped, and for the rest it says what to fix."""
 
 import asyncio
 from typing import Any
@@ -34,7 +34,7 @@ STORED = "SELECT * FROM logbook_entry JOIN logbook_private USING (id) ORDER BY i
 
 
 def rows(number: int, **facts: Any) -> list[dict[str, Any]]:
-    """That many different entries."""
+    """So many different entries."""
     return [LEAST | {"minutes": minutes} | facts for minutes in range(1, number + 1)]
 
 
@@ -65,7 +65,7 @@ async def logbook(hub: Hub, who: Person) -> list[dict[str, Any]]:
     return nodes
 
 
-async def test_an_imported_entry_is_what_an_added_one_would_be(hub: Hub) -> None:
+async def test_an_imported_entry_is_the_same_as_an_added_one(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     for entry in (
         WHOLE,
@@ -90,7 +90,7 @@ async def test_importing_a_file_again_skips_all_of_it(hub: Hub) -> None:
     assert statuses(await imported(hub, ann, [*file, LEAST])) == "S" * 9 + "I"
 
 
-async def test_equal_rows_are_counted_against_what_the_logbook_holds(hub: Hub) -> None:
+async def test_equal_rows_are_counted_against_what_is_in_the_logbook(hub: Hub) -> None:
     ann = await hub.mediator()
     assert statuses(await imported(hub, ann, [LEAST, WHOLE, LEAST])) == "III"
     assert statuses(await imported(hub, ann, [LEAST, LEAST, LEAST, LEAST])).count("I") == 2
@@ -98,7 +98,7 @@ async def test_equal_rows_are_counted_against_what_the_logbook_holds(hub: Hub) -
     assert statuses(await imported(hub, ann, [LEAST] * 4 + [WHOLE] * 2)).count("S") == 5
 
 
-async def test_an_entry_that_was_typed_in_is_skipped_however_it_is_written_now(hub: Hub) -> None:
+async def test_an_entry_that_was_typed_in_is_skipped_even_if_written_differently(hub: Hub) -> None:
     ann = await hub.mediator()
     payload(await hub.change("addLogbookEntry", WHOLE | {"country": "Espa\u00f1a"}, by=ann))
     again = WHOLE | {"country": " Espan\u0303a\n", "notes": "\ta note  "}
@@ -106,7 +106,7 @@ async def test_an_entry_that_was_typed_in_is_skipped_however_it_is_written_now(h
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
-async def test_entries_that_differ_in_any_field_are_two(hub: Hub, name: str) -> None:
+async def test_entries_that_differ_in_any_field_are_both_imported(hub: Hub, name: str) -> None:
     ann = await hub.mediator()
     other: dict[str, Any] = {
         "role": "OTHER",
@@ -123,7 +123,7 @@ async def test_entries_that_differ_in_any_field_are_two(hub: Hub, name: str) -> 
     assert statuses(await imported(hub, ann, [changed, WHOLE, changed | {"notes": ""}])) == ("SSI")
 
 
-async def test_what_stands_in_one_field_is_not_taken_for_what_stands_in_the_next(hub: Hub) -> None:
+async def test_the_text_of_one_field_is_not_mistaken_for_that_of_the_next(hub: Hub) -> None:
     ann = await hub.mediator()
     pairs: list[dict[str, Any]] = [
         {"reference": "a", "parties": "b"},
@@ -136,14 +136,14 @@ async def test_what_stands_in_one_field_is_not_taken_for_what_stands_in_the_next
     assert statuses(await imported(hub, ann, [LEAST | pair for pair in pairs])) == "IIIIII"
 
 
-async def test_other_mediators_entries_make_nothing_a_duplicate(hub: Hub) -> None:
+async def test_other_mediators_entries_do_not_count_as_duplicates(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     assert statuses(await imported(hub, ann, [WHOLE])) == "I"
     assert statuses(await imported(hub, bea, [WHOLE])) == "I"
     assert len(await logbook(hub, ann)) == len(await logbook(hub, bea)) == 1
 
 
-async def test_a_row_that_fails_says_why_as_adding_it_would_and_the_others_are_imported(hub: Hub) -> None:
+async def test_a_failed_row_says_why_just_like_adding_it_and_the_others_are_imported(hub: Hub) -> None:
     ann = await hub.mediator()
     wrong: list[dict[str, Any]] = [
         {"minutes": 0},
@@ -174,7 +174,7 @@ async def test_all_or_nothing_writes_nothing_if_one_fails(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("all_or_nothing", [False, True])
-async def test_a_dry_run_tells_what_the_import_then_does_and_writes_nothing(hub: Hub, all_or_nothing: bool) -> None:
+async def test_a_dry_run_says_what_the_import_will_do_and_writes_nothing(hub: Hub, all_or_nothing: bool) -> None:
     ann = await hub.mediator()
     await imported(hub, ann, [WHOLE])
     before = await hub.rows(STORED)
@@ -188,7 +188,7 @@ async def test_a_dry_run_tells_what_the_import_then_does_and_writes_nothing(hub:
         await hub.rows("DELETE FROM request_key")
 
 
-async def test_a_repeat_gets_the_first_answer_and_another_import_under_its_key_is_refused(hub: Hub) -> None:
+async def test_a_repeat_gets_the_first_answer_and_another_import_with_its_key_is_refused(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     file = [WHOLE, LEAST, LEAST | {"minutes": 0, "notes": "x" * 10_001}]
     first = await imported(hub, ann, file, requestKey="k")
@@ -216,7 +216,7 @@ async def test_an_import_that_wrote_nothing_does_not_use_up_its_key(hub: Hub) ->
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-async def test_imports_at_once_import_each_row_once(hub: Hub, key: str | None) -> None:
+async def test_several_imports_at_once_import_each_row_once(hub: Hub, key: str | None) -> None:
     ann = await hub.mediator()
     answers = await asyncio.gather(*(imported(hub, ann, rows(300), requestKey=key) for _ in range(4)))
     found = sorted(statuses(answer) for answer in answers)
@@ -224,15 +224,15 @@ async def test_imports_at_once_import_each_row_once(hub: Hub, key: str | None) -
     assert await count(hub) == 300
 
 
-async def test_what_others_do_meanwhile_need_not_wait_for_an_import(hub: Hub) -> None:
-    """The turn that imports take keeps nothing out that only refers to the mediator."""
+async def test_other_changes_need_not_wait_for_an_import(hub: Hub) -> None:
+    """Imports take turns, but a change that only refers to the mediator needn't wait for one."""
     ann = await hub.mediator()
     async with hub.database.transaction() as transaction:
         await transaction.run(_TURN, me=ann.id)
         payload(await asyncio.wait_for(hub.change("addLogbookEntry", LEAST, by=ann), 5))
 
 
-async def test_a_number_of_entries_that_is_not_1_to_5000_is_refused(hub: Hub) -> None:
+async def test_an_import_has_1_to_5000_entries(hub: Hub) -> None:
     ann = await hub.mediator()
     assert problems(await import_entries(hub, ann, [])) == [("entries", "OUT_OF_RANGE")]
     found = (await in_process(hub, ann, rows(MAX_ENTRIES + 1)))["importLogbookEntries"]
@@ -242,7 +242,7 @@ async def test_a_number_of_entries_that_is_not_1_to_5000_is_refused(hub: Hub) ->
 
 
 async def in_process(hub: Hub, who: Person, entries: list[dict[str, Any]], **options: Any) -> Any:
-    """Send an import as a page does, which the size of a request does not bound."""
+    """Send an import as a page does, without the limit on a request's size."""
     viewer = Viewer(who.id, frozenset({Role.MEDIATOR}), verified=True)
     context = Context(viewer, hub.database, hub.settings, hub.app.state.limiter, wake=lambda: None)
     document = f"""mutation($input: ImportLogbookEntriesInput!) {{
@@ -252,7 +252,7 @@ async def in_process(hub: Hub, who: Person, entries: list[dict[str, Any]], **opt
     return answer.body["data"]
 
 
-async def test_5000_entries_take_as_many_statements_as_one(hub: Hub) -> None:
+async def test_importing_5000_entries_runs_as_many_statements_as_importing_one(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     async with statements(hub) as few:
         await in_process(hub, bea, rows(1))
@@ -268,7 +268,7 @@ async def test_5000_entries_take_as_many_statements_as_one(hub: Hub) -> None:
     assert await count(hub) == MAX_ENTRIES + 1
 
 
-# Who may.
+# Who may import.
 
 
 async def test_a_mediators_api_token_imports_too(hub: Hub) -> None:
@@ -280,7 +280,7 @@ async def test_a_mediators_api_token_imports_too(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("who", ["", "R", "D", "A"])
-async def test_nobody_but_a_mediator_has_an_import(hub: Hub, who: str) -> None:
+async def test_import_exists_only_for_mediators(hub: Hub, who: str) -> None:
     by = await hub.person(ROLES[who]) if who else None
     for options in ({}, {"dryRun": True}):
         answer = await import_entries(hub, by, [LEAST], **options)
@@ -289,13 +289,13 @@ async def test_nobody_but_a_mediator_has_an_import(hub: Hub, who: str) -> None:
     assert await count(hub) == 0
 
 
-async def test_an_unverified_mediator_imports_nothing(hub: Hub) -> None:
+async def test_an_unverified_mediator_cannot_import(hub: Hub) -> None:
     answer = await import_entries(hub, await hub.mediator(verified=False), [LEAST])
     assert answer.codes == ["FORBIDDEN"]
     assert await count(hub) == 0
 
 
-async def test_without_paid_access_nothing_is_imported_nor_tried_out(hub: Hub) -> None:
+async def test_without_paid_access_there_is_neither_an_import_nor_a_dry_run(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, paid_access=True) as paid:
         ann = await paid.mediator()
         for options in ({}, {"dryRun": True}):

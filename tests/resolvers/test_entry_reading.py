@@ -1,4 +1,4 @@
-"""One entry by its id, and what there is to filter by: each as far as the list of the same entries goes."""
+"""One entry by its id, and what there is to filter by: neither shows more than the list of the same entries."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -39,7 +39,7 @@ CASE = {
 
 @dataclass
 class World:
-    """Two mediators with an entry of each kind, and somebody of every role towards the first."""
+    """Two mediators with an entry of each kind, and somebody with each standing towards the first."""
 
     hub: Hub
     ann: Person
@@ -71,7 +71,7 @@ async def one(hub: Hub, field: str, mediator: Person, id: object, fields: str = 
 
 
 def readable(field: str, who: str) -> str:
-    """What somebody may ask of an entry."""
+    """The fields of an entry that somebody may ask for."""
     hidden = ""
     if (who == "S") == (field == "feedbackPiece"):
         hidden = PRIVATE[field] + (DAYS if (field, who) == ("logbookEntry", "D") else "")
@@ -80,7 +80,7 @@ def readable(field: str, who: str) -> str:
 
 @pytest.mark.parametrize("field", sorted(LIST))
 @pytest.mark.parametrize("by_token", [False, True])
-async def test_an_entry_by_its_id_is_the_entry_that_the_list_shows(world: World, field: str, by_token: bool) -> None:
+async def test_an_entry_by_its_id_is_the_one_in_the_list(world: World, field: str, by_token: bool) -> None:
     for who in READERS[field]:
         person = world.people[who]
         sender: dict[str, Any] = {"token": await put_token(world.hub, person)} if by_token else {"by": person}
@@ -97,7 +97,7 @@ async def test_an_entry_by_its_id_is_the_entry_that_the_list_shows(world: World,
 
 
 @pytest.mark.parametrize("field", sorted(LIST))
-async def test_an_entry_is_unknown_to_those_who_have_no_list_of_them(world: World, field: str) -> None:
+async def test_an_entry_is_unknown_to_those_who_do_not_have_the_list(world: World, field: str) -> None:
     for who in ["", *set("SRDA") - set(READERS[field])]:
         answer = await one(world.hub, field, world.ann, world.ids[field], by=world.people.get(who))
         assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}
@@ -105,7 +105,7 @@ async def test_an_entry_is_unknown_to_those_who_have_no_list_of_them(world: Worl
 
 
 @pytest.mark.parametrize("field", sorted(LIST))
-async def test_what_the_list_does_not_show_reads_as_what_never_was(world: World, field: str) -> None:
+async def test_an_entry_that_the_list_does_not_show_looks_like_an_unknown_one(world: World, field: str) -> None:
     foreign = [world.others[field], *(world.ids[other] for other in LIST if other != field), "nothing", ""]
     for who in READERS[field]:
         never = await one(world.hub, field, world.ann, uuid4(), by=world.people[who])
@@ -117,9 +117,7 @@ async def test_what_the_list_does_not_show_reads_as_what_never_was(world: World,
             assert (answer.status, answer.body) == (never.status, never.body), (who, other)
 
 
-async def test_unshared_and_unreleased_feedback_is_one_piece_to_the_reviewer_and_none_to_the_mediator(
-    world: World,
-) -> None:
+async def test_the_reviewer_reads_an_unshared_or_unreleased_piece_and_the_mediator_does_not(world: World) -> None:
     unreleased = await put_feedback(world.hub, world.ann, released=False)
     for piece in (world.unshared, unreleased):
         for who in "RA":
@@ -128,7 +126,7 @@ async def test_unshared_and_unreleased_feedback_is_one_piece_to_the_reviewer_and
         assert (await one(world.hub, "feedbackPiece", world.ann, piece, by=world.ann)).codes == ["NOT_FOUND"]
 
 
-async def test_the_answers_of_one_piece_leave_out_for_the_mediator_what_is_for_the_reviewer(world: World) -> None:
+async def test_the_mediator_does_not_read_answers_that_are_only_for_the_reviewer(world: World) -> None:
     for who, keys in (("S", ["impressed"]), ("R", ["impressed", "for_reviewer"])):
         answer = await one(
             world.hub,
@@ -142,7 +140,7 @@ async def test_the_answers_of_one_piece_leave_out_for_the_mediator_what_is_for_t
         assert [answered["question"] for answered in told] == keys
 
 
-async def test_somebody_with_several_roles_reads_of_one_entry_what_their_standing_allows(world: World) -> None:
+async def test_somebody_with_several_roles_reads_what_their_standing_towards_an_entry_allows(world: World) -> None:
     hub = world.hub
     cyd = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY)
     own = await put_one_of_each(hub, cyd)
@@ -157,7 +155,7 @@ async def test_somebody_with_several_roles_reads_of_one_entry_what_their_standin
     theirs = (await one(hub, "logbookEntry", world.ann, world.ids["logbookEntry"], FIELDS["logbookEntry"], by=cyd)).data
     nulls = {name for name, value in theirs["mediator"]["logbookEntry"].items() if value is None}
     assert nulls == {*PRIVATE["logbookEntry"].split(), *DAYS.split()}
-    for field in ("logbookEntry", "cpdEntry"):  # towards dan a reviewer alone: null, whether or not it exists
+    for field in ("logbookEntry", "cpdEntry"):  # only a reviewer towards dan: null, whether or not it exists
         for entry in (reviewed[field], uuid4()):
             assert (await one(hub, field, dan, entry, by=cyd)).data["mediator"] == {"id": str(dan.id), field: None}
     assert (await one(hub, "feedbackPiece", world.ann, world.ids["feedbackPiece"], by=cyd)).data["mediator"][
@@ -174,7 +172,7 @@ async def test_many_single_entries_are_loaded_by_one_statement(hub: Hub) -> None
     asked = " ".join(f'e{n}: logbookEntry(id: "{one}") {{ id }}' for n, one in enumerate(ids))
     async with statements(hub) as run:
         answer = await hub.ask(f"{{ mediators {{ nodes {{ id {asked} }} }} }}", by=admin)
-    assert answer.codes == ["NOT_FOUND"] * 6  # each has one of the three
+    assert answer.codes == ["NOT_FOUND"] * 6  # each mediator has one of the three
     for node in answer.body["data"]["mediators"]["nodes"]:
         place = [str(mediator.id) for mediator in mediators].index(node["id"])
         assert [node[f"e{n}"] for n in range(3)] == [{"id": str(ids[n])} if n == place else None for n in range(3)]
@@ -195,7 +193,7 @@ async def facets_of(hub: Hub, mediator: Person, selection: str, by: Person) -> A
     return (await hub.ask(document, {"id": str(mediator.id)}, by=by)).data["mediator"]
 
 
-async def test_facets_are_what_occurs_once_each_in_order(hub: Hub) -> None:
+async def test_facets_list_every_value_once_and_in_order(hub: Hub) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     await put_cases(
         hub,
@@ -219,7 +217,7 @@ async def test_facets_are_what_occurs_once_each_in_order(hub: Hub) -> None:
     }
 
 
-async def test_each_facet_finds_what_it_names(hub: Hub) -> None:
+async def test_filtering_by_a_facet_finds_its_entries(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, *(day(2000 + n % 4) | {"dispute_kind": f"K{n % 3}"} for n in range(12)))
     found = (await facets_of(hub, ann, FACETS, ann))["logbookFacets"]
@@ -230,7 +228,7 @@ async def test_each_facet_finds_what_it_names(hub: Hub) -> None:
             assert page["logbook"]["totalCount"] == each
 
 
-async def test_nothing_occurs_in_empty_lists(hub: Hub) -> None:
+async def test_empty_lists_have_no_facets(hub: Hub) -> None:
     ann = await hub.mediator()
     assert await facets_of(hub, ann, FACETS, ann) == {
         "logbookFacets": {"years": [], "disputeKinds": [], "countries": []},
@@ -239,7 +237,7 @@ async def test_nothing_occurs_in_empty_lists(hub: Hub) -> None:
     }
 
 
-async def test_words_to_filter_by_are_200_at_most(hub: Hub) -> None:
+async def test_facets_list_at_most_200_words(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, *({"dispute_kind": f"Kind {n:03}", "country": f"C{n:03}"} for n in range(203)))
     found = (await facets_of(hub, ann, FACETS, ann))["logbookFacets"]
@@ -248,7 +246,7 @@ async def test_words_to_filter_by_are_200_at_most(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("who", ["", "S", "R", "D", "A"])
-async def test_facets_are_read_by_those_who_read_the_entries(world: World, who: str) -> None:
+async def test_facets_are_read_only_by_those_who_read_the_entries(world: World, who: str) -> None:
     readers = [
         ("logbookFacets { years }", "SDA"),
         ("logbookFacets { disputeKinds }", "SDA"),
@@ -266,7 +264,7 @@ async def test_facets_are_read_by_those_who_read_the_entries(world: World, who: 
             assert set(answer.codes) == {"GRAPHQL_VALIDATION_FAILED"}, selection
 
 
-async def test_somebody_with_several_roles_is_told_of_countries_only_where_they_may_read_them(hub: Hub) -> None:
+async def test_somebody_with_several_roles_sees_countries_only_where_they_may_read_them(hub: Hub) -> None:
     cyd = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY)
     ann, dan = await hub.mediator(), await hub.mediator()
     await hub.appointed(dan, cyd)

@@ -1,4 +1,4 @@
-"""Giving feedback: who can be found, by what link, and what is kept of a finished survey."""
+"""Giving feedback: who can be found, with which link, and what is kept of a finished survey."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def give(hub: Hub, giver: Person | None = None, /, **facts: Any) -> Answer
 
 
 async def requested(hub: Hub, mediator: Person) -> str:
-    """Ask a party; give the secret of the link that they got."""
+    """Ask a party for feedback, and return the secret of the link they got."""
     request = {
         "partyName": "Philippa Party",
         "partyEmail": "party@demo.example",
@@ -48,7 +48,7 @@ async def search(hub: Hub, text: str) -> list[dict[str, str]]:
     return found
 
 
-async def test_one_answer_spends_the_link_of_a_request(hub: Hub) -> None:
+async def test_one_survey_spends_the_link_of_a_request(hub: Hub) -> None:
     mediator = await hub.mediator()
     token = await requested(hub, mediator)
     assert payload(await give(hub, token=token))["received"]
@@ -59,7 +59,7 @@ async def test_one_answer_spends_the_link_of_a_request(hub: Hub) -> None:
     assert (row["mediator_id"], row["by_invitation"]) == (mediator.id, True)
 
 
-async def test_two_answers_at_once_by_one_link_are_one(hub: Hub) -> None:
+async def test_surveys_sent_at_once_with_one_link_are_kept_once(hub: Hub) -> None:
     mediator = await hub.mediator()
     token = await requested(hub, mediator)
     answers = await asyncio.gather(*(give(hub, token=token) for _ in range(5)))
@@ -101,7 +101,7 @@ async def test_nothing_is_shared_unless_the_giver_says_so(hub: Hub) -> None:
     assert (row["shared"], row["released"]) == (False, False)
 
 
-async def test_shared_answers_wait_for_the_daily_batch_where_a_setting_says_so(hub: Hub) -> None:
+async def test_shared_feedback_waits_for_the_daily_batch_where_a_setting_says_so(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, shared_release="daily") as daily:
         mediator = await daily.mediator()
         await daily.work()
@@ -114,14 +114,14 @@ async def test_shared_answers_wait_for_the_daily_batch_where_a_setting_says_so(h
             assert (await then.ask(count, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"] == 1
 
 
-async def test_a_giver_without_a_name_leaves_none_and_the_requests_is_never_taken_instead(hub: Hub) -> None:
+async def test_a_giver_without_a_name_stays_unnamed_and_the_requests_name_is_not_used(hub: Hub) -> None:
     mediator = await hub.mediator()
     payload(await give(hub, token=await requested(hub, mediator), name="  ", email=""))
     (origin,) = await hub.rows("SELECT name, email, email_key FROM feedback_origin")
     assert tuple(origin) == (None, None, None)
 
 
-async def test_no_column_leads_from_feedback_to_the_request_that_it_answers(hub: Hub) -> None:
+async def test_no_column_leads_from_feedback_to_the_request_it_came_from(hub: Hub) -> None:
     mediator = await hub.mediator()
     token = await requested(hub, mediator)
     (request,) = await hub.rows("SELECT id FROM feedback_request")
@@ -130,7 +130,7 @@ async def test_no_column_leads_from_feedback_to_the_request_that_it_answers(hub:
         assert str(request["id"]) not in str(await hub.rows(f"SELECT t::text FROM {table} t"))
 
 
-async def test_a_private_mediator_is_found_by_their_own_link_and_by_a_request_alone(hub: Hub) -> None:
+async def test_a_private_mediator_is_found_only_by_their_own_link_and_by_a_request(hub: Hub) -> None:
     mediator = await hub.mediator(name="Petra Private", visibility=Visibility.PRIVATE)
     link, token = await personal_link(hub, mediator), await requested(hub, mediator)
     assert await search(hub, "petra") == []
@@ -146,7 +146,7 @@ async def test_a_private_mediator_is_found_by_their_own_link_and_by_a_request_al
     assert sorted(row["by_invitation"] for row in await kept(hub)) == [False, True]
 
 
-async def test_a_mediator_whose_address_is_not_verified_is_found_by_nothing(hub: Hub) -> None:
+async def test_a_mediator_whose_address_is_not_verified_cannot_be_found(hub: Hub) -> None:
     mediator = await hub.person(Role.MEDIATOR, name="Ulla Unproven", verified=False)
     link = await personal_link(hub, mediator)
     assert await search(hub, "ulla") == []
@@ -167,7 +167,7 @@ async def test_the_survey_names_the_reviewer_or_says_that_there_is_none(hub: Hub
     assert found["subject"]["reviewerName"] == reviewer.name
 
 
-async def test_who_is_no_mediator_any_more_gets_no_feedback(hub: Hub) -> None:
+async def test_somebody_who_is_no_longer_a_mediator_gets_no_feedback(hub: Hub) -> None:
     mediator = await hub.mediator(name="Rita Retired")
     link, token = await personal_link(hub, mediator), await requested(hub, mediator)
     await hub.rows("UPDATE account SET roles = '{REVIEWER}'")
@@ -187,7 +187,7 @@ async def test_nobody_gives_feedback_about_themselves(hub: Hub) -> None:
     payload(await give(hub, token=await requested(hub, mediator)))
 
 
-async def test_a_stranger_cannot_find_out_a_mediators_address_by_giving_it(hub: Hub) -> None:
+async def test_a_stranger_cannot_find_out_a_mediators_address_by_entering_it(hub: Hub) -> None:
     mediator = await hub.mediator()
     right, wrong = [
         await give(hub, mediatorId=str(mediator.id), email=email) for email in (mediator.email, "x@demo.example")
@@ -195,7 +195,7 @@ async def test_a_stranger_cannot_find_out_a_mediators_address_by_giving_it(hub: 
     assert right.body == wrong.body
 
 
-async def test_what_comes_from_the_mediators_own_address_is_thrown_away_and_nothing_tells(hub: Hub) -> None:
+async def test_feedback_from_the_mediators_own_address_is_silently_discarded(hub: Hub) -> None:
     mediator = await hub.mediator(email="Ann+book@demo.example")
     payload(await hub.change("changeEmail", {"email": "New@demo.example", "password": PASSWORD}, by=mediator))
     honest = (await give(hub, mediatorId=str(mediator.id), email="ann@other.example")).body
@@ -215,7 +215,7 @@ async def test_what_comes_from_the_mediators_own_address_is_thrown_away_and_noth
     assert len(await kept(hub)) == 2
 
 
-async def test_what_the_mediator_gives_by_a_second_account_is_thrown_away_and_nothing_tells(hub: Hub) -> None:
+async def test_feedback_from_the_mediators_second_account_is_silently_discarded(hub: Hub) -> None:
     mediator, second = await hub.mediator(email="ann@demo.example"), await hub.person(email="Ann+2@demo.example")
     other = await hub.mediator()
     answers = [await give(hub, by, mediatorId=str(mediator.id)) for by in (second, other)]
@@ -225,7 +225,7 @@ async def test_what_the_mediator_gives_by_a_second_account_is_thrown_away_and_no
     assert len(hub.mails(mediator.email)) == 1
 
 
-async def test_the_mediators_own_address_takes_the_same_statements_as_any_other(hub: Hub) -> None:
+async def test_feedback_from_the_mediators_own_address_runs_the_same_statements(hub: Hub) -> None:
     mediator = await hub.mediator()
     run = []
     for email in ("x@demo.example", mediator.email, "y@demo.example"):
@@ -239,12 +239,12 @@ async def test_the_mediators_own_address_takes_the_same_statements_as_any_other(
 
 
 @pytest.mark.parametrize("short", ["", "a", "ab", "  a b ", "--", "a-b", "!!!"])
-async def test_the_open_search_takes_three_letters(hub: Hub, short: str) -> None:
+async def test_the_open_search_needs_three_letters(hub: Hub, short: str) -> None:
     query = "query($search: String!) { feedbackSubjects(search: $search) { id } }"
     assert (await hub.ask(query, {"search": short})).codes == ["BAD_USER_INPUT"]
 
 
-async def test_the_open_search_finds_ten_at_most_by_how_their_names_begin(hub: Hub) -> None:
+async def test_the_open_search_finds_at_most_ten_by_how_their_names_begin(hub: Hub) -> None:
     for number in range(12):
         await hub.mediator(name=f"Märta Möller {number:02}")
     await hub.mediator(name="Somebody Else")
@@ -255,7 +255,7 @@ async def test_the_open_search_finds_ten_at_most_by_how_their_names_begin(hub: H
     assert [one["name"] for one in await search(hub, "ELSE")] == ["Somebody Else"]
 
 
-async def test_a_search_of_very_many_words_is_no_work(hub: Hub) -> None:
+async def test_a_search_for_very_many_words_is_cheap(hub: Hub) -> None:
     mediator = await hub.mediator(name="A Abba")
     assert await search(hub, "a " * 100_000) == [{"id": str(mediator.id), "name": "A Abba"}]
     assert await search(hub, "x" * 200_000) == []
@@ -271,7 +271,7 @@ async def test_a_survey_is_about_exactly_one_mediator(hub: Hub) -> None:
     assert await kept(hub) == []
 
 
-async def test_a_link_of_nobody_is_not_found(hub: Hub) -> None:
+async def test_a_link_that_belongs_to_nobody_is_not_found(hub: Hub) -> None:
     for by in ({"token": "nothing"}, {"link": "nothing"}, {"token": ""}, {"link": ""}, {"mediatorId": "nothing"}):
         (name,) = by
         assert problems(await give(hub, **by)) == [(name, "NOT_FOUND")]
@@ -301,7 +301,7 @@ async def test_a_link_of_nobody_is_not_found(hub: Hub) -> None:
         ([{"question": "impressed", "text": "x" * 10_001}], [("answers.0.text", "TOO_LONG")]),
     ],
 )
-async def test_wrong_answers_are_named_and_none_is_kept(
+async def test_wrong_answers_are_pointed_out_and_none_are_kept(
     hub: Hub, answers: list[dict[str, Any]], found: list[tuple[str, str]]
 ) -> None:
     mediator = await hub.mediator()
@@ -311,14 +311,14 @@ async def test_wrong_answers_are_named_and_none_is_kept(
     payload(await give(hub, token=token))
 
 
-async def test_a_wrong_name_or_address_of_the_giver_is_named(hub: Hub) -> None:
+async def test_a_givers_wrong_name_or_address_is_pointed_out(hub: Hub) -> None:
     mediator = await hub.mediator()
     wrong = await give(hub, mediatorId=str(mediator.id), name="x" * 201, email="no address")
     assert problems(wrong) == [("name", "TOO_LONG"), ("email", "INVALID")]
     assert await kept(hub) == []
 
 
-async def test_every_question_can_be_answered_and_is_read_by_whom_it_says(hub: Hub) -> None:
+async def test_every_question_can_be_answered_and_is_read_by_those_it_says(hub: Hub) -> None:
     mediator, reviewer = await hub.mediator(), await hub.person(Role.REVIEWER)
     await hub.appointed(mediator, reviewer)
     answers: list[dict[str, Any]] = [
@@ -337,7 +337,7 @@ async def test_every_question_can_be_answered_and_is_read_by_whom_it_says(hub: H
     assert by_reviewer[0] == {"question": keys[0], "rating": None, "text": None}
 
 
-async def test_an_answer_is_accepted_while_mail_and_valkey_are_away(hub: Hub) -> None:
+async def test_feedback_is_accepted_while_mail_and_valkey_are_down(hub: Hub) -> None:
     valkey, smtp = "unix:///nowhere/valkey.sock", "smtp://127.0.0.1:9?tls=none"
     async with opened(hub.services, settings=hub.settings, redis_url=valkey, smtp_url=smtp) as alone:
         mediator = await alone.mediator()
@@ -350,7 +350,7 @@ async def test_an_answer_is_accepted_while_mail_and_valkey_are_away(hub: Hub) ->
     assert len(hub.mails(mediator.email)) == 1
 
 
-async def test_the_personal_link_is_taken_as_the_mediator_copies_it(hub: Hub) -> None:
+async def test_the_personal_link_works_as_the_mediator_copies_it(hub: Hub) -> None:
     mediator = await hub.mediator()
     shown = await hub.ask("{ me { mediator { feedbackLink } } }", by=mediator)
     whole = shown.data["me"]["mediator"]["feedbackLink"]

@@ -1,4 +1,4 @@
-"""Feedback requests: what is known of whom was asked is gone after five days, everywhere."""
+"""Feedback requests: after five days, who was asked isn't known anywhere any more."""
 
 import asyncio
 from datetime import timedelta
@@ -58,7 +58,7 @@ async def everything(hub: Hub) -> str:
     return "\n".join(row[0] for rows in found for row in rows).lower()
 
 
-async def test_a_request_reaches_the_party_with_all_that_helps_to_recall_it(hub: Hub) -> None:
+async def test_a_request_tells_the_party_everything_they_need_to_recall_the_mediation(hub: Hub) -> None:
     mediator = await hub.mediator()
     made = await requested(hub, mediator)
     assert {name: made[name] for name in REQUEST if name in made} == {
@@ -73,7 +73,7 @@ async def test_a_request_reaches_the_party_with_all_that_helps_to_recall_it(hub:
     assert found == {"state": "OPEN", "subject": {"name": mediator.name}}
 
 
-async def test_what_is_known_of_the_party_is_gone_after_five_days_whether_or_not_anything_ran(hub: Hub) -> None:
+async def test_request_details_are_gone_after_five_days_even_if_no_worker_has_run(hub: Hub) -> None:
     mediator = await hub.mediator()
     made = await requested(hub, mediator)
     await hub.work()
@@ -92,7 +92,7 @@ async def test_what_is_known_of_the_party_is_gone_after_five_days_whether_or_not
     assert "4711" not in left
 
 
-async def test_a_mail_that_waited_for_five_days_is_never_sent_and_leaves_nothing(hub: Hub) -> None:
+async def test_mail_that_has_waited_for_five_days_is_never_sent_and_leaves_nothing(hub: Hub) -> None:
     mediator = await hub.mediator()
     await requested(hub, mediator)
     async with hub.later(hours=121) as then:
@@ -152,7 +152,7 @@ async def test_a_withdrawn_link_says_so(hub: Hub) -> None:
     assert not await hub.rows("SELECT 1 FROM feedback")
 
 
-async def test_a_request_is_withdrawn_by_its_own_mediator_alone(hub: Hub) -> None:
+async def test_only_its_own_mediator_withdraws_a_request(hub: Hub) -> None:
     mediator, other = await hub.mediator(), await hub.mediator()
     made = await requested(hub, mediator)
     foreign = await hub.change("withdrawFeedbackRequest", {"id": made["id"]}, by=other)
@@ -161,7 +161,7 @@ async def test_a_request_is_withdrawn_by_its_own_mediator_alone(hub: Hub) -> Non
     assert await listed(hub, other) == []
 
 
-async def test_whether_a_request_was_answered_shows_nowhere_to_its_mediator(hub: Hub) -> None:
+async def test_a_mediator_cannot_tell_whether_a_request_was_answered(hub: Hub) -> None:
     mediator = await hub.mediator()
     answered, waiting = await requested(hub, mediator), await requested(hub, mediator, partyEmail="other@demo.example")
     before = await hub.ask(LIST, by=mediator)
@@ -174,7 +174,7 @@ async def test_whether_a_request_was_answered_shows_nowhere_to_its_mediator(hub:
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 1
 
 
-async def test_an_address_that_wants_no_more_requests_gets_none_and_nobody_is_told(hub: Hub) -> None:
+async def test_an_address_that_stopped_requests_gets_none_and_nobody_is_told(hub: Hub) -> None:
     mediator, other = await hub.mediator(), await hub.mediator()
     await requested(hub, mediator)
     await hub.work()
@@ -189,7 +189,7 @@ async def test_an_address_that_wants_no_more_requests_gets_none_and_nobody_is_to
     assert "philippa" not in str(await hub.rows("SELECT encode(address_hash, 'escape') FROM stopped_address")).lower()
 
 
-async def test_a_request_that_is_queued_when_its_address_stops_them_is_not_mailed(hub: Hub) -> None:
+async def test_a_queued_request_is_not_mailed_once_its_address_stops_requests(hub: Hub) -> None:
     mediator = await hub.mediator()
     await requested(hub, mediator)
     stop = stop_token(hub.settings, "PHILIPPA@demo.example")
@@ -198,7 +198,7 @@ async def test_a_request_that_is_queued_when_its_address_stops_them_is_not_maile
     assert hub.mails() == []
 
 
-async def test_the_stop_link_goes_on_working_when_all_else_is_forgotten(hub: Hub) -> None:
+async def test_the_stop_link_still_works_when_everything_else_is_forgotten(hub: Hub) -> None:
     mediator = await hub.mediator()
     await requested(hub, mediator)
     await hub.work()
@@ -212,12 +212,12 @@ async def test_the_stop_link_goes_on_working_when_all_else_is_forgotten(hub: Hub
 
 
 @pytest.mark.parametrize("token", ["", "garbage", "é", "====", "A" * 64, "A" * 5000])
-async def test_a_stop_link_that_is_none_of_ours_stops_nothing(hub: Hub, token: str) -> None:
+async def test_a_stop_link_that_we_did_not_send_stops_nothing(hub: Hub, token: str) -> None:
     assert problems(await hub.change("stopRequests", {"token": token})) == [("token", "NOT_FOUND")]
     assert not await hub.rows("SELECT 1 FROM stopped_address")
 
 
-async def test_a_stop_link_that_was_changed_stops_nothing(hub: Hub) -> None:
+async def test_a_stop_link_that_was_tampered_with_stops_nothing(hub: Hub) -> None:
     token = stop_token(hub.settings, "a@demo.example")
     other = stop_token(hub.settings, "b@demo.example")
     spliced = other[:40] + token[40:]
@@ -225,7 +225,7 @@ async def test_a_stop_link_that_was_changed_stops_nothing(hub: Hub) -> None:
     assert not await hub.rows("SELECT 1 FROM stopped_address")
 
 
-async def test_one_double_click_fifty_times_over_is_one_request_and_one_mail(hub: Hub) -> None:
+async def test_a_request_sent_fifty_times_at_once_with_one_key_is_one_request_and_one_mail(hub: Hub) -> None:
     mediator = await hub.mediator()
     answers = await asyncio.gather(*(ask_for(hub, mediator, requestKey="once") for _ in range(50)))
     assert [answer.body for answer in answers] == [answers[0].body] * 50
@@ -235,7 +235,7 @@ async def test_one_double_click_fifty_times_over_is_one_request_and_one_mail(hub
     assert len(hub.mails()) == 1
 
 
-async def test_two_equal_requests_without_a_key_are_two(hub: Hub) -> None:
+async def test_two_equal_requests_without_a_key_are_both_sent(hub: Hub) -> None:
     mediator = await hub.mediator()
     first, second = await requested(hub, mediator), await requested(hub, mediator)
     assert first["id"] != second["id"]
@@ -243,7 +243,7 @@ async def test_two_equal_requests_without_a_key_are_two(hub: Hub) -> None:
     assert len(hub.mails()) == 2
 
 
-async def test_today_at_the_far_east_is_still_today(hub: Hub) -> None:
+async def test_a_date_that_is_today_in_the_far_east_is_accepted(hub: Hub) -> None:
     mediator = await hub.mediator()
     latest = (hub.database.now() + timedelta(hours=14)).date()
     await requested(hub, mediator, mediationEndedOn=latest.isoformat())
@@ -264,7 +264,7 @@ async def test_today_at_the_far_east_is_still_today(hub: Hub) -> None:
         ({"mediationEndedOn": "1949-12-31"}, [("mediationEndedOn", "OUT_OF_RANGE")]),
     ],
 )
-async def test_a_wrong_request_is_named_and_nothing_of_it_is_kept(
+async def test_what_is_wrong_with_a_request_is_pointed_out_and_none_of_it_is_kept(
     hub: Hub, wrong: dict[str, Any], found: list[tuple[str, str]]
 ) -> None:
     mediator = await hub.mediator()
@@ -275,14 +275,14 @@ async def test_a_wrong_request_is_named_and_nothing_of_it_is_kept(
 
 
 @pytest.mark.parametrize("own", ["MO+LOG@Straße.example", "mo@straße.example", "mo+x@xn--strae-oqa.example"])
-async def test_no_mediator_asks_themselves(hub: Hub, own: str) -> None:
+async def test_a_mediator_cannot_ask_themselves(hub: Hub, own: str) -> None:
     mediator = await hub.mediator(email="Mo+log@straße.example")
     assert problems(await ask_for(hub, mediator, partyEmail=own)) == [("partyEmail", "NOT_ALLOWED")]
     assert not await hub.rows("SELECT 1 FROM feedback_request")
     await requested(hub, mediator, partyEmail="mo@strasse.example")
 
 
-async def test_no_mediator_asks_themselves_at_the_address_that_they_move_to(hub: Hub) -> None:
+async def test_a_mediator_cannot_ask_themselves_at_the_address_they_move_to(hub: Hub) -> None:
     mediator = await hub.mediator()
     payload(await hub.change("changeEmail", {"email": "New@demo.example", "password": PASSWORD}, by=mediator))
     assert problems(await ask_for(hub, mediator, partyEmail="new+1@demo.example")) == [("partyEmail", "NOT_ALLOWED")]
@@ -290,7 +290,7 @@ async def test_no_mediator_asks_themselves_at_the_address_that_they_move_to(hub:
 
 
 @pytest.mark.parametrize("email", ["a@example..org", "jö@example.org", ".a@example.org", "a@demo.invalid"])
-async def test_what_mail_cannot_reach_is_told_in_the_form(hub: Hub, email: str) -> None:
+async def test_an_address_that_mail_cannot_reach_is_pointed_out_in_the_form(hub: Hub, email: str) -> None:
     mediator = await hub.mediator()
     assert problems(await ask_for(hub, mediator, partyEmail=email)) == [("partyEmail", "INVALID")]
     assert not await hub.rows("SELECT 1 FROM feedback_request")
@@ -307,7 +307,7 @@ async def test_a_request_goes_to_the_domain_that_was_typed(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("name", ENCODED)
-async def test_a_request_keeps_the_words_that_we_wrote_whatever_a_mediator_is_called(hub: Hub, name: str) -> None:
+async def test_a_request_keeps_our_own_words_whatever_the_mediator_is_called(hub: Hub, name: str) -> None:
     mediator = await hub.mediator()
     payload(await hub.change("updateAccount", {"name": name}, by=mediator))
     await requested(hub, mediator, partyName=name, reference=name)
@@ -320,7 +320,7 @@ async def test_a_request_keeps_the_words_that_we_wrote_whatever_a_mediator_is_ca
         assert "evil.example" not in part
 
 
-async def test_a_party_is_asked_even_while_valkey_is_away(hub: Hub) -> None:
+async def test_a_party_is_asked_even_while_valkey_is_down(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, redis_url="unix:///nowhere/valkey.sock") as alone:
         mediator = await alone.mediator()
         await requested(alone, mediator)

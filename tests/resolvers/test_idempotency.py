@@ -1,4 +1,4 @@
-"""Repeated requests: one `requestKey` is one change, for one account, one kind of change and one day."""
+"""Repeated requests: a `requestKey` counts for one change, by one account, of one kind and within one day."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ async def add(hub: Hub, who: Any, key: str | None, title: str = "Listening") -> 
     return added["cpdEntry"]  # type: ignore[no-any-return]  # JSON
 
 
-async def test_of_two_at_once_with_one_key_and_other_content_one_is_done_and_one_refused(hub: Hub) -> None:
+async def test_of_two_contents_sent_at_once_with_one_key_one_is_kept_and_one_refused(hub: Hub) -> None:
     person = await hub.mediator()
     asked = [CPD | {"title": title, "requestKey": "key"} for title in ("One", "Another") * 5]
     answers = await asyncio.gather(*(hub.change("addCpdEntry", one, "cpdEntry { title }", by=person) for one in asked))
@@ -39,26 +39,26 @@ async def test_of_two_at_once_with_one_key_and_other_content_one_is_done_and_one
             assert answer.data["addCpdEntry"]["cpdEntry"] is None
 
 
-async def test_a_repeat_of_what_the_version_before_did_gets_its_answer(hub: Hub) -> None:
+async def test_a_repeat_gets_the_answer_that_the_previous_version_kept(hub: Hub) -> None:
     person = await hub.mediator()
     first = await add(hub, person, "key")
     await hub.rows("UPDATE request_key SET content_hash = NULL")
     assert await add(hub, person, "key") == first
 
 
-async def test_equal_changes_without_a_key_or_with_other_keys_are_two(hub: Hub) -> None:
+async def test_equal_changes_without_a_key_or_with_different_keys_are_all_made(hub: Hub) -> None:
     person = await hub.mediator()
     made = [await add(hub, person, key) for key in (None, None, "one", "two", "ONE", " one")]
     assert len({one["id"] for one in made}) == 6
 
 
-async def test_somebody_elses_key_is_another_key(hub: Hub) -> None:
+async def test_the_same_key_from_somebody_else_is_another_key(hub: Hub) -> None:
     one, other = await hub.mediator(), await hub.mediator()
     assert (await add(hub, one, "key"))["id"] != (await add(hub, other, "key"))["id"]
     assert len(await hub.rows("SELECT 1 FROM cpd_entry")) == 2
 
 
-async def test_the_key_of_another_kind_of_change_is_another_key(hub: Hub) -> None:
+async def test_the_same_key_for_another_kind_of_change_is_another_key(hub: Hub) -> None:
     person = await hub.mediator()
     await add(hub, person, "key")
     case = payload(await hub.change("addLogbookEntry", CASE | {"requestKey": "key"}, "logbookEntry { id }", by=person))
@@ -66,7 +66,7 @@ async def test_the_key_of_another_kind_of_change_is_another_key(hub: Hub) -> Non
     assert len(await hub.rows("SELECT 1 FROM logbook_entry")) == 1
 
 
-async def test_givers_do_not_repeat_each_other(hub: Hub) -> None:
+async def test_two_givers_with_the_same_key_do_not_count_as_repeats(hub: Hub) -> None:
     subjects = [await hub.mediator() for _ in range(2)]
     givers = [None, await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER)]
     for _ in range(2):
@@ -99,14 +99,14 @@ async def test_a_refused_change_does_not_use_up_its_key(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(("length", "codes"), [(200, []), (201, ["BAD_USER_INPUT"])])
-async def test_a_key_has_200_characters_at_most(hub: Hub, length: int, codes: list[str]) -> None:
+async def test_a_key_has_at_most_200_characters(hub: Hub, length: int, codes: list[str]) -> None:
     person = await hub.mediator()
     answer = await hub.change("addCpdEntry", CPD | {"requestKey": "k" * length}, by=person)
     assert answer.codes == codes
     assert len(await hub.rows("SELECT 1 FROM cpd_entry")) == (not codes)
 
 
-async def test_the_table_of_keys_holds_no_key(hub: Hub) -> None:
+async def test_the_table_of_keys_does_not_hold_the_keys_themselves(hub: Hub) -> None:
     person = await hub.mediator()
     await add(hub, person, "Philippa Party, 2 March")
     (row,) = await hub.rows("SELECT encode(key_hash, 'escape') AS key FROM request_key")

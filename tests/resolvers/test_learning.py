@@ -1,4 +1,4 @@
-"""Learnings: a mediator's reflections, drawn together from logbook and CPD as these are now."""
+"""Learnings: a mediator's reflections, gathered from the logbook and CPD as they are now."""
 
 from datetime import date
 from typing import Any
@@ -42,7 +42,7 @@ async def test_each_reflection_is_one_learning_newest_first(hub: Hub) -> None:
     ]
 
 
-async def test_every_filter_keeps_what_fits(hub: Hub) -> None:
+async def test_every_filter_keeps_only_what_matches(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_reflections(hub, ann)
     for condition, texts in (

@@ -1,4 +1,4 @@
-"""Limits: each trips, whoever counts it, and none needs Valkey or keeps a name."""
+"""Limits: each one trips, with or without Valkey, and none keeps a name."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from resolvers.errors import RateLimited
 from resolvers.limits import Identity, Limit, Limiter
 from tests.hub import BASE_URL, PASSWORD, Answer, Hub, Person, opened, password_hash, payload
 
-HERE = "127.0.0.1"  # where the test's client comes from
+HERE = "127.0.0.1"  # the address that the test's client comes from
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 REQUEST = {
     "partyName": "Philippa Party",
@@ -31,7 +31,7 @@ CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "ende
 
 
 async def use_up(hub: Hub, limit: Limit, *by: Identity) -> int:
-    """Count attempts until there are too many; give how many were allowed."""
+    """Count attempts until there are too many, and return how many were allowed."""
     limiter: Limiter = hub.app.state.limiter
     for allowed in range(1000):
         try:
@@ -49,7 +49,7 @@ def assert_limited(answer: Answer, what: object, limit: Limit | None = None) -> 
     assert answer.codes == ["RATE_LIMITED"], what
     (error,) = answer.body["errors"]
     windows = {parse(one.rate).get_expiry() for one in ([limit] if limit else all_limits())}
-    assert error["extensions"]["retryAfter"] in windows, "a whole window, which tells nothing of the attempts"
+    assert error["extensions"]["retryAfter"] in windows, "a whole window, which gives nothing away about the attempts"
     assert str(error["extensions"]["retryAfter"]) in error["message"]
 
 
@@ -72,7 +72,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     by_link = GIVEN | {"link": link_secret(hub.settings, Opens.PERSONAL_LINK, mediator.id)}
     subject = "query($id: ID, $link: String) { feedbackSubject(id: $id, link: $link) { id } }"
 
-    # Mutations by name with their input; queries as a document with its variables.
+    # Mutations by name, with their input; queries as a document, with its variables.
     stopped: list[tuple[Limit, tuple[Identity, ...], list[tuple[str, dict[str, Any]]]]] = [
         (limits.SIGN_IN_ACCOUNT, (to_mediator, HERE), [("signIn", credentials | {"email": f" {email.upper()}"})]),
         (limits.SIGN_IN_STRANGERS, (to_stranger,), [("signIn", credentials | {"email": "stranger@demo.example"})]),
@@ -115,7 +115,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
             ],
         ),
     ]
-    budgets = {limits.MAIL_TO, limits.RESETS_TO, limits.NOTICES_TO}  # which stop nothing
+    budgets = {limits.MAIL_TO, limits.RESETS_TO, limits.NOTICES_TO}  # these stop nothing
     assert {limit for limit, _, _ in stopped} == all_limits() - budgets
 
     before = await rows_of_everything(hub)
@@ -137,12 +137,12 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
     assert await rows_of_everything(hub) == before
 
 
-async def test_each_limit_allows_what_it_says(hub: Hub) -> None:
+async def test_each_limit_allows_as_many_attempts_as_it_says(hub: Hub) -> None:
     for limit in all_limits():
         assert await use_up(hub, limit, "somebody") == int(limit.rate.split("/")[0]), limit
 
 
-async def test_every_attempt_counts_also_many_in_one_request(hub: Hub) -> None:
+async def test_every_attempt_counts_even_many_in_one_request(hub: Hub) -> None:
     person = await hub.mediator()
     attempt = 'signIn(input: { email: $email, password: "wrong" }) { signedIn }'
     document = "mutation($email: String!) {" + " ".join(f"a{number}: {attempt}" for number in range(12)) + "}"
@@ -151,7 +151,7 @@ async def test_every_attempt_counts_also_many_in_one_request(hub: Hub) -> None:
     assert [error["path"] for error in answer.body["errors"]] == [["a10"], ["a11"]]
 
 
-async def test_signing_in_forgets_the_failed_attempts_before(hub: Hub) -> None:
+async def test_signing_in_forgets_earlier_failed_attempts(hub: Hub) -> None:
     person = await hub.mediator()
     whose = (address_hash(hub.settings, person.email), HERE)
     for _ in range(9):
@@ -160,14 +160,14 @@ async def test_signing_in_forgets_the_failed_attempts_before(hub: Hub) -> None:
     assert await use_up(hub, limits.SIGN_IN_ACCOUNT, *whose) == 10
 
 
-async def test_nobody_is_locked_out_by_a_stranger_elsewhere(hub: Hub) -> None:
+async def test_a_stranger_elsewhere_cannot_lock_anybody_out(hub: Hub) -> None:
     person = await hub.mediator()
     await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), "203.0.113.7")
     await hub.sign_in(person.email)
 
 
 async def guessed_from_everywhere(hub: Hub, person: Person) -> None:
-    """Use up what browsers may guess that have never signed in to an account."""
+    """Use up the guesses of browsers that have never signed in to an account."""
     await use_up(hub, limits.SIGN_IN_STRANGERS, address_hash(hub.settings, person.email))
 
 
@@ -191,7 +191,7 @@ async def test_guesses_from_many_addresses_slow_down_strangers_but_not_the_owner
 
 
 @pytest.mark.parametrize("how", ["changed", "reset"])
-async def test_a_known_browser_is_known_no_more_once_the_password_is_another(hub: Hub, how: str) -> None:
+async def test_a_known_browser_is_no_longer_known_after_the_password_changes(hub: Hub, how: str) -> None:
     person = await hub.mediator()
     payload(await hub.change("signIn", {"email": person.email, "password": PASSWORD}))
     device = hub.client.cookies["device"]
@@ -215,14 +215,14 @@ async def test_a_known_browser_is_known_no_more_once_the_password_is_another(hub
     hub.client.cookies.clear()
 
 
-async def test_a_known_browser_guesses_no_more_often_than_others_from_one_address(hub: Hub) -> None:
+async def test_a_known_browser_gets_no_more_guesses_than_others_from_one_address(hub: Hub) -> None:
     person = await hub.mediator()
     known = {"cookie": f"device={device_token(hub.settings, password_hash())}"}
     await use_up(hub, limits.SIGN_IN_ACCOUNT, address_hash(hub.settings, person.email), HERE)
     assert_limited(await hub.change("signIn", {"email": person.email, "password": PASSWORD}, headers=known), "known")
 
 
-async def test_a_new_password_by_mail_makes_a_browser_the_owners(hub: Hub) -> None:
+async def test_a_browser_is_known_once_it_sets_a_new_password_by_mail(hub: Hub) -> None:
     person = await hub.mediator()
     await guessed_from_everywhere(hub, person)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
@@ -237,13 +237,13 @@ async def test_a_new_password_by_mail_makes_a_browser_the_owners(hub: Hub) -> No
     hub.client.cookies.clear()
 
 
-async def test_a_failed_sign_in_makes_no_browser_known(hub: Hub) -> None:
+async def test_a_failed_sign_in_does_not_make_a_browser_known(hub: Hub) -> None:
     person = await hub.mediator()
     answer = await hub.change("signIn", {"email": person.email, "password": "wrong"})
     assert "set-cookie" not in answer.headers
 
 
-async def test_an_ipv6_network_counts_as_one_and_ipv4_however_it_is_written(hub: Hub) -> None:
+async def test_an_ipv6_network_counts_as_one_and_so_does_ipv4_however_it_is_written(hub: Hub) -> None:
     for counted in ("2001:db8:0:1::/64", "203.0.113.7"):
         await use_up(hub, limits.SEARCH, counted)
     for host, limited in (
@@ -260,7 +260,7 @@ async def test_an_ipv6_network_counts_as_one_and_ipv4_however_it_is_written(hub:
             assert answer.codes == (["RATE_LIMITED"] if limited else []), host
 
 
-async def test_the_limits_of_one_request_key_count_once(hub: Hub) -> None:
+async def test_repeats_with_one_request_key_count_once(hub: Hub) -> None:
     mediator = await hub.mediator()
     for _ in range(8):
         payload(await hub.change("requestFeedback", REQUEST | {"requestKey": "once"}, by=mediator))
@@ -269,7 +269,7 @@ async def test_the_limits_of_one_request_key_count_once(hub: Hub) -> None:
     assert_limited(await hub.change("requestFeedback", REQUEST, by=mediator), "the sixth to one address")
 
 
-async def test_without_valkey_memory_limits_and_changes_go_on(hub: Hub) -> None:
+async def test_without_valkey_limits_count_in_memory_and_changes_still_work(hub: Hub) -> None:
     async with opened(hub.services, settings=hub.settings, redis_url="unix:///nowhere/valkey.sock") as alone:
         person = await alone.mediator()
         whose = (address_hash(alone.settings, person.email), HERE)
@@ -281,7 +281,7 @@ async def test_without_valkey_memory_limits_and_changes_go_on(hub: Hub) -> None:
 
 @asynccontextmanager
 async def silent_server(folder: Path) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
-    """A server that takes connections and never answers; yields its URL and the connections taken."""
+    """A server that accepts connections and never answers; yields its URL and the accepted connections."""
     taken: list[asyncio.StreamWriter] = []
 
     async def take(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -297,7 +297,7 @@ async def silent_server(folder: Path) -> AsyncIterator[tuple[str, list[asyncio.S
             writer.close()
 
 
-async def test_a_valkey_that_hangs_is_waited_for_once_and_not_by_every_change(hub: Hub, tmp_path: Path) -> None:
+async def test_a_valkey_that_hangs_makes_only_the_first_change_wait(hub: Hub, tmp_path: Path) -> None:
     async with (
         silent_server(tmp_path) as (url, taken),
         opened(hub.services, settings=hub.settings, redis_url=url) as slow,
@@ -314,7 +314,7 @@ async def test_a_valkey_that_hangs_is_waited_for_once_and_not_by_every_change(hu
 
 
 async def contents(url: str) -> str:
-    """All that Valkey holds, keys and values."""
+    """Everything in Valkey, keys and values."""
     client = Redis.from_url(url)
     found: list[object] = []
     try:
@@ -342,6 +342,6 @@ async def test_valkey_holds_no_name_address_reference_or_id(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("by", [("a", "b"), ("ab",), ("a,b",)])
-async def test_what_is_counted_by_two_things_is_not_counted_by_one(hub: Hub, by: tuple[str, ...]) -> None:
+async def test_a_limit_by_two_things_is_not_mixed_up_with_one_by_a_single_thing(hub: Hub, by: tuple[str, ...]) -> None:
     await use_up(hub, limits.REQUESTS_TO, "a b")
     await hub.app.state.limiter.count(limits.REQUESTS_TO, *by)

@@ -1,4 +1,4 @@
-"""The logbook's filters, and the experience that it adds up to."""
+"""The logbook's filters, and the experience it adds up to."""
 
 import random
 from collections import Counter
@@ -22,7 +22,7 @@ async def experience(hub: Hub, mediator: Person, argument: str = "") -> Any:
 
 
 def added_up(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """What cases add up to, worked out a second time."""
+    """What cases add up to, worked out independently."""
     real = [case for case in cases if not case["simulated"]]
     minutes, numbers = Counter[Any](), Counter[Any]()
     for case in real:
@@ -43,7 +43,7 @@ def added_up(cases: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-async def test_experience_adds_up_by_role_and_year_with_simulated_cases_apart(hub: Hub) -> None:
+async def test_experience_adds_up_by_role_and_year_apart_from_simulated_cases(hub: Hub) -> None:
     ann, other = await hub.mediator(), await hub.mediator()
     chance = random.Random(7)
     cases = []
@@ -65,7 +65,7 @@ async def test_experience_adds_up_by_role_and_year_with_simulated_cases_apart(hu
         assert await experience(hub, ann, f"(role: {role})") == added_up([c for c in cases if c["role"] == role])
 
 
-async def test_a_year_is_that_of_the_last_day(hub: Hub) -> None:
+async def test_a_case_counts_in_the_year_of_its_last_day(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(
         hub,
@@ -100,7 +100,7 @@ async def test_sums_beyond_32_bits_are_exact(hub: Hub) -> None:
     }
 
 
-async def test_a_directory_reads_the_experience_that_the_mediator_reads(hub: Hub) -> None:
+async def test_a_directory_reads_the_same_experience_as_the_mediator(hub: Hub) -> None:
     ann, directory = await hub.mediator(), await hub.person(Role.DIRECTORY)
     await put_cases(hub, ann, {"minutes": 5}, {"minutes": 7, "simulated": True})
     document = f"query($id: ID!) {{ mediator(id: $id) {{ experience {EXPERIENCE} }} }}"
@@ -118,7 +118,7 @@ async def total(hub: Hub, mediator: Person, condition: str) -> int:
     return int(page["totalCount"])
 
 
-async def test_every_filter_keeps_what_fits_and_several_must_all_fit(hub: Hub) -> None:
+async def test_every_filter_keeps_only_what_matches_and_several_must_all_match(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(
         hub,
@@ -160,13 +160,13 @@ async def test_every_filter_keeps_what_fits_and_several_must_all_fit(hub: Hub) -
 
 
 @pytest.mark.parametrize("year", [0, -1, 10_000, 2**31 - 1])
-async def test_a_year_that_no_calendar_has_is_bad_input(hub: Hub, year: int) -> None:
+async def test_an_impossible_year_is_bad_input(hub: Hub, year: int) -> None:
     ann = await hub.mediator()
     document = "query($year: Int) { me { mediator { logbook(filter: { year: $year }) { totalCount } } } }"
     assert (await hub.ask(document, {"year": year}, by=ann)).codes == ["BAD_USER_INPUT"]
 
 
-async def test_the_month_of_an_entry_is_that_of_its_last_day(hub: Hub) -> None:
+async def test_an_entry_belongs_to_the_month_of_its_last_day(hub: Hub) -> None:
     ann = await hub.mediator()
     (one,) = await put_cases(hub, ann, {"started_on": date(1950, 1, 31), "ended_on": date(1950, 2, 1)})
     answer = await hub.ask("{ me { mediator { logbook { nodes { id endedMonth } } } } }", by=ann)

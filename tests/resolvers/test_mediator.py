@@ -36,7 +36,7 @@ async def test_each_word_of_a_search_must_begin_a_word_of_the_name(hub: Hub) -> 
         assert len(await names(hub, directory, f'(search: "{search}")')) == 5
 
 
-async def test_a_search_is_only_ever_words(hub: Hub) -> None:
+async def test_a_search_is_only_ever_taken_as_words(hub: Hub) -> None:
     directory = await hub.person(Role.DIRECTORY)
     await hub.mediator(name="Ann Bee")
     signs = ["!", "' | 'ann", "ann:* | c", "ann & !c", "\\", "'':*", "(", "<->", "%", "\N{COMBINING ACUTE ACCENT}"]
@@ -50,7 +50,7 @@ async def test_a_search_is_only_ever_words(hub: Hub) -> None:
         assert answer.data["mediators"]["totalCount"] == len(answer.data["mediators"]["nodes"]) == ann, search
 
 
-async def test_a_standing_keeps_the_mediators_seen_by_it(hub: Hub) -> None:
+async def test_filtering_by_standing_keeps_the_mediators_seen_with_it(hub: Hub) -> None:
     everything = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN, name="Me")
     ann, bea = await hub.mediator(name="Ann"), await hub.mediator(name="Bea", visibility=Visibility.PRIVATE)
     await hub.mediator(name="Cid", visibility=Visibility.PRIVATE)
@@ -69,7 +69,7 @@ async def test_a_standing_keeps_the_mediators_seen_by_it(hub: Hub) -> None:
     assert await names(hub, await hub.mediator(name="Only Me"), "") == ["Only Me"]
 
 
-async def test_one_mediator_is_found_by_the_standing_asked_for_alone(hub: Hub) -> None:
+async def test_a_mediator_is_found_only_with_the_standing_asked_for(hub: Hub) -> None:
     everything = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN)
     ann, bea = await hub.mediator(), await hub.mediator(visibility=Visibility.PRIVATE)
     cid = await hub.mediator(visibility=Visibility.PRIVATE)
@@ -85,7 +85,7 @@ async def test_one_mediator_is_found_by_the_standing_asked_for_alone(hub: Hub) -
         for whose in (ann, bea, cid, everything):
             answer = await hub.ask(document, {"id": str(whose.id), "standing": standing}, by=everything)
             if whose in found:
-                # What may be read of them does not hang on what they were asked for by: standings add up.
+                # What may be read doesn't depend on the standing asked for: standings add up.
                 assert answer.data["mediator"] == {"email": whose.email}, standing
             else:
                 assert answer.codes == ["NOT_FOUND"], standing
@@ -100,7 +100,7 @@ async def profile(hub: Hub, mediator: Person) -> Any:
     return (await hub.ask(document, by=mediator)).data["me"]["mediator"]
 
 
-async def test_a_profile_changes_what_is_given_and_keeps_the_rest(hub: Hub) -> None:
+async def test_updating_a_profile_changes_what_is_given_and_keeps_the_rest(hub: Hub) -> None:
     ann = await hub.mediator(visibility=Visibility.PRIVATE)
     fields = "mediator { about profileUrl visibility }"
     made = payload(await hub.change("updateProfile", {"about": " I listen\n"}, fields, by=ann))
@@ -118,7 +118,7 @@ async def test_a_profile_changes_what_is_given_and_keeps_the_rest(hub: Hub) -> N
     assert await profile(hub, ann) == {"about": None, "profileUrl": None, "visibility": "DIRECTORIES"}
 
 
-async def test_a_profile_with_something_to_mend_changes_nothing(hub: Hub) -> None:
+async def test_a_profile_with_something_to_fix_changes_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await profile(hub, ann)
     for bad, problem in (

@@ -1,4 +1,4 @@
-"""Connections: every list, in every order, page by page from either end, is the whole list."""
+"""Connections: in every order and from either end, the pages of a list make up the whole list."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
@@ -26,17 +26,17 @@ PAGE = "{ nodes { id } edges { cursor node { id } } pageInfo { hasNextPage hasPr
 
 
 def at_root(field: str, arguments: str = "") -> str:
-    """The document of a page of a list at the root."""
+    """The document for a page of a list at the root."""
     return f"query({VARIABLES}) {{ page: {field}({PAGING} {arguments}) {PAGE} }}"
 
 
 def own(field: str, arguments: str = "") -> str:
-    """The document of a page of one's own list."""
+    """The document for a page of one's own list."""
     return f"query({VARIABLES}) {{ me {{ mediator {{ page: {field}({PAGING} {arguments}) {PAGE} }} }} }}"
 
 
 def of_mediator(field: str, arguments: str = "") -> str:
-    """The document of a page of a mediator's list."""
+    """The document for a page of a mediator's list."""
     return f"query($id: ID!, {VARIABLES}) {{ mediator(id: $id) {{ page: {field}({PAGING} {arguments}) {PAGE} }} }}"
 
 
@@ -94,7 +94,7 @@ async def assert_pages_make_the_list(fetch: Fetch, expected: list[str], size: in
 
 
 def in_order(rows: list[tuple[str, Any]], *, descending: bool) -> list[str]:
-    """Ids by (value, id), what has no value last."""
+    """Ids sorted by (value, id), those without a value last."""
     with_value = sorted(((value, UUID(one)) for one, value in rows if value is not None), reverse=descending)
     without = sorted((UUID(one) for one, value in rows if value is None), reverse=descending)
     return [str(one) for _, one in with_value] + [str(one) for one in without]
@@ -130,7 +130,7 @@ async def test_every_order_of_a_logbook_pages_from_both_ends(hub: Hub) -> None:
             await assert_pages_make_the_list(fetcher(hub, document, ann), expected, size=4)
 
 
-async def test_a_logbook_comes_newest_first_unless_asked_otherwise(hub: Hub) -> None:
+async def test_a_logbook_is_newest_first_unless_asked_otherwise(hub: Hub) -> None:
     ann = await hub.mediator()
     ids = [str(one) for one in await put_cases(hub, ann, *CASES)]
     expected = in_order([(one, case["ended_on"]) for one, case in zip(ids, CASES, strict=True)], descending=True)
@@ -246,7 +246,7 @@ async def test_people_page_from_both_ends_by_name(hub: Hub) -> None:
     await assert_pages_make_the_list(found, by_name([one for one in held[Role.MEDIATOR] if one.name != "bert"]), size=2)
 
 
-async def test_what_administrators_look_after_pages_from_both_ends(hub: Hub) -> None:
+async def test_administrators_lists_page_from_both_ends(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     audit, dead, waiting = [], [], []
@@ -280,7 +280,7 @@ async def test_what_administrators_look_after_pages_from_both_ends(hub: Hub) -> 
         await assert_pages_make_the_list(fetcher(hub, at_root(field), admin), expected, size=2)
 
 
-async def test_a_page_from_a_cursor_goes_on_though_its_row_is_gone(hub: Hub) -> None:
+async def test_paging_goes_on_from_a_cursor_whose_row_is_gone(hub: Hub) -> None:
     ann = await hub.mediator()
     ids = [str(one) for one in await put_cases(hub, ann, *({"minutes": 10 * n} for n in range(1, 5)))]
     fetch = fetcher(hub, own("logbook", "orderBy: { field: MINUTES }"), ann)
@@ -293,7 +293,7 @@ async def test_a_page_from_a_cursor_goes_on_though_its_row_is_gone(hub: Hub) -> 
 # What may be asked.
 
 
-async def test_a_page_has_25_rows_unless_asked_and_100_at_most(hub: Hub) -> None:
+async def test_a_page_has_25_rows_by_default_and_at_most_100(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, *({"minutes": n} for n in range(1, 102)))
     fetch = fetcher(hub, own("logbook"), ann)
@@ -329,7 +329,7 @@ def cursor_of(*parts: object) -> str:
 SOME_ID = "00000000-0000-4000-8000-000000000000"
 
 
-async def test_a_cursor_that_is_none_of_this_list_is_refused(hub: Hub) -> None:
+async def test_a_cursor_that_does_not_belong_to_the_list_is_refused(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, {})
     document = """query($after: String, $order: LogbookOrder) {
@@ -360,14 +360,14 @@ async def test_a_cursor_that_is_none_of_this_list_is_refused(hub: Hub) -> None:
         assert answer.body["errors"][0]["message"] == "That cursor doesn't belong to this list."
 
 
-async def test_a_cursor_at_the_ends_of_time_is_refused_or_read_but_breaks_nothing(hub: Hub) -> None:
+async def test_a_cursor_at_the_ends_of_time_breaks_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-01-01", "0001-01-01T00:00:00Z"):
         answer = await hub.ask(own("feedbackRequests"), {"after": cursor_of("made_at", moment, SOME_ID)}, by=ann)
         assert set(answer.codes) <= {"BAD_USER_INPUT"}, moment
 
 
-async def test_the_total_is_counted_only_if_it_is_asked_for(hub: Hub) -> None:
+async def test_the_total_is_counted_only_when_asked_for(hub: Hub) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
     for by, document in (
         (ann, "{ me { mediator { logbook %s cpd %s learnings %s feedback %s feedbackRequests %s } } }"),
@@ -390,7 +390,7 @@ SORTS: list[tuple[Sort, some.SearchStrategy[SortValue]]] = [
 
 
 @given(some.data())
-def test_a_cursor_is_read_as_it_was_written(data: some.DataObject) -> None:
+def test_a_cursor_reads_back_as_it_was_written(data: some.DataObject) -> None:
     sort, values = data.draw(some.sampled_from(SORTS))
     value, row_id = data.draw(some.none() | values), data.draw(some.uuids())
     assert decode_cursor(sort, encode_cursor(sort.name, value, row_id)) == (value, row_id)
@@ -410,13 +410,13 @@ ANYTHING = some.recursive(
 @given(
     some.sampled_from(SORTS), some.text() | ANYTHING.map(lambda value: urlsafe_b64encode(orjson.dumps(value)).decode())
 )
-def test_whatever_is_sent_as_a_cursor_is_read_or_refused(sort_and_values: tuple[Sort, object], cursor: str) -> None:
+def test_anything_else_sent_as_a_cursor_is_refused(sort_and_values: tuple[Sort, object], cursor: str) -> None:
     with pytest.raises(BadInput):
         decode_cursor(sort_and_values[0], cursor)
 
 
 @given(some.sampled_from(SORTS), ANYTHING)
-def test_whatever_value_a_cursor_holds_is_fit_for_the_database_or_refused(
+def test_any_value_in_a_cursor_is_fit_for_the_database_or_refused(
     sort_and_values: tuple[Sort, object], value: object
 ) -> None:
     sort = sort_and_values[0]

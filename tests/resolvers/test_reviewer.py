@@ -16,7 +16,7 @@ FEEDBACK = "{ mediators(standing: REVIEWER) { nodes { id feedback { nodes { id }
 
 @pytest.fixture
 async def strict(hub: Hub) -> AsyncIterator[Hub]:
-    """The same hub, where an administrator approves each appointment."""
+    """The same hub, where an administrator has to approve each appointment."""
     async with opened(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
         yield strict
 
@@ -34,7 +34,7 @@ async def invite(hub: Hub, mediator: Person, email: str, **facts: Any) -> Answer
 
 
 async def invited(hub: Hub, mediator: Person, email: str) -> str:
-    """Invite somebody; give the secret of the link that they got."""
+    """Invite somebody, and return the secret of the link they got."""
     payload(await invite(hub, mediator, email))
     await hub.work()
     return hub.secret(email, "invitation")
@@ -50,7 +50,7 @@ async def reviews(hub: Hub) -> list[tuple[Any, Any, bool]]:
 
 
 async def read(hub: Hub, by: Person) -> list[str]:
-    """Whose feedback somebody reads as a reviewer."""
+    """The mediators whose feedback somebody reads as a reviewer."""
     nodes = (await hub.ask(FEEDBACK, by=by)).data["mediators"]["nodes"]
     return [node["id"] for node in nodes if node["feedback"]["nodes"]]
 
@@ -68,7 +68,7 @@ async def test_a_mediator_appoints_from_the_list_and_both_are_told(hub: Hub) -> 
     assert f"{chosen.name} is now your reviewer" in text_of(hub.mail(mediator.email))
 
 
-async def test_who_is_no_reviewer_reads_as_somebody_who_never_was(hub: Hub) -> None:
+async def test_appointing_somebody_who_is_not_a_reviewer_looks_like_an_unknown_id(hub: Hub) -> None:
     mediator, colleague = await hub.mediator(), await hub.mediator()
     nobody = Person(uuid4(), "", "", "")
     refused = [await appoint(hub, mediator, one) for one in (colleague, nobody)]
@@ -87,7 +87,7 @@ async def test_nobody_reviews_themselves(hub: Hub) -> None:
     assert hub.mails() == []
 
 
-async def test_nobody_reviews_themselves_by_a_second_account_of_their_mailbox(hub: Hub) -> None:
+async def test_nobody_reviews_themselves_with_a_second_account_in_the_same_mailbox(hub: Hub) -> None:
     person, second = await hub.mediator(email="Pat@demo.example"), await hub.person(email="pat+2@DEMO.example")
     third = await hub.person(Role.REVIEWER, email="pat+3@demo.example")
     for own in (second, third):
@@ -101,7 +101,7 @@ async def test_nobody_reviews_themselves_by_a_second_account_of_their_mailbox(hu
     assert await reviews(hub) == []
 
 
-async def test_two_people_do_not_review_each_other_by_second_accounts(hub: Hub) -> None:
+async def test_two_people_do_not_review_each_other_with_second_accounts(hub: Hub) -> None:
     ann, bob = await hub.mediator(email="ann@demo.example"), await hub.mediator(email="bob@demo.example")
     ann2 = await hub.person(Role.REVIEWER, email="ann+2@demo.example")
     bob2 = await hub.person(Role.REVIEWER, email="bob+2@demo.example")
@@ -115,7 +115,7 @@ async def test_two_people_do_not_review_each_other_by_second_accounts(hub: Hub) 
         await hub.rows("DELETE FROM appointment")
 
 
-async def test_nobody_reviews_themselves_by_moving_to_the_address_that_they_invited(hub: Hub) -> None:
+async def test_nobody_reviews_themselves_by_moving_to_the_address_they_invited(hub: Hub) -> None:
     person = await hub.mediator()
     token = await invited(hub, person, "second@demo.example")
     payload(await hub.change("changeEmail", {"email": "second@demo.example", "password": PASSWORD}, by=person))
@@ -152,7 +152,7 @@ async def test_two_people_do_not_review_each_other_by_invitation_either(hub: Hub
     assert await reviews(hub) == [(other.id, one.id, True)]
 
 
-async def test_an_acceptance_and_an_appointment_at_once_do_not_lock_each_other_out(hub: Hub) -> None:
+async def test_accepting_and_appointing_at_once_do_not_deadlock(hub: Hub) -> None:
     for _ in range(3):
         one, other = [await reviewer(hub, Role.MEDIATOR) for _ in range(2)]
         token = await invited(hub, one, other.email)
@@ -228,7 +228,7 @@ async def test_somebody_new_accepts_with_a_name_and_a_password(hub: Hub) -> None
     assert problems(again) == [("token", "NOT_FOUND")]
 
 
-async def test_an_invitation_accepted_twice_at_once_makes_one_reviewer(hub: Hub) -> None:
+async def test_an_invitation_accepted_several_times_at_once_makes_one_reviewer(hub: Hub) -> None:
     mediator = await hub.mediator()
     token = await invited(hub, mediator, "new@demo.example")
     answers = await asyncio.gather(*(accept(hub, token, name="New", password=PASSWORD) for _ in range(3)))
@@ -237,7 +237,7 @@ async def test_an_invitation_accepted_twice_at_once_makes_one_reviewer(hub: Hub)
     assert len(await reviews(hub)) == 1
 
 
-async def test_two_mediators_invitations_to_one_new_address_accepted_at_once_make_one_account(hub: Hub) -> None:
+async def test_two_invitations_to_one_new_address_accepted_at_once_make_one_account(hub: Hub) -> None:
     mediators = [await hub.mediator() for _ in range(2)]
     tokens = [await invited(hub, mediator, "new@demo.example") for mediator in mediators]
     answers = await asyncio.gather(*(accept(hub, token, name="New", password=PASSWORD) for token in tokens))
@@ -277,7 +277,7 @@ async def test_inviting_an_address_again_ends_the_earlier_link(hub: Hub) -> None
     payload(await accept(hub, second, name="New", password=PASSWORD))
 
 
-async def test_a_mediator_who_chose_somebody_else_is_not_taken_over_by_an_old_invitation(hub: Hub) -> None:
+async def test_an_old_invitation_does_not_replace_a_reviewer_chosen_later(hub: Hub) -> None:
     mediator, chosen = await hub.mediator(), await reviewer(hub)
     token = await invited(hub, mediator, "new@demo.example")
     payload(await appoint(hub, mediator, chosen))
@@ -310,7 +310,7 @@ async def test_an_invitation_sent_many_times_at_once_with_one_key_is_one_mail(hu
     assert len(hub.mails()) == 1
 
 
-async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_access(strict: Hub) -> None:
+async def test_where_approval_is_required_an_appointment_waits_and_gives_no_access(strict: Hub) -> None:
     mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
     await put_feedback(strict, mediator, shared=False)
     assert payload(await appoint(strict, mediator, chosen))["reviewer"] is None
@@ -335,14 +335,14 @@ async def test_where_approval_is_asked_for_an_appointment_waits_and_gives_no_acc
     assert problems(again) == [("id", "NOT_FOUND")]
 
 
-async def test_where_approval_is_asked_for_an_invitation_waits_too(strict: Hub) -> None:
+async def test_where_approval_is_required_an_invitation_waits_too(strict: Hub) -> None:
     mediator = await strict.mediator()
     token = await invited(strict, mediator, "second@demo.example")
     payload(await accept(strict, token, name="Second", password=PASSWORD))
     assert [approved for _, _, approved in await reviews(strict)] == [False]
 
 
-async def test_the_present_reviewer_stays_until_the_next_is_approved(strict: Hub) -> None:
+async def test_the_current_reviewer_stays_until_the_next_is_approved(strict: Hub) -> None:
     mediator, old, new = await strict.mediator(), await reviewer(strict), await reviewer(strict)
     admin = await strict.person(Role.ADMIN)
     await put_feedback(strict, mediator, shared=False)
@@ -356,7 +356,7 @@ async def test_the_present_reviewer_stays_until_the_next_is_approved(strict: Hub
     assert "no longer the reviewer" in text_of(strict.mail(old.email))
 
 
-async def test_a_mediator_who_thinks_better_of_it_ends_what_waits(strict: Hub) -> None:
+async def test_a_mediator_who_changes_their_mind_ends_a_waiting_appointment(strict: Hub) -> None:
     mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
     payload(await appoint(strict, mediator, chosen))
     (asked,) = await strict.rows("SELECT id FROM appointment")
@@ -367,13 +367,13 @@ async def test_a_mediator_who_thinks_better_of_it_ends_what_waits(strict: Hub) -
     assert strict.mails() == []
 
 
-async def test_who_waits_for_approval_counts_for_reciprocal_pairs_too(strict: Hub) -> None:
+async def test_a_waiting_appointment_counts_as_one_side_of_a_pair_too(strict: Hub) -> None:
     one, other = [await reviewer(strict, Role.MEDIATOR) for _ in range(2)]
     payload(await appoint(strict, one, other))
     assert problems(await appoint(strict, other, one)) == [("reviewerId", "NOT_ALLOWED")]
 
 
-async def test_approving_and_ending_at_once_end_in_one_of_both(strict: Hub) -> None:
+async def test_approving_and_ending_at_once_leave_no_appointment(strict: Hub) -> None:
     mediator, old, new = await strict.mediator(), await reviewer(strict), await reviewer(strict)
     admin = await strict.person(Role.ADMIN)
     await strict.appointed(mediator, old)
@@ -388,7 +388,7 @@ async def test_approving_and_ending_at_once_end_in_one_of_both(strict: Hub) -> N
     assert await reviews(strict) == []
 
 
-async def test_somebody_whose_role_is_taken_away_reviews_nobody_any_more(hub: Hub) -> None:
+async def test_somebody_whose_role_is_taken_away_no_longer_reviews_anybody(hub: Hub) -> None:
     mediator, chosen, admin = await hub.mediator(), await reviewer(hub), await hub.person(Role.ADMIN)
     await hub.appointed(mediator, chosen)
     change = {"accountId": str(chosen.id), "roles": ["MEDIATOR"]}

@@ -1,7 +1,7 @@
-"""The types of rows: what mypy is told of a statement's columns is what PostgreSQL gives.
+"""The types of rows: what mypy is told about a statement's columns is what PostgreSQL returns.
 
-Each function that writes statements is found, and its statements are written in every shape that the types of its
-parameters allow: each value of a parameter together with each of any other.
+Every function that writes statements is found, and its statements are written in every shape that the types of its
+parameters allow: each value of one parameter together with each value of any other.
 """
 
 import inspect
@@ -32,7 +32,7 @@ from tests.warm import admin
 
 PACKAGES = ("models", "permissions", "jobs", "resolvers", "schema", "web", "cli", "demo")
 
-# What asyncpg gives for a PostgreSQL type; JSON may be anything.
+# What asyncpg returns for a PostgreSQL type; JSON may be anything.
 TYPES = {
     "uuid": UUID,
     "text": str,
@@ -66,7 +66,7 @@ MODULES = list(_modules())
 
 
 def _all(kind: type[Any]) -> dict[str, Any]:
-    """Every thing of a kind that a module holds, by its name."""
+    """Everything of a kind in any module, by name."""
     found = {
         id(value): (f"{module.__name__}.{name}", value)
         for module in MODULES
@@ -85,7 +85,7 @@ TOWARDS_ONE = [one for one in STANDINGS if one == Standing.SELF or not one & Sta
 
 
 def _values(kind: Any, chosen: dict[str, Any]) -> list[Any]:
-    """Give what a parameter may be, where others have been chosen; the first is the usual one."""
+    """The values that a parameter may have once others have been chosen, the usual one first."""
     of, standing = chosen.get("of"), chosen.get("standing", Standing(0))
     if kind is bool:
         return [False, True]
@@ -120,7 +120,7 @@ def _shapes(parameters: list[tuple[str, Any]], chosen: dict[str, Any], unusual: 
 
 
 def shapes(writer: Statements[Any, Row]) -> list[Shape]:
-    """Give the arguments by which a function writes all its kinds of statements."""
+    """The arguments with which a function writes all its kinds of statements."""
     hints = get_type_hints(writer.write)
     del hints["return"]
     found = _shapes(list(hints.items()), {})
@@ -142,12 +142,12 @@ def _declared_by(row_type: type[Row], name: str) -> type[Row]:
 
 
 def _row_types(of: type[Row] = Row) -> set[type[Row]]:
-    """Give every type of rows that the product declares."""
+    """Every type of rows that the product declares."""
     own = {one for one in of.__subclasses__() if one.__module__.partition(".")[0] in PACKAGES}
     return own.union(*map(_row_types, own)) - {one for one in own if one.__module__ == "models.statement"}
 
 
-async def test_a_row_has_the_columns_that_its_type_says(hub: Hub) -> None:
+async def test_columns_can_be_null_just_where_the_type_of_their_row_says_so(hub: Hub) -> None:
     wrong: set[str] = set()
     checked: set[type[Row]] = set()
     nulls: dict[tuple[type[Row], str], bool] = {}
@@ -158,7 +158,7 @@ async def test_a_row_has_the_columns_that_its_type_says(hub: Hub) -> None:
             declared = {column: _plain(of) for column, of in get_type_hints(row_type).items()}
             for column, can_be_null in columns(writer.write(*shape)):
                 if column not in declared:
-                    continue  # told below
+                    continue  # the next test reports it
                 may_be_null = declared[column][1]
                 if can_be_null and not may_be_null:
                     wrong.add(f"{name}: {row_type.__name__}.{column} can be null")
@@ -170,7 +170,7 @@ async def test_a_row_has_the_columns_that_its_type_says(hub: Hub) -> None:
     assert not wrong, "\n".join(sorted(wrong))
 
 
-async def test_postgresql_gives_the_columns_that_a_type_of_rows_says(hub: Hub) -> None:
+async def test_postgresql_returns_the_columns_that_a_type_of_rows_declares(hub: Hub) -> None:
     wrong: set[str] = set()
     async with admin(hub.services.admin_url) as connection:
         for name, writer in WRITERS.items():
@@ -184,16 +184,16 @@ async def test_postgresql_gives_the_columns_that_a_type_of_rows_says(hub: Hub) -
                 for column in declared.keys() & given.keys():
                     kind, may_be_null = _plain(declared[column])
                     of = kind if given[column] == "jsonb" else TYPES[given[column]]
-                    if of is not str or kind is str or not may_be_null:  # to PostgreSQL, NULL is a text
+                    if of is not str or kind is str or not may_be_null:  # for PostgreSQL, NULL is a text
                         found.setdefault((f"{row_type.__name__}.{column}", str(kind)), set()).add(str(of))
             wrong |= {f"{name}: {column} is {of}, not {kind}" for (column, kind), of in found.items() if of != {kind}}
     assert not wrong, "\n".join(sorted(wrong))
 
 
-def test_every_statement_that_gives_rows_is_written_by_a_declared_function() -> None:
+def test_every_statement_that_returns_rows_is_written_by_a_declared_function() -> None:
     sources = {module.__name__: inspect.getsource(module) for module in MODULES}
     assert [name for name, text in sources.items() if re.search(r"\bStatement\(", text)] == [
-        "models.database",  # one that inserts, and those that are run
+        "models.database",  # one that inserts, and where statements are run
         "models.statement",
     ]
 

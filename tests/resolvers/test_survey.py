@@ -1,4 +1,4 @@
-"""The survey: what it has to ask, and that everybody gets it as it is."""
+"""The survey: what it has to ask, and that everybody gets all of it."""
 
 from resolvers.survey import Question, QuestionKind, QuestionReader, position, question, survey
 from tests.hub import Hub
@@ -20,7 +20,7 @@ COVERED = {
 }
 
 
-def test_the_survey_covers_what_it_has_to_under_keys_that_stay() -> None:
+def test_the_survey_covers_what_it_has_to_and_keeps_its_keys() -> None:
     assert {one.key for one in survey().questions} >= COVERED
     assert len({one.key for one in survey().questions}) == len(survey().questions)
 
@@ -44,12 +44,12 @@ def test_every_question_is_asked_in_words_and_answered_in_one_way() -> None:
     assert [one.kind for one in survey().questions[-3:]] == [QuestionKind.TEXT] * 3
 
 
-def test_a_question_that_is_asked_no_more_stands_last() -> None:
+def test_a_question_that_is_no_longer_asked_comes_last() -> None:
     assert question("asked_no_more") is None
     assert position("asked_no_more") == len(survey().questions) > position("for_reviewer")
 
 
-async def test_whoever_is_signed_out_gets_the_whole_survey(hub: Hub) -> None:
+async def test_somebody_signed_out_gets_the_whole_survey(hub: Hub) -> None:
     query = "{ survey { leastMinutes mostMinutes scale { rating label } questions { key text kind readers help } } }"
     found = (await hub.ask(query)).data["survey"]
     assert (found["leastMinutes"], found["mostMinutes"]) == (5, 8)

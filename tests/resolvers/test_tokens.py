@@ -1,4 +1,4 @@
-"""API tokens: what making one takes, when it ends, what it may, and that its owner is told."""
+"""API tokens: what's needed to create one, when it ends, what it may do, and that its owner is told."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -29,11 +29,13 @@ async def signed_in_ago(hub: Hub, interval: str) -> None:
     await hub.rows("UPDATE session SET created_at = clock() - $1::text::interval", interval)
 
 
-# What making one takes.
+# What's needed to create one.
 
 
 @pytest.mark.parametrize(("ago", "fresh"), [("1 second", True), ("9 minutes", True), ("11 minutes", False)])
-async def test_the_password_is_asked_for_ten_minutes_after_signing_in(hub: Hub, ago: str, fresh: bool) -> None:
+async def test_creating_a_token_takes_the_password_ten_minutes_after_signing_in(
+    hub: Hub, ago: str, fresh: bool
+) -> None:
     ann = await hub.mediator()
     await signed_in_ago(hub, ago)
     before = await everything(hub)
@@ -49,7 +51,7 @@ async def test_the_password_is_asked_for_ten_minutes_after_signing_in(hub: Hub, 
 
 
 @pytest.mark.parametrize("ago", ["1 second", "2 hours"])
-async def test_a_wrong_password_makes_none(hub: Hub, ago: str) -> None:
+async def test_a_wrong_password_creates_no_token(hub: Hub, ago: str) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await signed_in_ago(hub, ago)
     before = await everything(hub)
@@ -71,7 +73,7 @@ async def test_a_changed_password_counts_as_signing_in(hub: Hub) -> None:
     assert payload(made)["token"]
 
 
-async def test_with_a_second_factor_the_password_goes_with_a_code(hub: Hub) -> None:
+async def test_with_a_second_factor_the_password_needs_a_code_too(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     assert payload(await make(hub, ann))["token"]
     await signed_in_ago(hub, "2 hours")
@@ -85,11 +87,13 @@ async def test_with_a_second_factor_the_password_goes_with_a_code(hub: Hub) -> N
     assert len(await hub.rows("SELECT 1 FROM api_token")) == 1
     facts = {"password": PASSWORD, "code": code_of(hub, secret), "requestKey": "k"}
     assert payload(await make(hub, ann, **facts))["token"]
-    assert payload(await make(hub, ann, **facts))["token"] is None  # the code was used up, and the token is made
+    assert (
+        payload(await make(hub, ann, **facts))["token"] is None
+    )  # the code is used up, and the token has been created
 
 
-async def test_a_repeat_that_shows_again_who_asks_makes_no_second_token(hub: Hub) -> None:
-    """A code is another at each try, and so cannot tell one thing that is asked for from another."""
+async def test_a_repeat_with_another_proof_of_who_asks_creates_no_second_token(hub: Hub) -> None:
+    """A code is different each time, so it can't be what tells one request from another."""
     ann, secret, codes = await protected(hub, await hub.mediator())
     await signed_in_ago(hub, "2 hours")
     proof = {"password": PASSWORD, "code": code_of(hub, secret)}
@@ -104,7 +108,7 @@ async def test_a_repeat_that_shows_again_who_asks_makes_no_second_token(hub: Hub
     assert await hub.rows("SELECT * FROM api_token") == made
 
 
-async def test_no_token_makes_or_revokes_one(hub: Hub) -> None:
+async def test_a_token_can_neither_create_nor_revoke_tokens(hub: Hub) -> None:
     ann = await hub.mediator()
     token = payload(await make(hub, ann))["token"]
     (row,) = await hub.rows("SELECT id FROM api_token")
@@ -120,7 +124,7 @@ async def test_no_token_makes_or_revokes_one(hub: Hub) -> None:
 # When it ends.
 
 
-async def test_a_token_ends_after_a_year_unless_chosen(hub: Hub) -> None:
+async def test_a_token_ends_after_a_year_by_default(hub: Hub) -> None:
     ann = await hub.mediator()
     made = payload(await make(hub, ann))
     left = datetime.fromisoformat(made["apiToken"]["expiresAt"]) - hub.database.now()
@@ -137,7 +141,7 @@ async def test_a_token_without_an_end_opens_nothing(hub: Hub) -> None:
     assert (await hub.ask(ME, token=token)).codes == ["UNAUTHENTICATED"]
 
 
-async def test_a_token_ends_within_two_years_and_not_before_now(hub: Hub) -> None:
+async def test_a_token_must_end_in_the_future_and_within_two_years(hub: Hub) -> None:
     ann = await hub.mediator()
     now = hub.database.now()
     for wrong in (timedelta(days=733), timedelta(days=36500), timedelta(0), -timedelta(seconds=1), -TOKEN_LASTS):
@@ -148,7 +152,7 @@ async def test_a_token_ends_within_two_years_and_not_before_now(hub: Hub) -> Non
 
 
 @given(st.integers(0, 150 * 366 * 86400).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))
-def test_two_years_end_with_the_day_that_has_the_same_date(now: datetime) -> None:
+def test_two_years_end_with_the_day_of_the_same_date(now: datetime) -> None:
     last = last_moment(now)
     assert (last + timedelta(microseconds=1)).time() == datetime.min.time()
     same = (now.year + 2, now.month, now.day)
@@ -156,17 +160,17 @@ def test_two_years_end_with_the_day_that_has_the_same_date(now: datetime) -> Non
     assert Check().moment("expiresAt", last) == last
 
 
-def test_a_leap_day_has_one_two_years_on_too() -> None:
+def test_two_years_from_a_leap_day_end_with_1_march() -> None:
     assert last_moment(datetime(2028, 2, 29, 12, tzinfo=UTC)).date() == date(2030, 3, 1)
 
 
-# What it may.
+# What it may do.
 
 SOME = [*chain.from_iterable(combinations(Role, number) for number in (1, 2))]
 
 
 async def has(hub: Hub, token: str) -> set[str]:
-    """The fields of Query that a token has, by which projections differ; who has no role is told none."""
+    """The fields of Query that a token has, which projections differ by; without a role, it isn't shown any."""
     if (await hub.ask(ME, token=token)).codes:
         return of(set())
     answer = await hub.ask("{ __schema { queryType { fields { name } } } }", token=token)
@@ -181,7 +185,7 @@ def of(roles: set[Role]) -> set[str]:
 
 
 @pytest.mark.parametrize("before", SOME)
-async def test_a_token_has_what_its_owner_had_and_still_has(hub: Hub, before: tuple[Role, ...]) -> None:
+async def test_a_token_has_the_roles_that_its_owner_had_and_still_has(hub: Hub, before: tuple[Role, ...]) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.person(*before)
     token = payload(await make(hub, ann))["token"]
     had = set(before)
@@ -189,13 +193,13 @@ async def test_a_token_has_what_its_owner_had_and_still_has(hub: Hub, before: tu
     for now in (set(Role), {Role.REVIEWER}, {Role.MEDIATOR, Role.REVIEWER}, {*before}):
         roles = {"accountId": str(ann.id), "roles": sorted(now)}
         payload(await hub.change("setRoles", roles, by=admin))
-        had &= now  # what was lost and comes back is a role gained later
+        had &= now  # a role that was lost and comes back counts as gained later
         assert await has(hub, token) == of(had)
         fresh = payload(await make(hub, ann))["token"]
         assert await has(hub, fresh) == of(now)
 
 
-async def test_a_role_gained_later_lets_a_token_read_nobody_more(hub: Hub) -> None:
+async def test_a_role_gained_later_does_not_let_a_token_read_anybody_else(hub: Hub) -> None:
     admin, ann, bob = await hub.person(Role.ADMIN), await hub.mediator(), await hub.mediator()
     token = payload(await make(hub, ann))["token"]
     payload(await hub.change("setRoles", {"accountId": str(ann.id), "roles": ["ADMIN", "MEDIATOR"]}, by=admin))
@@ -206,10 +210,10 @@ async def test_a_role_gained_later_lets_a_token_read_nobody_more(hub: Hub) -> No
     assert one.codes == ["NOT_FOUND"]
 
 
-# That its owner is told.
+# Its owner is told.
 
 
-async def test_its_owner_is_told_by_mail_what_was_made_and_until_when(hub: Hub) -> None:
+async def test_the_owner_of_a_new_token_is_told_by_mail_what_it_is_and_when_it_ends(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     typed = "Sheets https://evil.example =?utf-8?q?x?= \u202e now"
     made = payload(await hub.change("createApiToken", {"name": typed}, "token apiToken { expiresAt }", by=ann))
@@ -230,7 +234,7 @@ async def test_its_owner_is_told_by_mail_what_was_made_and_until_when(hub: Hub) 
     assert len(hub.mails(ann.email)) == 2
 
 
-async def test_of_a_token_that_is_gone_nobody_is_told(hub: Hub) -> None:
+async def test_nobody_is_told_about_a_token_that_is_already_gone(hub: Hub) -> None:
     ann = await hub.mediator()
     payload(await make(hub, ann))
     await hub.rows("DELETE FROM api_token")
@@ -242,7 +246,7 @@ async def test_of_a_token_that_is_gone_nobody_is_told(hub: Hub) -> None:
 
 
 async def belongings(hub: Hub, person: Person) -> dict[str, int]:
-    """How much still opens an account."""
+    """How many things still open an account."""
     counted = {
         "session": "SELECT count(*) FROM session WHERE account_id = $1",
         "api_token": "SELECT count(*) FROM api_token WHERE account_id = $1 AND revoked_at IS NULL",
@@ -252,7 +256,7 @@ async def belongings(hub: Hub, person: Person) -> dict[str, int]:
 
 
 async def with_belongings(hub: Hub) -> tuple[Person, str]:
-    """Somebody with two sessions, a token, and two copies of their data, one still to be made."""
+    """Somebody with two sessions, a token, and two copies of their data, one of them not made yet."""
     ann = await hub.mediator()
     await hub.sign_in(ann.email)
     token = payload(await make(hub, ann))["token"]
@@ -266,7 +270,7 @@ async def with_belongings(hub: Hub) -> tuple[Person, str]:
 async def reset(hub: Hub, person: Person) -> Answer:
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     await hub.work()
-    # Among others: mails of one moment arrive in any order.
+    # It's somewhere among their mails: mails sent at the same moment arrive in any order.
     (secret,) = re.findall(r"/password/([\w=-]+)", " ".join(map(text_of, hub.mails(person.email))))
     answer = await hub.change("resetPassword", {"token": secret, "password": "another good password"})
     hub.client.cookies.clear()
@@ -293,7 +297,7 @@ async def test_tokens_links_and_sessions_end_with_the_password(hub: Hub, how: st
         left = 0
     else:
         payload(await change(hub, ann, **({"endOthers": True} if how == "changed" else {})))
-        left = 1  # this browser's, begun anew
+        left = 1  # this browser's new session
     assert await belongings(hub, ann) == {"session": left, "api_token": 0, "data_export": 0}
     assert await belongings(hub, other) == {"session": 2, "api_token": 1, "data_export": 2}
     for asked in (await hub.ask(ME, by=ann), await hub.ask(ME, token=token)):
@@ -302,7 +306,7 @@ async def test_tokens_links_and_sessions_end_with_the_password(hub: Hub, how: st
     assert (await belongings(hub, ann))["data_export"] == 0
 
 
-async def test_a_changed_password_leaves_them_where_that_is_wanted(hub: Hub) -> None:
+async def test_a_changed_password_leaves_tokens_links_and_sessions_if_asked_to(hub: Hub) -> None:
     ann, token = await with_belongings(hub)
     payload(await change(hub, ann, endOthers=False))
     assert await belongings(hub, ann) == {"session": 2, "api_token": 1, "data_export": 2}
@@ -319,7 +323,7 @@ async def test_a_password_that_is_not_changed_ends_nothing(hub: Hub, wrong: dict
 
 
 @pytest.mark.parametrize("how", [reset, change])
-async def test_a_second_factor_that_is_only_being_set_up_goes_with_the_password(hub: Hub, how: Any) -> None:
+async def test_a_second_factor_that_is_still_being_set_up_goes_with_the_password(hub: Hub, how: Any) -> None:
     ann = await hub.mediator()
     payload(await hub.change("setUpSecondFactor", {"password": PASSWORD}, "secret", by=ann))
     payload(await how(hub, ann))

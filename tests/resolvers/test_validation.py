@@ -1,4 +1,4 @@
-"""What people type: every bound at its edge, and every problem at once."""
+"""What people type: every limit at its edge, and all problems at once."""
 
 from datetime import UTC, date, datetime
 
@@ -24,13 +24,13 @@ def codes(check: Check) -> list[Code]:
 
 
 @pytest.mark.parametrize("text", ["a" * MAX_TEXT, "\n" + "a" * MAX_TEXT + " ", None, "", " \t "])
-def test_a_text_within_its_bound_is_taken_without_the_space_around_it(text: str | None) -> None:
+def test_a_text_within_its_limit_is_taken_without_the_space_around_it(text: str | None) -> None:
     check = Check()
     assert check.text("notes", text) == ((text or "").strip() or None)
     assert codes(check) == []
 
 
-def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
+def test_the_error_for_a_text_that_is_too_long_says_how_long_it_is() -> None:
     check = Check()
     check.text("notes", "a" * (MAX_TEXT + 1))
     with pytest.raises(Refused) as refused:
@@ -67,7 +67,7 @@ def test_a_text_beyond_its_bound_is_told_by_how_much() -> None:
         ("a\x1bb", [Code.INVALID]),
     ],
 )
-def test_a_name_is_one_visible_line(name: str | None, found: list[Code]) -> None:
+def test_a_name_must_be_one_visible_line(name: str | None, found: list[Code]) -> None:
     check = Check()
     check.name("name", name)
     assert codes(check) == found
@@ -78,15 +78,15 @@ hidden = st.characters(categories=["M", "Z", "Cc", "Cf", "Cn", "Co"]) | st.sampl
 
 
 @given(st.text(hidden, max_size=20))
-def test_a_name_that_shows_nothing_is_none(name: str) -> None:
+def test_a_name_with_nothing_visible_counts_as_empty(name: str) -> None:
     check = Check()
     check.name("name", name)
-    assert check.line("reference", name) is None  # and not given, where none has to be
+    assert check.line("reference", name) is None  # and counts as left out where it's optional
     assert codes(check) == [Code.REQUIRED]
 
 
 @given(st.text(hidden, max_size=5), shown, st.text(hidden, max_size=5))
-def test_a_name_that_shows_something_is_filled_in(before: str, one: str, after: str) -> None:
+def test_a_name_with_something_visible_counts_as_filled_in(before: str, one: str, after: str) -> None:
     check = Check()
     check.name("name", before + one + after)
     assert Code.REQUIRED not in codes(check)
@@ -104,7 +104,7 @@ def test_a_name_that_shows_something_is_filled_in(before: str, one: str, after: 
         "a" * 64 + "@" + "demo." * 36 + "example",
     ],
 )
-def test_a_mail_address_is_taken_as_it_was_typed(email: str) -> None:
+def test_an_email_address_is_kept_as_it_was_typed(email: str) -> None:
     check = Check()
     assert check.email("email", email) == email.strip()
     assert codes(check) == []
@@ -146,14 +146,14 @@ def test_a_mail_address_is_taken_as_it_was_typed(email: str) -> None:
         "a@=?us-ascii?q?demo?=.example",
     ],
 )
-def test_what_is_no_mail_address_is_refused(email: str) -> None:
+def test_anything_but_an_email_address_is_refused(email: str) -> None:
     check = Check()
     check.email("email", email)
     assert codes(check) == [Code.INVALID]
 
 
 @pytest.mark.parametrize("email", ["ö@demo.example", "jörg@demo.example", "用户@例子.example", "o\u0308@demo.example"])
-def test_an_address_that_some_mail_servers_refuse_is_refused_with_the_reason(email: str) -> None:
+def test_an_address_that_some_mail_servers_refuse_is_refused_with_a_reason(email: str) -> None:
     check = Check()
     check.email("partyEmail", email)
     with pytest.raises(Refused) as refused:
@@ -167,7 +167,7 @@ def test_an_address_that_some_mail_servers_refuse_is_refused_with_the_reason(ema
     "email",
     ["a" * 65 + "@demo.example", "a@" + "demo." * 50 + "example", "ö" * 70 + "@demo.example", "a" * 100_000, "@" * 999],
 )
-def test_a_mail_address_is_short_however_it_is_written(email: str) -> None:
+def test_an_email_address_that_is_too_long_is_refused_however_it_is_written(email: str) -> None:
     check = Check()
     check.email("email", email)
     assert codes(check) == [Code.TOO_LONG]
@@ -177,7 +177,7 @@ def test_a_mail_address_is_short_however_it_is_written(email: str) -> None:
     st.text(max_size=30) | st.from_regex(r"[a-zA-Z0-9.+_=?ß@\"-]{1,30}", fullmatch=True),
     st.sampled_from(["", "=?utf-8?q?", "@demo.example", "?=@demo.example", "@straße.example"]),
 )
-def test_a_mail_goes_to_the_very_address_that_was_checked(text: str, ending: str) -> None:
+def test_mail_goes_to_exactly_the_address_that_was_checked(text: str, ending: str) -> None:
     check = Check()
     address = check.email("email", text + ending, required=False)
     if address is None or codes(check):
@@ -196,14 +196,14 @@ def test_a_mail_goes_to_the_very_address_that_was_checked(text: str, ending: str
         ("zwölf Bäume, 3 Häuser" + "o\u0308" * 236, [Code.TOO_LONG]),
     ],
 )
-def test_a_password_is_counted_in_the_form_in_which_it_is_compared(password: str, found: list[Code]) -> None:
+def test_a_passwords_length_is_counted_in_the_form_that_is_compared(password: str, found: list[Code]) -> None:
     check = Check()
     check.password("password", password)
     assert codes(check) == found
 
 
 @pytest.mark.parametrize("url", ["https://demo.example", "http://demo.example/a?b=c#d", None, " "])
-def test_a_web_address_is_taken(url: str | None) -> None:
+def test_a_web_address_is_accepted(url: str | None) -> None:
     check = Check()
     check.url("website", url)
     assert codes(check) == []
@@ -223,7 +223,7 @@ def test_a_web_address_is_taken(url: str | None) -> None:
         "//demo.example",
     ],
 )
-def test_what_is_no_web_address_is_refused(url: str) -> None:
+def test_anything_but_a_web_address_is_refused(url: str) -> None:
     check = Check()
     check.url("website", url)
     assert codes(check) == [Code.INVALID]
@@ -249,7 +249,7 @@ def test_a_password_has_8_to_256_characters_of_any_kind(password: str, found: li
 
 
 @pytest.mark.parametrize(("minutes", "wrong"), [(0, True), (1, False), (MAX_MINUTES, False), (MAX_MINUTES + 1, True)])
-def test_a_duration_is_a_minute_to_10_000_hours(minutes: int, wrong: bool) -> None:
+def test_a_duration_is_between_a_minute_and_10_000_hours(minutes: int, wrong: bool) -> None:
     check = Check()
     check.minutes("minutes", minutes)
     assert codes(check) == [Code.OUT_OF_RANGE] * wrong
@@ -259,13 +259,13 @@ def test_a_duration_is_a_minute_to_10_000_hours(minutes: int, wrong: bool) -> No
     ("day", "wrong"),
     [(FIRST_DAY, False), (date(1949, 12, 31), True), (TODAY, False), (date(2026, 5, 5), True), (date.max, True)],
 )
-def test_a_day_is_from_1950_to_today(day: date, wrong: bool) -> None:
+def test_a_day_is_between_1950_and_today(day: date, wrong: bool) -> None:
     check = Check()
     check.day("endedOn", day, TODAY)
     assert codes(check) == [Code.OUT_OF_RANGE] * wrong
 
 
-def test_a_moment_is_given_with_its_time_zone() -> None:
+def test_a_moment_needs_a_time_zone() -> None:
     check = Check()
     assert check.moment("until", datetime.fromisoformat("2030-01-01T01:00:00+01:00")) == datetime(
         2030, 1, 1, tzinfo=UTC
@@ -277,7 +277,7 @@ def test_a_moment_is_given_with_its_time_zone() -> None:
     assert codes(check) == [Code.INVALID] * 3
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_problems_are_named_at_once() -> None:
     check = Check()
     check.name("name", "")
     check.email("email", "no address")
@@ -286,6 +286,6 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 @given(st.text())
-def test_what_was_cleaned_once_is_clean(text: str) -> None:
+def test_cleaning_a_text_twice_changes_nothing_more(text: str) -> None:
     assert cleaned(cleaned(text)) == cleaned(text)
     assert cleaned(text) != ""

@@ -1,4 +1,4 @@
-"""Showing an address to be one's own ends what whoever had not shown it has open."""
+"""Verifying an address ends the sessions of anyone who was signed in without having verified it."""
 
 import re
 from typing import Any
@@ -10,9 +10,9 @@ from tests.hub import PASSWORD, Hub, Person, payload, problems, text_of
 
 
 async def secret(hub: Hub, to: str, page: str) -> str:
-    """The secret of the one link to that page that was mailed to an address."""
+    """The secret of the only link to that page that was mailed to an address."""
     await hub.work()
-    # Among others: mails of one moment arrive in any order.
+    # It's somewhere among their mails: mails sent at the same moment arrive in any order.
     (found,) = set(re.findall(rf"/{page}/([\w=-]+)", " ".join(map(text_of, hub.mails(to)))))
     return str(found)
 
@@ -30,7 +30,7 @@ async def new_account(hub: Hub) -> tuple[Person, Person, str]:
 
 
 async def moving_account(hub: Hub) -> tuple[Person, Person, str]:
-    """Two browsers of an account that moves to another address, and the link that verifies that."""
+    """Two browsers of an account that moves to another address, and the link that verifies the new one."""
     ann = await hub.mediator()
     elsewhere = await hub.sign_in(ann.email)
     payload(await hub.change("changeEmail", {"email": "new@demo.example", "password": PASSWORD}, by=ann))
@@ -41,7 +41,7 @@ both = pytest.mark.parametrize("account", [new_account, moving_account])
 
 
 @both
-async def test_the_browser_that_opens_the_link_stays_signed_in_and_no_other(hub: Hub, account: Any) -> None:
+async def test_only_the_browser_that_opens_the_link_stays_signed_in(hub: Hub, account: Any) -> None:
     bystander = await hub.mediator()
     here, elsewhere, link = await account(hub)
     payload(await hub.change("verifyEmail", {"token": link}, by=here))
@@ -50,7 +50,9 @@ async def test_the_browser_that_opens_the_link_stays_signed_in_and_no_other(hub:
 
 @both
 @pytest.mark.parametrize("signed_in", [False, True])
-async def test_a_link_opened_signed_out_or_as_somebody_else_ends_all(hub: Hub, account: Any, signed_in: bool) -> None:
+async def test_a_link_opened_signed_out_or_as_somebody_else_ends_every_session(
+    hub: Hub, account: Any, signed_in: bool
+) -> None:
     other = await hub.mediator()
     here, elsewhere, link = await account(hub)
     payload(await hub.change("verifyEmail", {"token": link}, by=other if signed_in else None))
@@ -68,7 +70,7 @@ async def test_a_link_that_does_not_work_ends_nothing(hub: Hub, account: Any) ->
 
 
 @pytest.mark.parametrize("verified", [False, True])
-async def test_an_invitation_that_verifies_an_address_does_so_too(hub: Hub, verified: bool) -> None:
+async def test_an_invitation_that_verifies_an_address_ends_other_sessions_too(hub: Hub, verified: bool) -> None:
     ann = await hub.mediator()
     rob = await hub.person(Role.REVIEWER, verified=verified)
     elsewhere = await hub.sign_in(rob.email)

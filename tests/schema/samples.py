@@ -1,4 +1,4 @@
-"""Documents made from a schema: each field at its root, with arguments that fit."""
+"""Documents made from a schema: each field at its root, with suitable arguments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from schema.executor.tests.values import value_of
 
 @dataclass(frozen=True)
 class Sample:
-    """One field at the root: its document, and variables for all its arguments or for the required alone."""
+    """One field at the root: its document, and variables for all its arguments or only for the required ones."""
 
     operation: str
     name: str
@@ -45,14 +45,14 @@ def _sample(operation: str, name: str, field: GraphQLField, *, every: bool) -> S
 
 
 def samples(schema: GraphQLSchema, *, every: bool = False) -> Iterator[Sample]:
-    """Make a document of each field at the root of a schema."""
+    """Make a document for each field at the root of a schema."""
     for operation, root in (("query", schema.query_type), ("mutation", schema.mutation_type)):
         for name, field in root.fields.items() if root else ():
             yield _sample(operation, name, field, every=every)
 
 
 def places(type_: GraphQLInputType, value: Any) -> Iterator[tuple[list[Any], GraphQLInputType]]:
-    """Every place inside a value where something else could stand, with its type: keys on the way to it."""
+    """Every place inside a value where something else could be, as the keys that lead to it, and its type."""
     if isinstance(type_, GraphQLNonNull):
         yield from places(type_.of_type, value)
         return
@@ -67,7 +67,7 @@ def places(type_: GraphQLInputType, value: Any) -> Iterator[tuple[list[Any], Gra
 
 
 def everything(type_: GraphQLObjectType) -> str:
-    """Select every field of a type and of what hangs on it; a schema's root leads to everything that it can tell."""
+    """Select every field of a type and of the types below it; from a schema's root, that's everything it can tell."""
     parts = []
     for name, field in type_.fields.items():
         if any(is_required_argument(argument) for argument in field.args.values()):

@@ -28,26 +28,26 @@ def refusal(text: str, **variables: object) -> str | None:
 
 
 def first_error(text: str) -> dict[str, Any]:
-    """What a signed-in viewer's document is refused with."""
+    """The error that a signed-in viewer's document is refused with."""
     prepared = Documents(projection(EVERYBODY)).prepared(text)
     assert prepared.document is None
     return prepared.errors[0]
 
 
 def bomb(fragments: int) -> str:
-    """Fragments that each spread the next one twice: doubled so often, a field stands 2 to that power times."""
+    """Fragments that each spread the next one twice: with n of them, a field appears 2 to the power of n times."""
     names = [f"f{number}" for number in range(fragments + 1)]
     doubled = [f"fragment {one} on OwnAccount {{ ...{two} ...{two} }}" for one, two in pairwise(names)]
     last = f"fragment {names[-1]} on OwnAccount {{ a: id mediator {{ id }} }}"
     return " ".join(["{ me { ...f0 } }", *doubled, last])
 
 
-def test_ordinary_documents_and_introspection_are_let_through() -> None:
+def test_ordinary_documents_and_introspection_are_allowed() -> None:
     assert refusal(get_introspection_query(input_value_deprecation=True, specified_by_url=True)) is None
     assert refusal("{ mediators(first: 100) { nodes { id logbook(first: 100) { nodes { id } } } } }") is None
 
 
-def test_a_fragment_bomb_is_measured_in_the_length_of_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_a_fragment_bomb_takes_time_in_proportion_to_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
     found = refusal(bomb(200))
     assert found is not None
     assert "at most 100 aliases" in found
@@ -69,7 +69,7 @@ def test_a_fragment_bomb_is_measured_in_the_length_of_its_text(monkeypatch: pyte
     assert max(work) < 2 * min(work)
 
 
-def test_a_bomb_is_refused_before_its_fields_are_compared() -> None:
+def test_a_fragment_bomb_is_refused_before_its_fields_are_compared() -> None:
     for text in (bomb(20), bomb(190), "{ me { " + " ".join(f"a{i}: id" for i in range(101)) + " } }"):
         assert "at most 100 aliases" in first_error(text)["message"]
 
@@ -92,7 +92,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "limit"), REFUSED.items(), ids=map(str, range(len(REFUSED))))
-async def test_each_bound_has_its_own_error_with_the_limit_in_it(hub: Hub, text: str, limit: str) -> None:
+async def test_each_limit_has_its_own_error_that_names_it(hub: Hub, text: str, limit: str) -> None:
     ann = await hub.mediator()
     answer = await hub.ask(text, by=ann)
     assert answer.status == 400
@@ -101,7 +101,7 @@ async def test_each_bound_has_its_own_error_with_the_limit_in_it(hub: Hub, text:
     assert limit in answer.body["errors"][0]["message"]
 
 
-async def test_the_number_of_objects_is_bounded_with_its_own_error(hub: Hub) -> None:
+async def test_the_number_of_objects_has_a_limit_with_its_own_error(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     answer = await hub.ask(WIDE.replace("$n", "100"), by=admin)
     assert (answer.status, answer.codes) == (400, ["GRAPHQL_VALIDATION_FAILED"])
@@ -120,25 +120,25 @@ async def test_the_number_of_objects_is_bounded_with_its_own_error(hub: Hub) -> 
         "fragment a on Nobody { id } { ...a }",
     ],
 )
-def test_what_is_not_valid_is_measured_without_a_fault_and_refused(text: str) -> None:
+def test_an_invalid_document_is_measured_without_crashing_and_refused(text: str) -> None:
     assert first_error(text)["extensions"]["code"] in {"GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"}
 
 
-def test_a_document_full_of_mistakes_is_not_told_all_of_them() -> None:
+def test_not_all_mistakes_are_listed_for_a_document_full_of_them() -> None:
     prepared = Documents(projection(EVERYBODY)).prepared("{" + " ".join(f"n{i}" for i in range(500)) + "}")
     assert len(prepared.errors) == 11
 
 
-def test_introspection_does_not_go_round_in_circles() -> None:
+def test_introspection_cannot_go_round_in_circles() -> None:
     text = "{ __schema { types { " + "fields { type { " * 4 + "name" + " } }" * 4 + " } } }"
     assert first_error(text)["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
-def test_a_page_size_in_a_variable_counts_as_what_was_sent() -> None:
+def test_a_page_size_in_a_variable_counts_with_the_value_that_was_sent() -> None:
     text = f"query($n: Int) {WIDE}"
     assert refusal(text, n=10) is None
     assert refusal(text, n=100) is not None
-    assert refusal(text) is not None  # nothing tells that it is small
+    assert refusal(text) is not None  # nothing says that it's small
 
 
 INTROSPECTION = [
@@ -151,7 +151,7 @@ INTROSPECTION = [
 
 
 @pytest.mark.parametrize("text", INTROSPECTION)
-async def test_only_those_who_are_signed_in_are_told_the_schema(hub: Hub, text: str) -> None:
+async def test_only_people_who_are_signed_in_can_read_the_schema(hub: Hub, text: str) -> None:
     refused = await hub.ask(text)
     assert (refused.status, refused.codes) == (400, ["GRAPHQL_VALIDATION_FAILED"])
     name = "__type" if "__type(" in text else "__schema"
@@ -162,12 +162,12 @@ async def test_only_those_who_are_signed_in_are_told_the_schema(hub: Hub, text: 
     assert not answer.codes
 
 
-async def test_everybody_may_ask_what_type_an_object_has(hub: Hub) -> None:
+async def test_everybody_may_ask_for_an_objects_type(hub: Hub) -> None:
     assert (await hub.ask("{ __typename survey { __typename } }")).data == {
         "__typename": "Query",
         "survey": {"__typename": "Survey"},
     }
 
 
-def test_the_signed_out_are_those_without_any_standing() -> None:
+def test_the_public_projection_itself_does_not_bar_introspection() -> None:
     assert Documents(projection(Standing.PUBLIC)).prepared("{ __schema { description } }").document is not None

@@ -1,6 +1,6 @@
-"""The executor answers as graphql-core does on the hub's own schema: data, errors, paths and order, whatever rows hold.
+"""On the hub's own schema, the executor answers like graphql-core, whatever is in the rows: data, errors, paths, order.
 
-Its tests on a schema of their own are with it, in `schema/executor/tests/`.
+Its tests on schemas of their own are beside it, in `schema/executor/tests/`.
 """
 
 import os
@@ -27,9 +27,9 @@ from tests.hub import Hub, Person
 from tests.volume import tries
 from tests.world import put_cases, put_cpd, put_feedback
 
-# How many random documents: a sample here, and what one likes with EXECUTION_DOCUMENTS.
+# How many random documents: a sample by default, and as many as you like with EXECUTION_DOCUMENTS.
 DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", tries(200, 6000)))
-# Attempts at the first three are counted, and soon refused; reading an origin adds to the last.
+# Attempts at the first three are counted and soon refused; reading an origin adds to the last.
 COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "auditLog"})
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
 
@@ -44,14 +44,14 @@ def _cursor(data: Data, path: str) -> Any:
 
 
 def _answers(data: Data, path: str) -> Any:
-    """Give what a row of feedback holds its answers in."""
+    """The form in which a row of feedback holds its answers."""
     random = data.random(path)
     rows: list[Any] = [[random.choice(("preparation", "neutrality")), random.choice((1, 5, None)), None]] * 2
     return random.choice((rows, rows, None, [["preparation"]], 5)) if data.is_faulty(random) else rows
 
 
 def made_up(seed: int, faults: float, **how: bool) -> Data:
-    """Make data with what the hub's rows have besides their fields."""
+    """Make data that also has what the hub's rows have besides their fields."""
     standings = [int(EVERYBODY), int(Standing.SELF), int(Standing.DIRECTORY)]
     return Data(
         seed,
@@ -73,7 +73,7 @@ def made_up(seed: int, faults: float, **how: bool) -> Data:
 
 
 def compared(schema: Any, *, ordered: bool) -> Compared:
-    """Compare documents that aren't refused for what they cost."""
+    """Compare documents that aren't refused for their cost."""
 
     def too_much(document: DocumentNode, variables: dict[str, Any]) -> bool:
         return measured(schema, document, variables).too_much() is not None
@@ -93,14 +93,14 @@ def compared(schema: Any, *, ordered: bool) -> Compared:
 )
 @pytest.mark.parametrize("later", [True, False])
 @pytest.mark.long
-async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(
+async def test_made_up_and_faulty_rows_give_the_same_answers_as_graphql_core(
     standings: Standing, faults: float, later: bool
 ) -> None:
-    schema = projection.__wrapped__(standings)  # one of its own: its resolvers are replaced
+    schema = projection.__wrapped__(standings)  # a schema for this test only, since its resolvers are replaced
     data = made_up(SEED, faults, later=later)
     with_faults(schema, data)
     documents = Documents(schema, Random(f"{SEED} {standings} {faults}"))
-    # What is awaited at the same time fails in an order of its own.
+    # Things that are awaited at the same time fail in any order.
     both = compared(schema, ordered=not later)
     async with abandoned_coroutines():
         for number in range(DOCUMENTS // 10):
@@ -111,7 +111,7 @@ async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(
 
 
 async def put_world(hub: Hub) -> tuple[list[Person], dict[str, list[str]]]:
-    """People of every role with rows of every kind; and the ids that documents may ask for, by field."""
+    """People with every role and rows of every kind, and the ids that documents may ask for, by field."""
     ann, bob = await hub.mediator(), await hub.person(Role.MEDIATOR, Role.REVIEWER)
     peter = await hub.mediator(visibility=Visibility.PRIVATE)
     rob, dora = await hub.person(Role.REVIEWER), await hub.person(Role.DIRECTORY)
@@ -135,7 +135,7 @@ async def put_world(hub: Hub) -> tuple[list[Person], dict[str, list[str]]]:
 
 
 @pytest.mark.long
-async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
+async def test_real_rows_give_the_same_answers_as_graphql_core(hub: Hub) -> None:
     people, ids = await put_world(hub)
     without_errors = 0
     for person in people:
@@ -146,7 +146,7 @@ async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
             return Context(viewer, state.database, state.settings, state.limiter, state.waker.wake)
 
         schema = projection(viewer.standings)
-        # Which of two statements ends first is the database's affair, and so is the order of what they raise.
+        # The database decides which of two statements ends first, and so the order of their errors.
         documents = Documents(schema, Random(f"{SEED} {viewer.standings}"), ids, COUNTED)
         both = compared(schema, ordered=False)
         for _ in range(DOCUMENTS // 25):
@@ -155,7 +155,7 @@ async def test_real_rows_are_completed_as_graphql_core_does(hub: Hub) -> None:
     assert without_errors > 0
 
 
-async def test_sound_rows_leave_nothing_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rows_without_faults_leave_nothing_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = projection.__wrapped__(Standing.SELF | Standing.ADMIN | Standing.PUBLIC)
     with_faults(schema, made_up(1, 0.0, full=True))
     text = """{ mediators { nodes { id name visibility
@@ -176,7 +176,7 @@ async def test_sound_rows_leave_nothing_to_graphql_core(monkeypatch: pytest.Monk
 
 
 def test_the_guards_keep_to_the_protocol() -> None:
-    """A row guard is written out from its attribute and mask, so these have to be all that it does."""
+    """A row guard is written out from its attribute and mask, so it mustn't do anything else."""
     row_guard = RowGuard(lambda row, _info: row.value, Standing.SELF | Standing.ADMIN)
     assert isinstance(row_guard, MaskGuard)
     for guard in (row_guard, EntryGuard(len, without_factor=False), TextGuard(len)):

@@ -1,6 +1,6 @@
-"""What a request without errors leaves behind: nothing that only the garbage collector could take away.
+"""What a request without errors leaves behind: nothing that only the garbage collector could clear.
 
-Such leavings keep all rows of their requests, and taking them away holds up every request that is under way.
+Such leftovers would keep all rows of their request, and clearing them holds up every request that is under way.
 """
 
 import gc
@@ -28,11 +28,11 @@ async def context_of(hub: Hub, person: Person) -> Context:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-async def test_a_request_leaves_nothing_to_the_garbage_collector(hub: Hub, document: str) -> None:
+async def test_a_request_leaves_nothing_for_the_garbage_collector(hub: Hub, document: str) -> None:
     ann = await hub.person(Role.MEDIATOR)
     await put_cases(hub, ann, {"notes": "a note"}, {})
     await put_feedback(hub, ann)
-    for _ in range(3):  # what is made once and kept is there now
+    for _ in range(3):  # now everything that's made once and kept exists
         await execution.run(await context_of(hub, ann), document, None, None)
     gc.collect()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Hostile input: whatever stands in any place of any argument, the answer is a clear error and never a fault."""
+"""Hostile input: whatever is sent in any place of any argument, the answer is a clear error and never a crash."""
 
 from copy import deepcopy
 from typing import Any
@@ -22,7 +22,7 @@ HOSTILE: dict[str, list[object]] = {
     "Object": [None, "x", {"noSuchField": 1}],
     "List": [None, [], [None]],
 }
-# Those that hash passwords: hostile values for them alone would take most of this module's time.
+# These hash passwords: hostile values for them would take most of this module's time.
 SLOW = {"signUp", "resetPassword", "acceptInvitation", "changePassword", "changeEmail", "deleteMyAccount", "signIn"}
 
 
@@ -35,7 +35,7 @@ def hostile(type_: Any) -> list[object]:
 
 
 def replaced(variables: dict[str, Any], path: list[Any], value: object) -> dict[str, Any]:
-    """The same variables with something else in one place."""
+    """The same variables with another value in one place."""
     changed: Any = deepcopy(variables)
     inner = changed
     for key in path[:-1]:
@@ -45,7 +45,7 @@ def replaced(variables: dict[str, Any], path: list[Any], value: object) -> dict[
 
 
 @pytest.mark.parametrize("who", ["", "S", "R", "D", "A"])
-async def test_no_value_in_any_place_is_a_fault(hub: Hub, who: str) -> None:
+async def test_no_value_in_any_place_causes_a_crash(hub: Hub, who: str) -> None:
     by = await hub.person(ROLES[who]) if who else None
     signed_out = {sample.name for sample in samples(projection(Standing.PUBLIC))} if who else set()
     for sample in samples(projection(Standing.PUBLIC | LETTERS.get(who, Standing.PUBLIC)), every=True):
@@ -72,7 +72,7 @@ async def test_no_value_in_any_place_is_a_fault(hub: Hub, who: str) -> None:
         ("Enum", "BYSTANDER", "BAD_USER_INPUT"),
     ],
 )
-async def test_a_value_that_no_person_types_is_bad_input_and_changes_nothing(
+async def test_a_value_that_nobody_would_type_is_bad_input_and_changes_nothing(
     hub: Hub, kind: str, value: object, code: str
 ) -> None:
     ann = await hub.mediator()
@@ -97,7 +97,7 @@ async def test_a_lone_surrogate_is_refused_however_it_is_written(hub: Hub) -> No
     assert answer.codes == ["GRAPHQL_PARSE_FAILED"]
 
 
-async def test_text_of_any_language_is_kept_as_it_was_typed(hub: Hub) -> None:
+async def test_text_in_any_language_is_kept_as_it_was_typed(hub: Hub) -> None:
     ann = await hub.mediator()
     text = "\u65e5\u672c \u05e2\u05d1 \N{GRINNING FACE} \u202ex ' \" ; -- <b> {{7*7}} %s"
     made = await hub.change("updateProfile", {"about": text}, "mediator { about }", by=ann)

@@ -1,4 +1,4 @@
-"""What may be asked for of the schema: all that tools ask for, once; and how its cost keeps to what comes back."""
+"""How much of the schema may be asked for: everything tools ask for, once. And its cost matches what comes back."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def is_refused(text: str, variables: dict[str, Any] | None = None, who: Standing
 
 
 @pytest.mark.parametrize("who", VIEWERS, ids=str)
-def test_whatever_tools_ask_for_is_answered(who: Standing) -> None:
+def test_everything_that_tools_ask_for_is_answered(who: Standing) -> None:
     documents = Documents(projection(who))
     flags = [[place == chosen for place in range(7)] for chosen in range(8)]
     for options in (*flags, [not flag for flag in flags[7]]):
@@ -51,7 +51,7 @@ def test_whatever_tools_ask_for_is_answered(who: Standing) -> None:
 
 
 @pytest.mark.parametrize("who", VIEWERS, ids=str)
-def test_the_whole_is_given_once(who: Standing) -> None:
+def test_the_whole_schema_is_given_only_once(who: Standing) -> None:
     asked, fragments = WHOLE[WHOLE.index("{") + 1 :].split("fragment FullType", 1)
     once = asked.rstrip().removesuffix("}")
     fragments = f"fragment FullType{fragments}"
@@ -59,7 +59,7 @@ def test_the_whole_is_given_once(who: Standing) -> None:
     assert not is_refused(f"{{ {once} }} {fragments}", who=who)
     assert is_refused(f"{{ {once} {again} }} {fragments}", who=who)
     assert is_refused(f"{{ ...all }} fragment all on Query {{ {once} ... {{ {again} }} }} {fragments}", who=who)
-    # Another operation of the document can be run alone.
+    # Another operation in the document could be run instead.
     assert is_refused(f"query a {{ __typename }} query b {{ {once} {again} }} {fragments}", who=who)
 
 
@@ -90,26 +90,26 @@ ROUND = ("types", "fields", "type", "ofType", "fields", "args", "type", "ofType"
         ),
     ],
 )
-def test_what_asks_for_much_in_few_words_is_refused(text: str) -> None:
+def test_a_short_document_that_asks_for_a_lot_is_refused(text: str) -> None:
     assert is_refused(text)
 
 
 NAMED = "__type(name: $name) { fields { args { type { ofType { inputFields { type { ofType { name } } } } } } } }"
 
 
-def test_a_type_that_a_variable_names_counts_as_the_one_that_it_is() -> None:
+def test_a_type_named_in_a_variable_counts_as_that_type() -> None:
     text = "query($name: String!) {" + " ".join(f"a{i}: {NAMED}" for i in range(40)) + "}"
-    assert is_refused(text)  # nothing is known of it yet
+    assert is_refused(text)  # nothing is known about it yet
     assert is_refused(text, {"name": "Mutation"})
     assert not is_refused(text, {"name": "String"})
-    assert not is_refused(text, {"name": 5})  # which is bad input, and loads nothing
+    assert not is_refused(text, {"name": 5})  # bad input, so it loads nothing
     assert not is_refused(text, {})
     given = text.replace("String!", 'String! = "Mutation"')
     assert is_refused(given, {})
     assert not is_refused(given, {"name": "Nothing"})
 
 
-async def test_too_much_of_the_schema_has_an_error_of_its_own_also_by_a_variable(hub: Hub) -> None:
+async def test_asking_for_too_much_of_the_schema_has_its_own_error_even_by_a_variable(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     text = "query($name: String!) {" + " ".join(f"a{i}: {NAMED}" for i in range(60)) + "}"
     assert (await hub.ask(text, {"name": "Survey"}, by=admin)).status == 200
@@ -122,7 +122,7 @@ async def test_too_much_of_the_schema_has_an_error_of_its_own_also_by_a_variable
 
 @st.composite
 def introspection(draw: st.DrawFn) -> str:
-    """Documents that ask for the schema, in all ways; nearly all are valid."""
+    """Documents that ask for the schema in all kinds of ways; nearly all of them are valid."""
     fragments: dict[str, str] = {}
 
     def selections(of: GraphQLObjectType, depth: int) -> str:
@@ -160,7 +160,7 @@ def introspection(draw: st.DrawFn) -> str:
 
 
 def values_in(answer: Any) -> int:
-    """Objects and leaves alike."""
+    """Count objects and leaves alike."""
     if isinstance(answer, dict):
         return 1 + sum(map(values_in, answer.values()))
     return sum(map(values_in, answer)) if isinstance(answer, list) else 1
@@ -169,7 +169,7 @@ def values_in(answer: Any) -> int:
 @settings(max_examples=tries(40, 1000))
 @given(introspection(), st.sampled_from(VIEWERS))
 @example("{ __schema { directives { locations } } }", Standing.PUBLIC)
-def test_no_answer_has_more_than_its_document_was_counted_for(text: str, who: Standing) -> None:
+def test_no_answer_is_larger_than_its_document_was_counted_for(text: str, who: Standing) -> None:
     document = parse(text)
     measure = measured(projection(who), document, {})
     if measure.too_much():
@@ -183,8 +183,8 @@ def test_no_answer_has_more_than_its_document_was_counted_for(text: str, who: St
     assert len(orjson.dumps(data)) <= 30 * measure.schema_values
 
 
-def test_lists_of_the_schema_are_what_introspection_is_made_of() -> None:
-    """The walk knows objects and leaves, and no type that depends on the object: there are no others."""
+def test_introspection_consists_only_of_its_own_types_strings_and_booleans() -> None:
+    """The walk knows only objects and leaves, and no type that depends on the object; there are no others."""
     for type_ in introspection_types.values():
         for field in getattr(type_, "fields", {}).values():
             of = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type

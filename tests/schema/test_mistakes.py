@@ -1,4 +1,4 @@
-"""What is told of a document that is wrong: each mistake once, and never more than was asked."""
+"""What the answer to a wrong document says: each mistake once, and never more than was asked."""
 
 import orjson
 import pytest
@@ -25,7 +25,7 @@ def repeated(part: str, times: int = 10) -> str:
     return " ".join(part.replace("#", str(i)) for i in range(times))
 
 
-# Mistakes made ten times over, and how each is told.
+# Mistakes made ten times over, and the message for each.
 OVER_AND_OVER = {
     "{ __typename " + "@aa" * 10 + " }": "Unknown directive '@aa'.",
     "{ " + repeated("__typename @aa") + " }": "Unknown directive '@aa'.",
@@ -42,12 +42,12 @@ OVER_AND_OVER = {
 
 
 @pytest.mark.parametrize("text", OVER_AND_OVER)
-def test_a_mistake_is_told_once_however_often_it_was_made(text: str) -> None:
+def test_a_mistake_is_listed_once_however_often_it_was_made(text: str) -> None:
     assert mistakes(text).count(OVER_AND_OVER[text]) == 1
-    assert len(mistakes(text)) <= 3  # the last one makes others too
+    assert len(mistakes(text)) <= 3  # the last one causes others too
 
 
-def test_mistakes_that_differ_are_all_told_as_far_as_there_are_few() -> None:
+def test_different_mistakes_are_all_listed_if_there_are_only_a_few() -> None:
     fields = [f"Cannot query field 'n{i}' on type 'OwnAccount'." for i in range(MAX_ERRORS)]
     assert mistakes("{ me { " + repeated("n#", MAX_ERRORS) + " } }") == fields
     *told, last = mistakes("{ me { " + repeated("n#", MAX_ERRORS + 1) + " } }")
@@ -72,7 +72,7 @@ PARTS = [
 
 @settings(max_examples=tries(60, 2000))
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=60), st.text("xyz", max_size=3), st.integers(0, 50_000))
-def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: str, length: int) -> None:
+def test_the_list_of_mistakes_is_short_and_never_repeats_itself(parts: list[str], name: str, length: int) -> None:
     text = f"query($w: Int, ${'v' * length}x: Int) {{ me {{ {' '.join(parts)} wrong{name * length} }} }}"[:100_000]
     told = mistakes(text)
     assert len(told) == len({*told}) <= MAX_ERRORS + 1
@@ -80,7 +80,7 @@ def test_what_is_told_is_short_and_never_repeats_itself(parts: list[str], name: 
     assert len(orjson.dumps(DOCUMENTS.prepared(text).errors)) <= 20_000
 
 
-def test_a_document_has_only_so_many_lines() -> None:
+def test_a_document_can_have_only_so_many_lines() -> None:
     assert DOCUMENTS.prepared("{ __typename" + "\n" * MAX_DOCUMENT_LINES + "}").document is not None
     for line_end in ("\n", "\r"):
         assert mistakes("{ __typename" + line_end * (MAX_DOCUMENT_LINES + 1) + "}") == [
@@ -88,7 +88,7 @@ def test_a_document_has_only_so_many_lines() -> None:
         ]
 
 
-async def test_what_is_wrong_with_variables_is_told_once_too(hub: Hub) -> None:
+async def test_a_mistake_in_variables_is_listed_once_too(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     document = "query($ids: [Wrong!]) { me { id } }"
     assert (await hub.ask(document, by=admin)).status == 400

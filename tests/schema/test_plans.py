@@ -1,7 +1,7 @@
-"""How PostgreSQL goes about the statements that requests run most, on a filled database: by indexes.
+"""How PostgreSQL runs the most frequent statements on a filled database: with indexes.
 
-A small table is read from end to end whatever indexes it has, so there are enough rows here for a choice. What is read
-is the plan for the very values that the request had.
+A small table is read from end to end whatever indexes it has, so there are enough rows here for PostgreSQL to choose.
+The plans are those for the values that the request really had.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ from tests.world import statements
 BIG = {"logbook_entry", "logbook_private", "cpd_entry", "cpd_private", "feedback", "feedback_answer", "outbox"}
 SIZE = Size(mediators=3000, entries=20, fed=200, feedback=40)
 
-# Beside the benchmark's own rows: training, a mediator who reviews others, and mail of which nearly all is done.
+# Besides the benchmark's own rows: training, a mediator who reviews others, and mail, nearly all of it done.
 MORE = """
 INSERT INTO cpd_entry (id, mediator_id, kind, title, started_on, ended_on, minutes)
     SELECT gen_random_uuid(), mediator.id, 'TRAINING_RECEIVED', 'Listening', day, day, 60
@@ -44,7 +44,7 @@ INSERT INTO outbox (kind, subject_id, dedupe_key, state, finished_at, next_at)
 
 @pytest.fixture(scope="module")
 async def filled(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Hub, Known]]:
-    """A hub over a filled database of its own."""
+    """A hub on its own filled database."""
     async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as own:
         admin = await asyncpg.connect(own.admin_url)
         known = await fill(admin, SIZE, MORE)
@@ -62,7 +62,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def plans(
     database: Database, run: list[str], values: list[tuple[Any, ...]]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The plans of statements that were run with those values, as the nodes that they are made of."""
+    """The plans of statements that were run with those values, each as a list of its nodes."""
     found = []
     async with database.reading() as reading:
         for query, given in zip(run, values, strict=True):
@@ -72,7 +72,7 @@ async def plans(
 
 
 def read_whole(found: list[tuple[str, list[dict[str, Any]]]]) -> list[tuple[str, str]]:
-    """The big tables that are read from end to end, and by which statement."""
+    """The big tables that are read from end to end, each with the statement that does so."""
     return [
         (node["Relation Name"], query)
         for query, parts in found
@@ -84,7 +84,7 @@ def read_whole(found: list[tuple[str, list[dict[str, Any]]]]) -> list[tuple[str,
 async def planned(
     filled: tuple[Hub, Known], who: str, document: str, **variables: Any
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Run a document as somebody, and give the plans of its statements."""
+    """Run a document as somebody, and return the plans of its statements."""
     hub, known = filled
     secret = {
         "mediator": known.mediators[0][1],
@@ -126,7 +126,7 @@ MANY = "query($search: String) { mediators(first: 20, search: $search) { nodes {
         ("directory", MANY % "logbook(first: 3) { totalCount nodes { endedMonth } }"),
     ],
 )
-async def test_no_big_table_is_read_whole(filled: tuple[Hub, Known], who: str, document: str) -> None:
+async def test_no_big_table_is_read_from_end_to_end(filled: tuple[Hub, Known], who: str, document: str) -> None:
     _, known = filled
     variables = {"id": str(known.fed[0])} if "$id" in document else {"search": known.groups[3]}
     assert read_whole(await planned(filled, who, document, **variables)) == []
@@ -139,7 +139,7 @@ async def test_no_big_table_is_read_whole(filled: tuple[Hub, Known], who: str, d
         MANY % "experience { minutes byRole { minutes } byYear { minutes } }",
     ],
 )
-async def test_totals_are_added_up_from_an_index_alone(filled: tuple[Hub, Known], document: str) -> None:
+async def test_totals_are_added_up_from_just_an_index(filled: tuple[Hub, Known], document: str) -> None:
     _, known = filled
     variables = {"id": str(known.fed[0])} if "$id" in document else {"search": known.groups[3]}
     (parts,) = [parts for query, parts in await planned(filled, "directory", document, **variables) if "sum(" in query]
@@ -180,7 +180,7 @@ def indexes(parts: list[dict[str, Any]]) -> set[str]:
     return {node["Index Name"] for node in parts if "Index Name" in node}
 
 
-async def test_the_few_that_somebody_sees_are_not_looked_for_among_everybody(filled: tuple[Hub, Known]) -> None:
+async def test_the_few_mediators_somebody_sees_are_not_looked_for_among_all_accounts(filled: tuple[Hub, Known]) -> None:
     for who in ("mediator", "peer"):
         found = await planned(filled, who, "{ mediators { totalCount nodes { id } } }")
         assert len(found) == 2
@@ -191,7 +191,7 @@ async def test_the_few_that_somebody_sees_are_not_looked_for_among_everybody(fil
             assert not {"account", "mediator"} & set(whole)
 
 
-async def test_reviewers_are_listed_from_an_index_of_theirs(filled: tuple[Hub, Known]) -> None:
+async def test_reviewers_are_listed_from_their_own_index(filled: tuple[Hub, Known]) -> None:
     for query, parts in await planned(filled, "mediator", "{ reviewers { totalCount nodes { id name } } }"):
         assert indexes(parts) == {"account_reviewers"}, query
 
@@ -203,7 +203,7 @@ async def test_a_summary_finds_the_answers_of_each_piece_of_feedback(filled: tup
     assert "feedback_answer_of_feedback" in indexes(parts)
 
 
-async def test_names_are_searched_by_the_index_of_their_words(filled: tuple[Hub, Known]) -> None:
+async def test_names_are_searched_with_the_index_of_their_words(filled: tuple[Hub, Known]) -> None:
     _, known = filled
     document = "query($search: String) { mediators(search: $search) { totalCount nodes { id } } }"
     found = await planned(filled, "directory", document, search=known.groups[5])
@@ -213,7 +213,7 @@ async def test_names_are_searched_by_the_index_of_their_words(filled: tuple[Hub,
         assert "account_name" in {node.get("Index Name") for node in parts}
 
 
-async def test_due_mail_is_claimed_by_its_index(filled: tuple[Hub, Known]) -> None:
+async def test_due_mail_is_claimed_with_its_index(filled: tuple[Hub, Known]) -> None:
     hub, _ = filled
     claim = outbox._claim()
     found = await plans(hub.worker, [claim.sql], [tuple(claim.arguments({"most": 8, "exports": False}))])

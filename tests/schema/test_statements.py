@@ -1,4 +1,4 @@
-"""How many statements a request takes: a fixed number for each document, however many rows there are."""
+"""How many statements a request runs: a fixed number for each document, however many rows there are."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +10,7 @@ from tests.hub import Hub, Person
 from tests.world import put_cases, put_cpd, put_feedback, statements
 
 ROWS = (1, 5, 30)
-# One of them finds the session.
+# One of these statements finds the session.
 LISTS_OF_ONE_MEDIATOR = [
     ("logbook(first: 100) { nodes { id notes } }", 3),
     ("logbook(first: 100) { totalCount nodes { id } edges { cursor node { country } } pageInfo { endCursor } }", 3),
@@ -53,14 +53,14 @@ async def put_of_each(hub: Hub, mediator: Person, rows: int) -> None:
 
 
 async def counted(hub: Hub, document: str, by: Person, variables: dict[str, Any] | None = None) -> int:
-    """How many statements a request takes."""
+    """How many statements a request runs."""
     async with statements(hub) as run:
         answer = await hub.ask(document, variables, by=by)
     assert answer.data
     return len(run)
 
 
-async def test_a_list_of_one_mediator_takes_as_many_statements_with_30_rows_as_with_one(hub: Hub) -> None:
+async def test_a_mediators_list_runs_as_many_statements_for_30_rows_as_for_one(hub: Hub) -> None:
     rob = await hub.person(Role.REVIEWER)
     for rows in ROWS:
         ann = await hub.mediator()
@@ -68,10 +68,10 @@ async def test_a_list_of_one_mediator_takes_as_many_statements_with_30_rows_as_w
         await put_of_each(hub, ann, rows)
         for selection, number in LISTS_OF_ONE_MEDIATOR:
             found = await counted(hub, f"query {{ me {{ mediator {{ {selection} }} }} }}", ann)
-            assert found == number + 1, (selection, rows)  # and one finds the account
+            assert found == number + 1, (selection, rows)  # one more finds the account
 
 
-async def test_a_list_of_mediators_takes_as_many_statements_for_30_as_for_one(hub: Hub) -> None:
+async def test_a_list_of_mediators_runs_as_many_statements_for_30_as_for_one(hub: Hub) -> None:
     admin, rob = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER)
     there = 0
     for mediators in ROWS:
@@ -131,7 +131,7 @@ async def put_waiting(hub: Hub, number: int) -> None:
         ("{ waitingAppointments { totalCount nodes { askedAt mediatorId } } }", put_waiting),
     ],
 )
-async def test_a_list_at_the_root_takes_three_statements_whatever_its_length(
+async def test_a_list_at_the_root_runs_three_statements_whatever_its_length(
     hub: Hub, document: str, put: Callable[[Hub, int], Awaitable[None]]
 ) -> None:
     admin = await hub.person(Role.ADMIN)
@@ -140,7 +140,7 @@ async def test_a_list_at_the_root_takes_three_statements_whatever_its_length(
         assert await counted(hub, document, admin) == 3, rows
 
 
-async def test_origins_are_read_and_noted_by_one_statement_each(hub: Hub) -> None:
+async def test_reading_origins_runs_one_statement_and_noting_it_another(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     for rows in ROWS:
         ann = await hub.mediator()

@@ -1,4 +1,4 @@
-"""The specification of GraphQL over HTTP, as the audit of npm's `graphql-http` judges it."""
+"""The specification of GraphQL over HTTP, as checked by the audit of npm's `graphql-http`."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ AUDIT = NPM / "graphql_over_http.mjs"
 
 
 def missing(what: str) -> NoReturn:
-    """Skip, or fail where everything has to be there."""
+    """Skip the test, or fail it where everything has to be there."""
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(f"{what} is missing, and REQUIRE_BROWSER=1 says that it must not be")
     pytest.skip(f"{what} is missing: the audit of GraphQL over HTTP needs it")
@@ -30,7 +30,7 @@ def missing(what: str) -> NoReturn:
 
 @asynccontextmanager
 async def served(hub: Hub) -> AsyncIterator[str]:
-    """Serve the hub over real HTTP on this machine; yields where."""
+    """Serve the hub over real HTTP on this machine; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(hub.app, lifespan="off", log_config=None, ws="none"))
         serving = asyncio.create_task(server.serve([listening]))
@@ -46,7 +46,7 @@ async def served(hub: Hub) -> AsyncIterator[str]:
             await serving
 
 
-async def test_every_must_and_should_of_graphql_over_http_is_met_signed_in(hub: Hub) -> None:
+async def test_every_must_and_should_of_graphql_over_http_is_met(hub: Hub) -> None:
     node = shutil.which("node") or missing("Node")
     if not (NPM / "node_modules" / "graphql-http").is_dir():
         missing("npm's graphql-http in tests/npm/node_modules")

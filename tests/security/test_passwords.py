@@ -1,4 +1,4 @@
-"""Passwords and sessions at the edge: what is stored, how hard the work is, and for whom it is the same."""
+"""Passwords and sessions at the edge: what is stored, how much work hashing is, and who causes the same work."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ NOBODY = "nobody@demo.example"
 
 @pytest.fixture
 def argon2(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What argon2 was asked to do, in order: the hash that it compared with, or "" where it made one."""
+    """What argon2 was asked to do, in order: the hash it compared with, or "" where it made one."""
     done: list[str] = []
     verify, make = PasswordHasher.verify, PasswordHasher.hash
 
@@ -44,7 +44,7 @@ def argon2(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-async def test_a_wrong_password_and_an_unknown_address_take_the_same_work(hub: Hub, argon2: list[str]) -> None:
+async def test_a_wrong_password_and_an_unknown_address_cause_the_same_work(hub: Hub, argon2: list[str]) -> None:
     ann = await hub.mediator()
     argon2.clear()
     answers, ran = [], []
@@ -60,7 +60,7 @@ async def test_a_wrong_password_and_an_unknown_address_take_the_same_work(hub: H
     assert parameters.pop().startswith("$argon2id$")
 
 
-async def test_an_account_without_a_password_takes_the_same_work(hub: Hub, argon2: list[str]) -> None:
+async def test_an_account_without_a_password_causes_the_same_work(hub: Hub, argon2: list[str]) -> None:
     ann = await hub.mediator()
     await hub.rows("UPDATE account SET password_hash = NULL WHERE id = $1", ann.id)
     argon2.clear()
@@ -68,7 +68,7 @@ async def test_an_account_without_a_password_takes_the_same_work(hub: Hub, argon
     assert len(argon2) == 1
 
 
-async def test_a_reset_takes_the_same_statements_for_an_address_of_nobody(hub: Hub) -> None:
+async def test_a_reset_runs_the_same_statements_for_an_unknown_address(hub: Hub) -> None:
     ann = await hub.mediator()
     run = []
     for email in ("first@demo.example", ann.email, NOBODY):
@@ -82,13 +82,13 @@ async def test_a_reset_takes_the_same_statements_for_an_address_of_nobody(hub: H
 
 
 def given_way() -> tuple[int, int]:
-    """How far the thread that asks stands behind the process's main thread, and how many cores it may use."""
+    """How much lower this thread's priority is than the main thread's, and how many cores it may use."""
     asks = threading.get_native_id()
     behind = os.getpriority(os.PRIO_PROCESS, asks) - os.getpriority(os.PRIO_PROCESS, os.getpid())
     return behind, len(os.sched_getaffinity(asks))
 
 
-async def test_argon2_runs_beside_the_event_loop_and_one_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_argon2_runs_outside_the_event_loop_one_hash_at_a_time(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = await hub.mediator()
     running, most, let_go, loop_thread = 0, 0, threading.Event(), threading.get_ident()
     lock = threading.Lock()
@@ -112,14 +112,14 @@ async def test_argon2_runs_beside_the_event_loop_and_one_at_once(hub: Hub, monke
         return running == 1
 
     await until(busy)
-    # While they are at it, others are answered.
+    # Meanwhile, others get answers.
     assert (await hub.ask("{ me { id } }", by=ann)).data["me"]["id"] == str(ann.id)
     let_go.set()
     assert [problems(answer) for answer in await asyncio.gather(*signing_in)] == [[(None, "WRONG_CREDENTIALS")]] * 6
     assert most == 1
 
 
-async def test_too_many_hashes_of_one_address_are_refused_at_once_and_others_are_served(
+async def test_too_many_hashes_from_one_address_are_refused_while_others_are_served(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await hub.mediator()
@@ -135,7 +135,7 @@ async def test_too_many_hashes_of_one_address_are_refused_at_once_and_others_are
 
     monkeypatch.setattr(PasswordHasher, "verify", held)
     guesses = [asyncio.create_task(hub.try_to_sign_in("0@demo.example", OTHER))]
-    assert await asyncio.to_thread(begun.wait, 60)  # or it could still wait when the next two come
+    assert await asyncio.to_thread(begun.wait, 60)  # or it might still be waiting when the next two come
     guesses += [asyncio.create_task(hub.try_to_sign_in(f"{number}@demo.example", OTHER)) for number in (1, 2)]
 
     async def full() -> bool:
@@ -183,7 +183,7 @@ async def test_argon2_gives_way_to_requests(monkeypatch: pytest.MonkeyPatch) -> 
     assert cores == 1
 
 
-async def test_a_hash_of_other_parameters_is_made_anew_at_the_next_sign_in(hub: Hub) -> None:
+async def test_a_hash_with_other_parameters_is_replaced_at_the_next_sign_in(hub: Hub) -> None:
     ann = await hub.mediator()
     old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
     await hub.rows("UPDATE account SET password_hash = $2 WHERE id = $1", ann.id, old)
@@ -212,7 +212,7 @@ async def by_reset(hub: Hub, password: str) -> Any:
     await hub.work()
     token = hub.secret(nora.email, "password")
     answer = await hub.change("resetPassword", {"token": token, "password": password})
-    if problems(answer):  # the link is still good
+    if problems(answer):  # the link still works
         payload(await hub.change("resetPassword", {"token": token, "password": OTHER}))
     return answer
 
@@ -234,7 +234,7 @@ async def by_invitation(hub: Hub, password: str) -> Any:
 async def test_nobody_holds_a_connection_while_waiting_for_a_hash(
     hub: Hub, choose: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A queue of hashes may be two seconds long, and there are but a few connections for all."""
+    """A queue of hashes may be two seconds long, and there are only a few connections for everybody."""
     held: list[int] = []
     make, verify = PasswordHasher.hash, PasswordHasher.verify
 
@@ -255,7 +255,7 @@ async def test_nobody_holds_a_connection_while_waiting_for_a_hash(
 
 @pytest.mark.parametrize("password", ["password", "Mediation-Logbook", "nora newcomer", "nora.new@demo.example"])
 @pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
-async def test_what_is_guessed_first_is_refused_wherever_a_password_is_chosen(
+async def test_an_easily_guessed_password_is_refused_wherever_one_is_chosen(
     hub: Hub, choose: Entry, password: str
 ) -> None:
     field = "newPassword" if choose is by_change else "password"
@@ -263,11 +263,11 @@ async def test_what_is_guessed_first_is_refused_wherever_a_password_is_chosen(
 
 
 @pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
-async def test_what_is_hard_to_guess_is_taken_wherever_a_password_is_chosen(hub: Hub, choose: Entry) -> None:
+async def test_a_password_that_is_hard_to_guess_is_accepted_wherever_one_is_chosen(hub: Hub, choose: Entry) -> None:
     payload(await choose(hub, "調停の日誌を書くひと"))
 
 
-COMPOSED = "\u010capk\u016fv ostr\u00fd\u00a0d\u00e9\u0161\u0165"  # with a space that does not break
+COMPOSED = "\u010capk\u016fv ostr\u00fd\u00a0d\u00e9\u0161\u0165"  # with a non-breaking space
 
 
 @pytest.mark.parametrize("choose", [by_sign_up, by_reset, by_change, by_invitation])
@@ -288,7 +288,7 @@ async def test_a_password_is_the_same_on_every_keyboard(hub: Hub, choose: Entry)
     payload(await hub.change("deleteMyAccount", {"password": typed}, by=nora))
 
 
-async def test_a_password_counts_to_its_last_character(hub: Hub) -> None:
+async def test_a_password_counts_down_to_its_last_character(hub: Hub) -> None:
     ann = await hub.mediator()
     chosen = "Long and good? " * 17
     changed = await hub.change("changePassword", {"currentPassword": PASSWORD, "newPassword": chosen}, by=ann)
@@ -299,7 +299,7 @@ async def test_a_password_counts_to_its_last_character(hub: Hub) -> None:
     assert payload(await hub.try_to_sign_in(ann.email, chosen))["signedIn"]
 
 
-async def test_a_session_is_256_bits_kept_as_a_hash_and_new_at_each_sign_in(hub: Hub) -> None:
+async def test_a_session_has_256_bits_is_kept_as_a_hash_and_is_new_at_each_sign_in(hub: Hub) -> None:
     ann = await hub.mediator()
     seen = [ann.cookie]
     for _ in range(3):
@@ -317,7 +317,7 @@ async def test_a_session_is_256_bits_kept_as_a_hash_and_new_at_each_sign_in(hub:
         assert (await hub.ask("{ me { id } }", headers={"cookie": f"session={ended}"})).status == 401
 
 
-async def test_no_session_that_a_stranger_planted_becomes_the_owners(hub: Hub) -> None:
+async def test_a_session_planted_by_a_stranger_does_not_become_the_owners(hub: Hub) -> None:
     ann = await hub.mediator()
     planted = "x" * 43
     headers = {"cookie": f"session={planted}"}

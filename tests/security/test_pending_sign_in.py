@@ -1,4 +1,4 @@
-"""A sign-in that waits for its code: what goes with it, how long, how often, for whom, and what ends it."""
+"""A sign-in that waits for its code: what it consists of, how long it lasts, how many tries it has, what ends it."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ ENDED = [("pendingSignIn", "EXPIRED")]
 
 
 async def begun(hub: Hub, person: Person) -> str:
-    """Type the right password; give what stands for it."""
+    """Enter the right password, and return the secret of the pending sign-in."""
     given = {"email": person.email, "password": PASSWORD}
     answer = await hub.change("signIn", given, "signedIn secondFactorRequired pendingSignIn")
     assert problems(answer) == [("code", "REQUIRED")]
@@ -48,7 +48,7 @@ async def count(hub: Hub) -> int:
     return len(await hub.rows("SELECT 1 FROM pending_sign_in"))
 
 
-async def test_the_right_code_finishes_it_once(hub: Hub) -> None:
+async def test_the_right_code_finishes_a_pending_sign_in_once(hub: Hub) -> None:
     ann, secret, codes = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     answers = await asyncio.gather(*(finish(hub, pending, code) for code in (code_of(hub, secret), *codes[:2])))
@@ -59,7 +59,7 @@ async def test_the_right_code_finishes_it_once(hub: Hub) -> None:
     assert await count(hub) == 0
 
 
-async def test_what_it_answers_signs_the_browser_in(hub: Hub) -> None:
+async def test_finishing_a_pending_sign_in_signs_the_browser_in(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     given = {"pendingSignIn": await begun(hub, ann), "code": code_of(hub, secret)}
     payload(await hub.change("finishSignIn", given))
@@ -67,7 +67,7 @@ async def test_what_it_answers_signs_the_browser_in(hub: Hub) -> None:
     assert (await hub.ask("{ me { id } }")).data["me"]["id"] == str(ann.id)
 
 
-async def test_nothing_is_pending_without_the_right_password_a_factor_or_a_missing_code(hub: Hub) -> None:
+async def test_a_sign_in_is_pending_only_if_just_the_code_is_missing(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     bob = await hub.mediator()
     for given in (
@@ -83,7 +83,7 @@ async def test_nothing_is_pending_without_the_right_password_a_factor_or_a_missi
     assert await count(hub) == 0
 
 
-async def test_it_is_256_random_bits_kept_as_a_hash_and_holds_no_password(hub: Hub) -> None:
+async def test_a_pending_sign_in_has_256_random_bits_kept_as_a_hash_and_no_password(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     one, two = await begun(hub, ann), await begun(hub, ann)
     assert one != two
@@ -93,7 +93,7 @@ async def test_it_is_256_random_bits_kept_as_a_hash_and_holds_no_password(hub: H
         assert secret not in stored
 
 
-async def test_after_a_wrong_code_it_waits_for_another_and_the_owner_is_told(hub: Hub) -> None:
+async def test_after_a_wrong_code_it_waits_for_another_and_the_owner_is_told_by_mail(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     for code, problem in ((WRONG, "WRONG_CREDENTIALS"), ("", "REQUIRED"), ("abcdefgh", "WRONG_CREDENTIALS")):
@@ -104,7 +104,7 @@ async def test_after_a_wrong_code_it_waits_for_another_and_the_owner_is_told(hub
     assert payload(await finish(hub, pending, code_of(hub, secret)))["signedIn"]
 
 
-async def test_the_tenth_try_is_its_last(hub: Hub) -> None:
+async def test_the_tenth_try_is_the_last(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     await hub.rows("UPDATE pending_sign_in SET tries = $1", MAX_TRIES - 1)
@@ -113,7 +113,7 @@ async def test_the_tenth_try_is_its_last(hub: Hub) -> None:
     assert payload(await finish(hub, await begun(hub, ann), code_of(hub, secret)))["signedIn"]
 
 
-async def test_tries_are_counted_one_by_one_however_many_come_at_once(hub: Hub) -> None:
+async def test_every_try_is_counted_however_many_come_at_once(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     await asyncio.gather(*(finish(hub, pending, WRONG) for _ in range(5)))
@@ -121,7 +121,7 @@ async def test_tries_are_counted_one_by_one_however_many_come_at_once(hub: Hub) 
     assert row["tries"] == 5
 
 
-async def test_the_limits_of_signing_in_and_of_codes_hold_for_it(hub: Hub) -> None:
+async def test_the_limits_on_signing_in_and_on_codes_apply_to_a_pending_sign_in(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     key = address_hash(hub.settings, ann.email)
     pending = await begun(hub, ann)
@@ -134,12 +134,12 @@ async def test_the_limits_of_signing_in_and_of_codes_hold_for_it(hub: Hub) -> No
         await use_up(hub, limit, *by)
         assert (await finish(hub, pending, code_of(hub, secret))).codes == ["RATE_LIMITED"], limit
         await hub.app.state.limiter.forget(limit, *by)
-    assert await told(hub, ann) == 1, "of codes past their limit"
+    assert await told(hub, ann) == 1, "about codes past their limit"
     assert payload(await finish(hub, pending, code_of(hub, secret)))["signedIn"]
-    assert await use_up(hub, limits.SIGN_IN_ACCOUNT, key, "127.0.0.1") == 10, "what was tried before is forgotten"
+    assert await use_up(hub, limits.SIGN_IN_ACCOUNT, key, "127.0.0.1") == 10, "earlier attempts are forgotten"
 
 
-async def test_it_lasts_ten_minutes_and_is_erased_then(hub: Hub) -> None:
+async def test_a_pending_sign_in_lasts_ten_minutes_and_is_then_erased(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     for passed, kept in (("9 minutes 50 seconds", 1), ("10 minutes", 0)):
@@ -152,7 +152,7 @@ async def test_it_lasts_ten_minutes_and_is_erased_then(hub: Hub) -> None:
     assert problems(await finish(hub, pending, code_of(hub, secret))) == ENDED
 
 
-async def test_it_takes_the_codes_of_its_own_account_alone(hub: Hub) -> None:
+async def test_a_pending_sign_in_takes_only_its_own_accounts_codes(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     bob, secret, codes = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
@@ -164,7 +164,7 @@ async def test_it_takes_the_codes_of_its_own_account_alone(hub: Hub) -> None:
     assert await count(hub) == 1
 
 
-async def test_no_api_token_finishes_it(hub: Hub) -> None:
+async def test_an_api_token_cannot_finish_a_pending_sign_in(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     token = await put_token(hub, ann)
     given = {"pendingSignIn": await begun(hub, ann), "code": code_of(hub, secret)}
@@ -182,7 +182,7 @@ async def changes_password(hub: Hub, ann: Person, codes: list[str], *, end_other
 async def resets_password(hub: Hub, ann: Person, codes: list[str]) -> None:
     payload(await hub.change("requestPasswordReset", {"email": ann.email}))
     await hub.work()
-    # Among others: mails of one moment arrive in any order.
+    # It's somewhere among their mails: mails sent at the same moment arrive in any order.
     (link,) = re.findall(r"/password/([\w=-]+)", " ".join(map(text_of, hub.mails(ann.email))))
     payload(await hub.change("resetPassword", {"token": link, "password": NEW}))
 
@@ -211,7 +211,7 @@ async def deletes_account(hub: Hub, ann: Person, codes: list[str]) -> None:
         deletes_account,
     ],
 )
-async def test_what_ends_sessions_or_the_password_ends_it_and_nobody_elses(
+async def test_whatever_ends_sessions_or_the_password_ends_only_ones_own_pending_sign_in(
     hub: Hub, end: Callable[[Hub, Person, list[str]], Awaitable[None]]
 ) -> None:
     ann, secret, codes = await protected(hub, await hub.mediator())
@@ -224,7 +224,7 @@ async def test_what_ends_sessions_or_the_password_ends_it_and_nobody_elses(
     assert payload(await finish(hub, other, code_of(hub, bobs)))["signedIn"]
 
 
-async def test_a_password_that_is_changed_while_the_code_is_looked_at_ends_it(hub: Hub) -> None:
+async def test_changing_the_password_while_the_code_is_checked_ends_a_pending_sign_in(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     pending = await begun(hub, ann)
     async with changing(hub, CHANGED, ann.id) as others_wait:
@@ -234,7 +234,7 @@ async def test_a_password_that_is_changed_while_the_code_is_looked_at_ends_it(hu
     assert await sessions_of(hub, ann) == 1
 
 
-async def test_it_ends_with_the_restore_of_a_backup(hub: Hub) -> None:
+async def test_restoring_a_backup_ends_pending_sign_ins(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     await begun(hub, ann)
     async with hub.database.transaction() as transaction:
@@ -251,7 +251,7 @@ async def first_step(hub: Hub, person: Person, **more: str) -> httpx.Response:
     return response
 
 
-async def test_the_page_asks_for_the_code_in_a_second_step_and_holds_nothing_of_the_first(hub: Hub) -> None:
+async def test_the_page_asks_for_the_code_in_a_second_step_and_keeps_nothing_from_the_first(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     first = await first_step(hub, ann, next="/graphiql")
     kept, *attributes = first.headers["set-cookie"].split("; ")
@@ -269,10 +269,10 @@ async def test_the_page_asks_for_the_code_in_a_second_step_and_holds_nothing_of_
     assert "set-cookie" not in wrong.headers
     done = await hub.client.post("/signin", data={"next": "/graphiql", "code": code_of(hub, secret)})
     assert (done.status_code, done.headers["location"]) == (303, "/graphiql")
-    assert {*hub.client.cookies} == {"session", "device"}, "and the first step's is gone"
+    assert {*hub.client.cookies} == {"session", "device"}, "the cookie of the first step is gone"
 
 
-async def test_over_tls_what_goes_with_the_code_is_secure_and_bound_to_its_host(hub: Hub) -> None:
+async def test_over_tls_the_pending_cookie_is_secure_and_bound_to_its_host(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     async with opened(hub.services, settings=hub.settings, base_url="https://logbook.demo.example") as tls:
         kept = (await first_step(tls, ann)).headers["set-cookie"]
@@ -280,7 +280,7 @@ async def test_over_tls_what_goes_with_the_code_is_secure_and_bound_to_its_host(
         assert "; Secure" in kept
 
 
-async def test_the_page_asks_for_the_password_again_where_nothing_is_pending(hub: Hub) -> None:
+async def test_the_page_asks_for_the_password_again_if_nothing_is_pending(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     await first_step(hub, ann)
     pending = hub.client.cookies["pending"]
@@ -302,7 +302,7 @@ async def test_the_page_asks_for_the_password_again_where_nothing_is_pending(hub
         assert response.headers["set-cookie"].startswith('pending=""; HttpOnly; Max-Age=0')
 
 
-async def test_too_many_codes_say_when_to_try_again_and_the_sign_in_still_waits(hub: Hub) -> None:
+async def test_too_many_codes_get_told_when_to_try_again_and_the_sign_in_still_waits(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     await first_step(hub, ann)
     await use_up(hub, limits.SECOND_FACTOR, ann.id)
@@ -314,7 +314,7 @@ async def test_too_many_codes_say_when_to_try_again_and_the_sign_in_still_waits(
     assert (await hub.client.post("/signin", data={"code": code_of(hub, secret)})).status_code == 303
 
 
-async def test_a_token_or_another_site_finishes_nothing(hub: Hub) -> None:
+async def test_a_token_or_another_site_cannot_finish_a_pending_sign_in(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     token = await put_token(hub, ann)
     await first_step(hub, ann)

@@ -1,4 +1,4 @@
-"""The second factor: set up, asked for, used once, lost, taken away; and administrators who must have one."""
+"""The second factor: set up, asked for, used once, lost and removed; and administrators who must have one."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ WRONG = "000000"
 
 
 def code_of(hub: Hub, secret: str, steps: int = 0) -> str:
-    """What the owner's program shows, so many half minutes from now."""
+    """The code that the owner's app shows, so many half minutes from now."""
     return pyotp.TOTP(secret).at(hub.database.now(), counter_offset=steps)
 
 
@@ -28,14 +28,14 @@ async def set_up(hub: Hub, person: Person, password: str = PASSWORD) -> Answer:
 
 
 def with_new_session(hub: Hub, person: Person) -> Person:
-    """The same person, with the cookie of the last answer."""
+    """The same person, with the cookie from the last answer."""
     fresh = replace(person, cookie=hub.client.cookies["session"])
     hub.client.cookies.clear()
     return fresh
 
 
 async def protected(hub: Hub, person: Person) -> tuple[Person, str, list[str]]:
-    """Give somebody a second factor, confirmed by the code of half a minute ago; give its secret and recovery codes."""
+    """Set up somebody's second factor with the code of half a minute ago; return its secret and recovery codes too."""
     secret = payload(await set_up(hub, person))["secret"]
     answer = await hub.change("confirmSecondFactor", {"code": code_of(hub, secret, -1)}, "recoveryCodes", by=person)
     codes = payload(answer)["recoveryCodes"]
@@ -43,7 +43,7 @@ async def protected(hub: Hub, person: Person) -> tuple[Person, str, list[str]]:
 
 
 async def sign_in_with(hub: Hub, person: Person, code: str | None, password: str = PASSWORD) -> Answer:
-    """Try to sign in, with a code."""
+    """Try to sign in with a code."""
     return await hub.try_to_sign_in(person.email, password, code=code)
 
 
@@ -56,7 +56,7 @@ async def everything(hub: Hub) -> list[Any]:
     return [sorted(map(str, await hub.rows(f"SELECT * FROM {table}"))) for table in tables]
 
 
-async def test_a_factor_counts_once_a_code_shows_that_the_program_has_it(hub: Hub) -> None:
+async def test_a_second_factor_counts_once_a_code_shows_that_the_app_has_it(hub: Hub) -> None:
     ann = await hub.mediator()
     made = payload(await set_up(hub, ann))
     uri = urlsplit(made["otpauthUri"])
@@ -77,7 +77,7 @@ async def test_a_factor_counts_once_a_code_shows_that_the_program_has_it(hub: Hu
     assert (await hub.ask("{ me { secondFactor } }", by=ann)).data["me"]["secondFactor"]
 
 
-async def test_signing_in_asks_for_a_code_after_the_right_password_alone(hub: Hub) -> None:
+async def test_signing_in_asks_for_a_code_only_after_the_right_password(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     before = await everything(hub)
     unknown = await hub.change(
@@ -102,16 +102,16 @@ async def test_signing_in_asks_for_a_code_after_the_right_password_alone(hub: Hu
     assert await sessions_of(hub, ann) == 2
 
 
-# That the owner is told of a wrong code.
+# The owner is told about a wrong code.
 
 
 async def told(hub: Hub, person: Person) -> int:
-    """How many mails told somebody of a wrong code."""
+    """How many mails told somebody about a wrong code."""
     await hub.work()
     return len([mail for mail in hub.mails(person.email) if "wrong code" in mail["subject"]])
 
 
-async def test_a_wrong_code_after_the_right_password_is_told_to_the_owner_once_an_hour(hub: Hub) -> None:
+async def test_the_owner_is_told_about_wrong_codes_once_an_hour(hub: Hub) -> None:
     ann, secret, codes = await protected(hub, await hub.mediator())
     bob, _, _ = await protected(hub, await hub.mediator())
     for code, password in ((None, PASSWORD), ("", PASSWORD), (WRONG, "wrong"), (code_of(hub, secret), "wrong")):
@@ -121,7 +121,7 @@ async def test_a_wrong_code_after_the_right_password_is_told_to_the_owner_once_a
     again = await asyncio.gather(*(sign_in_with(hub, ann, code) for code in (WRONG, "abcdefgh", codes[0][:-1])))
     assert {str(answer.body) for answer in again} == {str(first.body)}
     assert await told(hub, ann) == 1
-    async with hub.later(minutes=59) as then:  # the clock of tests moves by whole hours: nothing has passed
+    async with hub.later(minutes=59) as then:  # the clock of tests moves only by whole hours: no time has passed
         await sign_in_with(then, ann, WRONG)
         assert await told(then, ann) == 1
     async with hub.later(hours=1) as then:
@@ -131,7 +131,7 @@ async def test_a_wrong_code_after_the_right_password_is_told_to_the_owner_once_a
     assert await told(hub, bob) == 0
 
 
-async def test_the_hour_between_two_mails_is_a_whole_one(hub: Hub) -> None:
+async def test_between_two_mails_about_wrong_codes_a_full_hour_passes(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     await sign_in_with(hub, ann, WRONG)
     for passed, mails in (("59 minutes", 1), ("61 minutes", 2)):
@@ -140,7 +140,7 @@ async def test_the_hour_between_two_mails_is_a_whole_one(hub: Hub) -> None:
         assert await told(hub, ann) == mails
 
 
-async def test_codes_past_the_limit_are_told_too(hub: Hub) -> None:
+async def test_the_owner_is_also_told_about_codes_past_the_limit(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     for _ in range(10):
         await hub.app.state.limiter.count(limits.SECOND_FACTOR, ann.id)
@@ -150,7 +150,7 @@ async def test_codes_past_the_limit_are_told_too(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("mutation", ["removeSecondFactor", "renewRecoveryCodes", "createApiToken"])
-async def test_every_change_that_takes_a_code_tells_of_a_wrong_one(hub: Hub, mutation: str) -> None:
+async def test_every_change_that_takes_a_code_tells_the_owner_about_a_wrong_one(hub: Hub, mutation: str) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     await hub.rows("UPDATE session SET created_at = clock() - interval '1 hour'")
     name = {"name": "T"} if mutation == "createApiToken" else {}
@@ -161,21 +161,21 @@ async def test_every_change_that_takes_a_code_tells_of_a_wrong_one(hub: Hub, mut
     assert not await hub.rows("SELECT 1 FROM api_token")
 
 
-async def test_a_wrong_code_while_a_factor_is_set_up_is_told_to_nobody(hub: Hub) -> None:
+async def test_nobody_is_told_about_a_wrong_code_while_setting_up(hub: Hub) -> None:
     ann = await hub.mediator()
     payload(await set_up(hub, ann))
     assert problems(await hub.change("confirmSecondFactor", {"code": WRONG}, by=ann)) == [("code", "WRONG_CREDENTIALS")]
     assert await told(hub, ann) == 0
 
 
-async def test_the_owner_is_told_while_redis_is_away(hub: Hub) -> None:
+async def test_the_owner_is_told_about_a_wrong_code_even_while_redis_is_down(hub: Hub) -> None:
     ann, _, _ = await protected(hub, await hub.mediator())
     async with opened(hub.services, settings=hub.settings, redis_url="redis://127.0.0.1:1/0") as without:
         assert problems(await sign_in_with(without, ann, WRONG)) == [("code", "WRONG_CREDENTIALS")]
         assert await told(without, ann) == 1
 
 
-async def test_a_code_works_once_and_none_before_it_works_after_it(hub: Hub) -> None:
+async def test_a_code_works_once_and_earlier_codes_no_longer_work_after_it(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     confirmed_with = code_of(hub, secret, -1)
     assert problems(await sign_in_with(hub, ann, confirmed_with)) == [("code", "WRONG_CREDENTIALS")]
@@ -186,7 +186,7 @@ async def test_a_code_works_once_and_none_before_it_works_after_it(hub: Hub) -> 
         assert problems(await sign_in_with(hub, ann, used)) == [("code", "WRONG_CREDENTIALS")]
 
 
-async def test_a_code_is_for_its_half_minute_and_those_beside_it(hub: Hub) -> None:
+async def test_a_code_works_in_its_own_half_minute_and_those_next_to_it(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     for steps in (-120, -2, 2, 120):
         assert problems(await sign_in_with(hub, ann, code_of(hub, secret, steps))) == [("code", "WRONG_CREDENTIALS")]
@@ -195,7 +195,7 @@ async def test_a_code_is_for_its_half_minute_and_those_beside_it(hub: Hub) -> No
         assert payload(await sign_in_with(then, ann, code_of(then, secret)))["signedIn"]
 
 
-async def test_a_recovery_code_stands_in_once_and_its_owner_is_told(hub: Hub) -> None:
+async def test_a_recovery_code_works_once_and_its_owner_is_told(hub: Hub) -> None:
     ann, _, codes = await protected(hub, await hub.mediator())
     bob, _, _ = await protected(hub, await hub.mediator())
     assert len(set(codes)) == RECOVERY_CODES == 10
@@ -230,7 +230,7 @@ async def test_secrets_and_codes_are_stored_sealed_or_hashed(hub: Hub) -> None:
         assert problems(await sign_in_with(other, ann, code_of(hub, secret))) == [("code", "WRONG_CREDENTIALS")]
 
 
-async def test_guessing_codes_is_limited_for_the_account_wherever_it_comes_from(hub: Hub) -> None:
+async def test_guessing_codes_is_limited_per_account_wherever_it_comes_from(hub: Hub) -> None:
     ann, secret, codes = await protected(hub, await hub.mediator())
     for _ in range(10):
         await hub.app.state.limiter.count(limits.SECOND_FACTOR, ann.id)
@@ -249,7 +249,7 @@ async def test_guessing_codes_is_limited_for_the_account_wherever_it_comes_from(
     assert problems(await hub.try_to_sign_in(bob.email, "wrong")) == [(None, "WRONG_CREDENTIALS")]
 
 
-async def test_setting_up_takes_the_password_and_replaces_only_what_was_not_confirmed(hub: Hub) -> None:
+async def test_setting_up_takes_the_password_and_replaces_only_an_unconfirmed_secret(hub: Hub) -> None:
     ann = await hub.mediator()
     assert problems(await set_up(hub, ann, "wrong")) == [("password", "WRONG_CREDENTIALS")]
     assert problems(await hub.change("confirmSecondFactor", {"code": WRONG}, by=ann)) == [(None, "NOT_FOUND")]
@@ -268,7 +268,7 @@ async def test_setting_up_takes_the_password_and_replaces_only_what_was_not_conf
     assert await everything(hub) == before
 
 
-async def test_adding_and_removing_end_every_other_session_and_the_owner_is_told(hub: Hub) -> None:
+async def test_adding_or_removing_one_ends_every_other_session_and_the_owner_is_told(hub: Hub) -> None:
     ann = await hub.mediator()
     elsewhere = await hub.sign_in(ann.email)
     old = ann
@@ -310,11 +310,11 @@ async def test_new_recovery_codes_replace_the_earlier_ones(hub: Hub) -> None:
     assert payload(await sign_in_with(hub, ann, new[0]))["signedIn"]
 
 
-async def test_a_new_password_by_mail_leaves_the_second_factor_where_it_is(hub: Hub) -> None:
+async def test_a_new_password_by_mail_leaves_the_second_factor_as_it_is(hub: Hub) -> None:
     ann, secret, _ = await protected(hub, await hub.mediator())
     payload(await hub.change("requestPasswordReset", {"email": ann.email}))
     await hub.work()
-    # Among others: mails of one moment arrive in any order.
+    # It's somewhere among their mails: mails sent at the same moment arrive in any order.
     (link,) = re.findall(r"/password/([\w=-]+)", " ".join(map(text_of, hub.mails(ann.email))))
     payload(await hub.change("resetPassword", {"token": link, "password": "another good password"}))
     hub.client.cookies.clear()
@@ -331,7 +331,7 @@ async def test_no_session_begins_without_a_code_while_a_factor_is_being_added(hu
     assert await sessions_of(hub, ann) == 1
 
 
-async def test_an_api_token_never_touches_the_second_factor(hub: Hub) -> None:
+async def test_an_api_token_cannot_touch_the_second_factor(hub: Hub) -> None:
     ann = await hub.mediator()
     token = await put_token(hub, ann)
     for name, given in (
@@ -351,7 +351,7 @@ async def strict(hub: Hub) -> Any:
         yield strict
 
 
-async def test_an_administrator_who_must_have_one_may_do_no_more_than_set_it_up(hub: Hub, strict: Hub) -> None:
+async def test_an_administrator_who_must_have_one_can_only_set_it_up(hub: Hub, strict: Hub) -> None:
     admin, ann = await strict.person(Role.ADMIN), await strict.mediator()
     token = await put_token(hub, admin)
     set_roles = ("setRoles", {"accountId": str(ann.id), "roles": ["ADMIN"]})
@@ -369,7 +369,7 @@ async def test_an_administrator_who_must_have_one_may_do_no_more_than_set_it_up(
         assert (await strict.ask("{ accounts { totalCount } }", **who)).data["accounts"]["totalCount"] == 2
 
 
-async def test_nobody_else_must_have_one_and_without_the_setting_no_administrator(hub: Hub, strict: Hub) -> None:
+async def test_nobody_else_needs_one_and_without_the_setting_neither_do_administrators(hub: Hub, strict: Hub) -> None:
     ann, admin = await strict.mediator(), await strict.person(Role.ADMIN)
     assert (await strict.ask("{ directories { totalCount } }", by=ann)).data
     assert (await hub.ask("{ accounts { totalCount } }", by=admin)).data

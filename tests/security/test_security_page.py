@@ -1,4 +1,4 @@
-"""docs/security.md says what is so: its limits are those of the source, and the tests that it names exist."""
+"""docs/security.md is true: its limits are those in the source, and the tests it names exist."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ PAGE = (ROOT / "docs" / "security.md").read_text()
 
 
 def rows(title: str) -> list[list[str]]:
-    """The cells of the table under a title, without its head."""
+    """The cells of the table under a heading, without its own header."""
     section = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def test_the_bounds_of_a_document_are_those_of_the_source() -> None:
+def test_the_limits_on_a_document_are_those_in_the_source() -> None:
     bounds = (
         *(MAX_BODY, execution.MAX_DOCUMENT_TOKENS, execution.MAX_DOCUMENT_LINES, cost.MAX_DEPTH, cost.MAX_ALIASES),
         *(cost.MAX_DIRECTIVES, cost.MAX_COST, execution.MAX_COMPARISONS),
