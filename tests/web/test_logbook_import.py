@@ -272,7 +272,7 @@ def test_no_cell_starts_a_formula_whichever_separator_a_program_splits_at(
     for lines in (io.StringIO(text, newline=""), text.splitlines(), text.splitlines(keepends=True)):
         for found in csv.reader(lines, delimiter=separator):
             for cell in found:
-                # If split at another separator, a stray quotation mark can make a cell start with the end of its own line.
+                # Split at another separator, a stray quotation mark can make a cell start with its own line's end.
                 assert separator != "," or not cell.startswith(("\t", "\r")), cell
                 assert not re.match(rf"[\s\"\ufeff\u200b]*[=+\-@{WIDE}]", cell), cell
 
