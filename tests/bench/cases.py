@@ -114,7 +114,7 @@ def post(body: dict[str, Any], *headers: str, path: str = "/graphql") -> bytes:
 
 
 def values(body: Any) -> Counter[str]:
-    """Give every value of an answer, however it is named and nested; sums may be sent as text."""
+    """Return every value of an answer, however it is named and nested; sums may be sent as text."""
     if isinstance(body, dict):
         body = list(body.values())
     if isinstance(body, list):

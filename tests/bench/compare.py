@@ -50,7 +50,7 @@ def _requests(case: Case, server: str) -> list[bytes]:
 
 
 def _start(services: Services, folder: Path) -> dict[str, int]:
-    """Start the servers; give their process ids."""
+    """Start the servers; return their process ids."""
     sockets = urlsplit(services.admin_url).query.partition("host=")[2].partition("&")[0]
     program = node.node()
     node.install(program)
@@ -75,7 +75,7 @@ async def _answer(server: str, request: bytes) -> Any:
 
 
 async def check(case: Case, asked: Asked) -> int:
-    """Compare the three answers to one request; give the hub's size in bytes."""
+    """Compare the three answers to one request; return the hub's size in bytes."""
     hub, limit = await _answer("hub", asked.hub), await _answer("limit", asked.bare)
     postgraphile = await _answer("postgraphile", asked.postgraphile)
     assert "errors" not in hub, hub

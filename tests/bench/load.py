@@ -32,7 +32,7 @@ class Connection:
 
     @staticmethod
     def possible(port: int) -> Callable[[], bool]:
-        """Give what tells whether a server listens."""
+        """Return what tells whether a server listens."""
 
         def listens() -> bool:
             with socket.socket() as client:
@@ -48,7 +48,7 @@ class Connection:
         self._writer.close()
 
     async def ask(self, request: bytes) -> bytes:
-        """Send a request; give the answer's body. RuntimeError for any status but 200."""
+        """Send a request; return the answer's body. RuntimeError for any status but 200."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         status, _, fields = head.partition(b"\r\n")
@@ -66,7 +66,7 @@ class Connection:
 
 
 async def load(port: int, requests: list[bytes], seconds: float, clients: int = CLIENTS) -> list[float]:
-    """Ask for so many seconds; give how long each answer took."""
+    """Ask for so many seconds; return how long each answer took."""
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
@@ -85,7 +85,7 @@ async def load(port: int, requests: list[bytes], seconds: float, clients: int = 
 
 
 def processor_time(pids: list[int]) -> float:
-    """Give the processor time of processes, in seconds."""
+    """Return the processor time of processes, in seconds."""
     total = 0
     for pid in pids:
         try:
@@ -97,13 +97,13 @@ def processor_time(pids: list[int]) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """Give the processes that one has started."""
+    """Return the processes that one has started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(one) for one in text.split()]
 
 
 def resident(pid: int) -> float:
-    """Give a process's resident memory, in MB."""
+    """Return a process's resident memory, in MB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -57,7 +57,7 @@ async def asked(ask: Ask) -> list[dict[str, Any]]:
 
 
 async def measured(demo: Demo, by: str, path: str) -> tuple[float, float, int]:
-    """Give the medians of page and document, in seconds, and the page's bytes."""
+    """Return the medians of page and document, in seconds, and the page's bytes."""
     headers = {"cookie": f"session={(await demo.person(by)).cookie}"}
     client = demo.hub.client
 

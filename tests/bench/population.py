@@ -32,7 +32,7 @@ SELECT pg_get_indexdef(i.indexrelid) AS made, i.indexrelid::regclass::text AS na
 
 
 def nth(kind: str, number: int) -> str:
-    """Give the id of a kind's row by its number, as 32 hexadecimal digits."""
+    """Return the id of a kind's row by its number, as 32 hexadecimal digits."""
     return f"{(number + 1 + ord(kind) * 10**9) * _ODD % 2**128:032x}"
 
 
@@ -57,7 +57,7 @@ class Population:
 
     @property
     def asked(self) -> list[Asked]:
-        """Give the mediators that are asked about: as far apart as can be."""
+        """Return the mediators that are asked about: as far apart as can be."""
         return [Asked(UUID(nth("m", n)), f"{n:043d}", _family(n)) for n in self._asked()]
 
     def _asked(self) -> list[int]:
@@ -65,15 +65,15 @@ class Population:
 
     @staticmethod
     def secret(who: str) -> str:
-        """Give the secret of the session of the reviewer, peer, directory or admin."""
+        """Return the secret of the session of the reviewer, peer, directory or admin."""
         return who.ljust(43, "_")
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[str]]]:
-        """Give each table, its columns, and its rows as lines of COPY's text format, but for the line's end."""
+        """Return each table, its columns, and its rows as lines of COPY's text format, but for the line's end."""
         asked, rest = self._asked(), range(self.mediators)
 
         def scattered(kind: str, each: int) -> Iterator[tuple[int, int]]:
-            """Give mediator and number of each row; the same for every size of those asked about."""
+            """Return mediator and number of each row; the same for every size of those asked about."""
             few = ((m, n) for n in range(HAS[kind]) for m in asked)
             others = ((m, n + 1000) for n in range(each) for m in rest)
             gap = each * self.mediators // (HAS[kind] * ASKED) + 1
@@ -145,7 +145,7 @@ class Population:
                 yield _account(nth(kind, n), name, f"{roles[kind].lower()}{n}@demo.example", roles[kind])
 
     def sessions(self) -> list[tuple[UUID, bytes]]:
-        """Give account and secret's hash of each session."""
+        """Return account and secret's hash of each session."""
         known = [(one.id, one.secret) for one in self.asked]
         others = {"reviewer": nth("r", 0), "directory": nth("d", 0), "admin": nth("a", 0), "peer": nth("m", PEER)}
         known += [(UUID(account), self.secret(who)) for who, account in others.items()]
@@ -184,7 +184,7 @@ def _entry(m: int, n: int) -> str:
 
 
 async def fill(admin: "asyncpg.Connection[asyncpg.Record]", population: Population) -> int:
-    """Fill an empty, migrated database as its superuser; give the number of rows.
+    """Fill an empty, migrated database as its superuser; return the number of rows.
 
     Indexes are made when the rows are there; that references lead somewhere is not checked, row for row.
     """

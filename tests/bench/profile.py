@@ -66,7 +66,7 @@ def area(stack: list[str]) -> str:
 
 
 def shares(folded: str) -> dict[str, float]:
-    """Give each area's part of the samples, of lines `outermost;...;innermost count`."""
+    """Return each area's part of the samples, of lines `outermost;...;innermost count`."""
     found: Counter[str] = Counter()
     for line in folded.splitlines():
         stack, _, number = line.rpartition(" ")

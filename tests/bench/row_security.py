@@ -107,7 +107,7 @@ async def fill(hub: Hub) -> list[Case]:
 
 
 async def post(app: Starlette, case: Case) -> bytes:
-    """Answer one request; give the answer's body."""
+    """Answer one request; return the answer's body."""
     body = orjson.dumps({"query": case.document, "variables": case.variables})
     headers = [
         (b"content-type", b"application/json"),
@@ -140,13 +140,13 @@ async def post(app: Starlette, case: Case) -> bytes:
 
 
 def spent(backends: list[int]) -> tuple[float, float]:
-    """Give the processor seconds used so far: this process's, and those of PostgreSQL's."""
+    """Return the processor seconds used so far: this process's, and those of PostgreSQL's."""
     schedules = (Path(f"/proc/{backend}/schedstat").read_text() for backend in backends)
     return time.process_time(), sum(int(schedule.split()[0]) for schedule in schedules) / 1e9
 
 
 async def cost(app: Starlette, case: Case, backends: list[int]) -> tuple[float, float]:
-    """Give the milliseconds of processor time that a request takes, here and in PostgreSQL."""
+    """Return the milliseconds of processor time that a request takes, here and in PostgreSQL."""
 
     async def client() -> None:
         for _ in range(REQUESTS // CLIENTS):
@@ -185,7 +185,7 @@ async def compare(with_wall: Hub, without: Hub, case: Case) -> None:
 
 
 def named(services: Services, name: str) -> Services:
-    """Give the same services with another database."""
+    """Return the same services with another database."""
     fields = ("database_url", "database_owner_url", "database_worker_url", "admin_url")
     urls = {field: urlunsplit(urlsplit(getattr(services, field))._replace(path=f"/{name}")) for field in fields}
     return replace(services, **urls)

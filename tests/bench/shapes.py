@@ -82,7 +82,7 @@ def _private(process: object) -> float:
 
 
 async def seconds_each(hub: Hub, person: Person, some: list[tuple[str, dict[str, Any]]]) -> list[float]:
-    """Ask for some shapes; give how long somebody else waited meanwhile, again and again, in milliseconds."""
+    """Ask for some shapes; return how long somebody else waited meanwhile, again and again, in milliseconds."""
     waits: list[float] = []
     done = asyncio.Event()
 

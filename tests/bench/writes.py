@@ -82,7 +82,7 @@ async def _guess(number: int, address: str) -> None:
 
 
 async def _beside_guesses(known: Known) -> tuple[float, float]:
-    """Give the median time of a sign-in without and with `GUESSES` in flight from one other address, in seconds."""
+    """Return the median time of a sign-in without and with `GUESSES` in flight from one other address, in seconds."""
     alone = await _write(sign_in_request, known, 0.7, 1)
     address = _address()
     guesses = [asyncio.create_task(_guess(number, address)) for number in range(GUESSES)]
@@ -94,7 +94,7 @@ async def _beside_guesses(known: Known) -> tuple[float, float]:
 
 
 async def _write(make: Callable[[Known], bytes], known: Known, seconds: float, clients: int) -> list[float]:
-    """Send changes for so many seconds; give how long each took. Each must have been accepted."""
+    """Send changes for so many seconds; return how long each took. Each must have been accepted."""
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 

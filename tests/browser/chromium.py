@@ -27,7 +27,7 @@ NOT_WITHOUT = ["--disable-back-forward-cache"]
 
 
 def found() -> str | None:
-    """Give the path of a browser: what CHROMIUM says, else the first of the usual names on the PATH."""
+    """Return the path of a browser: what CHROMIUM says, else the first of the usual names on the PATH."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 

@@ -21,7 +21,7 @@ class Demo:
     _people: dict[str, Person] = field(default_factory=dict)
 
     async def person(self, handle: str) -> Person:
-        """Give somebody, signed in."""
+        """Return somebody, signed in."""
         if handle not in self._people:
             self._people[handle] = await self.hub.sign_in(f"{handle}@demo.example", DEMO_PASSWORD)
         return self._people[handle]
@@ -38,7 +38,7 @@ async def demo_hub(services: Services) -> AsyncIterator[Demo]:
 
 
 async def _ids(demo: Demo) -> dict[str, str]:
-    """Give one of each thing of the demo's mediator."""
+    """Return one of each thing of the demo's mediator."""
     document = """{ me { mediator { feedbackLink
         logbook(first: 1) { nodes { id } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } } } } }"""
     own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
@@ -52,7 +52,7 @@ async def _ids(demo: Demo) -> dict[str, str]:
 
 
 async def _secrets(demo: Demo) -> dict[str, str]:
-    """Have each kind of mail with a link sent; give the links' secrets by the name of their page."""
+    """Have each kind of mail with a link sent; return the links' secrets by the name of their page."""
     hub = demo.hub
     mediator = await demo.person("mediator")
     request = {"partyName": "Demo Party", "mediationEndedOn": "2024-05-06", "partyAgreed": True}

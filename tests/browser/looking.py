@@ -19,7 +19,7 @@ def _axe() -> str:
 
 
 async def violations(page: Page) -> list[str]:
-    """Run axe; give what is serious or critical, a line for each element."""
+    """Run axe; return what is serious or critical, a line for each element."""
     if not await page.evaluate("'axe' in globalThis"):
         await page.evaluate(_axe())  # past the page's policy, which stays in force for the page itself
     found: list[dict[str, Any]] = await page.evaluate(
@@ -34,7 +34,7 @@ async def violations(page: Page) -> list[str]:
 
 
 async def sideways(page: Page) -> list[str]:
-    """Give the outermost elements that stick out of the window, if the page can be scrolled sideways at all."""
+    """Return the outermost elements that stick out of the window, if the page can be scrolled sideways at all."""
     found: list[str] = await page.evaluate(
         """() => {
           const most = document.documentElement.clientWidth;
@@ -72,7 +72,7 @@ _LEFT = """() => {
 
 
 async def out_of_reach(page: Page) -> list[str]:
-    """Press Tab until everything was reached; give what was not, and what does not show that it has the focus."""
+    """Press Tab until everything was reached; return what was not, and what does not show that it has the focus."""
     left: int = await page.evaluate(_STOPS)
     for _ in range(6 * left + 10):  # a date is up to four stops, and the focus may start in the middle of the page
         if not left:

@@ -124,7 +124,7 @@ HANDLES = {
 
 
 def declared() -> Iterator[Look]:
-    """Give a look at each page that needs no place and that no line looks at in the same way."""
+    """Return a look at each page that needs no place and that no line looks at in the same way."""
     plain = {(look.path, look.by) for look in NAMED if look.then is None}
     for page in pages:
         by = HANDLES[page.audience]

@@ -71,7 +71,7 @@ async def shoot_all(program: str, services: Services, take: Shoot) -> None:
 
 
 def main() -> int:
-    """Take the pictures; give the exit status."""
+    """Take the pictures; return the exit status."""
     program = found()
     if program is None:
         print(NONE, file=sys.stderr)  # noqa: T201

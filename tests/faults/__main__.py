@@ -81,7 +81,7 @@ async def attempt(name: str, drill: Drill, machine: Machine) -> Line:
 
 
 async def drilled(machine: Machine, chosen: set[str]) -> list[Line]:
-    """Run the chosen drills, or all; give their lines."""
+    """Run the chosen drills, or all; return their lines."""
     lines = []
     for group in GROUPS:
         runs = [attempt(name, drill, machine) for name, drill in group.items() if not chosen or name in chosen]

@@ -31,7 +31,7 @@ Contents = dict[str, tuple[int, str]]
 
 
 async def run(program: str | Path, *arguments: str, **more: Any) -> tuple[int, str]:
-    """Run a program to its end; give its status and what it said."""
+    """Run a program to its end; return its status and what it said."""
     process = await asyncio.create_subprocess_exec(
         program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, **more
     )
@@ -45,7 +45,7 @@ def postgres_program(name: str) -> Path:
 
 
 async def contents(connection: "asyncpg.Connection[asyncpg.Record]") -> Contents:
-    """Give the number of rows and a checksum for each table."""
+    """Return the number of rows and a checksum for each table."""
     found = {}
     for (table,) in await connection.fetch(TABLES):
         sums = f"SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t"
@@ -73,7 +73,7 @@ async def writing(doings: Doings, people: list[Person]) -> AsyncIterator[None]:
 
 
 async def dump(site: Installation, doings: Doings, people: list[Person], to: Path, changes: int) -> Contents:
-    """Dump while people write; give what the tables held at the very moment that the dump is of."""
+    """Dump while people write; return what the tables held at the very moment that the dump is of."""
     reader = await asyncpg.connect(site.hub.services.admin_url)
     try:
         async with writing(doings, people), reader.transaction(isolation="repeatable_read", readonly=True):

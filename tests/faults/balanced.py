@@ -60,7 +60,7 @@ def _program(name: str) -> str:
 
 @contextmanager
 def pgbouncer(processes: Processes, *urls: str) -> Iterator[list[str]]:
-    """Run PgBouncer before a database that roles have URLs of; gives those that go through it, in the same order.
+    """Run PgBouncer before a database that roles have URLs of; returns those that go through it, in the same order.
 
     It refuses to run as root. It asks for no password, so a name of its own for the database says whose role it is.
     """

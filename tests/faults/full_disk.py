@@ -68,7 +68,7 @@ async def _server(folder: Path) -> AsyncIterator[Machine]:
 
 
 def _fill(folder: Path) -> Callable[[], None]:
-    """Leave no room; give what makes room again."""
+    """Leave no room; return what makes room again."""
     ballast = folder / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:

@@ -51,7 +51,7 @@ class Process:
         self.popen.send_signal(sign)
 
     async def ended(self) -> int:
-        """Wait until it has ended; give its status."""
+        """Wait until it has ended; return its status."""
         return await asyncio.to_thread(self.popen.wait)
 
     @property
@@ -60,12 +60,12 @@ class Process:
         return self.popen.poll() is None
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """Give what it logged of an event."""
+        """Return what it logged of an event."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def resident(self) -> float:
-        """Give the memory that it holds, in MB."""
+        """Return the memory that it holds, in MB."""
         status = Path(f"/proc/{self.popen.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
@@ -134,12 +134,12 @@ class Installation:
         return await self.hub.rows(f"SELECT * FROM outbox WHERE {where} ORDER BY created_at, id")
 
     async def cut(self) -> dict[Cut, asyncpg.Record]:
-        """Give the rows under a lease."""
+        """Return the rows under a lease."""
         rows = await self.outbox("state = 'QUEUED' AND lease IS NOT NULL")
         return {(self.message_id(row), row["lease"]): row for row in rows}
 
     def message_id(self, row: asyncpg.Record) -> str:
-        """Give the Message-ID of a row's mail."""
+        """Return the Message-ID of a row's mail."""
         return f"<{row['id']}@127.0.0.1>"
 
     async def drained(self, seconds: float = PATIENCE) -> None:

@@ -34,12 +34,12 @@ class Line:
         return lost + self.broken
 
     def row(self) -> tuple[str, str, str, str, str]:
-        """Give what a table shows: what was done, how many of what, lost, doubled, and all else."""
+        """Return what a table shows: what was done, how many of what, lost, doubled, and all else."""
         notes = "; ".join([*self.notes, *(f"**{trouble}**" for trouble in self.broken + self.late)])
         return self.done, f"{self.count} {self.of}", str(self.lost), str(self.doubled), notes
 
     def __str__(self) -> str:
-        """Give the line."""
+        """Return the line."""
         facts = [f"{self.count} {self.of}", f"{self.lost} lost", f"{self.doubled} doubled", *self.notes]
         verdict = "; ".join(self.troubles + self.late)
         return f"{'BROKEN' if verdict else 'kept  '} {self.done}: {', '.join(facts)}{verdict and ' -- ' + verdict}"

@@ -61,7 +61,7 @@ def _pages(*paths: str) -> list[Ask]:
 
 
 def _asks(handle: str) -> Sequence[Ask]:
-    """Give what somebody of the demo does."""
+    """Return what somebody of the demo does."""
     if handle == _PARTY:
         found = _pages("/give", "/signin", "/give?search=mediator", f"/give/to/{_id('mediator3')}", "/static/style.css")
         return [*found, Ask(document=_SURVEY)]

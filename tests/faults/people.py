@@ -40,7 +40,7 @@ _numbers = count(1)
 
 
 def new_request() -> dict[str, Any]:
-    """Give the input of a request to a party of its own."""
+    """Return the input of a request to a party of its own."""
     return {
         "partyName": "Demo Party",
         "partyEmail": f"asked{next(_numbers)}@demo.example",

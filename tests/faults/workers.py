@@ -141,7 +141,7 @@ async def told_to_stop(machine: Machine, *, rounds: int = 5) -> Line:
 
 
 def _turn(chore: dict[str, Any]) -> tuple[str, str]:
-    """Give a chore's name, and the hour or minute of the database's clock in which it had its turn."""
+    """Return a chore's name, and the hour or minute of the database's clock in which it had its turn."""
     return chore["chore"], chore["at"][: 13 if chore["chore"] == "clean_up" else 16]
 
 

@@ -48,7 +48,7 @@ async def edits(machine: Machine, *, people: int = 200) -> Line:
 
 
 async def _at_once(site: Installation, name: str, input: dict[str, Any], by: Person | None, times: int) -> Counter[str]:
-    """Send one change many times at once; give how it was answered."""
+    """Send one change many times at once; return how it was answered."""
     doings = Doings(site)
     await asyncio.gather(*(doings.change(name, input, by) for _ in range(times)))
     return doings.failed + doings.unclean + Counter({"accepted": doings.made[name]})

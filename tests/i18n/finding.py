@@ -43,7 +43,7 @@ i18n.install(_environment)
 
 
 def in_template(source: str, *, html: bool = True) -> list[str]:
-    """Give each text of a template that readers see as it stands there, and each that an expression holds."""
+    """Return each text of a template that readers see as it stands there, and each that an expression holds."""
     literal = "".join(_data(source))
     seen = _Visible(literal).texts if html else literal.split("\n")
     found = [" ".join(text.split()) for text in seen if _LETTER.search(text)]
@@ -51,7 +51,7 @@ def in_template(source: str, *, html: bool = True) -> list[str]:
 
 
 def _data(source: str) -> Iterator[str]:
-    """Give what stands outside of tags, and outside of `{% trans %}`."""
+    """Return what stands outside of tags, and outside of `{% trans %}`."""
     previous, translated = "", False
     for _line, kind, value in _environment.lex(source):
         if kind == "whitespace":
@@ -96,12 +96,12 @@ def _constants(node: nodes.Node) -> Iterator[str]:
 
 
 def in_python(source: str, *, words: bool) -> list[str]:
-    """Give each sentence of a module that's for readers; `words`: single words with a capital too, such as labels."""
+    """Return each sentence of a module that's for readers; `words`: single words with a capital too, such as labels."""
     return list(_strings(ast.parse(source), words))
 
 
 def not_literal(source: str) -> list[str]:
-    """Give each message that's put together before it's looked up, so that no catalogue can have it."""
+    """Return each message that's put together before it's looked up, so that no catalogue can have it."""
     return [
         ast.unparse(node)
         for node in ast.walk(ast.parse(source))

@@ -246,7 +246,7 @@ def make_schema() -> GraphQLSchema:
 
 
 def object_type(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
-    """Give a type with fields."""
+    """Return a type with fields."""
     type_ = schema.type_map[name]
     assert isinstance(type_, GraphQLObjectType)
     return type_

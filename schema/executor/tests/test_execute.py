@@ -13,7 +13,7 @@ from schema.executor.tests.random_documents import Sent
 
 
 async def run(text: str, schema: GraphQLSchema | None = None) -> tuple[ExecutionResult, list[str]]:
-    """Run a document twice; give what it got and what was called the second time."""
+    """Run a document twice; return what it got and what was called the second time."""
     plans, shelf = Plans(schema or make_schema(), parse(text)), Shelf()
     await by_plans(plans, Sent(text, {}), Shelf())
     return await by_plans(plans, Sent(text, {}), shelf), shelf.done
