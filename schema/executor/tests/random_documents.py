@@ -1,4 +1,4 @@
-"""Random valid documents over a schema: aliases, fields asked for twice, fragments, conditions, arguments."""
+"""Random valid documents for a schema, with aliases, fields asked for twice, fragments, conditions and arguments."""
 
 from dataclasses import dataclass, field
 from random import Random
