@@ -17,7 +17,7 @@ READ = "{ me { mediator { logbook(first: 10) { nodes { id minutes notes } } expe
 
 
 async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.Event) -> None:
-    """Add entries, ask for feedback and read, one after the other; what failed is sent again with its key."""
+    """Add entries, ask for feedback and read, one after the other; anything that failed is sent again with its key."""
     asked = 0
     while not stop.is_set():
         kind = chance.random()
@@ -32,7 +32,7 @@ async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.
 
 
 async def whole(site: Installation, line: Line, doings: Doings) -> None:
-    """Compare the tables with what was accepted: nothing more, nothing less, nothing in part."""
+    """Compare the tables with what was accepted: nothing more, nothing less, and nothing incomplete."""
     (row,) = await site.hub.rows(
         "SELECT (SELECT count(*) FROM logbook_entry) entries, (SELECT count(*) FROM logbook_private) notes, "
         "(SELECT count(*) FROM feedback_request) requests, (SELECT count(*) FROM feedback_request_details) details, "
