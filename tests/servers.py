@@ -26,7 +26,7 @@ _given: set[int] = set()
 
 
 PRISTINE = "pristine"
-"""The name of the migrated database that nothing has run on: whatever has would make its copies look restored."""
+"""The name of the migrated database that nothing has used: otherwise, its copies would look restored."""
 
 
 async def keep_pristine(services: Services) -> None:

@@ -33,10 +33,10 @@ from tests.servers import environment, free_port
 from tests.waiting import until
 
 PATIENCE = 120.0
-"""Seconds that a drill waits for what should come, before it counts what did not."""
+"""Seconds that a drill waits for what should come, before it counts what didn't."""
 
 Cut = tuple[str, Any]
-"""A row that was being sent when its worker was cut off: its Message-ID, and its lease."""
+"""A row that was being sent when its worker was cut off: its Message-ID and its lease."""
 
 
 @dataclass

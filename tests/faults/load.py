@@ -24,13 +24,13 @@ from tests.faults.machine import Machine
 from tests.faults.people import CASE
 
 THINKS = (0.5, 1.5)
-"""Seconds between what somebody got and what they ask for next, from and to."""
+"""Seconds between somebody's last answer and next request, from and to."""
 
 WARM = 0.25
-"""How much of the time counts for nothing: caches fill."""
+"""The part of the time that doesn't count, because caches fill."""
 
 GROWTH = 1.15
-"""How much memory may have grown from the first third of what counts to the last."""
+"""How much the memory may grow from the first third of the time that counts to the last."""
 
 _LOGBOOK = """query($year: Int) { me { mediator { experience { minutes byRole { role minutes } }
 logbook(first: 25, filter: { year: $year }) { totalCount nodes { id role medium endedOn minutes notes } } } } }"""

@@ -11,7 +11,7 @@ from tests.faults.people import CASE, MAX_REQUESTS, Doings, new_request
 from tests.hub import Person
 
 LONGEST_ERROR = 10.0
-"""Seconds after which somebody must have an answer while PostgreSQL is away, if only an error."""
+"""Seconds within which somebody must get an answer while PostgreSQL is away, even if it's an error."""
 
 READ = "{ me { mediator { logbook(first: 10) { nodes { id minutes notes } } experience { minutes cases } } } }"
 

@@ -17,11 +17,11 @@ from tests.waiting import until
 from web.worker import SWEEP_EVERY
 
 SENDING = 2.0
-"""Seconds that sending may add to what is promised of a lease's end."""
+"""Seconds that sending may add to what is promised after the end of a lease."""
 
 
 async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Record], by: Process) -> None:
-    """Note how long after its lease each cut row was done by another worker; from that one's first work at the earliest."""
+    """Note how long after its lease each cut row was done by another worker, counted from that one's first work."""
     works_since = datetime.fromisoformat(by.lines("work")[0]["timestamp"])
     ended = {row["id"]: max(row["leased_until"], works_since) for row in cuts.values()}
     late = [row["finished_at"] - ended[row["id"]] for row in await site.outbox("state = 'DONE'") if row["id"] in ended]

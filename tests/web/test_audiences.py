@@ -25,7 +25,7 @@ DOCUMENTS = {
     name: (P,) if audience is None else tuple(STANDINGS[role] for role in Role if role in audience)
     for name, audience in documents_of(pages).items()
 }
-"""Who sees the pages that run a document's operations, as the pages declare it."""
+"""Who sees the pages that run a document's operations, according to their declarations."""
 
 VIEWERS = ("signed out", "mediator", "reviewer", "directory", "admin", "unverified")
 
