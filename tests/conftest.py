@@ -1,4 +1,4 @@
-"""Fixtures: the embedded services once a test process, and for each test a hub of its own on an empty database."""
+"""Fixtures: the embedded services once per test process, and for each test its own hub on an empty database."""
 
 import asyncio
 import gc
@@ -34,23 +34,23 @@ _numbers = count()
 def pytest_configure(config: pytest.Config) -> None:
     """Give this run a folder of its own.
 
-    PostgreSQL runs as `nobody` and has to get through to its data, but each start of pytest by the same user closes the
-    folder that all their runs share by default: a second run would take the database of the first away.
+    PostgreSQL runs as `nobody` and has to reach its data, but whenever the same user starts pytest, it locks the
+    folder that all their runs share by default: a second run would take the database away from the first.
     """
     if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix=OWN_FOLDER)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remove the folder, unless a failure left logs to look at there."""
+    """Remove the folder, unless a failure left logs there to look at."""
     folder = Path(session.config.option.basetemp)
-    if exitstatus == 0 and folder.name.startswith(OWN_FOLDER):  # not one named by hand, and not a worker's part of one
+    if exitstatus == 0 and folder.name.startswith(OWN_FOLDER):  # neither named by hand nor a worker's part
         shutil.rmtree(folder)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that drives a browser, and each that hypothesis feeds, so that none can forget to say so."""
+    """Mark each test that drives a browser or gets its input from hypothesis, so that none can forget to."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
@@ -59,12 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays until the end: thousands of tests, and all modules."""
+    """Keep the garbage collector away from what stays until the end: thousands of tests, and all modules."""
     gc.collect()
     gc.freeze()
 
 
-# httpx imports sniffio for each request, to learn whether Trio runs. It is not there: here Python needs no search.
+# httpx tries to import sniffio for each request, to learn whether Trio runs. It's absent, and this saves the search.
 if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # which is how Python writes that
 
@@ -77,7 +77,7 @@ FULL_COST = passwords.HASHER
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> Iterator[None]:
-    """Hash passwords with argon2 as always, but with parameters that cost next to nothing."""
+    """Hash passwords with argon2 as usual, but with parameters that cost next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         passwords._nobodys_hash.cache_clear()
@@ -92,7 +92,7 @@ def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """The real services, their database migrated: a template for each test's own."""
+    """The real services, with a migrated database: the template for those of the tests."""
     with embedded(tmp_path_factory.mktemp("services"), durable=False) as services:
         migrate.upgrade(settings_for(services))
         asyncio.run(keep_pristine(services))
@@ -105,7 +105,7 @@ def _named(url: str, database: str) -> str:
 
 @asynccontextmanager
 async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Services]:
-    """Give the services with an empty database of one's own."""
+    """Yield the services with a new, empty database."""
     name = f"test_{next(_numbers)}"
     async with admin(services.admin_url) as superuser:
         await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {PRISTINE} STRATEGY file_copy OWNER logbook_owner")
@@ -123,7 +123,7 @@ async def fresh_database(services: Services, mailbox: Path) -> AsyncIterator[Ser
 
 @pytest.fixture(scope="session")
 async def warm(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
-    """The services with the database that tests share, each of which leaves it empty, and its connections."""
+    """The services with the connections and the database that tests share; each test leaves it empty."""
     async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as shared:
         urls = (shared.database_url, shared.database_owner_url, shared.database_worker_url, shared.admin_url)
         async with keeping(*urls):
@@ -132,8 +132,8 @@ async def warm(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 async def hub(warm: Services, tmp_path: Path) -> AsyncIterator[Hub]:
-    """A running hub with an empty database and a mailbox of its own."""
-    warm.processes.check()  # a server that has ended is told by name, with the end of its log
+    """A running hub with an empty database and its own mailbox."""
+    warm.processes.check()  # a server that has ended is named, with the end of its log
     with catching(tmp_path) as smtp_url:
         own = replace(warm, smtp_url=smtp_url, mailbox=tmp_path)
         try:
@@ -144,7 +144,7 @@ async def hub(warm: Services, tmp_path: Path) -> AsyncIterator[Hub]:
 
 
 async def _empty(admin_url: str) -> None:
-    """Delete every row: quicker than a database for each test."""
+    """Delete every row: faster than a database for each test."""
     async with admin(admin_url) as connection:
         tables = await connection.fetch(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

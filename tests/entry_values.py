@@ -1,4 +1,4 @@
-"""Values that a field of an entry can hold, by its kind, as the API takes them."""
+"""Values that a field of an entry can hold, by its kind, as the API accepts them."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -16,7 +16,7 @@ _CODES = st.sampled_from(sorted(LANGUAGES))
 
 
 def values_of(field: EntryField) -> st.SearchStrategy[Any]:
-    """Make values of a field; None among them if it may be empty."""
+    """Generate values of a field; None is one of them if it may be empty."""
     kinds: dict[FieldKind, st.SearchStrategy[Any]] = {
         FieldKind.CHOICE: st.sampled_from([word.value for word in field.words or ()]),
         FieldKind.DAY: _DAYS,
@@ -29,7 +29,7 @@ def values_of(field: EntryField) -> st.SearchStrategy[Any]:
     return values if field.required else st.none() | values
 
 
-# Two values of each kind, of which either can stand in for the other.
+# Two values of each kind, and either can replace the other.
 _EXAMPLES: dict[FieldKind, tuple[Any, Any]] = {
     FieldKind.LINK: ("https://demo.example", "https://another.example"),
     FieldKind.DAY: ("2024-01-02", "2024-01-01"),
@@ -41,7 +41,7 @@ _EXAMPLES: dict[FieldKind, tuple[Any, Any]] = {
 
 
 def examples(field: EntryField) -> tuple[Any, Any]:
-    """Give two values of a field."""
+    """Return two values of a field."""
     if field.words:
         one, another, *_ = field.words
         return one.value, another.value
@@ -49,10 +49,10 @@ def examples(field: EntryField) -> tuple[Any, Any]:
 
 
 def filled_in(fields: Iterable[EntryField]) -> dict[str, Any]:
-    """Fill in every field of an entry of two days, as the API takes it."""
+    """Fill in every field of an entry of two days, as the API accepts it."""
     return {field.graphql_name: examples(field)[0] for field in fields} | {"startedOn": "2024-01-01"}
 
 
 def filled_in_otherwise(fields: Iterable[EntryField]) -> dict[str, Any]:
-    """Give another value for each field of `filled_in`; each fits the other fields of that."""
+    """Return another value for each field of `filled_in`; each fits the other fields there."""
     return {field.graphql_name: examples(field)[1] for field in fields} | {"startedOn": "2024-01-02"}

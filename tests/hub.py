@@ -1,4 +1,4 @@
-"""A running hub for a test: the real application, its people, its worker's work, and the mail that it sent."""
+"""A running hub for a test: the real application, its people, the work of its worker, and the mail it sent."""
 
 import json
 import re
@@ -39,7 +39,7 @@ BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
 
 _numbers = count(1)
-_seen: set[str] = set()  # ids of mails, which are of one test each
+_seen: set[str] = set()  # ids of mails; each belongs to one test
 
 
 def settings_for(services: Services, **overrides: Any) -> Settings:
@@ -80,7 +80,7 @@ class Person:
 
 @dataclass
 class Answer:
-    """What a GraphQL request got."""
+    """The answer to a GraphQL request."""
 
     status: int
     body: dict[str, Any]
@@ -110,7 +110,7 @@ def problems(answer: Answer) -> list[tuple[str | None, str]]:
 
 
 def secret_in(mail: CaughtMail, page: str) -> str:
-    """The secret of the one link to that page in a mail."""
+    """The secret of the only link to that page in a mail."""
     (secret,) = set(re.findall(rf"/{page}/([\w=-]+)", mail["text"]))
     return str(secret)
 
@@ -121,14 +121,14 @@ def text_of(mail: CaughtMail) -> str:
 
 
 async def drain(database: Database, settings: Settings) -> int:
-    """Do what is due in the outbox; give how much it was."""
+    """Do what is due in the outbox; return how many rows that was."""
     work = Work(database, settings)
     return sum([await job({"work": work}) for job in DRAINS])
 
 
-@dataclass(repr=False)  # asyncio writes what a test is given into a text, for nobody
+@dataclass(repr=False)  # asyncio turns the arguments of a test into text that nobody reads
 class Hub:
-    """The application over one database: `database` as its owner, for what is put in; `worker` as the worker's role."""
+    """The application on one database: `database` as its owner, for adding rows; `worker` with the worker's role."""
 
     app: Starlette
     client: httpx.AsyncClient
@@ -147,14 +147,14 @@ class Hub:
         token: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send one request, as somebody, with an API token, or signed out."""
+        """Send one request: as somebody, with an API token, or signed out."""
         json_only = {"content-type": "application/json", "accept": "application/graphql-response+json"}
         sent = {**json_only, **(headers or {})}
         if by is not None:
             sent["cookie"] = f"session={by.cookie}"
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
-        body = json.dumps({"query": document, "variables": variables})  # which also writes a lone surrogate
+        body = json.dumps({"query": document, "variables": variables})  # also writes a lone surrogate
         response = await self.client.post("/graphql", content=body, headers=sent)
         return Answer(response.status_code, response.json(), response.headers)
 
@@ -178,7 +178,7 @@ class Hub:
         visibility: Visibility = Visibility.DIRECTORIES,
         verified: bool = True,
     ) -> Person:
-        """Put in an account with a session."""
+        """Add an account with a session."""
         number = next(_numbers)
         name = name or f"Person {number}"
         email = email or f"person{number}@demo.example"
@@ -204,7 +204,7 @@ class Hub:
         return answer
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> Person:
-        """Sign in as somebody who may; the cookie is the answer's."""
+        """Sign in as somebody who may; the cookie comes from the answer."""
         answer = await self.try_to_sign_in(email, password)
         assert payload(answer)["signedIn"]
         (cookie,) = re.findall("session=([^;]+)", answer.headers["set-cookie"])
@@ -212,16 +212,16 @@ class Hub:
         return Person(UUID(me["id"]), me["name"], me["email"], cookie)
 
     async def mediator(self, **facts: Any) -> Person:
-        """Put in a mediator, visible to directories unless told otherwise."""
+        """Add a mediator, visible to directories unless told otherwise."""
         return await self.person(Role.MEDIATOR, **facts)
 
     async def appointed(self, mediator: Person, reviewer: Person) -> None:
-        """Put in a reviewer's appointment."""
+        """Appoint a reviewer."""
         async with self.database.transaction() as transaction:
             await transaction.run(insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id))
 
     async def work(self) -> int:
-        """Do what the worker has to do now; give how much it was."""
+        """Do what the worker has to do now; return how much that was."""
         done = await drain(self.worker, self.settings)
         for chore in CHORES:
             await chore({"work": Work(self.worker, self.settings)})
@@ -233,9 +233,9 @@ class Hub:
         return [mail for mail in caught(self.settings.mailbox, machine_time()) if to in {None, mail["to"]}]
 
     def mail(self, to: str | None = None, words: str = "") -> CaughtMail:
-        """The one mail, to somebody and with such words, that no test has looked at yet.
+        """The only mail to somebody with these words that no test has looked at yet.
 
-        It fails where there are several: mails of one moment arrive in any order, so none of them is the newest.
+        It fails if there are several: mails sent at the same moment arrive in any order, so none of them is the newest.
         """
         new = [one for one in self.mails(to) if one["id"] not in _seen]
         found = [one for one in new if words in one["subject"] or words in text_of(one)]
@@ -244,18 +244,18 @@ class Hub:
         return found[0]
 
     def secret(self, to: str | None, page: str) -> str:
-        """The secret of the link to that page, in the one mail to somebody that has such a link and is new."""
+        """The secret of the link to that page, in the only new mail to somebody that has such a link."""
         return secret_in(self.mail(to, f"/{page}/"), page)
 
     async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Look into the tables, past every fence."""
+        """Query the tables, bypassing row-level security."""
         async with admin(self.services.admin_url) as connection:
             found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
         return found
 
     @asynccontextmanager
     async def later(self, **passed: float) -> AsyncIterator["Hub"]:
-        """The same hub when so much time has passed: a clock moved for its connections, nothing slept for."""
+        """The same hub after that much time: the clock of its connections is moved, and nothing sleeps."""
         moved = self.moved + timedelta(**passed)
         async with opened(self.services, settings=self.settings, moved=moved) as hub:
             yield hub
@@ -265,11 +265,11 @@ class Hub:
 async def opened(
     services: Services, *, settings: Settings | None = None, moved: timedelta = timedelta(), **overrides: Any
 ) -> AsyncIterator[Hub]:
-    """Run the application over a database."""
+    """Run the application on a database."""
     values = {**overrides, "demo_clock_offset_hours": int(moved.total_seconds() // 3600)}
-    # Read anew, for a copy would keep what was worked out from the values before.
+    # Loaded again, because a copy would keep what was computed from the old values.
     settings = load(**dict(settings) | values) if settings else settings_for(services, **values)
-    vars(settings)["clock_offset"] = moved  # to the minute, where the setting counts hours
+    vars(settings)["clock_offset"] = moved  # to the minute, although the setting counts hours
     app = make_app(settings, connected, more_routes=mailbox.routes)
     async with (
         app.router.lifespan_context(app),

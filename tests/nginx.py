@@ -16,7 +16,7 @@ from demo.processes import Command, Processes
 PROGRAM = "/usr/sbin/nginx"
 SAMPLE = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 
-# Debian's own, which the sample is included in: what it does not set is logged here.
+# Like Debian's own settings, which include the sample: requests that the sample doesn't log are logged here.
 AROUND = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -36,7 +36,7 @@ http {{
 
 
 def needed() -> None:
-    """Skip a test where there is no nginx; fail it where REQUIRE_NGINX=1 says that there has to be one."""
+    """Skip a test if there's no nginx; fail it if REQUIRE_NGINX=1 says that there has to be one."""
     if not Path(PROGRAM).exists():
         told = f"no nginx in {PROGRAM} (Debian: apt-get install nginx-light)"
         if os.environ.get("REQUIRE_NGINX") == "1":
@@ -45,13 +45,13 @@ def needed() -> None:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on a port of the loopback."""
+    """Whether something listens on a port of the loopback."""
     with closing(socket.socket()) as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def sample(folder: Path, port: int, plain: int, upstreams: tuple[int, ...]) -> str:
-    """Give the sample with these ports; what would be an HTTPS server listens on `port`, the one on 80 on `plain`."""
+    """Return the sample with these ports: the HTTPS server listens on `port`, and the one on port 80 on `plain`."""
     text = SAMPLE.read_text(encoding="utf-8")
     servers = "".join(f"    server 127.0.0.1:{one} max_fails=1 fail_timeout=1s;\n" for one in upstreams)
     for pattern, instead in (
@@ -68,7 +68,7 @@ def sample(folder: Path, port: int, plain: int, upstreams: tuple[int, ...]) -> s
 
 @contextmanager
 def nginx(processes: Processes, port: int, plain: int, *upstreams: int) -> Iterator[Path]:
-    """Run nginx before web servers; give the folder of its logs."""
+    """Run nginx in front of web servers; yields the folder of its logs."""
     folder = Path(tempfile.mkdtemp(prefix="logbook-nginx-", dir="/tmp"))
     folder.chmod(0o755)
     try:

@@ -1,4 +1,4 @@
-"""Tells from a statement, as SQLAlchemy holds it, which of its columns PostgreSQL may give a null for."""
+"""Works out from an SQLAlchemy statement in which of its columns PostgreSQL may return null."""
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -36,19 +36,19 @@ from sqlalchemy.sql.selectable import AliasedReturnsRows, CompoundSelect
 
 NEVER = {"array", "clock", "count", "jsonb_build_array", "now", "row_number"}
 AGGREGATES = {"avg", "max", "min", "stddev_pop", "sum"}
-# Null where an argument is, and never else.
+# Null if an argument is, and only then.
 STRICT = {"date_trunc", "left", "lower", "md5", "timezone", "to_char"}
 
 
 def columns(clause: ClauseElement) -> Iterator[tuple[str, bool]]:
-    """Give each column of a statement: its name, and whether it may be null."""
+    """Return each column of a statement: its name, and whether it may be null."""
     rows: Any = clause
     for column in rows.exported_columns:
         yield column.key, column_can_be_null(clause, column)
 
 
 def column_can_be_null(clause: Any, column: ColumnElement[Any]) -> bool:
-    """Whether a column that a statement gives may be null."""
+    """Whether a column that a statement returns may be null."""
     if isinstance(clause, CompoundSelect):
         place = list(clause.exported_columns).index(column)
         return any(column_can_be_null(one, list(one.exported_columns)[place]) for one in map(_bare, clause.selects))
@@ -123,7 +123,7 @@ class _Reader:
             case BooleanClauseList() | ClauseList() | ExpressionClauseList():
                 return any(map(self.can_be_null, of.clauses))
         if getattr(of, "is_literal", False):
-            return False  # written out, of columns that cannot be null
+            return False  # spelt out, from columns that can't be null
         return self._column(of)
 
     def _column(self, of: Any) -> bool:
@@ -137,7 +137,7 @@ class _Reader:
         if isinstance(source, AliasedReturnsRows):
             inner = _bare(source.element)
             if isinstance(inner, FunctionElement) or not hasattr(inner, "exported_columns"):
-                return False  # what a function unnests or numbers
+                return False  # something that a function unnests or numbers
             return column_can_be_null(inner, inner.exported_columns[of.key])
         raise TypeError(f"say whether {of!r} of {type(source).__name__} may be null")
 
@@ -157,7 +157,7 @@ class _Reader:
 
 
 def _parts(condition: Any) -> Iterator[Any]:
-    """Give what must be true for a condition to be."""
+    """Return what must be true for a condition to be true."""
     if isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
         for one in condition.clauses:
             yield from _parts(one)
@@ -166,7 +166,7 @@ def _parts(condition: Any) -> Iterator[Any]:
 
 
 def _subquery_can_be_null(select: Any) -> bool:
-    """Whether a subquery in place of a value may be null: yes where it finds no row; an aggregate always finds one."""
+    """Whether a subquery in place of a value may be null: yes if it may find no row; an aggregate always finds one."""
     select = _bare(select)
     (column,) = select.exported_columns
     always_a_row = isinstance(select, Select) and not select._group_by_clauses and _has_aggregate(column)

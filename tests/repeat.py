@@ -1,7 +1,7 @@
-"""The suite over and over, each time in another order: `python -m tests.repeat RUNS BUSY [pytest's arguments]`.
+"""Runs the suite over and over, each time in another order: `python -m tests.repeat RUNS BUSY [pytest's arguments]`.
 
-A line for each run says its seed, what came of it, how long it took and what it cost; the last BUSY runs share the
-machine with a process for each core that never rests. A run that failed shows its output; the status tells of any.
+A line for each run says its seed, its outcome, how long it took and what it cost. The last BUSY runs share the machine
+with a process for each core that never rests. A run that failed shows its output, and makes the exit status 1.
 """
 
 import os
@@ -46,7 +46,7 @@ def _run(number: int, how: str, arguments: list[str]) -> bool:
 
 
 def main(runs: int, busy: int, arguments: list[str]) -> int:
-    """Run; give how many runs failed."""
+    """Run the suite that often; return how many runs failed."""
     failed = sum(not _run(number, "alone", arguments) for number in range(1, runs - busy + 1))
     with _busy():
         failed += sum(not _run(number, "busy machine", arguments) for number in range(runs - busy + 1, runs + 1))

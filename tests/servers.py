@@ -1,4 +1,4 @@
-"""Servers of a test's own, to be stopped and started again; and the environment of processes that use them."""
+"""Servers for just one test, which it can stop and start again, and the environment of processes that use them."""
 
 import contextlib
 import os
@@ -26,11 +26,11 @@ _given: set[int] = set()
 
 
 PRISTINE = "pristine"
-"""The name of the migrated database that nothing has run on: whatever has would make its copies look restored."""
+"""The name of the migrated database that nothing has used: otherwise, its copies would look restored."""
 
 
 async def keep_pristine(services: Services) -> None:
-    """Put a copy of the database aside as soon as it is migrated, for others to be made of."""
+    """Set aside a copy of the newly migrated database, as a template for others."""
     superuser = await asyncpg.connect(services.admin_url)
     try:
         await superuser.execute(f"CREATE DATABASE {PRISTINE} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
@@ -39,12 +39,12 @@ async def keep_pristine(services: Services) -> None:
 
 
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on, and that this process was not given before.
+    """Return a port of the loopback where nobody listens, and which this process hasn't been given before.
 
-    It is below those that the machine gives to connections, so that it is still free when a server takes it.
+    It's below those that the machine gives to connections, so that it's still free when a server takes it.
     """
     while True:
-        port = 10_000 + secrets.randbelow(20_000)  # by chance, for tests run side by side
+        port = 10_000 + secrets.randbelow(20_000)  # at random, because tests run side by side
         if port in _given:
             continue
         _given.add(port)
@@ -54,14 +54,14 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """One that can be away for a while."""
+    """A server that can be away for a while."""
 
     url: str
     processes: Processes
     start: Callable[[], None]
 
     def stop(self) -> None:
-        """Stop it and wait until it is gone."""
+        """Stop it and wait until it's gone."""
         _, process, _ = self.processes._running.pop()
         process.send_signal(signal.SIGINT)
         process.wait()
@@ -69,7 +69,7 @@ class Server:
 
 @contextmanager
 def postgres() -> Iterator[Server]:
-    """Run PostgreSQL with the roles and the empty database `logbook`; the URL is the application's."""
+    """Run PostgreSQL with the roles and the empty database `logbook`; the URL is that of the application."""
     with _folder() as (folder, processes, user), (folder / "lock").open("w") as lock:
         start = partial(start_postgres, processes, folder, folder, user, lock.fileno(), durable=False)
         start()
@@ -78,7 +78,7 @@ def postgres() -> Iterator[Server]:
 
 @contextmanager
 def valkey() -> Iterator[Server]:
-    """Lay out Valkey; it is not started yet."""
+    """Prepare Valkey, without starting it."""
     with _folder() as (folder, processes, user):
         yield Server(f"unix://{folder}/valkey.sock", processes, partial(_start_valkey, processes, folder, folder, user))
 
@@ -86,7 +86,7 @@ def valkey() -> Iterator[Server]:
 @contextmanager
 def _folder() -> Iterator[tuple[Path, Processes, pwd.struct_passwd | None]]:
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))  # the path of a socket is short
+    folder = Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))  # the path of a socket has to be short
     if user:
         os.chown(folder, user.pw_uid, user.pw_gid)
     with Processes(folder) as processes:
@@ -94,7 +94,7 @@ def _folder() -> Iterator[tuple[Path, Processes, pwd.struct_passwd | None]]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Write settings as the environment of a process, with what this one has beside them."""
+    """Write settings as the environment of a process, with everything else that this process has."""
     given = {name.upper(): _written(value) for name, value in settings if value is not None}
     return os.environ | given
 

@@ -1,4 +1,4 @@
-"""What is kept between requests has a bound: a client that chooses keys without end must not fill the memory."""
+"""What is kept between requests has a limit: a client that keeps making up keys must not fill the memory."""
 
 import ast
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from tests.test_layers import ROOT, modules
 
 MAX_KEPT = 500
 
-# How many values there are of a type that may be the key of an unbounded cache.
+# Types that may be the key of an unlimited cache, and how many values they have.
 FEW = {
     "bool": 2,
     "bool | None": 3,
     "Standing": 2 ** len(EVERYBODY),
     "frozenset[Role]": 2 ** len(Role),
-    "EntryList": 5,  # constants of the modules: a list each
+    "EntryList": 5,  # constants of the modules, each a list
     "OwnedList": 5,
 }
 
@@ -58,7 +58,7 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 
 
 def filled(tree: ast.Module) -> Iterator[str]:
-    """Names of a module that hold a collection, and that a function puts something into."""
+    """Names in a module that hold a collection to which a function adds something."""
     held = {
         target.id
         for node in tree.body
@@ -78,7 +78,7 @@ def filled(tree: ast.Module) -> Iterator[str]:
 
 
 def names_of(function: ast.FunctionDef) -> set[str]:
-    """The function's own names, which hide the module's."""
+    """The names of the function itself, which hide those of the module."""
     given = function.args
     named = {one.arg for one in (*given.args, *given.kwonlyargs)}
     return named | {
@@ -87,7 +87,7 @@ def names_of(function: ast.FunctionDef) -> set[str]:
 
 
 @pytest.mark.parametrize("path", sorted(modules()), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_kept_without_a_bound(path: Path) -> None:
+def test_nothing_is_kept_without_a_limit(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert {one.name: reason for one in functions(tree) if (reason := unbounded(one))} == {}
     assert {*filled(tree)} == set()
@@ -104,13 +104,13 @@ def test_nothing_is_kept_without_a_bound(path: Path) -> None:
         "@alru_cache\ndef f(key: str): ...",
     ],
 )
-def test_the_test_knows_what_has_no_bound(text: str) -> None:
+def test_a_cache_without_a_limit_is_recognised(text: str) -> None:
     (function,) = functions(ast.parse(text))
     assert unbounded(function)
 
 
 @pytest.mark.parametrize("text", ["kept = {}\ndef f(x):\n    kept[x] = 1", "kept: set = set()\ndef f(x): kept.add(x)"])
-def test_the_test_knows_what_is_filled(text: str) -> None:
+def test_a_collection_that_is_added_to_is_recognised(text: str) -> None:
     assert [*filled(ast.parse(text))] == ["kept"]
 
 
@@ -119,7 +119,7 @@ def is_kept(documents: Documents, text: str) -> bool:
 
 
 @pytest.mark.parametrize("choices", [0, 1, 4, 20])
-def test_documents_are_kept_as_far_as_they_and_their_plans_have_room(choices: int) -> None:
+def test_documents_are_kept_while_there_is_room_for_them_and_their_plans(choices: int) -> None:
     documents = Documents(projection(EVERYBODY))
     variables = ", ".join(f"$v{i}: Boolean!" for i in range(choices))
     left_out = " ".join(f"v{i}: __typename @skip(if: $v{i})" for i in range(choices))
@@ -137,15 +137,15 @@ def test_documents_are_kept_as_far_as_they_and_their_plans_have_room(choices: in
 @pytest.mark.parametrize(
     "text", ["{a%d:__typename}", "{a%d:me{id}}", "{%d", "{a%d b c d e f g h i j}", "{me(a%d:1 b:1 c:1 d:1){id}}"]
 )
-def test_of_the_shortest_documents_few_are_kept_too(text: str) -> None:
-    """Each takes some kilobytes, whether it may run or not."""
+def test_even_of_the_shortest_documents_only_a_few_are_kept(text: str) -> None:
+    """Each takes some kilobytes, whether it can be run or not."""
     documents = Documents(projection(EVERYBODY))
     for number in range(1_000):
         documents.prepared(text % number)
     assert 100 < len(documents._kept) <= 200
 
 
-def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
+def test_a_document_that_would_push_out_all_the_others_is_not_kept() -> None:
     documents = Documents(projection(EVERYBODY))
     documents.prepared("{ me { id } }")
     large = "{ me { name } } #" + "x" * CHARACTERS_KEPT
@@ -154,7 +154,7 @@ def test_a_document_that_would_push_out_all_others_is_not_kept() -> None:
     assert is_kept(documents, "{ me { id } }")
 
 
-def test_what_is_compiled_again_needs_not_be_prepared_again() -> None:
-    """A connection knows a statement that it has prepared by its text and the class of its rows."""
+def test_a_statement_compiled_again_need_not_be_prepared_again() -> None:
+    """A connection recognises a prepared statement by its text and the class of its rows."""
     first, again = (Statement(select(literal(1).label("one")), Row) for _ in range(2))
     assert (first.sql, first.row_class) == (again.sql, again.row_class)

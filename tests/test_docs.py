@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# Not by `rglob`: what npm and pip install has thousands of pages of its own.
+# Without `rglob`: the packages of npm and pip have thousands of pages of their own.
 ROOMS = ("*.md", "docs/**/*.md", ".github/**/*.md", "[a-z]*/README.md", "[a-z]*/[a-z]*/README.md")
 PAGES = sorted({path.relative_to(ROOT).as_posix() for pattern in ROOMS for path in ROOT.glob(pattern)})
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
@@ -49,7 +49,7 @@ def test_every_link_and_anchor_leads_somewhere(name: str) -> None:
 
 
 def paths(text: str) -> list[str]:
-    """What a page's code names of this repository: paths in its folders, and files at the top or next to the page."""
+    """What the code in a page names: paths in this repository's folders, and files at the top or next to the page."""
     text = LINK.sub("", text)
     code = [*(block for _, block in BLOCK.findall(text)), *re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))]
     words = [word.rstrip(".:") for word in WORD.findall("\n".join(code))]
@@ -57,7 +57,7 @@ def paths(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_path_that_is_named_exists(name: str) -> None:
+def test_every_path_named_in_the_docs_exists(name: str) -> None:
     for path in paths(TEXTS[name]):
         assert any(list(base.glob(path.rstrip("/"))) for base in (ROOT, (ROOT / name).parent)), path
 
@@ -96,7 +96,7 @@ BLOCKS = re.compile(r'^(?:subgraph \w+\[".+"\]|opt .+|alt .+|loop .+)$')
 
 
 @pytest.mark.parametrize(("name", "drawing"), DRAWINGS)
-def test_each_drawing_is_one_that_mermaid_can_draw(name: str, drawing: str) -> None:
+def test_mermaid_can_draw_each_drawing(name: str, drawing: str) -> None:
     head, *lines = [line.strip() for line in drawing.splitlines() if line.strip()]
     assert head in {"flowchart TB", "flowchart LR", "sequenceDiagram"}, name
     named, used, depth = set(), set(), 0
@@ -117,7 +117,7 @@ def test_each_drawing_is_one_that_mermaid_can_draw(name: str, drawing: str) -> N
     assert used <= named
 
 
-def test_the_table_of_rooms_has_each_folder_at_the_top() -> None:
+def test_the_table_of_folders_has_each_folder_at_the_top() -> None:
     rooms = re.findall(r"^\| `([^`/]+)/?`", TEXTS["docs/architecture.md"], re.MULTILINE)
     folders = {name for name in FOLDERS if not re.match(r"[._]|.*\.egg-info$", name)}
     assert set(rooms) == folders | {path.name for path in ROOT.glob("*.py")}

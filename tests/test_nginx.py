@@ -1,4 +1,4 @@
-"""The nginx of `deploy/`, and PostgreSQL's log under compose: no link's secret, and nothing that somebody typed."""
+"""The nginx of `deploy/` and PostgreSQL under compose log no secret of a link and nothing that somebody typed."""
 
 import asyncio
 import re
@@ -28,14 +28,14 @@ WITH_SECRET = [path for path in PATHS if SECRET in path]
 
 @pytest.fixture
 def processes() -> Iterator[Processes]:
-    """Processes of this test's."""
+    """The processes of this test."""
     needed()
     with Processes(Path(tempfile.mkdtemp(prefix="logbook-", dir="/tmp"))) as processes:
         yield processes
 
 
 def logged(path: str) -> str:
-    """What the sample writes of a path, by its own rules."""
+    """What the sample logs of a path, by its own rules."""
     rules = re.findall(r'^    "~(.*)" "?(.*?)"?;$', SAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(rules) == 2
     for rule, written in rules:
@@ -44,10 +44,10 @@ def logged(path: str) -> str:
     return "-"
 
 
-def test_what_is_logged_of_a_path_of_ours_is_its_first_word() -> None:
+def test_only_the_first_word_of_one_of_our_paths_is_logged() -> None:
     assert len(WITH_SECRET) > 12
     for path in PATHS:
-        assert logged(path) in {path, "/" + path.split("/")[1] + "/*"}, "each has a first word that is ours"
+        assert logged(path) in {path, "/" + path.split("/")[1] + "/*"}, "each starts with one of our words"
     for path in [
         *WITH_SECRET,
         f"/{SECRET}",
@@ -65,7 +65,7 @@ def texts(folder: Path) -> str:
 
 
 async def written(folder: Path, what: str, times: int) -> None:
-    """Wait until the logs hold something so many times: a line is written after its answer."""
+    """Wait until something is in the logs that often: a line is written after its answer."""
 
     async def there() -> bool:
         return texts(folder).count(what) >= times
@@ -81,7 +81,7 @@ async def raw(port: int, request: bytes) -> None:
 
 
 async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, processes: Processes) -> None:
-    """Also where all goes wrong: web servers away, too much sent, requests that are none, other hosts."""
+    """Even if everything goes wrong: web servers away, too much sent, invalid requests, other hosts."""
     port, plain, away = free_port(), free_port(), free_port()
     referer = {"referer": f"https://logbook.example/give/{SECRET}", "user-agent": SECRET, "x-forwarded-for": SECRET}
     async with served(hub.services) as site, httpx.AsyncClient(headers=referer) as client:
@@ -107,7 +107,7 @@ async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, processes: Proce
                 odd.replace(b"GET /give/", b"G "),
             ):
                 await raw(port, request)
-            # As the last one, so that all before it was written.
+            # The last request: when it's logged, all those before it are, too.
             await client.get(f"http://{HOST}:{port}/healthz")
             await written(folder, " /healthz ", 1)
             lines = (folder / "logbook.log").read_text().splitlines()
@@ -125,7 +125,7 @@ async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, processes: Proce
 
 
 def test_postgresql_under_compose_logs_no_values() -> None:
-    """Its messages of conflicts quote the row, and those of errors the statement, unless told not to."""
+    """Messages about conflicts quote the row, and those about errors the statement, unless told not to."""
     compose = (SAMPLE.parents[1] / "compose.yaml").read_text(encoding="utf-8")
     (command,) = re.findall(r"^  postgres:\n(?:    .*\n)*?    command: (.*)$", compose, re.MULTILINE)
     for setting in (

@@ -1,4 +1,4 @@
-"""Nobody's name, address, reference or words, and no secret, in a log line, a Redis key or a job's payload."""
+"""No name, address, reference, word or secret of anyone is in a log line, a Redis key or a job's payload."""
 
 import asyncio
 import email
@@ -39,7 +39,7 @@ SIGN_UP = {"name": NAMES["mediator"], "email": ADDRESSES["mediator"], "password"
 
 
 def personal() -> set[str]:
-    """What must stand nowhere: each word of a name, the local parts of addresses, the words typed."""
+    """What must not appear anywhere: each word of a name, the local parts of addresses, the words typed."""
     names = {word for name in NAMES.values() for word in name.split()}
     return {word.lower() for word in names | {"kestrel"} | set(WORDS.values())}
 
@@ -81,7 +81,7 @@ async def process(heard: Heard, env: dict[str, str], *arguments: str) -> AsyncIt
 
 @asynccontextmanager
 async def monitored(heard: Heard, url: str) -> AsyncIterator[None]:
-    """Hear every command that Redis gets, and in the end what it holds."""
+    """Hear every command that Redis gets and, at the end, what it holds."""
     async with Redis.from_url(url) as redis, redis.monitor() as monitor:
 
         async def listen() -> None:
@@ -97,14 +97,14 @@ async def monitored(heard: Heard, url: str) -> AsyncIterator[None]:
 
 
 def texts_to(office: PostOffice, to: str) -> str:
-    """All mails to somebody, in whatever order they came."""
+    """All mails to somebody, in any order."""
     contents = [mail.content for mail in office.accepted if mail.recipients == [to]]
     bodies = [email.message_from_bytes(one, policy=email.policy.default).get_body(("plain",)) for one in contents]
     return "\n".join(str(body.get_content()) for body in bodies if body)
 
 
 class Visitor:
-    """A browser and a program that use the service as everybody would, and some as nobody should."""
+    """A browser and a program that use the service as everybody would, and now and then as nobody should."""
 
     def __init__(self, client: httpx.AsyncClient, office: PostOffice, heard: Heard) -> None:
         self.client = client
@@ -124,7 +124,7 @@ class Visitor:
         return answer
 
     async def link(self, to: str, page: str) -> str:
-        """Wait for the mail that brings a link; its secret."""
+        """Wait for the mail with a link; return its secret."""
 
         async def came() -> bool:
             return f"/{page}/" in texts_to(self.office, to)
@@ -141,7 +141,7 @@ def accepted(answer: dict[str, Any]) -> None:
 
 
 async def live(visitor: Visitor) -> None:
-    """From sign-up to feedback to the end."""
+    """From signing up to feedback to the end."""
     accepted(await visitor.change("signUp", **SIGN_UP))
     verify = await visitor.link(ADDRESSES["mediator"], "verify")
     await visitor.client.get(f"/verify/{verify}")
@@ -181,7 +181,7 @@ async def refused_both(office: PostOffice) -> bool:
 
 
 async def misuse(visitor: Visitor, token: str) -> None:
-    """Requests that are refused, lost or broken, with what must not be written down in every place."""
+    """Requests that are refused, lost or broken, with something that must not be logged in every place."""
     typed = f"{NAMES['giver']} {ADDRESSES['giver']}"
     await visitor.change("giveFeedback", token=token, share=typed, answers=typed)
     await visitor.change("requestPasswordReset", email=f"{ADDRESSES['nobody']}\x00")
@@ -202,7 +202,7 @@ async def test_nothing_personal_is_logged_or_given_to_redis_from_sign_up_to_feed
             base_url = f"http://127.0.0.1:{port}"
             facts = {"redis_url": redis.url, "smtp_url": office.url, "base_url": base_url}
             env = environment(load(**dict(hub.settings) | facts))
-            # A row that cannot be written, so that its exception speaks of what it holds.
+            # A row that can't be written, so that the exception quotes it.
             await hub.rows(
                 "INSERT INTO outbox (kind, subject_id, dedupe_key, recipient) "
                 "VALUES ('email_changed', gen_random_uuid(), 'poison', $1), ('unknown', gen_random_uuid(), 'x', $1)",
@@ -234,7 +234,7 @@ async def test_nothing_personal_is_logged_or_given_to_redis_from_sign_up_to_feed
 
 
 async def broken(hub: Hub, client: httpx.AsyncClient) -> None:
-    """A request that fails inside of the database, whose error quotes the row."""
+    """A request that fails inside the database, with an error that quotes the row."""
     await hub.rows("ALTER TABLE request_key ADD CONSTRAINT broken CHECK (made_at IS NULL) NOT VALID")
     try:
         document = "mutation($i: SignUpInput!) { signUp(input: $i) { mailSent } }"

@@ -31,21 +31,21 @@ CODE = "\n".join(code for page in PAGES for code in re.findall(r"```sh\n.*?```|`
 REQUESTS = [json.loads(body) for body in re.findall(r"-d '(\{.*?\n\})'", API, re.DOTALL)]
 
 
-def test_a_stranger_reads_it_in_five_minutes() -> None:
+def test_the_readme_takes_five_minutes_to_read() -> None:
     assert len(README.splitlines()) <= 150
 
 
 @pytest.mark.parametrize(("name", "page"), readme.PAGES.items())
-def test_the_tables_are_what_the_source_says(name: str, page: Path) -> None:
+def test_the_tables_match_the_source(name: str, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert readme.written(name, text) == text, "run `make schema`"
 
 
-def test_the_schema_is_what_the_source_says() -> None:
+def test_the_schema_matches_the_source() -> None:
     assert (ROOT / "schema" / "schema.graphql").read_text(encoding="utf-8") == sdl(), "run `make schema`"
 
 
-def test_stale_tables_are_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outdated_tables_are_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = readme.PAGES
     stale = {name: tmp_path / page.name for name, page in pages.items()}
     for name, page in pages.items():
@@ -71,7 +71,7 @@ def test_each_setting_is_documented(name: str) -> None:
     assert re.search(rf"^\| `{name.upper()}` \| \S.* \| {re.escape(described)} \|$", page, re.MULTILINE)
 
 
-def test_each_make_target_and_variable_that_it_names_exists() -> None:
+def test_each_make_target_and_variable_in_the_docs_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     variables = set(re.findall(r"\$\(([A-Z_]+)\)", makefile))
@@ -81,7 +81,7 @@ def test_each_make_target_and_variable_that_it_names_exists() -> None:
     assert {"PORT", "DATA", "SECONDS", "DRILLS"} <= {one.partition("=")[0] for one in given} <= variables
 
 
-def test_each_command_and_option_that_it_names_exists() -> None:
+def test_each_command_and_option_in_the_docs_exists() -> None:
     commands = typer.main.get_command(cli.main).commands  # type: ignore[attr-defined]  # of a group
     named = re.findall(r"\blogbook ([a-z-]+)((?: --[a-z]+ \S+)*)", CODE)
     assert {"serve", "worker", "migrate", "create-admin", "schema"} <= {name for name, _ in named} <= set(commands)
@@ -90,16 +90,16 @@ def test_each_command_and_option_that_it_names_exists() -> None:
         assert set(re.findall(r"--[a-z]+", options)) <= known
 
 
-def test_the_demos_accounts_are_those_that_it_names() -> None:
+def test_the_readme_names_the_accounts_of_the_demo() -> None:
     assert set(re.findall(r"`(\w+@demo\.example)`", README)) == {email for email, _ in seed.ACCOUNTS}
     assert f"the password `{seed.DEMO_PASSWORD}`" in README
 
 
-def test_each_code_of_what_to_mend_is_named() -> None:
+def test_the_docs_name_each_code_of_a_user_error() -> None:
     assert {f"`{code}`" for code in Code} <= set(re.findall(r"`[A-Z_]+`", API))
 
 
-async def test_its_requests_make_a_token_and_read_with_it(hub: Hub) -> None:
+async def test_the_requests_in_the_docs_create_a_token_and_read_with_it(hub: Hub) -> None:
     await hub.person(Role.DIRECTORY, email="directory@demo.example")
     ann = await hub.mediator(name="Demo Ann")
     await put_cases(hub, ann, {"minutes": 90})
@@ -127,7 +127,7 @@ async def served(hub: Hub) -> AsyncIterator[str]:
 
 
 async def run_example(*arguments: str) -> tuple[int | None, str, str]:
-    """Run the example as its own program; give its status, what it printed, and its errors."""
+    """Run the example as its own program; return its status, what it printed, and its errors."""
     command = (sys.executable, str(ROOT / "examples" / "verified_hours.py"), *arguments)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
@@ -135,7 +135,7 @@ async def run_example(*arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, printed.decode(), errors.decode()
 
 
-async def test_the_example_prints_verified_hours_of_every_mediator_that_a_directory_sees(hub: Hub) -> None:
+async def test_the_example_prints_verified_hours_of_every_mediator_a_directory_can_find(hub: Hub) -> None:
     finder = await hub.person(Role.DIRECTORY)
     seen = [await hub.mediator(name=f"Mediator {number:02}") for number in range(53)]
     hidden = await hub.mediator(name="Hidden", visibility=Visibility.PRIVATE)
@@ -151,7 +151,7 @@ async def test_the_example_prints_verified_hours_of_every_mediator_that_a_direct
     assert found == (0, "Mediator 07: 0.0 hours\n", "")
 
 
-async def test_the_example_ends_with_a_line_where_it_cannot_read(hub: Hub) -> None:
+async def test_the_example_ends_with_one_line_if_it_cannot_read(hub: Hub) -> None:
     async with served(hub) as address:
         refused = await run_example(address, "no-token")
         elsewhere = await run_example(f"{address}/static", "no-token")

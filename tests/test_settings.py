@@ -23,7 +23,7 @@ REQUIRED = sorted(name.upper() for name, field in Settings.model_fields.items() 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment with the good settings alone, in a folder without a `.env`."""
+    """An environment with only the good settings, in a folder without a `.env`."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.lower() in Settings.model_fields:
@@ -38,14 +38,14 @@ def problem(**overrides: Any) -> str:
     return str(caught.value)
 
 
-def test_what_is_given_is_read() -> None:
+def test_given_settings_are_read() -> None:
     settings = load()
     assert settings.database_url.get_secret_value() == GOOD["DATABASE_URL"]
     assert settings.mail_from == GOOD["MAIL_FROM"]
     assert settings.is_https
 
 
-def test_a_file_beside_the_service_is_read_and_the_environment_goes_before_it(
+def test_a_file_in_the_working_directory_is_read_and_the_environment_overrides_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("SMTP_TIMEOUT=7\nSUPPORT_EMAIL=other@demo.example\nUNKNOWN=1\n")
@@ -54,7 +54,7 @@ def test_a_file_beside_the_service_is_read_and_the_environment_goes_before_it(
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_missing_setting_is_named_with_what_it_is_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_setting_is_named_along_with_its_purpose(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)
     assert problem() == f"{name} is not set: {describe(name)}"
 
@@ -86,7 +86,7 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("SMTP_URL", "smtp://mailer:hunter2?x@smtp.demo.example"),
         ("SMTP_URL", "smtps://smtp.demo.example?tls=none"),
         ("SMTP_TIMEOUT", "0"),
-        ("SMTP_TIMEOUT", "51"),  # the outbox's lease is 60 seconds
+        ("SMTP_TIMEOUT", "51"),  # a lease is 60 seconds
         ("SECRET_KEY", "hunter2"),
         ("MAIL_FROM", "logbook"),
         ("MAIL_FROM", "logbook@"),
@@ -129,7 +129,7 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_quotes_no_secret(
     assert "hunter2" not in text
 
 
-def test_what_is_shown_of_the_settings_holds_no_secret() -> None:
+def test_the_settings_never_show_a_secret() -> None:
     settings = load()
     for shown in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
         assert "hunter2" not in shown
@@ -162,7 +162,7 @@ def test_the_base_url_is_kept_as_browsers_write_it(typed: str, read: str, monkey
         ("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
     ],
 )
-def test_the_usual_forms_are_taken(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_usual_forms_are_accepted(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     load()
 

@@ -1,4 +1,4 @@
-"""The whole story over HTTP, as each of its people lives it."""
+"""The whole story over HTTP, from everybody's point of view."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,13 @@ FEEDBACK = "feedback { totalCount nodes { id answers { question rating text } } 
 
 @dataclass
 class Cast:
-    """Everybody in it, as they come in."""
+    """Everybody in the story, as they come in."""
 
     hub: Hub
     admin: Person
 
     async def does(self, who: Person | None, mutation: str, fields: str = "", /, **values: Any) -> Any:
-        """Make a change, which is accepted."""
+        """Make a change that is accepted."""
         return payload(await self.hub.change(mutation, values, fields, by=who))
 
     async def reads(self, who: Person | None, document: str, **variables: Any) -> Any:
@@ -26,12 +26,12 @@ class Cast:
         return (await self.hub.ask(document, variables, by=who)).data
 
     async def mail(self, to: str, words: str = "") -> CaughtMail:
-        """The one new mail to an address with such words, once the worker has worked."""
+        """The only new mail to an address with these words, once the worker has worked."""
         await self.hub.work()
         return self.hub.mail(to, words)
 
     async def link(self, to: str, page: str) -> str:
-        """The secret of such a link in the one new mail that has one."""
+        """The secret of such a link in the only new mail that has one."""
         await self.hub.work()
         return self.hub.secret(to, page)
 
@@ -90,7 +90,7 @@ async def invites_a_reviewer(cast: Cast, martha: Person) -> Person:
 
 
 async def asks_a_party(cast: Cast, martha: Person) -> tuple[str, str]:
-    """Request feedback; give the secrets of the two links that the party got."""
+    """Request feedback; return the secrets of the two links that the party received."""
     await cast.does(
         martha,
         "requestFeedback",
@@ -114,7 +114,7 @@ async def answers(cast: Cast, token: str, **facts: Any) -> None:
     await cast.does(None, "giveFeedback", token=token, capacity="PARTY", actedAs="MEDIATOR", answers=given, **facts)
 
 
-async def test_feedback_reaches_each_reader_as_far_as_they_may_read(hub: Hub) -> None:
+async def test_feedback_reaches_each_reader_as_far_as_they_may_read_it(hub: Hub) -> None:
     cast = Cast(hub, await hub.person(Role.ADMIN))
     martha = await signed_up(cast)
     await keeps_a_logbook(cast, martha)
@@ -154,7 +154,7 @@ async def test_feedback_reaches_each_reader_as_far_as_they_may_read(hub: Hub) ->
         assert set((await hub.ask(origin, by=who)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
 
 
-async def test_a_directory_verifies_experience_by_its_program(hub: Hub) -> None:
+async def test_a_directory_verifies_experience_with_a_program(hub: Hub) -> None:
     cast = Cast(hub, await hub.person(Role.ADMIN))
     martha = await signed_up(cast)
     await keeps_a_logbook(cast, martha)
@@ -184,7 +184,7 @@ async def test_a_directory_verifies_experience_by_its_program(hub: Hub) -> None:
     assert gone.codes == ["NOT_FOUND"]
 
 
-async def test_a_mediator_takes_their_data_along_and_leaves_nothing(hub: Hub) -> None:
+async def test_a_mediator_takes_their_data_along_and_leaves_nothing_behind(hub: Hub) -> None:
     cast = Cast(hub, await hub.person(Role.ADMIN))
     martha = await signed_up(cast)
     await keeps_a_logbook(cast, martha)
@@ -224,7 +224,7 @@ async def test_a_mediator_takes_their_data_along_and_leaves_nothing(hub: Hub) ->
     assert len(hub.mails()) == sent
 
 
-async def test_somebody_who_is_everything_reads_about_themselves_no_more_than_a_mediator(hub: Hub) -> None:
+async def test_somebody_with_every_role_reads_no_more_about_themselves_than_a_mediator(hub: Hub) -> None:
     cast = Cast(hub, await hub.person(Role.ADMIN))
     martha = await signed_up(cast)
     await keeps_a_logbook(cast, martha)

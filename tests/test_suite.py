@@ -1,4 +1,4 @@
-"""The suite's outcome depends on the product alone: not on the order of mails, the clock, or who else runs tests."""
+"""The outcome of the suite only depends on the product: not on the order of mails, the clock, or other test runs."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ SOURCES = [path for path in TESTS.rglob("*.py") if "node_modules" not in path.pa
 
 
 def found(pattern: str, *, but: tuple[str, ...] = ()) -> list[str]:
-    """Where a pattern stands in the tests, apart from the folders in `but`."""
+    """Where a pattern occurs in the tests, apart from the folders in `but`."""
     return [
         f"{path.relative_to(TESTS)}: {match[0]}"
         for path in SOURCES
@@ -19,7 +19,7 @@ def found(pattern: str, *, but: tuple[str, ...] = ()) -> list[str]:
     ]
 
 
-def test_no_test_takes_one_of_several_mails_by_its_place() -> None:
+def test_no_test_picks_one_of_several_mails_by_its_position() -> None:
     assert found(r"mails\([^()]*\)\[.*") == []
     assert found(r"next\(.*mails\(.*") == []
 
@@ -30,5 +30,5 @@ def test_no_test_measures_time() -> None:
     ]
 
 
-def test_no_other_run_of_pytest_can_close_the_way_to_our_data(services: Services) -> None:
+def test_no_other_run_of_pytest_can_block_access_to_our_data(services: Services) -> None:
     assert not [part for part in services.mailbox.parts if part.startswith("pytest-of-")]

@@ -1,4 +1,4 @@
-"""One word for one thing: what people read has none of the words that docs/glossary.md says not to use."""
+"""One word for one thing: nothing that people read contains a word that docs/glossary.md says not to use."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ NOT_PROSE = {
 
 
 def pattern(words: str) -> re.Pattern[str]:
-    """What these words look like in a text: with any number for a number, any month for May, over line ends too."""
+    """What these words look like in a text: with any number for a number, any month for May, and across line ends."""
     parts = [re.sub("[0-9]+", "[0-9]+", re.escape(word)) for word in words.split()]
     whole = r"\s+".join(MONTH if part == "May" else part for part in parts)
     return re.compile(rf"\b{whole}\b", re.IGNORECASE)
@@ -61,7 +61,7 @@ def descriptions() -> str:
 
 
 def prose(path: Path) -> str:
-    """What people read of a page, a mail or a document; not the glossary's table, which has each word we don't use."""
+    """What people read in a page, a mail or a document, without the glossary's table, which has the words we avoid."""
     text = path.read_text(encoding="utf-8")
     return NOT_PROSE[path.suffix].sub(" ", text.partition(HEADING)[0] if path == GLOSSARY else text)
 
@@ -101,11 +101,11 @@ def test_a_planted_word_is_found(text: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["A blog in English", "amendment", "31 May 2026", "the 99th percentile", "a logbook"])
-def test_what_only_looks_like_one_is_not_found(text: str) -> None:
+def test_words_that_only_look_like_one_are_not_found(text: str) -> None:
     assert found(text) == []
 
 
-def test_every_text_that_is_searched_has_words_in_it() -> None:
+def test_every_searched_text_contains_words() -> None:
     assert len(FILES) > 100
     assert "Sign in" in catalogue()
     assert "Feedback Digest" in descriptions()

@@ -1,4 +1,4 @@
-"""How much of what is random the tests try: a little in `make test`, a lot in `make test-long`, which sets LONG=1."""
+"""How much random input the tests try: a little in `make test`, a lot in `make test-long`, which sets LONG=1."""
 
 import os
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("LONG") == "1"
 
-# How long an example takes depends on what else the machine does, and is no test's affair.
+# How long an example takes depends on what else the machine does, so no test judges it.
 settings.register_profile("little", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("a lot", settings.get_profile("little"), max_examples=1000)
 settings.load_profile("a lot" if LONG else "little")

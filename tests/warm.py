@@ -1,6 +1,6 @@
-"""Connections that the tests of one process share: opening one costs PostgreSQL more than most tests do.
+"""Connections that the tests in one process share: opening one costs PostgreSQL more than most tests do.
 
-They lead to the database that each test leaves empty, by the machine's clock. Whatever differs opens its own.
+They lead to the database that each test leaves empty, with the machine's clock. Tests that differ open their own.
 """
 
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ _warm = _Warm()
 
 @asynccontextmanager
 async def keeping(*urls: str) -> AsyncIterator[None]:
-    """Share the connections to these databases, opened when they are first wanted, until the block ends."""
+    """Share the connections to these databases until the block ends; each is opened when it's first needed."""
     global _warm  # noqa: PLW0603 - there is one set of them in a process
     _warm = _Warm(frozenset(urls))
     async with _warm.closing:
@@ -37,7 +37,7 @@ async def keeping(*urls: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def connected(settings: Settings, url: SecretStr | None = None) -> AsyncIterator[Database]:
-    """Give a database as `models.database.connect` does."""
+    """Return a database as `models.database.connect` does."""
     leads_to = (url or settings.database_url).get_secret_value()
     if leads_to not in _warm.urls or settings.clock_offset:
         async with connect(settings, url) as database:
@@ -46,12 +46,12 @@ async def connected(settings: Settings, url: SecretStr | None = None) -> AsyncIt
     how = (leads_to, settings.database_pool_size, settings.database_pooler)
     if how not in _warm.databases:
         _warm.databases[how] = await _warm.closing.enter_async_context(connect(settings, url))
-    yield Database(_warm.databases[how]._pool, settings.clock_offset)  # a test may spoil it
+    yield Database(_warm.databases[how]._pool, settings.clock_offset)  # a test may break it
 
 
 @asynccontextmanager
 async def admin(url: str) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection"]:
-    """Give a connection that looks past every fence, by a superuser's URL."""
+    """Yield a connection that bypasses row-level security, with the URL of a superuser."""
     if url not in _warm.urls:
         connection = await asyncpg.connect(url)
         try:

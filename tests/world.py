@@ -1,4 +1,4 @@
-"""What tests of reading need: rows put in past the API, of any day and state, and the statements that were run."""
+"""What tests of reading need: rows of any day and state, added without the API, and the statements that were run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,12 +35,12 @@ _CPD: dict[str, Any] = {
 
 
 async def put_cases(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:
-    """Put in logbook entries; give their ids."""
+    """Add logbook entries; return their ids."""
     return await _put(hub, mediator, logbook_entries, logbook_private, [_CASE | one for one in facts])
 
 
 async def put_cpd(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:
-    """Put in CPD entries; give their ids."""
+    """Add CPD entries; return their ids."""
     return await _put(hub, mediator, cpd_entries, cpd_private, [_CPD | one for one in facts])
 
 
@@ -71,7 +71,7 @@ async def put_feedback(
     received_at: datetime = datetime(2024, 3, 4, 5, 6, tzinfo=UTC),
     **facts: Any,
 ) -> UUID:
-    """Put in one finished survey; ratings are numbers, texts are texts."""
+    """Add one filled-in survey; ratings are numbers, texts are texts."""
     new_id = uuid4()
     answers = {"preparation": 4} if answers is None else answers
     async with hub.database.transaction() as transaction:
@@ -110,7 +110,7 @@ async def put_feedback(
 
 
 async def put_token(hub: Hub, owner: Person) -> str:
-    """Make an API token for somebody by the API itself; give its secret."""
+    """Create an API token for somebody through the API itself; return its secret."""
     answer = await hub.change("createApiToken", {"name": "program"}, "token", by=owner)
     secret: str = answer.data["createApiToken"]["token"]
     return secret
@@ -118,14 +118,14 @@ async def put_token(hub: Hub, owner: Person) -> str:
 
 @asynccontextmanager
 async def statements(hub: Hub, values: list[tuple[Any, ...]] | None = None) -> AsyncIterator[list[str]]:
-    """Collect the SQL that the application runs inside the block; it is complete when the block has ended.
+    """Collect the SQL that the application runs inside the block; it's complete when the block has ended.
 
-    What the statements' parameters were goes into `values`.
+    The parameters of the statements go into `values`.
     """
     run: list[str] = []
 
     def note(query: asyncpg.connection.LoggedQuery) -> None:
-        # What a new connection asks about PostgreSQL's types is the driver's own.
+        # A new connection asks about PostgreSQL's types: those statements belong to the driver.
         if "typeinfo_tree" not in query.query and "'jit'" not in query.query:
             run.append(query.query)
             if values is not None:
@@ -138,7 +138,7 @@ async def statements(hub: Hub, values: list[tuple[Any, ...]] | None = None) -> A
     for connection in everything:
         await pool.release(connection, sound=True)
     yield run
-    await asyncio.sleep(0)  # asyncpg notes a statement a moment after it has run
+    await asyncio.sleep(0)  # asyncpg reports a statement a moment after it has run
     everything = [await pool.acquire() for _ in range(hub.settings.database_pool_size)]
     for connection in everything:
         connection.remove_query_logger(note)

@@ -1,1 +1,1 @@
-"""Measurements, as ratios within one run: machines are noisy, and no test asserts a time."""
+"""Measurements, as ratios within one run: machines are noisy, and no test asserts a duration."""

@@ -1,4 +1,4 @@
-"""The limit: a handler over asyncpg, whose JSON PostgreSQL makes. It asks nobody who they are, and checks nothing.
+"""The limit: a handler on asyncpg, with JSON made by PostgreSQL. It asks nobody who they are, and checks nothing.
 
 `python -m tests.bench.bare <socket folder> <port>` serves it.
 """

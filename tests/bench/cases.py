@@ -1,7 +1,7 @@
-"""The three documents of the benchmark, as each server is asked for them, with what they are asked about.
+"""The three documents of the benchmark, in the form that each server is asked for them, and what they ask about.
 
-Each asks for the same data in the same order. The bare server's answer must be the hub's byte for byte but for spaces;
-PostGraphile names and nests some things otherwise, so there every value must be the same, as many times.
+Each asks for the same data in the same order. The answer of the bare server must equal the hub's byte for byte, apart
+from spaces; PostGraphile names and nests some things differently, so there every value must occur equally often.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.bench.rows import Known
 
 @dataclass(frozen=True)
 class Asked:
-    """One request for each server: a body or a path, and who asks."""
+    """One request for each server: a body or a path, and who sends it."""
 
     hub: bytes
     postgraphile: bytes
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Case:
-    """One document, asked about something else each time."""
+    """One document, sent about something else each time."""
 
     name: str
     about: str
@@ -114,7 +114,7 @@ def post(body: dict[str, Any], *headers: str, path: str = "/graphql") -> bytes:
 
 
 def values(body: Any) -> Counter[str]:
-    """Give every value of an answer, however it is named and nested; sums may be sent as text."""
+    """Return every value in an answer, however it's named and nested; sums may be sent as text."""
     if isinstance(body, dict):
         body = list(body.values())
     if isinstance(body, list):

@@ -1,11 +1,11 @@
-"""The hub against the limit and against PostGraphile: `make bench`.
+"""Compares the hub with the limit and with PostGraphile: `make bench`.
 
-Three servers, one process each, over one database: the hub as `logbook serve` runs it, sessions, limits, logs and the
-database's own rules included; a bare handler whose JSON PostgreSQL makes (the limit); PostGraphile with row-level
+Three servers, with one process each, on one database: the hub as `logbook serve` runs it, including sessions, limits,
+logs and the database's own rules; a bare handler with JSON made by PostgreSQL (the limit); PostGraphile with row-level
 security. They answer three documents, about something else each time. First their answers are compared; then
-PostGraphile is loaded for 20 seconds and the others until they are warm; then they take turns, each for a second, in a
-different order every round. A ratio is the median of its rounds', because whatever else the machine does affects
-neighbours alike.
+PostGraphile is loaded for 20 seconds, and the others until they are warm; then they take turns, each for a second, in a
+different order every round. A ratio is the median over the rounds, because whatever else the machine does affects
+neighbours equally.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def _requests(case: Case, server: str) -> list[bytes]:
 
 
 def _start(services: Services, folder: Path) -> dict[str, int]:
-    """Start the servers; give their process ids."""
+    """Start the servers; return their process ids."""
     sockets = urlsplit(services.admin_url).query.partition("host=")[2].partition("&")[0]
     program = node.node()
     node.install(program)
@@ -75,7 +75,7 @@ async def _answer(server: str, request: bytes) -> Any:
 
 
 async def check(case: Case, asked: Asked) -> int:
-    """Compare the three answers to one request; give the hub's size in bytes."""
+    """Compare the three answers to one request; return the size of the hub's in bytes."""
     hub, limit = await _answer("hub", asked.hub), await _answer("limit", asked.bare)
     postgraphile = await _answer("postgraphile", asked.postgraphile)
     assert "errors" not in hub, hub
@@ -121,7 +121,7 @@ def _rows(found: list[Case], rounds: Rounds) -> list[tuple[str, ...]]:
 
 
 def _report(rows: list[tuple[str, ...]], *remarks: str) -> None:
-    """Print the table, and put it into the page on performance."""
+    """Print the table, and write it into the page on performance."""
     report = "\n".join([readme.markdown_table(*rows), *remarks, ""])
     typer.echo(report)
     PAGE.write_text(readme.placed(PAGE.read_text(encoding="utf-8"), "bench", report), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Load on one server: so many clients, each of which asks again as soon as it is answered; counted for some seconds."""
+"""Load on one server: a number of clients, each of which asks again as soon as it's answered, for some seconds."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a server did: requests a second, its own processor time a request, PostgreSQL's; latencies; in seconds."""
+    """What a server did: requests per second; processor time per request, its own and PostgreSQL's; latencies (s)."""
 
     rate: float
     own: float
@@ -32,7 +32,7 @@ class Connection:
 
     @staticmethod
     def possible(port: int) -> Callable[[], bool]:
-        """Give what tells whether a server listens."""
+        """Return a function that says whether a server listens."""
 
         def listens() -> bool:
             with socket.socket() as client:
@@ -48,7 +48,7 @@ class Connection:
         self._writer.close()
 
     async def ask(self, request: bytes) -> bytes:
-        """Send a request; give the answer's body. RuntimeError for any status but 200."""
+        """Send a request; return the body of the answer. RuntimeError for any status but 200."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         status, _, fields = head.partition(b"\r\n")
@@ -66,7 +66,7 @@ class Connection:
 
 
 async def load(port: int, requests: list[bytes], seconds: float, clients: int = CLIENTS) -> list[float]:
-    """Ask for so many seconds; give how long each answer took."""
+    """Ask for that many seconds; return how long each answer took."""
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
@@ -79,13 +79,13 @@ async def load(port: int, requests: list[bytes], seconds: float, clients: int = 
                 latencies.append(now - began)
                 began = now
 
-    # Each client begins elsewhere, so that what is asked about varies all the time.
+    # Each client starts somewhere else, so that what is asked about varies all the time.
     await asyncio.gather(*(client(islice(cycle(requests), place * 7, None)) for place in range(clients)))
     return latencies
 
 
 def processor_time(pids: list[int]) -> float:
-    """Give the processor time of processes, in seconds."""
+    """Return the processor time used by processes, in seconds."""
     total = 0
     for pid in pids:
         try:
@@ -97,13 +97,13 @@ def processor_time(pids: list[int]) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """Give the processes that one has started."""
+    """Return the processes that a process has started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(one) for one in text.split()]
 
 
 def resident(pid: int) -> float:
-    """Give a process's resident memory, in MB."""
+    """Return the resident memory of a process, in MB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -1,8 +1,8 @@
-"""How long much mail takes: 10,000 queued mails, two workers as processes, a mail server on the loopback.
+"""How long a lot of mail takes: 10,000 queued mails, two workers as processes, a mail server on the loopback.
 
     make bench-mail
 
-The server takes whatever comes and counts it; it does nothing else, so the time is the workers' and PostgreSQL's.
+The server accepts everything, counts it and does nothing else, so the time is that of the workers and PostgreSQL.
 """
 
 import asyncio

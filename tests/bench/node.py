@@ -1,4 +1,4 @@
-"""Node for PostGraphile, which needs version 22: the one in `NODE`, this machine's, or the pinned wheel's."""
+"""Node for PostGraphile, which needs version 22: the one in `NODE`, this machine's, or the one in the pinned wheel."""
 
 import os
 import shutil

@@ -1,7 +1,7 @@
-"""What a page costs beside its own document over HTTP: `python -m tests.bench.pages`, or `make bench-pages`.
+"""What a page costs compared with its own document over HTTP: `python -m tests.bench.pages`, or `make bench-pages`.
 
-Both are asked in turns of the same application in this process, over the demo's data, as the same viewer; the time is
-that from the request to the last byte of the answer. The table's ratio is that of the medians.
+The same application in this process answers both in turn, with the demo's data and for the same viewer; the time is
+from the request to the last byte of the answer. The ratio in the table is that of the medians.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ Ask = Callable[[], Awaitable[httpx.Response]]
 
 
 async def asked(ask: Ask) -> list[dict[str, Any]]:
-    """Load a page, and give the requests over HTTP that ask for the same."""
+    """Load a page, and return the requests over HTTP that ask for the same."""
     requests: list[dict[str, Any]] = []
     plain = execution.run
 
@@ -57,7 +57,7 @@ async def asked(ask: Ask) -> list[dict[str, Any]]:
 
 
 async def measured(demo: Demo, by: str, path: str) -> tuple[float, float, int]:
-    """Give the medians of page and document, in seconds, and the page's bytes."""
+    """Return the medians of page and document, in seconds, and the bytes of the page."""
     headers = {"cookie": f"session={(await demo.person(by)).cookie}"}
     client = demo.hub.client
 
@@ -82,7 +82,7 @@ async def measured(demo: Demo, by: str, path: str) -> tuple[float, float, int]:
 
 
 async def run(services: Services) -> None:
-    """Measure every case; print the table, and put it into the page on performance."""
+    """Measure every case; print the table, and write it into the page on performance."""
     rows = [("page", "ratio", "page, ms", "its document over HTTP, ms", "page, KB")]
     async with demo_hub(services) as demo:
         for name, by, path in CASES:

@@ -1,9 +1,9 @@
 """A population of any size for `make bench-scale`, written by COPY: a million mediators in a few minutes.
 
-A few mediators, the same number at every size, are asked about; each of them has as much as in every other population,
-and their rows lie scattered among everybody's, as they would after years. Ids have no order either. The rest have less
-each where there are more of them. Names share their words: twenty mediators a family name, a twentieth of all a given
-name.
+A few mediators, the same number at every size, are asked about. Each of them has as much as in every other population,
+and their rows are scattered among everybody else's, as they would be after years. Ids have no order either. The more
+others there are, the less each of them has. Names share words: twenty mediators have the same family name, and a
+twentieth of everybody the same given name.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +16,7 @@ import asyncpg
 from permissions.secrets import hash_secret
 
 ASKED = 12  # mediators that are asked about
-HAS = {"entries": 60, "cpd": 20, "feedback": 40, "requests": 5}  # each of those
+HAS = {"entries": 60, "cpd": 20, "feedback": 40, "requests": 5}  # per mediator asked about
 PEER = 1  # a mediator who reviews ten others
 MEDIATORS_PER_REVIEWER = 50
 DIRECTORIES, WAITING, DEAD = 20, 30, 30
@@ -32,13 +32,13 @@ SELECT pg_get_indexdef(i.indexrelid) AS made, i.indexrelid::regclass::text AS na
 
 
 def nth(kind: str, number: int) -> str:
-    """Give the id of a kind's row by its number, as 32 hexadecimal digits."""
+    """Return the id of a row of some kind by its number, as 32 hexadecimal digits."""
     return f"{(number + 1 + ord(kind) * 10**9) * _ODD % 2**128:032x}"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A mediator that is asked about: id, session's secret, family name."""
+    """A mediator that is asked about: id, secret of a session, family name."""
 
     id: UUID
     secret: str
@@ -47,9 +47,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Population:
-    """So many mediators; `each`: how many cases the rest of them have, beside one CPD entry and one piece of feedback.
+    """Mediators; `each`: how many cases the rest of them have, besides one CPD entry and one piece of feedback.
 
-    `secret` gives the session of the reviewer of those asked about, of a mediator who reviews, and of others.
+    `secret` returns the session of the reviewer of those asked about, of a mediator who reviews, and of others.
     """
 
     mediators: int
@@ -57,7 +57,7 @@ class Population:
 
     @property
     def asked(self) -> list[Asked]:
-        """Give the mediators that are asked about: as far apart as can be."""
+        """Return the mediators that are asked about, as far apart as possible."""
         return [Asked(UUID(nth("m", n)), f"{n:043d}", _family(n)) for n in self._asked()]
 
     def _asked(self) -> list[int]:
@@ -65,15 +65,15 @@ class Population:
 
     @staticmethod
     def secret(who: str) -> str:
-        """Give the secret of the session of the reviewer, peer, directory or admin."""
+        """Return the secret of the session of the reviewer, the peer, the directory or the admin."""
         return who.ljust(43, "_")
 
     def tables(self) -> Iterator[tuple[str, list[str], Iterator[str]]]:
-        """Give each table, its columns, and its rows as lines of COPY's text format, but for the line's end."""
+        """Return each table, its columns, and its rows as lines in COPY's text format, without line ends."""
         asked, rest = self._asked(), range(self.mediators)
 
         def scattered(kind: str, each: int) -> Iterator[tuple[int, int]]:
-            """Give mediator and number of each row; the same for every size of those asked about."""
+            """Return mediator and number of each row; for those asked about, they're the same at every size."""
             few = ((m, n) for n in range(HAS[kind]) for m in asked)
             others = ((m, n + 1000) for n in range(each) for m in rest)
             gap = each * self.mediators // (HAS[kind] * ASKED) + 1
@@ -140,12 +140,12 @@ class Population:
         roles = {"r": "REVIEWER", "d": "DIRECTORY", "a": "ADMIN"}
         for kind, number in numbers.items():
             for n in range(number):
-                # Named as mediators are, so that they lie among them.
+                # Named like mediators, so that they're sorted among them.
                 name = f"Given{n % 20:02d} {_family(n * 7 + 3)} {roles[kind]}"
                 yield _account(nth(kind, n), name, f"{roles[kind].lower()}{n}@demo.example", roles[kind])
 
     def sessions(self) -> list[tuple[UUID, bytes]]:
-        """Give account and secret's hash of each session."""
+        """Return the account of each session, and the hash of its secret."""
         known = [(one.id, one.secret) for one in self.asked]
         others = {"reviewer": nth("r", 0), "directory": nth("d", 0), "admin": nth("a", 0), "peer": nth("m", PEER)}
         known += [(UUID(account), self.secret(who)) for who, account in others.items()]
@@ -184,9 +184,9 @@ def _entry(m: int, n: int) -> str:
 
 
 async def fill(admin: "asyncpg.Connection[asyncpg.Record]", population: Population) -> int:
-    """Fill an empty, migrated database as its superuser; give the number of rows.
+    """Fill an empty, migrated database as its superuser; return the number of rows.
 
-    Indexes are made when the rows are there; that references lead somewhere is not checked, row for row.
+    Indexes are created once the rows are there, and references aren't checked row by row.
     """
     await admin.execute("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'")
     indexes = await admin.fetch(INDEXES)

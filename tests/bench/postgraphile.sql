@@ -6,7 +6,7 @@ GRANT SELECT ON mediator TO bench_postgraphile;
 GRANT SELECT ON logbook_entry, logbook_private, feedback, feedback_answer TO bench_postgraphile;
 GRANT SELECT (mediator_id, reviewer_id, approved) ON appointment TO bench_postgraphile;
 
--- The hub's own role is not held to rules that its tables do not have.
+-- The hub's own role isn't restricted by rules that its tables don't have.
 CREATE POLICY bench_hub ON account TO logbook_app USING (true) WITH CHECK (true);
 CREATE POLICY bench_hub ON mediator TO logbook_app USING (true) WITH CHECK (true);
 CREATE POLICY bench_hub ON logbook_entry TO logbook_app USING (true) WITH CHECK (true);

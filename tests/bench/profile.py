@@ -1,9 +1,9 @@
-"""Where a request's time goes: `make profile`, or `STACKS=folder make profile` to keep what flame graph programs read.
+"""Where the time of a request goes: `make profile`, or `STACKS=folder make profile` to keep files for flame graphs.
 
-The web process runs as ever, but for what notes its stack every few milliseconds of processor time
-(`tests/bench/sampled.py`). A sample counts for the innermost of its frames that an area knows; what C code does counts
-for the Python code that called it or goes on after it, so that neighbours blur a little. How long a request takes, and
-what it waits for, is measured first, without the sampler.
+The web process runs as usual, except that its stack is noted every few milliseconds of processor time
+(`tests/bench/sampled.py`). A sample counts for the innermost frame that belongs to an area; what C code does counts for
+the Python code that called it or goes on after it, so that neighbours blur a little. How long a request takes, and what
+it waits for, is measured first, without the sampler.
 """
 
 import logging
@@ -33,7 +33,7 @@ SIZE = Size(mediators=2000, entries=60, fed=50, feedback=60)
 SECONDS = float(os.environ.get("SECONDS", "8"))
 STACKS = Path(os.environ["STACKS"]) if "STACKS" in os.environ else None
 
-# The innermost frame that begins with one of these decides.
+# The innermost frame that starts with one of these decides.
 AREAS = {
     "the SQL client": ("asyncpg/", "models/"),
     "GraphQL": ("graphql/", "strawberry/", "schema/"),
@@ -60,13 +60,13 @@ def area(stack: list[str]) -> str:
     for frame in reversed(stack):
         for name, beginnings in AREAS.items():
             if frame.startswith(beginnings):
-                # What merely waits in the loop stands on uvicorn's own start alone.
+                # Anything that merely waits in the loop only has the start of uvicorn on its stack.
                 return name if not frame.startswith("uvicorn/server.py") else REST
     return REST
 
 
 def shares(folded: str) -> dict[str, float]:
-    """Give each area's part of the samples, of lines `outermost;...;innermost count`."""
+    """Return the share of each area in the samples, from lines `outermost;...;innermost count`."""
     found: Counter[str] = Counter()
     for line in folded.splitlines():
         stack, _, number = line.rpartition(" ")
@@ -106,7 +106,7 @@ async def _run(services: Services, folder: Path) -> None:
         await load(PORT, requests, SECONDS / 4)
         spent = processor_time([pid])
         latencies = sorted(await load(PORT, requests, SECONDS / 4, clients=1))
-        # The fastest tenth, when nobody else had the processor.
+        # The fastest tenth, when nothing else had the processor.
         alone = latencies[len(latencies) // 10] * 1000
         waits = alone - (processor_time([pid]) - spent) / len(latencies) * 1000
         busy = await measured(PORT, pid, postgres, requests, SECONDS / 2)
@@ -118,7 +118,7 @@ async def _run(services: Services, folder: Path) -> None:
         stacks = folder / "stacks"
         pid = _start(services, folder, "tests.bench.sampled", str(stacks))
         await load(PORT, requests, SECONDS / 4)
-        os.kill(pid, signal.SIGUSR1)  # nothing until now counts
+        os.kill(pid, signal.SIGUSR1)  # nothing so far counts
         await load(PORT, requests, SECONDS)
         _stop(services)
         split[name] = shares(stacks.read_text())

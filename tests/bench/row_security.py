@@ -1,12 +1,12 @@
-"""What the database's own rules cost: three documents answered with them and without, in turns, in one process.
+"""What the database's own rules cost: three documents answered with and without them, in turn, in one process.
 
     make bench-wall
 
-Without it, row-level security is off and nothing is said of who asks; all else is the same, down to the data, and both
-must answer the same before anything is measured. Each round answers with and without, in alternating order. Requests go
-to the application itself, for a client's time would stand on both sides. What is measured is the processor time of the
-application and of PostgreSQL together (Linux), because it is the same on a machine that has other things to do; ratios
-are medians over rounds.
+Without them, row-level security is off and the database isn't told who asks; everything else is the same, including the
+data, and both must answer the same before anything is measured. Each round answers with and without, in alternating
+order. Requests go to the application itself, because the time of a client would be on both sides. The measure is the
+processor time of the application and PostgreSQL together (Linux), because that's the same on a machine that has other
+things to do; ratios are medians over rounds.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from resolvers.survey import survey
 from tests.hub import Hub, Person, opened, settings_for
 
 ROUNDS = 25
-REQUESTS = 80  # in a round, with and without each
+REQUESTS = 80  # per round, each with and without
 CLIENTS = 4
 
 LOGBOOK = """{ me { mediator {
@@ -90,7 +90,7 @@ class Case:
 
 
 async def fill(hub: Hub) -> list[Case]:
-    """Put in 200 mediators with 40 cases and 60 pieces of feedback each; one reviewer has 20 of them."""
+    """Add 200 mediators with 40 cases and 60 pieces of feedback each; one reviewer has 20 of them."""
     directory, rob = await hub.person(Role.DIRECTORY), await hub.person(Role.REVIEWER)
     mediators = [await hub.mediator() for _ in range(200)]
     for mediator in mediators[:20]:
@@ -107,7 +107,7 @@ async def fill(hub: Hub) -> list[Case]:
 
 
 async def post(app: Starlette, case: Case) -> bytes:
-    """Answer one request; give the answer's body."""
+    """Answer one request; return the body of the answer."""
     body = orjson.dumps({"query": case.document, "variables": case.variables})
     headers = [
         (b"content-type", b"application/json"),
@@ -140,13 +140,13 @@ async def post(app: Starlette, case: Case) -> bytes:
 
 
 def spent(backends: list[int]) -> tuple[float, float]:
-    """Give the processor seconds used so far: this process's, and those of PostgreSQL's."""
+    """Return the processor seconds used so far by this process and by those of PostgreSQL."""
     schedules = (Path(f"/proc/{backend}/schedstat").read_text() for backend in backends)
     return time.process_time(), sum(int(schedule.split()[0]) for schedule in schedules) / 1e9
 
 
 async def cost(app: Starlette, case: Case, backends: list[int]) -> tuple[float, float]:
-    """Give the milliseconds of processor time that a request takes, here and in PostgreSQL."""
+    """Return how many milliseconds of processor time a request takes, here and in PostgreSQL."""
 
     async def client() -> None:
         for _ in range(REQUESTS // CLIENTS):
@@ -163,7 +163,7 @@ async def compare(with_wall: Hub, without: Hub, case: Case) -> None:
     """Measure one document and print its line."""
     on, off = with_wall.app, without.app
     answer = await post(on, case)
-    assert answer == await post(off, case), "the wall changed the answer"
+    assert answer == await post(off, case), "the database's rules changed the answer"
     assert b'"errors"' not in answer
     assert len(answer) > 1000
     costs: dict[Starlette, list[tuple[float, float]]] = {on: [], off: []}
@@ -185,14 +185,14 @@ async def compare(with_wall: Hub, without: Hub, case: Case) -> None:
 
 
 def named(services: Services, name: str) -> Services:
-    """Give the same services with another database."""
+    """Return the same services with another database."""
     fields = ("database_url", "database_owner_url", "database_worker_url", "admin_url")
     urls = {field: urlunsplit(urlsplit(getattr(services, field))._replace(path=f"/{name}")) for field in fields}
     return replace(services, **urls)
 
 
 async def measure(services: Services) -> None:
-    """Fill two databases alike, take the wall away from one, and compare."""
+    """Fill two databases with the same data, remove the rules from one, and compare."""
     on = named(services, "logbook")
     async with opened(on) as hub:
         cases = await fill(hub)

@@ -1,6 +1,6 @@
-"""The benchmark's data: made by the database itself, so that a million mediators take minutes, not hours.
+"""The data of the benchmark, made by the database itself, so that a million mediators take minutes, not hours.
 
-Every name is made up of a group's word and a number; twenty mediators share a word, so that a search finds a page.
+Every name consists of the word of a group and a number; twenty mediators share a word, so that a search finds a page.
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ class Size:
 
 @dataclass(frozen=True)
 class Known:
-    """Who asks, and about whom: sessions' secrets, mediators' ids, words to search for."""
+    """Who asks, and about whom: secrets of sessions, ids of mediators, words to search for."""
 
     directory: str
     reviewer: str
     directory_id: UUID
     reviewer_id: UUID
-    mediators: list[tuple[UUID, str]]  # with sessions of their own
+    mediators: list[tuple[UUID, str]]  # with their own sessions
     fed: list[UUID]
     groups: list[str]
 
 
-# In order. $1.. do not exist in what is run as one text, so sizes are written in: they are numbers of ours.
+# In order. Several statements in one text can't have parameters, so sizes are written in: they're our own numbers.
 _FILL = """
 CREATE FUNCTION pg_temp.nth(kind text, number bigint) RETURNS uuid IMMUTABLE LANGUAGE sql
     AS $$ SELECT overlay(overlay(md5(kind || number) placing '4' from 13) placing '8' from 17)::uuid $$;
@@ -80,7 +80,7 @@ INSERT INTO feedback_answer (feedback_id, mediator_id, question, reviewer_only, 
 
 
 async def fill(admin: "asyncpg.Connection[asyncpg.Record]", size: Size, more: str = "") -> Known:
-    """Fill an empty, migrated database, also by the statements in `more`, and analyse it."""
+    """Fill an empty, migrated database, run the statements in `more`, too, and analyse it."""
     await admin.execute(
         _FILL.format(mediators=size.mediators, entries=size.entries, fed=size.fed, feedback=size.feedback, group=GROUP)
     )

@@ -1,8 +1,8 @@
-"""Runs the `logbook` command while its processor time is sampled: `python -m tests.bench.sampled <file> serve ...`.
+"""Runs the `logbook` command and samples its processor time: `python -m tests.bench.sampled <file> serve ...`.
 
-As often as the system can, every few milliseconds of processor time and not of the clock, the stack is noted; at the
-end the stacks are written as lines `outermost;...;innermost count`, which flame graph programs read. SIGUSR1 throws
-away what was noted.
+As often as the system can, every few milliseconds of processor time (not of the clock), the stack is noted. At the end,
+the stacks are written as lines `outermost;...;innermost count`, which programs for flame graphs read. SIGUSR1 discards
+what was noted.
 """
 
 import os

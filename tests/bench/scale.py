@@ -1,8 +1,8 @@
 """What grows with the number of mediators: `make bench-scale`, or `SIZES=2000,50000 make bench-scale`.
 
-A database for each size, a `logbook serve` for each, side by side; every case is asked of each of them in turn, one
-request at a time, about the same amount of data. So whatever else the machine does falls on neighbours alike. A ratio
-is the median of the rounds' ratios to the smallest size. Cases that count everybody are listed apart.
+There's a database and a `logbook serve` for each size, side by side. Every case is sent to each of them in turn, one
+request at a time, about the same amount of data, so that whatever else the machine does affects neighbours equally. A
+ratio is the median of the rounds' ratios to the smallest size. Cases that count everybody are listed separately.
 """
 
 import logging
@@ -39,7 +39,7 @@ PORT = 8710
 
 
 async def _measure(hubs: list[Hub], cases: list[Case], repeats: int, warm: int) -> dict[str, list[list[float]]]:
-    """Give for each case the rounds, after some to warm up, and in each the median time at each size, in seconds."""
+    """Return, for each case and each round after the warm-up, the median time at each size, in seconds."""
     found: dict[str, list[list[float]]] = defaultdict(list)
     for number in range(-warm, ROUNDS):
         for place, case in enumerate(cases):
@@ -70,7 +70,7 @@ def _table(hubs: list[Hub], found: dict[str, list[list[float]]], cases: list[Cas
 
 
 async def _hub(services: Services, folder: Path, stack: AsyncExitStack, place: int, mediators: int) -> Hub:
-    """Make the database of a size, fill it, and start the service over it."""
+    """Create the database of a size, fill it, and start the service on it."""
     name, port = f"scale_{mediators}", PORT + place
     admin = await asyncpg.connect(services.admin_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE logbook STRATEGY file_copy OWNER logbook_owner")
@@ -107,7 +107,7 @@ async def _hub(services: Services, folder: Path, stack: AsyncExitStack, place: i
 
 
 async def _give_memory(services: Services) -> None:
-    """Give PostgreSQL as much memory as somebody with so much data would; its default is for a small machine."""
+    """Give PostgreSQL as much memory as somebody with that much data would; its default is for a small machine."""
     admin = await asyncpg.connect(services.admin_url)
     await admin.execute("ALTER SYSTEM SET shared_buffers = '1GB'")
     await admin.close()
@@ -118,7 +118,7 @@ async def _run(services: Services, folder: Path) -> None:
         hubs = [await _hub(services, folder, stack, place, size) for place, size in enumerate(SIZES)]
         plain = [case for case in CASES if not case.apart]
         apart = [case for case in CASES if case.apart]
-        # Each mediator is asked about once before anything counts: all that is asked for lies in memory at any size.
+        # Each mediator is asked about once before anything counts, so that everything asked for is in memory.
         found = await _measure(hubs, plain, REPEATS, ASKED // REPEATS)
         found |= await _measure(hubs, apart, 1, 1)
         has = ", ".join(f"{number} {kind}" for kind, number in HAS.items())
@@ -135,5 +135,5 @@ if __name__ == "__main__":
         with embedded(Path(name) / "data", durable=False) as running:
             migrate.upgrade(settings_for(running))
             uvloop.run(_give_memory(running))
-        with embedded(Path(name) / "data", durable=False) as running:  # it takes a restart
+        with embedded(Path(name) / "data", durable=False) as running:  # this needs a restart
             uvloop.run(_run(running, Path(name)))

@@ -1,7 +1,7 @@
 """What `make bench-scale` does at each size: every list of the API, some pages, submissions and exports.
 
-Each is asked about the same amount of data at every size; but for those `apart`, which count or find a part of
-everybody.
+Each is about the same amount of data at every size, except for those `apart`, which count everybody or find a part of
+them.
 """
 
 import time
@@ -26,7 +26,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class Hub:
-    """The service over a population."""
+    """The service with a population."""
 
     population: Population
     port: int
@@ -45,7 +45,7 @@ Ask = Callable[[Hub, Asked], Awaitable[float]]  # how long it took, in seconds
 
 @dataclass(frozen=True)
 class Case:
-    """Something that is done at each size; `apart`: it counts or finds a part of everybody."""
+    """Something that is done at each size; `apart`: it counts everybody or finds a part of them."""
 
     name: str
     ask: Ask
@@ -53,7 +53,7 @@ class Case:
 
 
 def _headers(who: str, hub: Hub, about: Asked) -> list[str]:
-    # Each request comes from an address of its own, as a proxy says, for attempts are counted by address.
+    # According to the proxy, each request comes from an address of its own, because attempts are counted by address.
     number = next(_numbers)
     headers = [f"X-Forwarded-For: 10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"]
     if who != "nobody":
@@ -69,7 +69,7 @@ async def _timed(hub: Hub, request: bytes) -> tuple[float, bytes]:
 
 
 def document(who: str, text: str, **more: Any) -> Ask:
-    """Ask for a document, about a mediator's id or family name."""
+    """Send a document about the id or family name of a mediator."""
 
     async def ask(hub: Hub, about: Asked) -> float:
         values = {"id": str(about.id), "search": about.family} | more
@@ -97,7 +97,7 @@ def page(who: str, path: str) -> Ask:
 
 
 async def archive(hub: Hub, about: Asked) -> float:
-    """Make the archive of all that a mediator has, as the worker does."""
+    """Make the archive of everything that a mediator has, as the worker does."""
     await hub.admin.execute("DELETE FROM outbox WHERE state = 'QUEUED'")
     text = "mutation { exportMyData { userErrors { code } } }"
     await document("mediator", text)(hub, about)
@@ -108,7 +108,7 @@ async def archive(hub: Hub, about: Asked) -> float:
 
 
 async def middle(hub: Hub, about: Asked) -> float:
-    """Read the page after a mediator in the middle of all."""
+    """Read the page after a mediator in the middle of the list."""
     text = "query($after: String) { mediators(first: 25, after: $after) { nodes { id name } } }"
     found = "query($search: String) { mediators(first: 1, search: $search) { pageInfo { endCursor } } }"
     body = post({"query": found, "variables": {"search": about.family}}, *_headers("directory", hub, about))

@@ -1,11 +1,11 @@
-"""What many shapes of one list leave behind, in the web server and in PostgreSQL, and how others wait for a new one.
+"""What many shapes of one list leave behind in the web server and in PostgreSQL, and how long others wait meanwhile.
 
     make bench-shapes
 
-A client asks for pages of a logbook in other and other shapes (filters, order, direction, cursor, counted or not), so
-that each statement is a new one. After 50 shapes, and then after 5,000: the memory of this process and the private
-memory of PostgreSQL's connections, in MB. In between another client asks for one and the same again and again; the
-times that it waits, while shapes are new and while they were asked for before, are in milliseconds. Linux.
+A client asks for pages of a logbook in ever different shapes (filters, order, direction, cursor, counted or not), so
+that each statement is a new one. After 50 shapes, and then after 5,000, the memory of this process and the private
+memory of PostgreSQL's connections are read, in MB. In between, another client asks for the same page again and again;
+how long it waits, while shapes are new and while they have been asked for before, is in milliseconds. Linux.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ ORDERS = ("ROLE", "MEDIUM", "STARTED_ON", "ENDED_ON", "MINUTES", "DISPUTE_KIND",
 
 
 def shapes() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Documents and variables, no two of one shape."""
+    """Documents and variables, no two of the same shape."""
     chance, seen = random.Random(1), set()
     while True:
         filters = {name: value for name, value in FILTERS.items() if chance.random() < 0.5}
@@ -70,7 +70,7 @@ def shapes() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 async def memory(hub: Hub) -> tuple[float, float]:
-    """This process's and PostgreSQL's, in MB."""
+    """The memory of this process and of PostgreSQL, in MB."""
     gc.collect()
     rows = await hub.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'logbook'")
     return _private("self"), sum(_private(row["pid"]) for row in rows)
@@ -82,7 +82,7 @@ def _private(process: object) -> float:
 
 
 async def seconds_each(hub: Hub, person: Person, some: list[tuple[str, dict[str, Any]]]) -> list[float]:
-    """Ask for some shapes; give how long somebody else waited meanwhile, again and again, in milliseconds."""
+    """Ask for some shapes; return how long somebody else waited each time meanwhile, in milliseconds."""
     waits: list[float] = []
     done = asyncio.Event()
 
@@ -101,7 +101,7 @@ async def seconds_each(hub: Hub, person: Person, some: list[tuple[str, dict[str,
 
 
 async def measure(services: Services) -> None:
-    """Ask, and tell."""
+    """Ask, and report."""
     async with opened(services) as hub:
         person = await hub.mediator()
         await put_cases(hub, person, *({"notes": "x" * 100} for _ in range(50)))

@@ -1,8 +1,8 @@
 """What changes cost, and whether people who sign in hold up the others: `make bench-writes`.
 
-Entries, feedback and sign-ins are sent by a few clients each. Then a page of a logbook is read, with 20 sign-ins under
-way all the time and without, in turns; the ratio is that of the others' 99th percentiles, the median of the rounds'.
-At last somebody signs in while 150 guesses from one other address are in flight, and without.
+A few clients each send entries, feedback and sign-ins. Then a page of a logbook is read, in turn with 20 sign-ins in
+progress all the time and without; the ratio is that of the 99th percentiles for the page, as the median over the
+rounds. Finally, somebody signs in while 150 guesses from another address are in flight, and without.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def _address() -> str:
 
 
 def _headers(secret: str = "") -> list[str]:
-    # Each request comes from an address of its own, as a proxy says, for attempts are counted by address.
+    # According to the proxy, each request comes from an address of its own, because attempts are counted by address.
     return [f"X-Forwarded-For: {_address()}", *([f"Cookie: session={secret}"] if secret else [])]
 
 
@@ -75,26 +75,26 @@ def sign_in_request(_known: Known) -> bytes:
 
 
 async def _guess(number: int, address: str) -> None:
-    """Try a password for somebody's account, and go by no answer: it is wrong, or there were too many."""
+    """Try a password for somebody's account, and ignore the answer: it's wrong, or there were too many."""
     given = {"email": f"mediator{number + 1}@demo.example", "password": "not the password"}
     async with Connection(PORT) as connection:
         await connection.ask(post({"query": SIGN_IN, "variables": {"input": given}}, f"X-Forwarded-For: {address}"))
 
 
 async def _beside_guesses(known: Known) -> tuple[float, float]:
-    """Give the median time of a sign-in without and with `GUESSES` in flight from one other address, in seconds."""
+    """Return the median time of a sign-in without and with `GUESSES` in flight from another address, in seconds."""
     alone = await _write(sign_in_request, known, 0.7, 1)
     address = _address()
     guesses = [asyncio.create_task(_guess(number, address)) for number in range(GUESSES)]
     await asyncio.sleep(0.2)  # until the server has them all
     beside = await _write(sign_in_request, known, 0.7, 1)
-    assert not all(guess.done() for guess in guesses), "they were in flight all the time"
+    assert not all(guess.done() for guess in guesses), "the guesses were over before the sign-ins"
     await asyncio.gather(*guesses)
     return median(alone), median(beside)
 
 
 async def _write(make: Callable[[Known], bytes], known: Known, seconds: float, clients: int) -> list[float]:
-    """Send changes for so many seconds; give how long each took. Each must have been accepted."""
+    """Send changes for that many seconds; return how long each took. Each must have been accepted."""
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 

@@ -1,4 +1,4 @@
-"""The browser of this machine, found and started; and what a test does where one is missing."""
+"""Finds and starts the browser of this machine, and says what a test does if there's none."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 NONE = f"no browser: set CHROMIUM to one's path, or install one of {', '.join(NAMES)}"
-# Beside what Playwright itself passes. Root needs the first; the last lets no address of another host resolve.
+# Besides what Playwright itself passes. Root needs the first; with the last, no address of another host resolves.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -22,12 +22,12 @@ ARGUMENTS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-# Playwright turns off what people have: a page that the back button brings is the very one that they left.
+# Playwright turns off what people's browsers do: the back button brings back exactly the page that they left.
 NOT_WITHOUT = ["--disable-back-forward-cache"]
 
 
 def found() -> str | None:
-    """Give the path of a browser: what CHROMIUM says, else the first of the usual names on the PATH."""
+    """Return the path of a browser: the one in CHROMIUM, or else the first with a usual name on the PATH."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -45,7 +45,7 @@ async def launched(program: str) -> AsyncIterator[Browser]:
 
 
 def missing(what: str) -> NoReturn:
-    """Skip a test for what this machine has not; fail it where REQUIRE_BROWSER=1 says that it has to be there."""
+    """Skip a test because something isn't installed; fail it if REQUIRE_BROWSER=1 says that it has to be."""
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(what, pytrace=False)
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""Fixtures: one browser a test process, and hubs that it reaches."""
+"""Fixtures: one browser per test process, and hubs that it can reach."""
 
 from collections.abc import AsyncIterator
 
@@ -9,12 +9,14 @@ from tests.browser.chromium import NONE, found, launched, missing
 from tests.browser.serving import served
 from tests.hub import Hub
 
-expect.set_options(timeout=30_000)  # ms; how long a busy machine may take, and Playwright's own for all else
+expect.set_options(
+    timeout=30_000
+)  # ms; how long a busy machine may take, and Playwright's own limit for everything else
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The browser; each `visiting` has a profile of its own in it."""
+    """The browser; each `visiting` has its own profile in it."""
     program = found() or missing(NONE)
     async with launched(program) as browser:
         yield browser
@@ -22,6 +24,6 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def site(hub: Hub) -> AsyncIterator[Hub]:
-    """A served hub on an empty database, for one test."""
+    """A served hub with an empty database, for one test."""
     async with served(hub.services) as site:
         yield site

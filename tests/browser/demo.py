@@ -1,4 +1,4 @@
-"""The demo's data, served, and where in it there is something to see: an address for each kind of secret and id."""
+"""Serves the demo's data, and knows where there's something to see: an address for each kind of secret and id."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,14 +14,14 @@ UNKNOWN = "x" * 43
 
 @dataclass
 class Demo:
-    """A served hub with the demo's people; they are named by handle."""
+    """A served hub with the people of the demo, who are named by handle."""
 
     hub: Hub
     places: dict[str, str]
     _people: dict[str, Person] = field(default_factory=dict)
 
     async def person(self, handle: str) -> Person:
-        """Give somebody, signed in."""
+        """Return somebody, signed in."""
         if handle not in self._people:
             self._people[handle] = await self.hub.sign_in(f"{handle}@demo.example", DEMO_PASSWORD)
         return self._people[handle]
@@ -29,7 +29,7 @@ class Demo:
 
 @asynccontextmanager
 async def demo_hub(services: Services) -> AsyncIterator[Demo]:
-    """Serve a hub over an empty database, which is filled."""
+    """Fill an empty database with the demo, and serve a hub on it."""
     async with served(services) as hub:
         await fill(hub.settings)
         demo = Demo(hub, {"unknown": UNKNOWN})
@@ -38,7 +38,7 @@ async def demo_hub(services: Services) -> AsyncIterator[Demo]:
 
 
 async def _ids(demo: Demo) -> dict[str, str]:
-    """Give one of each thing of the demo's mediator."""
+    """Return the id of one of each thing that the demo's mediator has."""
     document = """{ me { mediator { feedbackLink
         logbook(first: 1) { nodes { id } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } } } } }"""
     own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
@@ -52,7 +52,7 @@ async def _ids(demo: Demo) -> dict[str, str]:
 
 
 async def _secrets(demo: Demo) -> dict[str, str]:
-    """Have each kind of mail with a link sent; give the links' secrets by the name of their page."""
+    """Have each kind of mail with a link sent; return the secrets of the links by the name of their page."""
     hub = demo.hub
     mediator = await demo.person("mediator")
     request = {"partyName": "Demo Party", "mediationEndedOn": "2024-05-06", "partyAgreed": True}

@@ -1,4 +1,4 @@
-"""What a page is judged by: axe's rules, whether it fits a phone, the keyboard, and its weight."""
+"""What a page is judged by: the rules of axe, the width of a phone, the keyboard, and its weight."""
 
 from functools import cache
 from typing import Any
@@ -19,9 +19,9 @@ def _axe() -> str:
 
 
 async def violations(page: Page) -> list[str]:
-    """Run axe; give what is serious or critical, a line for each element."""
+    """Run axe; return what is serious or critical, one line per element."""
     if not await page.evaluate("'axe' in globalThis"):
-        await page.evaluate(_axe())  # past the page's policy, which stays in force for the page itself
+        await page.evaluate(_axe())  # bypasses the page's policy, which stays in force for the page itself
     found: list[dict[str, Any]] = await page.evaluate(
         "axe.run(document, { resultTypes: ['violations'] }).then((results) => results.violations)"
     )
@@ -34,7 +34,7 @@ async def violations(page: Page) -> list[str]:
 
 
 async def sideways(page: Page) -> list[str]:
-    """Give the outermost elements that stick out of the window, if the page can be scrolled sideways at all."""
+    """Return the outermost elements that stick out of the window, if the page can be scrolled sideways at all."""
     found: list[str] = await page.evaluate(
         """() => {
           const most = document.documentElement.clientWidth;
@@ -72,7 +72,7 @@ _LEFT = """() => {
 
 
 async def out_of_reach(page: Page) -> list[str]:
-    """Press Tab until everything was reached; give what was not, and what does not show that it has the focus."""
+    """Press Tab until everything was reached; return what wasn't, and what doesn't show that it has the focus."""
     left: int = await page.evaluate(_STOPS)
     for _ in range(6 * left + 10):  # a date is up to four stops, and the focus may start in the middle of the page
         if not left:
@@ -84,13 +84,13 @@ async def out_of_reach(page: Page) -> list[str]:
 
 
 def asked_for(page: Page) -> list[Request]:
-    """Collect what is asked for from now on, as the answers have come in."""
+    """Collect the requests from now on, as their answers come in."""
     requests: list[Request] = []
     page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108
     return requests
 
 
 async def weight(requests: list[Request]) -> int:
-    """Add up the bytes that answered, as they were transferred."""
+    """Add up the bytes of the answers, as they were transferred."""
     sizes = [await request.sizes() for request in requests]
     return sum(size["responseHeadersSize"] + size["responseBodySize"] for size in sizes)

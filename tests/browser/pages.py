@@ -1,8 +1,8 @@
-"""Every page as it's looked at: where it is, who looks, and what they do there first.
+"""How each page is looked at: where it is, who looks, and what they do there first.
 
-A page whose path has no places is here by its declaration alone. A line is for a page that names one, or that is looked
-at in another state or by somebody else. Each is looked at by axe, at phone width, by keyboard and on the scales
-(test_pages.py), and shot (shots.py).
+A page whose path names no place is here because it's declared. Other pages need a line, and so does a page in another
+state or seen by somebody else. Each page is checked with axe, at phone width, by keyboard and for its weight
+(test_pages.py), and shots.py takes its picture.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -25,8 +25,8 @@ Act = Callable[[Page], Awaitable[None]]
 class Look:
     """A page as one of the demo's people sees it.
 
-    `path` may name places of the demo, such as `{entry}` (demo.py has them all). `by` is a handle; None is signed out.
-    `then` is done on the page before it is looked at.
+    `path` may name places in the demo, such as `{entry}` (demo.py has them all). `by` is a handle; None is signed out.
+    `then` is done on the page before it's looked at.
     """
 
     name: str
@@ -35,10 +35,10 @@ class Look:
     status: int = 200
     then: Act | None = None
     dark: bool = False
-    """Whether a screenshot is taken in dark colours, too."""
+    """Whether a screenshot is taken in dark colours as well."""
 
     def address(self, demo: Demo) -> str:
-        """Where to go; a page that says what was done is opened as by those who did it."""
+        """Where to go; a page that says what was done is opened as if by somebody who did it."""
         path = self.path.format(**demo.places)
         if not path.startswith("/done/"):
             return path
@@ -47,7 +47,7 @@ class Look:
 
 
 def typed(button: str, **fields: str) -> Act:
-    """Type into fields, by their ids, and press a button."""
+    """Type into fields, given by their ids, and press a button."""
 
     async def act(page: Page) -> None:
         for field, text in fields.items():
@@ -58,7 +58,7 @@ def typed(button: str, **fields: str) -> Act:
 
 
 async def wrong_survey(page: Page) -> None:
-    """Send a survey whose address the browser takes and the hub does not."""
+    """Send a survey with an email address that the browser accepts and the hub doesn't."""
     await page.get_by_label("As a party to the dispute").check()
     await page.get_by_label("They were the mediator").check()
     await page.locator("#email").fill("pat@nowhere")
@@ -124,7 +124,7 @@ HANDLES = {
 
 
 def declared() -> Iterator[Look]:
-    """Give a look at each page that needs no place and that no line looks at in the same way."""
+    """Return a look at each page that needs no place, unless there's a line for the same look."""
     plain = {(look.path, look.by) for look in NAMED if look.then is None}
     for page in pages:
         by = HANDLES[page.audience]

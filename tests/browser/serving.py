@@ -1,4 +1,4 @@
-"""A hub that a browser reaches: served on the loopback under the very address that its settings name."""
+"""A hub that a browser can reach: served on the loopback at exactly the address in its settings."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Don't capture any."""
         yield
 
 
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
 async def served(services: Services, **how: Any) -> AsyncIterator[Hub]:
     """Open a hub (`how` as in `opened`) and serve it.
 
-    The port is chosen first, for links, cookies and the guard against other sites all go by `base_url`.
+    The port is chosen first, because links, cookies and the guard against other sites all depend on `base_url`.
     """
     with socket.create_server((HOST, 0)) as listening:
         base_url = f"http://{HOST}:{listening.getsockname()[1]}"

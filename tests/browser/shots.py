@@ -1,7 +1,7 @@
-"""Pictures of every page of the table, of the demo's data, for people to look at: `make shots`.
+"""Takes pictures of every page with the demo's data, for people to look at: `make shots`.
 
-They are tests/browser/shots/<page>-<width>.png, and `-dark` where the table says so. `make shots SHOTS=--docs` takes
-the pictures in `docs/images/` instead, which are the tops of three of these pages.
+They are tests/browser/shots/<page>-<width>.png, with `-dark` if pages.py says so. `make shots SHOTS=--docs` takes
+the pictures in `docs/images/` instead, which show the tops of three of these pages.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from tests.hub import settings_for
 
 SHOTS = Path(__file__).parent / "shots"
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-# What the docs show, at which width and height: small files, because the history keeps each of them.
+# What the docs show, and its width and height: small files, because the history keeps every version.
 SHOWN = {"logbook": (DESKTOP, 800), "review-mediator": (DESKTOP, 860), "survey-by-request": (PHONE, 780)}
 Shoot = Callable[[Page, Demo, Look], Awaitable[None]]
 
 
 async def shoot(page: Page, demo: Demo, look: Look) -> None:
-    """Take a page at both widths, each from top to bottom."""
+    """Take a page at both widths, from top to bottom."""
     await page.emulate_media(color_scheme="light")
     await page.goto(look.address(demo))
     if look.then:
@@ -46,7 +46,7 @@ async def shoot(page: Page, demo: Demo, look: Look) -> None:
 
 
 async def shoot_top(page: Page, demo: Demo, look: Look) -> None:
-    """Take the top of a page that the docs show, and nothing of the others."""
+    """Take the top of a page if the docs show it."""
     if look.name in SHOWN:
         width, height = SHOWN[look.name]
         await page.set_viewport_size({"width": width, "height": height})
@@ -55,7 +55,7 @@ async def shoot_top(page: Page, demo: Demo, look: Look) -> None:
 
 
 async def shoot_for(browser: Browser, demo: Demo, handle: str | None, take: Shoot) -> None:
-    """Take all that somebody sees, in one window: most of the time would go into opening more."""
+    """Take everything that one person sees in one window: opening more would take most of the time."""
     by = await demo.person(handle) if handle else None
     async with visiting(browser, demo.hub, by) as page:
         for look in LOOKS:
@@ -64,14 +64,14 @@ async def shoot_for(browser: Browser, demo: Demo, handle: str | None, take: Shoo
 
 
 async def shoot_all(program: str, services: Services, take: Shoot) -> None:
-    """Fill a hub with the demo's data, and take its pages, as several people at once."""
+    """Fill a hub with the demo's data, and take its pages as several people at once."""
     async with launched(program) as browser, demo_hub(services) as demo, asyncio.TaskGroup() as group:
         for handle in {look.by for look in LOOKS}:
             group.create_task(shoot_for(browser, demo, handle, take))
 
 
 def main() -> int:
-    """Take the pictures; give the exit status."""
+    """Take the pictures; return the exit status."""
     program = found()
     if program is None:
         print(NONE, file=sys.stderr)  # noqa: T201

@@ -1,4 +1,4 @@
-"""The back button, with the cache that people's browsers have: nothing is lost, and nobody sees another's answers."""
+"""The back button, with the cache of real browsers: nothing is lost, and nobody sees somebody else's answers."""
 
 import re
 from urllib.parse import urlsplit
@@ -22,9 +22,7 @@ async def ask_for_feedback(page: Page, name: str) -> None:
 
 
 @with_and_without
-async def test_a_form_that_is_gone_back_to_and_changed_is_sent_as_well(
-    browser: Browser, site: Hub, javascript: bool
-) -> None:
+async def test_a_form_changed_after_going_back_is_sent_as_well(browser: Browser, site: Hub, javascript: bool) -> None:
     ann = await site.mediator()
     async with visiting(browser, site, ann, javascript=javascript) as page:
         await page.goto("/request")
@@ -41,7 +39,7 @@ async def test_a_form_that_is_gone_back_to_and_changed_is_sent_as_well(
 
 
 @with_and_without
-async def test_a_form_that_is_gone_back_to_and_sent_again_is_sent_once(
+async def test_a_form_sent_again_unchanged_after_going_back_counts_once(
     browser: Browser, site: Hub, javascript: bool
 ) -> None:
     ann = await site.mediator()
@@ -62,7 +60,7 @@ async def personal_path(site: Hub) -> str:
 
 
 async def answer(page: Page, site: Hub, words: str) -> None:
-    """Fill in a survey, and let minutes pass."""
+    """Fill in a survey, and let some minutes pass."""
     await read_on(page, site)
     await page.get_by_label("As a party to the dispute").check()
     await page.get_by_label("They were the mediator").check()
@@ -70,7 +68,9 @@ async def answer(page: Page, site: Hub, words: str) -> None:
     await page.locator("#name").fill(words)
 
 
-async def test_the_next_party_at_a_tablet_finds_an_empty_form_and_counts(browser: Browser, site: Hub) -> None:
+async def test_the_next_party_at_a_tablet_finds_an_empty_form_and_their_answer_counts(
+    browser: Browser, site: Hub
+) -> None:
     path = await personal_path(site)
     async with visiting(browser, site) as page:
         await page.goto(path)
@@ -87,7 +87,7 @@ async def test_the_next_party_at_a_tablet_finds_an_empty_form_and_counts(browser
     assert len(await site.rows("SELECT 1 FROM feedback")) == 3
 
 
-# Browsers that keep nothing for a site: by a setting, in a private window, on a full disk.
+# Browsers that store nothing for a site: because of a setting, in a private window, on a full disk.
 NOTHING_KEPT = {
     "denied": 'Object.defineProperty(window, kind, { get() { throw new DOMException("", "SecurityError"); } })',
     "full": 'Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); }',
@@ -96,7 +96,7 @@ NOTHING_KEPT = {
 
 
 @pytest.mark.parametrize("how", NOTHING_KEPT)
-async def test_where_a_browser_keeps_nothing_the_next_party_still_finds_an_empty_form(
+async def test_if_a_browser_stores_nothing_the_next_party_still_finds_an_empty_form(
     browser: Browser, site: Hub, how: str
 ) -> None:
     path = await personal_path(site)
@@ -117,10 +117,10 @@ async def test_where_a_browser_keeps_nothing_the_next_party_still_finds_an_empty
 
 
 @with_and_without
-async def test_what_was_sent_on_the_second_try_is_not_shown_again(
+async def test_a_survey_sent_on_the_second_try_is_not_shown_again(
     browser: Browser, site: Hub, javascript: bool
 ) -> None:
-    """A page that answers a form is in no cache: it would have to be sent again."""
+    """The answer to a form isn't in any cache: the form would have to be sent again."""
     async with visiting(browser, site, javascript=javascript) as page:
         await page.goto(await personal_path(site))
         await answer(page, site, "First")
@@ -152,13 +152,13 @@ async def test_without_a_script_the_next_party_loses_nothing(browser: Browser, s
 
 
 async def kept(page: Page) -> int:
-    """Count what the browser keeps."""
+    """Count what the browser has stored."""
     count: int = await page.evaluate("Object.keys(localStorage).length")
     return count
 
 
 async def begin(page: Page, path: str, words: str) -> None:
-    """Begin a survey, and have it kept."""
+    """Start a survey, and have it kept."""
     await page.goto(path)
     await page.locator("#answer-impressed").fill(words)
     await page.get_by_label("As a party to the dispute").check()
@@ -167,7 +167,7 @@ async def begin(page: Page, path: str, words: str) -> None:
     assert await kept(page) == 1
 
 
-async def test_nothing_is_kept_on_a_device_unless_one_asks_for_it(browser: Browser, site: Hub) -> None:
+async def test_nothing_is_kept_on_a_device_unless_somebody_asks_for_it(browser: Browser, site: Hub) -> None:
     path = await personal_path(site)
     async with visiting(browser, site) as page:
         await page.goto(path)
@@ -188,7 +188,7 @@ async def test_nothing_is_kept_on_a_device_unless_one_asks_for_it(browser: Brows
         await expect(page.locator("#answer-impressed")).to_have_value("")
 
 
-async def test_what_was_kept_shows_to_who_asks_for_it_alone(browser: Browser, site: Hub) -> None:
+async def test_a_kept_survey_is_only_shown_to_somebody_who_asks_for_it(browser: Browser, site: Hub) -> None:
     path, other = await personal_path(site), await personal_path(site)
     async with visiting(browser, site, width=PHONE) as page:
         await begin(page, path, "The calm of it")
@@ -204,7 +204,7 @@ async def test_what_was_kept_shows_to_who_asks_for_it_alone(browser: Browser, si
         await expect(page.locator("#answer-impressed")).to_have_value("")
         await expect(page.get_by_label("As a party to the dispute")).not_to_be_checked()
         await expect(page.get_by_label("Keep what I type")).not_to_be_checked()
-        # Somebody else answers, asks for nothing, and takes nothing away.
+        # Somebody else answers, without asking for anything or removing anything.
         await page.locator("#answer-impressed").fill("Somebody else")
         await page.reload()
         await page.get_by_role("button", name="Continue").click()
@@ -224,7 +224,7 @@ async def test_what_was_kept_shows_to_who_asks_for_it_alone(browser: Browser, si
     assert len(await site.rows("SELECT 1 FROM feedback")) == 1
 
 
-async def test_what_was_kept_goes_at_a_press_and_after_five_days(browser: Browser, site: Hub) -> None:
+async def test_a_kept_survey_is_discarded_with_a_button_and_after_five_days(browser: Browser, site: Hub) -> None:
     path = await personal_path(site)
     async with visiting(browser, site) as page:
         await begin(page, path, "The calm of it")
@@ -249,7 +249,7 @@ async def test_what_was_kept_goes_at_a_press_and_after_five_days(browser: Browse
         assert await kept(page) == 0
 
 
-async def test_nothing_is_kept_or_offered_where_somebody_is_signed_in(browser: Browser, site: Hub) -> None:
+async def test_nothing_is_kept_or_offered_while_somebody_is_signed_in(browser: Browser, site: Hub) -> None:
     path, ann = await personal_path(site), await site.mediator()
     async with visiting(browser, site) as page:
         await begin(page, path, "The calm of it")
@@ -266,8 +266,8 @@ async def test_nothing_is_kept_or_offered_where_somebody_is_signed_in(browser: B
         await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
 
 
-async def test_a_button_that_said_it_was_busy_says_what_it_does_again(browser: Browser, site: Hub) -> None:
-    """Other browsers keep a page that sent a file, too; so that this one does, it is sent nowhere."""
+async def test_a_busy_button_says_what_it_does_again_after_going_back(browser: Browser, site: Hub) -> None:
+    """Other browsers also keep a page that sent a file; this one only does so because nothing is really sent."""
     async with visiting(browser, site, await site.mediator()) as page:
         await page.goto("/logbook/import")
         button = page.get_by_role("button", name="Preview")

@@ -1,4 +1,4 @@
-"""GraphiQL, as an administrator uses it: the docs show, a query runs, and nothing is asked of another host."""
+"""GraphiQL as an administrator uses it: the docs appear, a query runs, and nothing is requested from another host."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Importing a spreadsheet, as a mediator does it in a browser: from the sample file, on a phone and a desk."""
+"""Importing a spreadsheet as a mediator does it in a browser: from the sample file, on a phone and a desktop."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def text_of(path: Path) -> str:
 
 
 async def looks_well(page: Page, javascript: bool) -> None:
-    if javascript:  # without it, axe cannot run
+    if javascript:  # axe can't run without it
         assert await violations(page) == []
         assert await sideways(page) == []
 

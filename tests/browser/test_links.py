@@ -1,4 +1,4 @@
-"""The links that mails carry, followed from the mailbox and used by their page's button."""
+"""The links in mails, followed from the mailbox and used with the button on their page."""
 
 import asyncio
 import io
@@ -34,7 +34,7 @@ async def test_an_address_is_confirmed(browser: Browser, site: Hub, javascript: 
 
 
 @with_and_without
-async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, javascript: bool) -> None:
+async def test_a_forgotten_password_is_replaced(browser: Browser, site: Hub, javascript: bool) -> None:
     ann = await site.mediator(name="Ann")
     payload(await site.change("requestPasswordReset", {"email": ann.email}))
     async with visiting(browser, site, javascript=javascript) as page:
@@ -53,7 +53,7 @@ async def test_a_forgotten_password_is_set_anew(browser: Browser, site: Hub, jav
 
 
 @with_and_without
-async def test_an_invitation_makes_a_reviewer(browser: Browser, site: Hub, javascript: bool) -> None:
+async def test_an_invited_person_becomes_a_reviewer(browser: Browser, site: Hub, javascript: bool) -> None:
     payload(await site.change("inviteReviewer", {"email": "rev@demo.example"}, by=await site.mediator()))
     async with visiting(browser, site, javascript=javascript) as page:
         await follow(page, site, "rev@demo.example", "invitation")
@@ -94,7 +94,7 @@ async def test_requests_are_stopped(browser: Browser, site: Hub, javascript: boo
 
 
 @with_and_without
-async def test_ones_data_are_downloaded(browser: Browser, site: Hub, javascript: bool) -> None:
+async def test_a_copy_of_ones_data_is_downloaded(browser: Browser, site: Hub, javascript: bool) -> None:
     ann = await site.mediator()
     payload(await site.change("exportMyData", {}, by=ann))
     async with visiting(browser, site, by=ann, javascript=javascript) as page:
@@ -110,7 +110,7 @@ async def test_ones_data_are_downloaded(browser: Browser, site: Hub, javascript:
     assert zipfile.ZipFile(io.BytesIO(kept)).testzip() is None
 
 
-async def test_the_mail_as_html_leads_to_the_same_page(browser: Browser, site: Hub) -> None:
+async def test_the_link_in_an_html_mail_leads_to_the_same_page(browser: Browser, site: Hub) -> None:
     payload(await site.change("signUp", {"name": "New", "email": "new@demo.example", "password": PASSWORD}))
     await site.work()
     async with visiting(browser, site) as page:
@@ -121,7 +121,7 @@ async def test_the_mail_as_html_leads_to_the_same_page(browser: Browser, site: H
         await is_done(page, "Your email address is confirmed")
 
 
-async def test_a_link_of_a_withdrawn_request_says_so_kindly(browser: Browser, site: Hub) -> None:
+async def test_the_link_of_a_withdrawn_request_says_so_kindly(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     request = {"partyName": "Pat", "partyEmail": "pat@demo.example", "mediationEndedOn": "2024-05-06"}
     payload(await site.change("requestFeedback", request | {"partyAgreed": True}, by=ann))

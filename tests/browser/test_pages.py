@@ -1,4 +1,4 @@
-"""Each page of the table, looked at: by axe, on a phone, with the keyboard alone, and on the scales."""
+"""Every page, checked with axe, at the width of a phone, with only the keyboard, and for its weight."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.browser.visiting import PHONE, path_of, visiting
 from tests.conftest import fresh_database
 from web.pages import pages
 
-MAX_FIRST_VIEW = 60_000  # bytes, all that a page loads included
+MAX_FIRST_VIEW = 60_000  # bytes, including everything that a page loads
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def test_every_page_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-async def test_a_page_is_light_fits_a_phone_and_keeps_nobody_out(browser: Browser, demo: Demo, look: Look) -> None:
-    """All in one visit, for most of the time would go into opening pages."""
+async def test_a_page_is_light_fits_a_phone_and_is_accessible(browser: Browser, demo: Demo, look: Look) -> None:
+    """All in one visit, because opening pages would take most of the time."""
     by = await demo.person(look.by) if look.by else None
     address = look.address(demo)
     path = urlsplit(address).path

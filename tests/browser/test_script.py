@@ -1,4 +1,4 @@
-"""What our script adds to the pages: filters that apply by themselves, nothing lost by accident, nothing sent twice."""
+"""What our script adds to pages: filters that apply by themselves, nothing lost by accident, nothing sent twice."""
 
 from playwright.async_api import Browser, Dialog, expect
 
@@ -7,7 +7,7 @@ from tests.hub import Hub
 from tests.world import put_cases
 
 
-async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(browser: Browser, site: Hub) -> None:
+async def test_a_filter_applies_when_it_is_chosen_and_the_back_button_undoes_it(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     await put_cases(site, ann, {"role": "OBSERVER"}, {"role": "LEAD_MEDIATOR", "reference": "Fence"})
     async with visiting(browser, site, ann) as page:
@@ -15,7 +15,7 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         cases = page.get_by_role("table", name="Your cases")
         await page.get_by_role("form", name="Which cases to show").get_by_label("Role").select_option("Observer")
         await expect(cases).not_to_contain_text("Fence")
-        await expect(page).to_have_url("/logbook?role=OBSERVER")  # what is not chosen stays out of the address
+        await expect(page).to_have_url("/logbook?role=OBSERVER")  # filters that weren't chosen stay out of the address
         await page.get_by_role("link", name="Hours").first.click()
         await expect(cases.get_by_role("columnheader", name="Hours")).to_have_attribute("aria-sort", "ascending")
         await go_back(page)
@@ -26,7 +26,7 @@ async def test_a_filter_applies_as_it_is_chosen_and_the_back_button_undoes_it(br
         await expect(page.get_by_role("main")).to_contain_text("1 case with this filter")
 
 
-async def test_on_a_phone_the_table_comes_before_what_it_can_be_filtered_by(browser: Browser, site: Hub) -> None:
+async def test_on_a_phone_the_filters_of_a_table_are_folded_away(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     await put_cases(site, ann, {})
     async with visiting(browser, site, ann, width=PHONE) as page:
@@ -38,7 +38,7 @@ async def test_on_a_phone_the_table_comes_before_what_it_can_be_filtered_by(brow
         await expect(page.get_by_role("form", name="Which cases to show").get_by_label("Role")).to_be_visible()
 
 
-async def test_leaving_what_was_typed_asks_first_and_saving_does_not(browser: Browser, site: Hub) -> None:
+async def test_leaving_a_form_with_typed_text_asks_first_and_saving_does_not(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     asked: list[str] = []
 
@@ -59,7 +59,7 @@ async def test_leaving_what_was_typed_asks_first_and_saving_does_not(browser: Br
         await page.get_by_role("button", name="Save", exact=True).click()
         await expect(page.get_by_role("status")).to_have_text("The entry has been added.")
         assert asked == ["beforeunload"]
-        await expect(page).to_have_url("/logbook")  # a reload does not say it again
+        await expect(page).to_have_url("/logbook")  # reloading doesn't say it again
 
 
 async def test_a_double_click_sends_a_form_once(browser: Browser, site: Hub) -> None:
@@ -89,7 +89,7 @@ async def test_the_personal_link_is_copied(browser: Browser, site: Hub) -> None:
         assert await page.evaluate("navigator.clipboard.readText()") == link
 
 
-async def test_a_print_of_the_logbook_has_the_tables_and_nothing_to_press(browser: Browser, site: Hub) -> None:
+async def test_a_printed_logbook_has_the_tables_and_nothing_to_press(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     await put_cases(site, ann, {"reference": "Fence"})
     async with visiting(browser, site, ann) as page:

@@ -1,4 +1,4 @@
-"""Signing in, as somebody does who has a mouse, a keyboard alone, or no JavaScript."""
+"""Signing in with a mouse, with only a keyboard, and without JavaScript."""
 
 import re
 
@@ -24,7 +24,7 @@ async def test_a_mediator_signs_in_and_out(browser: Browser, site: Hub, javascri
         await expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()
 
 
-async def test_the_keyboard_alone_signs_in_and_out(browser: Browser, site: Hub) -> None:
+async def test_a_mediator_signs_in_and_out_with_only_the_keyboard(browser: Browser, site: Hub) -> None:
     ann = await site.mediator(name="Ann Mediator")
     async with visiting(browser, site) as page:
         await page.goto("/signin")
@@ -42,7 +42,7 @@ async def test_the_keyboard_alone_signs_in_and_out(browser: Browser, site: Hub) 
 
 
 @with_and_without
-async def test_a_wrong_password_is_said_where_the_focus_goes_and_the_address_is_kept(
+async def test_a_message_about_a_wrong_password_has_the_focus_and_the_address_is_kept(
     browser: Browser, site: Hub, javascript: bool
 ) -> None:
     ann = await site.mediator()
@@ -56,7 +56,7 @@ async def test_a_wrong_password_is_said_where_the_focus_goes_and_the_address_is_
         await expect(page).to_have_title(re.compile("^Please check: Sign in"))
 
 
-async def test_a_page_that_asks_who_is_there_comes_back_after_signing_in(browser: Browser, site: Hub) -> None:
+async def test_a_page_that_needs_signing_in_comes_back_afterwards(browser: Browser, site: Hub) -> None:
     admin = await site.person(Role.ADMIN)
     async with visiting(browser, site) as page:
         await page.goto("/graphiql")
@@ -65,7 +65,7 @@ async def test_a_page_that_asks_who_is_there_comes_back_after_signing_in(browser
         assert path_of(page) == "/graphiql"
 
 
-async def test_the_session_is_out_of_the_reach_of_scripts_and_of_other_sites(browser: Browser, site: Hub) -> None:
+async def test_the_session_is_out_of_reach_of_scripts_and_other_sites(browser: Browser, site: Hub) -> None:
     ann = await site.mediator()
     async with visiting(browser, site) as page:
         await sign_in_by_form(page, ann.email)

@@ -1,4 +1,4 @@
-"""The whole story in a browser, as each of its people lives it, their mails followed; without JavaScript, too."""
+"""The whole story in a browser, from everybody's point of view and with their mails; also without JavaScript."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ PAUL = "paul@demo.example"
 
 @dataclass
 class Story:
-    """Where it happens: one window, used by one after the other."""
+    """Where it happens: one window, used by one person after another."""
 
     hub: Hub
     page: Page
@@ -182,7 +182,7 @@ class Story:
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
-async def test_everybody_does_what_they_came_for(browser: Browser, site: Hub, javascript: bool) -> None:
+async def test_everybody_does_what_they_came_to_do(browser: Browser, site: Hub, javascript: bool) -> None:
     async with visiting(browser, site, javascript=javascript) as page:
         story = Story(site, page)
         await story.signs_up()

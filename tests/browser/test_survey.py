@@ -1,4 +1,4 @@
-"""The survey, as a party answers it: by each way in, on a phone, with and without JavaScript."""
+"""The survey as a party answers it: through each way in, on a phone, with and without JavaScript."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -72,7 +72,7 @@ async def test_a_party_answers_on_a_phone(browser: Browser, site: Hub, way: Way,
     assert [row["name"] for row in await site.rows("SELECT name FROM feedback_origin")] == ["Pat P."]
 
 
-async def test_the_keyboard_alone_answers(browser: Browser, site: Hub) -> None:
+async def test_a_party_answers_with_only_the_keyboard(browser: Browser, site: Hub) -> None:
     await asked(site)
     async with visiting(browser, site) as page:
         await follow(page, site, PAT, "feedback")
@@ -88,7 +88,7 @@ async def test_the_keyboard_alone_answers(browser: Browser, site: Hub) -> None:
 
 
 @with_and_without
-async def test_what_to_mend_leads_to_its_field_and_nothing_typed_is_lost(
+async def test_a_problem_leads_to_its_field_and_nothing_typed_is_lost(
     browser: Browser, site: Hub, javascript: bool
 ) -> None:
     await asked(site)
@@ -98,7 +98,7 @@ async def test_what_to_mend_leads_to_its_field_and_nothing_typed_is_lost(
         await page.get_by_label("They were the mediator").check()
         await page.locator('[name="answer-listening"][value="4"]').check()
         await page.locator("#answer-impressed").fill("Patience")
-        await page.locator("#email").fill("pat@nowhere")  # an address to the browser, and none to the hub
+        await page.locator("#email").fill("pat@nowhere")  # the browser accepts this as an address, the hub doesn't
         await press(page, "Send my feedback")
         summary = page.get_by_role("region", name="Please check this")
         await expect(summary).to_be_focused()
@@ -115,7 +115,7 @@ async def test_what_to_mend_leads_to_its_field_and_nothing_typed_is_lost(
     assert len(await site.rows("SELECT 1 FROM feedback")) == 1
 
 
-async def test_no_other_site_learns_the_link_that_somebody_came_by(browser: Browser, hub: Hub) -> None:
+async def test_no_other_site_learns_which_link_somebody_followed(browser: Browser, hub: Hub) -> None:
     heard: list[str] = []
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

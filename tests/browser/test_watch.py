@@ -1,4 +1,4 @@
-"""What the other tests look for is found where it is."""
+"""What the other tests look for would be found."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.hub import Hub
 
 
 def add(site: Hub, path: str, body: str, headers: dict[str, str] | None = None) -> None:
-    """Put a page of the test's into the hub."""
+    """Add a page made by the test to the hub."""
 
     async def bad(_request: Any) -> HTMLResponse:
         return HTMLResponse(
@@ -32,16 +32,14 @@ def add(site: Hub, path: str, body: str, headers: dict[str, str] | None = None) 
         ('<script src="/static/missing.js"></script>', "status 404"),
     ],
 )
-async def test_a_page_that_does_what_none_may_do_fails_its_test(
-    browser: Browser, site: Hub, body: str, fault: str
-) -> None:
+async def test_a_page_that_breaks_a_rule_fails_its_test(browser: Browser, site: Hub, body: str, fault: str) -> None:
     add(site, "/bad", body)
     with pytest.raises(AssertionError, match=fault):
         async with visiting(browser, site) as page:
             await page.goto("/bad")
 
 
-async def test_a_link_to_another_host_that_is_followed_fails_its_test(browser: Browser, site: Hub) -> None:
+async def test_following_a_link_to_another_host_fails_its_test(browser: Browser, site: Hub) -> None:
     async def follow_it() -> None:
         async with visiting(browser, site) as page:
             await page.goto("/signin")
@@ -70,21 +68,21 @@ async def test_a_page_without_its_headers_fails_its_test(browser: Browser, site:
             await page.goto("/bad")
 
 
-async def test_axe_tells_of_what_keeps_people_out(browser: Browser, site: Hub) -> None:
+async def test_axe_reports_what_keeps_people_out(browser: Browser, site: Hub) -> None:
     add(site, "/bad", '<main><h1>Bad</h1><img src="data:,"><input></main>')
     async with visiting(browser, site) as page:
         await page.goto("/bad")
         assert {line.partition(":")[0] for line in await violations(page)} == {"image-alt", "label"}
 
 
-async def test_what_sticks_out_of_a_phone_is_named(browser: Browser, site: Hub) -> None:
+async def test_elements_that_are_wider_than_a_phone_are_named(browser: Browser, site: Hub) -> None:
     add(site, "/bad", '<hr size="1" width="500">')
     async with visiting(browser, site, width=PHONE) as page:
         await page.goto("/bad")
         assert '<hr size="1" width="500">' in await sideways(page)
 
 
-async def test_what_the_keyboard_cannot_reach_is_named(browser: Browser, site: Hub) -> None:
+async def test_elements_that_the_keyboard_cannot_reach_are_named(browser: Browser, site: Hub) -> None:
     links = '<a href="/">fine</a> <a href="/x" tabindex="-1">away</a> <input type="date"> <button>fine</button>'
     radios = '<input type="radio" name="a"><input type="radio" name="a" checked> <input type="radio" name="b">'
     add(site, "/bad", links + radios)
@@ -93,7 +91,7 @@ async def test_what_the_keyboard_cannot_reach_is_named(browser: Browser, site: H
         assert await out_of_reach(page) == ['not reached: <a href="/x" tabindex="-1">away</a>']
 
 
-async def test_the_weight_is_what_came_over_the_wire(browser: Browser, site: Hub) -> None:
+async def test_the_weight_is_what_was_transferred(browser: Browser, site: Hub) -> None:
     add(site, "/heavy", "x" * 100_000)
     async with visiting(browser, site) as page:
         requests = asked_for(page)

@@ -1,4 +1,4 @@
-"""Somebody at a browser: their window, what they do in it, and what no page may make it do."""
+"""Somebody using a browser: their window, what they do in it, and what no page may make it do."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,13 +18,13 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-# Monaco in GraphiQL, and the HTML of mails, bring styles of their own.
+# Monaco in GraphiQL and the HTML of mails have styles of their own.
 STYLED = ("/graphiql", "/mailbox/")
 
 
 @dataclass
 class Watch:
-    """Notes what no page of ours (`own` is our address) may make a browser do: each fault is a line."""
+    """Notes what no page of ours (`own` is our address) may make a browser do, with a line for each fault."""
 
     own: str
     faults: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Watch:
             self.faults.append(f"the policy has an unsafe {', '.join(sorted(loose))}: {response.url}")
 
     def _said(self, message: ConsoleMessage) -> None:
-        # The status of what was asked for is looked at above: a page that says what to mend has one, too.
+        # Statuses are checked above: a page that says what to correct has one that counts as an error here.
         is_status = message.text.startswith("Failed to load resource: the server responded with a status of")
         if message.type in {"error", "warning"} and not is_status:
             self.faults.append(f"{message.type} on the console: {message.text}")
@@ -78,8 +78,8 @@ async def visiting(
 ) -> AsyncIterator[Page]:
     """Open a window at a served hub, in a browser profile of its own; `by` is signed in beforehand.
 
-    Addresses are paths of the hub. Fails at the end if any page asked another host for something, broke its policy, or
-    had an error.
+    Addresses are paths of the hub. At the end, this fails if any page asked another host for something, broke its
+    policy, or had an error.
     """
     context = await browser.new_context(
         base_url=hub.settings.base_url,
@@ -102,29 +102,29 @@ async def visiting(
 
 
 def path_of(page: Page) -> str:
-    """Tell where a window is: the path, without its query."""
+    """Return the path that a window is at, without the query."""
     return urlsplit(page.url).path
 
 
 async def press(page: Page, button: str) -> None:
-    """Press a button that leads to another page, and wait until that page and its script are there."""
+    """Press a button that leads to another page, and wait until that page and its script have loaded."""
     async with page.expect_navigation():
         await page.get_by_role("button", name=button).click()
 
 
 async def go_back(page: Page) -> None:
-    """Press the back button. A page that its cache brings is there at once, and loads nothing."""
+    """Press the back button. A page from the cache is there at once, and loads nothing."""
     await page.go_back(wait_until="commit")
 
 
 async def open_link(page: Page, name: str) -> None:
-    """Follow a link in a page's own part, and wait for the page that it leads to."""
+    """Follow a link in the main part of a page, and wait for the page that it leads to."""
     async with page.expect_navigation():
         await page.get_by_role("main").get_by_role("link", name=name).click()
 
 
 async def sign_in_by_form(page: Page, email: str, password: str = PASSWORD) -> None:
-    """Sign in: on the page that asks for it, or from elsewhere."""
+    """Sign in, on the page that asks for it or from elsewhere."""
     if path_of(page) != "/signin":
         await page.goto("/signin")
     await page.get_by_label("Email address").fill(email)
@@ -133,13 +133,13 @@ async def sign_in_by_form(page: Page, email: str, password: str = PASSWORD) -> N
 
 
 async def sign_out(page: Page) -> None:
-    """Sign out by the account's menu."""
+    """Sign out through the account menu."""
     await page.get_by_text("Account", exact=True).click()
     await press(page, "Sign out")
 
 
 async def tab_to(page: Page, wanted: str) -> None:
-    """Press Tab until an element of that selector has the focus."""
+    """Press Tab until an element that matches the selector has the focus."""
     for _ in range(200):
         if await page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
             return
@@ -148,7 +148,7 @@ async def tab_to(page: Page, wanted: str) -> None:
 
 
 async def follow(page: Page, hub: Hub, to: str, what: str) -> None:
-    """Let the worker work, then open the one new mail to an address with a link to the page of that name."""
+    """Let the worker work, then follow the link to that page in the only new mail to an address that has one."""
     await hub.work()
     mail_id = hub.mail(to, f"/{what}/")["id"]
     await page.goto("/mailbox")
@@ -158,5 +158,5 @@ async def follow(page: Page, hub: Hub, to: str, what: str) -> None:
 
 
 async def read_on(page: Page, hub: Hub) -> None:
-    """Let minutes pass over a survey that was just opened: on an open door, one that is sent at once is a program's."""
+    """Let minutes pass after a survey was opened: on an open form, one that's sent at once looks like a program's."""
     await page.locator("[name=begun]").evaluate("(field, begun) => (field.value = begun)", handed_out(hub))

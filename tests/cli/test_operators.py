@@ -27,7 +27,7 @@ from tests.servers import free_port
 
 ADMIN = ["--email", "first@demo.example", "--name", "Demo First", "--password", "demo-password"]
 COMMANDS = {"serve": [], "worker": [], "migrate": [], "create-admin": ADMIN}
-NOWHERE = "127.0.0.1:1"  # a port on which nothing listens
+NOWHERE = "127.0.0.1:1"  # a port where nothing listens
 
 WRONG = {
     "DATABASE_URL": "mysql://db.demo.example/logbook",
@@ -57,18 +57,18 @@ WRONG = {
     "DELETIONS_LEDGER": "deletions",
     "METRICS_PORT": "0",
     "METRICS_HOST": "localhost:9000",
-    "DEMO_CLOCK_OFFSET_HOURS": "1",  # right as such, but for a demo alone
+    "DEMO_CLOCK_OFFSET_HOURS": "1",  # valid, but only in a demo
 }
 
 
 def environment(services: Services, **changed: str | None) -> dict[str, str | None]:
-    """Settings with which everything runs, but for what is changed (None takes one away)."""
+    """Settings with which everything runs, apart from what is changed (None removes a setting)."""
     none: dict[str, str | None] = {name.upper(): None for name in Settings.model_fields}
     return {**none, **_values(8000, services, "k" * 32, {}), "MAILBOX": None, **changed}
 
 
 def ends(command: str, values: dict[str, str | None], *more: str) -> tuple[int, str]:
-    """Run a command that ends by itself, in this process; give its status and what it said of errors."""
+    """Run a command that ends by itself, in this process; return its status and what it wrote to stderr."""
     result = CliRunner().invoke(main, [command, *COMMANDS[command], *more], env=values)
     assert isinstance(result.exception, SystemExit | None), result.exception
     return result.exit_code, result.stderr
@@ -76,9 +76,9 @@ def ends(command: str, values: dict[str, str | None], *more: str) -> tuple[int, 
 
 @contextmanager
 def running(values: dict[str, str | None], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a command as a process of its own, which is killed at the end if it still runs then.
+    """Run a command as its own process, which is killed at the end if it's still running.
 
-    What it said until then, and the test did not read, is shown where the test fails.
+    If the test fails, any output that the test didn't read is shown.
     """
     root = str(Path(__file__).parents[2])
     kept = {name: value for name, value in (os.environ | values | {"PYTHONPATH": root}).items() if value is not None}
@@ -104,7 +104,7 @@ def port() -> int:
 
 @pytest.fixture
 async def unmigrated(services: Services, request: pytest.FixtureRequest) -> str:
-    """Another empty database; its name."""
+    """The name of another, empty database."""
     name = f"unmigrated_{abs(hash(request.node.name))}"
     admin = await asyncpg.connect(services.admin_url)
     await admin.execute(f"CREATE DATABASE {name} OWNER logbook_owner")
@@ -116,7 +116,7 @@ def at(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
-def test_each_setting_has_a_wrong_value_here() -> None:
+def test_every_setting_has_a_wrong_value_here() -> None:
     assert {*WRONG, "MAILBOX"} == {name.upper() for name in Settings.model_fields}
 
 
@@ -137,7 +137,7 @@ def test_a_missing_setting_is_named_in_one_line_by_every_command(command: str, s
             assert said.startswith(f"{name.upper()} is not set: ")
 
 
-def test_migrate_alone_needs_the_owner(services: Services) -> None:
+def test_migrate_needs_the_owner(services: Services) -> None:
     status, said = ends("migrate", environment(services, DATABASE_OWNER_URL=None))
     assert (status, said.count("\n")) == (1, 1)
     assert said.startswith("DATABASE_OWNER_URL is not set: ")
@@ -153,7 +153,7 @@ def test_migrate_alone_needs_the_owner(services: Services) -> None:
         ("{nothing}", 'database "nothing" does not exist'),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_in_one_line(
+def test_a_database_that_cannot_be_used_is_reported_in_one_line(
     command: str, url: str, said_of_it: str, services: Services
 ) -> None:
     name = "DATABASE_OWNER_URL" if command == "migrate" else "DATABASE_URL"
@@ -166,7 +166,7 @@ def test_a_database_that_cannot_be_used_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "create-admin"])
-def test_a_database_without_tables_is_told_in_one_line(command: str, services: Services, unmigrated: str) -> None:
+def test_a_database_without_tables_is_reported_in_one_line(command: str, services: Services, unmigrated: str) -> None:
     url = at(services.database_url, unmigrated)
     status, said = ends(command, environment(services, DATABASE_URL=url))
     assert (status, said) == (
@@ -175,7 +175,7 @@ def test_a_database_without_tables_is_told_in_one_line(command: str, services: S
     )
 
 
-def test_migrate_as_somebody_who_owns_nothing_is_told_in_one_line(services: Services, unmigrated: str) -> None:
+def test_migrating_with_a_role_that_owns_nothing_is_reported_in_one_line(services: Services, unmigrated: str) -> None:
     url = at(services.database_url, unmigrated)
     status, said = ends("migrate", environment(services, DATABASE_URL=url, DATABASE_OWNER_URL=url))
     assert (status, said.count("\n")) == (1, 1)
@@ -184,7 +184,7 @@ def test_migrate_as_somebody_who_owns_nothing_is_told_in_one_line(services: Serv
 
 @pytest.mark.parametrize("command", ["serve", "worker", "create-admin"])
 @pytest.mark.parametrize("past_it", ["database_owner_url", "superuser"])
-def test_a_role_that_goes_past_row_level_security_is_refused(command: str, past_it: str, services: Services) -> None:
+def test_a_role_that_bypasses_row_level_security_is_refused(command: str, past_it: str, services: Services) -> None:
     superuser = at(services.admin_url, "logbook")
     url = superuser if past_it == "superuser" else services.database_owner_url
     status, said = ends(command, environment(services, DATABASE_URL=url))
@@ -193,7 +193,7 @@ def test_a_role_that_goes_past_row_level_security_is_refused(command: str, past_
 
 
 def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None:
-    """The database's worker has a role of its own: as another it would erase nothing, and say nothing."""
+    """The worker has a role of its own in the database: with another, it would erase nothing and say nothing."""
     status, said = ends("worker", environment(services, DATABASE_WORKER_URL=None))
     assert (status, said) == (
         1,
@@ -201,12 +201,12 @@ def test_a_worker_that_would_find_no_work_is_refused(services: Services) -> None
     )
 
 
-def test_caught_mail_is_never_served_beyond_this_machine(hub: Hub, tmp_path: Path) -> None:
+def test_caught_mail_is_never_served_to_other_machines(hub: Hub, tmp_path: Path) -> None:
     status, said = ends("serve", environment(hub.services, MAILBOX=str(tmp_path)), "--host", "0.0.0.0")
     assert (status, said) == (1, "MAILBOX is wrong: caught mail is only ever served on the loopback\n")
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(hub: Hub) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line(hub: Hub) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = str(taken.getsockname()[1])
         status, said = ends("serve", environment(hub.services), "--port", port)
@@ -214,7 +214,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(hub: Hub) -> None:
     assert said.startswith(f"--host {HOST} --port {port} cannot be used: Address already in use")
 
 
-def test_a_process_ends_with_status_1_and_one_line(services: Services) -> None:
+def test_a_process_that_fails_ends_with_status_1_and_one_line(services: Services) -> None:
     away = f"postgresql://logbook_app@{NOWHERE}/logbook"
     with running(environment(services, DATABASE_URL=away), "serve") as process:
         out, err = process.communicate(timeout=PATIENCE)
@@ -244,7 +244,7 @@ async def test_server_and_worker_serve_without_redis(hub: Hub, port: int, tmp_pa
     assert [mail["to"] for mail in caught(mailbox, machine_time())] == [somebody.email]
 
 
-async def test_migrate_makes_the_tables_once_when_two_start_together(services: Services, unmigrated: str) -> None:
+async def test_migrate_creates_the_tables_once_when_two_start_together(services: Services, unmigrated: str) -> None:
     owner, app = at(services.database_owner_url, unmigrated), at(services.database_url, unmigrated)
     values = environment(services, DATABASE_URL=app, DATABASE_OWNER_URL=owner)
     with running(values, "migrate") as one, running(values, "migrate") as other:
@@ -260,26 +260,26 @@ def make_migration(owner_url: str | None) -> Result:
     return CliRunner().invoke(main, ["make-migration", "Nothing"], env={"DATABASE_OWNER_URL": owner_url})
 
 
-async def test_no_migration_is_made_where_nothing_has_changed(services: Services, unmigrated: str) -> None:
+async def test_no_migration_is_made_if_nothing_has_changed(services: Services, unmigrated: str) -> None:
     url = at(services.database_owner_url, unmigrated)
-    for _ in range(2):  # the database is left as it was
+    for _ in range(2):  # the database is left unchanged
         made = await asyncio.to_thread(make_migration, url)
         assert (made.exit_code, made.stderr) == (0, "")
         assert made.stdout.endswith("nothing was written.\n")
 
 
-def test_a_migration_is_made_without_a_database_of_one_s_own() -> None:
+def test_making_a_migration_does_not_need_a_database() -> None:
     made = make_migration(None)
     assert (made.exit_code, made.stdout.count("\n"), made.stderr) == (0, 1, "")
 
 
-def test_a_migration_is_made_in_no_database_that_is_used(hub: Hub) -> None:
+def test_no_migration_is_made_with_a_database_in_use(hub: Hub) -> None:
     made = make_migration(hub.services.database_owner_url)
     assert (made.exit_code, made.stdout) == (1, "")
     assert made.stderr == "DATABASE_OWNER_URL leads to a database with tables: make-migration needs an empty one\n"
 
 
-async def test_an_administrator_is_made_once_and_can_sign_in(hub: Hub) -> None:
+async def test_an_administrator_is_created_once_and_can_sign_in(hub: Hub) -> None:
     for _ in range(2):
         status, said = await asyncio.to_thread(ends, "create-admin", environment(hub.services))
         assert (status, said) == (0, "")
@@ -289,7 +289,7 @@ async def test_an_administrator_is_made_once_and_can_sign_in(hub: Hub) -> None:
     assert answer.data == {"signIn": {"userErrors": []}}
 
 
-async def test_an_account_becomes_an_administrators_and_keeps_the_rest(hub: Hub) -> None:
+async def test_an_existing_account_becomes_an_administrator_and_keeps_everything_else(hub: Hub) -> None:
     await hub.person(Role.REVIEWER, email="First@demo.example", name="Somebody")
     [before] = await hub.rows("SELECT * FROM account")
     await asyncio.to_thread(ends, "create-admin", environment(hub.services))
@@ -298,7 +298,7 @@ async def test_an_account_becomes_an_administrators_and_keeps_the_rest(hub: Hub)
     assert {**before, "roles": None} == {**after, "roles": None}
 
 
-async def test_what_a_person_can_mend_is_told_by_field(hub: Hub) -> None:
+async def test_problems_that_a_person_can_fix_are_reported_by_field(hub: Hub) -> None:
     wrong = ["--email", "nobody", "--name", "", "--password", "short"]
     result = await asyncio.to_thread(CliRunner().invoke, main, ["create-admin", *wrong], env=environment(hub.services))
     assert result.exit_code == 1
@@ -306,7 +306,7 @@ async def test_what_a_person_can_mend_is_told_by_field(hub: Hub) -> None:
     assert await hub.rows("SELECT FROM account") == []
 
 
-async def test_who_has_lost_the_second_factor_signs_in_with_the_password_again(hub: Hub) -> None:
+async def test_somebody_who_lost_their_second_factor_can_sign_in_with_the_password_again(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     for one in (person, other):
         sealed = seal_secret(hub.settings, one.id, "A" * 32)

@@ -1,4 +1,4 @@
-"""A backup made and brought back by PostgreSQL's own programs, and the commands that go with it."""
+"""A backup made and restored by PostgreSQL's own programs, and the commands that go with it."""
 
 import asyncio
 from pathlib import Path
@@ -32,15 +32,15 @@ def at(url: str) -> str:
 
 
 async def logbook(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Run a command; give its status and what it said."""
+    """Run a command; return its status and output."""
     done = await asyncio.to_thread(CliRunner().invoke, main, list(arguments), env=environment(settings))
     assert isinstance(done.exception, SystemExit | None), done.exception
     return done.exit_code, done.output
 
 
-async def test_a_restored_backup_serves_nobody_until_the_ledger_was_replayed(hub: Hub, tmp_path: Path) -> None:
+async def test_a_restored_backup_serves_nobody_until_the_ledger_has_been_replayed(hub: Hub, tmp_path: Path) -> None:
     ledger, dump = tmp_path / "ledger", tmp_path / "dump"
-    await reach_database(hub.settings)  # as every process does when it starts
+    await reach_database(hub.settings)  # like every process when it starts
     stays, goes = await hub.mediator(), await hub.mediator()
     await program("pg_dump", "--format=custom", f"--file={dump}", hub.services.admin_url)
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, "deleted", by=goes))
@@ -87,7 +87,7 @@ async def test_the_check_needs_the_owner_and_says_so(hub: Hub) -> None:
     assert said.startswith("DATABASE_OWNER_URL is not set: ")
 
 
-async def test_a_ledger_that_is_not_the_whole_one_is_refused_in_one_line(hub: Hub, tmp_path: Path) -> None:
+async def test_an_incomplete_ledger_is_refused_in_one_line(hub: Hub, tmp_path: Path) -> None:
     person, ledger = await hub.mediator(), tmp_path / "ledger"
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, "deleted", by=person))
     await hub.rows("UPDATE audit_entry SET at = at - interval '1 day'")

@@ -1,4 +1,4 @@
-"""Told to stop, a web server finishes what it was asked; the worker's side is in `tests/jobs/test_worker.py`."""
+"""A web server told to stop finishes its open requests; for the worker, see `tests/jobs/test_worker.py`."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datna
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-async def test_a_server_that_is_told_to_stop_answers_what_it_was_asked_and_takes_nothing_new(
+async def test_a_server_told_to_stop_answers_open_requests_and_accepts_no_new_ones(
     hub: Hub, port: int, sign: signal.Signals
 ) -> None:
     ann = await hub.mediator()

@@ -30,7 +30,7 @@ with embedded(Path(sys.argv[1]), durable=False) as services:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    # Longer than a socket's path may be, and with what a shell would take apart.
+    # Longer than the path of a socket may be, and with characters that a shell would split at.
     data = tmp_path_factory.mktemp("data") / ("a long name, " * 12)
     with embedded(data, durable=False) as services:
         yield services
@@ -38,7 +38,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the tests that start the services again and again; whichever comes first makes the cluster."""
+    """A folder for the tests that start the services again and again; the first one creates the cluster."""
     return tmp_path_factory.mktemp("restarted")
 
 
@@ -62,7 +62,7 @@ def is_refused(redis_url: str) -> bool:
         return True
 
 
-def test_urls_are_what_the_settings_want(services: Services) -> None:
+def test_the_urls_are_valid_settings(services: Services) -> None:
     settings = load(
         database_url=services.database_url,
         database_owner_url=services.database_owner_url,
@@ -79,7 +79,7 @@ def test_urls_are_what_the_settings_want(services: Services) -> None:
     assert settings.database_url.get_secret_value() == services.database_url
 
 
-async def test_urls_lead_to_their_roles_whatever_the_environment_says(
+async def test_the_urls_lead_to_their_roles_whatever_the_environment_says(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPORT", "9")
@@ -91,7 +91,7 @@ async def test_urls_lead_to_their_roles_whatever_the_environment_says(
 
 
 @pytest.mark.parametrize("role", ["logbook_app", "logbook_worker", "logbook_owner"])
-async def test_no_role_goes_past_row_level_security(services: Services, role: str) -> None:
+async def test_no_role_bypasses_row_level_security(services: Services, role: str) -> None:
     rights = f"SELECT rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = '{role}'"
     assert await fetch(services.admin_url, rights) is False
 
@@ -105,18 +105,18 @@ async def test_no_role_goes_past_row_level_security(services: Services, role: st
         "SET ROLE logbook_owner",
     ],
 )
-async def test_app_role_can_make_nothing(services: Services, statement: str) -> None:
+async def test_the_role_of_the_app_cannot_create_anything(services: Services, statement: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await fetch(services.database_url, statement)
     owned = "SELECT count(*) FROM pg_shdepend WHERE refobjid = 'logbook_app'::regrole AND deptype = 'o'"
     assert await fetch(services.database_owner_url, owned) == 0
 
 
-async def test_letters_fold_alike_on_every_machine(services: Services) -> None:
+async def test_letters_are_lowercased_the_same_way_on_every_machine(services: Services) -> None:
     assert await fetch(services.database_url, "SELECT lower('ÉÖŻ')") == "éöż"
 
 
-async def test_pools_of_several_processes_have_room(services: Services) -> None:
+async def test_the_pools_of_several_processes_have_room(services: Services) -> None:
     assert int(str(await fetch(services.database_url, "SHOW max_connections"))) >= 100
 
 
@@ -135,7 +135,7 @@ async def test_jobs_and_rate_limits_find_valkey(services: Services) -> None:
         await pool.aclose()
 
 
-def test_data_and_sockets_are_for_nobody_else(services: Services) -> None:
+def test_nobody_else_can_read_data_and_sockets(services: Services) -> None:
     data = services.mailbox.parent
     sockets = Path(services.redis_url.removeprefix("unix://")).parent
     for private in (data / "mailbox", data / "postgres", sockets):
@@ -144,7 +144,7 @@ def test_data_and_sockets_are_for_nobody_else(services: Services) -> None:
     assert (data / "postgres.log").stat().st_mode & 0o077 == 0
 
 
-async def test_what_people_wrote_stays_out_of_the_log(services: Services) -> None:
+async def test_text_that_people_wrote_stays_out_of_the_log(services: Services) -> None:
     await fetch(services.database_owner_url, "CREATE TABLE person (email text PRIMARY KEY)")
     adding = "INSERT INTO person VALUES ('someone@demo.example')"
     await fetch(services.database_owner_url, adding)
@@ -164,7 +164,7 @@ def test_a_folder_in_use_is_refused_at_once(services: Services) -> None:
     assert (data / "postgres" / "PG_VERSION").exists()
 
 
-def test_data_outlive_a_restart(data: Path) -> None:
+def test_data_survive_a_restart(data: Path) -> None:
     with embedded(data, durable=False) as services:
         processes = [process for _, process, _ in services.processes._running]
         asyncio.run(fetch(services.database_owner_url, "CREATE TABLE kept (id int)"))
@@ -175,13 +175,13 @@ def test_data_outlive_a_restart(data: Path) -> None:
         assert asyncio.run(fetch(services.database_url, "SELECT to_regclass('kept') IS NOT NULL")) is True
 
 
-def test_services_end_with_a_killed_process_and_start_again(data: Path) -> None:
+def test_services_end_with_their_killed_process_and_can_be_started_again(data: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED, str(data)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url, redis_url = process.stdout.readline().split()
         asyncio.run(fetch(url, "CREATE TABLE committed (id int)"))
         process.kill()
-    with embedded(data, durable=False) as services:  # not before the last process of the old PostgreSQL is gone
+    with embedded(data, durable=False) as services:  # only once the last process of the old PostgreSQL is gone
         assert asyncio.run(fetch(services.database_url, "SELECT to_regclass('committed') IS NOT NULL")) is True
     assert is_refused(redis_url)
 
@@ -216,7 +216,7 @@ def test_a_start_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
         pass
 
 
-def test_the_services_stop_by_themselves_where_sigint_is_ignored(tmp_path: Path) -> None:
+def test_the_services_stop_by_themselves_even_if_sigint_is_ignored(tmp_path: Path) -> None:
     run = f"from pathlib import Path; from demo.embedded import embedded\nwith embedded(Path({str(tmp_path)!r})): pass"
     ignoring = ["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", sys.executable, "-c", run]
     subprocess.run(ignoring, check=True)
@@ -224,8 +224,8 @@ def test_the_services_stop_by_themselves_where_sigint_is_ignored(tmp_path: Path)
     assert "User requested shutdown" in (tmp_path / "valkey.log").read_text()
 
 
-# It sets the signal's handler itself, as PostgreSQL and Valkey do: where SIGINT is ignored, as in a job in the
-# background, a shell could not.
+# It sets the signal's handler itself, as PostgreSQL and Valkey do: if SIGINT is ignored, as in a background job,
+# a shell couldn't.
 ENDS_BY_SIGINT = """
 import signal, sys, time
 def end(*_):
@@ -251,7 +251,7 @@ def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
     assert not sockets.exists()
 
 
-def test_what_cannot_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_start_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sockets = tmp_path / "sockets"
     sockets.mkdir()
     with pytest.raises(StartError, match="run `make setup`"):

@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Stands still until it is set."""
+    """Stands still until it's set."""
 
     now = NOW
 
@@ -76,7 +76,7 @@ def modes(folder: Path) -> list[str]:
     return [f"{path.stat().st_mode & 0o777:o}" for path in (folder, *folder.iterdir())]
 
 
-async def test_a_mail_is_read_back_as_it_was_sent(smtp_url: str, folder: Path) -> None:
+async def test_a_mail_is_read_back_unchanged(smtp_url: str, folder: Path) -> None:
     subject = "Żaneta asks you: how was the mediation? " + "ü" * 80
     text = "Grüße,\n\nhttps://demo.example/feedback/" + "a=b" * 60 + "\n.\nEnd\n"
     html = "<p>Grüße &amp; <a href='https://demo.example/'>" + "long " * 300 + "</a></p>\n"
@@ -107,7 +107,7 @@ async def test_mails_are_private_files_listed_newest_first(smtp_url: str, folder
     assert modes(folder) == ["700", "600", "600", "600"]
 
 
-async def test_a_mail_past_five_days_is_not_listed_and_leaves_the_disk(
+async def test_a_mail_older_than_five_days_is_not_listed_and_is_deleted(
     smtp_url: str, folder: Path, clock: Clock
 ) -> None:
     await deliver(smtp_url, letter("Old"))
@@ -121,7 +121,9 @@ async def test_a_mail_past_five_days_is_not_listed_and_leaves_the_disk(
     assert ["Old" in mail for mail in contents(folder)] == [False]
 
 
-async def test_what_expired_while_the_catcher_was_off_goes_when_it_starts(folder: Path, clock: Clock) -> None:
+async def test_mail_that_expired_while_the_catcher_was_off_is_deleted_when_it_starts(
+    folder: Path, clock: Clock
+) -> None:
     with catching(folder, clock) as smtp_url:
         await deliver(smtp_url, letter())
     cut_short = folder / "cut-short.unfinished"
@@ -139,7 +141,7 @@ async def test_two_catchers_run_side_by_side(tmp_path: Path) -> None:
     assert [mail["subject"] for name in "ab" for mail in caught(tmp_path / name, now)] == ["One", "Other"]
 
 
-async def test_mailbox_answers_json_newest_first(tmp_path: Path) -> None:
+async def test_the_mailbox_answers_with_json_newest_first(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
         await deliver(smtp_url, letter("First"))
         await deliver(smtp_url, letter("Second", html="<p>Second</p>\n"))
@@ -153,7 +155,7 @@ async def test_mailbox_answers_json_newest_first(tmp_path: Path) -> None:
         assert mails[0]["html"] == "<p>Second</p>\n"
 
 
-async def test_mailbox_follows_the_services_clock(tmp_path: Path) -> None:
+async def test_the_mailbox_follows_the_clock_of_the_services(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
         await deliver(smtp_url, letter())
     almost = await get(tmp_path, offset=timedelta(hours=119), accept="application/json")
@@ -161,7 +163,7 @@ async def test_mailbox_follows_the_services_clock(tmp_path: Path) -> None:
     assert (len(almost.json()), len(over.json())) == (1, 0)
 
 
-async def test_mailbox_page_escapes_what_a_mail_says(tmp_path: Path) -> None:
+async def test_the_mailbox_page_escapes_the_text_of_mails(tmp_path: Path) -> None:
     with catching(tmp_path) as smtp_url:
         await deliver(
             smtp_url, letter("<script>alert(1)</script>", "<img src=x onerror=alert(2)> javascript:alert(3)\n")
@@ -184,7 +186,7 @@ async def test_mailbox_page_escapes_what_a_mail_says(tmp_path: Path) -> None:
         ("https://demo.example/", "https://demo.example/"),
     ],
 )
-async def test_web_links_in_a_text_can_be_clicked(tmp_path: Path, text: str, link: str) -> None:
+async def test_web_links_in_text_can_be_clicked(tmp_path: Path, text: str, link: str) -> None:
     with catching(tmp_path) as smtp_url:
         await deliver(smtp_url, letter(text=f"{text}\n"))
     page = (await get(tmp_path)).text
@@ -206,7 +208,7 @@ async def test_an_empty_mailbox_says_so(tmp_path: Path) -> None:
     assert (await get(tmp_path, accept="application/json")).json() == []
 
 
-async def test_a_mails_html_is_shown_boxed_in(tmp_path: Path) -> None:
+async def test_the_html_of_a_mail_is_shown_in_a_sandbox(tmp_path: Path) -> None:
     html = "<p>Hello <script>alert(1)</script></p>\n"
     with catching(tmp_path) as smtp_url:
         await deliver(smtp_url, letter(html=html))
@@ -222,7 +224,7 @@ async def test_a_mails_html_is_shown_boxed_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id", ["none", "..%2Fsecret_key", "%00"])
-async def test_no_other_file_is_a_mail(tmp_path: Path, id: str) -> None:
+async def test_other_files_are_not_mistaken_for_mails(tmp_path: Path, id: str) -> None:
     with catching(tmp_path / "mailbox") as smtp_url:
         await deliver(smtp_url, letter())
     assert (await get(tmp_path / "mailbox", f"/mailbox/{id}")).status_code == 404

@@ -25,7 +25,7 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_taken_port_is_told_before_anything_starts(
+def test_a_taken_port_is_reported_before_anything_starts(
     taken_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(taken_port, tmp_path, reset=True) == 1
@@ -41,7 +41,7 @@ def test_a_second_demo_on_the_same_data_is_refused(
     assert capsys.readouterr().err == f"The demo cannot run: {data} is in use by another process\n"
 
 
-def test_the_environment_goes_before_the_demos_settings_but_not_its_services(services: Services) -> None:
+def test_the_environment_overrides_the_settings_of_the_demo_but_not_its_services(services: Services) -> None:
     values = _values(8000, services, "k", {"ORGANISATION_NAME": "Theirs", "SMTP_URL": "smtp://mail.demo.example"})
     assert values["ORGANISATION_NAME"] == "Theirs"
     assert values["SMTP_URL"] == services.smtp_url
@@ -76,5 +76,5 @@ def test_the_demo_runs_until_it_is_stopped(port: int, tmp_path: Path, capsys: py
     assert not _is_healthy(port)
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
     assert "The demo has stopped" in capsys.readouterr().out
-    erase(tmp_path)  # which nothing uses any more
+    erase(tmp_path)  # nothing uses it any more
     assert not (tmp_path / "postgres").exists()

@@ -32,7 +32,7 @@ TABLES = [
 
 @pytest.fixture(scope="module")
 async def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hub]:
-    """The demo's data; for tests that change nothing."""
+    """The demo's data, for tests that change nothing."""
     async with fresh_database(services, tmp_path_factory.mktemp("mailbox")) as own, opened(own) as hub:
         await fill(hub.settings)
         yield hub
@@ -40,7 +40,7 @@ async def demo(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 async def own_demo(hub: Hub) -> Hub:
-    """The demo's data, for one test."""
+    """The demo's data, for just one test."""
     await fill(hub.settings)
     return hub
 
@@ -58,21 +58,21 @@ def last_part(address: str) -> str:
     return urlsplit(address).path.split("/")[-1]
 
 
-async def test_filling_again_changes_nothing(demo: Hub) -> None:
+async def test_filling_the_demo_again_changes_nothing(demo: Hub) -> None:
     first = await counts(demo)
     assert all(first.values()), first
     await fill(demo.settings)
     assert await counts(demo) == first
 
 
-async def test_somebody_elses_data_are_left_alone(hub: Hub) -> None:
+async def test_existing_data_of_somebody_else_are_left_alone(hub: Hub) -> None:
     await hub.mediator()
     before = await counts(hub)
     await fill(hub.settings)
     assert await counts(hub) == before
 
 
-async def test_each_account_that_is_printed_signs_in_with_its_role(demo: Hub) -> None:
+async def test_each_printed_account_can_sign_in_and_has_its_role(demo: Hub) -> None:
     assert len(DEMO_PASSWORD) >= 8
     roles = {email: (await me(demo, email.removesuffix("@demo.example"), "roles"))["roles"] for email, _ in ACCOUNTS}
     assert roles == {
@@ -84,7 +84,7 @@ async def test_each_account_that_is_printed_signs_in_with_its_role(demo: Hub) ->
     }
 
 
-async def test_everybody_is_obviously_of_the_demo(demo: Hub) -> None:
+async def test_everybody_obviously_belongs_to_the_demo(demo: Hub) -> None:
     people = await demo.rows(
         "SELECT name, email FROM account UNION ALL SELECT name, email FROM feedback_origin"
         " UNION ALL SELECT party_name, party_email FROM feedback_request_details"
@@ -93,13 +93,13 @@ async def test_everybody_is_obviously_of_the_demo(demo: Hub) -> None:
     assert all((email or "@demo.example").endswith("@demo.example") for _, email in people)
 
 
-async def test_a_dozen_mediators_are_found_and_private(demo: Hub) -> None:
+async def test_the_demo_has_a_dozen_mediators_and_some_are_private(demo: Hub) -> None:
     [found] = await demo.rows("SELECT count(*), count(*) FILTER (WHERE visibility = 'PRIVATE') FROM mediator")
     assert tuple(found) == (12, 4)
     assert len([person for person in DEMO_PEOPLE if Role.DIRECTORY in person.roles]) == 2
 
 
-async def test_entries_keep_the_bounds_of_the_product(demo: Hub) -> None:
+async def test_entries_stay_within_the_limits_of_the_product(demo: Hub) -> None:
     entries = await demo.rows(
         "SELECT started_on, ended_on, minutes FROM logbook_entry"
         " UNION ALL SELECT started_on, ended_on, minutes FROM cpd_entry"
@@ -111,7 +111,7 @@ async def test_entries_keep_the_bounds_of_the_product(demo: Hub) -> None:
     assert min(ended_on for _, ended_on, _ in entries) < today - timedelta(days=8 * 365)
 
 
-async def test_the_mediator_finds_years_of_entries_and_of_learning(demo: Hub) -> None:
+async def test_the_mediator_finds_years_of_entries_and_learnings(demo: Hub) -> None:
     found = (
         await me(
             demo,
@@ -180,7 +180,7 @@ async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
     )
 
 
-async def test_some_givers_have_a_name_and_some_have_none(demo: Hub) -> None:
+async def test_some_givers_have_a_name_and_some_do_not(demo: Hub) -> None:
     [(named, reachable, whole)] = await demo.rows("SELECT count(name), count(email), count(*) FROM feedback_origin")
     assert 0 < reachable < named < whole
     assert not await demo.rows(
@@ -196,7 +196,7 @@ async def test_no_details_of_a_request_outlive_their_five_days(own_demo: Hub) ->
         assert not await later.rows("SELECT FROM feedback_request_details")
 
 
-async def test_the_links_that_are_printed_work(demo: Hub) -> None:
+async def test_the_printed_links_work(demo: Hub) -> None:
     (_, personal), (_, survey) = await links(demo.settings)
     answer = await demo.ask(
         """query($link: String!, $token: String!) { feedbackSubject(link: $link) { name reviewerName }
@@ -209,7 +209,7 @@ async def test_the_links_that_are_printed_work(demo: Hub) -> None:
     }
 
 
-async def test_a_survey_that_was_answered_is_printed_no_more(own_demo: Hub) -> None:
+async def test_a_survey_that_was_answered_is_no_longer_printed(own_demo: Hub) -> None:
     _, (_, survey) = await links(own_demo.settings)
     await own_demo.rows("UPDATE feedback_request SET state = 'SPENT' WHERE made_at > now() - interval '1 hour'")
     assert survey not in [address for _, address in await links(own_demo.settings)]
@@ -217,6 +217,6 @@ async def test_a_survey_that_was_answered_is_printed_no_more(own_demo: Hub) -> N
     assert len(await links(own_demo.settings)) == 1
 
 
-async def test_the_mail_of_the_newest_requests_goes_out(own_demo: Hub) -> None:
+async def test_the_mail_for_the_newest_requests_is_sent(own_demo: Hub) -> None:
     assert await own_demo.work() == 3
     assert {row["state"] for row in await own_demo.rows("SELECT state FROM outbox")} == {"DONE"}

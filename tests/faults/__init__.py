@@ -1,1 +1,1 @@
-"""Drills: what machines do to the service, done to its real processes. `python -m tests.faults` runs them all."""
+"""Drills: what can happen to machines, done to the real processes. `python -m tests.faults` runs them all."""

@@ -1,7 +1,7 @@
 """Runs the drills and prints a line for each: `python -m tests.faults [drill ...] [--write]`, or `make drills`.
 
-The exit status is 1 if a promise broke. `--write` writes the table in `docs/reliability.md`, if all of them
-ran. The load takes LOAD_SECONDS, 90 unless the environment says otherwise.
+The exit status is 1 if a promise was broken. `--write` writes the table in `docs/reliability.md` if all of them ran.
+The load lasts LOAD_SECONDS, 90 unless the environment says otherwise.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ LOAD_SECONDS = int(os.environ.get("LOAD_SECONDS", "90"))
 
 Drill = Callable[[Machine], Awaitable[Line]]
 
-# Those of one group run side by side: they mostly wait for leases and back-offs.
+# The drills in a group run side by side: they mostly wait for leases and back-offs.
 GROUPS: tuple[dict[str, Drill], ...] = (
     {
         "killed": workers.killed,
@@ -69,7 +69,7 @@ GROUPS: tuple[dict[str, Drill], ...] = (
 
 
 async def attempt(name: str, drill: Drill, machine: Machine) -> Line:
-    """Run one; what goes wrong in the drill itself breaks its promise too."""
+    """Run one; if the drill itself fails, its promise is broken too."""
     began = time.monotonic()
     try:
         line = await drill(machine)
@@ -81,7 +81,7 @@ async def attempt(name: str, drill: Drill, machine: Machine) -> Line:
 
 
 async def drilled(machine: Machine, chosen: set[str]) -> list[Line]:
-    """Run the chosen drills, or all; give their lines."""
+    """Run the chosen drills, or all of them; return their lines."""
     lines = []
     for group in GROUPS:
         runs = [attempt(name, drill, machine) for name, drill in group.items() if not chosen or name in chosen]
@@ -96,7 +96,7 @@ def main() -> int:
     if unknown := chosen - {name for group in GROUPS for name in group}:
         typer.echo(f"There is no drill called {', '.join(sorted(unknown))}.", err=True)
         return 2
-    logging.disable()  # what the driver says of connections that a drill breaks
+    logging.disable()  # silences the driver about connections that a drill breaks
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with TemporaryDirectory(prefix="logbook-drills-") as folder, embedded(Path(folder), durable=False) as services:
         migrate.upgrade(settings_for(services))

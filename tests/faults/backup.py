@@ -1,4 +1,4 @@
-"""Drill of backup and restore: dumped under load, brought back in another cluster, and what must not come back."""
+"""Drill of backup and restore: dumped under load, restored in another cluster, without what must not come back."""
 
 import asyncio
 import re
@@ -24,14 +24,14 @@ from tests.hub import PASSWORD, Person, settings_for
 from tests.servers import environment
 from tests.waiting import until
 
-SIX_DAYS = 144  # hours: what was asked for before the backup has expired when it is brought back
+SIX_DAYS = 144  # hours: requests from before the backup have expired when it's restored
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 Contents = dict[str, tuple[int, str]]
 
 
 async def run(program: str | Path, *arguments: str, **more: Any) -> tuple[int, str]:
-    """Run a program to its end; give its status and what it said."""
+    """Run a program to its end; return its status and output."""
     process = await asyncio.create_subprocess_exec(
         program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, **more
     )
@@ -45,7 +45,7 @@ def postgres_program(name: str) -> Path:
 
 
 async def contents(connection: "asyncpg.Connection[asyncpg.Record]") -> Contents:
-    """Give the number of rows and a checksum for each table."""
+    """Return the number of rows and a checksum for each table."""
     found = {}
     for (table,) in await connection.fetch(TABLES):
         sums = f"SELECT count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t"
@@ -56,7 +56,7 @@ async def contents(connection: "asyncpg.Connection[asyncpg.Record]") -> Contents
 
 @asynccontextmanager
 async def writing(doings: Doings, people: list[Person]) -> AsyncIterator[None]:
-    """Let each of these people change something all the time."""
+    """Let each of these people keep changing something."""
 
     async def write(person: Person) -> None:
         while True:
@@ -73,7 +73,7 @@ async def writing(doings: Doings, people: list[Person]) -> AsyncIterator[None]:
 
 
 async def dump(site: Installation, doings: Doings, people: list[Person], to: Path, changes: int) -> Contents:
-    """Dump while people write; give what the tables held at the very moment that the dump is of."""
+    """Dump while people write; return what the tables contained at exactly the moment of the dump."""
     reader = await asyncpg.connect(site.hub.services.admin_url)
     try:
         async with writing(doings, people), reader.transaction(isolation="repeatable_read", readonly=True):
@@ -97,12 +97,12 @@ async def _more(doings: Doings, than: int) -> bool:
 
 
 async def logbook(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Run a command of the service's as an operator does."""
+    """Run a command of the service as an operator does."""
     return await run(sys.executable, "-m", "cli", *arguments, env=environment(settings))
 
 
 async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, changes: int = 200) -> Line:
-    """Back up under load, delete some accounts, lose the database, and bring it back elsewhere six days later."""
+    """Back up under load, delete some accounts, lose the database, and restore it elsewhere six days later."""
     line = Line("database dumped under load and restored in another cluster", "rows")
     async with installed(machine) as site:
         kept = site.folder / "ledger"
@@ -138,7 +138,7 @@ async def restored(machine: Machine, *, people: int = 12, deleted: int = 4, chan
 
 
 def _compare(line: Line, before: Contents, after: Contents) -> None:
-    """Count the rows, and those of tables that differ."""
+    """Count the rows, and the rows of tables that differ."""
     line.count = sum(rows for rows, _ in before.values())
     line.lost = sum(max(0, rows - after.get(table, (0, ""))[0]) for table, (rows, _) in before.items())
     line.doubled = sum(max(0, after[table][0] - rows) for table, (rows, _) in before.items() if table in after)
@@ -173,7 +173,7 @@ async def _forgotten(line: Line, admin: "asyncpg.Connection[asyncpg.Record]", go
 
 
 async def _serves(line: Line, site: Installation, settings: Settings, person: Person) -> None:
-    """Start the service on what was brought back; whoever was not deleted signs in and finds their logbook."""
+    """Start the service on the restored database; people who weren't deleted sign in and find their logbook."""
     there = {name: getattr(settings, name) for name in ("database_url", "database_worker_url", "redis_url")}
     process = await site.web(**there, demo_clock_offset_hours=SIX_DAYS)
     client: httpx.AsyncClient = site.hub.client

@@ -31,7 +31,7 @@ from tests.waiting import until
 
 PROGRAMS = {"nginx": NGINX, "pgbouncer": "/usr/sbin/pgbouncer"}
 
-# Fewer connections than the processes' pools ask for, so that transactions of all of them share them.
+# Fewer connections than the pools of the processes ask for, so that the transactions of all of them share these.
 PGBOUNCER = """
 [databases]
 {databases}
@@ -49,7 +49,7 @@ server_login_retry = 1
 
 
 def missing() -> str | None:
-    """Say why this machine cannot run the drill; None if it can."""
+    """Return why this machine can't run the drill; None if it can."""
     absent = [name for name, path in PROGRAMS.items() if not shutil.which(name) and not Path(path).exists()]
     return f"{' and '.join(absent)} not installed (Debian: apt-get install {' '.join(absent)})" if absent else None
 
@@ -60,9 +60,9 @@ def _program(name: str) -> str:
 
 @contextmanager
 def pgbouncer(processes: Processes, *urls: str) -> Iterator[list[str]]:
-    """Run PgBouncer before a database that roles have URLs of; gives those that go through it, in the same order.
+    """Run PgBouncer in front of a database with these URLs for roles; yields URLs through it, in the same order.
 
-    It refuses to run as root. It asks for no password, so a name of its own for the database says whose role it is.
+    It refuses to run as root. It asks for no password, so the database has a name for each role.
     """
     folder = Path(tempfile.mkdtemp(prefix="logbook-pgbouncer-", dir="/tmp"))
     try:
@@ -87,7 +87,7 @@ def pgbouncer(processes: Processes, *urls: str) -> Iterator[list[str]]:
 
 @dataclass
 class Traffic:
-    """What people asked for, retried until it was answered."""
+    """What people send, retried until it's answered."""
 
     site: Installation
     requests: int = 0
@@ -97,7 +97,7 @@ class Traffic:
     asked: int = 0
 
     async def _insist(self, ask: Any) -> Answer | None:
-        """Ask up to five times; every change bears a key, so that to ask again is safe."""
+        """Ask up to five times; every change has a key, so that asking again is safe."""
         self.requests += 1
         for attempt in range(5):
             self.retried += attempt > 0
@@ -113,7 +113,7 @@ class Traffic:
         return None
 
     async def change(self, name: str, input: dict[str, Any], by: Person) -> bool:
-        """Make a change with a key of its own."""
+        """Make a change with its own key."""
         keyed = input | {"requestKey": str(uuid4())}
         return await self._insist(lambda: self.site.hub.change(name, keyed, by=by)) is not None
 
@@ -131,7 +131,7 @@ READ = "query($id: ID!) { mediator(id: $id) { name experience { minutes cases } 
 
 
 async def _start(site: Installation, port: int, **settings: Any) -> Process:
-    """Start a web server on that port, and wait until it is ready."""
+    """Start a web server on that port, and wait until it's ready."""
     process = site._start("serve", "--port", str(port), **settings)
 
     async def is_ready() -> bool:
@@ -147,7 +147,7 @@ async def _start(site: Installation, port: int, **settings: Any) -> Process:
 
 
 async def balanced(machine: Machine, *, people: int = 8) -> Line:
-    """Serve people from two of each, kill one of each in turn under load, and start it again."""
+    """Serve people with two of each, kill one of each in turn under load, and start it again."""
     line = Line(
         "two web servers behind nginx, two workers, PgBouncer in transaction mode, each killed -9 in turn", "changes"
     )
@@ -191,7 +191,7 @@ async def balanced(machine: Machine, *, people: int = 8) -> Line:
 
 
 async def _all_serve(webs: list[Process]) -> None:
-    """Wait until each has answered somebody: nginx tries one that was away again after a second."""
+    """Wait until each has answered somebody: nginx tries a server that was away again after a second."""
 
     async def each() -> bool:
         return all(any(line["route"] == "/graphql" for line in web.lines("request")) for web in webs)

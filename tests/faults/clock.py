@@ -1,6 +1,7 @@
-"""Drills of the clock: an hour ahead and back, and a worker that was away for a day. The clock is the service's own.
+"""Drills of the clock: an hour ahead and back, and a worker that was away for a day.
 
-`DEMO_CLOCK_OFFSET_HOURS` moves it for one process and its database connections; the machine's clock stays.
+`DEMO_CLOCK_OFFSET_HOURS` moves the service's own clock for one process and its database connections; the clock of the
+machine isn't changed.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from tests.waiting import until
 
 
 async def ahead_and_back(machine: Machine, *, mails: int = 30) -> Line:
-    """Work with a clock an hour ahead, cut a send off there, and go on with the right clock."""
+    """Work with a clock that's an hour ahead, interrupt a send then, and go on with the right clock."""
     line = Line("clock an hour ahead, then back, with mail queued and a send cut off in that hour", "mails")
     async with installed(machine) as site:
         site.mail.delay = 0.02
@@ -37,7 +38,7 @@ async def ahead_and_back(machine: Machine, *, mails: int = 30) -> Line:
         site.mail.open.set()
         await site.web()
         back = site.worker()
-        await site.drained()  # with what was written an hour from now
+        await site.drained()  # with what was written an hour in the future
         await site.tally(line, cuts)
         turns = Counter(chore["chore"] for chore in back.lines("chore"))
         line.notes.append(f"at most {max(turns.values(), default=0)} turns of a chore after")
@@ -48,14 +49,14 @@ async def ahead_and_back(machine: Machine, *, mails: int = 30) -> Line:
 
 
 async def away_for_a_day(machine: Machine, *, mails: int = 30) -> Line:
-    """Let no worker run for 25 hours, and start one then."""
+    """Run no worker for 25 hours, then start one."""
     line = Line("no worker for 25 hours", "mails")
     async with installed(machine) as site:
         mediator = await site.hub.mediator()
         web = await site.web()
         for _ in range(mails):
             payload(await site.hub.change("requestFeedback", new_request(), by=mediator))
-        # Its link will have expired by then.
+        # By then, its link will have expired.
         payload(await site.hub.change("requestPasswordReset", {"email": mediator.email}))
         half = "SELECT id FROM feedback_request_details ORDER BY id LIMIT " + str(mails // 2)
         await site.hub.rows(

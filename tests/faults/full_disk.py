@@ -23,7 +23,7 @@ from tests.hub import settings_for
 MEGABYTES = 64
 TRIES = 60
 
-# Without root there is no disk to fill: then the tables that grow refuse to, with PostgreSQL's own error.
+# Without root there's no disk to fill: then the tables that would grow refuse to, with PostgreSQL's own error.
 _REFUSE = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
@@ -50,7 +50,7 @@ def _small_disk(megabytes: int) -> Iterator[Path]:
 
 @asynccontextmanager
 async def _tablespace(machine: Machine, folder: Path) -> AsyncIterator[None]:
-    """Let the folder be a tablespace, called `drill`."""
+    """Make the folder a tablespace called `drill`."""
     await machine.run(f"CREATE TABLESPACE drill LOCATION '{folder}'")
     try:
         yield
@@ -60,7 +60,7 @@ async def _tablespace(machine: Machine, folder: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _server(folder: Path) -> AsyncIterator[Machine]:
-    """Run another PostgreSQL, all of it in the folder."""
+    """Run another PostgreSQL, entirely in the folder."""
     with ExitStack() as stack:
         services = await asyncio.to_thread(stack.enter_context, embedded(folder / "data", durable=False))
         await asyncio.to_thread(migrate.upgrade, settings_for(services))
@@ -68,7 +68,7 @@ async def _server(folder: Path) -> AsyncIterator[Machine]:
 
 
 def _fill(folder: Path) -> Callable[[], None]:
-    """Leave no room; give what makes room again."""
+    """Leave no room; return a function that makes room again."""
     ballast = folder / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
@@ -77,7 +77,7 @@ def _fill(folder: Path) -> Callable[[], None]:
 
 
 async def _go_down(site: Installation) -> None:
-    """Ask for new segments of PostgreSQL's log, for which there is no room, until it goes down."""
+    """Ask for new segments of PostgreSQL's log, for which there's no room, until it goes down."""
     with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         for _ in range(100):
             await site.hub.rows("SELECT pg_logical_emit_message(true, 'drill', 'full'), pg_switch_wal()")
@@ -128,7 +128,7 @@ async def _drill(site: Installation, line: Line, folder: Path | None, *, down: b
 
 
 async def full_disk(machine: Machine, *, small_disk: bool = os.geteuid() == 0) -> Line:
-    """Fill the disk of the tables, or have them say that it is full, while somebody works; then make room."""
+    """Fill the disk with the tables, or make them say that it's full, while somebody works; then make room."""
     how = f"a disk of {MEGABYTES} MB" if small_disk else "simulated by its error"
     line = Line(f"disk full under PostgreSQL's tables ({how}), then room again", "changes")
     if not small_disk:
@@ -142,7 +142,7 @@ async def full_disk(machine: Machine, *, small_disk: bool = os.geteuid() == 0) -
 
 
 async def full_server(_machine: Machine) -> Line:
-    """Fill the disk that holds all of a PostgreSQL, its log too, so that it goes down; then make room and start it."""
+    """Fill the disk with all of PostgreSQL, including its log, so that it goes down; then make room and start it."""
     line = Line("disk full under all of PostgreSQL, which goes down, then room again and started", "changes")
     if os.geteuid() != 0:
         line.notes.append("not tried: a small disk needs root")

@@ -1,6 +1,6 @@
 """An installation of the service for one drill: its database, its mail server, its web server and workers as processes.
 
-The processes are those that an operator starts, `logbook serve` and `logbook worker`, with settings of their own.
+The processes are those that an operator starts, `logbook serve` and `logbook worker`, with their own settings.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ from tests.servers import environment, free_port
 from tests.waiting import until
 
 PATIENCE = 120.0
-"""Seconds that a drill waits for what should come, before it counts what did not."""
+"""Seconds that a drill waits for what should come, before it counts what didn't."""
 
 Cut = tuple[str, Any]
-"""A row that was being sent when its worker was cut off: its Message-ID, and its lease."""
+"""A row that was being sent when its worker was cut off: its Message-ID and its lease."""
 
 
 @dataclass
@@ -47,32 +47,32 @@ class Process:
     log: Path
 
     def send(self, sign: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to it."""
         self.popen.send_signal(sign)
 
     async def ended(self) -> int:
-        """Wait until it has ended; give its status."""
+        """Wait until it has ended; return its status."""
         return await asyncio.to_thread(self.popen.wait)
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it hasn't ended."""
         return self.popen.poll() is None
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """Give what it logged of an event."""
+        """Return what it logged about an event."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def resident(self) -> float:
-        """Give the memory that it holds, in MB."""
+        """Return how much memory it has, in MB."""
         status = Path(f"/proc/{self.popen.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 @dataclass
 class Installation:
-    """`hub` looks into its tables, puts people in, and asks the web server once that runs."""
+    """`hub` reads its tables, adds people, and asks the web server once it runs."""
 
     machine: Machine
     hub: Hub
@@ -103,11 +103,11 @@ class Installation:
         return process
 
     async def web(self, **settings: Any) -> Process:
-        """Start a web server, wait until it answers, and let `hub` ask it from now on."""
+        """Start a web server, wait until it answers, and let `hub` use it from now on."""
         port = free_port()
         base_url = f"http://127.0.0.1:{port}"
         process = self._start("serve", "--port", str(port), base_url=base_url, **settings)
-        # It lets idle connections go before the server does, so that none ends just as it is used.
+        # It closes idle connections before the server does, so that none ends just as it's used.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
         await self.hub.client.aclose()
         self.hub.client = httpx.AsyncClient(base_url=base_url, timeout=30, limits=limits)
@@ -123,7 +123,7 @@ class Installation:
         return process
 
     async def queue(self, mails: int) -> None:
-        """Queue so many mails, each to somebody else."""
+        """Queue that many mails, each to somebody else."""
         async with self.hub.database.transaction() as transaction:
             for _ in range(mails):
                 address = f"party{next(self._numbers)}@demo.example"
@@ -134,16 +134,16 @@ class Installation:
         return await self.hub.rows(f"SELECT * FROM outbox WHERE {where} ORDER BY created_at, id")
 
     async def cut(self) -> dict[Cut, asyncpg.Record]:
-        """Give the rows under a lease."""
+        """Return the rows under a lease."""
         rows = await self.outbox("state = 'QUEUED' AND lease IS NOT NULL")
         return {(self.message_id(row), row["lease"]): row for row in rows}
 
     def message_id(self, row: asyncpg.Record) -> str:
-        """Give the Message-ID of a row's mail."""
+        """Return the Message-ID of a row's mail."""
         return f"<{row['id']}@127.0.0.1>"
 
     async def drained(self, seconds: float = PATIENCE) -> None:
-        """Return when no work is queued any more, or after so many seconds."""
+        """Return when no more work is queued, or after that many seconds."""
 
         async def done() -> bool:
             return not await self.outbox("state = 'QUEUED'")
@@ -154,7 +154,7 @@ class Installation:
             return
 
     async def tally(self, line: Line, cuts: dict[Cut, asyncpg.Record] | None = None, but: str = "false") -> None:
-        """Count the mails of all rows, lost and doubled; those that fit `but` must not have gone out at all."""
+        """Count the mails of all rows, lost and doubled; those that match `but` must not have been sent at all."""
         line.of = "mails"
         times = Counter(mail_id for mail_id, _ in self.mail.taken)
         cut = Counter(mail_id for mail_id, _ in cuts or {})
@@ -172,7 +172,7 @@ class Installation:
 
 @asynccontextmanager
 async def installed(machine: Machine, *, place: str = "", **settings: Any) -> AsyncIterator[Installation]:
-    """Set one up on the machine; nothing runs yet but its mail server. `place` as in `Machine.database`."""
+    """Set one up on the machine; only its mail server is running yet. For `place`, see `Machine.database`."""
     with tempfile.TemporaryDirectory(prefix="logbook-drill-") as name:
         folder = Path(name)
         async with machine.database(place) as services, mail_server() as mail:

@@ -1,4 +1,4 @@
-"""Drills of many people at once: a mixture of pages and API, and more requests than there are connections."""
+"""Drills with many people at once: a mixture of pages and API, and more requests than there are connections."""
 
 import asyncio
 import time
@@ -24,13 +24,13 @@ from tests.faults.machine import Machine
 from tests.faults.people import CASE
 
 THINKS = (0.5, 1.5)
-"""Seconds between what somebody got and what they ask for next, from and to."""
+"""Seconds between somebody's last answer and next request, from and to."""
 
 WARM = 0.25
-"""How much of the time counts for nothing: caches fill."""
+"""The part of the time that doesn't count, because caches fill."""
 
 GROWTH = 1.15
-"""How much memory may have grown from the first third of what counts to the last."""
+"""How much the memory may grow from the first third of the time that counts to the last."""
 
 _LOGBOOK = """query($year: Int) { me { mediator { experience { minutes byRole { role minutes } }
 logbook(first: 25, filter: { year: $year }) { totalCount nodes { id role medium endedOn minutes notes } } } } }"""
@@ -61,7 +61,7 @@ def _pages(*paths: str) -> list[Ask]:
 
 
 def _asks(handle: str) -> Sequence[Ask]:
-    """Give what somebody of the demo does."""
+    """Return what somebody in the demo does."""
     if handle == _PARTY:
         found = _pages("/give", "/signin", "/give?search=mediator", f"/give/to/{_id('mediator3')}", "/static/style.css")
         return [*found, Ask(document=_SURVEY)]
@@ -76,7 +76,7 @@ def _asks(handle: str) -> Sequence[Ask]:
     return [*_pages(*paths), *documents, Ask(document=_ADD, variables={"input": CASE})]
 
 
-_PARTY = ""  # nobody's handle: signed out
+_PARTY = ""  # no handle means signed out
 _HANDLES = (
     *("mediator", "peer", "mediator3", "mediator5", "mediator7", "mediator9"),
     *("reviewer", "reviewer2", "directory", "directory2", _PARTY, _PARTY),
@@ -85,7 +85,7 @@ _HANDLES = (
 
 @dataclass
 class Measured:
-    """What was asked and answered; `times` are seconds, `memory` MB with the moment of each."""
+    """What was asked and answered; `times` are in seconds, `memory` in MB, each with its moment."""
 
     times: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -112,7 +112,7 @@ class Measured:
 
 
 async def _person(site: Installation, number: int, until: float, measured: Measured) -> None:
-    """Be one person of the demo, at an address of their own, until the time is over."""
+    """Act as one person of the demo, from an address of their own, until the time is up."""
     chance, handle = Random(number), _HANDLES[number % len(_HANDLES)]
     headers = {"x-forwarded-for": f"10.0.{number // 250}.{number % 250}"}
     if handle:
@@ -128,14 +128,14 @@ async def _person(site: Installation, number: int, until: float, measured: Measu
 
 
 async def _watch(web: Process, seconds: float, measured: Measured) -> None:
-    """Note the web server's memory, a hundred times."""
+    """Note the memory of the web server, a hundred times."""
     for _ in range(100):
         await asyncio.sleep(seconds / 100)
         measured.memory.append(web.resident())
 
 
 async def many_people(machine: Machine, *, people: int = 200, seconds: float = 75) -> Line:
-    """Let people use pages and API, each one thing after the other with a second's thought between."""
+    """Let people use pages and API, each doing one thing after another with a second in between."""
     line = Line(f"{people} people on pages and API for {seconds:.0f} s", "requests")
     async with installed(machine) as site:
         await seed.fill(site.hub.settings)
@@ -161,7 +161,7 @@ async def many_people(machine: Machine, *, people: int = 200, seconds: float = 7
 
 
 async def no_connection_left(machine: Machine, *, people: int = 50) -> Line:
-    """Let a lock hold all of a small pool's connections while people ask."""
+    """Let a lock occupy all connections of a small pool while people ask."""
     line = Line(f"pool of 2 connections held up, {people} requests", "requests", people)
     async with installed(machine) as site:
         mediator = await site.hub.mediator()

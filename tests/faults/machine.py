@@ -1,4 +1,4 @@
-"""The machine that drills run on: PostgreSQL and Valkey that can be stopped, and a database for each drill."""
+"""The machine that drills run on: PostgreSQL and Valkey, which can be stopped, and a database for each drill."""
 
 import asyncio
 import os
@@ -26,34 +26,34 @@ _numbers = count(1)
 
 @dataclass
 class Machine:
-    """The running services, their data in the folder `data`, their database `logbook` migrated and empty."""
+    """The running services, with their data in the folder `data` and their database `logbook` migrated and empty."""
 
     services: Services
     data: Path
 
     @property
     def running(self) -> set[str]:
-        """The names of the services that run."""
+        """The names of the running services."""
         return {name for name, _, _ in self.services.processes._running}
 
     def _child(self, name: str) -> "tuple[str, Popen[bytes], Path]":
         return next(child for child in self.services.processes._running if child[0] == name)
 
     async def stop(self, name: str, sign: signal.Signals = signal.SIGINT) -> None:
-        """Stop a service by a signal and wait until it is gone; on SIGQUIT, PostgreSQL crashes ("immediate")."""
+        """Stop a service with a signal and wait until it's gone; on SIGQUIT, PostgreSQL crashes ("immediate")."""
         child = self._child(name)
         child[1].send_signal(sign)
         await asyncio.to_thread(child[1].wait)
         self.services.processes._running.remove(child)
 
     def pause(self, name: str, sign: signal.Signals = signal.SIGSTOP) -> None:
-        """Make a service hang; SIGCONT lets it go on."""
+        """Make a service hang until SIGCONT."""
         self._child(name)[1].send_signal(sign)
 
     async def revive(self) -> bool:
-        """Start PostgreSQL, which has gone down; False if it serves.
+        """Start PostgreSQL after it has gone down; False if it's serving.
 
-        One that hangs half-way is stopped first: where the recovery finds no room either, version 18 may stay so.
+        If it hangs halfway, it's stopped first: version 18 may do that if there's no room for the recovery either.
         """
         child = self._child(POSTGRES)
         if child[1].poll() is None:
@@ -82,9 +82,9 @@ class Machine:
 
     @asynccontextmanager
     async def database(self, place: str = "") -> AsyncIterator[Services]:
-        """Make a database for a drill; `place` is the end of CREATE DATABASE, such as its tablespace.
+        """Create a database for a drill; `place` is the end of CREATE DATABASE, such as its tablespace.
 
-        What it commits outlives a crash of PostgreSQL, though not of the machine.
+        What is committed in it survives a crash of PostgreSQL, but not of the machine.
         """
         name = f"drill_{next(_numbers)}"
         await self.run(f"CREATE DATABASE {name} TEMPLATE {PRISTINE} STRATEGY file_copy OWNER logbook_owner {place}")
@@ -99,7 +99,7 @@ class Machine:
             await self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def run(self, sql: str) -> None:
-        """Run it as the superuser, over a connection of its own: an earlier one may have died with PostgreSQL."""
+        """Run it as the superuser over a new connection: an earlier one may have died with PostgreSQL."""
         admin = await asyncpg.connect(self.services.admin_url)
         try:
             await admin.execute(sql)

@@ -1,4 +1,4 @@
-"""A mail server for the drills: it takes, refuses, hangs or hangs up as it is told, and can be away."""
+"""A mail server for the drills: it accepts, refuses, hangs or hangs up as it's told, and can be away."""
 
 import asyncio
 import email
@@ -15,18 +15,18 @@ TAKES, HANGS, DROPS = "250 OK", "hangs", "drops"
 
 
 def takes(_recipient: str, _time: int) -> str:
-    """Answer everything with yes."""
+    """Accept everything."""
     return TAKES
 
 
 @dataclass
 class MailServer:
-    """What it is told, and what it got.
+    """What it's told, and what it received.
 
-    `answer` is told the recipient and how often this mail was offered, from 1; it gives TAKES, another SMTP answer,
-    HANGS (no answer at all) or DROPS (the mail is taken, but the connection ends before it says so). The answer comes
-    after `delay` seconds, and not before `open` is set. `taken` has Message-ID and recipient of each mail that was
-    taken: from the moment its content is here, for a server that was cut off then would deliver it as well.
+    `answer` gets the recipient and how often this mail was offered, from 1. It returns TAKES, another SMTP answer,
+    HANGS (no answer at all) or DROPS (the mail is accepted, but the connection ends before the server says so). The
+    answer comes after `delay` seconds, and not before `open` is set. `taken` has Message-ID and recipient of each
+    accepted mail, from the moment its content is here: a real server would deliver it even if it were cut off then.
     """
 
     port: int
@@ -41,11 +41,11 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """Where it is reached, as `SMTP_URL` wants it."""
+        """Its address, as `SMTP_URL` wants it."""
         return f"smtp://127.0.0.1:{self.port}?tls=none"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd)
-        """Deal with one mail's content."""
+        """Deal with the content of one mail."""
         (recipient,) = envelope.rcpt_tos
         mail_id = email.message_from_bytes(envelope.original_content or b"")["Message-ID"]
         self.offered[mail_id] += 1
@@ -62,7 +62,7 @@ class MailServer:
         return said
 
     async def more(self, mails: int, seconds: float = 120) -> None:
-        """Return as soon as so many more were offered; TimeoutError after so many seconds."""
+        """Return as soon as that many more were offered; TimeoutError after that many seconds."""
         until = self.offered.total() + mails
         async with asyncio.timeout(seconds):
             while self.offered.total() < until:
@@ -70,7 +70,7 @@ class MailServer:
                 await self._arrived.wait()
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
 
         def session() -> SMTP:
             made = SMTP(self, hostname="mail.demo.example", loop=asyncio.get_running_loop())
@@ -80,7 +80,7 @@ class MailServer:
         self._server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
-        """Listen no more, and cut off whoever is there."""
+        """Stop listening, and cut off all clients."""
         if self._server is not None:
             self._server.close()
             self._server = None

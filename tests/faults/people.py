@@ -20,10 +20,10 @@ PAUSE = 0.2
 """Seconds before somebody tries again what failed."""
 
 PATIENCE = 60.0
-"""Seconds after which they try no more."""
+"""Seconds after which they give up."""
 
 MAX_REQUESTS = 80
-"""Requests for feedback that somebody may make in a drill; the service's own limit is above that."""
+"""How many requests for feedback somebody makes in a drill at most; the limit of the service is higher."""
 
 MINUTES = 90
 CASE: dict[str, Any] = {
@@ -40,7 +40,7 @@ _numbers = count(1)
 
 
 def new_request() -> dict[str, Any]:
-    """Give the input of a request to a party of its own."""
+    """Return the input of a request to a new party."""
     return {
         "partyName": "Demo Party",
         "partyEmail": f"asked{next(_numbers)}@demo.example",
@@ -52,9 +52,9 @@ def new_request() -> dict[str, Any]:
 
 @dataclass
 class Doings:
-    """What was asked of the web server: `made` counts accepted changes by name, `times` holds the seconds of each.
+    """What the web server was asked: `made` counts accepted changes by name, `times` has the seconds of each.
 
-    `failed` counts errors that were told properly, `unclean` those that were not: no answer, or none that a client
+    `failed` counts errors that were reported properly, `unclean` those that weren't: no answer, or one that no client
     could make sense of.
     """
 
@@ -95,7 +95,7 @@ class Doings:
         return answer
 
     async def insist(self, name: str, input: dict[str, Any], by: Person) -> None:
-        """Make a change, again and again with the same key until it is accepted; at most for `PATIENCE`."""
+        """Make a change, again and again with the same key until it's accepted, for `PATIENCE` at most."""
         keyed, given_up = input | {"requestKey": str(uuid4())}, time.monotonic() + PATIENCE
         while await self.change(name, keyed, by) is None:
             if time.monotonic() > given_up:
@@ -104,7 +104,7 @@ class Doings:
             await asyncio.sleep(PAUSE)
 
     def tell(self, line: Line) -> None:
-        """Note what failed, and that nothing may fail without being told."""
+        """Note what failed, and that nothing may fail without a proper error."""
         if self.failed:
             line.notes.append(f"{self.failed.total()} clean errors ({_counted(self.failed)})")
         line.promise(not self.unclean, f"{self.unclean.total()} unclean errors ({_counted(self.unclean)})")

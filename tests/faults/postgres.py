@@ -11,13 +11,13 @@ from tests.faults.people import CASE, MAX_REQUESTS, Doings, new_request
 from tests.hub import Person
 
 LONGEST_ERROR = 10.0
-"""Seconds after which somebody must have an answer while PostgreSQL is away, if only an error."""
+"""Seconds within which somebody must get an answer while PostgreSQL is away, even if it's an error."""
 
 READ = "{ me { mediator { logbook(first: 10) { nodes { id minutes notes } } experience { minutes cases } } } }"
 
 
 async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.Event) -> None:
-    """Add entries, ask for feedback and read, one after the other; what failed is sent again with its key."""
+    """Add entries, ask for feedback and read, one after the other; anything that failed is sent again with its key."""
     asked = 0
     while not stop.is_set():
         kind = chance.random()
@@ -32,7 +32,7 @@ async def _work(doings: Doings, mediator: Person, chance: Random, stop: asyncio.
 
 
 async def whole(site: Installation, line: Line, doings: Doings) -> None:
-    """Compare the tables with what was accepted: nothing more, nothing less, nothing in part."""
+    """Compare the tables with what was accepted: nothing more, nothing less, and nothing incomplete."""
     (row,) = await site.hub.rows(
         "SELECT (SELECT count(*) FROM logbook_entry) entries, (SELECT count(*) FROM logbook_private) notes, "
         "(SELECT count(*) FROM feedback_request) requests, (SELECT count(*) FROM feedback_request_details) details, "

@@ -1,4 +1,4 @@
-"""Drills of the mail server: away, hanging, greylisting, refusing some for good, and hanging up at the worst moment."""
+"""Drills of the mail server: away, hanging, greylisting, refusing mails for good, hanging up at the worst moment."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DEAD += " pageInfo { hasNextPage endCursor } } }"
 
 
 async def _backed_off(site: Installation, line: Line) -> None:
-    """Note how often mails were tried."""
+    """Note how often each mail was tried."""
     attempts = Counter(row["attempts"] for row in await site.outbox())
     line.notes.append("tried " + ", ".join(f"{n} times: {mails}" for n, mails in sorted(attempts.items())))
 
@@ -48,7 +48,7 @@ async def refused(machine: Machine, *, mails: int = 20) -> Line:
 
 
 async def _answered(line: Line, machine: Machine, mails: int, answer: Callable[[str, int], str]) -> Line:
-    """Queue mails to a server that answers so, and wait until all are delivered."""
+    """Queue mails to a server that answers like this, and wait until all are delivered."""
     async with installed(machine, smtp_timeout=2) as site:
         site.mail.answer = answer
         await site.queue(mails)
@@ -61,7 +61,7 @@ async def _answered(line: Line, machine: Machine, mails: int, answer: Callable[[
 
 
 def hangs_on_some(recipient: str, time: int) -> str:
-    """Never answer the first time to one in four."""
+    """Never answer one in four the first time."""
     return HANGS if time == 1 and _number(recipient) % 4 == 0 else TAKES
 
 
@@ -71,7 +71,7 @@ def greylists(_recipient: str, time: int) -> str:
 
 
 def drops_some(recipient: str, time: int) -> str:
-    """Take one in two and hang up before saying so, the first time."""
+    """Accept one in two and hang up before saying so, the first time."""
     return DROPS if time == 1 and _number(recipient) % 2 == 0 else TAKES
 
 
@@ -85,7 +85,7 @@ def _number(recipient: str) -> int:
 
 
 async def hanging(machine: Machine, *, mails: int = 8) -> Line:
-    """Let the mail server fall silent after a mail's content."""
+    """Let the mail server fall silent after the content of a mail."""
     return await _answered(Line("mail server hangs on one mail in four", "mails"), machine, mails, hangs_on_some)
 
 
@@ -95,13 +95,13 @@ async def greylisted(machine: Machine, *, mails: int = 20) -> Line:
 
 
 async def dropped(machine: Machine, *, mails: int = 20) -> Line:
-    """Let the mail server take mails and hang up before it says so: nobody can know that they were taken."""
+    """Let the mail server accept mails and hang up before it says so: nobody can know that they were accepted."""
     line = Line("mail server takes one mail in two and hangs up before it says so", "mails")
     return await _answered(line, machine, mails, drops_some)
 
 
 async def _dead(site: Installation, admin: Person) -> list[dict[str, Any]]:
-    """List dead mail as an administrator does, page by page."""
+    """List dead mail page by page, as an administrator does."""
     found: list[dict[str, Any]] = []
     after = None
     while True:
@@ -114,7 +114,7 @@ async def _dead(site: Installation, admin: Person) -> list[dict[str, Any]]:
 
 
 async def refused_for_good(machine: Machine, *, mails: int = 50) -> Line:
-    """Let the mail server refuse one mail in ten; an administrator sees those, and sends them once it does not."""
+    """Let the mail server refuse one mail in ten; an administrator sees these, and later sends them again."""
     line = Line(f"mail server refuses (550) one in ten of {mails} mails; an administrator retries those", "mails")
     async with installed(machine) as site:
         admin = await site.hub.person(Role.ADMIN)

@@ -1,4 +1,4 @@
-"""The drills, made short: fewer of everything, and nothing asserted of time. `make drills` runs them whole."""
+"""The drills in short: fewer of everything, and nothing asserted about time. `make drills` runs them in full."""
 
 import re
 from functools import partial
@@ -32,13 +32,13 @@ SHORT: dict[str, Drill] = {
 
 @pytest.mark.drill
 @pytest.mark.parametrize("name", SHORT)
-async def test_the_promise_is_kept(services: Services, name: str) -> None:
+async def test_a_drill_breaks_no_promise(services: Services, name: str) -> None:
     line = await SHORT[name](Machine(services, services.mailbox.parent))
     assert line.troubles == [], str(line)
     assert line.count > 0
 
 
-def test_a_loss_or_a_broken_promise_shows() -> None:
+def test_a_line_shows_a_loss_or_a_broken_promise() -> None:
     line = Line("done", "mails", 3)
     assert "BROKEN" not in str(line)
     line.took("slowest", 2, 1)

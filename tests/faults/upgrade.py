@@ -1,4 +1,4 @@
-"""Drill of an upgrade: the version before the newest migration serves while it runs, and after it."""
+"""Drill of an upgrade: the version before the newest migration serves while that runs, and after it."""
 
 import asyncio
 import sys
@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[2]
 
 
 async def _code_before(revision: str, folder: Path) -> bool:
-    """Unpack the last version that knows nothing of a migration; False where the history is not at hand."""
+    """Unpack the last version that doesn't know a migration; False if the history isn't there."""
     (step,) = (ROOT / "models" / "migrations" / "versions").glob(f"{revision}_*.py")
     git = ("git", "-C", str(ROOT))
-    # By first parents, for it may have come with a merge.
+    # By first parents, because it may have come with a merge.
     how = ("--first-parent", "-m", "--diff-filter=A", "--format=%H", "-1")
     _, added = await run(*git, "log", *how, "--", str(step))
     packed = folder / "before.tar"
@@ -39,9 +39,9 @@ async def _code_before(revision: str, folder: Path) -> bool:
 
 
 async def _serve(site: Installation, code: Path) -> None:
-    """Start a web server of that code, wait until it answers, and let `hub` ask it from now on."""
+    """Start a web server with that code, wait until it answers, and let `hub` use it from now on."""
     port = free_port()
-    module = "cli" if (code / "cli").is_dir() else "web.command"  # as older versions call it
+    module = "cli" if (code / "cli").is_dir() else "web.command"  # the name in older versions
     words: Command = ["env", "-C", code, sys.executable, "-m", module, "serve", "--port", str(port)]
     env = environment(site.hub.settings) | {"PYTHONPATH": str(code), "BASE_URL": f"http://127.0.0.1:{port}"}
     log = site.folder / f"{port}.log"
@@ -58,7 +58,7 @@ async def _serve(site: Installation, code: Path) -> None:
 
 
 async def upgraded(machine: Machine, *, people: int = 20) -> Line:
-    """Migrate under the load of the version before, then start the new one; nobody notices."""
+    """Migrate while the previous version is under load, then start the new one; nobody notices."""
     head, previous, *_ = migrate._revisions()
     line = Line(f"schema migrated from {previous} to {head} under the version before", "changes")
     async with installed(machine) as site:

@@ -20,7 +20,7 @@ HEARD_WITHIN = 2 * SWEEP_EVERY  # seconds
 
 
 async def _heard(site: Installation, line: Line, what: str) -> None:
-    """Note how long it takes until the worker is heard to listen to Valkey."""
+    """Note how long it takes until the worker listens to Valkey."""
     began = time.monotonic()
     waker = Waker(site.hub.settings)
     waker.wake()
@@ -28,7 +28,7 @@ async def _heard(site: Installation, line: Line, what: str) -> None:
     async with Redis.from_url(site.hub.settings.redis_url.get_secret_value()) as redis:
 
         async def heard() -> bool:
-            return not await redis.exists("arq:job:send_mail")  # arq's own name for it
+            return not await redis.exists("arq:job:send_mail")  # the name that arq gives it
 
         await until(heard)
     line.took(what, time.monotonic() - began, HEARD_WITHIN)
@@ -48,7 +48,7 @@ async def _changes(site: Installation, doings: Doings, changes: int) -> None:
 
 
 async def _end(site: Installation, line: Line, doings: Doings, changes: int) -> None:
-    """Wait for the mail, and hold everything against what is promised."""
+    """Wait for the mail, and compare everything with the promises."""
     await site.drained()
     await site.tally(line, {})
     line.promise(line.doubled == 0, "a mail was doubled")
@@ -59,7 +59,7 @@ async def _end(site: Installation, line: Line, doings: Doings, changes: int) -> 
 
 
 async def away_at_start(machine: Machine, *, changes: int = 40) -> Line:
-    """Start everything without Valkey, work, and let it come."""
+    """Start everything without Valkey, work, and then start it."""
     line = Line(f"Valkey away when all starts, and during the first half of {changes} changes", "mails")
     await machine.stop(VALKEY)
     try:
@@ -92,7 +92,7 @@ async def _while_changing(
 
 
 async def flushed(machine: Machine, *, changes: int = 100, times: int = 5) -> Line:
-    """Throw away all that Valkey holds, again and again."""
+    """Discard everything in Valkey, again and again."""
 
     async def trouble(site: Installation) -> None:
         async with Redis.from_url(site.hub.settings.redis_url.get_secret_value()) as redis:
@@ -119,7 +119,7 @@ async def restarted(machine: Machine, *, changes: int = 100, times: int = 2) -> 
 
 
 async def frozen(machine: Machine, *, changes: int = 100, seconds: float = 8) -> Line:
-    """Freeze Valkey, so that it takes what is sent to it and never answers."""
+    """Freeze Valkey, so that it accepts what is sent to it and never answers."""
 
     async def trouble(_site: Installation) -> None:
         machine.pause(VALKEY)

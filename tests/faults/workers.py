@@ -17,11 +17,11 @@ from tests.waiting import until
 from web.worker import SWEEP_EVERY
 
 SENDING = 2.0
-"""Seconds that sending may add to what is promised of a lease's end."""
+"""Seconds that sending may add to what is promised after the end of a lease."""
 
 
 async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Record], by: Process) -> None:
-    """Note how long after the end of its lease each cut row was done by another; from its first work, at the least."""
+    """Note how long after its lease each cut row was done by another worker, counted from that one's first work."""
     works_since = datetime.fromisoformat(by.lines("work")[0]["timestamp"])
     ended = {row["id"]: max(row["leased_until"], works_since) for row in cuts.values()}
     late = [row["finished_at"] - ended[row["id"]] for row in await site.outbox("state = 'DONE'") if row["id"] in ended]
@@ -30,7 +30,7 @@ async def _taken_over(site: Installation, line: Line, cuts: dict[Cut, asyncpg.Re
 
 
 async def killed(machine: Machine, *, mails: int = 300, kills: int = 10, wait: bool = True) -> Line:
-    """Kill workers in the midst of sending. Not to `wait` for the leases' end: the last worker's clock is ahead."""
+    """Kill workers in the middle of sending. Without `wait`, the last worker's clock is past the leases."""
     line = Line(f"worker killed -9 {kills} times while {mails} mails went out", "mails")
     chance = Random(kills)
     cuts: dict[Cut, asyncpg.Record] = {}
@@ -53,7 +53,7 @@ async def killed(machine: Machine, *, mails: int = 300, kills: int = 10, wait: b
 
 
 async def stopped(machine: Machine, *, mails: int = 20, wait: bool = True) -> Line:
-    """Freeze a worker in the midst of a send until another has done its work, then let it go on."""
+    """Freeze a worker in the middle of a send until another has done its work, then let it go on."""
     line = Line(f"worker frozen (SIGSTOP) past its lease of {LEASE.seconds} s, then let go on", "mails")
     async with installed(machine) as site:
         site.mail.open.clear()
@@ -76,7 +76,7 @@ async def stopped(machine: Machine, *, mails: int = 20, wait: bool = True) -> Li
         other.send(signal.SIGTERM)
         await other.ended()
         await site.queue(5)
-        await site.drained()  # by the one that was frozen
+        await site.drained()  # by the frozen one
         await site.tally(line, cuts)
         if wait:
             await _taken_over(site, line, cuts, other)
@@ -84,7 +84,7 @@ async def stopped(machine: Machine, *, mails: int = 20, wait: bool = True) -> Li
 
 
 async def recording(machine: Machine) -> Line:
-    """Freeze a worker while it records a mail that it sent, in an open transaction that locks the mail's row."""
+    """Freeze a worker while it records a mail that it sent, in an open transaction that locks the row of the mail."""
     line = Line("worker frozen (SIGSTOP) inside a transaction that locks a row of the outbox", "mails")
     async with installed(machine) as site:
         site.mail.open.clear()
@@ -120,7 +120,7 @@ async def recording(machine: Machine) -> Line:
 
 
 async def told_to_stop(machine: Machine, *, rounds: int = 5) -> Line:
-    """Tell workers to stop in the midst of sending."""
+    """Tell workers to stop in the middle of sending."""
     line = Line(f"worker told to stop (SIGTERM) during a send, {rounds} times", "mails")
     async with installed(machine) as site:
         await site.queue(rounds * 10)
@@ -141,12 +141,12 @@ async def told_to_stop(machine: Machine, *, rounds: int = 5) -> Line:
 
 
 def _turn(chore: dict[str, Any]) -> tuple[str, str]:
-    """Give a chore's name, and the hour or minute of the database's clock in which it had its turn."""
+    """Return the name of a chore, and the hour or minute by the database's clock in which it ran."""
     return chore["chore"], chore["at"][: 13 if chore["chore"] == "clean_up" else 16]
 
 
 async def two_of_each(machine: Machine, *, mails: int = 300) -> Line:
-    """Run two workers, which are two schedulers as well, over one outbox."""
+    """Run two workers, which are also two schedulers, on one outbox."""
     line = Line(f"two workers, which are two schedulers, side by side on {mails} mails", "mails")
     async with installed(machine) as site:
         await site.queue(mails)

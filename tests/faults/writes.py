@@ -1,4 +1,4 @@
-"""Drills of changes that come at once: edits of one entry, and one change sent many times. And of the outbox's rows."""
+"""Drills of changes at the same time (edits of one entry, one change sent many times), and of rows in the outbox."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ _ENTRY = "query($id: ID!) { me { mediator { logbookEntry(id: $id) { minutes vers
 
 
 async def edits(machine: Machine, *, people: int = 200) -> Line:
-    """Let as many browsers of one mediator read an entry, and add a minute to it, all at once."""
+    """Let many browsers of one mediator read an entry and add a minute to it, all at once."""
     line = Line(f"{people} edits of one entry at once", "edits", people)
     async with installed(machine) as site:
         await site.web()
@@ -48,14 +48,14 @@ async def edits(machine: Machine, *, people: int = 200) -> Line:
 
 
 async def _at_once(site: Installation, name: str, input: dict[str, Any], by: Person | None, times: int) -> Counter[str]:
-    """Send one change many times at once; give how it was answered."""
+    """Send one change many times at once; return how it was answered."""
     doings = Doings(site)
     await asyncio.gather(*(doings.change(name, input, by) for _ in range(times)))
     return doings.failed + doings.unclean + Counter({"accepted": doings.made[name]})
 
 
 async def repeats(machine: Machine, *, times: int = 50) -> Line:
-    """Send one requestFeedback, and one giveFeedback, many times at once: with a key, and a link's answer without."""
+    """Send one requestFeedback and one giveFeedback many times at once with a key, and an answer by link without."""
     line = Line(f"one requestFeedback and one giveFeedback, each sent {times} times at once", "rows")
     async with installed(machine) as site:
         await site.web()
@@ -100,7 +100,7 @@ def _token(site: Installation, request_id: UUID) -> str:
 
 
 async def poison(machine: Machine, *, mails: int = 50) -> Line:
-    """Put rows first that nobody can do: of an unknown kind, with nobody to greet, and one that ended its workers."""
+    """Queue rows first that nobody can do: of an unknown kind, with nobody to greet, one that killed its workers."""
     line = Line(f"3 rows that nobody can do before {mails} mails", "mails")
     async with installed(machine) as site:
         await site.hub.rows(
@@ -128,7 +128,7 @@ async def poison(machine: Machine, *, mails: int = 50) -> Line:
 
 
 async def erased(machine: Machine, *, each: int = 3) -> Line:
-    """Let what a queued mail is about go: withdrawn, unwanted, past its five days, its mediator's account deleted."""
+    """Remove what queued mails are about: withdrawn, stopped, past the five days, or with the mediator's account."""
     line = Line(f"{each * 4} requests erased while their mail is queued, {each} not", "mails")
     async with installed(machine) as site:
         await site.web()

@@ -10,11 +10,11 @@ from jinja2 import Environment, nodes
 import i18n
 
 ATTRIBUTES = {"alt", "aria-description", "aria-label", "label", "placeholder", "title"}
-# Ours: what the stylesheet shows, and what the script puts in.
+# Ours: what the stylesheet shows, and what the script adds.
 ATTRIBUTES |= {"data-busy", "data-copied", "data-label", "data-told"}
 CATALOGUED = {"_", "gettext", "ngettext", "lazy_gettext"}
 
-# What a program reads, or whoever runs the service: SQL, patterns, operations, metrics, faults of ours.
+# Text for programs, or for people who run the service: SQL, patterns, operations, metrics, faults of ours.
 NOT_FOR_READERS = {
     *("text", "compile", "literal_column", "execute", "mutate", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
     *(
@@ -35,7 +35,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,.:;!?]? [^\W\d_]+|^[A-Z][a-z]+[.!?]$")
 # Headers, markup, addresses with a query; SQL.
 _FOR_PROGRAMS = re.compile(r"=|\b[A-Z][a-z]+-[A-Z][a-z]+|\b(?:SELECT|SAVEPOINT|BETWEEN)\b")
-_ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"')  # in a macro that writes those of a tag
+_ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"')  # in a macro that writes the attributes of a tag
 _WORD = re.compile(r"[A-Z][a-z]{2,}$")
 
 _environment = Environment(autoescape=True)
@@ -43,7 +43,7 @@ i18n.install(_environment)
 
 
 def in_template(source: str, *, html: bool = True) -> list[str]:
-    """Give each text of a template that readers see as it stands there, and each that an expression holds."""
+    """Return each text that a template shows to readers as it is, and each text in an expression."""
     literal = "".join(_data(source))
     seen = _Visible(literal).texts if html else literal.split("\n")
     found = [" ".join(text.split()) for text in seen if _LETTER.search(text)]
@@ -51,7 +51,7 @@ def in_template(source: str, *, html: bool = True) -> list[str]:
 
 
 def _data(source: str) -> Iterator[str]:
-    """Give what stands outside of tags, and outside of `{% trans %}`."""
+    """Return what is outside tags and outside `{% trans %}`."""
     previous, translated = "", False
     for _line, kind, value in _environment.lex(source):
         if kind == "whitespace":
@@ -64,7 +64,7 @@ def _data(source: str) -> Iterator[str]:
 
 
 class _Visible(HTMLParser):
-    """The texts of a document that readers see, in its elements and attributes."""
+    """The texts in a document that readers see, in elements and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -96,12 +96,12 @@ def _constants(node: nodes.Node) -> Iterator[str]:
 
 
 def in_python(source: str, *, words: bool) -> list[str]:
-    """Give each sentence of a module that's for readers; `words`: single words with a capital too, such as labels."""
+    """Return each sentence for readers in a module; `words`: also capitalised single words, such as labels."""
     return list(_strings(ast.parse(source), words))
 
 
 def not_literal(source: str) -> list[str]:
-    """Give each message that's put together before it's looked up, so that no catalogue can have it."""
+    """Return each message that's put together before it's looked up, so that no catalogue can have it."""
     return [
         ast.unparse(node)
         for node in ast.walk(ast.parse(source))

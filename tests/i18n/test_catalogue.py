@@ -1,4 +1,4 @@
-"""The catalogue has every text that people see, and no value that fills a message is read as one."""
+"""The catalogue has every text that people see, and values in a message are never read as messages."""
 
 import ast
 import re
@@ -23,23 +23,23 @@ from tests.jobs.test_mail_render import SETTINGS, Document, example
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("models", "permissions", "jobs", "resolvers", "web")
-# Labels are single words there, and elsewhere names of types.
+# In these, single words are labels; elsewhere, they're names of types.
 WITH_LABELS = ("web/pages/", "web/rendering.py", "web/labels.py")
-# What runs or shows the service, for those who run it.
+# For people who run or show the service.
 FOR_OPERATORS = {
     *("models/catalog.py", "models/make_migration.py", "models/migrate.py", "models/migration_steps.py"),
     *("permissions/policy.py", "web/archive.py", "web/logs.py", "web/metrics.py", "web/preflight.py"),
     *("web/templates/graphiql.html", "web/templates/graphiql_missing.html"),
 }
-# What an import takes for a field or a word of it, in whatever language people keep their files.
+# Headings and words that an import knows, in any language that people keep their files in.
 SYNONYMS = {field.headings for field in (*LOGBOOK_FIELDS, *CPD_FIELDS)} | {
     word.also for field in (*LOGBOOK_FIELDS, *CPD_FIELDS) for word in field.words or ()
 }
-NO_TEXT = {"resolvers/totp.py": {"second factor"}}  # what a secret is sealed for
+NO_TEXT = {"resolvers/totp.py": {"second factor"}}  # the purpose that a secret is sealed for
 
 
 def sources() -> Iterator[tuple[str, Path]]:
-    """What may hold text for readers, by its name: modules and templates."""
+    """What may contain text for readers, by name: modules and templates."""
     for layer in LAYERS:
         for path in (ROOT / layer).rglob("*"):
             name = str(path.relative_to(ROOT))
@@ -49,7 +49,7 @@ def sources() -> Iterator[tuple[str, Path]]:
 
 
 def outside(name: str, path: Path) -> list[str]:
-    """The text in a source that goes past the catalogue."""
+    """The text in a source that bypasses the catalogue."""
     source = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return finding.in_template(source, html=path.suffix == ".html")
@@ -67,7 +67,7 @@ def test_every_message_is_a_literal() -> None:
     assert [text for path in modules for text in finding.not_literal(path.read_text(encoding="utf-8"))] == []
 
 
-def test_the_template_is_what_the_source_says(tmp_path: Path) -> None:
+def test_the_catalogue_template_matches_the_source(tmp_path: Path) -> None:
     recipe = re.search(r"^\t\$\(BIN\)/pybabel (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe is not None
     command = recipe[1].split()
@@ -103,7 +103,7 @@ def test_the_template_is_what_the_source_says(tmp_path: Path) -> None:
         ('{% if role == "PARTY" %}{{ _("Party") }}{% endif %}<b title="{{ _("Party") }}"></b>', []),
     ],
 )
-def test_text_outside_is_found_in_a_template(template: str, found: list[str]) -> None:
+def test_text_that_bypasses_the_catalogue_is_found_in_a_template(template: str, found: list[str]) -> None:
     assert finding.in_template(template) == found
 
 
@@ -119,17 +119,17 @@ def test_text_outside_is_found_in_a_template(template: str, found: list[str]) ->
         ('x: "Task[Some thing]" = field(description="What it is for."); headers = {"Content-Type": "a=b c"}', []),
     ],
 )
-def test_text_outside_is_found_in_a_module(module: str, found: list[str]) -> None:
+def test_text_that_bypasses_the_catalogue_is_found_in_a_module(module: str, found: list[str]) -> None:
     assert finding.in_python(module, words=True) == found
 
 
 @pytest.mark.parametrize("module", ['_(f"A {b}")', "gettext(name)", 'ngettext("a day", days, 2)', '_("a" + b)'])
-def test_a_message_that_is_no_literal_is_found(module: str) -> None:
+def test_a_message_that_is_not_a_literal_is_found(module: str) -> None:
     assert finding.not_literal(module) == [ast.unparse(ast.parse(module))]
 
 
 class Bracketed(NullTranslations):
-    """A language whose every message stands in brackets."""
+    """A language in which every message is in brackets."""
 
     def gettext(self, message: str) -> str:
         return f"[{message}]"
@@ -139,14 +139,14 @@ class Bracketed(NullTranslations):
 
 
 def without_brackets(text: str) -> str:
-    """What stands outside of brackets, which may hold others."""
+    """What is outside brackets, which may contain others."""
     while (less := re.sub(r"\[[^][]*\]", "", text)) != text:
         text = less
     return text
 
 
 @pytest.mark.parametrize("kind", MAILS)
-def test_nothing_of_a_mail_goes_past_the_catalogue(kind: str) -> None:
+def test_no_text_in_a_mail_bypasses_the_catalogue(kind: str) -> None:
     optional = {name: None for name, of in get_type_hints(MAILS[kind].facts).items() if of == str | None}
     with i18n.using(Bracketed()):
         messages = [example(kind, "1"), example(kind, "1", shared=False, **optional)]
@@ -166,7 +166,7 @@ def test_a_language_ends_with_its_block() -> None:
     assert (gettext("Hello"), str(hello), ngettext("%(num)s day", "%(num)s days", 2)) == ("Hello", "Hello", "2 days")
 
 
-def test_values_fill_places_and_are_never_read_as_messages() -> None:
+def test_values_are_filled_in_and_never_read_as_messages() -> None:
     typed = "50% %(name)s {{ 7 * 7 }} <b>"
     assert gettext("Hello %(name)s, 100%%", name=typed) == f"Hello {typed}, 100%"
     assert lazy_gettext("Hello %(name)s") % {"name": typed} == f"Hello {typed}"
@@ -174,7 +174,7 @@ def test_values_fill_places_and_are_never_read_as_messages() -> None:
 
 
 @pytest.mark.parametrize(("escapes", "shown"), [(True, "50% %(name)s {{ 7 * 7 }} &lt;b&gt;"), (False, None)])
-def test_values_in_templates_are_not_read_as_messages_either(escapes: bool, shown: str | None) -> None:
+def test_values_in_templates_are_never_read_as_messages(escapes: bool, shown: str | None) -> None:
     typed = "50% %(name)s {{ 7 * 7 }} <b>"
     environment = Environment(autoescape=escapes)
     i18n.install(environment)
@@ -192,6 +192,6 @@ def test_values_in_templates_are_not_read_as_messages_either(escapes: bool, show
     assert alone == ("a &amp; b" if escapes else "a & b")
 
 
-def test_days_and_numbers_have_one_style() -> None:
+def test_days_and_numbers_are_always_written_the_same_way() -> None:
     assert [i18n.format_day(date(2026, month, 3)) for month in (3, 9)] == ["3 Mar 2026", "3 Sep 2026"]
     assert [i18n.number(number) for number in (7, 10_000)] == ["7", "10,000"]

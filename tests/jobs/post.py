@@ -1,4 +1,4 @@
-"""SMTP servers for the tests of mail: a real one that answers as it is told, and one that follows a script."""
+"""SMTP servers for the tests of mail: a real one that answers as it's told, and one that follows a script."""
 
 import asyncio
 import email
@@ -18,7 +18,7 @@ PASSWORD = "p@ss/word: ü"
 
 @dataclass
 class Accepted:
-    """A mail that the server took."""
+    """A mail that the server accepted."""
 
     sender: str
     recipients: list[str]
@@ -29,11 +29,11 @@ class Accepted:
 
 @dataclass
 class PostOffice:
-    """What a server answers, and what it got.
+    """What a server answers, and what it received.
 
-    `refuses` says what a recipient is answered, whenever its turn is; `to_recipient` and `to_content` are answered in
-    turn, and then everything is accepted. `open` is cleared to make it keep its clients waiting once it has a mail's
-    content; `waiting` tells that one waits. `offered` is the content that it was sent, whatever it answered.
+    `refuses` says what the answer to a recipient is, whenever it comes; the answers in `to_recipient` and `to_content`
+    are given in turn, and after that everything is accepted. Clear `open` to keep clients waiting once the server has
+    a mail's content; `waiting` says that one is waiting. `offered` is the content it was sent, whatever it answered.
     """
 
     url: str = ""
@@ -73,7 +73,7 @@ class PostOffice:
         return answer
 
     def hang_up(self) -> None:
-        """End every connection, as a server does that finds its clients idle."""
+        """End every connection, like a server that finds its clients idle."""
         for session in self.sessions:
             assert session.transport is not None
             session.transport.close()
@@ -104,7 +104,7 @@ async def post_office(
 
     def session() -> SMTP:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a password is taken without STARTTLS
+            warnings.simplefilter("ignore")  # so that a password is accepted without STARTTLS
             made = SMTP(
                 office,
                 hostname="post.demo.example",
@@ -133,9 +133,9 @@ async def post_office(
 
 @asynccontextmanager
 async def scripted(*answers: str | None, delay: float = 0) -> AsyncIterator[str]:
-    """Run a server that gives these answers in turn, each after `delay` seconds; its URL.
+    """Run a server that gives these answers in turn, each after `delay` seconds; yields its URL.
 
-    After None it hangs up. Out of answers, it is silent. A mail's content counts as one command.
+    At None it hangs up. When it has no answers left, it's silent. A mail's content counts as one command.
     """
     clients: set[asyncio.Task[None]] = set()
 
@@ -168,7 +168,7 @@ async def scripted(*answers: str | None, delay: float = 0) -> AsyncIterator[str]
 
 
 def certificate(folder: Path, *names: str) -> Path:
-    """Make a certificate that signs itself, with its key; a file of both."""
+    """Make a self-signed certificate; returns a file with it and its key."""
     made = folder / "certificate.pem"
     key = folder / "key.pem"
     command: Sequence[str | Path] = [
@@ -182,7 +182,7 @@ def certificate(folder: Path, *names: str) -> Path:
 
 
 def server_context(pem: Path) -> ssl.SSLContext:
-    """What a server with that certificate speaks TLS with."""
+    """The TLS context of a server with that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     return context

@@ -1,4 +1,4 @@
-"""How a worker gets through much mail: several at once, by connections that it keeps, and none twice."""
+"""How a worker gets through a lot of mail: several at once, over connections that it keeps, and none twice."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def test_a_worker_sends_several_mails_at_once_over_few_connections(hub: Hu
     assert set(await states(hub)) == {("DONE", 1, None)}
 
 
-async def test_two_workers_drain_one_queue_and_send_nothing_twice(hub: Hub, office: PostOffice) -> None:
+async def test_two_workers_share_one_queue_and_send_nothing_twice(hub: Hub, office: PostOffice) -> None:
     for number in range(60):
         await queue(hub, number)
     async with connect_worker(hub.settings) as other:
@@ -73,7 +73,7 @@ async def test_a_mail_that_hangs_holds_up_no_other_of_its_own_worker(hub: Hub, o
     async with asyncio.timeout(60):
         await office.waiting.wait()
         await queue(hub, 2)
-        assert await work.mail.run() == 0  # the first looks again
+        assert await work.mail.run() == 0  # the first run looks again
 
         async def both() -> bool:
             return len(office.offered) == 2
@@ -83,7 +83,7 @@ async def test_a_mail_that_hangs_holds_up_no_other_of_its_own_worker(hub: Hub, o
         assert await first == 2
 
 
-async def test_it_looks_again_by_itself_while_a_mail_hangs(
+async def test_a_worker_looks_for_more_by_itself_while_a_mail_hangs(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_drain, "LOOK_EVERY", 0.05)
@@ -102,7 +102,7 @@ async def test_it_looks_again_by_itself_while_a_mail_hangs(
         assert await draining == 2
 
 
-async def test_a_caller_that_gives_up_or_is_cancelled_cuts_off_no_mail(hub: Hub, office: PostOffice) -> None:
+async def test_a_caller_that_gives_up_or_is_cancelled_interrupts_no_mail(hub: Hub, office: PostOffice) -> None:
     work = Work(hub.worker, with_settings(hub, smtp_url=office.url))
     office.open.clear()
     await queue(hub)
@@ -126,7 +126,7 @@ async def test_a_caller_that_gives_up_or_is_cancelled_cuts_off_no_mail(hub: Hub,
     assert await states(hub) == [("DONE", 1, None)] * 2
 
 
-async def test_a_connection_takes_a_bounded_number_of_mails(
+async def test_a_connection_is_used_for_a_limited_number_of_mails(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "MAX_MAILS", 3)
@@ -138,7 +138,7 @@ async def test_a_connection_takes_a_bounded_number_of_mails(
     assert office.greeted == 4
 
 
-async def test_a_connection_that_died_while_it_rested_costs_no_attempt(
+async def test_a_connection_that_died_while_idle_costs_no_attempt(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "SURELY_OPEN", 0.0)

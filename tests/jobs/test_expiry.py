@@ -1,4 +1,4 @@
-"""Expiry: what is erased, cleaned up and released by the clock, once a period however many workers there are."""
+"""Expiry: what is erased, cleaned up and released by the clock, once per period however many workers there are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,7 +26,7 @@ ALL = ["erase_request_details", "release_from_clock", "clean_up", "release_share
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:
-    """Call all; give the names of those that had a turn and did not fail."""
+    """Call them all, and return the names of those that were due and didn't fail."""
     ran = []
     for chore in CHORES:
         with suppress(JobFailed):
@@ -56,7 +56,7 @@ async def test_details_of_a_request_are_erased_after_120_hours_and_the_request_i
     assert await count(hub, "feedback_request") == 1
 
 
-async def test_each_request_is_erased_at_its_own_hour(hub: Hub) -> None:
+async def test_the_details_of_each_request_are_erased_at_their_own_hour(hub: Hub) -> None:
     mediator = await hub.mediator()
     payload(await hub.change("requestFeedback", REQUEST, by=mediator))
     async with hub.later(hours=60) as later:
@@ -79,7 +79,7 @@ VALUES ('email_changed', gen_random_uuid(), 'k', $1, now() - $2::interval)
 
 
 async def own(hub: Hub) -> Person:
-    """Somebody without anything, not even a session."""
+    """Somebody who has nothing, not even a session."""
     person = await hub.mediator()
     await hub.rows("DELETE FROM session")
     return person
@@ -90,12 +90,10 @@ async def own(hub: Hub) -> Person:
     [
         (timedelta(days=89), timedelta(days=13), True),
         (timedelta(days=15), timedelta(days=15), False),  # not used for two weeks
-        (timedelta(days=91), timedelta(0), False),  # begun three months ago
+        (timedelta(days=91), timedelta(0), False),  # started three months ago
     ],
 )
-async def test_sessions_end_unused_or_after_their_whole_time(
-    hub: Hub, created: timedelta, used: timedelta, kept: bool
-) -> None:
+async def test_sessions_end_when_unused_or_too_old(hub: Hub, created: timedelta, used: timedelta, kept: bool) -> None:
     person = await own(hub)
     await hub.rows(SESSION, person.id, created, used)
     await hub.work()
@@ -108,7 +106,7 @@ OVER, TO_COME = "now() - interval '1 minute'", "now() + interval '1 minute'"
 @pytest.mark.parametrize(
     ("table", "facts", "kept"),
     [
-        ("api_token", {"name": "'n'"}, False),  # an older version's, without an end
+        ("api_token", {"name": "'n'"}, False),  # from an older version, without an end
         ("api_token", {"name": "'n'", "expires_at": TO_COME}, True),
         ("api_token", {"name": "'n'", "expires_at": OVER}, False),
         ("api_token", {"name": "'n'", "revoked_at": OVER}, False),
@@ -123,7 +121,7 @@ OVER, TO_COME = "now() - interval '1 minute'", "now() + interval '1 minute'"
         ("request_key", {"made_at": "now() - interval '25 hours'"}, False),
     ],
 )
-async def test_what_is_spent_or_over_is_cleaned_up(hub: Hub, table: str, facts: dict[str, str], kept: bool) -> None:
+async def test_expired_and_revoked_rows_are_cleaned_up(hub: Hub, table: str, facts: dict[str, str], kept: bool) -> None:
     person = await own(hub)
     owner = "mediator_id" if table == "reviewer_invitation" else "account_id"
     secret = "key_hash" if table == "request_key" else "secret_hash"
@@ -143,7 +141,7 @@ async def test_what_is_spent_or_over_is_cleaned_up(hub: Hub, table: str, facts: 
         ("DEAD", 31, False),
     ],
 )
-async def test_finished_mail_is_forgotten_after_a_week_and_dead_mail_after_a_month(
+async def test_finished_mail_is_deleted_after_a_week_and_dead_mail_after_a_month(
     hub: Hub, state: str, days: int, kept: bool
 ) -> None:
     await hub.rows(FINISHED, state, timedelta(days=days))
@@ -151,7 +149,7 @@ async def test_finished_mail_is_forgotten_after_a_week_and_dead_mail_after_a_mon
     assert await count(hub, "outbox") == kept
 
 
-async def test_mail_that_waits_is_never_cleaned_up(hub: Hub) -> None:
+async def test_waiting_mail_is_never_cleaned_up(hub: Hub) -> None:
     await hub.rows(
         "INSERT INTO outbox (kind, subject_id, dedupe_key, next_at, created_at) "
         "VALUES ('email_changed', gen_random_uuid(), 'k', now() + interval '1 year', now() - interval '1 year')"
@@ -169,10 +167,10 @@ async def seen_by(hub: Hub, mediator: Person) -> int:
     return int((await hub.ask(query, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"])
 
 
-async def test_shared_feedback_comes_in_daily_batches_and_unshared_never(hub: Hub) -> None:
+async def test_shared_feedback_is_released_in_daily_batches_and_unshared_feedback_never(hub: Hub) -> None:
     mediator = await hub.mediator()
     async with opened(hub.services, settings=with_daily_release(hub)) as daily:
-        await daily.work()  # the batch of today
+        await daily.work()  # today's batch
         shared = [await put_feedback(hub, mediator, released=False) for _ in range(2)]
         await put_feedback(hub, mediator, shared=False, released=False)
         await daily.work()
@@ -184,7 +182,7 @@ async def test_shared_feedback_comes_in_daily_batches_and_unshared_never(hub: Hu
     assert await released(hub) == set(shared)
 
 
-async def test_shared_feedback_comes_at_once_where_a_setting_says_so(hub: Hub) -> None:
+async def test_shared_feedback_is_released_at_once_if_a_setting_says_so(hub: Hub) -> None:
     mediator = await hub.mediator()
     facts = {
         "mediatorId": str(mediator.id),
@@ -199,13 +197,13 @@ async def test_shared_feedback_comes_at_once_where_a_setting_says_so(hub: Hub) -
 
 @pytest.fixture
 async def second(hub: Hub) -> AsyncIterator[Database]:
-    """What a second worker has: connections of its own."""
+    """The connections of a second worker."""
     async with connect_worker(hub.settings) as database:
         yield database
 
 
 async def in_one(hub: Hub, period: str, run: Callable[[], Awaitable[list[str]]]) -> list[str]:
-    """Give what came of it in one period of the clock; what a period's end fell into is done once more."""
+    """Return what `run` gives within one period of the clock; if the period ended meanwhile, run it again."""
     while True:
         began = await hub.rows(f"SELECT date_trunc('{period}', clock())")
         given = await run()
@@ -213,7 +211,7 @@ async def in_one(hub: Hub, period: str, run: Callable[[], Awaitable[list[str]]])
             return given
 
 
-async def test_two_workers_share_one_schedule(hub: Hub, second: Database) -> None:
+async def test_two_workers_share_one_schedule_of_chores(hub: Hub, second: Database) -> None:
     daily = with_daily_release(hub)
 
     async def all_at_once() -> list[str]:
@@ -227,7 +225,7 @@ async def test_two_workers_share_one_schedule(hub: Hub, second: Database) -> Non
 @pytest.mark.parametrize(
     ("chore", "period"), [("erase_request_details", "minute"), ("clean_up", "hour"), ("release_shared", "day")]
 )
-async def test_a_chore_is_due_once_in_its_period(hub: Hub, chore: str, period: str) -> None:
+async def test_a_chore_is_due_once_per_period(hub: Hub, chore: str, period: str) -> None:
     daily = with_daily_release(hub)
     assert await run_chores(hub.worker, daily) == ALL
 
@@ -240,7 +238,7 @@ async def test_a_chore_is_due_once_in_its_period(hub: Hub, chore: str, period: s
     assert chore in await run_chores(hub.worker, daily)
 
 
-async def test_a_clock_that_is_put_back_stops_nothing(hub: Hub) -> None:
+async def test_a_clock_that_is_set_back_stops_no_chore(hub: Hub) -> None:
     async with hub.later(days=2) as later:
         assert await run_chores(later.worker, hub.settings) == ALL
     assert await run_chores(hub.worker, hub.settings) == ALL

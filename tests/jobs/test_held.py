@@ -1,4 +1,4 @@
-"""Mail that is held for a mailbox which has had enough: when it is due, and what takes its place."""
+"""Mail that is held for a mailbox that has had enough: when it's due, and what replaces it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.volume import tries
 
 @pytest.fixture
 async def hub(hub: Hub) -> AsyncIterator[Hub]:
-    """A hub whose clock stands at half past, so that no full hour comes while a test runs."""
+    """A hub whose clock starts at half past, so that no full hour passes during a test."""
     async with hub.later(minutes=30 - datetime.now(UTC).minute) as then:
         yield then
 
@@ -41,7 +41,7 @@ def full_hour(hub: Hub, hours: int) -> datetime:
     return hub.database.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=hours)
 
 
-async def test_what_is_not_held_is_due_at_once(hub: Hub) -> None:
+async def test_mail_that_is_not_held_is_due_at_once(hub: Hub) -> None:
     async with hub.worker.transaction() as transaction:
         due = await outbox.enqueue_mail(transaction, mail.VERIFY_EMAIL, uuid4(), None)
         assert transaction.wakes_worker
@@ -49,7 +49,7 @@ async def test_what_is_not_held_is_due_at_once(hub: Hub) -> None:
     assert len(await outbox.claim(hub.worker, 9)) == 1
 
 
-async def test_the_newest_takes_the_place_of_what_waits_with_the_same_other_and_all_else_waits_longer(hub: Hub) -> None:
+async def test_newer_mail_replaces_waiting_mail_with_the_same_other_and_the_rest_waits_longer(hub: Hub) -> None:
     ann, bob, newest = uuid4(), uuid4(), uuid4()
     assert await hold(hub, other=ann) == full_hour(hub, 1)
     assert await hold(hub, other=bob) == full_hour(hub, 2)
@@ -66,13 +66,13 @@ async def test_the_newest_takes_the_place_of_what_waits_with_the_same_other_and_
 
 
 @pytest.mark.parametrize("alike", [False, True])
-async def test_of_many_at_once_none_is_lost_and_none_doubled(hub: Hub, alike: bool) -> None:
+async def test_none_of_many_mails_at_once_is_lost_or_duplicated(hub: Hub, alike: bool) -> None:
     due = await asyncio.gather(*(hold(hub, other=None if alike else uuid4()) for _ in range(12)))
     assert sorted(due) == [full_hour(hub, 1 if alike else hours) for hours in range(1, 13)]
     assert len(await hub.rows("SELECT 1 FROM outbox")) == len(set(due))
 
 
-async def test_what_a_worker_has_begun_with_stays_as_it_is_and_the_newest_goes_an_hour_later(hub: Hub) -> None:
+async def test_mail_that_a_worker_has_started_is_unchanged_and_the_newest_goes_an_hour_later(hub: Hub) -> None:
     older, newest = uuid4(), uuid4()
     await hold(hub, older)
     async with hub.later(hours=1) as then:
@@ -89,7 +89,9 @@ async def test_what_a_worker_has_begun_with_stays_as_it_is_and_the_newest_goes_a
     ("state", "kept"),
     [(OutboxState.DONE, False), (OutboxState.DROPPED, False), (OutboxState.QUEUED, True), (OutboxState.DEAD, True)],
 )
-async def test_the_mailboxs_hash_is_kept_only_until_it_has_served(hub: Hub, state: OutboxState, kept: bool) -> None:
+async def test_the_hash_of_the_mailbox_is_kept_only_while_it_is_needed(
+    hub: Hub, state: OutboxState, kept: bool
+) -> None:
     await hold(hub, mailbox="0123456789abcdef")
     async with hub.later(hours=1) as then:
         (work,) = await outbox.claim(then.worker, 9)
@@ -98,7 +100,7 @@ async def test_the_mailboxs_hash_is_kept_only_until_it_has_served(hub: Hub, stat
     assert ("0123456789abcdef" in row["dedupe_key"]) == kept
 
 
-async def test_the_chore_takes_it_for_no_clock_that_was_ahead_until_it_waits_for_a_month(hub: Hub) -> None:
+async def test_held_mail_is_released_from_a_clock_that_was_ahead_only_if_it_waits_too_long(hub: Hub) -> None:
     for _ in range(3):
         await hold(hub, other=uuid4())
     async with hub.worker.transaction() as transaction:
@@ -109,7 +111,7 @@ async def test_the_chore_takes_it_for_no_clock_that_was_ahead_until_it_waits_for
     assert len(await outbox.claim(hub.worker, 9)) == 3
 
 
-async def test_it_is_not_counted_as_waiting_for_a_worker_until_it_is_due(hub: Hub) -> None:
+async def test_held_mail_does_not_count_as_waiting_for_a_worker_until_it_is_due(hub: Hub) -> None:
     await hold(hub)
 
     async def oldest(there: Hub) -> float:
@@ -130,7 +132,7 @@ async def test_it_is_not_counted_as_waiting_for_a_worker_until_it_is_due(hub: Hu
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([None, 1, 2, 3])), max_size=25))
-async def test_one_an_hour_and_each_who_asks_has_just_one_that_waits(
+async def test_one_mail_goes_out_per_hour_and_everyone_who_asks_has_just_one_waiting(
     hub: Hub, asked: list[tuple[str, int | None]]
 ) -> None:
     async def ask(transaction: Transaction, mailbox: str, other: int | None) -> datetime:

@@ -15,7 +15,7 @@ async def deleted(hub: Hub) -> UUID:
     return person.id
 
 
-async def test_each_deletion_is_added_once_in_order_and_names_nobody(hub: Hub, tmp_path: Path) -> None:
+async def test_each_deletion_is_added_once_and_in_order_and_names_nobody(hub: Hub, tmp_path: Path) -> None:
     kept = Ledger(tmp_path / "ledger")
     assert await kept.keep(hub.worker) == 0
     assert not (tmp_path / "ledger").exists()
@@ -32,7 +32,7 @@ async def test_each_deletion_is_added_once_in_order_and_names_nobody(hub: Hub, t
     assert (tmp_path / "ledger").stat().st_mode & 0o777 == 0o600
 
 
-async def test_two_workers_keep_a_whole_ledger_each_and_one_that_was_lost_is_written_anew(
+async def test_two_workers_each_keep_a_complete_ledger_and_a_lost_one_is_written_again(
     hub: Hub, tmp_path: Path
 ) -> None:
     one, other = Ledger(tmp_path / "one"), Ledger(tmp_path / "other")
@@ -41,10 +41,10 @@ async def test_two_workers_keep_a_whole_ledger_each_and_one_that_was_lost_is_wri
     (tmp_path / "one").unlink()
     assert await one.keep(hub.worker) == 2
     assert ledger.read_ledger(tmp_path / "one") == ledger.read_ledger(tmp_path / "other") == ids
-    assert await Ledger(tmp_path / "one").keep(hub.worker) == 0  # a worker that starts anew knows what is there
+    assert await Ledger(tmp_path / "one").keep(hub.worker) == 0  # a worker that starts again knows what's in it
 
 
-async def test_what_committed_late_is_not_missed(hub: Hub, tmp_path: Path) -> None:
+async def test_a_deletion_that_was_committed_late_is_not_missed(hub: Hub, tmp_path: Path) -> None:
     kept = Ledger(tmp_path / "ledger")
     await deleted(hub)
     await kept.keep(hub.worker)
@@ -58,7 +58,7 @@ async def test_what_committed_late_is_not_missed(hub: Hub, tmp_path: Path) -> No
     assert late in ledger.read_ledger(tmp_path / "ledger")
 
 
-async def test_a_line_that_was_cut_short_spoils_no_other(hub: Hub, tmp_path: Path) -> None:
+async def test_a_line_that_was_cut_short_damages_no_other(hub: Hub, tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     first = await deleted(hub)
     await Ledger(path).keep(hub.worker)
@@ -69,7 +69,7 @@ async def test_a_line_that_was_cut_short_spoils_no_other(hub: Hub, tmp_path: Pat
     assert ledger.read_ledger(path) == {first, second}
 
 
-def test_a_ledger_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_written_is_reported_at_the_start(tmp_path: Path) -> None:
     settings = load(**_settings(), deletions_ledger=tmp_path / "ledger")
     ledger.require_writable(settings)
     nowhere = load(**_settings(), deletions_ledger=tmp_path / "nowhere" / "ledger")

@@ -1,4 +1,4 @@
-"""A mail is its two templates and one declaration: from the outbox to the mailbox, nothing else knows of it."""
+"""A mail is two templates and one declaration: nothing else between the outbox and the mailbox knows about it."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ HTML = """{% extends "layout/body.html" %}
 """
 
 
-async def test_a_new_mail_needs_two_templates_and_one_declaration(
+async def test_a_new_mail_only_needs_two_templates_and_one_declaration(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "we_moved"

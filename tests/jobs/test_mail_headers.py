@@ -1,4 +1,4 @@
-"""What a stranger types stays text in every header and body of a mail, byte for byte as the mail server gets it."""
+"""What a stranger types stays text in every header and body of a mail, in the very bytes the mail server gets."""
 
 import email
 import email.policy
@@ -67,7 +67,7 @@ hostile = st.lists(
 
 
 def sections(content: bytes) -> tuple[list[tuple[str, str]], list[tuple[list[bytes], bytes]]]:
-    """Take a mail apart without a parser that decodes anything: its headers, and each part's headers and bytes."""
+    """Split a mail without a parser that decodes anything: into its headers, and each part's headers and bytes."""
     assert content.isascii()
     assert b"\r" not in content.replace(b"\r\n", b"")
     assert b"\n" not in content.replace(b"\r\n", b"")
@@ -80,7 +80,7 @@ def sections(content: bytes) -> tuple[list[tuple[str, str]], list[tuple[list[byt
 
 
 def decoded_once(value: str) -> str:
-    """Read a header's value as a mail program does: encoded words once, and nothing of what they hold."""
+    """Read a header's value as a mail program does: decode encoded words once, but not what's inside them."""
     return "".join(
         text if isinstance(text, str) else text.decode(charset or "ascii")
         for text, charset in decode_header(re.sub("\r\n ", " ", value))
@@ -88,7 +88,7 @@ def decoded_once(value: str) -> str:
 
 
 def assert_only_ours(content: bytes, message: Message, to: str = "party@demo.example") -> None:
-    """Each header once and as we wrote it; the subject and the bodies are the message's own."""
+    """Each header occurs once and as we wrote it; the subject and the bodies are those of the message."""
     headers, parts = sections(content)
     assert [name for name, _ in headers] == HEADERS
     fields = dict(headers)
@@ -122,14 +122,14 @@ def written(message: Message, **overrides: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", MAILS)
-def test_no_mail_decodes_a_name_wherever_one_stands(kind: str) -> None:
+def test_no_mail_decodes_a_name_wherever_it_appears(kind: str) -> None:
     begins = example(kind, "Innocent Name").text.split()[0]
     for name in (*ENCODED, *OTHERS):
         message = example(kind, name)
         assert_only_ours(written(message), message)
         assert message.text.split()[0] == begins
         for part in (message.subject, message.text, message.html):
-            assert "evil.example" not in part  # the words above write a dot as `=2E`
+            assert "evil.example" not in part  # the encoded words above write a dot as `=2E`
 
 
 @effort(max_examples=tries(50, 1500), derandomize=True)
@@ -142,8 +142,8 @@ def test_no_mail_decodes_any_text(kind: str, name: str) -> None:
 
 @effort(max_examples=tries(50, 1500), derandomize=True)
 @given(hostile, st.text(st.characters()), st.text(st.characters()))
-def test_what_writes_mail_trusts_nobody_before_it(name: str, text: str, html: str) -> None:
-    """Were a name not made plain before, its line ends would still end nothing."""
+def test_the_code_that_writes_mail_does_not_rely_on_cleaned_names(name: str, text: str, html: str) -> None:
+    """Even if a name hadn't been cleaned before, its line ends wouldn't end a header."""
     message = Message(name, text, html)
     headers, parts = sections(written(message))
     assert [field for field, _ in headers] == HEADERS
@@ -152,7 +152,7 @@ def test_what_writes_mail_trusts_nobody_before_it(name: str, text: str, html: st
 
 @effort(max_examples=tries(3, 50), derandomize=True)
 @given(st.lists(hostile, min_size=1, max_size=10))
-async def test_the_server_gets_the_very_bytes(names: list[str]) -> None:
+async def test_the_server_gets_exactly_these_bytes(names: list[str]) -> None:
     messages = [example("feedback_request", name) for name in [*names, *ENCODED, *OTHERS]]
     async with post_office() as office:
         for message in messages:
@@ -189,7 +189,7 @@ def test_a_plain_subject_stays_readable_on_the_wire(text: str) -> None:
         ("logbook@straße.example", ""),
     ],
 )
-def test_the_sender_s_name_is_text_too(typed: str, name: str) -> None:
+def test_the_name_of_the_sender_is_text_too(typed: str, name: str) -> None:
     content = written(Message("s", "t", "h"), mail_from=typed)
     address = "logbook@xn--strae-oqa.example" if "ß" in typed else "logbook@demo.example"
     headers, _ = sections(content)
@@ -201,6 +201,6 @@ def test_the_sender_s_name_is_text_too(typed: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*ENCODED, "名" * 100, "Demo & Logbook"])
-def test_the_organisation_s_name_is_text_too(name: str) -> None:
+def test_the_name_of_the_organisation_is_text_too(name: str) -> None:
     message = Message(f"You already have an account at {name[:100]}", "t", "h")
     assert_only_ours(written(message, organisation_name=name[:100]), message)

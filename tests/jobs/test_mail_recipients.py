@@ -1,4 +1,4 @@
-"""Letters: what each mail says and to whom, at the moment when it is sent; and when nothing is said any more."""
+"""Letters: what each mail says and to whom at the moment it's sent, and when it's no longer sent at all."""
 
 import re
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": 
 
 
 async def due(hub: Hub) -> dict[Mail[Facts], Letter | None]:
-    """What would be mailed now; None where nothing would."""
+    """What would be mailed now; None if nothing would."""
     found: dict[Mail[Facts], Letter | None] = {}
     async with hub.worker.transaction() as transaction:
         for work in await transaction.all(Statement(select(outbox).where(outbox.c.kind != MAKE_EXPORT.name), WorkRow)):
@@ -41,7 +41,7 @@ async def due(hub: Hub) -> dict[Mail[Facts], Letter | None]:
 
 
 async def only(hub: Hub, kind: Mail[Facts]) -> Letter:
-    """The one letter of that kind. Nobody's address stands in it, but the one for support."""
+    """The only letter of that kind. It contains no address but the one for support."""
     found = (await due(hub))[kind]
     assert found is not None
     whole = found.message.subject + found.message.text + found.message.html
@@ -60,7 +60,7 @@ def secret(letter: Letter, page: str) -> str:
 
 
 async def opens(hub: Hub, letter: Letter, page: str, table: str) -> bool:
-    """Whether the letter's link is the one of the table's only row."""
+    """Whether the link in the letter belongs to the only row of the table."""
     (row,) = await hub.rows(f"SELECT secret_hash FROM {table}")
     return bool(hash_secret(secret(letter, page)) == row["secret_hash"])
 
@@ -88,12 +88,12 @@ async def delete(hub: Hub, person: Person) -> None:
 
 @pytest.fixture
 async def strict(hub: Hub) -> AsyncIterator[Hub]:
-    """The same hub, where an administrator approves each appointment."""
+    """The same hub, but an administrator approves each appointment."""
     async with opened(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
         yield strict
 
 
-async def test_a_request_goes_to_the_party_with_what_helps_to_recall(hub: Hub) -> None:
+async def test_a_request_goes_to_the_party_with_details_that_help_them_remember(hub: Hub) -> None:
     await asked(hub, await hub.mediator(name="Mo Mediator"))
     letter = await only(hub, mail.FEEDBACK_REQUEST)
     assert letter.address == "Pat@demo.example"
@@ -103,7 +103,7 @@ async def test_a_request_goes_to_the_party_with_what_helps_to_recall(hub: Hub) -
     assert stops == address_hash(hub.settings, "pat@demo.example")
 
 
-async def test_a_request_is_not_mailed_once_its_five_days_are_over(hub: Hub) -> None:
+async def test_a_request_is_not_mailed_after_its_five_days(hub: Hub) -> None:
     await asked(hub, await hub.mediator())
     async with hub.later(hours=119) as later:
         assert (await due(later))[mail.FEEDBACK_REQUEST]
@@ -133,7 +133,7 @@ async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event
     ("name", "called"), [("Gil Giver", "Gil Giver left feedback"), (None, "A party left feedback")]
 )
 @pytest.mark.parametrize(("share", "said"), [(True, "chose to share it"), (False, "chose not to share it")])
-async def test_the_notice_names_the_giver_as_they_typed_it_and_says_nothing_of_what_they_wrote(
+async def test_the_notice_names_the_giver_as_typed_and_says_nothing_about_what_they_wrote(
     hub: Hub, name: str | None, called: str, share: bool, said: str
 ) -> None:
     mediator = await hub.mediator(name="Mo Mediator")
@@ -145,7 +145,7 @@ async def test_the_notice_names_the_giver_as_they_typed_it_and_says_nothing_of_w
     assert not says(letter, "praise")
 
 
-async def test_the_notice_names_the_reviewer_of_the_day_and_nobody_who_waits(hub: Hub, strict: Hub) -> None:
+async def test_the_notice_names_the_current_reviewer_and_nobody_waiting_for_approval(hub: Hub, strict: Hub) -> None:
     mediator, waiting, present = await hub.mediator(), *[await hub.person(Role.REVIEWER, name=n) for n in ("Wu", "Ria")]
     feedback_id = await put_feedback(hub, mediator, name="Gil Giver")
     payload(await strict.change("appointReviewer", {"reviewerId": str(waiting.id)}, by=mediator))
@@ -157,17 +157,17 @@ async def test_the_notice_names_the_reviewer_of_the_day_and_nobody_who_waits(hub
     assert says(await only(hub, mail.FEEDBACK_RECEIVED), "Your reviewer, Ria, can read it now.")
 
 
-async def test_the_notice_forgets_a_giver_who_deleted_their_account_and_ends_with_the_mediators(hub: Hub) -> None:
+async def test_the_notice_does_not_name_a_deleted_giver_and_is_not_sent_for_a_deleted_mediator(hub: Hub) -> None:
     mediator, giver = await hub.mediator(), await hub.person(Role.REVIEWER, email="gil@demo.example")
     facts = {"mediatorId": str(mediator.id), "name": "Gil Giver", "email": "gil@demo.example", **ANSWERS}
     payload(await hub.change("giveFeedback", facts))
     await delete(hub, giver)
     assert says(await only(hub, mail.FEEDBACK_RECEIVED), "A party left feedback")
     await delete(hub, mediator)
-    assert await due(hub) == {}  # what was queued about somebody goes with their account
+    assert await due(hub) == {}  # what was queued about somebody is deleted with their account
 
 
-async def test_an_invitation_goes_to_the_invited_and_works(hub: Hub) -> None:
+async def test_an_invitation_goes_to_the_invited_person_and_works(hub: Hub) -> None:
     mediator = await hub.mediator(name="Mo Mediator")
     payload(await hub.change("inviteReviewer", {"email": "Ria@demo.example"}, by=mediator))
     letter = await only(hub, mail.REVIEWER_INVITED)
@@ -182,7 +182,7 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
     payload(await hub.change("inviteReviewer", {"email": "ria@demo.example"}, by=mediator))
     letter = await only(hub, mail.REVIEWER_INVITED)
     if event == "replaced":
-        await hub.rows("UPDATE outbox SET kind = 'review_ended'")  # out of the way of the next
+        await hub.rows("UPDATE outbox SET kind = 'review_ended'")  # so that it isn't mistaken for the next one
         payload(await hub.change("inviteReviewer", {"email": "RIA@demo.example"}, by=mediator))
         await hub.rows("DELETE FROM outbox WHERE kind = 'reviewer_invited'")
         await hub.rows("UPDATE outbox SET kind = 'reviewer_invited'")
@@ -195,7 +195,7 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
         assert (await due(later)).get(mail.REVIEWER_INVITED) is None
 
 
-async def test_both_sides_of_a_review_are_told_of_it(hub: Hub) -> None:
+async def test_both_sides_of_a_review_are_told_about_it(hub: Hub) -> None:
     mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
     payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
     to_reviewer, to_mediator = await only(hub, mail.REVIEWER_APPOINTED), await only(hub, mail.APPOINTMENT_MADE)
@@ -223,7 +223,7 @@ async def test_a_review_that_has_ended_is_no_longer_announced_but_its_end_is(hub
         ("reviewer", mail.APPOINTMENT_ENDED, "Ria is no longer your reviewer,"),
     ],
 )
-async def test_whoever_is_left_hears_that_the_other_is_gone_and_nobody_else_does(
+async def test_only_the_person_who_is_left_hears_that_the_other_is_gone(
     hub: Hub, who: str, kind: Mail[Facts], words: str
 ) -> None:
     people = {"mediator": await hub.mediator(name="Mo"), "reviewer": await hub.person(Role.REVIEWER, name="Ria")}
@@ -237,7 +237,7 @@ async def test_whoever_is_left_hears_that_the_other_is_gone_and_nobody_else_does
     assert not any((await due(hub)).values())
 
 
-async def test_who_waits_for_approval_is_told_so_until_it_is_decided(hub: Hub, strict: Hub) -> None:
+async def test_a_mediator_waiting_for_approval_is_told_so_until_it_is_decided(hub: Hub, strict: Hub) -> None:
     admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
     reviewer = await hub.person(Role.REVIEWER, name="Ria")
     payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
@@ -262,7 +262,7 @@ async def test_a_new_account_is_asked_to_verify_its_address(hub: Hub) -> None:
     assert await opens(hub, letter, "verify", "account_link")
 
 
-async def test_a_link_that_waited_says_how_long_it_still_works_and_is_not_mailed_when_it_does_not(hub: Hub) -> None:
+async def test_a_link_that_waited_says_how_long_it_still_works_and_is_not_mailed_once_it_does_not(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     letter = await only(hub, mail.RESET_PASSWORD)
@@ -276,7 +276,7 @@ async def test_a_link_that_waited_says_how_long_it_still_works_and_is_not_mailed
 
 
 @pytest.mark.parametrize("event", ["used", "account gone"])
-async def test_a_link_that_is_over_is_not_mailed(hub: Hub, event: str) -> None:
+async def test_a_link_that_no_longer_works_is_not_mailed(hub: Hub, event: str) -> None:
     person = await hub.person(Role.REVIEWER)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     letter = await only(hub, mail.RESET_PASSWORD)
@@ -296,14 +296,14 @@ async def test_a_link_that_was_replaced_is_not_mailed(hub: Hub) -> None:
     assert await due(hub) == {mail.CHANGE_EMAIL: None}
 
 
-async def test_a_row_of_one_kind_never_mails_the_link_of_another(hub: Hub) -> None:
+async def test_a_mail_of_one_kind_never_contains_a_link_of_another(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER)
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     await hub.rows("UPDATE outbox SET kind = 'verify_email'")
     assert await due(hub) == {mail.VERIFY_EMAIL: None}
 
 
-async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
+async def test_a_new_address_is_asked_to_confirm_and_the_old_one_is_told(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("changeEmail", {"email": "new@demo.example", "password": PASSWORD}, by=person))
     letter = await only(hub, mail.CHANGE_EMAIL)
@@ -317,7 +317,7 @@ async def test_a_new_address_is_asked_and_the_old_one_is_told(hub: Hub) -> None:
     assert says(told, "Hello Ada Account,", "The email address of your account was changed.")
 
 
-async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> None:
+async def test_mail_about_an_account_goes_to_its_current_address(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     async with hub.worker.transaction() as transaction:
         await enqueue(transaction, mail.PASSWORD_CHANGED, person.id)
@@ -331,7 +331,7 @@ async def test_facts_about_an_account_go_to_its_address_of_the_day(hub: Hub) -> 
     assert set((await due(hub)).values()) == {None}
 
 
-async def test_who_deletes_their_account_is_told_though_nothing_else_is_left(hub: Hub) -> None:
+async def test_people_who_delete_their_account_are_told_although_nothing_else_is_left(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=person))
     letter = await only(hub, mail.ACCOUNT_DELETED)
@@ -348,7 +348,7 @@ async def test_a_directory_gets_a_link_that_sets_its_password(hub: Hub) -> None:
     assert await opens(hub, letter, "password", "account_link")
 
 
-async def test_an_export_is_announced_once_it_is_made_and_until_it_expires(hub: Hub) -> None:
+async def test_an_export_is_announced_from_when_it_is_made_until_it_expires(hub: Hub) -> None:
     person = await hub.person(Role.REVIEWER, name="Ada Account")
     made = payload(await hub.change("exportMyData", {}, "dataExport { id }", by=person))
     await forget_mail(hub)
@@ -364,7 +364,7 @@ async def test_an_export_is_announced_once_it_is_made_and_until_it_expires(hub: 
         assert await due(later) == {mail.EXPORT_READY: None}
 
 
-async def test_a_name_that_is_a_link_becomes_none_in_any_mail(hub: Hub) -> None:
+async def test_a_link_in_a_name_is_left_out_of_a_mail(hub: Hub) -> None:
     facts: dict[str, Any] = {"name": "Win https://evil.example now", "email": "ada@demo.example", "password": PASSWORD}
     payload(await hub.change("signUp", facts))
     letter = await only(hub, mail.VERIFY_EMAIL)

@@ -1,4 +1,4 @@
-"""What each email promises its reader, and that no name typed by a stranger brings a link or markup into it."""
+"""What each mail promises its reader, and that no name typed by a stranger puts a link or markup into it."""
 
 import re
 import string
@@ -43,7 +43,7 @@ each_kind = pytest.mark.parametrize("kind", MAILS)
 
 
 def example(kind: str, name: str = "Demo Name", /, **facts: object) -> Message:
-    """Render a mail with `facts`, and for the rest with `name` and values that fit their types."""
+    """Render a mail with `facts`; everything else is `name` or a value that fits its type."""
     by_type: dict[type | UnionType, object] = {
         str: name,
         str | None: name,
@@ -64,7 +64,7 @@ def plain_name(text: str, fallback: str = "(no name)") -> str:
 
 
 class Document(HTMLParser):
-    """What a reader of a HTML mail sees and may click."""
+    """What a reader of an HTML mail sees and can click."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def links_in(text: str) -> set[str]:
 
 
 def flowing(message: Message) -> tuple[str, str]:
-    """Both bodies, each as one line."""
+    """Both bodies, each in one line."""
     return " ".join(message.text.split()), Document(message.html).text
 
 
@@ -106,7 +106,7 @@ def assert_does_not_say(message: Message, *words: str) -> None:
             assert word not in body
 
 
-def test_every_mail_has_its_folder_and_every_folder_its_two_parts() -> None:
+def test_every_mail_has_a_folder_and_every_folder_two_parts() -> None:
     parts = {folder.name: {part.name for part in folder.iterdir()} for folder in TEMPLATES.iterdir()}
     del parts["layout"]
     assert set(parts) == set(MAILS)
@@ -114,7 +114,7 @@ def test_every_mail_has_its_folder_and_every_folder_its_two_parts() -> None:
 
 
 @each_kind
-def test_every_message_says_who_sent_it_where_to_ask_and_that_replies_go_unread(kind: str) -> None:
+def test_every_message_says_who_sent_it_whom_to_ask_and_that_nobody_reads_replies(kind: str) -> None:
     assert_says(
         example(kind),
         "Demo & Logbook: https://logbook.demo.example",
@@ -142,7 +142,7 @@ def test_html_shows_the_address_of_each_link_and_has_the_same_links_as_the_text(
 
 
 @each_kind
-def test_html_fetches_nothing_and_follows_the_reader_s_colours(kind: str) -> None:
+def test_html_fetches_nothing_and_follows_the_colours_of_the_reader(kind: str) -> None:
     message = example(kind)
     plain = {"html", "head", "meta", "title", "body", "main", "footer", "h2", "p", "a", "b", "br"}
     assert Document(message.html).tags <= plain
@@ -151,7 +151,7 @@ def test_html_fetches_nothing_and_follows_the_reader_s_colours(kind: str) -> Non
 
 
 @each_kind
-def test_a_hostile_name_brings_neither_markup_nor_link_nor_header(kind: str) -> None:
+def test_a_hostile_name_adds_no_markup_link_or_header(kind: str) -> None:
     hostile = 'Zed <img src=x> "O\'Neil" & {{ 7*7 }}\r\nBcc: thief@evil.example http://evil.example/x EVIL.EXAMPLE'
     message = example(kind, hostile)
     assert "img" not in Document(message.html).tags
@@ -164,7 +164,7 @@ def test_a_hostile_name_brings_neither_markup_nor_link_nor_header(kind: str) -> 
 
 
 @each_kind
-def test_an_ampersand_stays_itself_in_text_and_is_escaped_in_html(kind: str) -> None:
+def test_an_ampersand_is_unchanged_in_text_and_escaped_in_html(kind: str) -> None:
     message = example(kind)
     assert "Demo & Logbook" in message.text
     assert "Demo &amp; Logbook" in message.html
@@ -175,13 +175,13 @@ def request(**facts: object) -> Message:
     return example("feedback_request", mediator_name="Mo Mediator", **chosen)
 
 
-def test_request_says_who_asks_about_which_mediation() -> None:
+def test_a_request_says_who_asks_about_which_mediation() -> None:
     assert request().subject == "Mo Mediator would like your feedback"
     assert_says(request(), "Hello Pat Party,", "Mo Mediator would like your feedback")
     assert_says(request(), "Their reference: A-17", "Last day of the mediation: 3 May 2025", LINK)
 
 
-def test_request_says_who_reads_the_answer_and_what_it_is_for() -> None:
+def test_a_request_says_who_reads_the_answer_and_what_it_is_for() -> None:
     assert_says(
         request(),
         "Your answers go to the reviewer for Mo Mediator",
@@ -192,7 +192,7 @@ def test_request_says_who_reads_the_answer_and_what_it_is_for() -> None:
     )
 
 
-def test_request_says_why_it_came_when_its_details_are_deleted_and_how_to_stop_it() -> None:
+def test_a_request_says_why_it_came_when_its_details_are_deleted_and_how_to_stop_it() -> None:
     assert_says(
         request(),
         "Mo Mediator gave us your name and your email address, and confirmed that you agreed to be contacted.",
@@ -201,18 +201,18 @@ def test_request_says_why_it_came_when_its_details_are_deleted_and_how_to_stop_i
     )
 
 
-def test_request_promises_the_minutes_of_the_survey() -> None:
+def test_a_request_says_how_many_minutes_the_survey_takes() -> None:
     survey = tomllib.loads((ROOT / "resolvers" / "survey.toml").read_text())
     shortest, longest = survey["minutes"]
     assert_says(request(), f"It takes {shortest} to {longest} minutes.")
 
 
-def test_request_without_a_reference_does_not_speak_of_one_of_theirs() -> None:
+def test_a_request_without_a_reference_does_not_mention_one() -> None:
     message = example("feedback_request", reference=None)
     assert_does_not_say(message, "Their reference", "None")
 
 
-def test_subject_of_a_request_tells_a_lock_screen_nothing_of_the_mediation() -> None:
+def test_the_subject_of_a_request_reveals_nothing_about_the_mediation_on_a_lock_screen() -> None:
     assert not re.search("mediation|A-17|Pat Party|2025", request().subject)
 
 
@@ -221,23 +221,23 @@ def received(**facts: object) -> Message:
     return example("feedback_received", mediator_name="Mo Mediator", **facts)
 
 
-def test_notice_names_the_giver_and_the_reviewer_who_can_see_it_now() -> None:
+def test_a_notice_names_the_giver_and_the_reviewer_who_can_read_it_now() -> None:
     assert_says(received(), "Hello Mo Mediator,", "Gil Giver left feedback about you.")
     assert_says(received(), "Your reviewer, Ria Reviewer, can read it now.", "nothing you need to do")
 
 
 @pytest.mark.parametrize("giver_name", ["", "www.evil.example", "\u200b"])
-def test_notice_of_an_unnamed_giver_says_a_party(giver_name: str) -> None:
+def test_a_notice_about_a_giver_without_a_name_says_a_party(giver_name: str) -> None:
     assert_says(received(giver_name=giver_name), "A party left feedback about you.")
 
 
-def test_notice_without_a_reviewer_says_that_the_next_one_will_read_it() -> None:
+def test_a_notice_without_a_reviewer_says_that_the_next_one_will_read_it() -> None:
     message = received(reviewer_name=None)
     assert_says(message, "You don't have a reviewer yet. The reviewer you appoint will be able to read it.")
     assert_does_not_say(message, "Your reviewer", "None")
 
 
-def test_notice_tells_whether_the_giver_chose_to_share() -> None:
+def test_a_notice_says_whether_the_giver_chose_to_share() -> None:
     shared, unshared = received(shared=True), received(shared=False)
     assert_says(shared, "Their answers will appear later in My Feedback, without a name.")
     assert_does_not_say(shared, "chose not to share")
@@ -245,11 +245,11 @@ def test_notice_tells_whether_the_giver_chose_to_share() -> None:
     assert_does_not_say(unshared, "Their answers")
 
 
-def test_notice_s_subject_names_nobody() -> None:
+def test_the_subject_of_a_notice_names_nobody() -> None:
     assert received(shared=True).subject == received(shared=False).subject == "You've received feedback"
 
 
-def test_invitation_speaks_to_those_who_have_an_account_and_to_those_who_have_not() -> None:
+def test_an_invitation_is_for_people_with_an_account_and_people_without_one() -> None:
     message = example("reviewer_invited", mediator_name="Mo Mediator")
     assert message.subject == "Mo Mediator invites you to be their reviewer"
     assert_says(
@@ -277,7 +277,7 @@ def test_invitation_speaks_to_those_who_have_an_account_and_to_those_who_have_no
         ("appointment_ended", "can no longer read the feedback about you."),
     ],
 )  # fmt: skip
-def test_both_sides_of_an_appointment_hear_who_and_what_it_means(kind: str, fact: str) -> None:
+def test_both_sides_of_an_appointment_hear_who_it_is_and_what_it_means(kind: str, fact: str) -> None:
     assert_says(example(kind, mediator_name="Mo Mediator", reviewer_name="Ria Reviewer"), fact)
 
 
@@ -303,13 +303,13 @@ def test_both_sides_of_an_appointment_hear_who_and_what_it_means(kind: str, fact
         ),
     ],
 )  # fmt: skip
-def test_an_account_s_message_says_what_happened(kind: str, subject: str, facts: list[str]) -> None:
+def test_a_message_about_an_account_says_what_happened(kind: str, subject: str, facts: list[str]) -> None:
     message = example(kind, "Ada Account")
     assert message.subject == subject
     assert_says(message, "Hello Ada Account,", *facts)
 
 
-def test_one_hour_is_not_hours() -> None:
+def test_one_hour_is_written_in_the_singular() -> None:
     assert_says(example("verify_email", expires_in_hours=1), "within 1 hour:")
 
 
@@ -363,7 +363,7 @@ def test_names_and_references_stay_readable(name: str, shown: str) -> None:
         "10.0.0.1/evil",
     ],
 )
-def test_what_is_a_link_for_certain_is_left_out(link: str) -> None:
+def test_text_that_is_certainly_a_link_is_left_out(link: str) -> None:
     assert plain_name(f"Anna {link} Muster") == "Anna Muster"
     assert plain_name(link) == "(no name)"
 
@@ -378,12 +378,12 @@ def test_what_is_a_link_for_certain_is_left_out(link: str) -> None:
         ("Evil\uff61Ru", "Evil\uff61 Ru"),
     ],
 )
-def test_what_may_be_a_name_or_a_domain_is_kept_but_links_to_nothing(doubtful: str, shown: str) -> None:
+def test_text_that_may_be_a_name_or_a_domain_is_kept_but_does_not_become_a_link(doubtful: str, shown: str) -> None:
     assert plain_name(doubtful) == shown
 
 
 @pytest.mark.parametrize("nothing", ["", " \r\n", "\u200b\u202e", "\u3164", "\ud800", "--- ...", "http://evil.example"])
-def test_a_name_of_which_nothing_is_left_gets_the_fallback(nothing: str) -> None:
+def test_a_name_with_nothing_left_is_replaced_by_the_fallback(nothing: str) -> None:
     assert plain_name(nothing) == "(no name)"
     assert plain_name(nothing, "A party") == "A party"
 

@@ -54,7 +54,7 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trust(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process trust that certificate, in the way that an operator would."""
+    """Make this process trust that certificate, the way an operator would."""
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
 
 
@@ -68,7 +68,7 @@ def with_sign_in(url: str, password: str = "p%40ss%2Fword%3A%20%C3%BC") -> str:
     return f"{scheme}://mailer%40demo.example:{password}@{server}"
 
 
-async def test_a_mail_arrives_whole() -> None:
+async def test_a_mail_arrives_complete() -> None:
     async with post_office() as office:
         began = datetime.now(UTC).replace(microsecond=0)
         sent = mail_to()
@@ -88,20 +88,20 @@ async def test_a_mail_arrives_whole() -> None:
         assert html.get_content().replace("\r\n", "\n") == CONTENT.html
 
 
-def test_the_message_id_is_the_row_s() -> None:
+def test_the_message_id_comes_from_the_row() -> None:
     row_id = uuid4()
     both = [mailer.compose(settings(), Letter("party@demo.example", CONTENT), row_id) for _ in range(2)]
     assert [read(mail.content)["Message-ID"] for mail in both] == [f"<{row_id}@logbook.demo.example>"] * 2
 
 
-async def test_starttls_and_the_password_keep_to_an_encrypted_connection(trusted: Path, trust: None) -> None:
+async def test_with_starttls_password_and_mail_are_only_sent_encrypted(trusted: Path, trust: None) -> None:
     async with post_office(tls=server_context(trusted), sign_in=True) as office:
         await hand_in(settings(with_sign_in(office.url)), mail_to())
         assert office.sign_ins == [("mailer@demo.example", PASSWORD)]
         assert [(mail.over_tls, mail.signed_in) for mail in office.accepted] == [(True, True)]
 
 
-async def test_tls_from_the_first_byte(trusted: Path, trust: None) -> None:
+async def test_mail_is_sent_with_tls_from_the_first_byte(trusted: Path, trust: None) -> None:
     async with post_office(tls=server_context(trusted), implicit=True, sign_in=True) as office:
         await hand_in(settings(with_sign_in(office.url)), mail_to())
         assert office.sign_ins == [("mailer@demo.example", PASSWORD)]
@@ -119,7 +119,7 @@ async def test_a_server_without_starttls_gets_neither_password_nor_mail(sign_in:
 
 @pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize("wrong", ["unknown to us", "of another host"])
-async def test_a_server_whose_certificate_is_wrong_gets_nothing(
+async def test_a_server_with_a_wrong_certificate_gets_nothing(
     wrong: str, implicit: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pem = certificate(tmp_path, "IP:127.0.0.1" if wrong == "unknown to us" else "DNS:other.demo.example")
@@ -132,7 +132,9 @@ async def test_a_server_whose_certificate_is_wrong_gets_nothing(
         assert (office.sign_ins, office.accepted) == ([], [])
 
 
-async def test_a_wrong_password_is_the_operator_s_to_mend_and_no_fault_of_the_mail(trusted: Path, trust: None) -> None:
+async def test_a_wrong_password_is_for_the_operator_to_fix_and_not_blamed_on_the_mail(
+    trusted: Path, trust: None
+) -> None:
     async with post_office(tls=server_context(trusted), sign_in=True) as office:
         with pytest.raises(aiosmtplib.SMTPAuthenticationError) as caught:
             await hand_in(settings(with_sign_in(office.url, "wrong")), mail_to())
@@ -141,11 +143,11 @@ async def test_a_wrong_password_is_the_operator_s_to_mend_and_no_fault_of_the_ma
 
 
 @pytest.mark.parametrize("answer", ["421 busy", "450 mailbox busy", "451 4.7.1 greylisted", "452 full"])
-async def test_what_is_refused_for_now_may_be_tried_again(answer: str) -> None:
+async def test_mail_refused_for_now_may_be_tried_again(answer: str) -> None:
     async with post_office() as office:
         office.to_recipient = [answer]
         office.to_content = [answer]
-        for _ in range(2):  # first its recipient, then its content
+        for _ in range(2):  # first the recipient, then the content
             with pytest.raises(aiosmtplib.SMTPException) as caught:
                 await hand_in(settings(office.url), mail_to())
             assert mailer.refusal(caught.value) == int(answer[:3])
@@ -154,7 +156,7 @@ async def test_what_is_refused_for_now_may_be_tried_again(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ["550 no such user", "553 not allowed", "554 rejected"])
-async def test_what_is_refused_for_good_is_undeliverable(answer: str) -> None:
+async def test_mail_refused_for_good_is_undeliverable(answer: str) -> None:
     async with post_office() as office:
         office.to_recipient = [answer]
         office.to_content = [answer]
@@ -166,7 +168,7 @@ async def test_what_is_refused_for_good_is_undeliverable(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answers", [("554 closed",), ("220 hello", "250 post", "550 not from you", "250 OK")])
-async def test_a_refusal_of_ourselves_is_no_fault_of_the_mail(answers: tuple[str, ...]) -> None:
+async def test_a_server_that_refuses_us_is_not_blamed_on_the_mail(answers: tuple[str, ...]) -> None:
     async with scripted(*answers) as url:
         with pytest.raises(aiosmtplib.SMTPException) as caught:
             await hand_in(settings(url), mail_to())
@@ -186,7 +188,7 @@ SLOW = ("220 hello", "250 post", "250 OK", "250 OK", "354 go on", "250 OK", "221
 
 
 @pytest.mark.parametrize("answers", [(), SLOW[:1], SLOW[:2], SLOW[:5]])
-async def test_a_server_that_falls_silent_is_left_in_time(
+async def test_a_server_that_falls_silent_is_given_up_in_time(
     answers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "QUIT_TIMEOUT", 0.1)
@@ -195,14 +197,14 @@ async def test_a_server_that_falls_silent_is_left_in_time(
             await hand_in(settings(url, smtp_timeout=1), mail_to())
 
 
-async def test_the_time_limit_is_the_whole_mail_s_and_not_each_answer_s() -> None:
+async def test_the_time_limit_is_for_the_whole_mail_and_not_for_each_answer() -> None:
     async with scripted(*SLOW, delay=0.6) as url:
         with pytest.raises(TimeoutError):
             await hand_in(settings(url, smtp_timeout=1), mail_to())
 
 
 @pytest.mark.parametrize("answers", [SLOW[:6], (*SLOW[:6], None), (*SLOW[:6], "500 no"), (*SLOW[:6], "nonsense")])
-async def test_what_the_server_took_is_sent_however_it_takes_leave(
+async def test_mail_that_the_server_accepted_is_sent_however_the_connection_ends(
     answers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer, "QUIT_TIMEOUT", 0.1)
@@ -211,7 +213,7 @@ async def test_what_the_server_took_is_sent_however_it_takes_leave(
 
 
 @pytest.mark.parametrize("answers", [(*SLOW[:3], None), (*SLOW[:4], None), (*SLOW[:5], None), ("nonsense",)])
-async def test_a_connection_that_breaks_before_the_server_took_it_may_be_tried_again(
+async def test_mail_may_be_tried_again_if_the_connection_breaks_before_it_was_accepted(
     answers: tuple[str | None, ...],
 ) -> None:
     async with scripted(*answers) as url:
@@ -220,7 +222,7 @@ async def test_a_connection_that_breaks_before_the_server_took_it_may_be_tried_a
         assert (mailer.refusal(caught.value) or 0) < 500
 
 
-async def test_it_introduces_itself_by_its_public_name() -> None:
+async def test_we_introduce_ourselves_by_our_public_name() -> None:
     heard = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -248,7 +250,7 @@ async def test_it_introduces_itself_by_its_public_name() -> None:
         ("a+b_c'd!#$%&*/?=^`{|}~-@demo.example", "a+b_c'd!#$%&*/?=^`{|}~-@demo.example"),
     ],
 )
-async def test_a_server_that_knows_ascii_alone_gets_mail_to_domains_in_every_script(address: str, reached: str) -> None:
+async def test_a_server_that_only_knows_ascii_gets_mail_to_domains_in_every_script(address: str, reached: str) -> None:
     async with post_office() as office:
         await hand_in(settings(office.url), mail_to(address))
         (accepted,) = office.accepted
@@ -260,7 +262,7 @@ async def test_a_server_that_knows_ascii_alone_gets_mail_to_domains_in_every_scr
     "address",
     [
         "",
-        "jörg@demo.example",  # half of all servers would refuse it
+        "jörg@demo.example",  # half of all servers would refuse this one
         "party",
         "party@",
         "@demo.example",
@@ -278,11 +280,11 @@ async def test_a_server_that_knows_ascii_alone_gets_mail_to_domains_in_every_scr
         "party@demo.example\x00",
     ],
 )
-def test_what_is_no_plain_address_is_undeliverable(address: str) -> None:
+def test_mail_to_anything_but_a_plain_address_is_undeliverable(address: str) -> None:
     with pytest.raises(Undeliverable):
         mail_to(address)
 
 
-def test_a_time_limit_is_shorter_than_the_outbox_s_lease() -> None:
+def test_the_longest_time_limit_is_shorter_than_a_lease() -> None:
     most = next(rule.le for rule in Settings.model_fields["smtp_timeout"].metadata if hasattr(rule, "le"))
     assert most + mailer.QUIT_TIMEOUT < LEASE.total_seconds()

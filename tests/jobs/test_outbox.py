@@ -16,7 +16,7 @@ from tests.hub import Hub
 
 @pytest.fixture
 async def other(hub: Hub) -> AsyncIterator[Database]:
-    """What a second worker has: connections of its own."""
+    """The connections of a second worker."""
     async with connect_worker(hub.settings) as database:
         yield database
 
@@ -63,7 +63,7 @@ async def test_two_workers_share_the_work_and_each_piece_is_done_once(hub: Hub, 
     assert (row["least"], row["most"], row["states"]) == (1, 1, ["DONE"])
 
 
-async def test_claimed_work_is_nobody_else_s_until_its_lease_runs_out(hub: Hub, other: Database) -> None:
+async def test_claimed_work_belongs_to_one_worker_until_its_lease_runs_out(hub: Hub, other: Database) -> None:
     await queue(hub)
     first = await claimed(hub.worker)
     assert not await outbox.claim(other, 1)
@@ -71,7 +71,7 @@ async def test_claimed_work_is_nobody_else_s_until_its_lease_runs_out(hub: Hub, 
         assert (await claimed(later.worker)).id == first.id
 
 
-async def test_who_lost_the_lease_cannot_finish_what_another_took(hub: Hub) -> None:
+async def test_a_worker_that_lost_the_lease_cannot_finish_what_another_took_over(hub: Hub) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
     late = await claimed(hub.worker)
     async with hub.later(hours=1) as later:
@@ -86,7 +86,7 @@ async def test_who_lost_the_lease_cannot_finish_what_another_took(hub: Hub) -> N
     assert (row["state"], row["attempts"], row["lease"]) == ("DONE", 2, None)
 
 
-async def test_who_lost_the_lease_cannot_finish_it_twice(hub: Hub) -> None:
+async def test_finished_work_cannot_be_finished_again(hub: Hub) -> None:
     await queue(hub)
     work = await claimed(hub.worker)
     assert await outbox.finish(hub.worker, work, OutboxState.DONE)
@@ -94,7 +94,7 @@ async def test_who_lost_the_lease_cannot_finish_it_twice(hub: Hub) -> None:
     assert (await row_of(hub, work))["state"] == "DONE"
 
 
-async def test_what_is_due_longest_comes_first_and_what_is_not_due_does_not_come(hub: Hub) -> None:
+async def test_the_longest_due_work_comes_first_and_nothing_comes_before_it_is_due(hub: Hub) -> None:
     await queue(hub, dedupe_key="first")
     await queue(hub, dedupe_key="second")
     first = await claimed(hub.worker)
@@ -111,7 +111,7 @@ async def test_what_is_due_longest_comes_first_and_what_is_not_due_does_not_come
 
 
 @pytest.mark.parametrize("state", [OutboxState.DONE, OutboxState.DROPPED, OutboxState.DEAD])
-async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState) -> None:
+async def test_work_that_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState) -> None:
     await queue(hub)
     assert await outbox.finish(hub.worker, await claimed(hub.worker), state)
     async with hub.later(days=2) as later:
@@ -127,7 +127,7 @@ async def test_what_has_ended_is_not_claimed_again(hub: Hub, state: OutboxState)
         (OutboxState.DEAD, True),
     ],
 )
-async def test_an_address_is_kept_only_until_it_has_served(hub: Hub, state: OutboxState, kept: bool) -> None:
+async def test_an_address_is_kept_only_while_it_is_needed(hub: Hub, state: OutboxState, kept: bool) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
     work = await claimed(hub.worker)
     await outbox.finish(hub.worker, work, state, code=250)
@@ -138,7 +138,7 @@ async def test_an_address_is_kept_only_until_it_has_served(hub: Hub, state: Outb
     assert row["smtp_code"] == 250
 
 
-async def test_the_same_key_is_queued_once_also_after_it_was_done(hub: Hub) -> None:
+async def test_the_same_key_is_queued_once_even_after_it_was_done(hub: Hub) -> None:
     for _ in range(2):
         await queue(hub, dedupe_key="once")
     work = await claimed(hub.worker)
@@ -159,7 +159,7 @@ async def test_work_is_queued_with_the_change_that_causes_it_or_not_at_all(hub: 
     assert not await outbox.claim(hub.worker, 1)
 
 
-def test_waiting_doubles_up_to_six_hours_and_never_marches_in_step() -> None:
+def test_waits_double_up_to_six_hours_and_differ_at_random() -> None:
     for attempts in range(1, outbox.MAX_ATTEMPTS):
         longest = min(timedelta(seconds=10 * 2 ** (attempts - 1)), timedelta(hours=6))
         waits = {outbox.back_off(attempts) for _ in range(50)}
@@ -167,13 +167,13 @@ def test_waiting_doubles_up_to_six_hours_and_never_marches_in_step() -> None:
         assert all(longest / 2 <= wait <= longest for wait in waits)
 
 
-def test_a_mail_server_may_be_away_for_a_weekend() -> None:
+def test_mail_is_tried_for_long_enough_to_outlast_a_weekend() -> None:
     shortest = [min(timedelta(seconds=5 * 2**n), timedelta(hours=3)) for n in range(outbox.MAX_ATTEMPTS - 1)]
     assert timedelta(days=1.5) < sum(shortest, timedelta())
     assert sum(shortest, timedelta()) * 2 < timedelta(hours=120)
 
 
-async def test_dead_work_is_queued_anew_and_nothing_else_is(hub: Hub) -> None:
+async def test_only_dead_work_is_queued_again(hub: Hub) -> None:
     await queue(hub, recipient="old@demo.example", recipient_name="Demo Name")
     work = await claimed(hub.worker)
 
@@ -192,7 +192,7 @@ async def test_dead_work_is_queued_anew_and_nothing_else_is(hub: Hub) -> None:
     assert not await retry(work.id)
 
 
-async def test_finding_due_work_reads_an_index_however_much_was_done_before(hub: Hub) -> None:
+async def test_due_work_is_found_through_an_index_however_much_was_done_before(hub: Hub) -> None:
     connection = await asyncpg.connect(hub.services.admin_url)
     try:
         await connection.execute(
@@ -216,7 +216,7 @@ async def test_finding_due_work_reads_an_index_however_much_was_done_before(hub:
     assert "Sort" not in plan
 
 
-async def test_what_was_written_while_the_clock_was_ahead_is_due_once_it_is_right(hub: Hub) -> None:
+async def test_work_queued_while_the_clock_was_ahead_is_due_once_the_clock_is_right(hub: Hub) -> None:
     async with hub.later(hours=1) as ahead:
         await queue(ahead, recipient="late@demo.example")
         held = await claimed(ahead.database)
@@ -227,16 +227,16 @@ async def test_what_was_written_while_the_clock_was_ahead_is_due_once_it_is_righ
     async with hub.database.transaction() as transaction:
         assert await outbox.release_from_clock(transaction) == 3
         assert await outbox.release_from_clock(transaction) == 0
-    due = [await claimed(hub.database) for _ in range(2)]  # what was put off, and what was never tried
+    due = [await claimed(hub.database) for _ in range(2)]  # the one that was put off, and the one that was never tried
     assert held.id not in {work.id for work in due}
-    assert not await outbox.claim(hub.database, 1)  # the lease is still its worker's
+    assert not await outbox.claim(hub.database, 1)  # its worker still has the lease
     (row,) = await hub.rows("SELECT leased_until - now() AS left FROM outbox WHERE id = $1", held.id)
     assert outbox.LEASE - timedelta(seconds=50) < row["left"] <= outbox.LEASE
     assert await outbox.finish(hub.database, held, OutboxState.DONE)
 
 
 @pytest.mark.parametrize("attempts", range(1, outbox.MAX_ATTEMPTS + 1))
-async def test_no_back_off_is_taken_for_a_clock_that_was_ahead(hub: Hub, attempts: int) -> None:
+async def test_a_back_off_is_never_mistaken_for_a_clock_that_was_ahead(hub: Hub, attempts: int) -> None:
     await queue(hub)
     longest = min(outbox.FIRST_WAIT * 2 ** (attempts - 1), outbox.LONGEST_WAIT)
     await hub.rows("UPDATE outbox SET attempts = $1, next_at = now() + $2", attempts, longest)

@@ -44,7 +44,7 @@ async def test_the_first_processes_of_a_new_database_start_together(hub: Hub) ->
     assert len(await hub.rows("SELECT FROM chore WHERE name LIKE 'home %'")) == 1
 
 
-async def test_a_table_that_was_restored_where_it_was_is_noticed(hub: Hub) -> None:
+async def test_a_table_restored_in_place_is_noticed(hub: Hub) -> None:
     assert await at_home(hub)
     ((here,),) = await hub.rows("SELECT name FROM chore")
     system, database, table = here.split(" ")[1:]
@@ -54,7 +54,7 @@ async def test_a_table_that_was_restored_where_it_was_is_noticed(hub: Hub) -> No
     assert not await at_home(hub)
 
 
-async def test_what_the_ledger_names_goes_as_if_it_were_deleted_now_and_nobody_is_told_again(hub: Hub) -> None:
+async def test_accounts_in_the_ledger_are_deleted_again_and_nobody_is_told_again(hub: Hub) -> None:
     person, reviewer, other = await lived_in(hub)
     await hub.work()
     mails, queued = len(hub.mails()), len(await hub.rows("SELECT FROM outbox WHERE state = 'QUEUED'"))
@@ -68,7 +68,7 @@ async def test_what_the_ledger_names_goes_as_if_it_were_deleted_now_and_nobody_i
     assert (len(hub.mails()), queued) == (mails, 0)
 
 
-async def test_what_has_expired_goes_and_everybody_signs_in_again(hub: Hub) -> None:
+async def test_what_has_expired_is_erased_and_everybody_has_to_sign_in_again(hub: Hub) -> None:
     person, _, _ = await lived_in(hub)
     async with hub.later(days=6) as later:
         done = await settled(later, [])
@@ -81,7 +81,7 @@ async def test_what_has_expired_goes_and_everybody_signs_in_again(hub: Hub) -> N
     assert (await hub.sign_in(person.email)).id == person.id
 
 
-async def test_a_ledger_that_lacks_what_the_backup_knows_is_refused_and_nothing_is_changed(hub: Hub) -> None:
+async def test_a_ledger_without_a_deletion_that_the_backup_knows_is_refused_and_changes_nothing(hub: Hub) -> None:
     person = await hub.mediator()
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, "deleted", by=person))
     left = await hub.mediator()
@@ -101,7 +101,7 @@ async def test_a_deletion_during_the_backup_need_not_be_in_the_ledger(hub: Hub) 
     assert (await settled(hub, [])).accounts == 0
 
 
-async def test_without_a_ledger_deleted_accounts_stay_and_the_rest_is_done(hub: Hub) -> None:
+async def test_without_a_ledger_deleted_accounts_stay_but_everything_else_is_done(hub: Hub) -> None:
     person = await hub.mediator()
     await hub.rows(
         "INSERT INTO audit_entry (at, actor_id, action, subject_id) "
@@ -113,5 +113,5 @@ async def test_without_a_ledger_deleted_accounts_stay_and_the_rest_is_done(hub: 
     assert await hub.rows("SELECT FROM account WHERE id = $1", person.id)
 
 
-def test_a_deletion_counts_as_just_before_the_backup_for_minutes_alone() -> None:
+def test_a_deletion_counts_as_just_before_the_backup_for_at_most_an_hour() -> None:
     assert restore.JUST_BEFORE.total_seconds() <= 3600

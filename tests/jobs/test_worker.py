@@ -57,7 +57,7 @@ async def states(hub: Hub) -> list[tuple[str, int, int | None]]:
 
 
 async def all_offered(office: PostOffice) -> bool:
-    """Whether the server has been sent as many mails as a worker sends at once."""
+    """Whether the server has received as many mails as a worker sends at once."""
     return len(office.offered) == AT_ONCE
 
 
@@ -91,7 +91,7 @@ async def test_a_greylisted_mail_is_sent_later_as_the_same_mail(
     assert len(office.accepted) == 1
 
 
-async def test_what_is_refused_for_good_is_dead_at_once_and_stops_nothing_else(hub: Hub, office: PostOffice) -> None:
+async def test_mail_refused_for_good_is_dead_at_once_and_stops_no_other(hub: Hub, office: PostOffice) -> None:
     office.refuses = {"old1@demo.example": "550 no such user"}
     await queue(hub, 1)
     await queue(hub, 2)
@@ -100,7 +100,7 @@ async def test_what_is_refused_for_good_is_dead_at_once_and_stops_nothing_else(h
     assert [mail.recipients for mail in office.accepted] == [["old2@demo.example"]]
 
 
-async def test_a_mail_server_that_is_away_loses_no_mail(hub: Hub, office: PostOffice) -> None:
+async def test_no_mail_is_lost_while_the_mail_server_is_away(hub: Hub, office: PostOffice) -> None:
     for number in range(3):
         await queue(hub, number)
     assert await drain(hub, "smtp://127.0.0.1:1?tls=none") == 3
@@ -111,7 +111,7 @@ async def test_a_mail_server_that_is_away_loses_no_mail(hub: Hub, office: PostOf
     assert len(office.accepted) == 3
 
 
-async def test_a_connection_cut_after_the_content_is_tried_again(hub: Hub) -> None:
+async def test_mail_is_tried_again_if_the_connection_is_cut_after_its_content(hub: Hub) -> None:
     await queue(hub)
     answers = ("220 hello", "250 post", "250 OK", "250 OK", "354 go on", None)
     async with scripted(*answers) as url:
@@ -119,7 +119,7 @@ async def test_a_connection_cut_after_the_content_is_tried_again(hub: Hub) -> No
     assert await states(hub) == [("QUEUED", 1, None)]
 
 
-async def test_a_wrong_password_of_ours_kills_no_mail(hub: Hub) -> None:
+async def test_no_mail_becomes_dead_because_of_our_wrong_password(hub: Hub) -> None:
     await queue(hub)
     answers = ("220 hello", "250-post\r\n250 AUTH PLAIN", "535 5.7.8 wrong", "221 bye")
     async with scripted(*answers) as url:
@@ -127,7 +127,7 @@ async def test_a_wrong_password_of_ours_kills_no_mail(hub: Hub) -> None:
     assert await states(hub) == [("QUEUED", 1, 535)]
 
 
-async def test_after_many_attempts_it_is_given_up_and_an_administrator_can_see_and_retry_it(
+async def test_mail_is_given_up_after_many_attempts_and_an_administrator_can_see_and_retry_it(
     hub: Hub, office: PostOffice
 ) -> None:
     admin = await hub.person(Role.ADMIN)
@@ -145,7 +145,7 @@ async def test_after_many_attempts_it_is_given_up_and_an_administrator_can_see_a
     assert await states(hub) == [("DONE", 1, None)]
 
 
-async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOffice) -> None:
+async def test_mail_to_an_invalid_address_is_dead_at_once(hub: Hub, office: PostOffice) -> None:
     async with hub.worker.transaction() as transaction:
         address = "=?utf-8?q?a=40b?=@c.example"
         await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient=address, recipient_name="Demo Name")
@@ -154,7 +154,7 @@ async def test_an_address_that_is_none_is_dead_at_once(hub: Hub, office: PostOff
     assert office.offered == []
 
 
-async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> None:
+async def test_a_row_that_makes_its_job_fail_stops_no_other(hub: Hub, office: PostOffice) -> None:
     @asynccontextmanager
     async def breaking() -> AsyncIterator[Do]:
         async def broken(_work: WorkRow) -> OutboxState:
@@ -177,7 +177,7 @@ async def test_a_poisoned_row_stops_no_other(hub: Hub, office: PostOffice) -> No
     assert [mail.recipients for mail in office.accepted] == [["old1@demo.example"]]
 
 
-async def test_a_job_that_is_no_mail_gets_its_row_and_is_done(hub: Hub, office: PostOffice) -> None:
+async def test_a_job_that_is_not_a_mail_gets_its_row_and_is_done(hub: Hub, office: PostOffice) -> None:
     seen = []
 
     @asynccontextmanager
@@ -216,7 +216,7 @@ async def test_a_worker_whose_lease_ran_out_records_nothing(hub: Hub, office: Po
 
 @asynccontextmanager
 async def running(hub: Hub, **overrides: Any) -> AsyncIterator[asyncio.Event]:
-    """A worker, as `logbook worker` runs it; the event stops it."""
+    """A worker as `logbook worker` runs it; the event stops it."""
     stop = asyncio.Event()
     settings = with_settings(hub, **overrides)
     work = worker.Work(hub.worker, settings)
@@ -235,7 +235,7 @@ async def test_a_change_wakes_the_worker_through_redis(
     monkeypatch.setattr(worker, "SWEEP_EVERY", 3600.0)
     caplog.set_level("INFO", "arq.worker")
     async with Redis.from_url(hub.settings.redis_url.get_secret_value()) as redis:
-        await redis.flushdb()  # what other tests left
+        await redis.flushdb()  # what other tests left behind
 
         async def listening() -> bool:
             return bool(await redis.exists(HEALTH))
@@ -247,7 +247,7 @@ async def test_a_change_wakes_the_worker_through_redis(
                 await office.waiting.wait()
 
             async def woken() -> bool:
-                return "send_mail:send_mail()" in caplog.text  # the job of the wake, beside those of arq's cron
+                return "send_mail:send_mail()" in caplog.text  # the job from waking it, besides those from arq's cron
 
             await until(woken)
         assert await states(hub) == [("DONE", 1, None)]
@@ -289,7 +289,9 @@ async def test_the_worker_listens_again_whenever_redis_comes_back(
                 await office.waiting.wait()
 
 
-async def test_the_worker_listens_anew_when_redis_has_fallen_silent(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_worker_connects_again_when_redis_has_fallen_silent(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
     monkeypatch.setattr(waker, "SILENCE", 0.05)
     connections = 0
@@ -309,7 +311,7 @@ async def test_the_worker_listens_anew_when_redis_has_fallen_silent(hub: Hub, mo
         await until(again)
 
 
-async def test_a_task_that_loses_its_cancellation_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_that_swallows_its_cancellation_is_ended_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "CANCEL_AGAIN", 0)
     lost = 0
 
@@ -339,12 +341,12 @@ async def test_a_request_does_not_wait_for_a_redis_that_hangs(hub: Hub) -> None:
         waker = Waker(with_settings(hub, redis_url=url.replace("smtp", "redis").replace("?tls=none", "")))
         for _ in range(50):
             waker.wake()
-        assert len(waker._tasks) == 50  # under way, and nobody waited for one of them
+        assert len(waker._tasks) == 50  # in progress, and nobody waited for any of them
         async with asyncio.timeout(60):
             await waker.close()
 
 
-async def test_what_has_to_be_erased_does_not_wait_for_a_mail_server_that_hangs(
+async def test_erasing_does_not_wait_for_a_mail_server_that_hangs(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP_EVERY", 0.05)
@@ -391,7 +393,7 @@ async def start_worker(hub: Hub, office: PostOffice) -> asyncio.subprocess.Proce
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing_twice(
+async def test_a_worker_told_to_stop_finishes_its_mail_and_sends_nothing_twice(
     hub: Hub, office: PostOffice, sign: signal.Signals
 ) -> None:
     numbers = range(AT_ONCE + 1)
@@ -409,7 +411,7 @@ async def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_sends_nothing
     assert sorted(mail.recipients[0] for mail in office.accepted) == [f"old{number}@demo.example" for number in numbers]
 
 
-async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(hub: Hub, office: PostOffice) -> None:
+async def test_mail_of_a_killed_worker_is_sent_by_another_with_the_same_id(hub: Hub, office: PostOffice) -> None:
     await queue(hub)
     office.open.clear()
     process = await start_worker(hub, office)
@@ -418,14 +420,14 @@ async def test_the_mail_of_a_killed_worker_is_sent_by_another_as_the_same_mail(h
     process.kill()
     await process.wait()
     async with post_office() as other:
-        assert await drain(hub, other.url) == 0  # the lease is the dead worker's
+        assert await drain(hub, other.url) == 0  # the dead worker still has the lease
         async with hub.later(hours=1) as later:
             assert await drain(later, other.url) == 1
         assert message_ids(office.offered) == message_ids(other.offered)
     assert await states(hub) == [("DONE", 2, None)]
 
 
-async def test_work_that_ended_its_worker_each_time_is_given_up_undone(hub: Hub, office: PostOffice) -> None:
+async def test_work_that_killed_its_worker_each_time_is_given_up(hub: Hub, office: PostOffice) -> None:
     await queue(hub, 1)
     await hub.rows("UPDATE outbox SET attempts = $1", MAX_ATTEMPTS)
     await queue(hub, 2)
@@ -434,7 +436,7 @@ async def test_work_that_ended_its_worker_each_time_is_given_up_undone(hub: Hub,
     assert [mail.recipients for mail in office.accepted] == [["old2@demo.example"]]
 
 
-async def test_what_was_sent_is_recorded_as_soon_as_the_database_is_back_and_not_sent_again(
+async def test_sent_mail_is_recorded_once_the_database_is_back_and_not_sent_again(
     hub: Hub, office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs_drain, "RECORD_EVERY", 0.05)

@@ -1,7 +1,7 @@
-"""Owns tests/npm/node_modules: what the tests use of npm, as package-lock.json pins it.
+"""Owns tests/npm/node_modules: the npm packages that the tests use, as pinned in package-lock.json.
 
-`python -m tests.npm.install` is a step of `make test`. It needs the network once. A machine that can't do it goes on,
-and the tests that miss something say so.
+`python -m tests.npm.install` is a step of `make test`. It needs the network once. A machine without one goes on, and
+the tests that miss something say so.
 """
 
 import shutil
@@ -19,7 +19,7 @@ PINNED = ("package.json", "package-lock.json", ".npmrc")
 
 
 def main() -> None:
-    """Install and put in place; what is there stays where that fails."""
+    """Install the packages; if that fails, the existing ones stay."""
     try:
         with TemporaryDirectory() as folder:
             _put_in_place(_install(Path(folder)))
@@ -40,7 +40,7 @@ def _install(folder: Path) -> Path:
 def _put_in_place(installed: Path) -> None:
     shutil.rmtree(MODULES, ignore_errors=True)
     shutil.copytree(installed, MODULES, symlinks=True)
-    (MODULES / "installed").touch()  # last: `make` takes it for the sign that all is there
+    (MODULES / "installed").touch()  # last: for `make`, it's the sign that everything is there
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def test_packages_are_pinned_by_version_and_hash_and_name_no_registry() -> None:
 
 @pytest.fixture
 def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Packages of an earlier time, on a machine whose npm reaches nothing."""
+    """Packages from an earlier install, on a machine whose npm has no network."""
     folder = tmp_path / "npm"
     (folder / "node_modules").mkdir(parents=True)
     (folder / "node_modules" / "installed").touch()
@@ -37,7 +37,7 @@ def without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_without_a_network_what_is_there_stays_and_one_line_says_so(
+def test_without_a_network_the_existing_packages_stay_and_one_line_says_so(
     without_network: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     install.main()

@@ -1,4 +1,4 @@
-"""Setting up puts GraphiQL's bundle in place; where it can't be built, all else goes on."""
+"""Setting up puts GraphiQL's bundle in place; if it can't be built, everything else goes on."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def programs(folder: Path, **bodies: str) -> str:
     return f"{folder}:/usr/bin:/bin"
 
 
-# Stands in for npm, which needs the network. Like it, `ci` checks what it was given and `run build` writes the bundle.
+# Instead of npm, which needs the network. As there, `ci` checks what it was given and `run build` writes the bundle.
 NPM = """
 case "$1" in
 ci) test -s package.json && test -s package-lock.json && echo "$@" > flags ;;
@@ -45,7 +45,7 @@ esac
 """
 
 
-def test_setup_puts_the_bundle_in_place_of_an_older_one(
+def test_setup_replaces_an_older_bundle(
     tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (built / "left-over.js").write_text("")
@@ -57,7 +57,7 @@ def test_setup_puts_the_bundle_in_place_of_an_older_one(
     assert capfd.readouterr() == ("", "")
 
 
-def test_setup_that_fails_leaves_what_is_there_and_says_so_in_one_line(
+def test_setup_that_fails_keeps_the_existing_bundle_and_says_so_in_one_line(
     tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     npm = "echo npm error code EAI_AGAIN >&2; echo more >&2; exit 1"
@@ -72,7 +72,7 @@ def test_setup_that_fails_leaves_what_is_there_and_says_so_in_one_line(
 
 
 @pytest.mark.parametrize("node", ["echo v18.20.8", "exit 1"], ids=["old", "broken"])
-def test_setup_without_a_usable_node_and_without_network_goes_on(
+def test_setup_goes_on_without_a_usable_node_and_without_network(
     node: str, tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", programs(tmp_path / "bin", node=node, npm="exit 1"))

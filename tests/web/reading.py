@@ -1,4 +1,4 @@
-"""Reads pages and mails as people do, and looks into the tables to see whether anything changed."""
+"""Reads pages and mails as people do, and looks at the tables to see whether anything changed."""
 
 import csv
 import itertools
@@ -27,7 +27,7 @@ async def get(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
 
 
 async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
-    hub.client.cookies.clear()  # no other session than the one that is named
+    hub.client.cookies.clear()  # no session but the one that is named
     return await hub.client.post(path, data=form, headers=cookie(by))
 
 
@@ -40,13 +40,13 @@ def led_to(response: httpx.Response) -> str:
 
 
 def told(response: httpx.Response) -> tuple[int, str, dict[str, str]]:
-    """All that somebody can tell an answer by; a receipt says when it was made, and nothing else that differs."""
+    """Everything that could tell two answers apart, except the receipt: it differs only in when it was made."""
     place = {"location": led_to(response)} if response.status_code == 303 else {}
     return response.status_code, response.text, dict(response.headers) | place
 
 
 async def followed(hub: Hub, response: httpx.Response, by: Person | None = None) -> httpx.Response:
-    """The page that an accepted form leads to, opened with the session that its answer began, ended or left."""
+    """The page that an accepted form leads to, opened with the session that its answer began, ended or kept."""
     assert response.status_code == 303
     kept = {one.name: one.value or "" for one in response.cookies.jar}
     cookies = ({"session": by.cookie} if by else {}) | kept
@@ -57,7 +57,7 @@ async def followed(hub: Hub, response: httpx.Response, by: Person | None = None)
 
 
 async def opened(hub: Hub, by: Person, path: str, **query: str) -> httpx.Response:
-    """A page that is there."""
+    """A page that exists."""
     response = await get(hub, by, path, **query)
     assert is_a_page(response)
     return response
@@ -79,18 +79,18 @@ def plain(text: str) -> str:
 
 
 def cells(response: httpx.Response, heading: str) -> list[str]:
-    """What stands under a heading, row by row."""
+    """What is under a heading, row by row."""
     found = re.findall(rf'<td data-label="{heading}"[^>]*>(.*?)</td>', response.text, re.DOTALL)
     return [unescape(re.sub("<.*?>", "", cell)).strip() for cell in found]
 
 
 def listed(response: httpx.Response) -> list[str]:
-    """The names that a search found, in its order."""
+    """The names that a search found, in the order of the page."""
     return [unescape(name) for name in re.findall(r'<td data-label="Name"><a href="[^"]*">(.*?)</a>', response.text)]
 
 
 def problems(response: httpx.Response) -> list[tuple[str | None, str]]:
-    """Field and text of each problem in the list on top of a page."""
+    """Field and text of each problem in the list at the top of a page."""
     found = re.search(r'<section class="problems".*?</section>', response.text, re.DOTALL)
     items = re.findall(r"<li>(.*?)</li>", found.group()) if found else []
     fields = [re.search(r'href="#(.*?)"', item) for item in items]
@@ -99,7 +99,7 @@ def problems(response: httpx.Response) -> list[tuple[str | None, str]]:
 
 
 def is_a_page(response: httpx.Response, status: int = 200) -> bool:
-    """Whether this is a whole page of ours with that status, that runs nothing and loads nothing from elsewhere."""
+    """Whether this is a whole page of ours with that status, which runs nothing and loads nothing from elsewhere."""
     text = response.text
     assert response.status_code == status, text
     assert response.headers["content-type"] == "text/html; charset=utf-8"
@@ -127,7 +127,7 @@ async def link(hub: Hub, to: str) -> str:
 
 
 async def everything(hub: Hub) -> dict[str, str]:
-    """What all tables hold, as one text a table."""
+    """What all tables hold, as one text per table."""
     names = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     return {
         name: (await hub.rows(f"SELECT string_agg(t::text, '|' ORDER BY t::text) AS text FROM \"{name}\" t"))[0]["text"]
@@ -136,7 +136,7 @@ async def everything(hub: Hub) -> dict[str, str]:
 
 
 def handed_out(hub: Hub, **ago: float) -> str:
-    """What a survey's form carries that was handed out a while ago."""
+    """What the form of a survey carries if it was handed out a while ago."""
     moment = hub.database.now() - timedelta(**(ago or {"minutes": 6}))
     return seal(hub.settings, "survey", str(moment.timestamp()))
 
@@ -148,6 +148,6 @@ async def exhausted(hub: Hub, limit: Limit, times: int, *by: object) -> None:
 
 
 async def only_id(hub: Hub, table: str, owner: Person) -> str:
-    """The id of the one row that somebody has in a table."""
+    """The id of somebody's only row in a table."""
     (row,) = await hub.rows(f"SELECT id FROM {table} WHERE account_id = $1", owner.id)
     return str(row["id"])

@@ -1,4 +1,4 @@
-"""What opens an account besides its password, and the copy of its data: shown, made, ended, and whose."""
+"""What opens an account besides its password, and the copy of its data: what's shown, made and ended, and for whom."""
 
 import re
 from html import unescape
@@ -45,7 +45,7 @@ async def test_signed_in_browsers_are_listed_and_signed_out(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(("table", "path"), [("session", "sessions/{}/end"), ("api_token", "tokens/{}/revoke")])
-async def test_what_is_somebody_elses_reads_like_what_never_was(hub: Hub, table: str, path: str) -> None:
+async def test_what_belongs_to_somebody_else_looks_as_if_it_never_existed(hub: Hub, table: str, path: str) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await put_token(hub, bob)
     before = await everything(hub)
@@ -108,7 +108,9 @@ async def test_a_token_works_until_the_end_of_its_last_day(hub: Hub) -> None:
         ({"name": "n", "expiresAt": "0001-01-01"}, ["expiresAt"]),
     ],
 )
-async def test_a_token_with_a_wrong_name_or_day_is_not_made(hub: Hub, typed: dict[str, str], fields: list[str]) -> None:
+async def test_a_token_with_an_invalid_name_or_day_is_not_created(
+    hub: Hub, typed: dict[str, str], fields: list[str]
+) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     response = await post(hub, ann, "/account/tokens/new", **typed, requestKey="k")
@@ -119,7 +121,7 @@ async def test_a_token_with_a_wrong_name_or_day_is_not_made(hub: Hub, typed: dic
     assert await everything(hub) == before
 
 
-async def test_a_token_too_many_is_said_for_the_whole_form(hub: Hub) -> None:
+async def test_one_token_too_many_is_a_problem_of_the_whole_form(hub: Hub) -> None:
     ann = await hub.mediator()
     for number in range(50):
         payload(await hub.change("createApiToken", {"name": f"t{number}"}, by=ann))
@@ -129,7 +131,7 @@ async def test_a_token_too_many_is_said_for_the_whole_form(hub: Hub) -> None:
     assert len(await hub.rows("SELECT 1 FROM api_token")) == 50
 
 
-async def test_a_copy_is_asked_for_once_shows_how_far_it_is_and_until_when_its_link_works(hub: Hub) -> None:
+async def test_a_copy_is_requested_once_and_shows_its_progress_and_until_when_its_link_works(hub: Hub) -> None:
     ann = await hub.mediator()
     page = await get(hub, ann, "/account/export")
     assert "<progress" not in page.text
@@ -158,7 +160,7 @@ async def test_a_copy_is_asked_for_once_shows_how_far_it_is_and_until_when_its_l
         assert "the link expires" not in (await get(then, ann, "/account/export")).text
 
 
-async def test_nobody_sees_how_far_anothers_copy_is(hub: Hub) -> None:
+async def test_nobody_sees_the_progress_of_somebody_elses_copy(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await post(hub, ann, "/account/export")
     page = await get(hub, bob, "/account/export")
@@ -166,7 +168,7 @@ async def test_nobody_sees_how_far_anothers_copy_is(hub: Hub) -> None:
     assert ann.email not in page.text
 
 
-async def test_too_many_copies_say_when_to_try_again(hub: Hub) -> None:
+async def test_after_too_many_copies_the_page_says_when_to_try_again(hub: Hub) -> None:
     ann = await hub.mediator()
     await post(hub, ann, "/account/export")
     await exhausted(hub, limits.EXPORTS, 9, ann.id)
@@ -174,5 +176,5 @@ async def test_too_many_copies_say_when_to_try_again(hub: Hub) -> None:
     assert is_a_page(response, 429)
     assert re.search(r"try again in 2[34] hours", response.text)
     assert int(response.headers["retry-after"]) <= 86400
-    assert "data-again" not in response.text  # which would send the form anew
+    assert "data-again" not in response.text  # which would send the form again
     assert len(await hub.rows("SELECT 1 FROM data_export")) == 1

@@ -1,4 +1,4 @@
-"""Account Settings: who has which page, what each form about oneself changes, what it refuses, and how it ends."""
+"""Account Settings: who has which page, what each form changes, what it refuses, and where it leads."""
 
 import re
 from html import unescape
@@ -50,7 +50,7 @@ async def signs_in(hub: Hub, email: str, password: str) -> bool:
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_everybody_with_an_account_has_the_pages_and_nobody_else(hub: Hub, role: Role) -> None:
+async def test_only_people_with_an_account_have_the_pages(hub: Hub, role: Role) -> None:
     person = await hub.person(role, name=HOSTILE)
     for path in (*OWN, *VERIFIED):
         page = await get(hub, person, path)
@@ -69,10 +69,10 @@ async def test_everybody_with_an_account_has_the_pages_and_nobody_else(hub: Hub,
         assert is_a_page(refused, 404), path
         assert person.email not in refused.text
     after = await everything(hub)
-    assert after | {"api_token": ""} == before | {"api_token": ""}  # that it was used was noted
+    assert after | {"api_token": ""} == before | {"api_token": ""}  # its use was noted
 
 
-async def test_no_form_is_taken_from_another_site(hub: Hub) -> None:
+async def test_no_form_is_accepted_from_another_site(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_token(hub, ann)
     ids = {"sessions": await only_id(hub, "session", ann), "tokens": await only_id(hub, "api_token", ann)}
@@ -84,7 +84,7 @@ async def test_no_form_is_taken_from_another_site(hub: Hub) -> None:
     assert await everything(hub) == before
 
 
-async def test_an_unconfirmed_address_leaves_out_tokens_and_the_copy(hub: Hub) -> None:
+async def test_an_account_with_an_unconfirmed_address_has_no_tokens_and_no_copy(hub: Hub) -> None:
     una = await hub.mediator(verified=False)
     for path in OWN:
         assert is_a_page(await get(hub, una, path))
@@ -120,7 +120,7 @@ async def test_a_name_is_changed(hub: Hub) -> None:
     assert {row["id"]: row["name"] for row in names} == {ann.id: HOSTILE, bob.id: "Bob"}
 
 
-async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: Hub) -> None:
+async def test_an_address_changes_once_the_new_one_is_confirmed(hub: Hub) -> None:
     ann = await hub.mediator()
     response = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
     assert led_to(response) == "/account?done=mailed"
@@ -136,7 +136,7 @@ async def test_an_address_changes_when_the_new_one_is_shown_to_be_ones_own(hub: 
     assert len(hub.mails(ann.email)) == 1
 
 
-async def test_an_address_is_not_changed_without_the_password_or_to_what_is_none(hub: Hub) -> None:
+async def test_an_address_is_not_changed_without_the_password_or_to_an_invalid_one(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     wrong = await post(hub, ann, "/account/email", email="other@demo.example", password="not my password")
@@ -156,7 +156,7 @@ async def test_an_address_is_not_changed_without_the_password_or_to_what_is_none
     assert not hub.mails()
 
 
-async def test_another_ones_address_gets_the_same_answer(hub: Hub) -> None:
+async def test_an_address_that_is_taken_gets_the_same_answer(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     taken = await post(hub, ann, "/account/email", email=bob.email, password=PASSWORD)
     free = await post(hub, ann, "/account/email", email="other@demo.example", password=PASSWORD)
@@ -165,7 +165,7 @@ async def test_another_ones_address_gets_the_same_answer(hub: Hub) -> None:
     assert {row["email"] for row in emails} == {ann.email, bob.email}
 
 
-async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
+async def test_a_new_password_ends_other_sessions_and_tokens(hub: Hub) -> None:
     ann = await hub.mediator()
     elsewhere, token = await hub.sign_in(ann.email), await put_token(hub, ann)
     form = await get(hub, ann, "/account/password")
@@ -182,7 +182,7 @@ async def test_a_new_password_ends_what_the_old_one_opened(hub: Hub) -> None:
     assert not await signs_in(hub, ann.email, PASSWORD)
 
 
-async def test_a_new_password_leaves_the_rest_if_the_tick_is_taken_away(hub: Hub) -> None:
+async def test_a_new_password_leaves_sessions_and_tokens_if_the_box_is_not_ticked(hub: Hub) -> None:
     ann = await hub.mediator()
     elsewhere, token = await hub.sign_in(ann.email), await put_token(hub, ann)
     typed = {"currentPassword": "wrong", "newPassword": NEW_PASSWORD, "endOthers": "no"}
@@ -195,7 +195,7 @@ async def test_a_new_password_leaves_the_rest_if_the_tick_is_taken_away(hub: Hub
     assert (await hub.ask("{ me { id } }", token=token)).data["me"]
 
 
-async def test_a_password_stays_if_the_old_one_is_wrong_or_the_new_one_too_short(hub: Hub) -> None:
+async def test_a_password_is_kept_if_the_old_one_is_wrong_or_the_new_one_too_short(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     wrong = await post(hub, ann, "/account/password", currentPassword="not my password", newPassword=NEW_PASSWORD)
@@ -210,7 +210,7 @@ async def test_a_password_stays_if_the_old_one_is_wrong_or_the_new_one_too_short
 
 
 @pytest.mark.parametrize("path", ["/account/email", "/account/password", "/account/delete"])
-async def test_too_many_guesses_at_ones_password_say_when_to_try_again(hub: Hub, path: str) -> None:
+async def test_after_too_many_wrong_passwords_the_form_says_when_to_try_again(hub: Hub, path: str) -> None:
     ann = await hub.mediator()
     await exhausted(hub, limits.PASSWORD_CHECKS, 20, ann.id)
     before = await everything(hub)
@@ -221,7 +221,7 @@ async def test_too_many_guesses_at_ones_password_say_when_to_try_again(hub: Hub,
     assert await everything(hub) == before
 
 
-async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
+async def test_an_account_is_deleted_with_everything_that_belongs_to_it(hub: Hub) -> None:
     ann, rev = await hub.person(Role.MEDIATOR, Role.REVIEWER), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rev)
     await put_cases(hub, ann, {"notes": "private"})
@@ -251,7 +251,7 @@ async def test_an_account_is_deleted_with_all_that_is_its_own(hub: Hub) -> None:
     assert not await signs_in(hub, ann.email, PASSWORD)
 
 
-async def test_the_last_administrator_stays(hub: Hub) -> None:
+async def test_the_last_administrator_cannot_delete_their_account(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     before = await everything(hub)
     response = await post(hub, admin, "/account/delete", password=PASSWORD)
@@ -261,7 +261,7 @@ async def test_the_last_administrator_stays(hub: Hub) -> None:
     assert await everything(hub) == before
 
 
-async def test_a_form_with_what_no_database_holds_is_an_error_and_no_fault(hub: Hub) -> None:
+async def test_a_form_with_characters_that_no_database_stores_is_refused_without_a_fault(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     for path, form in FORMS.items():

@@ -1,4 +1,4 @@
-"""Who has which page: a second table, written by hand, of the status for each role; and each page's documents."""
+"""Who has which page: a second table, written by hand, with the status for each role; and each page's documents."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DOCUMENTS = {
     name: (P,) if audience is None else tuple(STANDINGS[role] for role in Role if role in audience)
     for name, audience in documents_of(pages).items()
 }
-"""Who sees the pages that run a document's operations, as the pages declare it."""
+"""Who sees the pages that run a document's operations, according to their declarations."""
 
 VIEWERS = ("signed out", "mediator", "reviewer", "directory", "admin", "unverified")
 
@@ -57,11 +57,11 @@ TABLE: dict[str, Statuses] = {
     "/password/{secret}": LINK,
     "/invitation/{secret}": LINK,
     "/stop/{secret}": LINK,
-    "/export/{secret}": Statuses((303, 404, 404, 404, 404, 403)),  # here of an export that never was
-    "/done/{what}": Statuses((404,) * 6),  # here in a browser that sent no form
-    "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never was
+    "/export/{secret}": Statuses((303, 404, 404, 404, 404, 403)),  # here of an export that never existed
+    "/done/{what}": Statuses((404,) * 6),  # here in a browser that hasn't sent a form
+    "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never existed
     "/give": EVERYBODY,
-    "/give/{secret}": Statuses((404,) * 6),  # here of a link that never was
+    "/give/{secret}": Statuses((404,) * 6),  # here of a link that never existed
     "/give/to/{id}": EVERYBODY,
     "/logbook": MEDIATOR,
     "/logbook.csv": MEDIATOR,
@@ -110,7 +110,7 @@ TABLE: dict[str, Statuses] = {
 }
 
 
-def test_each_document_is_valid_for_all_who_see_its_page() -> None:
+def test_each_document_is_valid_for_everyone_who_sees_its_page() -> None:
     for name, audience in DOCUMENTS.items():
         for standing in SIGNED_IN if P in audience else audience:
             assert not validate(projection(standing | P), parse(document(name))), (name, standing)
@@ -118,13 +118,13 @@ def test_each_document_is_valid_for_all_who_see_its_page() -> None:
             assert not validate(projection(P), parse(document(name))), name
 
 
-def test_a_document_of_some_asks_for_what_others_do_not_have() -> None:
+def test_a_document_for_some_people_asks_for_something_that_others_do_not_have() -> None:
     for name, audience in DOCUMENTS.items():
         if set(audience) != set(SIGNED_IN) and audience != (P,):
             assert validate(projection(P), parse(document(name))), name
 
 
-def test_every_page_stands_in_the_table() -> None:
+def test_every_page_is_in_the_table() -> None:
     assert {page.path for page in pages} == set(TABLE)
 
 
@@ -140,7 +140,7 @@ async def people(hub: Hub) -> dict[str, Person | None]:
 
 
 @pytest.mark.parametrize("path", TABLE)
-async def test_each_role_gets_the_pages_that_it_has_and_no_others(hub: Hub, path: str) -> None:
+async def test_each_role_gets_its_own_pages_and_no_others(hub: Hub, path: str) -> None:
     who = await people(hub)
     ann, rob = who["mediator"], who["reviewer"]
     assert ann

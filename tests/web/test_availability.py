@@ -35,7 +35,7 @@ async def assert_all_is_503(hub: Hub, by: Person) -> None:
         assert (response.status_code, response.headers["retry-after"]) == (503, "5"), path
         assert "Please try again in a few seconds." in response.text
         assert response.headers["content-security-policy"]
-        assert "set-cookie" not in response.headers  # nobody is signed out by it
+        assert "set-cookie" not in response.headers  # it signs nobody out
     for answer in (await hub.ask(ME, by=by), await hub.ask('{ feedbackSubject(link: "a-link") { name } }')):
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         (error,) = answer.body["errors"]
@@ -48,7 +48,7 @@ async def assert_all_is_503(hub: Hub, by: Person) -> None:
         assert (await hub.client.get(path)).status_code == 200
 
 
-async def test_an_exhausted_pool_is_told_by_503_with_when_to_try_again_and_not_by_a_hang(
+async def test_an_exhausted_pool_gets_a_503_that_says_when_to_try_again_and_never_hangs(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await hub.mediator()
@@ -59,7 +59,7 @@ async def test_an_exhausted_pool_is_told_by_503_with_when_to_try_again_and_not_b
     assert (await page(hub, "/logbook", ann)).status_code == 200
 
 
-async def test_whoever_can_wait_a_moment_for_a_connection_gets_their_answer(hub: Hub) -> None:
+async def test_a_request_that_waits_a_moment_for_a_connection_is_answered(hub: Hub) -> None:
     ann = await hub.mediator()
     async with exhausted(hub):
         asked = asyncio.create_task(hub.ask(ME, by=ann))
@@ -85,7 +85,7 @@ async def test_a_form_that_cannot_be_saved_comes_back_with_what_was_typed(
     assert await hub.rows("SELECT FROM account WHERE name = $1", typed["name"]) == []
 
 
-async def test_one_change_that_was_made_does_not_read_as_if_all_could_be_sent_again(
+async def test_a_request_with_one_change_already_made_does_not_invite_sending_it_all_again(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann = await hub.mediator()
@@ -108,7 +108,7 @@ async def test_one_change_that_was_made_does_not_read_as_if_all_could_be_sent_ag
     assert (await hub.rows("SELECT name FROM account WHERE id = $1", ann.id))[0]["name"] == "First"
 
 
-async def test_while_the_database_is_away_everybody_is_told_so_and_afterwards_all_is_well(services: Services) -> None:
+async def test_while_the_database_is_away_everybody_is_told_so_and_afterwards_it_all_works(services: Services) -> None:
     with postgres() as own:
         owner = own.url.replace("logbook_app", "logbook_owner")
         async with opened(services, database_url=own.url, database_owner_url=owner) as hub:

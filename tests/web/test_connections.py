@@ -20,7 +20,7 @@ __all__ = ["output"]
 
 
 class Clock:
-    """The loop, but that its time goes on only when a test says so."""
+    """The event loop, except that time only passes when a test says so."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -39,7 +39,7 @@ class Clock:
         return timer
 
     def goes_on(self, seconds: float) -> None:
-        """Let time pass, and what is due in it be done."""
+        """Let time pass, and run what falls due."""
         until = self._now + seconds
         while due := sorted((one for one in self._timers if one[0] <= until), key=lambda one: one[0]):
             self._timers.remove(due[0])
@@ -51,7 +51,7 @@ class Clock:
 
 @dataclass
 class Served:
-    """A server whose connections go by `clock`; `heard` is how many bytes have come over all of them."""
+    """A server whose connections go by `clock`; `heard` is how many bytes have arrived over all of them."""
 
     port: int
     clock: Clock
@@ -88,7 +88,7 @@ async def served(hub: Hub) -> AsyncIterator[Served]:
 
 
 class Client:
-    """A client that says just what it is told to."""
+    """A client that says exactly what it's told to."""
 
     def __init__(self, served: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._served = served
@@ -122,11 +122,11 @@ class Client:
                 assert await self._reader.read() == b""
 
     def is_closed(self) -> bool:
-        """Whether the server has closed, as far as is known by now."""
+        """Whether the server has closed, as far as we know by now."""
         return self._reader.at_eof()
 
     def leaves(self) -> None:
-        """Go away in the middle of whatever there is."""
+        """Hang up in the middle of whatever is going on."""
         self._writer.transport.abort()
 
 
@@ -150,7 +150,7 @@ def request(body: bytes, *, by: Person | None = None, length: int | None = None,
 HELLO = request(b'{"query": "{ __typename }"}')
 RENAME = b'{"query": "mutation { updateAccount(input: { name: \\"Renamed\\" }) { userErrors { code } } }"}'
 
-# What clients say before they fall silent, and how many whole requests of it are answered.
+# What clients say before they fall silent, and how many whole requests in it are answered.
 SILENT = {
     "nothing": (b"", 0),
     "half a line": (HELLO[:9], 0),
@@ -163,20 +163,20 @@ SILENT = {
 
 
 @pytest.mark.parametrize("what", SILENT)
-async def test_a_client_that_owes_us_the_rest_is_cut_off_after_20_seconds_of_silence(hub: Hub, what: str) -> None:
+async def test_a_client_with_an_unfinished_request_is_cut_off_after_20_seconds_of_silence(hub: Hub, what: str) -> None:
     assert MAX_SILENCE == 20
     said, answers = SILENT[what]
     async with served(hub) as server, client_of(server) as client, client_of(server) as witness:
         await client.says(said)
         for _ in range(answers):
             assert await client.is_answered() in {200, 413}
-        await witness.says(HELLO)  # so that the silent one is known to the server
+        await witness.says(HELLO)  # so that the server has seen the silent one
         assert await witness.is_answered() == 200
         server.clock.goes_on(22.5)
         await client.is_cut_off()
 
 
-async def test_a_head_has_to_be_whole_in_time_however_it_trickles_in(hub: Hub) -> None:
+async def test_a_head_has_to_be_complete_in_time_even_if_it_keeps_trickling_in(hub: Hub) -> None:
     async with served(hub) as server, client_of(server) as client:
         for place in range(3):
             await client.says(HELLO[place * 5 : place * 5 + 5])
@@ -195,7 +195,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
-async def test_a_head_has_an_end_however_fast_it_comes(hub: Hub, what: str) -> None:
+async def test_an_endless_head_is_cut_off_even_if_it_comes_fast(hub: Hub, what: str) -> None:
     begun, more = ENDLESS[what]
     async with served(hub) as server, client_of(server) as client:
         await client.says(begun)
@@ -204,11 +204,11 @@ async def test_a_head_has_an_end_however_fast_it_comes(hub: Hub, what: str) -> N
         await client.says(more * 10)
         async with asyncio.timeout(60):
             with suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:  # what was whole may have been answered
+                while True:  # whatever was complete may have been answered
                     await client.is_answered()
 
 
-async def test_a_body_may_be_far_longer_than_a_head(hub: Hub) -> None:
+async def test_a_body_may_be_much_longer_than_a_head(hub: Hub) -> None:
     body = HELLO[-27:-1] + b', "variables": {"a": "' + b"x" * 200_000 + b'"}}'
     for pieces in (1, 7):
         async with served(hub) as server, client_of(server) as client:
@@ -219,7 +219,7 @@ async def test_a_body_may_be_far_longer_than_a_head(hub: Hub) -> None:
             assert await client.is_answered() == 200
 
 
-async def test_a_body_that_keeps_coming_is_waited_for(hub: Hub) -> None:
+async def test_a_body_may_take_long_as_long_as_it_keeps_coming(hub: Hub) -> None:
     async with served(hub) as server, client_of(server) as client:
         await client.says(HELLO[:-20])
         for place in range(-20, -1):
@@ -229,7 +229,7 @@ async def test_a_body_that_keeps_coming_is_waited_for(hub: Hub) -> None:
         assert await client.is_answered() == 200
 
 
-async def test_a_connection_that_rests_a_little_is_used_again(hub: Hub) -> None:
+async def test_a_connection_that_pauses_briefly_is_used_again(hub: Hub) -> None:
     async with served(hub) as server, client_of(server) as client:
         for _ in range(20):
             await client.says(HELLO)
@@ -237,7 +237,7 @@ async def test_a_connection_that_rests_a_little_is_used_again(hub: Hub) -> None:
             server.clock.goes_on(4)
 
 
-async def test_an_answer_may_take_as_long_as_it_takes(hub: Hub) -> None:
+async def test_an_answer_may_take_as_long_as_it_needs(hub: Hub) -> None:
     ann = await hub.mediator()
     async with served(hub) as server, client_of(server) as client, held(hub, ann) as let_go:
         await client.says(request(RENAME, by=ann))
@@ -250,7 +250,7 @@ async def test_an_answer_may_take_as_long_as_it_takes(hub: Hub) -> None:
 
 @asynccontextmanager
 async def held(hub: Hub, person: Person) -> AsyncIterator[Callable[[], Any]]:
-    """Keep an account's row from being changed until the function that this gives is called."""
+    """Lock an account's row until the function that this yields is called."""
     connection = await asyncpg.connect(hub.services.admin_url)
     try:
         lock = connection.transaction()
@@ -278,7 +278,7 @@ def upload(by: Person) -> bytes:
 
 
 def not_whole(by: Person) -> dict[str, bytes]:
-    """Requests that end too soon, by what they are."""
+    """Requests that end too soon, by path."""
     return {
         "/graphql": request(RENAME[:-1], by=by, length=len(RENAME)),
         "/signin": request(FORM, length=len(FORM) + 1, path="/signin"),
@@ -287,7 +287,7 @@ def not_whole(by: Person) -> dict[str, bytes]:
     }
 
 
-async def test_a_request_that_its_client_gives_up_is_no_fault_of_ours(hub: Hub, output: Output) -> None:
+async def test_a_request_that_its_client_abandons_is_not_logged_as_an_error(hub: Hub, output: Output) -> None:
     ann = await hub.mediator()
     for route, said in not_whole(ann).items():
         async with served(hub) as server, client_of(server) as client:
@@ -301,16 +301,16 @@ async def test_a_request_that_its_client_gives_up_is_no_fault_of_ours(hub: Hub, 
 
 
 async def nothing_asked(hub: Hub) -> bool:
-    """Whether nobody has a connection to the database in hand."""
+    """Whether nobody is using a connection to the database."""
     return bool(hub.app.state.database.in_use() == 0)
 
 
 async def ended(server: Served) -> bool:
-    """Whether all that was begun is done."""
+    """Whether everything that was begun is done."""
     return not server.tasks
 
 
-async def test_a_change_whose_client_leaves_is_made_whole(hub: Hub, output: Output) -> None:
+async def test_a_change_is_completed_even_if_its_client_leaves(hub: Hub, output: Output) -> None:
     ann = await hub.mediator()
     async with served(hub) as server, client_of(server) as client, held(hub, ann) as let_go:
         await client.says(request(RENAME, by=ann))
@@ -322,7 +322,9 @@ async def test_a_change_whose_client_leaves_is_made_whole(hub: Hub, output: Outp
     assert [line["level"] for line in output.lines()] == ["info"]
 
 
-async def test_a_download_that_its_client_gives_up_ends_at_once_and_holds_nothing(hub: Hub, output: Output) -> None:
+async def test_a_download_that_its_client_abandons_ends_at_once_and_frees_its_connection(
+    hub: Hub, output: Output
+) -> None:
     ann = await hub.mediator()
     await hub.rows(
         "INSERT INTO logbook_entry (mediator_id, role, medium, started_on, ended_on, minutes, outcome, simulated,"
@@ -334,10 +336,10 @@ async def test_a_download_that_its_client_gives_up_ends_at_once_and_holds_nothin
     async with served(hub) as server, client_of(server) as client:
         await client.says(get)
         assert (await client.reads(12)).endswith(b"200")
-        assert server.tasks  # it is in the middle of it
+        assert server.tasks  # it's still sending
         client.leaves()
         await until(lambda: ended(server))
-        await until(lambda: nothing_asked(hub))  # a statement that was under way ends by itself
+        await until(lambda: nothing_asked(hub))  # a statement that was running ends by itself
         async with client_of(server) as another:
             await another.says(HELLO)
             assert await another.is_answered() == 200

@@ -21,7 +21,7 @@ from web.rendering import DONE_WORDS
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
-# Every path that a mail ever had, or that people pass on themselves. These never change.
+# Every path that was ever in a mail, or that people pass on themselves. These never change.
 MAILED = (
     *("/", "/verify/{secret}", "/password/{secret}", "/invitation/{secret}", "/export/{secret}"),
     *("/feedback/{secret}", "/stop/{secret}", "/give/{secret}"),
@@ -31,7 +31,7 @@ WITHOUT_RESOLVER = {"home", "done"}
 
 
 def found_by(path: str, method: str = "GET") -> str | None:
-    """The path, as it's declared, of the page that answers."""
+    """The declared path of the page that answers."""
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
     return next((route.path for route in routes if route.matches(scope)[0] is Match.FULL), None)
 
@@ -55,7 +55,7 @@ def declared(*paths: str, methods: Iterable[str] = FORM) -> list[Page]:
     return [page(path, methods=tuple(methods))(answer) for path in paths]
 
 
-def test_a_word_goes_before_whatever_could_stand_in_its_place() -> None:
+def test_a_fixed_word_in_a_path_is_tried_before_a_parameter() -> None:
     sorted_paths = [one.path for one in in_order(declared("/a/{id}", "/a/{id}/b", "/{x}", "/a/b", "/a/b/{id}", "/a"))]
     assert sorted_paths.index("/a/b") < sorted_paths.index("/a/{id}")
     assert sorted_paths.index("/a/b/{id}") < sorted_paths.index("/a/{id}/b")
@@ -68,7 +68,7 @@ def test_two_pages_cannot_have_the_same_address() -> None:
     assert len(in_order([*declared("/a", methods=["GET"]), *declared("/a", methods=POST)])) == 2
 
 
-def test_a_menu_has_its_pages_in_order_for_those_who_have_them() -> None:
+def test_a_menu_offers_people_their_pages_in_order() -> None:
     mediator = Viewer(roles=frozenset({Role.MEDIATOR}))
     titles = [title for title, _ in offered(menu, mediator, account=False)]
     assert titles == ["Home", "Logbook", "Learnings", "Request Feedback", "My Feedback"]
@@ -76,16 +76,16 @@ def test_a_menu_has_its_pages_in_order_for_those_who_have_them() -> None:
     assert offered(menu, Viewer(), account=False) == []
     for account in (False, True):
         places = [link.item.place for link in menu if link.item.account is account]
-        assert len(places) == len(set(places)), "their order would be an accident"
+        assert len(places) == len(set(places)), "two items have the same place, so their order is arbitrary"
 
 
-def test_a_document_is_for_all_who_have_one_of_its_pages() -> None:
+def test_a_document_is_for_everyone_who_has_one_of_its_pages() -> None:
     few = page("/a", FOR_MEDIATORS, document="home")(answer)
     many = page("/b", documents={"home": FOR_SIGNED_IN, "sign_in": None})(answer)
     assert documents_of([few, many]) == {"home": FOR_SIGNED_IN, "sign_in": None}
 
 
-def test_an_operation_is_in_one_of_the_documents_that_its_page_declares() -> None:
+def test_an_operation_is_in_exactly_one_of_the_documents_that_its_page_declares() -> None:
     assert holding("Home", ["home", "home_mediator"]) == document("home")
     for names in ([], ["learning"], ["logbook", "cpd"]):
         with pytest.raises(LookupError):
@@ -96,7 +96,7 @@ def test_an_operation_is_in_one_of_the_documents_that_its_page_declares() -> Non
 
 
 def stems(folder: str, suffix: str) -> set[str]:
-    """The names of the files in a folder; for those in a folder of their own, that one's."""
+    """The names of the files in a folder; for files in a subfolder, its name."""
     paths = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob(f"*{suffix}")]
     return {path.parts[0].removesuffix(suffix) for path in paths} - {"__init__"}
 
@@ -105,7 +105,7 @@ def is_noun(name: str, nouns: Iterable[str]) -> bool:
     return any(name == noun or name.startswith(f"{noun}_") for noun in nouns)
 
 
-def test_a_noun_has_one_name_in_every_room() -> None:
+def test_a_noun_has_the_same_name_in_every_folder() -> None:
     modules = stems("web/pages", ".py")
     nouns = {path.stem for path in (ROOT / "resolvers").glob("*.py")} | WITHOUT_RESOLVER
     assert [name for name in modules if not is_noun(name, nouns)] == []
@@ -114,11 +114,11 @@ def test_a_noun_has_one_name_in_every_room() -> None:
 
 
 def test_every_document_is_run_by_a_page() -> None:
-    # The export runs one operation at a time, each as somebody whose projection has it.
+    # The export runs one operation at a time, each for somebody whose projection has it.
     assert {path.stem for path in QUERIES.glob("*.graphql")} - {"export_archive"} == set(documents_of(pages))
 
 
-def test_what_a_page_says_was_done_is_said_somewhere() -> None:
+def test_every_message_that_something_was_done_is_used_by_a_page() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (WEB / "pages").glob("*.py"))
     assert [word for word in DONE_WORDS if f'"{word}"' not in source and f"done={word}" not in source] == []
 
@@ -146,7 +146,7 @@ async def tips(request: Request) -> Response:
     found = await execute(request, "Tips")
     return render(request, "tips.html", mediator=found["me"]["mediator"])
 '''
-# Run by a pytest of its own, over the copy that has the page. What it imports from the suite runs there, too.
+# Run by a pytest of its own, on the copy that has the page. What it imports from the suite runs there, too.
 DRIVER = """
 from pathlib import Path
 
@@ -158,8 +158,8 @@ from tests.web.reading import get
 from tests.web.test_audiences import (
     DOCUMENTS,
     S,
-    test_a_document_of_some_asks_for_what_others_do_not_have,
-    test_each_document_is_valid_for_all_who_see_its_page,
+    test_a_document_for_some_people_asks_for_something_that_others_do_not_have,
+    test_each_document_is_valid_for_everyone_who_sees_its_page,
 )
 
 
@@ -182,7 +182,7 @@ pythonpath = . {root}
 """
 
 
-def test_a_page_takes_its_document_its_template_and_one_declaration(tmp_path: Path) -> None:
+def test_a_new_page_only_takes_a_document_a_template_and_one_declaration(tmp_path: Path) -> None:
     copied = tmp_path / "web"
     copytree(WEB, copied, ignore=ignore_patterns("npm", "graphiql", "__pycache__"))
     (copied / "queries" / "tips.graphql").write_text(DOCUMENT)
@@ -197,7 +197,7 @@ def test_a_page_takes_its_document_its_template_and_one_declaration(tmp_path: Pa
     assert "3 passed" in ran.stdout
 
 
-def test_routes_are_those_of_the_pages() -> None:
+def test_the_routes_are_those_of_the_pages() -> None:
     assert [(route.path, route.methods) for route in routes if isinstance(route, Route)] == [
         (one.path, {*one.methods, *({"HEAD"} if "GET" in one.methods else set())}) for one in pages
     ]

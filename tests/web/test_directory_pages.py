@@ -1,4 +1,4 @@
-"""A directory's pages: finding a mediator, and verifying their experience and CPD; nothing private, nobody private."""
+"""A directory's pages: finding mediators and verifying their experience and CPD, without anything or anyone private."""
 
 import re
 from datetime import date
@@ -71,7 +71,7 @@ async def test_a_search_finds_mediators_who_are_not_private(hub: Hub) -> None:
     assert "No mediator you can see has that name" in nobody.text
 
 
-async def test_each_searches_by_the_standing_that_they_have_the_page_for(hub: Hub) -> None:
+async def test_each_person_finds_what_the_role_that_gives_them_the_page_may_see(hub: Hub) -> None:
     await hub.mediator(name="Ann")
     bea = await hub.mediator(name="Bea", visibility=Visibility.PRIVATE)
     me = await hub.person(Role.DIRECTORY, Role.ADMIN, Role.MEDIATOR, Role.REVIEWER, name="Me")
@@ -85,7 +85,7 @@ async def test_each_searches_by_the_standing_that_they_have_the_page_for(hub: Hu
     ]
 
 
-async def test_a_search_is_paged_by_cursors_that_tell_no_name(hub: Hub) -> None:
+async def test_a_search_is_paged_by_cursors_that_contain_no_name(hub: Hub) -> None:
     directory = await hub.person(Role.DIRECTORY)
     names = [f"Ann Mediator {number:02}" for number in range(23)]
     for name in names:
@@ -124,7 +124,7 @@ async def test_a_directory_reads_what_verifies_experience_and_nothing_private(hu
         assert part not in said, part
 
 
-async def test_an_administrator_sees_on_these_pages_what_a_directory_sees(hub: Hub) -> None:
+async def test_an_administrator_sees_the_same_on_these_pages_as_a_directory(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     await put_cases(hub, ann, CASE | HIDDEN_OF_CASE)
     await put_cpd(hub, ann, COURSE)
@@ -186,7 +186,7 @@ async def test_both_tables_are_filtered_sorted_and_paged_by_the_address(hub: Hub
     assert cells(courses, "Month") == cells(page, "Month")
 
 
-async def test_what_only_the_mediator_may_read_is_neither_searched_nor_sorted_by(hub: Hub) -> None:
+async def test_nothing_is_searched_or_sorted_by_what_only_the_mediator_may_read(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, CASE | HIDDEN_OF_CASE, {})
     await put_cpd(hub, ann, COURSE)
@@ -234,7 +234,7 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
 
 
 async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
-    """A mediator's pages are not there: by every answer the same as for an id that never existed."""
+    """A mediator's pages aren't there: every answer is the same as for an id that never existed."""
     before = await everything(hub)
     for page in ("", "?role=OBSERVER", "/logbook.csv", "/cpd.csv"):
         hidden = await hub.client.get(f"/mediators/{whose}{page}", headers=cookie(by))
@@ -255,7 +255,7 @@ async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
         (Role.MEDIATOR,),
     ],
 )
-async def test_a_private_mediator_is_not_found_by_whoever_reads_as_a_directory(
+async def test_a_private_mediator_is_not_found_by_anyone_who_reads_as_a_directory(
     hub: Hub, roles: tuple[Role, ...]
 ) -> None:
     me, ann = await hub.person(*roles), await hub.mediator(visibility=Visibility.PRIVATE)
@@ -266,7 +266,7 @@ async def test_a_private_mediator_is_not_found_by_whoever_reads_as_a_directory(
     await hidden_from(hub, me, "no-id")
 
 
-async def test_one_who_turns_private_is_gone_at_once(hub: Hub) -> None:
+async def test_a_mediator_who_becomes_private_is_hidden_at_once(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
     await opened(hub, directory, f"/mediators/{ann.id}")
     async with hub.database.transaction() as transaction:
@@ -288,7 +288,7 @@ async def test_an_administrator_finds_private_mediators_too(hub: Hub) -> None:
     assert cells(await opened(hub, admin, f"/mediators/{ann.id}"), "Month") == ["Apr 2023"]
 
 
-async def test_a_directory_that_also_reviews_reads_both_each_in_its_place(hub: Hub) -> None:
+async def test_a_directory_that_also_reviews_reads_each_part_on_its_own_pages(hub: Hub) -> None:
     ann, me = await hub.mediator(), await hub.person(Role.DIRECTORY, Role.REVIEWER)
     await hub.appointed(ann, me)
     await put_cases(hub, ann, CASE | HIDDEN_OF_CASE)
@@ -302,14 +302,14 @@ async def test_a_directory_that_also_reviews_reads_both_each_in_its_place(hub: H
         assert f'<a href="{part}"' in verified.text
 
 
-async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
+async def test_anyone_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
     ann = await hub.mediator()
     for path in ("/mediators", *(f"/mediators/{ann.id}{page}" for page in ("", "/logbook.csv", "/cpd.csv"))):
         response = await hub.client.get(path)
         assert (response.status_code, response.headers["location"]) == (303, f"/signin?next={path}")
 
 
-async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> None:
+async def test_the_pages_of_a_mediator_with_no_entries_say_so(hub: Hub) -> None:
     ann, directory = await hub.mediator(name="Ann"), await hub.person(Role.DIRECTORY)
     said = plain((await opened(hub, directory, f"/mediators/{ann.id}")).text)
     for part in (
@@ -321,7 +321,7 @@ async def test_a_mediator_with_nothing_yet_is_said_to_have_nothing(hub: Hub) -> 
     assert await sheet(hub, directory, f"/mediators/{ann.id}/logbook.csv") == []
 
 
-async def test_the_pages_run_as_many_statements_whatever_there_is(hub: Hub) -> None:
+async def test_the_pages_run_the_same_number_of_statements_however_much_there_is(hub: Hub) -> None:
     ann, directory = await hub.mediator(), await hub.person(Role.DIRECTORY)
     counts: set[tuple[int, ...]] = set()
     for more in (1, 4, 20):

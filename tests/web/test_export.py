@@ -93,7 +93,7 @@ async def add_case(hub: Hub, mediator: Person, **facts: Any) -> str:
     return str(made["logbookEntry"]["id"])
 
 
-async def test_a_mediators_archive_holds_account_and_profile(hub: Hub) -> None:
+async def test_a_mediators_archive_has_their_account_and_profile(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     rae = await hub.person(Role.REVIEWER, name="Rae")
     await hub.appointed(ann, rae)
@@ -141,7 +141,7 @@ async def test_a_mediators_archive_holds_account_and_profile(hub: Hub) -> None:
     assert ann.cookie not in export.whole
 
 
-async def test_a_mediators_archive_holds_every_entry_whole(hub: Hub) -> None:
+async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     facts = filled_in(LOGBOOK_FIELDS) | CASE | PRIVATE
     case_id = await add_case(hub, ann, **facts)
@@ -165,7 +165,7 @@ async def test_a_mediators_archive_holds_every_entry_whole(hub: Hub) -> None:
     assert export.csv("learnings")[0] == ["date", "source", "kind", "text", "entryId"]
 
 
-async def test_an_archive_walks_lists_of_many_pages_to_their_end(hub: Hub) -> None:
+async def test_an_archive_has_lists_of_many_pages_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     days = [{"ended_on": date(2025, 1, 1) - timedelta(days=number // 2), "did_well": "Waited"} for number in range(205)]
     ids = [str(new_id) for new_id in await put_cases(hub, ann, *days)]
@@ -177,7 +177,7 @@ async def test_an_archive_walks_lists_of_many_pages_to_their_end(hub: Hub) -> No
     assert sorted(learning["entryId"] for learning in learnings) == sorted(ids)
 
 
-async def test_somebody_without_entries_gets_lists_that_are_empty(hub: Hub) -> None:
+async def test_somebody_without_entries_gets_empty_lists(hub: Hub) -> None:
     export = await exported(hub, await hub.mediator())
     for name in ("logbook", "cpd", "learnings", "feedback", "feedback_requests"):
         assert export.json(name) == []
@@ -231,7 +231,7 @@ async def test_requests_are_exported_without_name_email_and_reference(hub: Hub, 
         assert detail not in export.whole
 
 
-async def test_a_reviewers_archive_names_their_mediators_and_tells_nothing_else_of_them(hub: Hub) -> None:
+async def test_a_reviewers_archive_names_their_mediators_and_says_nothing_else_about_them(hub: Hub) -> None:
     rae = await hub.person(Role.REVIEWER)
     ann, bob = await hub.mediator(name="Ann"), await hub.mediator(name="Bob")
     await hub.mediator(name="Cyd")
@@ -246,7 +246,7 @@ async def test_a_reviewers_archive_names_their_mediators_and_tells_nothing_else_
         assert others not in export.whole
 
 
-async def test_a_directorys_archive_has_its_own_facts_and_no_others(hub: Hub) -> None:
+async def test_a_directorys_archive_is_only_about_itself(hub: Hub) -> None:
     finder = await hub.person(Role.DIRECTORY, name="Finder")
     await hub.person(Role.DIRECTORY, name="Other directory")
     await hub.mediator(name="Ann")
@@ -260,7 +260,7 @@ async def test_a_directorys_archive_has_its_own_facts_and_no_others(hub: Hub) ->
     assert "Ann" not in export.whole
 
 
-async def test_an_administrators_archive_has_their_account_alone(hub: Hub) -> None:
+async def test_an_administrators_archive_has_only_their_account(hub: Hub) -> None:
     ada = await hub.person(Role.ADMIN)
     ann = await hub.mediator(name="Ann")
     export = await exported(hub, ada)
@@ -269,7 +269,7 @@ async def test_an_administrators_archive_has_their_account_alone(hub: Hub) -> No
     assert ann.email not in export.whole
 
 
-async def test_somebody_with_every_role_gets_what_is_their_own(hub: Hub) -> None:
+async def test_somebody_with_every_role_gets_only_what_is_their_own(hub: Hub) -> None:
     eve = await hub.person(*Role)
     ann = await hub.mediator(name="Ann")
     await hub.appointed(ann, eve)
@@ -298,7 +298,7 @@ async def test_an_archive_has_what_its_owner_may_read_when_it_is_made(hub: Hub) 
     assert "reviewed_mediators.json" not in export.names
 
 
-async def test_csv_holds_no_formulas_and_json_what_was_typed(hub: Hub) -> None:
+async def test_the_csv_has_no_formulas_and_the_json_has_exactly_what_was_typed(hub: Hub) -> None:
     ann = await hub.mediator()
     typed = ['=HYPERLINK("https://demo.example")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "calm;=1", "a=1"]
     safe = [
@@ -350,7 +350,7 @@ async def test_the_link_comes_by_mail_and_works_for_seven_days(hub: Hub) -> None
     assert await hub.rows("SELECT id FROM data_export") == []
 
 
-async def test_an_export_that_is_made_twice_is_mailed_once(hub: Hub) -> None:
+async def test_an_export_made_twice_is_mailed_once(hub: Hub) -> None:
     ann = await hub.mediator()
     await ask_for_export(hub, ann)
     await hub.work()
@@ -363,7 +363,7 @@ async def test_an_export_that_is_made_twice_is_mailed_once(hub: Hub) -> None:
     assert len(hub.mails(ann.email)) == 1
 
 
-async def test_nothing_is_exported_of_an_account_that_was_deleted_meanwhile(hub: Hub) -> None:
+async def test_nothing_is_exported_for_an_account_deleted_in_the_meantime(hub: Hub) -> None:
     ann = await hub.mediator()
     await ask_for_export(hub, ann)
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, "deleted", by=ann))
@@ -373,7 +373,7 @@ async def test_nothing_is_exported_of_an_account_that_was_deleted_meanwhile(hub:
     assert [mail["subject"] for mail in hub.mails(ann.email)] == ["Your account was deleted"]
 
 
-async def test_an_export_whose_owner_cannot_be_answered_is_tried_again(hub: Hub) -> None:
+async def test_an_export_that_fails_is_tried_again(hub: Hub) -> None:
     ann = await hub.mediator()
     await ask_for_export(hub, ann)
     await hub.rows("ALTER TABLE cpd_entry RENAME TO cpd_entry_away")
@@ -392,7 +392,7 @@ async def percent(hub: Hub, person: Person) -> list[int]:
     return [export["percent"] for export in answer.data["me"]["exports"]]
 
 
-async def test_an_export_tells_its_owner_how_far_it_is(hub: Hub) -> None:
+async def test_an_export_shows_its_progress_to_its_owner(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await ask_for_export(hub, ann)
     assert await percent(hub, ann) == [0]
@@ -408,7 +408,7 @@ async def test_an_export_tells_its_owner_how_far_it_is(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("roles", [*(frozenset({role}) for role in Role), frozenset(Role)])
-def test_each_role_may_ask_all_that_its_export_asks(roles: frozenset[Role]) -> None:
+def test_each_role_may_ask_for_everything_in_its_export(roles: frozenset[Role]) -> None:
     schema = projection(Viewer(roles=roles).standings)
     for part in parts_of(roles):
         assert validate(schema, DocumentNode(definitions=(ARCHIVE_OPERATIONS[part.name],))) == []

@@ -1,4 +1,4 @@
-"""The link to the copy of one's data: it opens for its owner alone, signed in with all that signing in takes."""
+"""The link to the copy of one's data: it opens only for its owner, and only once they're fully signed in."""
 
 import pytest
 
@@ -12,14 +12,14 @@ UNKNOWN = "/export/" + "x" * 43
 
 
 async def export_link(hub: Hub, owner: Person) -> str:
-    """Let a copy be made; give the path of its link."""
+    """Have a copy made, and return the path of its link."""
     payload(await hub.change("exportMyData", {}, by=owner))
     await hub.work()
     (mail,) = [mail for mail in hub.mails(owner.email) if mail["subject"] == "Your data is ready to download"]
     return f"/export/{secret_in(mail, 'export')}"
 
 
-async def test_its_owner_downloads_it_by_the_button_as_often_as_wanted(hub: Hub) -> None:
+async def test_its_owner_downloads_it_with_the_button_as_often_as_they_like(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     (row,) = await hub.rows("SELECT archive FROM data_export")
@@ -38,7 +38,7 @@ async def test_its_owner_downloads_it_by_the_button_as_often_as_wanted(hub: Hub)
     assert (await everything(hub))["data_export"] == before["data_export"]
 
 
-async def test_who_is_signed_out_signs_in_first_and_comes_back(hub: Hub) -> None:
+async def test_an_owner_who_is_signed_out_signs_in_first_and_comes_back(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     for address in (path, UNKNOWN):
@@ -55,7 +55,7 @@ async def test_who_is_signed_out_signs_in_first_and_comes_back(hub: Hub) -> None
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_to_everybody_else_it_reads_like_one_that_never_was(hub: Hub, role: Role) -> None:
+async def test_to_everybody_else_it_looks_like_a_link_that_never_existed(hub: Hub, role: Role) -> None:
     ann, other = await hub.mediator(), await hub.person(role)
     path = await export_link(hub, ann)
     before = await everything(hub)
@@ -66,7 +66,7 @@ async def test_to_everybody_else_it_reads_like_one_that_never_was(hub: Hub, role
     assert await everything(hub) == before
 
 
-async def test_no_token_opens_it_not_even_its_owners(hub: Hub) -> None:
+async def test_no_token_opens_it_not_even_one_of_its_owner(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     token = await put_token(hub, ann)
@@ -78,7 +78,7 @@ async def test_no_token_opens_it_not_even_its_owners(hub: Hub) -> None:
     assert is_a_page(await get(hub, ann, path))
 
 
-async def test_another_site_downloads_nothing(hub: Hub) -> None:
+async def test_another_site_cannot_download_anything(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     for headers in FOREIGN:
@@ -86,7 +86,7 @@ async def test_another_site_downloads_nothing(hub: Hub) -> None:
     assert (await hub.client.post(path, headers={"origin": BASE_URL} | cookie(ann))).status_code == 200
 
 
-async def test_an_address_that_is_confirmed_no_more_opens_nothing(hub: Hub) -> None:
+async def test_the_link_does_not_work_once_the_address_is_no_longer_confirmed(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     await hub.rows("UPDATE account SET email_verified_at = NULL")
@@ -94,7 +94,7 @@ async def test_an_address_that_is_confirmed_no_more_opens_nothing(hub: Hub) -> N
     assert is_a_page(await post(hub, ann, path), 403)
 
 
-async def test_where_there_is_a_second_factor_no_session_without_it_opens_it(hub: Hub) -> None:
+async def test_with_a_second_factor_no_session_without_it_opens_it(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     before = ann
@@ -108,7 +108,7 @@ async def test_where_there_is_a_second_factor_no_session_without_it_opens_it(hub
     hub.client.cookies.clear()
 
 
-async def test_an_administrator_who_lacks_the_second_factor_that_is_asked_for_opens_nothing(hub: Hub) -> None:
+async def test_an_administrator_without_the_required_second_factor_cannot_open_it(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     path = await export_link(hub, admin)
     async with opened(hub.services, settings=hub.settings, admin_second_factor=True) as strict:
@@ -120,7 +120,7 @@ async def test_an_administrator_who_lacks_the_second_factor_that_is_asked_for_op
         assert (await post(strict, admin, path)).content.startswith(b"PK")
 
 
-async def test_it_is_gone_after_its_week(hub: Hub) -> None:
+async def test_it_is_gone_after_a_week(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await export_link(hub, ann)
     async with hub.later(days=8) as then:

@@ -1,4 +1,4 @@
-"""A table's export holds one part in memory at a time, however long the list is."""
+"""A table's export keeps one part in memory at a time, however long the list is."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ TEXTS = (
 
 
 async def exported(hub: Hub, who: Person) -> tuple[int, int]:
-    """Export a logbook to a reader that keeps nothing; give its lines, and the most memory held, in bytes."""
+    """Export a logbook to a reader that keeps nothing; return its lines, and the most memory held, in bytes."""
     scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -44,7 +44,7 @@ async def exported(hub: Hub, who: Person) -> tuple[int, int]:
 
     async def send(message: Message) -> None:
         nonlocal held, lines
-        gc.collect()  # what nobody holds any more is not counted
+        gc.collect()  # what nobody holds any more isn't counted
         held = max(held, tracemalloc.get_traced_memory()[0])
         lines += message.get("body", b"").count(b"\r\n")
 
@@ -61,7 +61,7 @@ async def test_a_long_logbook_takes_no_more_memory_to_export_than_a_short_one(hu
     await hub.rows(MANY, short.id, 400)
     await hub.rows(MANY, long.id, 2000)
     await hub.rows(TEXTS)
-    await exported(hub, short)  # what is made once, such as compiled statements, is there from now on
+    await exported(hub, short)  # what is made only once, such as compiled statements, exists from now on
     few, usual = await exported(hub, short)
     many, most = await exported(hub, long)
     assert (few, many) == (401, 2001)

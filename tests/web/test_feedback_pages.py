@@ -46,7 +46,7 @@ async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> 
     assert is_a_page(await hub.client.post(path, headers=cookie(ann)), 404)
 
 
-async def test_a_double_submit_asks_once(hub: Hub) -> None:
+async def test_a_request_submitted_twice_is_sent_once(hub: Hub) -> None:
     ann = await hub.mediator()
     for _ in range(2):
         await hub.client.post("/request", data=ASKED | {"requestKey": "k"}, headers=cookie(ann))
@@ -64,7 +64,9 @@ async def test_a_double_submit_asks_once(hub: Hub) -> None:
         ({"mediationEndedOn": "soon"}, "mediationEndedOn"),
     ],
 )
-async def test_a_wrong_request_is_not_sent_and_comes_back_as_typed(hub: Hub, wrong: dict[str, str], field: str) -> None:
+async def test_an_invalid_request_is_not_sent_and_comes_back_as_typed(
+    hub: Hub, wrong: dict[str, str], field: str
+) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     response = await hub.client.post("/request", data=ASKED | {"reference": HOSTILE} | wrong, headers=cookie(ann))
@@ -74,7 +76,7 @@ async def test_a_wrong_request_is_not_sent_and_comes_back_as_typed(hub: Hub, wro
     assert await everything(hub) == before
 
 
-async def test_the_request_page_has_the_personal_link_and_never_tells_what_was_answered(hub: Hub) -> None:
+async def test_the_request_page_has_the_personal_link_and_never_reveals_an_answer(hub: Hub) -> None:
     ann = await hub.mediator()
     own = await hub.ask("{ me { mediator { feedbackLink } } }", by=ann)
     before = await text(hub, ann, "/request")
@@ -87,7 +89,7 @@ def _without_key(page: str) -> str:
     return re.sub(r'name="requestKey" value="[^"]*"', "", page)
 
 
-async def test_shared_feedback_is_read_without_who_when_or_how(hub: Hub) -> None:
+async def test_shared_feedback_is_read_without_learning_who_gave_it_when_or_how(hub: Hub) -> None:
     ann = await hub.mediator()
     when = datetime(2019, 3, 4, tzinfo=UTC)
     answers: dict[str, Any] = {"listening": 4, "impressed": HOSTILE, "for_reviewer": "secret words"}
@@ -107,7 +109,7 @@ async def test_shared_feedback_is_read_without_who_when_or_how(hub: Hub) -> None
     assert all(is_a_page(response, 404) for response in gone)
 
 
-async def test_feedback_of_others_is_not_found(hub: Hub) -> None:
+async def test_nobody_finds_feedback_about_somebody_else(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     rob, admin = await hub.person(Role.REVIEWER), await hub.person(Role.ADMIN)
     await hub.appointed(ann, rob)
@@ -119,7 +121,7 @@ async def test_feedback_of_others_is_not_found(hub: Hub) -> None:
     assert (await hub.client.get("/my-feedback")).headers["location"] == "/signin?next=/my-feedback"
 
 
-async def test_details_are_changed_and_say_who_may_find_one(hub: Hub) -> None:
+async def test_details_and_visibility_are_changed(hub: Hub) -> None:
     ann = await hub.mediator()
     form = {"about": HOSTILE, "profileUrl": "https://demo.example/ann", "visibility": "PRIVATE"}
     response = await hub.client.post("/details", data=form, headers=cookie(ann))
@@ -133,7 +135,7 @@ async def test_details_are_changed_and_say_who_may_find_one(hub: Hub) -> None:
     assert 'value="ftp://x"' in wrong.text
 
 
-async def test_a_reviewer_is_chosen_invited_and_parted_with(hub: Hub) -> None:
+async def test_a_reviewer_is_appointed_invited_and_the_review_ended(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     rob = await hub.person(Role.REVIEWER, name="Rob Reviewer")
     page = await text(hub, ann, "/details?search=rob")
@@ -170,7 +172,7 @@ async def test_nobody_appoints_or_invites_themselves(hub: Hub) -> None:
     assert await everything(hub) == before
 
 
-async def test_forms_of_other_sites_and_of_other_roles_change_nothing(hub: Hub) -> None:
+async def test_forms_from_other_sites_or_other_roles_change_nothing(hub: Hub) -> None:
     ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
     rob = await hub.person(Role.REVIEWER)
     before = await everything(hub)

@@ -35,7 +35,7 @@ def test_a_day_is_read_however_it_is_written(written: date) -> None:
     assert read_day(f"{written:%B} {written.day}, {written.year}") == iso
 
 
-def test_a_number_that_can_be_no_month_is_the_day() -> None:
+def test_a_number_that_cannot_be_a_month_is_the_day() -> None:
     assert read_day("5/31/2026") == "2026-05-31"
     assert read_day("31/5/2026", month_first=True) == "2026-05-31"
     assert read_day("5/6/2026") == "2026-06-05"
@@ -45,13 +45,13 @@ def test_a_number_that_can_be_no_month_is_the_day() -> None:
 @pytest.mark.parametrize(
     "typed", ["", "soon", "31.2.2024", "2024-13-01", "5.5.24", "1 Foo 2024", "1/2/2024 x", "99/99/9999"]
 )
-def test_what_is_no_day_says_how_to_write_one(typed: str) -> None:
+def test_text_that_is_not_a_day_is_answered_with_how_to_write_one(typed: str) -> None:
     with pytest.raises(Unreadable, match="Please write the date as"):
         read_day(typed)
 
 
 @given(st.integers(min_value=0, max_value=600_000))
-def test_every_duration_comes_back_from_how_it_is_shown_and_exported(number: int) -> None:
+def test_every_duration_is_read_back_as_it_was_shown_or_exported(number: int) -> None:
     assert read_minutes(labels.hours(number).replace(",", "")) == number
     assert read_minutes(str(labels.decimal_hours(number))) == number
     assert read_minutes(f"{number} min") == number
@@ -61,12 +61,12 @@ def test_every_duration_comes_back_from_how_it_is_shown_and_exported(number: int
     ("typed", "number"),
     [("7:30", 450), ("7.5", 450), ("7,5", 450), ("7h30", 450), ("7 h", 420), (".5", 30), ("2 hours", 120)],
 )
-def test_a_duration_is_read_in_hours(typed: str, number: int) -> None:
+def test_a_duration_is_read_as_hours(typed: str, number: int) -> None:
     assert read_minutes(typed) == number
 
 
 @pytest.mark.parametrize("typed", ["", "soon", "7:60", "7:5:3", "-1", "1e3", "7..5", ".", "9999999999", "7 days"])
-def test_what_is_no_duration_says_how_to_write_one(typed: str) -> None:
+def test_text_that_is_not_a_duration_is_answered_with_how_to_write_one(typed: str) -> None:
     with pytest.raises(Unreadable, match="Please write the duration"):
         read_minutes(typed)
 
@@ -79,7 +79,7 @@ def test_no_text_breaks_a_reader(typed: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_no_reader_quotes_what_was_typed(typed: str) -> None:
+def test_no_reader_repeats_what_was_typed(typed: str) -> None:
     for reader in (read_day, read_minutes, read_whole_number, read_choice(labels.ROLES)):
         with pytest.raises(Unreadable) as unreadable:
             reader(f"{typed} qxzqx")
@@ -87,13 +87,13 @@ def test_no_reader_quotes_what_was_typed(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["1.5", "x", "1234567890", "٣"])
-def test_a_whole_number_has_digits_alone(typed: str) -> None:
+def test_a_whole_number_has_only_digits(typed: str) -> None:
     assert read_whole_number(" 12 ") == 12
     with pytest.raises(Unreadable):
         read_whole_number(typed)
 
 
-def test_a_choice_is_read_by_its_word_or_by_its_label() -> None:
+def test_a_choice_is_read_from_its_word_or_its_label() -> None:
     roles = read_choice(labels.ROLES)
     assert roles("LEAD_MEDIATOR") == roles("lead  mediator ") == "LEAD_MEDIATOR"
     with pytest.raises(Unreadable):

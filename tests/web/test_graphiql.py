@@ -1,4 +1,4 @@
-"""GraphiQL is for administrators alone, loads nothing from elsewhere, and says how to set it up where it is missing."""
+"""GraphiQL is only for administrators, loads nothing from elsewhere, and says how to set it up if it's missing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from html.parser import HTMLParser
@@ -83,7 +83,7 @@ def directives(response: Response) -> dict[str, str]:
     return dict(directive.split(" ", 1) for directive in policy.split("; "))
 
 
-async def test_administrator_gets_a_page_that_loads_only_from_this_host(ask: Ask, built: Path) -> None:
+async def test_an_administrator_gets_a_page_that_loads_only_from_this_host(ask: Ask, built: Path) -> None:
     response = await ask(ADMIN, "/graphiql")
     assert response.status_code == 200
     loaded = Loaded(response.text)
@@ -115,7 +115,7 @@ async def test_the_policy_allows_no_other_host_and_no_inline_script(ask: Ask, bu
 
 
 @pytest.mark.parametrize("state", ["built", "assets"])
-async def test_the_page_is_neither_stored_nor_sniffed_nor_named_to_others(
+async def test_the_page_is_neither_stored_nor_sniffed_nor_sent_as_a_referrer(
     ask: Ask, state: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue(state)
@@ -131,7 +131,7 @@ async def test_an_administrator_with_other_roles_gets_the_page(ask: Ask, built: 
     assert response.status_code == 200
 
 
-async def test_the_signed_out_are_sent_to_sign_in_and_back(ask: Ask, built: Path) -> None:
+async def test_anyone_signed_out_is_sent_to_sign_in_and_back(ask: Ask, built: Path) -> None:
     response = await ask(Viewer(), "/graphiql")
     assert response.status_code == 303
     assert response.headers["location"] == "/signin?next=/graphiql"
@@ -139,7 +139,7 @@ async def test_the_signed_out_are_sent_to_sign_in_and_back(ask: Ask, built: Path
 
 
 @pytest.mark.parametrize("roles", OTHERS, ids=lambda roles: "+".join(roles) or "no role")
-async def test_for_all_others_there_is_no_such_page(ask: Ask, built: Path, roles: frozenset[Role]) -> None:
+async def test_for_everybody_else_there_is_no_such_page(ask: Ask, built: Path, roles: frozenset[Role]) -> None:
     viewer = Viewer(account_id=uuid4(), roles=roles)
     hidden, unknown = await ask(viewer, "/graphiql"), await ask(viewer, "/no-such-page")
     assert hidden.status_code == unknown.status_code == 404

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: methods, media types, status codes, and requests that could not start."""
+"""GraphQL over HTTP: methods, media types, status codes, and requests that can't be run."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,7 +40,7 @@ def signed_in(person: Person) -> str:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
-async def test_only_post_is_answered_and_others_change_nothing(hub: Hub, method: str) -> None:
+async def test_only_post_is_answered_and_other_methods_change_nothing(hub: Hub, method: str) -> None:
     ann = await hub.mediator()
     headers = {"cookie": signed_in(ann), "content-type": JSON}
     for query in ({"query": "{ me { id } }"}, {"query": RENAME}):
@@ -50,7 +50,7 @@ async def test_only_post_is_answered_and_others_change_nothing(hub: Hub, method:
     assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
 
 
-async def test_the_answer_has_the_media_type_that_was_asked_for(hub: Hub) -> None:
+async def test_the_answer_has_the_requested_media_type(hub: Hub) -> None:
     del hub.client.headers["accept"]
     for accept, answered in (
         (None, JSON),
@@ -70,7 +70,7 @@ async def test_the_answer_has_the_media_type_that_was_asked_for(hub: Hub) -> Non
         assert response.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_what_cannot_be_answered_in_an_accepted_type_is_not_acceptable(hub: Hub) -> None:
+async def test_a_request_that_accepts_none_of_our_types_gets_a_406(hub: Hub) -> None:
     for accept in ("text/html", "application/xml", "image/*", "application/jsonx"):
         assert (await send_body(hub, HELLO, accept=accept)).status_code == 406
 
@@ -117,7 +117,7 @@ COULD_NOT_START: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_what_could_not_start_is_400_but_200_for_clients_of_plain_json(hub: Hub) -> None:
+async def test_an_operation_that_could_not_start_is_400_but_200_for_clients_of_plain_json(hub: Hub) -> None:
     for body, code in COULD_NOT_START:
         for accept, status in ((GRAPHQL, 400), (JSON, 200), ("*/*", 200)):
             response = await send_body(hub, body, accept=accept)
@@ -126,7 +126,7 @@ async def test_what_could_not_start_is_400_but_200_for_clients_of_plain_json(hub
             assert "data" not in response.json()
 
 
-async def test_what_ran_is_200_with_its_data_and_its_errors(hub: Hub) -> None:
+async def test_an_operation_that_ran_is_200_with_its_data_and_errors(hub: Hub) -> None:
     ann = await hub.mediator()
     body = {"query": "query($id: ID!) { me { id } mediator(id: $id) { id } }", "variables": {"id": str(uuid4())}}
     response = await send_body(hub, body, accept=GRAPHQL, cookie=signed_in(ann))
@@ -152,7 +152,7 @@ NO_REQUESTS = [
 ]  # fmt: skip
 
 
-async def test_a_body_that_is_no_graphql_request_is_400(hub: Hub) -> None:
+async def test_a_body_that_is_not_a_graphql_request_is_400(hub: Hub) -> None:
     for body in NO_REQUESTS:
         for accept in (GRAPHQL, JSON):
             response = await send_body(hub, body, accept=accept)
@@ -160,7 +160,7 @@ async def test_a_body_that_is_no_graphql_request_is_400(hub: Hub) -> None:
             assert codes(response) == ["BAD_USER_INPUT"]
 
 
-async def test_what_may_be_left_out_may_be_null(hub: Hub) -> None:
+async def test_anything_that_may_be_left_out_may_be_null(hub: Hub) -> None:
     body = HELLO | {"variables": None, "operationName": None, "extensions": None, "anything": 5}
     assert (await send_body(hub, body)).json() == {"data": {"__typename": "Query"}}
 
@@ -173,7 +173,7 @@ async def test_a_batch_is_refused_and_none_of_it_runs(hub: Hub) -> None:
     assert await hub.rows("SELECT 1 FROM account WHERE name = 'Changed'") == []
 
 
-async def test_a_body_has_at_most_256_kilobytes(hub: Hub) -> None:
+async def test_a_body_may_have_at_most_256_kilobytes(hub: Hub) -> None:
     assert MAX_BODY == 262_144
     padding = MAX_BODY - len(orjson.dumps(HELLO))
     fits = orjson.dumps({"query": HELLO["query"] + " " * padding})
@@ -206,7 +206,7 @@ async def test_nesting_is_never_a_fault(hub: Hub, depth: int) -> None:
         assert "INTERNAL_SERVER_ERROR" not in response.text
 
 
-# Who asks.
+# Who's asking.
 
 
 async def test_another_site_is_forbidden_and_changes_nothing(hub: Hub) -> None:
@@ -254,7 +254,7 @@ async def test_a_bad_token_is_unauthenticated_whatever_else_is_sent(hub: Hub) ->
             assert codes(response) == ["UNAUTHENTICATED"]
 
 
-async def test_a_token_ends_with_its_revocation_its_expiry_and_its_owner(hub: Hub) -> None:
+async def test_a_token_ends_when_it_is_revoked_expires_or_its_owner_is_deleted(hub: Hub) -> None:
     for ending in (
         "UPDATE api_token SET revoked_at = clock()",
         "UPDATE api_token SET expires_at = clock()",
@@ -278,13 +278,13 @@ async def test_an_ended_session_is_unauthenticated_and_its_cookie_is_taken_away(
         assert "Max-Age=0" in response.headers["set-cookie"]
 
 
-async def test_answers_are_kept_by_nobody_and_guessed_by_no_browser(hub: Hub) -> None:
+async def test_answers_are_not_cached_and_their_type_is_not_guessed(hub: Hub) -> None:
     response = await send_body(hub, HELLO)
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_fault_of_ours_tells_a_reference_and_nothing_else(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_fault_of_ours_reveals_only_a_reference(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     ann, admin = await hub.mediator(), await hub.person(Role.ADMIN)
     document = "{ me { name mediator { cpd { totalCount } logbook { totalCount } } } }"
     await hub.rows("ALTER TABLE logbook_entry RENAME COLUMN minutes TO hours")
@@ -308,7 +308,7 @@ async def test_a_fault_of_ours_tells_a_reference_and_nothing_else(hub: Hub, caps
     payload(await hub.change("updateAccount", {"name": "Still Works"}, by=admin))
 
 
-# A token is sent by a program on purpose, never by a browser by itself: its requests may come from any site.
+# A program sends a token on purpose, and a browser never does so by itself: such requests may come from any site.
 
 ORIGINS: list[dict[str, str]] = [
     {"origin": "https://app.example"},
@@ -321,7 +321,7 @@ ORIGINS: list[dict[str, str]] = [
 
 
 def readable_anywhere(response: httpx.Response) -> bool:
-    """Whether a script of any site that sent no cookie may read the answer."""
+    """Whether a script on any site, if it sent no cookie, may read the answer."""
     exposed = response.headers.get("access-control-expose-headers", "").lower()
     assert "access-control-allow-credentials" not in response.headers
     return response.headers.get("access-control-allow-origin") == "*" and {*exposed.split(", ")} >= {
@@ -347,7 +347,7 @@ async def test_a_token_may_call_from_any_site_and_touches_no_cookie(hub: Hub, he
 
 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer x", "bearer x", "Basic YTpi", "x", ""])
-async def test_a_bad_token_ends_no_good_session_and_uses_none(hub: Hub, authorization: str) -> None:
+async def test_a_bad_token_neither_ends_nor_uses_a_good_session(hub: Hub, authorization: str) -> None:
     ann = await hub.mediator()
     for headers in ORIGINS:
         for cookie in (signed_in(ann), "session=ended", f"{signed_in(ann)}; device=known"):
@@ -364,7 +364,7 @@ async def test_a_bad_token_ends_no_good_session_and_uses_none(hub: Hub, authoriz
     assert (await hub.ask("{ me { id } }", by=ann)).data["me"]["id"] == str(ann.id)
 
 
-async def test_nobody_signs_in_or_up_past_the_guard_by_sending_a_token(hub: Hub) -> None:
+async def test_nobody_gets_past_the_guard_of_signing_in_or_up_by_sending_a_token(hub: Hub) -> None:
     ann = await hub.mediator()
     token = await put_token(hub, ann)
     before = await hub.rows("SELECT id FROM session")
@@ -408,7 +408,7 @@ async def test_a_preflight_is_answered_without_credentials(hub: Hub, cookie: str
         assert "access-control-allow-origin" not in other.headers
 
 
-async def test_what_is_asked_by_cookie_or_by_nobody_is_read_by_no_other_site(hub: Hub) -> None:
+async def test_no_other_site_can_read_an_answer_to_a_request_without_a_token(hub: Hub) -> None:
     ann = await hub.mediator()
     for cookie in (signed_in(ann), "session=ended", ""):
         for headers in ORIGINS:
@@ -426,7 +426,7 @@ async def test_401_says_how_to_sign_in(hub: Hub) -> None:
     assert "www-authenticate" not in (await hub.client.get("/")).headers
 
 
-async def test_what_is_limited_says_in_a_header_when_to_try_again(hub: Hub) -> None:
+async def test_after_too_many_requests_a_header_says_when_to_try_again(hub: Hub) -> None:
     ann = await hub.mediator()
     token = await put_token(hub, ann)
     await exhausted(hub, limits.SEARCH, 120, "127.0.0.1")
@@ -441,7 +441,7 @@ async def test_what_is_limited_says_in_a_header_when_to_try_again(hub: Hub) -> N
     assert "retry-after" not in (await hub.ask("{ survey { leastMinutes } }")).headers
 
 
-async def test_a_script_of_any_site_can_read_that_we_failed(hub: Hub) -> None:
+async def test_a_script_on_any_site_can_read_that_we_failed(hub: Hub) -> None:
     token = await put_token(hub, await hub.mediator())
     transport = httpx.ASGITransport(hub.app, raise_app_exceptions=False)
     await hub.rows("ALTER TABLE api_token RENAME TO api_token_away")

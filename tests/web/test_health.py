@@ -11,7 +11,7 @@ from tests.hub import Hub, opened
 from tests.servers import postgres
 
 
-async def test_a_server_is_ready_and_tells_whether_the_queue_moves_and_never_what_is_in_it(hub: Hub) -> None:
+async def test_a_ready_server_says_whether_the_queue_moves_and_never_what_is_in_it(hub: Hub) -> None:
     async def said(of: Hub) -> dict[str, object]:
         response = await of.client.get("/readyz")
         assert response.status_code == 200
@@ -25,14 +25,14 @@ async def test_a_server_is_ready_and_tells_whether_the_queue_moves_and_never_wha
             await enqueue(transaction, mail.EMAIL_CHANGED, uuid4(), recipient=f"canary{number}@demo.example")
     await hub.rows("UPDATE outbox SET state = 'DEAD' WHERE recipient LIKE 'canary0%'")
     assert await said(hub) == moving
-    async with hub.later(hours=1) as later:  # and no worker has been there
+    async with hub.later(hours=1) as later:  # and no worker has come by
         assert await said(later) == moving | {"queue": "stuck"}
-        await hub.rows("UPDATE outbox SET next_at = next_at + interval '2 hours'")  # as one that is put off
+        await hub.rows("UPDATE outbox SET next_at = next_at + interval '2 hours'")  # like one that was put off
         assert await said(later) == moving
 
 
 @pytest.mark.parametrize(("revision", "status", "said"), [("0001", 503, "behind"), ("9999", 200, "ahead")])
-async def test_a_server_on_an_older_schema_is_alive_but_not_ready_and_on_a_newer_one_it_serves(
+async def test_a_server_on_an_older_schema_is_alive_but_not_ready_and_on_a_newer_one_ready(
     hub: Hub, revision: str, status: int, said: str
 ) -> None:
     ((head,),) = await hub.rows("SELECT version_num FROM alembic_version")

@@ -1,4 +1,4 @@
-"""Importing a spreadsheet: choosing a file, looking at how it is read, importing it, and mending what failed."""
+"""Importing a spreadsheet: choosing a file, previewing how it's read, importing it, and correcting what failed."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ async def chosen(hub: Hub, ann: Person, data: bytes) -> httpx.Response:
 
 
 def form_of(response: httpx.Response) -> dict[str, str]:
-    """What a page's own form would send, as it stands."""
+    """What a page's own form would send, unchanged."""
     text = response.text
     form = dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', text))
     for name, options in re.findall(r'<select id="\w+" name="(\w+)".*?>(.*?)</select>', text, re.DOTALL):
@@ -51,7 +51,7 @@ async def sent(hub: Hub, ann: Person, shown: httpx.Response, **changes: str) -> 
 
 
 def figures(response: httpx.Response) -> list[int]:
-    """Imported, skipped, failed."""
+    """How many were imported, skipped, and failed."""
     return [int(number.replace(",", "")) for number in re.findall(r"<p><strong>([\d,]+)</strong> ", response.text)]
 
 
@@ -60,7 +60,7 @@ async def cases(hub: Hub) -> int:
     return int(row["count"])
 
 
-async def test_the_sample_is_imported_as_it_stands(hub: Hub) -> None:
+async def test_the_sample_is_imported_as_it_is(hub: Hub) -> None:
     ann = await hub.mediator()
     start = await hub.client.get(PATH, headers=cookie(ann))
     assert is_a_page(start)
@@ -94,7 +94,7 @@ async def test_the_sample_is_imported_as_it_stands(hub: Hub) -> None:
     assert figures(await chosen(hub, ann, SAMPLE)) == [0, 5, 0]
 
 
-async def test_an_export_is_all_duplicates_however_its_texts_look(hub: Hub) -> None:
+async def test_an_export_is_recognised_as_duplicates_whatever_its_texts_look_like(hub: Hub) -> None:
     ann = await hub.mediator()
     texts = ["=1+1", "'=1+1", "'quoted", "a\r\nb\nc", 'say "yes"; or, no', HOSTILE, "ünïcode ☂", "-", "12"]
     for text in texts:
@@ -112,12 +112,12 @@ async def test_an_export_is_all_duplicates_however_its_texts_look(hub: Hub) -> N
     shown = await chosen(hub, ann, exported.content)
     assert figures(shown) == [0, len(texts) + 3, 0]
     assert "There's nothing to import" in shown.text
-    # A third copy of a case that is there twice is new.
+    # A third copy of a case that's in the logbook twice is new.
     third = exported.content + next(line for line in exported.content.splitlines(True) if b",Yes," in line)
     assert figures(await chosen(hub, ann, third)) == [1, len(texts) + 3, 0]
 
 
-async def test_columns_of_any_name_are_assigned_and_their_days_and_durations_told(hub: Hub) -> None:
+async def test_columns_of_any_name_are_assigned_and_the_format_of_days_and_durations_chosen(hub: Hub) -> None:
     ann = await hub.mediator()
     shown = await chosen(hub, ann, b"Wann;Wie lang;Was;Status\n5/6/2024;90;<i>Erbe;agreement\n")
     assert is_a_page(shown)
@@ -151,7 +151,7 @@ BAD = (
 )
 
 
-async def test_rows_that_cannot_be_read_are_told_and_the_others_imported(hub: Hub) -> None:
+async def test_rows_that_cannot_be_read_are_reported_and_the_others_imported(hub: Hub) -> None:
     ann = await hub.mediator()
     shown = await chosen(hub, ann, csv_of(BAD[0], "", GOOD, *BAD[1:]))
     assert figures(shown) == [1, 0, 3]
@@ -177,7 +177,7 @@ async def test_rows_that_cannot_be_read_are_told_and_the_others_imported(hub: Hu
     assert rest.text.count(str(REASON)) == 1
 
 
-async def test_the_rows_to_mend_hold_no_formula_and_read_as_before(hub: Hub) -> None:
+async def test_the_rows_to_correct_contain_no_formula_and_are_read_as_before(hub: Hub) -> None:
     ann = await hub.mediator()
     data = csv_of('2025-01-15,Judge,Online,1:30,Settled,"=HYPERLINK(1)"', "2025-01-15,Judge,Online,1:30,Settled,'+1")
     shown = await chosen(hub, ann, data)
@@ -207,7 +207,7 @@ async def test_all_or_nothing_imports_nothing_if_any_row_fails(hub: Hub, bad: st
     assert await cases(hub) == 1
 
 
-async def test_a_form_that_is_sent_twice_imports_once_and_says_the_same(hub: Hub) -> None:
+async def test_a_form_sent_twice_imports_once_and_shows_the_same_result(hub: Hub) -> None:
     ann = await hub.mediator()
     shown = await chosen(hub, ann, csv_of(GOOD, GOOD))
     form = form_of(shown) | {"then": "import"}
@@ -218,7 +218,7 @@ async def test_a_form_that_is_sent_twice_imports_once_and_says_the_same(hub: Hub
     assert await cases(hub) == 2
 
 
-async def test_hostile_cells_and_headings_are_shown_as_they_are(hub: Hub) -> None:
+async def test_hostile_cells_and_headings_are_shown_as_text(hub: Hub) -> None:
     ann = await hub.mediator()
     data = io.StringIO()
     csv.writer(data).writerows(
@@ -257,7 +257,7 @@ async def test_a_file_that_cannot_be_read_says_what_to_do(hub: Hub, data: bytes,
     assert says in text
 
 
-async def test_a_file_at_the_bounds_is_imported_whole(hub: Hub) -> None:
+async def test_a_file_of_the_largest_size_is_imported_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     rows = [f"2025-01-15,Lead mediator,Online,1:30,Settled,{number}" for number in range(MAX_ROWS - 1)]
     shown = await chosen(hub, ann, csv_of(*rows, "2025-01-15,Judge,Online,1:30,Settled,last"))
@@ -268,15 +268,15 @@ async def test_a_file_at_the_bounds_is_imported_whole(hub: Hub) -> None:
     assert "2-5,000" in again.text
 
 
-async def test_a_long_report_is_bounded_and_counts_the_rest(hub: Hub) -> None:
+async def test_a_long_report_lists_the_first_rows_and_counts_the_rest(hub: Hub) -> None:
     ann = await hub.mediator()
     shown = await chosen(hub, ann, csv_of(*["no day,Observer,Online,1,Settled,"] * (MAX_LISTED + 7)))
     assert figures(shown) == [0, 0, MAX_LISTED + 7]
-    assert shown.text.count("Please write the date as 2026-03-31") == MAX_LISTED + 10  # and those of the preview
+    assert shown.text.count("Please write the date as 2026-03-31") == MAX_LISTED + 10  # and those in the preview
     assert "And 7 more rows" in shown.text
 
 
-async def test_what_a_page_sends_that_is_not_ours_is_no_fault(hub: Hub) -> None:
+async def test_a_form_that_no_page_of_ours_sends_is_refused_without_a_fault(hub: Hub) -> None:
     ann = await hub.mediator()
     ours = form_of(await chosen(hub, ann, csv_of(GOOD)))
     for sheet in ("", "ü", "abc", pack(b"x" * MAX_FILE)[:-8], pack(b"x" * (MAX_FILE + 1))):
@@ -293,7 +293,7 @@ async def test_what_a_page_sends_that_is_not_ours_is_no_fault(hub: Hub) -> None:
     assert await cases(hub) == 0
 
 
-async def test_imports_are_for_mediators_alone(hub: Hub) -> None:
+async def test_imports_are_only_for_mediators(hub: Hub) -> None:
     ann = await hub.mediator()
     form = form_of(await chosen(hub, ann, csv_of(GOOD))) | {"then": "import"}
     others = [await hub.person(role) for role in (Role.REVIEWER, Role.DIRECTORY, Role.ADMIN)]
@@ -322,7 +322,7 @@ async def test_an_import_goes_into_the_importers_own_logbook(hub: Hub) -> None:
     assert {row["mediator_id"] for row in await hub.rows("SELECT mediator_id FROM logbook_entry")} == {ann.id, bob.id}
 
 
-async def test_too_many_imports_say_when_to_try_again_and_keep_the_file(hub: Hub) -> None:
+async def test_after_too_many_imports_the_page_says_when_to_try_again_and_keeps_the_file(hub: Hub) -> None:
     ann = await hub.mediator()
     await exhausted(hub, limits.IMPORTS, 60, ann.id)
     response = await chosen(hub, ann, csv_of(GOOD))

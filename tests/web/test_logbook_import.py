@@ -1,4 +1,4 @@
-"""ReadRow other people's spreadsheets: encodings, separators, headings, days, durations; and our own, back again."""
+"""Reading other people's spreadsheets (encodings, separators, headings, days, durations), and our own exports."""
 
 import csv
 import io
@@ -24,14 +24,14 @@ PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
 
 
 def read(text: str, **plan: Any) -> list[ReadRow]:
-    """Read a file whose days, hours and choices need no more than their headings."""
+    """Read a file whose days, hours and choices can be read from the headings alone."""
     file = read_csv(text.encode())
     guessed = logbook_import.guess(file)
     return logbook_import.read_rows(file, replace(guessed, **({"defaults": PLAN_WORDS} | plan)))
 
 
 def one(heading: str, cell: str, **plan: Any) -> Any:
-    """What one cell under a heading is read as; the reason if it cannot be."""
+    """What one cell under a heading is read as, or the reason why it can't be."""
     name = next(iter(logbook_import.guess(read_csv(f"{heading}\nx".encode())).columns))
     row = {"Last day": "2024-01-02", "Hours": "1"} | {"First day" if name == "startedOn" else heading: cell}
     if name in {"endedOn", "minutes"}:
@@ -44,7 +44,7 @@ def one(heading: str, cell: str, **plan: Any) -> Any:
     return told[0] if told else reading.values.get(name)
 
 
-def test_a_file_may_have_as_many_rows_as_the_api_takes() -> None:
+def test_a_file_may_have_as_many_rows_as_the_api_accepts() -> None:
     assert MAX_ROWS == MAX_ENTRIES
 
 
@@ -95,7 +95,7 @@ def test_encodings_separators_and_line_ends_of_spreadsheet_programs_are_read(
     assert file.rows == [CsvRow(3, ["2024-01-02", f'é, "x"{end}; €'])]
 
 
-def test_a_line_that_names_the_separator_is_none_of_the_rows() -> None:
+def test_a_line_that_names_the_separator_is_not_a_row() -> None:
     assert read_csv(b"sep=;\r\na,b;c\r\n1;2\r\n").rows == [CsvRow(2, ["1", "2"])]
 
 
@@ -119,7 +119,7 @@ def test_blank_lines_and_cells_are_left_out_and_rows_keep_their_numbers() -> Non
         (b"a\n" + b"1," * 101, "Row 2 has more than 100 columns"),
     ],
 )
-def test_what_is_no_csv_says_what_to_do(data: bytes, says: str) -> None:
+def test_a_file_that_is_not_csv_is_answered_with_what_to_do(data: bytes, says: str) -> None:
     with pytest.raises(NotCsv, match=says):
         read_csv(data)
 
@@ -135,11 +135,11 @@ def test_any_bytes_are_read_or_refused_with_a_reason(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_a_packed_file_is_unpacked_as_it_was(data: bytes) -> None:
+def test_a_packed_file_is_unpacked_unchanged(data: bytes) -> None:
     assert unpack(pack(data)) == data
 
 
-def test_only_what_was_packed_whole_is_unpacked() -> None:
+def test_only_a_complete_packed_file_is_unpacked() -> None:
     whole = bytes(MAX_FILE)
     assert unpack(pack(whole)) == whole
     for wrong in ("", "????", pack(b"abc")[:-4], pack(bytes(MAX_FILE + 1))):
@@ -195,7 +195,7 @@ def test_whether_the_month_comes_first_is_guessed_from_the_days() -> None:
     assert one("Last day", "5/6/2024", month_first=True) == "2024-05-06"
 
 
-def test_one_day_stands_for_both_and_is_told_of_once() -> None:
+def test_one_day_counts_as_first_and_last_and_its_problem_is_reported_once() -> None:
     good, bad = read("Start,Hours\n2024-05-06,1\nsoon,1\n")
     assert (good.values["startedOn"], good.values["endedOn"]) == ("2024-05-06", "2024-05-06")
     file = read_csv(b"Start,Hours\nsoon,1\n")
@@ -204,12 +204,12 @@ def test_one_day_stands_for_both_and_is_told_of_once() -> None:
     assert result.reason() == "First day: Please write the date as 2026-03-31 or 31 Mar 2026."
 
 
-def test_what_is_lacking_is_asked_for() -> None:
+def test_the_page_asks_for_what_is_missing() -> None:
     plan = logbook_import.guess(read_csv(b"a\n1\n"))
     assert [problem["field"] for problem in plan.problems()] == ["endedOn", "minutes", "roleElse", "mediumElse"]
 
 
-def test_a_plan_is_read_from_its_form_as_it_was() -> None:
+def test_a_plan_is_read_back_from_its_form_unchanged() -> None:
     file = read_csv(b"Date,Mins,Role,What\n5/31/2024,90,lead,x\n")
     plan = logbook_import.guess(file)
     assert logbook_import.plan_of(file, plan.typed()) == plan
@@ -219,7 +219,7 @@ def test_a_plan_is_read_from_its_form_as_it_was() -> None:
     assert wrong == ImportPlan({}, month_first=False, in_minutes=False, defaults={})
 
 
-def test_row_numbers_are_written_in_short() -> None:
+def test_row_numbers_are_abbreviated_to_ranges() -> None:
     assert logbook_import.ranges([]) == []
     assert logbook_import.ranges([2, 4, 5, 6, 8, 9, 1200]) == ["2", "4-6", "8-9", "1,200"]
 
@@ -228,7 +228,7 @@ ENTRIES = st.fixed_dictionaries({field.graphql_name: values_of(field) for field 
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=5))
-def test_what_we_export_is_read_back_as_it_was(entries: list[dict[str, Any]]) -> None:
+def test_our_own_export_is_read_back_unchanged(entries: list[dict[str, Any]]) -> None:
     out = io.BytesIO()
     with csv_rows(out, [str(column.title) for column in LOGBOOK_LISTING.exported]) as add:
         for entry in entries:
@@ -248,7 +248,7 @@ CELLS = st.lists(_PIECES, max_size=8).map("".join) | st.text(max_size=10)
 
 
 @given(CELLS)
-def test_a_guard_is_taken_off_again_and_nothing_else(text: str) -> None:
+def test_a_guard_against_formulas_is_removed_again_and_nothing_else(text: str) -> None:
     assert without_guard(guarded(text)) == text
     assert guarded(without_guard(text)) in {text, guarded(text)}
 
@@ -261,7 +261,7 @@ def test_a_guard_is_taken_off_again_and_nothing_else(text: str) -> None:
         max_size=4,
     )
 )
-def test_no_cell_begins_a_formula_whichever_separator_a_program_splits_at(
+def test_no_cell_starts_a_formula_whichever_separator_a_program_splits_at(
     separator: str, rows: list[list[Any]]
 ) -> None:
     out = io.BytesIO()
@@ -272,17 +272,17 @@ def test_no_cell_begins_a_formula_whichever_separator_a_program_splits_at(
     for lines in (io.StringIO(text, newline=""), text.splitlines(), text.splitlines(keepends=True)):
         for found in csv.reader(lines, delimiter=separator):
             for cell in found:
-                # Split at another separator, a stray quotation mark may open a cell with its line's own end.
+                # Split at another separator, a stray quotation mark can make a cell start with its own line's end.
                 assert separator != "," or not cell.startswith(("\t", "\r")), cell
                 assert not re.match(rf"[\s\"\ufeff\u200b]*[=+\-@{WIDE}]", cell), cell
 
 
 @pytest.mark.parametrize("text", ["a;b, c", "calm - kind", "'tis", "x = 1", "me@demo.example", '"a"; b', "a\tb\nc"])
-def test_a_guard_leaves_what_no_program_would_run(text: str) -> None:
+def test_a_guard_leaves_text_that_no_program_would_run_unchanged(text: str) -> None:
     assert guarded(text) == without_guard(text) == text
 
 
 @pytest.mark.parametrize("part", ["'", ";", ";'", "\n", "\t", " ", ";-", "a, b; c ", "=", "\t'"])
-def test_no_text_takes_longer_than_its_length_to_guard(part: str) -> None:
-    text = part * 100_000  # which would take hours if each letter looked at all behind it
+def test_the_time_to_guard_a_text_only_grows_with_its_length(part: str) -> None:
+    text = part * 100_000  # would take hours if each letter looked at everything after it
     assert without_guard(guarded(text)) == text

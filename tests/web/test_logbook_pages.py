@@ -1,4 +1,4 @@
-"""The logbook's pages: tables with filters, order and place in the address, exports, and the forms of entries."""
+"""The logbook's pages: tables whose address holds filters, order and page, exports, and the forms for entries."""
 
 import csv
 import io
@@ -79,7 +79,7 @@ async def test_an_empty_logbook_explains_itself_and_offers_the_first_step(hub: H
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) -> None:
+async def test_an_entry_is_added_shown_edited_and_deleted(hub: Hub, name: str) -> None:
     ann, form = await hub.mediator(), FORMS[name]
     blank = await opened(hub, ann, f"/{name}/new")
     today = hub.database.now().date().isoformat()
@@ -103,7 +103,7 @@ async def test_an_entry_is_added_shown_changed_and_deleted(hub: Hub, name: str) 
     assert is_a_page(await hub.client.get(f"/{name}/{entry}", headers=cookie(ann)), 404)
 
 
-async def test_the_form_begins_with_what_the_last_case_had(hub: Hub) -> None:
+async def test_the_form_starts_with_values_from_the_last_case(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, {"medium": "HYBRID", "country": "Ireland"})
     page = await opened(hub, ann, "/logbook/new")
@@ -112,7 +112,7 @@ async def test_the_form_begins_with_what_the_last_case_had(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_a_double_submit_adds_one_entry(hub: Hub, name: str) -> None:
+async def test_a_form_submitted_twice_adds_one_entry(hub: Hub, name: str) -> None:
     ann = await hub.mediator()
     form = FORMS[name] | {"requestKey": str(uuid4())}
     for _ in range(2):
@@ -120,7 +120,7 @@ async def test_a_double_submit_adds_one_entry(hub: Hub, name: str) -> None:
     assert len(await hub.rows("SELECT 1 FROM logbook_entry UNION ALL SELECT 1 FROM cpd_entry")) == 1
 
 
-async def test_another_can_be_added_at_once(hub: Hub) -> None:
+async def test_another_entry_can_be_added_straight_away(hub: Hub) -> None:
     response = await post(hub, await hub.mediator(), "/logbook/new", **(CASE | {"then": "another"}))
     assert led_to(response) == "/logbook/new?done=added"
 
@@ -140,7 +140,7 @@ async def test_another_can_be_added_at_once(hub: Hub) -> None:
         ({"notes": "x" * 10_001}, "notes", "Please shorten this to 10,000 characters. It has 10,001."),
     ],
 )
-async def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_comes_back(
+async def test_a_problem_is_shown_at_its_field_and_what_was_typed_comes_back(
     hub: Hub, wrong: dict[str, str], field: str, message: str
 ) -> None:
     ann = await hub.mediator()
@@ -174,7 +174,9 @@ async def test_durations_are_read_as_people_write_them(hub: Hub, typed: str) -> 
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_unasked(hub: Hub, name: str) -> None:
+async def test_the_second_of_two_editors_sees_both_versions_and_overwrites_nothing_by_accident(
+    hub: Hub, name: str
+) -> None:
     ann, form = await hub.mediator(), FORMS[name]
     text = "notes" if name == "logbook" else "takeaways"
     await post(hub, ann, f"/{name}/new", **form)
@@ -196,7 +198,7 @@ async def test_the_second_of_two_editors_is_shown_both_and_overwrites_nothing_un
 
 
 @pytest.mark.parametrize("name", FORMS)
-async def test_nobody_opens_or_changes_an_entry_of_somebody_else(hub: Hub, name: str) -> None:
+async def test_nobody_opens_or_changes_somebody_elses_entry(hub: Hub, name: str) -> None:
     ann, bob, rob = await hub.mediator(), await hub.mediator(), await hub.person(Role.REVIEWER)
     admin = await hub.person(Role.ADMIN)
     await hub.appointed(ann, rob)
@@ -221,7 +223,7 @@ async def test_nobody_opens_or_changes_an_entry_of_somebody_else(hub: Hub, name:
     assert await everything(hub) == before
 
 
-async def test_forms_of_other_sites_change_nothing(hub: Hub) -> None:
+async def test_forms_from_other_sites_change_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     (entry,) = await put_cases(hub, ann, {})
     before = await everything(hub)
@@ -267,7 +269,7 @@ async def test_the_address_holds_filters_order_and_size(hub: Hub) -> None:
     assert cells(await opened(hub, ann, "/logbook", text="ref 07"), "Reference") == ["ref 07"]
 
 
-async def test_pages_lead_to_the_next_and_back_and_their_addresses_hold_no_word_of_a_row(hub: Hub) -> None:
+async def test_pages_lead_forward_and_back_and_their_addresses_contain_nothing_of_a_row(hub: Hub) -> None:
     ann = await filled(hub)
     first = await opened(hub, ann, "/logbook", sort="reference", size="10")
     following = address(first, "next")
@@ -279,17 +281,19 @@ async def test_pages_lead_to_the_next_and_back_and_their_addresses_hold_no_word_
     last = await opened(hub, ann, address(second, "next"))
     assert 'rel="next"' not in last.text
     bob = await filled(hub)
-    assert cells(await opened(hub, bob, following), "Reference") == cells(first, "Reference")  # not their place
+    assert cells(await opened(hub, bob, following), "Reference") == cells(
+        first, "Reference"
+    )  # a place in somebody else's table is ignored
 
 
-async def test_what_an_address_says_that_cannot_be_read_counts_as_not_said(hub: Hub) -> None:
+async def test_unreadable_parts_of_an_address_are_ignored(hub: Hub) -> None:
     ann = await filled(hub)
     plain = cells(await opened(hub, ann, "/logbook"), "Reference")
     for query in ("role=KING", "year=soon", "size=7", "sort=notes", "after=%00", "before=x", "year=99999999999", "a=b"):
         assert cells(await opened(hub, ann, f"/logbook?{query}"), "Reference") == plain, query
 
 
-async def test_two_tables_of_one_page_keep_to_themselves(hub: Hub) -> None:
+async def test_two_tables_on_one_page_do_not_affect_each_other(hub: Hub) -> None:
     ann = await filled(hub)
     await put_cpd(hub, ann, {"title": "One", "kind": "CONFERENCE"}, {"title": "Two"})
     page = await opened(hub, ann, "/logbook?role=OBSERVER&cpd-kind=CONFERENCE")
@@ -300,7 +304,7 @@ async def test_two_tables_of_one_page_keep_to_themselves(hub: Hub) -> None:
     assert await sheet(hub, ann, "/cpd.csv?role=OBSERVER&cpd-kind=CONFERENCE") != []
 
 
-async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field(hub: Hub) -> None:
+async def test_an_export_has_every_row_and_field_of_the_view_in_its_order(hub: Hub) -> None:
     ann = await filled(hub)
     rows = await sheet(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
     assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
@@ -310,7 +314,7 @@ async def test_an_export_has_all_pages_of_the_view_in_its_order_with_every_field
     assert await sheet(hub, await hub.mediator(), "/logbook.csv") == []
 
 
-async def test_an_export_holds_nothing_that_a_spreadsheet_would_run(hub: Hub) -> None:
+async def test_an_export_contains_nothing_that_a_spreadsheet_would_run(hub: Hub) -> None:
     ann = await hub.mediator()
     texts = ["=1+1", "+1", "-1", "@x", "\tx", "fine"]
     await put_cases(hub, ann, *({"notes": text, "dispute_kind": text, "reference": text} for text in texts))
@@ -340,7 +344,7 @@ async def test_the_page_takes_as_many_statements_for_50_rows_as_for_one(hub: Hub
     assert len(counts) == 1
 
 
-async def test_hours_are_drawn_and_written(hub: Hub) -> None:
+async def test_hours_are_shown_in_a_chart_and_in_numbers(hub: Hub) -> None:
     ann = await hub.mediator()
     await put_cases(hub, ann, {"minutes": 90}, {"minutes": 45, "role": "OBSERVER"}, {"minutes": 600, "simulated": True})
     page = await opened(hub, ann, "/logbook")
@@ -349,7 +353,7 @@ async def test_hours_are_drawn_and_written(hub: Hub) -> None:
     assert "Plus 10:00 simulated hours, not counted." in page.text
 
 
-async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: Hub) -> None:
+async def test_learnings_from_cases_and_cpd_are_listed_together_and_lead_to_their_entries(hub: Hub) -> None:
     ann = await hub.mediator()
     (case,) = await put_cases(hub, ann, {"did_well": "Took time", "found_challenging": HOSTILE})
     (course,) = await put_cpd(hub, ann, {"takeaways": "Listen"})
@@ -364,7 +368,7 @@ async def test_learnings_come_together_from_both_and_lead_to_their_entries(hub: 
     assert "<table" not in (await opened(hub, await hub.mediator(), "/learnings")).text
 
 
-async def test_without_paid_access_one_reads_edits_deletes_and_exports_but_neither_adds_nor_requests(hub: Hub) -> None:
+async def test_without_paid_access_people_read_edit_delete_and_export_but_cannot_add_or_request(hub: Hub) -> None:
     async with opened_hub(hub.services, paid_access=True) as paid:
         ann = await paid.mediator()
         (entry,) = await put_cases(paid, ann, {"notes": "mine"})

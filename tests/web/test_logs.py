@@ -42,7 +42,7 @@ class Output(StringIO):
     """What the service wrote."""
 
     def lines(self) -> list[dict[str, Any]]:
-        """Take the lines written since the last time; nothing personal is in them."""
+        """Take the lines written since the last time, and check that there's nothing personal in them."""
         text = self.getvalue()
         self.seek(0)
         self.truncate()
@@ -52,7 +52,7 @@ class Output(StringIO):
 
 @pytest.fixture
 def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[Output]:
-    """Logs as the service writes them; afterwards the logs of the tests again."""
+    """Logs as the service writes them; afterwards back to those of the tests."""
     output = Output()
     monkeypatch.setattr(sys, "stdout", output)
     before = structlog.get_config()
@@ -71,7 +71,7 @@ async def get(path: str) -> httpx.Response:
         return await client.get(path, headers={"user-agent": CANARY, "cookie": f"session={CANARY}"})
 
 
-async def test_a_request_is_a_line_and_every_line_of_it_bears_its_id(output: Output) -> None:
+async def test_a_request_is_logged_in_one_line_and_all_its_lines_have_its_id(output: Output) -> None:
     await get("/feedback/abc")
     inside, request = output.lines()
     assert (inside["event"], request["event"]) == ("inside", "request")
@@ -102,7 +102,7 @@ def fail() -> None:
     raise LookupError(CANARY) from OSError(CANARY)
 
 
-async def test_an_error_is_written_as_its_type_and_place_alone(output: Output) -> None:
+async def test_an_error_is_logged_only_by_its_type_and_place(output: Output) -> None:
     assert (await get(f"/broken/{CANARY}")).status_code == 500
     (request,) = output.lines()
     assert (request["route"], request["status"]) == ("/broken/{token}", 500)
@@ -116,7 +116,7 @@ async def test_an_error_is_written_as_its_type_and_place_alone(output: Output) -
     assert written["at"][-1].endswith(" fail")
 
 
-def test_what_libraries_log_loses_its_message(output: Output) -> None:
+def test_lines_that_libraries_log_lose_their_message(output: Output) -> None:
     logger = logging.getLogger("some.library")
     try:
         fail()
@@ -132,9 +132,9 @@ def test_what_libraries_log_loses_its_message(output: Output) -> None:
     assert of_error["error"] == "OSError"
 
 
-def test_a_library_that_logs_more_elsewhere_adds_errors_alone(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_logs_more_elsewhere_only_adds_errors(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("some.talkative.library")
-    monkeypatch.setattr(logger, "level", logging.INFO)  # as plain arq has its own
+    monkeypatch.setattr(logger, "level", logging.INFO)  # as plain arq does with its own
     logger.info("perhaps no %s", CANARY)
     logger.error("no %s", CANARY)
     assert [line["event"] for line in output.lines()] == ["library"]

@@ -7,9 +7,9 @@ from starlette.routing import Match
 
 from tests.hub import Hub
 
-# Never taken away. Ninety days after a version stopped writing one, it may still be opened.
+# Never removed: ninety days after a version stopped writing one, somebody may still open it.
 EVER_MAILED = ("/", "/verify/{}", "/password/{}", "/invitation/{}", "/feedback/{}", "/stop/{}", "/export/{}")
-# Not mailed by us: what mediators hand out, and print.
+# Not mailed by us: mediators hand these out and print them.
 HANDED_OUT = ("/give/{}",)
 SECRET = "s" * 43
 MAILS = Path(__file__).parents[2] / "jobs" / "mail"
@@ -22,11 +22,11 @@ async def test_every_path_ever_mailed_leads_to_a_page(hub: Hub) -> None:
         assert found, path
         answer = await hub.client.get(path.format(SECRET))
         answer = await hub.client.get(path.format(SECRET))
-        # A secret that never was: the page that says so, or the way to sign in.
+        # For a secret that never existed: the page that says so, or the way to sign in.
         assert answer.status_code == 303 or "html" in answer.headers["content-type"], path
 
 
-def test_a_mail_writes_no_other_path() -> None:
+def test_mails_contain_no_other_path() -> None:
     written = {f"/{name}/{{}}" for name in written_names()}
     assert len(written) == 6
     assert written <= set(EVER_MAILED)

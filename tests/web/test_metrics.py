@@ -33,7 +33,7 @@ async def scraped(port: int) -> str:
     return answer.text
 
 
-async def test_requests_are_counted_by_pattern_and_never_by_what_was_typed(hub: Hub) -> None:
+async def test_requests_are_counted_by_route_and_never_by_what_was_typed(hub: Hub) -> None:
     page = {"route": "/feedback/{secret}", "method": "GET"}
     before, timed = (
         value("logbook_requests_total", **page, status="404"),
@@ -84,7 +84,7 @@ async def test_mail_jobs_and_chores_are_counted_by_kind_and_outcome(hub: Hub) ->
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 1]
 
 
-async def test_the_outbox_is_looked_into_when_prometheus_asks(hub: Hub, port: int) -> None:
+async def test_the_outbox_is_counted_when_prometheus_asks(hub: Hub, port: int) -> None:
     async with hub.database.transaction() as transaction:
         for number in range(3):
             await enqueue(transaction, mail.VERIFY_EMAIL, uuid4(), recipient=f"{CANARY}{number}@demo.example")
@@ -114,14 +114,14 @@ async def test_without_a_port_nothing_is_served(hub: Hub) -> None:
         assert list(registry.collect()) == []
 
 
-async def test_a_port_that_is_taken_is_told_in_one_line(hub: Hub) -> None:
+async def test_a_port_that_is_taken_is_reported_in_one_line(hub: Hub) -> None:
     with socket.create_server((HOST, 0)) as taken:
         settings = load(**dict(hub.settings) | {"metrics_port": taken.getsockname()[1]})
         with pytest.raises(SettingsError, match="METRICS_PORT cannot be used"), metrics.served(settings):
             pass
 
 
-async def test_a_web_server_and_a_worker_each_serve_theirs(hub: Hub, port: int) -> None:
+async def test_a_web_server_and_a_worker_each_serve_their_own_metrics(hub: Hub, port: int) -> None:
     ports = [free_port(), free_port()]
     values = environment(hub.settings)
     web, worker = ({**values, "METRICS_PORT": str(each)} for each in ports)

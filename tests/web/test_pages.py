@@ -104,14 +104,14 @@ async def test_opening_a_link_changes_nothing(hub: Hub, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/signin", "/give"])
-async def test_pages_for_everybody_may_be_found_by_search_engines(hub: Hub, path: str) -> None:
+async def test_search_engines_may_find_the_pages_for_everybody(hub: Hub, path: str) -> None:
     response = await hub.client.get(path)
     assert is_a_page(response)
     assert "noindex" not in response.text
 
 
 @pytest.mark.parametrize("name", LINKS)
-async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub: Hub, name: str) -> None:
+async def test_the_form_behind_a_link_is_refused_from_another_site_and_changes_nothing(hub: Hub, name: str) -> None:
     path = await LINKS[name](hub)
     before = await everything(hub)
     for headers in FOREIGN:
@@ -122,7 +122,7 @@ async def test_a_links_form_from_another_site_is_refused_and_changes_nothing(hub
 
 
 @pytest.mark.parametrize("name", ["verify", "password", "invitation", "stop", "feedback", "give"])
-async def test_a_link_that_never_existed_is_a_kind_404(hub: Hub, name: str) -> None:
+async def test_a_link_that_never_existed_leads_to_a_helpful_404(hub: Hub, name: str) -> None:
     for secret in (UNKNOWN, "%3Cb%3E", "ü"):
         response = await hub.client.post(f"/{name}/{secret}", data=FORMS[name])
         assert is_a_page(response, 404)
@@ -131,7 +131,7 @@ async def test_a_link_that_never_existed_is_a_kind_404(hub: Hub, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["verify", "password", "invitation"])
-async def test_a_spent_link_reads_like_one_that_never_existed(hub: Hub, name: str) -> None:
+async def test_a_used_link_looks_like_one_that_never_existed(hub: Hub, name: str) -> None:
     path = await LINKS[name](hub)
     assert (await hub.client.post(path, data=FORMS[name])).status_code == 303
     before = await everything(hub)
@@ -141,7 +141,7 @@ async def test_a_spent_link_reads_like_one_that_never_existed(hub: Hub, name: st
     assert await everything(hub) == before
 
 
-async def test_too_many_tries_of_links_say_when_to_try_again(hub: Hub) -> None:
+async def test_after_trying_too_many_links_the_page_says_when_to_try_again(hub: Hub) -> None:
     await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
     for name in ("verify", "password", "invitation", "stop", "feedback"):
         response = await hub.client.post(f"/{name}/{UNKNOWN}", data=FORMS[name])
@@ -156,7 +156,7 @@ async def test_a_form_that_is_too_large_is_refused(hub: Hub) -> None:
         assert is_a_page(await hub.client.post(path, data={"email": "x" * 256 * 1024}), 413)
 
 
-async def test_text_that_no_database_holds_is_an_error_and_no_fault(hub: Hub) -> None:
+async def test_text_that_no_database_stores_is_refused_without_a_fault(hub: Hub) -> None:
     for path, form in {
         "/signin": {"email": "\0", "password": "\0"},
         "/give": {"search": "Ann\0"},
@@ -168,7 +168,7 @@ async def test_text_that_no_database_holds_is_an_error_and_no_fault(hub: Hub) ->
         assert is_a_page(await hub.client.post(path, data=form), 400), path
 
 
-async def test_a_new_address_is_confirmed_at_the_press_of_the_button(hub: Hub) -> None:
+async def test_a_new_address_is_confirmed_by_pressing_the_button(hub: Hub) -> None:
     path = await verify_link(hub)
     response = await hub.client.post(path)
     assert led_to(response) == "/done/verify"
@@ -177,7 +177,7 @@ async def test_a_new_address_is_confirmed_at_the_press_of_the_button(hub: Hub) -
     assert "is confirmed" in (await followed(hub, response)).text
 
 
-async def test_a_password_is_set_and_opens_the_account(hub: Hub) -> None:
+async def test_a_password_is_set_and_works(hub: Hub) -> None:
     path = await password_link(hub)
     short = await hub.client.post(path, data={"password": "secret!"})
     assert is_a_page(short, 422)
@@ -188,7 +188,7 @@ async def test_a_password_is_set_and_opens_the_account(hub: Hub) -> None:
     assert (await hub.client.post("/signin", data=form)).status_code == 303
 
 
-async def test_a_directorys_first_password_is_set_by_the_same_page(hub: Hub) -> None:
+async def test_a_directorys_first_password_is_set_on_the_same_page(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     new = {"name": "A Directory", "email": "directory@demo.example"}
     payload(await hub.change("createDirectory", new, by=admin))
@@ -199,7 +199,7 @@ async def test_a_directorys_first_password_is_set_by_the_same_page(hub: Hub) -> 
     assert (await hub.client.post("/signin", data=form)).status_code == 303
 
 
-async def test_requests_are_stopped_by_the_button_and_stay_so(hub: Hub) -> None:
+async def test_requests_are_stopped_with_the_button_and_stay_stopped(hub: Hub) -> None:
     path = await stop_link(hub)
     for _ in range(2):
         response = await hub.client.post(path)
@@ -207,7 +207,7 @@ async def test_requests_are_stopped_by_the_button_and_stay_so(hub: Hub) -> None:
     assert len(await hub.rows("SELECT 1 FROM stopped_address")) == 1
 
 
-async def test_an_invitation_makes_a_reviewers_account(hub: Hub) -> None:
+async def test_an_invitation_creates_a_reviewers_account(hub: Hub) -> None:
     path = await invitation_link(hub)
     before = await everything(hub)
     bad = await hub.client.post(path, data={"name": HOSTILE, "password": "short!"})
@@ -241,7 +241,7 @@ async def test_an_invited_person_with_an_account_signs_in_to_accept(hub: Hub) ->
     assert row["roles"] == ["MEDIATOR", "REVIEWER"]
 
 
-async def test_an_invitation_to_another_address_is_not_accepted_by_ones_own_account(hub: Hub) -> None:
+async def test_an_invitation_to_another_address_cannot_be_accepted_with_ones_own_account(hub: Hub) -> None:
     other = await hub.mediator()
     path = await invitation_link(hub)
     before = await everything(hub)
@@ -252,7 +252,7 @@ async def test_an_invitation_to_another_address_is_not_accepted_by_ones_own_acco
     assert await everything(hub) == before
 
 
-async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
+async def test_the_start_page_shows_people_what_is_for_them(hub: Hub) -> None:
     signed_out = (await hub.client.get("/")).text
     assert 'href="/signin"' in signed_out
     assert 'href="/give"' in signed_out
@@ -265,7 +265,7 @@ async def test_the_start_page_shows_each_their_own(hub: Hub) -> None:
     assert 'action="/signout"' in response.text
 
 
-async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
+async def test_a_fault_of_ours_is_shown_only_as_a_reference(hub: Hub) -> None:
     ann = await hub.mediator()
     survey = SURVEY | {"begun": handed_out(hub)}
     hub.app.state.database._pool = None
@@ -281,7 +281,7 @@ async def test_a_fault_of_ours_is_told_by_a_reference_alone(hub: Hub) -> None:
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 
 
-async def test_an_address_that_leads_nowhere_is_a_page_to_people_and_a_line_to_programs(hub: Hub) -> None:
+async def test_an_address_that_leads_nowhere_is_a_page_for_people_and_a_line_for_programs(hub: Hub) -> None:
     for path in ("/nowhere", "/logbook/x/y/z", "/static/nowhere.css"):
         assert is_a_page(await hub.client.get(path, headers=BROWSER), 404)
         plain = await hub.client.get(path)
@@ -289,7 +289,7 @@ async def test_an_address_that_leads_nowhere_is_a_page_to_people_and_a_line_to_p
     assert is_a_page(await hub.client.get("/signout", headers=BROWSER), 405)
 
 
-async def test_a_fault_outside_of_every_page_is_one_with_all_its_headers(hub: Hub) -> None:
+async def test_a_fault_outside_any_page_is_still_answered_with_all_our_headers(hub: Hub) -> None:
     ann = await hub.mediator()
     hub.app.state.database = None
     client = httpx.AsyncClient(

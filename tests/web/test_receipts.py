@@ -1,4 +1,4 @@
-"""What a page says was done: to those who did it, on that page, for an hour; never because an address says so."""
+"""A page says what was done to the person who did it, on that page, for an hour; never because an address says so."""
 
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ SAVED = "Your changes have been saved."
 
 
 async def receipt_of(hub: Hub, ann: Person) -> str:
-    """What the address bears to which a changed name leads."""
+    """The receipt in the address that changing a name leads to."""
     response = await post(hub, ann, "/account/name", name="Ann")
     assert led_to(response) == "/account?done=saved"
     return str(response.headers["location"]).rpartition("receipt=")[2]
@@ -27,20 +27,20 @@ async def says_something(hub: Hub, by: Person | None, address: str) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/", "/signin", "/signup", "/give"])
-async def test_no_address_makes_a_page_say_something_to_a_stranger(hub: Hub, path: str) -> None:
+async def test_no_address_makes_a_page_say_something_to_anyone_signed_out(hub: Hub, path: str) -> None:
     for word in DONE_WORDS:
         for receipt in ("", "&receipt=", "&receipt=x", f"&receipt={'x' * 43}", "&receipt=%C3%BC%00"):
             assert not await says_something(hub, None, f"{path}?done={word}{receipt}")
 
 
-async def test_nor_to_somebody_who_is_signed_in(hub: Hub) -> None:
+async def test_no_address_makes_a_page_say_something_to_somebody_signed_in(hub: Hub) -> None:
     ann = await hub.mediator()
     for path in ("/", "/account", "/logbook", "/request", "/details"):
         for word in DONE_WORDS:
             assert not await says_something(hub, ann, f"{path}?done={word}")
 
 
-async def test_a_page_of_what_was_done_shows_nothing_without_a_receipt(hub: Hub) -> None:
+async def test_a_page_about_what_was_done_shows_nothing_without_a_receipt(hub: Hub) -> None:
     for what, (title, text) in PAGES.items():
         for query in ("", "?receipt=", "?receipt=x", f"?receipt={'x' * 43}"):
             page = await hub.client.get(f"/done/{what}{query}")
@@ -51,9 +51,9 @@ async def test_a_page_of_what_was_done_shows_nothing_without_a_receipt(hub: Hub)
     assert is_a_page(await hub.client.get("/done/else"), 404)
 
 
-async def test_it_is_said_again_when_the_page_is_reloaded_for_an_hour(hub: Hub) -> None:
+async def test_a_message_is_shown_again_on_reload_for_an_hour(hub: Hub) -> None:
     response = await hub.client.post("/forgotten", data={"email": "nobody@demo.example"})
-    assert "set-cookie" not in response.headers, "a new cookie would take the form from the back button"
+    assert "set-cookie" not in response.headers, "a new cookie would make the form behind the back button useless"
     first, again = await followed(hub, response), await followed(hub, response)
     assert "Please check your email" in first.text
     assert again.text == first.text
@@ -80,7 +80,7 @@ async def test_a_receipt_is_for_the_account_that_sent_the_form(hub: Hub) -> None
     assert not await says_something(hub, bob, f"/account?done=saved&receipt={receipt}")
 
 
-async def test_a_receipt_of_somebody_signed_out_is_for_their_network(hub: Hub) -> None:
+async def test_a_receipt_for_somebody_signed_out_is_for_their_network(hub: Hub) -> None:
     ann = await hub.mediator()
     address = (await hub.client.post("/forgotten", data={"email": ann.email})).headers["location"]
     hub.client._transport.client = ("203.0.113.7", 1)  # type: ignore[attr-defined]
@@ -88,14 +88,14 @@ async def test_a_receipt_of_somebody_signed_out_is_for_their_network(hub: Hub) -
     assert is_a_page(await get(hub, ann, address), 404)
 
 
-async def test_a_receipt_of_another_house_is_none(hub: Hub) -> None:
+async def test_a_receipt_from_another_installation_does_not_count(hub: Hub) -> None:
     ann = await hub.mediator()
     async with opened(hub.services) as other:  # with a key of its own
         receipt = await receipt_of(other, ann)
     assert not await says_something(hub, ann, f"/account?done=saved&receipt={receipt}")
 
 
-async def test_where_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) -> None:
+async def test_the_address_that_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) -> None:
     ann = await hub.mediator()
     entry = {"role": "LEAD_MEDIATOR", "medium": "ONLINE", "outcome": "SETTLED", "minutes": "2", "requestKey": "k"}
     days = {"startedOn": "2024-05-06", "endedOn": "2024-05-06"}
@@ -105,7 +105,7 @@ async def test_where_a_form_leads_back_to_cannot_choose_the_message(hub: Hub) ->
     assert str(DONE_WORDS["deleted"]) not in page.text
 
 
-async def test_what_is_refused_gets_no_receipt(hub: Hub) -> None:
+async def test_a_form_that_is_refused_gets_no_receipt(hub: Hub) -> None:
     ann = await hub.mediator()
     for path, form in {"/account/name": {"name": ""}, "/account/delete": {"password": "wrong"}, "/request": {}}.items():
         assert is_a_page(await post(hub, ann, path, **form), 422)
@@ -114,14 +114,14 @@ async def test_what_is_refused_gets_no_receipt(hub: Hub) -> None:
         assert is_a_page(foreign, 403)
 
 
-async def test_a_receipt_stays_out_of_the_addresses_that_a_table_leads_to(hub: Hub) -> None:
+async def test_a_receipt_stays_out_of_the_addresses_in_a_table(hub: Hub) -> None:
     ann = await hub.mediator()
     page = await get(hub, ann, "/logbook?done=added&receipt=x")
     assert is_a_page(page)
     assert "receipt" not in page.text
 
 
-async def test_it_is_said_to_who_has_deleted_the_account_and_to_no_other_account(hub: Hub) -> None:
+async def test_the_goodbye_is_shown_to_the_person_who_deleted_their_account_and_to_nobody_else(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     response = await post(hub, ann, "/account/delete", password=PASSWORD)
     hub.client.cookies.clear()

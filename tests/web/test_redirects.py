@@ -1,4 +1,4 @@
-"""No answer leads to a host that the client made up: told on the wire, by any header, path or form of a request."""
+"""No answer leads to a host that the client made up, whatever the header, path or form of the request."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ async def site(hub: Hub) -> AsyncIterator[Hub]:
 
 
 async def told(site: Hub, path: str, host: str, method: str = "GET") -> tuple[int, str, str]:
-    """Status, head and body of an answer, over a connection of its own."""
+    """Status, head and body of an answer over its own connection."""
     reader, writer = await asyncio.open_connection(HOST, urlsplit(site.settings.base_url).port)
     request = (
         f"{method} {path} HTTP/1.1\r\n{host}\r\nConnection: close\r\nAccept: text/html\r\nContent-Length: 0\r\n\r\n"
@@ -70,7 +70,7 @@ async def checked(site: Hub, path: str, host: str, method: str = "GET") -> tuple
 
 
 @pytest.mark.parametrize("host", HOSTS)
-async def test_a_slash_too_many_leads_to_the_page_on_this_host(site: Hub, host: str) -> None:
+async def test_one_slash_too_many_leads_to_the_page_on_this_host(site: Hub, host: str) -> None:
     for path in PATHS:
         for method in ("GET", "POST"):
             status, _ = await checked(site, path, host, method)
@@ -81,7 +81,7 @@ async def test_a_slash_too_many_leads_to_the_page_on_this_host(site: Hub, host: 
 
 
 @pytest.mark.parametrize("host", HOSTS)
-async def test_no_odd_path_leads_elsewhere(site: Hub, host: str) -> None:
+async def test_no_odd_path_leads_to_another_host(site: Hub, host: str) -> None:
     for path in ODD:
         await checked(site, path, host)
     assert await checked(site, f"http://{EVIL}/signin/", host) == (307, "/signin")

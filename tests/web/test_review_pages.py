@@ -1,4 +1,4 @@
-"""A reviewer's pages: who appointed them, all feedback about these, and the end of a review; and nothing of others."""
+"""A reviewer's pages: who appointed them, all feedback about these mediators and nobody else, and ending a review."""
 
 import re
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ PIECE: dict[str, Any] = {"capacity": "PARTY_ADVISER", "acted_as": "ADVOCATE", "b
 
 
 def days(response: httpx.Response) -> list[str]:
-    """The days of the pieces on a page, in its order."""
+    """The days of the pieces of feedback on a page, in its order."""
     return re.findall(r'<li class="piece">\s*<h3>(.*?)</h3>', response.text)
 
 
@@ -45,13 +45,13 @@ def year_of(number: int) -> datetime:
 
 
 async def reviewed(hub: Hub, **facts: Any) -> tuple[Person, Person]:
-    """A mediator and the reviewer whom they appointed."""
+    """A mediator and the reviewer they appointed."""
     ann, rev = await hub.mediator(**facts), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rev)
     return ann, rev
 
 
-async def test_a_reviewer_finds_those_who_appointed_them_and_nobody_else(hub: Hub) -> None:
+async def test_a_reviewer_finds_the_mediators_who_appointed_them_and_nobody_else(hub: Hub) -> None:
     me = await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, Role.ADMIN, name="Aa Me")
     ann, hidden = await hub.mediator(name=HOSTILE), await hub.mediator(name="Ann Bo", visibility=Visibility.PRIVATE)
     waiting, other = await hub.mediator(name="Ann Waiting"), await hub.mediator(name="Ann Other")
@@ -73,7 +73,7 @@ async def test_a_reviewer_finds_those_who_appointed_them_and_nobody_else(hub: Hu
     assert "No mediator by that name has appointed you" in nobody.text
 
 
-async def test_a_search_is_paged_by_cursors_that_tell_no_name(hub: Hub) -> None:
+async def test_a_search_is_paged_by_cursors_that_contain_no_name(hub: Hub) -> None:
     rev = await hub.person(Role.REVIEWER)
     names = [f"Ann Mediator {number:02}" for number in range(23)]
     for name in names:
@@ -103,7 +103,7 @@ async def test_without_an_appointment_the_page_explains_itself(hub: Hub) -> None
     assert await sheet(hub, rev, f"/review/{ann.id}/feedback.csv") == []
 
 
-async def test_a_reviewer_reads_every_piece_whole_but_not_who_gave_it(hub: Hub) -> None:
+async def test_a_reviewer_reads_every_piece_in_full_but_not_who_gave_it(hub: Hub) -> None:
     ann, rev = await reviewed(hub, name="Ann")
     answers = {"preparation": 4, "neutrality": None, "impressed": HOSTILE, "for_reviewer": "Only for you"}
     await put_feedback(hub, ann, answers, name="Pat Giver", email="pat@demo.example", **PIECE)
@@ -121,7 +121,7 @@ async def test_a_reviewer_reads_every_piece_whole_but_not_who_gave_it(hub: Hub) 
         assert part not in page.text, part
 
 
-async def test_years_stand_side_by_side_and_one_is_shown_question_by_question(hub: Hub) -> None:
+async def test_years_are_shown_side_by_side_and_one_of_them_question_by_question(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     await put_feedback(hub, ann, {"preparation": 2, "listening": 5}, received_at=year_of(2023))
     await put_feedback(hub, ann, {"preparation": 4}, received_at=year_of(2024))
@@ -159,10 +159,10 @@ async def test_feedback_is_filtered_ordered_and_paged_by_the_address(hub: Hub) -
     following = re.search(r'rel="next" href="(.*?)"', oldest.text)
     assert following
     assert days(await opened(hub, rev, unescape(following.group(1)))) == ["7 Jun 2020", "7 Jun 2021", "7 Jun 2022"]
-    # Pieces are long, so a page has fewer than other tables; who wants more chooses so.
+    # Pieces are long, so a page has fewer than other tables; more can be chosen.
     assert days(await opened(hub, rev, path)) == [f"7 Jun {year}" for year in range(2022, 2012, -1)]
     assert len(days(await opened(hub, rev, f"{path}?size=25"))) == 13
-    # A print has no form, so it says in words what it was filtered by.
+    # On paper there's no form, so the page says in words what it was filtered by.
     assert ": Shared Not shared; How it came Through the open link" in plain(
         (await opened(hub, rev, f"{path}?shared=false&byInvitation=false")).text
     )
@@ -215,7 +215,7 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
     assert await sheet(hub, rev, f"{path}?sort=received_on&dir=asc&size=10") == [other, newest]
 
 
-async def test_an_export_goes_on_past_a_page(hub: Hub) -> None:
+async def test_an_export_is_not_limited_to_one_page(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     for _ in range(101):
         await put_feedback(hub, ann, {})
@@ -223,7 +223,7 @@ async def test_an_export_goes_on_past_a_page(hub: Hub) -> None:
 
 
 async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
-    """A mediator's pages are not there: by every answer the same as for an id that never existed."""
+    """A mediator's pages aren't there: every answer is the same as for an id that never existed."""
     before = await everything(hub)
     for page in ("", "?year=2024", "/feedback.csv", "/end"):
         hidden = await hub.client.get(f"/review/{whose}{page}", headers=cookie(by))
@@ -247,7 +247,7 @@ async def hidden_from(hub: Hub, by: Person, whose: object) -> None:
         (Role.ADMIN,),
     ],
 )
-async def test_a_mediator_whom_one_does_not_review_is_not_found_whatever_else_one_is(
+async def test_nobody_finds_a_mediator_whom_they_do_not_review_whatever_other_roles_they_have(
     hub: Hub, roles: tuple[Role, ...]
 ) -> None:
     ann, _ = await reviewed(hub, name="Ann Hidden")
@@ -266,7 +266,7 @@ async def test_nobody_reads_or_ends_their_own_review_from_here(hub: Hub) -> None
         assert listed(await opened(hub, me, "/review")) == []
 
 
-async def test_a_former_reviewer_and_one_who_waits_for_approval_find_nothing(hub: Hub) -> None:
+async def test_a_former_reviewer_and_one_waiting_for_approval_find_nothing(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     await put_feedback(hub, ann)
     async with hub.database.transaction() as transaction:
@@ -277,7 +277,7 @@ async def test_a_former_reviewer_and_one_who_waits_for_approval_find_nothing(hub
     await hidden_from(hub, rev, ann.id)
 
 
-async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
+async def test_anyone_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
     ann, _ = await reviewed(hub)
     for path in ("/review", f"/review/{ann.id}", f"/review/{ann.id}/feedback.csv", f"/review/{ann.id}/end"):
         response = await hub.client.get(path)
@@ -286,7 +286,7 @@ async def test_who_is_signed_out_is_asked_to_sign_in(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("more", [(), (Role.MEDIATOR,), (Role.DIRECTORY,), (Role.ADMIN,)])
-async def test_a_reviewer_reads_as_such_whatever_else_they_are(hub: Hub, more: tuple[Role, ...]) -> None:
+async def test_a_reviewer_reads_as_a_reviewer_whatever_other_roles_they_have(hub: Hub, more: tuple[Role, ...]) -> None:
     ann, me = await hub.mediator(visibility=Visibility.PRIVATE), await hub.person(Role.REVIEWER, *more)
     await hub.appointed(ann, me)
     await put_feedback(hub, ann, {"for_reviewer": "Only for you"}, shared=False)
@@ -294,7 +294,7 @@ async def test_a_reviewer_reads_as_such_whatever_else_they_are(hub: Hub, more: t
     assert len(await sheet(hub, me, f"/review/{ann.id}/feedback.csv")) == 1
 
 
-async def test_a_review_is_ended_by_the_button_once_and_at_once(hub: Hub) -> None:
+async def test_a_review_ends_as_soon_as_the_button_is_pressed(hub: Hub) -> None:
     ann, rev = await reviewed(hub, name=HOSTILE)
     path = f"/review/{ann.id}/end"
     before = await everything(hub)
@@ -312,7 +312,7 @@ async def test_a_review_is_ended_by_the_button_once_and_at_once(hub: Hub) -> Non
     assert len(hub.mails(ann.email)) == 1
 
 
-async def test_the_pages_run_as_many_statements_whatever_there_is(hub: Hub) -> None:
+async def test_the_pages_run_the_same_number_of_statements_however_much_there_is(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     counts: set[tuple[int, ...]] = set()
     for more in (1, 4, 20):

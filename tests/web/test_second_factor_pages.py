@@ -1,4 +1,4 @@
-"""The second factor's pages: adding it, using it, renewing its recovery codes, losing it, taking it away."""
+"""The second factor's pages: adding it, using it, renewing its recovery codes, losing it, removing it."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tests.web.reading import FOREIGN, cookie, everything, is_a_page, led_to, po
 
 
 def renewed(response: httpx.Response, who: Person) -> Person:
-    """The same person with the session that the answer began."""
+    """The same person with the session that the answer started."""
     (secret,) = re.findall(r"session=([\w-]{40,})", " ".join(response.headers.get_list("set-cookie")))
     return Person(who.id, who.name, who.email, secret)
 
@@ -32,11 +32,11 @@ async def added(hub: Hub, who: Person) -> tuple[Person, TOTP, list[str]]:
     done = await post(
         hub, who, "/account/second-factor/confirm", code=totp.at(hub.database.now() - timedelta(seconds=30))
     )
-    hub.client.cookies.clear()  # a sign-in would take the place of this browser's session
+    hub.client.cookies.clear()  # signing in would replace this browser's session
     return renewed(done, who), totp, codes_of(done)
 
 
-async def test_a_factor_is_added_asked_for_at_sign_in_and_taken_away(hub: Hub) -> None:
+async def test_a_factor_is_added_asked_for_at_sign_in_and_removed(hub: Hub) -> None:
     ann, totp, codes = await added(hub, await hub.mediator())
     assert len(set(codes)) == 10
     assert (
@@ -82,7 +82,7 @@ async def test_a_wrong_password_or_code_changes_nothing_and_says_where(hub: Hub)
     assert await everything(hub) == before
 
 
-async def test_forms_of_other_sites_and_of_the_signed_out_change_nothing(hub: Hub) -> None:
+async def test_forms_from_other_sites_or_from_anyone_signed_out_change_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     for path in ("", "/confirm", "/codes", "/remove"):
@@ -94,7 +94,7 @@ async def test_forms_of_other_sites_and_of_the_signed_out_change_nothing(hub: Hu
     assert await everything(hub) == before
 
 
-async def test_an_administrator_who_must_have_a_factor_is_led_to_it(hub: Hub) -> None:
+async def test_an_administrator_who_needs_a_factor_is_sent_to_add_one(hub: Hub) -> None:
     async with opened_hub(hub.services, admin_second_factor=True) as strict:
         admin = await strict.person(Role.ADMIN)
         home = await strict.client.get("/", headers=cookie(admin))

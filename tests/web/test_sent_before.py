@@ -1,4 +1,4 @@
-"""A form that was sent, and is sent again: as it was it counts once, changed it comes back and loses nothing."""
+"""A form that's sent again: if it's unchanged, it counts once; if it was changed, it comes back and loses nothing."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ TEMPLATES = Path(__file__).parents[2] / "web" / "templates"
 
 @dataclass(frozen=True)
 class Sent:
-    """A form: its template, where it goes and where it stands, what it holds, and what is written instead."""
+    """A form: its template, where it's sent and where it's shown, its content, and what's written instead."""
 
     template: str
     path: str
     form: dict[str, str]
     other: dict[str, str]
-    table: str  # gets a row for each that is sent
+    table: str  # gets a row for each form sent
     page: str = ""
     never_shown: set[str] = field(default_factory=set)
 
@@ -50,7 +50,7 @@ FORMS = (
     Sent("account/token.html", "/account/tokens/new", {"name": "One"}, {"name": "Other"}, "api_token"),
     Sent("feedback_giving/survey.html", "/give/to/{id}", GIVEN, {"answer-impressed": "Other"}, "feedback"),
 )
-# The first holds nothing to change; a changed import has a key of its own, and skips what was imported.
+# The first has nothing to change; a changed import has a key of its own, and skips what was imported.
 ELSE = {"export/show.html", "logbook_import/preview.html"}
 
 
@@ -68,7 +68,7 @@ def test_every_form_with_a_key_is_here() -> None:
 
 
 @pytest.mark.parametrize("sent", FORMS, ids=lambda sent: sent.path)
-async def test_a_form_counts_once_as_it_was_and_comes_back_with_what_was_changed(hub: Hub, sent: Sent) -> None:
+async def test_a_form_sent_again_counts_once_and_if_changed_comes_back_as_changed(hub: Hub, sent: Sent) -> None:
     ann, about = await hub.mediator(), await hub.mediator()
     path = sent.path.format(id=about.id)
     who = {} if sent.path in {"/signup", "/give/to/{id}"} else cookie(ann)
@@ -99,8 +99,8 @@ async def test_a_form_counts_once_as_it_was_and_comes_back_with_what_was_changed
         assert await made() == before + 2
 
 
-async def test_what_is_to_mend_keeps_its_key(hub: Hub) -> None:
-    """So that what did arrive, though its answer was lost, is not done twice."""
+async def test_a_form_with_a_problem_keeps_its_key(hub: Hub) -> None:
+    """So that a form that did arrive, but whose answer was lost, isn't processed twice."""
     ann = await hub.mediator()
     blank = await hub.client.get("/request", headers=cookie(ann))
     wrong = REQUEST | {"partyEmail": "nobody", "requestKey": key(blank)}

@@ -1,4 +1,4 @@
-"""Signing in and out: whom it lets in, what the cookie is, where it leads, what it never tells."""
+"""Signing in and out: who gets in, what the cookie is like, where it leads, and what it never reveals."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, exhausted, i
 UNKNOWN = "x" * 43
 
 
-async def test_nobody_is_signed_in_or_out_or_searched_for_by_another_site(hub: Hub) -> None:
+async def test_another_site_cannot_sign_anyone_in_or_out_or_search_for_them(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     forms = {"/signin": {"email": ann.email, "password": PASSWORD}, "/signout": {}, "/give": {"search": "Ann"}}
@@ -24,7 +24,7 @@ async def test_nobody_is_signed_in_or_out_or_searched_for_by_another_site(hub: H
     assert await everything(hub) == before
 
 
-async def test_signing_in_begins_a_session_and_goes_on_to_the_page_that_asked(hub: Hub) -> None:
+async def test_signing_in_starts_a_session_and_leads_to_the_page_that_asked_for_it(hub: Hub) -> None:
     ann = await hub.person(Role.ADMIN, name=HOSTILE)
     page = await hub.client.get("/signin?next=/graphiql")
     assert is_a_page(page)
@@ -76,7 +76,7 @@ async def test_signing_in_never_leads_to_another_site(hub: Hub, wanted: str) -> 
     assert is_a_page(await hub.client.get("/signin", params={"next": f'"><b>{wanted}'}))
 
 
-async def test_a_wrong_password_begins_no_session_and_tells_nothing(hub: Hub) -> None:
+async def test_a_wrong_password_starts_no_session_and_reveals_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     wrong = await hub.client.post("/signin", data={"email": ann.email, "password": "not my password"})
@@ -90,7 +90,7 @@ async def test_a_wrong_password_begins_no_session_and_tells_nothing(hub: Hub) ->
     assert await everything(hub) == before
 
 
-async def test_too_many_wrong_passwords_say_when_to_try_again(hub: Hub) -> None:
+async def test_after_too_many_wrong_passwords_the_page_says_when_to_try_again(hub: Hub) -> None:
     ann = await hub.mediator()
     await exhausted(hub, limits.SIGN_IN_ACCOUNT, 10, address_hash(hub.settings, ann.email), "127.0.0.1")
     response = await hub.client.post("/signin", data={"email": ann.email, "password": PASSWORD})
@@ -101,7 +101,7 @@ async def test_too_many_wrong_passwords_say_when_to_try_again(hub: Hub) -> None:
     assert "set-cookie" not in response.headers
 
 
-async def test_signing_out_ends_the_session_and_takes_the_cookie_away(hub: Hub) -> None:
+async def test_signing_out_ends_the_session_and_removes_the_cookie(hub: Hub) -> None:
     ann = await hub.mediator()
     assert (await hub.client.get("/signout", headers=cookie(ann))).status_code == 405
     response = await hub.client.post("/signout", headers=cookie(ann))
@@ -111,7 +111,7 @@ async def test_signing_out_ends_the_session_and_takes_the_cookie_away(hub: Hub) 
     assert (await hub.client.post("/signout")).headers["location"] == "/"
 
 
-async def test_an_ended_session_counts_as_signed_out_and_its_cookie_is_taken_away(hub: Hub) -> None:
+async def test_an_ended_session_counts_as_signed_out_and_its_cookie_is_removed(hub: Hub) -> None:
     for path in ("/", "/signin", "/done/stop", f"/feedback/{UNKNOWN}"):
         response = await hub.client.get(path, headers={"cookie": "session=ended"})
         assert response.headers["set-cookie"].startswith('session=""; HttpOnly; Max-Age=0')
@@ -120,7 +120,7 @@ async def test_an_ended_session_counts_as_signed_out_and_its_cookie_is_taken_awa
     assert 'href="/signin"' in welcome.text
 
 
-async def test_signing_in_with_an_ended_session_begins_a_new_one(hub: Hub) -> None:
+async def test_signing_in_with_an_ended_session_starts_a_new_one(hub: Hub) -> None:
     ann = await hub.mediator()
     form = {"email": ann.email, "password": PASSWORD}
     response = await hub.client.post("/signin", data=form, headers={"cookie": "session=ended"})

@@ -1,4 +1,4 @@
-"""Signing up and forgotten passwords: what they do, and that nobody learns by them who has an account."""
+"""Signing up and forgotten passwords: what they do, and that nobody learns from them who has an account."""
 
 import re
 from html import unescape
@@ -43,12 +43,12 @@ async def test_a_mediator_signs_up_confirms_the_address_and_signs_in(hub: Hub) -
     assert (row["visibility"], row["roles"]) == ("PRIVATE", ["MEDIATOR"])
 
 
-async def test_directories_find_whoever_chose_so(hub: Hub) -> None:
+async def test_a_mediator_can_choose_to_be_found_by_directories(hub: Hub) -> None:
     await hub.client.post("/signup", data=NEW | {"visibility": "DIRECTORIES"})
     assert [row["visibility"] for row in await hub.rows("SELECT visibility FROM mediator")] == ["DIRECTORIES"]
 
 
-async def test_an_address_that_has_an_account_gets_the_same_answer_and_its_owner_a_mail(hub: Hub) -> None:
+async def test_signing_up_with_a_taken_address_gets_the_same_answer_and_its_owner_a_mail(hub: Hub) -> None:
     ann = await hub.mediator(email="ann@demo.example")
     fresh = await hub.client.post("/signup", data=NEW)
     accounts = await hub.rows("SELECT id FROM account")
@@ -60,7 +60,7 @@ async def test_an_address_that_has_an_account_gets_the_same_answer_and_its_owner
     assert "Somebody else" not in hub.mail(ann.email)["text"]
 
 
-async def test_what_cannot_be_right_is_said_beside_its_field_and_typed_text_comes_back(hub: Hub) -> None:
+async def test_a_problem_is_shown_at_its_field_and_what_was_typed_comes_back(hub: Hub) -> None:
     before = await everything(hub)
     bad = {"name": HOSTILE, "email": "pat@nowhere", "password": "short!", "visibility": "DIRECTORIES"}
     response = await hub.client.post("/signup", data=bad)
@@ -80,13 +80,13 @@ async def test_what_cannot_be_right_is_said_beside_its_field_and_typed_text_come
     assert await everything(hub) == before
 
 
-async def test_a_password_is_taken_as_it_was_typed(hub: Hub) -> None:
+async def test_a_password_is_accepted_exactly_as_typed(hub: Hub) -> None:
     spaces = {"password": "  correct horse  "}
     assert (await hub.client.post("/signup", data=NEW | spaces)).status_code == 303
     assert (await hub.client.post("/signin", data={"email": NEW["email"]} | spaces)).status_code == 303
 
 
-async def test_a_double_click_makes_one_account_and_one_mail(hub: Hub) -> None:
+async def test_a_double_click_creates_one_account_and_one_mail(hub: Hub) -> None:
     page = await hub.client.get("/signup")
     (key,) = re.findall(r'name="requestKey" value="([^"]+)"', page.text)
     for _ in range(2):
@@ -97,7 +97,7 @@ async def test_a_double_click_makes_one_account_and_one_mail(hub: Hub) -> None:
     assert len(hub.mails()) == 1
 
 
-async def test_a_forgotten_password_is_replaced_by_the_mailed_link(hub: Hub) -> None:
+async def test_a_forgotten_password_is_replaced_through_the_mailed_link(hub: Hub) -> None:
     ann = await hub.mediator(email="ann@demo.example")
     assert is_a_page(await hub.client.get("/forgotten"))
     response = await hub.client.post("/forgotten", data={"email": ann.email.upper()})
@@ -108,13 +108,13 @@ async def test_a_forgotten_password_is_replaced_by_the_mailed_link(hub: Hub) -> 
     assert (await hub.client.post(path, data={"password": "a wholly new password"})).status_code == 303
 
 
-async def test_a_forgotten_password_tells_nothing_of_who_has_an_account(hub: Hub) -> None:
+async def test_a_forgotten_password_does_not_reveal_who_has_an_account(hub: Hub) -> None:
     await hub.mediator(email="ann@demo.example")
     known = await hub.client.post("/forgotten", data={"email": "ann@demo.example"})
     before = await everything(hub)
     unknown = await hub.client.post("/forgotten", data={"email": "nobody@demo.example"})
     assert told(unknown) == told(known)
-    # Work is queued for both, so that time tells nothing either; only the one is there to be mailed.
+    # Work is queued for both, so that timing gives nothing away either; only one of them is there to be mailed.
     assert await everything(hub) | {"outbox": ""} == before | {"outbox": ""}
     await hub.work()
     assert [mail["to"] for mail in hub.mails()] == ["ann@demo.example"]
@@ -127,7 +127,9 @@ async def test_a_forgotten_password_tells_nothing_of_who_has_an_account(hub: Hub
 
 
 @pytest.mark.parametrize("path", FORMS)
-async def test_too_many_tries_say_when_to_try_again_and_keep_what_was_typed(hub: Hub, path: str) -> None:
+async def test_after_too_many_tries_the_page_says_when_to_try_again_and_keeps_what_was_typed(
+    hub: Hub, path: str
+) -> None:
     await hub.mediator(email="ann@demo.example")
     limit = {"/signup": limits.SIGN_UP, "/forgotten": limits.RESET_ADDRESS}[path]
     await exhausted(hub, limit, 60, "127.0.0.1")
@@ -141,18 +143,18 @@ async def test_too_many_tries_say_when_to_try_again_and_keep_what_was_typed(hub:
     assert await everything(hub) == before
 
 
-async def test_links_asked_for_too_often_are_answered_alike_with_and_without_an_account(hub: Hub) -> None:
+async def test_too_many_requests_for_a_link_get_the_same_answer_with_or_without_an_account(hub: Hub) -> None:
     await hub.mediator(email="ann@demo.example")
     answers = set()
     for address in ("ann@demo.example", "nobody@demo.example"):
-        for _ in range(7):  # five are mailed at once
+        for _ in range(7):  # five are mailed straight away
             status, text, headers = told(await hub.client.post("/forgotten", data={"email": address}))
             answers.add((status, text, str(headers)))
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize("path", FORMS)
-async def test_neither_other_sites_nor_programs_use_the_forms(hub: Hub, path: str) -> None:
+async def test_neither_other_sites_nor_programs_can_use_the_forms(hub: Hub, path: str) -> None:
     ann = await hub.mediator(email="ann@demo.example")
     secret = await put_token(hub, ann)
     token = {"authorization": f"Bearer {secret}"}
@@ -164,7 +166,7 @@ async def test_neither_other_sites_nor_programs_use_the_forms(hub: Hub, path: st
     assert await everything(hub) == before
 
 
-async def test_the_ways_in_lead_to_each_other(hub: Hub) -> None:
+async def test_the_pages_for_getting_in_link_to_each_other(hub: Hub) -> None:
     for path, others in {
         "/": ("/signin", "/signup"),
         "/signin": ("/signup", "/forgotten"),

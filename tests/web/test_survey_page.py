@@ -40,7 +40,7 @@ def form(hub: Hub) -> dict[str, str]:
 
 
 async def requested(hub: Hub, ann: Person) -> str:
-    """Ask a party for feedback; give the path of the mailed link."""
+    """Ask a party for feedback, and return the path of the mailed link."""
     request = {"partyName": "Pat", "partyEmail": PAT, "mediationEndedOn": "2024-05-06", "partyAgreed": True}
     payload(await hub.change("requestFeedback", request, by=ann))
     return await link(hub, PAT)
@@ -68,7 +68,7 @@ def test_the_last_question_is_the_one_that_never_reaches_the_mediator() -> None:
     assert [question.reviewer_only for question in survey().questions].index(True) == len(survey().questions) - 1
 
 
-async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
+async def test_the_way_from_a_request_to_thanks_to_a_used_link(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     path = await requested(hub, ann)
     page = await hub.client.get(path)
@@ -105,7 +105,7 @@ async def test_from_request_to_thanks_to_spent_link(hub: Hub) -> None:
     ]
 
 
-async def test_all_three_ways_lead_to_the_same_survey_and_keep_an_answer(hub: Hub) -> None:
+async def test_all_three_ways_lead_to_the_same_survey_and_save_an_answer(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     for path in await doors(hub, ann):
         assert "Your feedback about Ann" in (await hub.client.get(path)).text
@@ -114,7 +114,7 @@ async def test_all_three_ways_lead_to_the_same_survey_and_keep_an_answer(hub: Hu
     assert [tuple(row) for row in rows] == [(ann.id, False, False), (ann.id, False, False), (ann.id, True, False)]
 
 
-async def test_the_survey_says_who_reads_before_the_first_question(hub: Hub) -> None:
+async def test_the_survey_says_who_will_read_it_before_the_first_question(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     rev = await hub.person(Role.REVIEWER, name="Rev")
     none = [plain(await hub.client.get(path)) for path in await doors(hub, ann)]
@@ -165,7 +165,7 @@ async def test_nothing_is_filled_in_or_shared_beforehand(hub: Hub) -> None:
         ({"answer-listening": ""}, ["answer-preparation"]),
     ],
 )
-async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
+async def test_a_problem_is_named_and_what_was_typed_is_kept(
     hub: Hub, change: dict[str, str], fields: list[str]
 ) -> None:
     ann = await hub.mediator()
@@ -187,7 +187,7 @@ async def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
 
 
 @pytest.mark.parametrize("change", [{"answer-listening": "6"}, {"answer-listening": "x"}, {"requestKey": "x" * 201}])
-async def test_what_nobody_types_is_refused(hub: Hub, change: dict[str, str]) -> None:
+async def test_input_that_nobody_would_type_is_refused(hub: Hub, change: dict[str, str]) -> None:
     ann = await hub.mediator()
     before = await everything(hub)
     assert is_a_page(await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | change), 400)
@@ -221,7 +221,7 @@ async def test_long_answers_in_any_script_fit(hub: Hub) -> None:
     [("utf-8", 'name="answer-impressed"; filename="x.txt"'), ("unicode_escape", 'name="answer-impressed"'), ("", "")],
     ids=["a file", "another charset", "no name"],
 )
-async def test_what_no_page_of_ours_sends_is_refused(hub: Hub, charset: str, disposition: str) -> None:
+async def test_a_form_that_no_page_of_ours_sends_is_refused(hub: Hub, charset: str, disposition: str) -> None:
     ann = await hub.mediator()
     body = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n\\ud800\r\n--x--\r\n"
     kind = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
@@ -229,7 +229,7 @@ async def test_what_no_page_of_ours_sends_is_refused(hub: Hub, charset: str, dis
     assert is_a_page(response, 400)
 
 
-async def test_withdrawn_and_expired_requests_say_so_and_take_no_answer(hub: Hub) -> None:
+async def test_withdrawn_and_expired_requests_say_so_and_accept_no_answer(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     withdrawn = await requested(hub, ann)
     asked = await hub.rows("SELECT id FROM feedback_request")
@@ -247,7 +247,7 @@ async def test_withdrawn_and_expired_requests_say_so_and_take_no_answer(hub: Hub
     assert not await hub.rows("SELECT 1 FROM feedback")
 
 
-async def test_a_private_mediator_is_reached_by_their_own_link_alone(hub: Hub) -> None:
+async def test_a_private_mediator_is_only_reached_by_their_own_link(hub: Hub) -> None:
     ann = await hub.mediator(name="Annabel", visibility=Visibility.PRIVATE)
     _, personal, by_choice = await doors(hub, ann)
     assert is_a_page(await hub.client.get(personal))
@@ -284,7 +284,7 @@ async def test_a_search_needs_three_letters(hub: Hub, search: str) -> None:
     assert [field for field, _ in problems(response)] == ["search"]
 
 
-async def test_too_many_searches_say_when_to_try_again(hub: Hub) -> None:
+async def test_after_too_many_searches_the_page_says_when_to_try_again(hub: Hub) -> None:
     await exhausted(hub, limits.SEARCH, 120, "127.0.0.1")
     response = await hub.client.post("/give", data={"search": "Anna"})
     assert is_a_page(response, 429)
@@ -292,7 +292,7 @@ async def test_too_many_searches_say_when_to_try_again(hub: Hub) -> None:
     assert 'value="Anna"' in response.text
 
 
-async def test_too_many_answers_say_when_to_try_again_and_lose_nothing(hub: Hub) -> None:
+async def test_after_too_many_answers_the_page_says_when_to_try_again_and_loses_nothing(hub: Hub) -> None:
     ann = await hub.mediator()
     await exhausted(hub, limits.OPEN_FEEDBACK, 60, "127.0.0.1")
     response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | {"answer-impressed": "Patience"})
@@ -303,7 +303,7 @@ async def test_too_many_answers_say_when_to_try_again_and_lose_nothing(hub: Hub)
     assert not await hub.rows("SELECT 1 FROM feedback")
 
 
-async def test_what_was_typed_comes_back_even_where_the_link_may_not_be_looked_up(hub: Hub) -> None:
+async def test_what_was_typed_comes_back_even_if_too_many_links_were_tried(hub: Hub) -> None:
     ann = await hub.mediator()
     path = await requested(hub, ann)
     await exhausted(hub, limits.LINK_TRIES, 100, "127.0.0.1")
@@ -334,7 +334,7 @@ async def test_nobody_gives_feedback_about_themselves(hub: Hub) -> None:
     assert await everything(hub) == before
 
 
-async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_what_was_typed(hub: Hub) -> None:
+async def test_an_open_form_that_a_program_filled_in_comes_back_with_what_was_typed(hub: Hub) -> None:
     ann = await hub.mediator()
     _, *open_doors = await doors(hub, ann)
     before = await everything(hub)
@@ -358,7 +358,7 @@ async def test_a_form_of_an_open_door_that_a_program_filled_in_comes_back_with_w
     assert await everything(hub) == before
 
 
-async def test_who_fell_into_the_trap_is_shown_it_and_gets_through(hub: Hub) -> None:
+async def test_anyone_who_fell_into_the_trap_is_shown_it_and_gets_through(hub: Hub) -> None:
     ann = await hub.mediator()
     path = f"/give/to/{ann.id}"
     page = (await hub.client.get(path)).text
@@ -378,8 +378,8 @@ async def test_who_fell_into_the_trap_is_shown_it_and_gets_through(hub: Hub) -> 
     assert led_to(await hub.client.post(path, data=filled)) == "/done/feedback"
 
 
-async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_with_a_new_key(hub: Hub) -> None:
-    """As without a script, the back button brings the form that the last party at this tablet sent."""
+async def test_a_form_sent_again_with_other_content_comes_back_with_a_new_key(hub: Hub) -> None:
+    """Without a script, the back button brings back the form that the last party at this tablet sent."""
     ann = await hub.mediator()
     by_mail, *open_doors = await doors(hub, ann)
     for path in open_doors:
@@ -401,7 +401,7 @@ async def test_a_form_that_was_sent_and_comes_with_other_content_is_given_back_w
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 5
 
 
-async def test_a_draft_is_offered_to_nobody_who_is_signed_in_and_names_no_link(hub: Hub) -> None:
+async def test_a_draft_is_not_offered_to_anyone_signed_in_and_does_not_name_the_link(hub: Hub) -> None:
     ann = await hub.mediator()
     names = set()
     for path in await doors(hub, ann):
@@ -418,7 +418,7 @@ async def test_a_draft_is_offered_to_nobody_who_is_signed_in_and_names_no_link(h
     assert len(names) == 3
 
 
-async def test_whoever_was_too_slow_only_has_to_send_it_once_more(hub: Hub) -> None:
+async def test_anyone_who_was_too_slow_only_has_to_send_it_again(hub: Hub) -> None:
     ann = await hub.mediator()
     path = f"/give/to/{ann.id}"
     first = await hub.client.get(path)
@@ -434,13 +434,13 @@ async def test_whoever_was_too_slow_only_has_to_send_it_once_more(hub: Hub) -> N
     assert len(await hub.rows("SELECT 1 FROM feedback")) == 1
 
 
-async def test_nobody_can_make_up_when_a_form_was_handed_out(hub: Hub) -> None:
+async def test_nobody_can_forge_when_a_form_was_handed_out(hub: Hub) -> None:
     ann = await hub.mediator()
     for begun in ("1700000000", seal(hub.settings, "other", "1700000000.0"), "é"):
         response = await hub.client.post(f"/give/to/{ann.id}", data=form(hub) | {"begun": begun})
         assert is_a_page(response, 422)
 
 
-async def test_whoever_was_asked_by_mail_is_never_taken_for_a_program(hub: Hub) -> None:
+async def test_a_party_asked_by_mail_is_never_taken_for_a_program(hub: Hub) -> None:
     path = await requested(hub, await hub.mediator())
     assert led_to(await hub.client.post(path, data=FORM)) == "/done/feedback"

@@ -1,4 +1,4 @@
-"""The cells of tables: what somebody typed is escaped wherever it stands, and the words of our own need not be."""
+"""The cells of tables: what somebody typed is escaped wherever it appears, and our own words don't need to be."""
 
 import re
 from html import unescape
@@ -34,7 +34,7 @@ def is_harmless(written: str) -> bool:
 
 
 @pytest.mark.parametrize(("to", "edit"), [(None, False), ("/texts", False), ("/texts", True)])
-def test_what_was_typed_is_escaped_wherever_a_row_has_it(to: str | None, edit: bool) -> None:
+def test_typed_text_is_escaped_wherever_a_row_has_it(to: str | None, edit: bool) -> None:
     site = f'https://demo.example/"><script> {HOSTILE}'
     written = rows([{"id": HOSTILE, "name": HOSTILE, "site": site}], view(), to, edit)
     assert is_harmless(written)
@@ -45,7 +45,7 @@ def test_what_was_typed_is_escaped_wherever_a_row_has_it(to: str | None, edit: b
     assert unescape(written).count(f"/texts/{HOSTILE}") == (to is not None) + edit
 
 
-def test_headings_are_escaped_with_what_the_address_says() -> None:
+def test_headings_and_what_they_take_from_the_address_are_escaped() -> None:
     written = headings(view("sort=name&dir=desc&q=%22%3E%3Cscript%3E&other=%22%3E"))
     assert is_harmless(written)
     assert unescape(written).count(f">{HOSTILE}<") == 1
@@ -53,13 +53,13 @@ def test_headings_are_escaped_with_what_the_address_says() -> None:
     assert '<th scope="col">Site</th>' in written
 
 
-def test_what_is_empty_is_marked_and_leads_nowhere() -> None:
+def test_an_empty_cell_is_marked_and_has_no_link() -> None:
     written = rows([{"id": "1", "name": "Ann", "site": None}], view(), "/texts", edit=False)
     assert '<td data-label="Site" class="none"></td>' in written
     assert written.count("<a ") == 1
 
 
-def test_what_is_not_escaped_is_html_as_it_is() -> None:
+def test_words_that_are_not_escaped_contain_nothing_to_escape() -> None:
     said = [str(word) for kind in SAFE for word in getattr(kind, "_labels", {}).values()]
     said += [
         labels.DAY.page("2026-05-31"),

@@ -1,4 +1,4 @@
-"""The worker as arq knows it: which functions there are, that plain arq runs them, and what is in Redis of it."""
+"""The worker as arq knows it: which functions there are, that plain arq runs them, and what Redis holds of it."""
 
 import asyncio
 import signal
@@ -62,11 +62,11 @@ async def test_arq_and_the_command_run_the_same_functions(hub: Hub) -> None:
     assert of_the_command >= NAMES
 
 
-def test_what_a_change_wakes_is_there(hub: Hub) -> None:
+def test_every_function_that_a_change_wakes_exists(hub: Hub) -> None:
     assert set(WAKES) == {job.__qualname__ for job in DRAINS} <= set(arq_worker(hub.settings).functions)
 
 
-def test_the_module_gives_arq_its_class_and_nothing_else(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_module_offers_arq_its_class_and_nothing_else(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment(hub.settings).items():
         monkeypatch.setenv(name, value)
     assert import_string("web.worker.WorkerSettings").functions == DRAINS
@@ -84,7 +84,7 @@ async def test_each_kind_of_work_is_done_by_one_function(hub: Hub) -> None:
     assert mail == set(MAILS)
 
 
-async def test_wakes_do_not_pile_up_while_no_worker_listens_and_hold_no_data(hub: Hub, redis: Server) -> None:
+async def test_wake_ups_do_not_pile_up_without_a_worker_and_hold_no_data(hub: Hub, redis: Server) -> None:
     waker = Waker(with_settings(hub, redis_url=redis.url))
     for _ in range(20):
         waker.wake()
@@ -95,7 +95,7 @@ async def test_wakes_do_not_pile_up_while_no_worker_listens_and_hold_no_data(hub
     assert [(job["f"], job["a"], job["k"]) for job in jobs] == [(name, [], {}) for name in WAKES]
 
 
-async def test_a_job_that_was_cut_off_holds_up_no_other(hub: Hub, redis: Server) -> None:
+async def test_an_interrupted_job_holds_up_no_other(hub: Hub, redis: Server) -> None:
     settings = with_settings(hub, redis_url=redis.url)
     stop = asyncio.Event()
     async with Redis.from_url(redis.url) as client:
@@ -114,7 +114,7 @@ async def test_a_job_that_was_cut_off_holds_up_no_other(hub: Hub, redis: Server)
         await running
 
 
-async def test_arq_hears_of_a_failure_by_name_alone(hub: Hub) -> None:
+async def test_arq_only_learns_the_name_of_a_job_that_failed(hub: Hub) -> None:
     await hub.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$")
     await hub.rows("CREATE TRIGGER refuse BEFORE DELETE ON session EXECUTE FUNCTION refuse()")
     try:
@@ -135,7 +135,9 @@ async def test_arq_hears_of_a_failure_by_name_alone(hub: Hub) -> None:
         ("unix:///run/valkey.sock?db=2", ("localhost", 6379, 2, None, None, "/run/valkey.sock", False)),
     ],
 )
-def test_arq_s_check_reads_redis_url_as_the_rest_does(hub: Hub, url: str, expected: tuple[object, ...]) -> None:
+def test_the_check_of_arq_reads_redis_url_like_everything_else(
+    hub: Hub, url: str, expected: tuple[object, ...]
+) -> None:
     found = worker._redis_settings(load(**dict(hub.settings) | {"redis_url": url}))
     assert expected == (
         found.host,
@@ -150,7 +152,7 @@ def test_arq_s_check_reads_redis_url_as_the_rest_does(hub: Hub, url: str, expect
 
 @asynccontextmanager
 async def plain_arq(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`arq web.worker.WorkerSettings`, from the moment at which it listens."""
+    """`arq web.worker.WorkerSettings`, from the moment it listens."""
     command = (ARQ, "web.worker.WorkerSettings")
     process = await asyncio.create_subprocess_exec(
         *command, env=environment(settings), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
@@ -209,7 +211,9 @@ async def test_plain_arq_does_all_the_work_and_finishes_its_mail_when_told_to_st
     assert await checked(settings) == 1
 
 
-async def test_plain_arq_ends_without_redis_for_its_supervisor(hub: Hub, office: PostOffice, redis: Server) -> None:
+async def test_plain_arq_exits_without_redis_so_that_its_supervisor_can_restart_it(
+    hub: Hub, office: PostOffice, redis: Server
+) -> None:
     async with plain_arq(with_settings(hub, redis_url=redis.url, smtp_url=office.url)) as process:
         await asyncio.to_thread(redis.stop)
         async with asyncio.timeout(60):

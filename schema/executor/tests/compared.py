@@ -1,4 +1,4 @@
-"""Runs documents by both executors and compares all that their results say."""
+"""Runs documents with both executors, and compares everything in their results."""
 
 import asyncio
 import gc
@@ -17,7 +17,7 @@ from schema.executor.tests.random_documents import Sent
 
 
 async def by_graphql_core(schema: GraphQLSchema, sent: Sent, document: DocumentNode, context: Any) -> ExecutionResult:
-    """Run a document by graphql-core alone."""
+    """Run a document with graphql-core alone."""
     result: Any = execute(
         schema, document, context_value=context, variable_values=sent.variables, hide_suggestions=True
     )
@@ -25,13 +25,13 @@ async def by_graphql_core(schema: GraphQLSchema, sent: Sent, document: DocumentN
 
 
 async def by_plans(plans: Plans, sent: Sent, context: Any) -> ExecutionResult:
-    """Run a document by the compiled executor."""
+    """Run a document with the compiled executor."""
     result: Any = execute_compiled(plans, context, sent.variables)
     return result if isinstance(result, ExecutionResult) else await result
 
 
 def emptied(data: Any, path: list[str | int]) -> list[str | int]:
-    """The beginning of an error's path at which null stands in the data."""
+    """The start of an error's path, up to where the data is null."""
     for depth, step in enumerate(path):
         if data is None:
             return path[:depth]
@@ -41,10 +41,10 @@ def emptied(data: Any, path: list[str | int]) -> list[str | int]:
 
 @asynccontextmanager
 async def abandoned_coroutines() -> AsyncIterator[None]:
-    """Let coroutines be dropped: graphql-core does that where a sibling that can't be null has failed at once.
+    """Let coroutines be dropped: graphql-core does that if a sibling that can't be null has failed at once.
 
-    Garbage is collected between documents alone, because the warning about such a coroutine, made wherever Python
-    happens to collect it, fails in the frames of some of Python's own functions.
+    Garbage is only collected between documents: the warning about such a coroutine appears wherever Python happens to
+    collect it, and fails in the frames of some of Python's own functions.
     """
     gc.disable()
     try:
@@ -52,16 +52,16 @@ async def abandoned_coroutines() -> AsyncIterator[None]:
             warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
             yield
             for _ in range(5):
-                await asyncio.sleep(0)  # what was cancelled comes to its end
+                await asyncio.sleep(0)  # cancelled tasks come to an end
             gc.collect()
     finally:
         gc.enable()
 
 
 class Compared:
-    """Compares documents; the compiled executor runs each twice, for the second run finds what the first has written.
+    """Compares documents; the compiled executor runs each twice, because the second run uses what the first compiled.
 
-    `too_much`: which of them, with their variables, aren't run.
+    `too_much`: which documents, with their variables, aren't run.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Compared:
         self.outcomes: Counter[str] = Counter()
 
     def told(self, result: ExecutionResult) -> dict[str, Any]:
-        """Everything that a result says, as text where order counts.
+        """Everything in a result, as text where order counts.
 
-        Of what is awaited at the same time, the first to fail empties what is above it, and the others are not heard:
-        where errors have no order, one that spread counts by the place that it emptied, and not by its text.
+        Of values awaited at the same time, the first to fail empties what is above it, and the others aren't reported:
+        if errors have no order, one that spread counts by the place it emptied, and not by its text.
         """
         errors: Any = [(str(error), error.path, type(error.original_error).__name__) for error in result.errors or []]
         if not self.ordered:
@@ -90,7 +90,7 @@ class Compared:
         return {"data": orjson.dumps(result.data, default=repr).decode(), "errors": errors}
 
     async def run(self, sent: Sent, context: Callable[[], Any]) -> None:
-        """Run a document; `context` makes one for each run."""
+        """Run a document; `context` makes a context for each run."""
         document = parse(sent.text)
         invalid = validate(self.schema, document)
         assert not invalid, (invalid, sent.text)

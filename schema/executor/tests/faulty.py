@@ -1,6 +1,6 @@
-"""Puts made-up rows in the place of what a schema's resolvers give, sound or faulty in every way that rows can be.
+"""Replaces what the resolvers of a schema return by made-up rows: sound ones, or faulty in every way that rows can be.
 
-The seed and a field's path decide what it gives, so that two runs of one document find the same.
+The seed and the path of a field decide what it returns, so that two runs of a document find the same.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Fault(Exception):
 
 
 class Later:
-    """A value that has to be awaited; an exception is raised then."""
+    """A value that has to be awaited; an exception is raised at that point."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
@@ -48,7 +48,7 @@ class Later:
 
 
 class Thing:
-    """A row of a type, whose attributes are made when they are read, always the same."""
+    """A row of a type; its attributes are made when they're read, and always the same."""
 
     def __init__(self, data: "Data", of: GraphQLObjectType, path: str) -> None:
         self._data, self._of, self.path = data, of, path
@@ -75,7 +75,7 @@ class Thing:
 
 
 class AwaitableThing(Thing):
-    """A row that has every attribute, and has to be awaited none the less."""
+    """A row that has every attribute, but has to be awaited all the same."""
 
     def __await__(self) -> Generator[Any, None, Any]:
         yield from asyncio.sleep(0).__await__()
@@ -86,10 +86,10 @@ Make = Callable[["Data", str], Any]
 
 
 class Data:
-    """Made-up values, of which `faults` (0 to 1) are faulty; some are null or empty, unless all are to be `full`.
+    """Made-up values; `faults` (0 to 1) is the share of faulty ones. Some are null or empty, unless `full`.
 
-    `later`: some have to be awaited. `made`: how rows get attributes that no field of the schema names, by their name,
-    from the data and a path. `scalars`: usual values of scalars besides GraphQL's and Strawberry's own.
+    `later`: some have to be awaited. `made`: for attributes of rows that no field of the schema names, what makes them,
+    by name, from the data and a path. `scalars`: usual values of scalars besides those of GraphQL and Strawberry.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Data:
         return random.random() < self._faults
 
     def value(self, of: GraphQLOutputType, path: str, *, raises: bool = False) -> Any:
-        """Make a value of a type, or a fault in its place."""
+        """Make a value of a type, or a fault instead."""
         random = self.random(path)
         if self.is_faulty(random):
             return self._fault(of, path, random, raises=raises)
@@ -174,7 +174,7 @@ class Data:
 
 
 class Several:
-    """What can be gone through, time and again, and is no list."""
+    """Something that can be iterated over again and again, but isn't a list."""
 
     def __init__(self, values: list[Any]) -> None:
         self._values = values
@@ -202,7 +202,7 @@ _USUAL: dict[str, list[Any]] = {
 
 
 def with_faults(schema: GraphQLSchema, data: Data) -> None:
-    """Put made-up values in the place of what the resolvers of a schema give; what is read from rows stays."""
+    """Replace what the resolvers of a schema return by made-up values; fields that are read from rows stay."""
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
             for name, field in type_.fields.items():

@@ -1,4 +1,4 @@
-"""A small schema made with Strawberry that has every kind of field that the executor treats in its own way."""
+"""A small Strawberry schema with every kind of field that the executor treats differently."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class BitGuard:
-    """Null where a row lacks the bits: what a function can have written into it."""
+    """Returns null if a row lacks the bits; the compiled functions can include this check."""
 
     resolve: Resolve
     mask: int
@@ -41,13 +41,13 @@ class BitGuard:
         return replace(self, resolve=resolve)
 
     def __call__(self, source: Any, info: Any, **arguments: Any) -> Any:
-        """Resolve the field, or give null."""
+        """Resolve the field, or return null."""
         return self.resolve(source, info, **arguments) if source.bits & self.mask else None
 
 
 @dataclass(frozen=True)
 class WordGuard:
-    """Refuses an argument, and knows nothing of rows."""
+    """Refuses an argument, and knows nothing about rows."""
 
     resolve: Resolve
 
@@ -69,16 +69,16 @@ class Genre(Enum):
 
 
 class Loud(FieldExtension):
-    """Strawberry's own way to put something around a resolver."""
+    """Strawberry's own way of wrapping a resolver."""
 
     def resolve(self, next_: Callable[..., Any], source: Any, info: strawberry.Info, **kwargs: Any) -> Any:
-        """Resolve, and raise the voice."""
+        """Resolve, and shout."""
         return str(next_(source, info, **kwargs)).upper()
 
 
 @dataclass
 class Shelf:
-    """The context of a request: what was loaded and changed, in order."""
+    """The context of a request: everything that was loaded and changed, in order."""
 
     done: list[str] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ async def rivals(parent: strawberry.Parent[Any], info: strawberry.Info, first: i
 
 
 def relatives(root: Any, info: strawberry.Info) -> list[Author | None]:
-    """Fail at once where there's nobody."""
+    """Fail at once if there's nobody."""
     info.context.done.append(f"relatives of {root.name}")
     known: dict[str, list[Author | None]] = {"Ada": [*AUTHORS], "Bo": [None, AUTHORS[0]]}
     return known[root.name.split()[0]]
@@ -246,7 +246,7 @@ def make_schema() -> GraphQLSchema:
 
 
 def object_type(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
-    """Give a type with fields."""
+    """Return a type with fields."""
     type_ = schema.type_map[name]
     assert isinstance(type_, GraphQLObjectType)
     return type_

@@ -1,4 +1,4 @@
-"""Random valid documents over a schema: aliases, fields asked for twice, fragments, conditions, arguments."""
+"""Random valid documents for a schema, with aliases, fields asked for twice, fragments, conditions and arguments."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -19,7 +19,7 @@ from graphql import (
 from schema.executor.tests.values import value_of
 
 MAX_DEPTH = 9
-MAX_FIELDS = 60  # about: then only leaves are added
+MAX_FIELDS = 60  # roughly: after that, only leaves are added
 _BOOLEAN = GraphQLNonNull(GraphQLBoolean)
 
 
@@ -33,7 +33,7 @@ class Sent:
 
 @dataclass
 class Documents:
-    """Makes documents. `ids`: for arguments of the type ID, by the field that has them; `without`: fields left out."""
+    """Makes documents. `ids`: values for arguments of type ID, by their field; `without`: fields left out."""
 
     schema: GraphQLSchema
     random: Random
@@ -70,7 +70,7 @@ class Documents:
             names.append("__typename")
         chosen = [self._spread(of, name, depth) for name in self._some(names)]
         if self.random.random() < 0.2:
-            chosen.append(chosen[self.random.randrange(len(chosen))])  # the same again: they are merged
+            chosen.append(chosen[self.random.randrange(len(chosen))])  # the same again, so that they are merged
         return f"{{ {' '.join(chosen)} }}"
 
     def _some(self, names: list[str]) -> list[str]:
@@ -85,7 +85,7 @@ class Documents:
         if way < 0.15:
             return f"... {{ {text} }}"
         if way < 0.25:
-            # Its variables are the operation's: the fragment is spread here and nowhere else.
+            # Its variables are those of the operation: the fragment is spread here and nowhere else.
             fragment = f"Part{len(self._fragments)}"
             self._fragments.append(f"fragment {fragment} on {of.name} {{ {text} }}")
             return f"...{fragment}{self._condition()}"
@@ -102,7 +102,7 @@ class Documents:
         return f"{self._alias(given != '' or inner != '')}{name}{given}{self._condition()}{inner}"
 
     def _alias(self, needed: bool) -> str:
-        """Give a field an alias: always where another field of its name could be asked for something else."""
+        """Give a field an alias: always, if another field of its name could be asked for something else."""
         if not needed and self.random.random() < 0.8:
             return ""
         self._aliases += 1

@@ -1,4 +1,4 @@
-"""On a schema of its own, the executor answers as graphql-core does: data, errors, paths and their order."""
+"""On a schema of its own, the executor answers like graphql-core: data, errors, paths and their order."""
 
 import os
 from random import Random
@@ -10,14 +10,14 @@ from schema.executor.tests.faulty import Data, with_faults
 from schema.executor.tests.library import Shelf, make_schema
 from schema.executor.tests.random_documents import Documents, Sent
 
-# How many random documents: a sample here, and what one likes with EXECUTION_DOCUMENTS.
+# How many random documents: a sample by default, or as many as EXECUTION_DOCUMENTS says.
 DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", "400"))
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
 
 
 @pytest.mark.parametrize("faults", [0.0, 0.02, 0.3])
 @pytest.mark.parametrize("later", [True, False])
-async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(faults: float, later: bool) -> None:
+async def test_made_up_and_faulty_rows_are_completed_as_by_graphql_core(faults: float, later: bool) -> None:
     schema = make_schema()
     data = Data(
         SEED,
@@ -28,7 +28,7 @@ async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(faults
     )
     with_faults(schema, data)
     documents = Documents(schema, Random(f"{SEED} {faults}"))
-    # What is awaited at the same time fails in an order of its own.
+    # Values awaited at the same time fail in no particular order.
     compared = Compared(schema, ordered=not later)
     async with abandoned_coroutines():
         for number in range(DOCUMENTS // 10):
@@ -38,7 +38,7 @@ async def test_made_up_and_faulty_rows_are_completed_as_graphql_core_does(faults
     assert not faults or compared.outcomes["errors"] > 0
 
 
-async def test_real_rows_are_completed_as_graphql_core_does() -> None:
+async def test_real_rows_are_completed_as_by_graphql_core() -> None:
     schema = make_schema()
     ids = {"author": ["1", "2", "9"]}
     documents, compared = Documents(schema, Random(SEED), ids), Compared(schema, ordered=False)
@@ -75,6 +75,6 @@ async def test_real_rows_are_completed_as_graphql_core_does() -> None:
         ("query A { fails } query B { authors { name } }", {}),
     ],
 )
-async def test_each_kind_of_field_is_completed_as_graphql_core_does(text: str, variables: dict[str, object]) -> None:
+async def test_each_kind_of_field_is_completed_as_by_graphql_core(text: str, variables: dict[str, object]) -> None:
     async with abandoned_coroutines():
         await Compared(make_schema()).run(Sent(text, variables), Shelf)

@@ -1,4 +1,4 @@
-"""What the executor promises besides the same answers: what is called, how often, in which order, and what is kept."""
+"""What the executor promises besides the same answers: what's called, how often, in which order, and what's kept."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from schema.executor.tests.random_documents import Sent
 
 
 async def run(text: str, schema: GraphQLSchema | None = None) -> tuple[ExecutionResult, list[str]]:
-    """Run a document twice; give what it got and what was called the second time."""
+    """Run a document twice; return the second result and what was called for it."""
     plans, shelf = Plans(schema or make_schema(), parse(text)), Shelf()
     await by_plans(plans, Sent(text, {}), Shelf())
     return await by_plans(plans, Sent(text, {}), shelf), shelf.done
@@ -21,7 +21,7 @@ async def run(text: str, schema: GraphQLSchema | None = None) -> tuple[Execution
 
 @pytest.fixture
 def stock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collects the fields that graphql-core's own method does."""
+    """Collects the fields that graphql-core's own method executes."""
     done: list[str] = []
     method = Executor.execute_field
 
@@ -43,7 +43,7 @@ async def test_sound_rows_leave_nothing_to_graphql_core(stock: list[str]) -> Non
     assert stock == []
 
 
-async def test_what_is_not_as_expected_is_graphql_core_s_and_all_around_it_is_not(stock: list[str]) -> None:
+async def test_only_fields_that_are_not_as_expected_are_left_to_graphql_core(stock: list[str]) -> None:
     result, _ = await run("{ authors { name relatives { name } } fails }")
     assert result.errors
     assert {*stock} == {"Query.authors", "Query.fails"}
@@ -53,7 +53,7 @@ async def test_what_is_not_as_expected_is_graphql_core_s_and_all_around_it_is_no
     assert stock == ["Query.find"] * 2  # in both runs: one of the two has an input
 
 
-async def test_resolvers_of_one_depth_are_called_before_those_of_the_next() -> None:
+async def test_resolvers_at_one_depth_are_called_before_those_at_the_next() -> None:
     _, done = await run("{ authors { name books { title author { name } } } }")
     assert done == [
         "books of Ada Ash",
@@ -64,16 +64,16 @@ async def test_resolvers_of_one_depth_are_called_before_those_of_the_next() -> N
     ]
 
 
-async def test_a_change_is_made_once_also_where_it_fails() -> None:
+async def test_a_change_is_made_once_even_if_it_fails() -> None:
     CLOSED.clear()
     result, done = await run('mutation { lose(title: "Roots") { times } lend(title: "Trees") { times } close }')
     assert done == ["lose Roots", "lend Trees"]
-    assert CLOSED == ["closed"] * 2  # once in each run
+    assert CLOSED == ["closed"] * 2  # once per run
     assert result.data == {"lose": None, "lend": {"times": 2}, "close": None}
     assert [error.path for error in result.errors or []] == [["lose"], ["close"]]
 
 
-def test_an_operation_has_a_plan_for_each_choice_of_what_it_leaves_out_up_to_a_bound() -> None:
+def test_an_operation_has_a_plan_for_each_choice_of_skipped_fields_up_to_a_limit() -> None:
     names = [f"v{number}" for number in range(8)]
     declared = ", ".join(f"${name}: Boolean!" for name in names)
     fields = " ".join(f"{name}: __typename @skip(if: ${name})" for name in names)
@@ -88,7 +88,7 @@ def test_an_operation_has_a_plan_for_each_choice_of_what_it_leaves_out_up_to_a_b
     assert len(plans._plans) == plans.choices == 16
 
 
-async def test_an_operation_too_long_to_be_written_is_executed_all_the_same(stock: list[str]) -> None:
+async def test_an_operation_too_long_to_be_compiled_is_executed_anyway(stock: list[str]) -> None:
     names = [f"a{number}" for number in range(3_000)]
     result, _ = await run(f"{{ authors {{ {' '.join(f'{name}: name' for name in names)} }} }}")
     assert result.data is not None
@@ -97,10 +97,10 @@ async def test_an_operation_too_long_to_be_written_is_executed_all_the_same(stoc
 
 
 def resolver() -> None:
-    """Stands for any."""
+    """Any resolver."""
 
 
-def test_guards_are_known_by_what_they_offer() -> None:
+def test_guards_are_recognised_by_what_they_offer() -> None:
     inner = WordGuard(resolver)
     assert isinstance(inner, Guard)
     assert not isinstance(inner, MaskGuard)
@@ -110,7 +110,7 @@ def test_guards_are_known_by_what_they_offer() -> None:
     assert replaced(BitGuard(inner, 1), len) == BitGuard(WordGuard(len), 1)
 
 
-async def test_a_mask_that_is_no_name_is_not_written_into_a_function() -> None:
+async def test_a_mask_that_is_not_a_name_is_not_compiled_into_a_function() -> None:
     schema = make_schema()
     field: GraphQLField = object_type(schema, "Author").fields["born"]
     calls: list[str] = []

@@ -1,4 +1,4 @@
-"""The executor is a library of its own, and only one of its files reaches into others."""
+"""The executor is a library of its own, and only one of its files uses the internals of others."""
 
 import ast
 import sys
@@ -12,7 +12,7 @@ MODULES = sorted(FOLDER.glob("*.py"))
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports, wherever in it."""
+    """The modules that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -32,6 +32,6 @@ def test_nothing_else_of_this_project_is_imported(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [one for one in MODULES if one.name != "internals.py"], ids=lambda path: path.name)
-def test_only_one_file_reaches_into_graphql_core_and_strawberry(path: Path) -> None:
+def test_only_one_file_uses_the_internals_of_graphql_core_and_strawberry(path: Path) -> None:
     outside = [name for name in imported(path) if name.partition(".")[0] in {"graphql", "strawberry"}]
     assert [name for name in outside if name != "graphql"] == []

@@ -1,6 +1,7 @@
-"""What `internals.py` takes from inside graphql-core and Strawberry is still as it says there.
+"""The internals of graphql-core and Strawberry that `internals.py` uses are still as it says there.
 
-After a new release of either, these fail first. Each says what the executor relies on; mend `internals.py` by it.
+After a new release of either, these tests fail first. Each says what the executor relies on, so that you can fix
+`internals.py`.
 """
 
 import inspect
@@ -55,14 +56,14 @@ FIELD = ["return_type", "field_details_list", "info", "path", "result", "positio
         ("handle_field_error", ["raw_error", "return_type", "field_details_list", "path"]),
     ],
 )
-def test_the_methods_of_graphql_core_s_executor_take_what_they_took(name: str, expected: list[str]) -> None:
+def test_the_methods_of_the_graphql_core_executor_take_the_same_parameters(name: str, expected: list[str]) -> None:
     method = getattr(internals.StockExecutor, name, None)
     assert method, f"graphql-core's executor has no method {name} any more"
     assert parameters(method) == expected, f"graphql-core's {name} takes other parameters: look at its new source"
 
 
-def test_graphql_core_s_executor_is_made_of_what_it_was() -> None:
-    """`CompiledExecutor.begun` gives the first ten by position."""
+def test_the_graphql_core_executor_is_constructed_in_the_same_way() -> None:
+    """`CompiledExecutor.begun` passes the first ten by position."""
     assert parameters(Executor)[:10] == [
         "schema",
         "fragment_definitions",
@@ -78,8 +79,8 @@ def test_graphql_core_s_executor_is_made_of_what_it_was() -> None:
     assert "hide_suggestions" in parameters(Executor)
 
 
-def test_graphql_core_has_no_methods_that_the_executor_was_not_written_for() -> None:
-    """A new step between those that are taken over could be one that the written functions leave out."""
+def test_graphql_core_has_no_methods_that_the_executor_does_not_know() -> None:
+    """The compiled functions might leave out a new step between those they replace."""
     steps = {name for name in vars(Executor) if name.startswith(("execute_", "complete_", "collect_"))}
     assert steps == {
         "collect_and_execute_subfields",
@@ -111,8 +112,8 @@ def executor_of(text: str) -> CompiledExecutor:
     return built
 
 
-def test_selections_are_looked_for_where_the_executor_keeps_them() -> None:
-    """By their type and the identity of their list, with the list beside what it comes to."""
+def test_selections_are_looked_up_where_the_executor_keeps_them() -> None:
+    """By their type and the identity of their list, next to the list and its result."""
     executor = executor_of("{ authors { name id } }")
     known: internals.Subfields = {}
     executor.keep_subfields(known)
@@ -131,7 +132,7 @@ def test_selections_are_looked_for_where_the_executor_keeps_them() -> None:
     assert not deferred
 
 
-def test_a_selection_s_fields_are_as_they_were() -> None:
+def test_the_fields_of_a_selection_are_unchanged() -> None:
     assert collect_fields.FieldDetails._fields[0] == "node"
     assert collect_fields.FieldDetails._fields[2] == "fragment_variable_values"
     assert len(collect_fields.FieldDetails._fields) == 3
@@ -139,7 +140,7 @@ def test_a_selection_s_fields_are_as_they_were() -> None:
     assert parameters(collect_fields.FragmentDetails)[0] == "definition"
 
 
-def test_variables_are_as_they_were() -> None:
+def test_variables_are_unchanged() -> None:
     assert parameters(values.VariableValues) == ["sources", "coerced"]
     assert parameters(values.VariableValueSource) == ["signature", "value"]
     assert {"name", "type", "default"} <= set(parameters(GraphQLVariableSignature))
@@ -153,25 +154,25 @@ def test_variables_are_as_they_were() -> None:
     ]
 
 
-def test_errors_are_collected_and_helpers_given_as_they_were() -> None:
+def test_errors_are_collected_and_helpers_passed_in_the_same_way() -> None:
     executor = executor_of("{ authors { name } }")
     assert executor.collected_errors.errors == []
     assert GraphQLResolveInfoHelpers._fields == ("gather", "track")
     assert executor.async_helpers is not None
 
 
-def test_what_graphql_core_does_not_know_reaches_the_executor_s_class() -> None:
+def test_arguments_that_graphql_core_does_not_know_reach_the_executor_class() -> None:
     schema = make_schema()
     document = parse("{ authors { name } }")
     result = execute(schema, document, executor_class=CompiledExecutor, plans=Plans(schema, document))
     assert getattr(result, "errors", Undefined) is None
 
 
-def test_a_path_is_made_of_what_it_was() -> None:
+def test_a_path_consists_of_the_same_parts() -> None:
     assert internals.Path._fields == ("prev", "key", "typename")
 
 
-def test_strawberry_marks_its_resolvers_and_no_others_are_marked() -> None:
+def test_strawberry_marks_its_own_resolvers_and_no_others() -> None:
     for type_ in (object_type(SCHEMA, "Author"), object_type(SCHEMA, "Query"), object_type(SCHEMA, "Mutation")):
         for name, one in type_.fields.items():
             assert internals.is_strawberry_resolver(one.resolve), f"{type_}.{name} has no mark of Strawberry's"
@@ -183,7 +184,7 @@ def field_of(type_name: str, name: str) -> Any:
     return object_type(SCHEMA, type_name).fields[name]
 
 
-def test_strawberry_s_plain_fields_are_attributes_of_the_row() -> None:
+def test_plain_fields_in_strawberry_are_attributes_of_the_row() -> None:
     assert internals.attribute_of(field_of("Book", "addedAt")) == "added_at"
     assert internals.attribute_of(field_of("Author", "initials")) is None
     assert internals.attribute_of(field_of("Author", "motto")) is None
@@ -192,7 +193,7 @@ def test_strawberry_s_plain_fields_are_attributes_of_the_row() -> None:
 @pytest.mark.parametrize(
     ("type_name", "name", "expected"),
     [
-        # takes self, rows, info, arguments, direct, needs the row alone
+        # takes self, rows, info, arguments, direct, needs only the row
         ("Author", "initials", (True, (), None, False, True, True)),
         ("Author", "backwards", (False, ("root",), None, False, True, True)),
         ("Author", "rivals", (False, ("parent",), "info", True, True, False)),
@@ -201,21 +202,21 @@ def test_strawberry_s_plain_fields_are_attributes_of_the_row() -> None:
         ("Query", "author", (True, (), "info", True, True, False)),
     ],
 )
-def test_strawberry_says_what_a_resolver_is_called_with(type_name: str, name: str, expected: tuple[Any, ...]) -> None:
+def test_strawberry_says_what_arguments_a_resolver_takes(type_name: str, name: str, expected: tuple[Any, ...]) -> None:
     found = internals.resolver_of(field_of(type_name, name))
     assert found is not None
     alone = found.needs_row_alone
     assert (found.takes_self, found.rows, found.info, found.arguments, found.direct, alone) == expected
 
 
-def test_strawberry_s_extensions_are_noticed() -> None:
+def test_extensions_in_strawberry_are_noticed() -> None:
     assert internals.has_extensions(field_of("Author", "motto"))
     assert internals.resolver_of(field_of("Author", "motto")) is None
     assert not internals.has_extensions(field_of("Author", "books"))
     assert internals.resolver_of(field_of("Book", "title")) is None
 
 
-def test_strawberry_keeps_python_s_names_with_arguments() -> None:
+def test_strawberry_keeps_the_python_names_of_arguments() -> None:
     @strawberry.type
     class Asked:
         @strawberry.field
@@ -227,7 +228,7 @@ def test_strawberry_keeps_python_s_names_with_arguments() -> None:
     assert internals.argument_names(field.fields["one"]) == {"ofTwo": "of_two", "three": "three"}
 
 
-def test_strawberry_s_resolver_of_introspection_makes_way() -> None:
+def test_the_resolver_of_introspection_in_strawberry_is_replaced() -> None:
     @strawberry.type
     class Asked:
         @strawberry.field
@@ -242,7 +243,7 @@ def test_strawberry_s_resolver_of_introspection_makes_way() -> None:
     internals.core_schema(Asked)
 
 
-def test_strawberry_s_info_is_made_of_graphql_core_s_and_the_field() -> None:
+def test_info_in_strawberry_is_made_from_that_of_graphql_core_and_the_field() -> None:
     made: list[strawberry.Info] = []
 
     @strawberry.type
@@ -266,7 +267,7 @@ def test_strawberry_keeps_the_class_of_an_enumeration() -> None:
     assert [of.coerce_output_value(one) for one in (*Genre, "novel")] == ["NOVEL", "POETRY", "NOVEL"]
 
 
-def test_strawberry_s_scalars_are_known_by_what_they_do_to_values() -> None:
+def test_scalars_in_strawberry_are_recognised_by_what_they_do_to_values() -> None:
     pages, price = SCHEMA.type_map["Pages"], SCHEMA.type_map["Price"]
     assert isinstance(pages, GraphQLScalarType)
     assert isinstance(price, GraphQLScalarType)
@@ -277,7 +278,7 @@ def test_strawberry_s_scalars_are_known_by_what_they_do_to_values() -> None:
     assert all(isinstance(one, GraphQLScalarType) and internals.gives_isoformat(one) for one in dates)
 
 
-def test_strawberry_s_text_and_ids_are_graphql_core_s_own() -> None:
+def test_text_and_ids_in_strawberry_are_those_of_graphql_core() -> None:
     author = object_type(SCHEMA, "Author")
     assert isinstance(author, GraphQLObjectType)
     assert getattr(author.fields["name"].type, "of_type", None) is GraphQLString

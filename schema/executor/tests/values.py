@@ -22,7 +22,7 @@ SCALARS: dict[str, object] = {
 
 
 def value_of(type_: GraphQLInputType, *, every: bool) -> Any:
-    """Make a value of a type; of its fields `every` one, or those required."""
+    """Make a value of a type, with `every` field or only the required ones."""
     if isinstance(type_, GraphQLNonNull):
         return value_of(type_.of_type, every=every)
     if isinstance(type_, GraphQLList):
