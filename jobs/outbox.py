@@ -31,7 +31,7 @@ from models.outbox import OutboxState, outbox
 from models.statement import Row, statement
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
-MAX_ATTEMPTS = 24  # over two to four days
+MAX_ATTEMPTS = 24  # over one and a half to three days
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(hours=6)
 LONGEST_HELD = timedelta(days=30)  # far longer than anybody's mail is held up by other people's
@@ -79,8 +79,9 @@ async def enqueue_mail(
 ) -> datetime:
     """Write a mail that strangers can cause, and give the moment when it's due: now, unless it's held.
 
-    `held_for` names, by a keyed hash, a mailbox that's over its budget. It gets one mail of each kind an hour, at the
-    full hour. The newest replaces one that's waiting with the same `other_id`; others wait an hour longer.
+    `held_for` names what's over its budget: a mailbox, by a keyed hash, or a mediator, by their id. It gets one mail of
+    each kind an hour, at the full hour. The newest replaces one that's waiting with the same `other_id`; others wait an
+    hour longer.
     """
     mail = {"kind": kind.name, "subject_id": subject_id, "other_id": other_id}
     if held_for is None:

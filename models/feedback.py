@@ -101,13 +101,16 @@ class Feedback(SQLModel, table=True):
     )
 
 
+RATINGS = range(1, 6)
+
+
 class FeedbackAnswer(SQLModel, table=True):
     """The answer to one question: a rating from 1 to 5, or a text; both null is "not applicable"."""
 
     __tablename__ = "feedback_answer"
     __table_args__ = (
         Index("feedback_answer_of_feedback", "mediator_id", "feedback_id"),
-        CheckConstraint("rating BETWEEN 1 AND 5", name="rating_bounds"),
+        CheckConstraint(f"rating BETWEEN {RATINGS[0]} AND {RATINGS[-1]}", name="rating_bounds"),
     )
 
     feedback_id: UUID = cascade_fk("feedback", primary=True)

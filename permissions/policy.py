@@ -1,5 +1,6 @@
-"""The one table that says who may read and do what. Each viewer's schema is built from it (`schema/build.py`).
+"""The policy table: who may read and do what. Each viewer's schema is built from it (`schema/build.py`).
 
+Which rows somebody gets is up to the scopes (`permissions/scopes.py`); what's in brackets here only says so in words.
 A row names fields of the GraphQL schema and the standings that have them. For everyone else they don't exist: they
 aren't null, they're absent. A field without a row doesn't build, and neither does a row without its field. A mutation's
 input and payload (`<Mutation>Input`, `<Mutation>Payload`) go with the mutation, and a list's frame (`<Type>Connection`,

@@ -1,6 +1,7 @@
-"""The rows that a viewer may read: clauses that every statement over private rows includes.
+"""The rows that a viewer may read: clauses of the statements that read a mediator's private rows.
 
-For the viewer, a row outside its scope doesn't exist. Parameters: `viewer` is the viewer's account id.
+For the viewer, a row outside its scope doesn't exist. A statement without one is given the ids of rows that came
+through a scope, or the viewer's own. Parameters: `viewer` is the viewer's account id.
 """
 
 from functools import cache
@@ -38,18 +39,17 @@ DETAILS_KEPT = text(f"interval '{DETAILS_DAYS * 24} hours'")
 LINK_WORKS = text(f"interval '{LINK_DAYS} days'")
 
 
-def current(alias_of_reviewer: ColumnElement[object]) -> ColumnElement[bool]:
-    """Select the appointment in force that lets this account review the mediator."""
-    return and_(
-        appointments.c.mediator_id == mediators.c.id,
-        appointments.c.reviewer_id == alias_of_reviewer,
-        appointments.c.approved,
-    )
+IS_MEDIATOR = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 
 def mediators_joined() -> FromClause:
-    """Join mediators with their accounts and with the viewer's own appointment, where there is one."""
-    return mediators.join(accounts, accounts.c.id == mediators.c.id).outerjoin(appointments, current(VIEWER))
+    """Join mediators with their accounts and with the viewer's own appointment in force, where there is one."""
+    own = and_(
+        appointments.c.mediator_id == mediators.c.id,
+        appointments.c.reviewer_id == VIEWER,
+        appointments.c.approved,
+    )
+    return mediators.join(accounts, accounts.c.id == mediators.c.id).outerjoin(appointments, own)
 
 
 _theirs = appointments.alias("theirs")

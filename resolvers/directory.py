@@ -21,10 +21,10 @@ from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
 from resolvers.links import mail_link
-from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
+from resolvers.names import BY_NAME
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, list_page, page_statement
 from resolvers.validation import Check
 
-_BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 _joined = _directories.join(accounts, accounts.c.id == _directories.c.id)
 _listed = accounts.c.roles.contains([Role.DIRECTORY.value])
 _rows = select(_directories.c.id, accounts.c.name, _directories.c.website).select_from(_joined).where(_listed)
@@ -44,7 +44,7 @@ def _one() -> ClauseElement:
 
 @statement(DirectoryRow)
 def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    return page_statement(_rows, _directories.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
+    return page_statement(_rows, _directories.c.id, BY_NAME, backwards=backwards, cursor=cursor)
 
 
 @statement(Count)
@@ -58,7 +58,7 @@ async def directories(info: Info, page: PageArguments) -> Connection[DirectoryRo
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return await list_page(info.context.database, _page, _count(), _BY_NAME, page)
+    return await list_page(info.context.database, _page, _count(), BY_NAME, page)
 
 
 async def _directory(context: Context, directory_id: UUID) -> DirectoryRow | None:

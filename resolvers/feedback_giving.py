@@ -13,6 +13,7 @@ from jobs.outbox import enqueue_mail
 from models.account import accounts
 from models.database import Transaction
 from models.feedback import (
+    RATINGS,
     ActedAs,
     Capacity,
     RequestState,
@@ -151,8 +152,12 @@ def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAns
             check.add(f"{field}.rating", Code.INVALID, _("Please answer this question in words."))
         elif asked.kind is QuestionKind.RATING and text is not None:
             check.add(f"{field}.text", Code.INVALID, _("Please answer this question with a rating."))
-        elif answer.rating is not None and not 1 <= answer.rating <= 5:
-            check.add(f"{field}.rating", Code.OUT_OF_RANGE, _("Please choose a rating from 1 to 5."))
+        elif answer.rating is not None and answer.rating not in RATINGS:
+            check.add(
+                f"{field}.rating",
+                Code.OUT_OF_RANGE,
+                _("Please choose a rating from %(least)s to %(most)s.", least=RATINGS[0], most=RATINGS[-1]),
+            )
         elif answer.rating is not None or text is not None or answer.not_applicable:
             kept[answer.question] = FeedbackAnswerInput(
                 question=answer.question, rating=answer.rating, text=text, not_applicable=answer.not_applicable

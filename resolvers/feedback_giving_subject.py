@@ -11,27 +11,26 @@ from sqlalchemy import ClauseElement, ColumnElement, bindparam, select
 from sqlalchemy.types import LargeBinary, Uuid
 
 from i18n import gettext as _
-from models.account import Role, accounts
+from models.account import accounts
 from models.feedback import (
     feedback_requests,
 )
 from models.mediator import mediators
 from models.reviewer import appointments
 from models.statement import Row, statement
-from permissions.scopes import findable, link_works
+from permissions.scopes import IS_MEDIATOR, findable, link_works
 from permissions.secrets import hash_secret
 from resolvers import limits
 from resolvers.context import Info
 from resolvers.errors import BadInput, NotFound
 from resolvers.inputs import read_id
-from resolvers.mediator import name_matches, search_words
+from resolvers.names import name_matches, search_words
 
 SEARCH_LEAST = 3
 MAX_SUBJECTS_FOUND = 10
 
 _reviewers = accounts.alias("reviewers")
 _subjects = mediators.join(accounts, accounts.c.id == mediators.c.id)
-_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 
 @strawberry.enum
@@ -78,7 +77,7 @@ def subject_by(found_by: _FoundBy) -> ClauseElement:
                 appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
             ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
         )
-        .where(_is_mediator, accounts.c.email_verified_at.is_not(None), where[found_by])
+        .where(IS_MEDIATOR, accounts.c.email_verified_at.is_not(None), where[found_by])
     )
 
 
@@ -116,7 +115,7 @@ def _found() -> ClauseElement:
     return (
         select(mediators.c.id, accounts.c.name)
         .select_from(_subjects)
-        .where(_is_mediator, findable(), name_matches("words"))
+        .where(IS_MEDIATOR, findable(), name_matches())
         .order_by(accounts.c.name_key, mediators.c.id)
         .limit(MAX_SUBJECTS_FOUND)
     )
@@ -158,7 +157,7 @@ async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
     if sum(c.isalnum() for c in search) < SEARCH_LEAST:
         raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
     async with context.database.reading() as reading:
-        return await reading.all(_found(), words=search_words(search))
+        return await reading.all(_found(), **search_words(search))
 
 
 async def feedback_subject(info: Info, id: strawberry.ID | None = None, link: str | None = None) -> SubjectRow:

@@ -50,7 +50,7 @@ IMPORTS = Limit("imports", "60/hour")  # account; dry runs count too
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
 # Budgets for emails that strangers cause. Beyond them, changes are made and answered as usual, but their emails wait
-# (`jobs.outbox.enqueue`). So nobody learns what others do, and nobody misses an email.
+# (`jobs.outbox.enqueue_mail`). So nobody learns what others do, and nobody misses an email.
 MAIL_TO = Limit("mail_to", "20/day")  # mailbox
 RESETS_TO = Limit("resets_to", "5/hour")  # email address and network address
 NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback without a request

@@ -5,42 +5,28 @@ from functools import partial
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select, true, update
-from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy import ClauseElement, bindparam, func, select, true, update
+from sqlalchemy.types import Uuid
 from strawberry import UNSET
 
 from i18n import gettext as _
 from models.account import accounts
 from models.mediator import Visibility
 from models.mediator import mediators as _mediators
-from models.statement import AnySelect, Values, statement
+from models.statement import AnySelect, statement
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
-from permissions.secrets import Opens, fold_name, link_secret
+from permissions.secrets import Opens, link_secret
 from permissions.viewer import Standing
 from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
 from resolvers.inputs import given, read_id
 from resolvers.logbook import whole_experience
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
-from resolvers.paging import Connection, Count, PageArguments, Sort, list_page, page_statement
+from resolvers.names import BY_NAME, name_matches, search_words
+from resolvers.paging import Connection, Count, PageArguments, list_page, page_statement
 from resolvers.selection import fields_below
-from resolvers.validation import MAX_NAME, Check
+from resolvers.validation import Check
 from settings import Settings
-
-BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
-
-
-def search_words(text: str) -> str:
-    """Make a text-search query. Each word of the text must begin a word of the name."""
-    words = "".join(c if c.isalnum() else " " for c in fold_name(text[:MAX_NAME])).split()
-    return " & ".join(f"'{word}':*" for word in words)
-
-
-def name_matches(parameter: str) -> ColumnElement[bool]:
-    """Select accounts by `search_words`, using the index on the words of names."""
-    query = func.to_tsquery("simple", bindparam(parameter, type_=Text()), type_=TSQUERY())
-    return func.to_tsvector("simple", accounts.c.name_key).op("@@")(query)
 
 
 def _rows(standings: Standing) -> AnySelect:
@@ -74,19 +60,16 @@ class StandingName(Enum):
     ADMIN = Standing.ADMIN.value
 
 
-def _asked(standing: StandingName | None) -> Standing | None:
-    return Standing(standing.value) if standing else None
-
-
-def _wanted(context: Context, standing: Standing | None) -> Standing:
+def _asked(context: Context, standing: StandingName | None) -> Standing:
+    """Give those of the viewer's standings that were asked for."""
     standings = context.viewer.standings
-    return standings if standing is None else standings & standing
+    return standings & Standing(standing.value) if standing else standings
 
 
 async def _load(
-    context: Context, mediator_id: UUID, standing: Standing | None, *, added_up: bool = False
+    context: Context, mediator_id: UUID, standing: StandingName | None, *, added_up: bool = False
 ) -> MediatorRow:
-    statement = _one(context.viewer.standings, _wanted(context, standing), added_up)
+    statement = _one(context.viewer.standings, _asked(context, standing), added_up)
     async with context.database.reading() as reading:
         row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
     if row is None:
@@ -104,7 +87,7 @@ async def mediator(info: Info, id: strawberry.ID, standing: StandingName | None 
     """
     below = fields_below(info)
     added_up = "experience" in below and below.isdisjoint({"byRole", "byYear"})
-    return await _load(info.context, read_id(id), _asked(standing), added_up=added_up)
+    return await _load(info.context, read_id(id), standing, added_up=added_up)
 
 
 async def own(context: Context) -> MediatorRow | None:
@@ -119,14 +102,14 @@ async def own(context: Context) -> MediatorRow | None:
 def _page(standings: Standing, asked: Standing, searched: bool, backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = _rows(standings).where(visible_mediators(asked))
     if searched:
-        rows = rows.where(name_matches("words"))
+        rows = rows.where(name_matches())
     return page_statement(rows, _mediators.c.id, BY_NAME, backwards=backwards, cursor=cursor)
 
 
 @statement(Count)
 def _count(asked: Standing, searched: bool) -> ClauseElement:
     rows = select(func.count().label("count")).select_from(mediators_joined()).where(visible_mediators(asked))
-    return rows.where(name_matches("words")) if searched else rows
+    return rows.where(name_matches()) if searched else rows
 
 
 async def mediators(
@@ -138,13 +121,10 @@ async def mediators(
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     context = info.context
-    standings, wanted = context.viewer.standings, _wanted(context, _asked(standing))
-    searched = bool(search and search.strip())
-    values: Values = {"viewer": context.account_id}
-    if searched:
-        values["words"] = search_words(search or "")
-    rows = partial(_page, standings, wanted, searched)
-    return await list_page(context.database, rows, _count(wanted, searched), BY_NAME, page, **values)
+    asked, words = _asked(context, standing), search_words(search)
+    rows = partial(_page, context.viewer.standings, asked, bool(words))
+    count = _count(asked, bool(words))
+    return await list_page(context.database, rows, count, BY_NAME, page, viewer=context.account_id, **words)
 
 
 def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str | None:

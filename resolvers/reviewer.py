@@ -22,12 +22,11 @@ from resolvers.audit import note
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
-from resolvers.mediator import name_matches, search_words
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
+from resolvers.names import BY_NAME, name_matches, search_words
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
 
-_BY_NAME = Sort("name", accounts.c.name_key, nullable=False)
 # Written out as in the index that this uses: a parameter could be any role.
 _is_reviewer = text(IS_REVIEWER)
 _rows = select(accounts.c.id, accounts.c.name).where(_is_reviewer)
@@ -41,14 +40,14 @@ class ReviewerRow(ListedRow):
 
 @statement(ReviewerRow)
 def _page(searched: bool, backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = _rows.where(name_matches("words")) if searched else _rows
-    return page_statement(rows, accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
+    rows = _rows.where(name_matches()) if searched else _rows
+    return page_statement(rows, accounts.c.id, BY_NAME, backwards=backwards, cursor=cursor)
 
 
 @statement(Count)
 def _count(searched: bool) -> ClauseElement:
     rows = select(func.count().label("count")).select_from(accounts).where(_is_reviewer)
-    return rows.where(name_matches("words")) if searched else rows
+    return rows.where(name_matches()) if searched else rows
 
 
 async def reviewers(info: Info, page: PageArguments, search: str | None = None) -> Connection[ReviewerRow]:
@@ -57,10 +56,9 @@ async def reviewers(info: Info, page: PageArguments, search: str | None = None) 
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    searched = bool(search and search.strip())
-    values = {"words": search_words(search or "")} if searched else {}
-    rows = partial(_page, searched)
-    return await list_page(info.context.database, rows, _count(searched), _BY_NAME, page, **values)
+    words = search_words(search)
+    rows = partial(_page, bool(words))
+    return await list_page(info.context.database, rows, _count(bool(words)), BY_NAME, page, **words)
 
 
 class _ReviewerOfRow(ReviewerRow):

@@ -25,25 +25,24 @@ from resolvers.audit import note
 from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
-from resolvers.mediator import name_matches, search_words
-from resolvers.paging import Connection, Count, PageArguments, Sort, list_page, page_statement
+from resolvers.names import BY_NAME, name_matches, search_words
+from resolvers.paging import Connection, Count, PageArguments, list_page, page_statement
 from resolvers.reviewer_appointment import end_reviews
 from resolvers.validation import Check
 
-_BY_NAME = Sort("name", _accounts.c.name_key, nullable=False)
 Search = Literal["", "name", "address"]  # how accounts are searched
 
 
 def _searched(rows: AnySelect, search: Search) -> AnySelect:
     if search == "address":
         return rows.where(_accounts.c.email_key == bindparam("words"))
-    return rows.where(name_matches("words")) if search == "name" else rows
+    return rows.where(name_matches()) if search == "name" else rows
 
 
 @statement(AccountRow)
 def _account_page(search: Search, backwards: bool, cursor: bool | None) -> ClauseElement:
     rows = _searched(ACCOUNT_ROWS, search)
-    return page_statement(rows, _accounts.c.id, _BY_NAME, backwards=backwards, cursor=cursor)
+    return page_statement(rows, _accounts.c.id, BY_NAME, backwards=backwards, cursor=cursor)
 
 
 @statement(Count)
@@ -59,9 +58,9 @@ async def accounts(info: Info, page: PageArguments, search: str | None = None) -
     """
     text = (search or "").strip()
     how: Search = "address" if "@" in text else "name" if text else ""
-    values = {"words": account_key(text) if how == "address" else search_words(text)} if how else {}
+    values = {"words": account_key(text)} if how == "address" else search_words(text)
     rows = partial(_account_page, how)
-    return await list_page(info.context.database, rows, _account_count(how), _BY_NAME, page, **values)
+    return await list_page(info.context.database, rows, _account_count(how), BY_NAME, page, **values)
 
 
 @strawberry.input(description="The account will have exactly these roles.")

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from models.feedback import RATINGS
+
 _FILE = Path(__file__).with_name("survey.toml")
 
 
@@ -62,7 +64,7 @@ def survey() -> Survey:
     """Read the survey."""
     read = tomllib.loads(_FILE.read_text(encoding="utf-8"))
     least, most = read["minutes"]
-    steps = [ScaleStep(rating, read["scale"][str(rating)]) for rating in range(1, 6)]
+    steps = [ScaleStep(rating, read["scale"][str(rating)]) for rating in RATINGS]
     questions = [
         Question(
             key=question["key"],

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 
@@ -128,3 +129,8 @@ def test_there_are_drawings_of_the_context_and_of_a_request() -> None:
         "flowchart",
         "sequenceDiagram",
     ]
+
+
+def test_the_declaration_that_the_docs_show_is_the_one_in_the_source() -> None:
+    (shown,) = (block for kind, block in BLOCK.findall(TEXTS["docs/adding.md"]) if kind == "python")
+    assert indent(dedent(shown), " " * 4) in (ROOT / "models/logbook.py").read_text(encoding="utf-8")

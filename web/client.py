@@ -17,7 +17,7 @@ from web.documents import holding
 from web.graphql import make_context
 
 Problem = dict[str, Any]
-"""What to mend, as the API writes it: `field` (None for the whole form), `message`, `code`."""
+"""What to fix, as the API writes it: `field` (None for the whole form), `message`, `code`."""
 
 
 class PageError(Exception):
@@ -48,7 +48,7 @@ class FormOutcome:
     payload: dict[str, Any] = field(default_factory=dict)
 
 
-def to_mend(problems: list[Problem]) -> FormOutcome:
+def to_fix(problems: list[Problem]) -> FormOutcome:
     """Send a form back without running anything, because what was typed into it can't be read."""
     return FormOutcome(problems, 422)
 
@@ -59,7 +59,11 @@ def is_repeated(problem: Problem) -> bool:
 
 
 async def query(request: Request, operation: str, /, **variables: Any) -> dict[str, Any]:
-    """Run an operation of the page's documents and give its data. Raises: PageError, if any part of it failed."""
+    """Run an operation of the page's documents and give its data.
+
+    Raises:
+        PageError: some part of it failed.
+    """
     context = make_context(request)
     document = holding(operation, request.state.documents)
     answer = await execution.run(context, document, variables, operation)

@@ -34,7 +34,7 @@ VISIBILITIES: Labels = {
 }
 YES_NO: Labels = {"true": _("Yes"), "false": _("No")}
 SHARING: Labels = {"true": _("Shared with the mediator"), "false": _("Not shared")}
-WAYS: Labels = {"true": _("By invitation"), "false": _("Through the open link")}
+WAYS: Labels = {"true": _("On request"), "false": _("Without a request")}
 
 
 @lru_cache(4096)  # a page has dozens of them

@@ -94,6 +94,7 @@ class View:
         self.sort = wanted if wanted in sorts else ""
         self.descending = self._given.get("dir") == "desc"
         size = self._given.get("size", "")
+        self.sizes = SIZES
         self.size = int(size) if size in {str(one) for one in SIZES} else listing.size
         self.after, self.before = self._cursor("after"), self._cursor("before")
 

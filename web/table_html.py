@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from i18n import lazy_gettext
 from web.listing import View
 
+_EDIT = lazy_gettext('Edit<span class="unseen"> the entry of %(first)s</span>')
 _ARROWS = {None: "", "ascending": " ↑", "descending": " ↓"}
 
 
@@ -50,7 +52,6 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
             else:
                 written.append(f"{opening}>{text}</td>\n")
         if edit:
-            unseen = f'<span class="unseen"> the entry of {texts[0]}</span>'
-            written.append(f'<td><a href="{place}/edit?back={back}">Edit{unseen}</a></td>\n')
+            written.append(f'<td><a href="{place}/edit?back={back}">{_EDIT % {"first": texts[0]}}</a></td>\n')
         written.append("</tr>\n")
     return Markup("".join(written))  # noqa: S704 - what is not safe was escaped above

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, bindparam, func, select
 from sqlalchemy.types import Uuid
 
-from models.account import Role, account_links, accounts, api_tokens
+from models.account import account_links, accounts, api_tokens
 from models.feedback import (
     RequestState,
     feedback,
@@ -17,10 +17,9 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
-from permissions.scopes import details_kept
+from permissions.scopes import IS_MEDIATOR, details_kept
 
 _id = bindparam("id", type_=Uuid())
-_is_mediator = accounts.c.roles.contains([Role.MEDIATOR.value])
 
 
 class NamedAddressRow(Row):
@@ -85,7 +84,7 @@ def request() -> ClauseElement:
         )
         .join(requests, requests.c.id == details.c.id)
         .join(accounts, accounts.c.id == details.c.mediator_id)
-        .where(details.c.id == _id, requests.c.state == RequestState.OPEN, details_kept(), _is_mediator)
+        .where(details.c.id == _id, requests.c.state == RequestState.OPEN, details_kept(), IS_MEDIATOR)
     )
 
 
@@ -103,7 +102,7 @@ def received() -> ClauseElement:
         _account.add_columns(feedback.c.shared, feedback_origins.c.name.label("giver_name"))
         .join(feedback, accounts.c.id == feedback.c.mediator_id)
         .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
-        .where(feedback.c.id == _id, _is_mediator)
+        .where(feedback.c.id == _id, IS_MEDIATOR)
     )
 
 

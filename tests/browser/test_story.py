@@ -131,7 +131,7 @@ class Story:
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="Review Feedback").click()
         await page.get_by_role("link", name="Martha Mediator").first.click()
         main = page.get_by_role("main")
-        for words in ("The calm of it", "For Rosa alone", "5.0", "By invitation"):
+        for words in ("The calm of it", "For Rosa alone", "5.0", "On request"):
             await expect(main).to_contain_text(words, ignore_case=True)
         await expect(main).not_to_contain_text("Paul")
         await sign_out(page)

@@ -16,7 +16,7 @@ CATALOGUED = {"_", "gettext", "ngettext", "lazy_gettext"}
 
 # Text for programs, or for people who run the service: SQL, patterns, operations, metrics, faults of ours.
 NOT_FOR_READERS = {
-    *("text", "compile", "literal_column", "execute", "mutate", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
+    *("text", "compile", "literal_column", "query", "mutate", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
     *(
         "ValueError",
         "LookupError",
@@ -35,6 +35,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,.:;!?]? [^\W\d_]+|^[A-Z][a-z]+[.!?]$")
 # Headers, markup, addresses with a query; SQL.
 _FOR_PROGRAMS = re.compile(r"=|\b[A-Z][a-z]+-[A-Z][a-z]+|\b(?:SELECT|SAVEPOINT|BETWEEN)\b")
+_MARKUP = re.compile(r"</?[a-z]+[ >]")
+_UNCLOSED = re.compile(r"<[^>]*$")
 _ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"')  # in a macro that writes the attributes of a tag
 _WORD = re.compile(r"[A-Z][a-z]{2,}$")
 
@@ -132,7 +134,11 @@ def _strings(node: ast.AST, words: bool) -> Iterator[str]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         whole = node.value
     if whole is not None:
-        if _is_prose(whole, words):
+        if _MARKUP.search(whole):
+            yield from (
+                " ".join(text.split()) for text in _Visible(_UNCLOSED.sub("", whole)).texts if _LETTER.search(text)
+            )
+        elif _is_prose(whole, words):
             yield whole
         return
     annotations = {id(getattr(node, name, None)) for name in ("annotation", "returns")}

@@ -116,6 +116,8 @@ def test_text_that_bypasses_the_catalogue_is_found_in_a_template(template: str, 
         ('def f() -> None:\n    """Do what it says."""\n    raise ValueError("no mail address")', []),
         ('refuse("id", Code.NOT_FOUND, _("There is no such entry."))', []),
         ('LABELS = {"OTHER": lazy_gettext("Other")}; reading.value(text("SELECT a FROM b"))', []),
+        ('written = f"<td class=\\"a b\\"><a href=\\"{place}\\">Edit{one}</a></td>"', ["Edit1"]),
+        ('written = f"<td>{text}</td>"; _("Edit<span> the entry</span>")', []),
         ('x: "Task[Some thing]" = field(description="What it is for."); headers = {"Content-Type": "a=b c"}', []),
     ],
 )

@@ -6,9 +6,11 @@ import pytest
 
 from jobs import restore
 from jobs.restore import LedgerIncomplete, Settled, is_at_home, settle
+from models.account import Role
 from models.database import connect
 from tests.hub import PASSWORD, Hub, payload
 from tests.resolvers.test_account_deletion import lived_in, traces
+from tests.world import put_feedback
 
 MOVED = "UPDATE chore SET name = 'home 1 2 3' WHERE name LIKE 'home %'"
 
@@ -66,6 +68,17 @@ async def test_accounts_in_the_ledger_are_deleted_again_and_nobody_is_told_again
     assert len(await hub.rows("SELECT FROM feedback WHERE mediator_id = $1", other.id)) == 1
     await hub.work()
     assert (len(hub.mails()), queued) == (mails, 0)
+
+
+async def test_an_unverified_account_in_the_ledger_takes_nothing_of_its_addresss_owner_along(hub: Hub) -> None:
+    ann = await hub.mediator()
+    giver = "giver@demo.example"
+    await put_feedback(hub, ann, name="Giver", email=giver)
+    payload(await hub.change("inviteReviewer", {"email": giver}, by=ann))
+    stranger = await hub.person(Role.MEDIATOR, email=giver, verified=False)
+    assert (await settled(hub, [stranger.id])).accounts == 1
+    for table in ("feedback_origin", "reviewer_invitation"):
+        assert await hub.rows(f"SELECT FROM {table} WHERE email_key = $1", giver), table
 
 
 async def test_what_has_expired_is_erased_and_everybody_has_to_sign_in_again(hub: Hub) -> None:

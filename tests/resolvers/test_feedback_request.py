@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from permissions.secrets import stop_token
+from resolvers.survey import survey
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
 from tests.jobs.test_mail_headers import ENCODED
 from tests.jobs.test_mail_render import plain_name
@@ -67,7 +68,8 @@ async def test_a_request_tells_the_party_everything_they_need_to_recall_the_medi
     await hub.work()
     mail = hub.mail("Philippa@demo.example")
     token, text = secret_in(mail, "feedback"), text_of(mail)
-    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 Mar 2024", "5 to 8 minutes"):
+    least, most = survey().least_minutes, survey().most_minutes
+    for fact in (mediator.name, "Philippa Party", "Reference 4711", "2 Mar 2024", f"{least} to {most} minutes"):
         assert fact in text
     found = (await hub.ask(STATE, {"token": token})).data["feedbackInvitation"]
     assert found == {"state": "OPEN", "subject": {"name": mediator.name}}

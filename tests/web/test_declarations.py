@@ -134,16 +134,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from web.client import execute
+from web.client import query
 from web.menu import MenuItem
-from web.page import MEDIATORS, page
+from web.page import FOR_MEDIATORS, page
 from web.rendering import render
 
 
-@page("/logbook/tips", MEDIATORS, document="tips", menu=MenuItem(_("Tips"), 25))
+@page("/logbook/tips", FOR_MEDIATORS, document="tips", menu=MenuItem(_("Tips"), 25))
 async def tips(request: Request) -> Response:
     """Show the tips."""
-    found = await execute(request, "Tips")
+    found = await query(request, "Tips")
     return render(request, "tips.html", mediator=found["me"]["mediator"])
 '''
 # Run by a pytest of its own, on the copy that has the page. What it imports from the suite runs there, too.

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from web import labels, logbook_import
 from web.csv_reader import MAX_FILE, MAX_ROWS, CsvRow, NotCsv, pack, read_csv, unpack
 from web.csv_writer import csv_rows, guarded, without_guard, write_csv
 from web.logbook_import import ImportPlan, ReadRow
-from web.logbook_import_words import accepted_headings, meanings
+from web.logbook_import_words import FIELDS, accepted_headings, meanings
 from web.pages.logbook import LOGBOOK_LISTING
 
 PLAN_WORDS = {"role": "OBSERVER", "medium": "ONLINE", "outcome": "NOT_KNOWN"}
@@ -46,6 +47,12 @@ def one(heading: str, cell: str, **plan: Any) -> Any:
 
 def test_a_file_may_have_as_many_rows_as_the_api_accepts() -> None:
     assert MAX_ROWS == MAX_ENTRIES
+
+
+def test_the_docs_list_every_field_that_can_be_imported() -> None:
+    table = Path("docs/import.md").read_text(encoding="utf-8").partition("| --- |")[2]
+    listed = {title for row in table.splitlines() for title in row.strip("| ").partition(" |")[0].split(", ")}
+    assert {str(field.title) for field in FIELDS} <= listed
 
 
 def test_the_headings_of_our_exports_are_known() -> None:

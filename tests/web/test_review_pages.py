@@ -110,7 +110,7 @@ async def test_a_reviewer_reads_every_piece_in_full_but_not_who_gave_it(hub: Hub
     page = await opened(hub, rev, f"/review/{ann.id}")
     said = plain(page.text)
     for part in (
-        "4 Mar 2024 From: Lawyer or adviser of a party · Acted as: Advocate · Not shared · Through the open link",
+        "4 Mar 2024 From: Lawyer or adviser of a party · Acted as: Advocate · Not shared · Without a request",
         "They came well prepared. 4 of 5: Agree",
         "They were impartial. Not applicable",
         "What impressed you about the way they worked? <script>alert",
@@ -163,7 +163,7 @@ async def test_feedback_is_filtered_ordered_and_paged_by_the_address(hub: Hub) -
     assert days(await opened(hub, rev, path)) == [f"7 Jun {year}" for year in range(2022, 2012, -1)]
     assert len(days(await opened(hub, rev, f"{path}?size=25"))) == 13
     # On paper there's no form, so the page says in words what it was filtered by.
-    assert ": Shared Not shared; How it came Through the open link" in plain(
+    assert ": Shared Not shared; How it came Without a request" in plain(
         (await opened(hub, rev, f"{path}?shared=false&byInvitation=false")).text
     )
 
@@ -196,7 +196,7 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
         "Capacity": "Party to the dispute",
         "Acted as": "Mediator",
         "Shared": "Shared with the mediator",
-        "How it came": "By invitation",
+        "How it came": "On request",
         texts["listening"]: "5",
     }
     assert {title: cell for title, cell in other.items() if cell} == {
@@ -204,7 +204,7 @@ async def test_an_export_has_a_row_for_each_piece_and_a_column_for_each_question
         "Capacity": "Lawyer or adviser of a party",
         "Acted as": "Advocate",
         "Shared": "Not shared",
-        "How it came": "Through the open link",
+        "How it came": "Without a request",
         texts["preparation"]: "4",
         texts["neutrality"]: "Not applicable",
         texts["impressed"]: "'=1+1",

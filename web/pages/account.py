@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from web.client import mutate, nothing_here, query, to_mend
+from web.client import mutate, nothing_here, query, to_fix
 from web.form_body import read_form
 from web.forms import read_day, read_fields, read_text
 from web.menu import MenuItem
@@ -96,7 +96,7 @@ async def new_token(request: Request) -> Response:
     values, problems = read_fields(typed, {"name": read_text, "expiresAt": _end_of_day, "code": read_text}, {"name"})
     values["password"] = typed.get("password")  # as it was typed: it may consist of spaces
     outcome = (
-        to_mend(problems)
+        to_fix(problems)
         if problems
         else await mutate(request, "CreateApiToken", **values, requestKey=typed.get("requestKey"))
     )

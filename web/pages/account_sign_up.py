@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web import labels
-from web.client import mutate, to_mend
+from web.client import mutate, to_fix
 from web.form_body import read_form
 from web.forms import read_choice, read_fields
 from web.page import FORM, page
@@ -26,7 +26,7 @@ async def sign_up(request: Request) -> Response:
     # A password is sent as it was typed: it may consist of spaces.
     values |= {field: typed.get(field, "") for field in ("name", "email", "password")}
     outcome = (
-        to_mend(problems) if problems else await mutate(request, "SignUp", **values, requestKey=typed.get("requestKey"))
+        to_fix(problems) if problems else await mutate(request, "SignUp", **values, requestKey=typed.get("requestKey"))
     )
     if outcome.problems:
         return render(request, "account/sign_up.html", outcome=outcome, typed=typed)

@@ -14,17 +14,17 @@ CPD_LISTING = Listing(
     more=tuple(column(field) for field in CPD_FIELDS if not field.listed),
     prefix="cpd-",
 )
-COURSE = entries.EntryForm(
+CPD_FORM = entries.EntryForm(
     name="cpd",
     noun="CpdEntry",
     field="cpdEntry",
     called="entry",
     fields=CPD_FIELDS,
-    heading=lambda course: str(course["title"]),
+    heading=lambda cpd: str(cpd["title"]),
 )
 
 
 export_cpd = csv_export(
     "/cpd.csv", FOR_MEDIATORS, CPD_LISTING, document="cpd", operation="ExportCpd", found_at=("me", "mediator", "cpd")
 )
-course_pages = entries.entry_pages(COURSE)
+cpd_pages = entries.entry_pages(CPD_FORM)

@@ -27,7 +27,7 @@ from web.rendering import render
 
 MEDIATOR_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))
 # The month, because a directory doesn't see the days of cases.
-CASES = Listing(
+DIRECTORY_LOGBOOK_LISTING = Listing(
     "logbook",
     (
         ListColumn("endedMonth", _("Month"), MONTH, "ENDED_MONTH"),
@@ -35,7 +35,7 @@ CASES = Listing(
     ),
     filters("LogbookFilter", LOGBOOK_FIELDS, Standing.DIRECTORY),
 )
-COURSES = Listing(
+DIRECTORY_CPD_LISTING = Listing(
     "cpd",
     tuple(column(field) for field in readable("CpdEntry", CPD_FIELDS, Standing.DIRECTORY)),
     filters("CpdFilter", CPD_FIELDS, Standing.DIRECTORY),
@@ -69,15 +69,15 @@ async def mediator(request: Request) -> Response:
     """Show what a mediator's experience adds up to, in one role if asked, their cases and their CPD."""
     facts = _of(request)
     path = f"/mediators/{facts['id']}"
-    cases, courses = View(request, CASES, path), View(request, COURSES, path)
+    cases, cpd = View(request, DIRECTORY_LOGBOOK_LISTING, path), View(request, DIRECTORY_CPD_LISTING, path)
     role = cases.filters.get("role")
-    found = await query(request, "Mediator", role=role, **facts, **cases.variables(), **courses.variables("cpd"))
+    found = await query(request, "Mediator", role=role, **facts, **cases.variables(), **cpd.variables("cpd"))
     of = found["mediator"]
     return render(
         request,
         "directory/mediator.html",
         cases=cases,
-        courses=courses,
+        cpd=cpd,
         mediator=of,
         role=role,
         chart=hours_by_year(of["experience"]),
@@ -92,7 +92,7 @@ def _of(request: Request) -> dict[str, Any]:
 export_mediator_logbook = csv_export(
     "/mediators/{id}/logbook.csv",
     FOR_DIRECTORIES,
-    CASES,
+    DIRECTORY_LOGBOOK_LISTING,
     document="directory",
     operation="ExportLogbook",
     found_at=("mediator", "logbook"),
@@ -101,7 +101,7 @@ export_mediator_logbook = csv_export(
 export_mediator_cpd = csv_export(
     "/mediators/{id}/cpd.csv",
     FOR_DIRECTORIES,
-    COURSES,
+    DIRECTORY_CPD_LISTING,
     document="directory",
     operation="ExportCpd",
     found_at=("mediator", "cpd"),

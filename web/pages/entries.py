@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.fields import EntryField
-from web.client import FormOutcome, Problem, mutate, nothing_here, query, to_mend
+from web.client import FormOutcome, Problem, mutate, nothing_here, query, to_fix
 from web.entry_fields import reader, typed, writer
 from web.form_body import Form, read_form
 from web.forms import read_fields
@@ -74,7 +74,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     typed = await read_form(request)
     values, problems = form.read(typed)
     outcome = (
-        to_mend(problems)
+        to_fix(problems)
         if problems
         else await mutate(request, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
     )
@@ -94,7 +94,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
         return render(request, "entries/form.html", typed=typed, form=form, known=known)
     sent = dict(await read_form(request))
     values, problems = form.read(sent)
-    outcome = to_mend(problems) if problems else await _update(request, form, sent, values)
+    outcome = to_fix(problems) if problems else await _update(request, form, sent, values)
     if not outcome.problems:
         return _done(request, sent.get("back", ""), "saved")
     differences = []

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from i18n import gettext
 from i18n import lazy_gettext as _
+from models.feedback import RATINGS
 from permissions.scopes import LINK_DAYS
 from permissions.secrets import draft_name, seal, unseal
 from web.client import FormOutcome, PageError, Problem, is_repeated, mutate, query
@@ -49,7 +50,7 @@ TOO_QUICK = _("This was sent as soon as you opened the page. %(again)s")
 TOO_SLOW = _("You had this page open for more than a day. %(again)s")
 ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
-_RATINGS = {str(rating): rating for rating in range(1, 6)}
+_RATINGS = {str(rating): rating for rating in RATINGS}
 
 About = dict[str, str]
 """Whom a survey is about: one of `token`, `link` and `mediatorId`, by name."""

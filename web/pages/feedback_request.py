@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from web.client import FormOutcome, mutate, nothing_here, query, to_mend
+from web.client import FormOutcome, mutate, nothing_here, query, to_fix
 from web.form_body import Form, read_form
 from web.forms import Reader, read_day, read_fields, read_text, read_yes
 from web.listing import Listing, View
@@ -38,7 +38,7 @@ async def request_feedback(request: Request) -> Response:
     typed = await read_form(request)
     values, problems = read_fields(typed, _READERS, _REQUIRED)
     outcome = (
-        to_mend(problems)
+        to_fix(problems)
         if problems
         else await mutate(request, "RequestFeedback", **values, requestKey=typed.get("requestKey"))
     )

@@ -23,7 +23,7 @@ LOGBOOK_LISTING = Listing(
     filters("LogbookFilter", LOGBOOK_FIELDS),
     more=tuple(column(field) for field in LOGBOOK_FIELDS if not field.listed),
 )
-CASE = entries.EntryForm(
+LOGBOOK_FORM = entries.EntryForm(
     name="logbook",
     noun="LogbookEntry",
     field="logbookEntry",
@@ -36,14 +36,14 @@ CASE = entries.EntryForm(
 @page("/logbook", FOR_MEDIATORS, document="logbook", menu=MenuItem(_("Logbook"), 20))
 async def logbook(request: Request) -> Response:
     """Show cases and CPD, and what the cases add up to."""
-    cases, courses = View(request, LOGBOOK_LISTING, "/logbook"), View(request, CPD_LISTING, "/logbook")
-    found = await query(request, "Logbook", **cases.variables(), **courses.variables("cpd"))
+    cases, cpd = View(request, LOGBOOK_LISTING, "/logbook"), View(request, CPD_LISTING, "/logbook")
+    found = await query(request, "Logbook", **cases.variables(), **cpd.variables("cpd"))
     mediator = found["me"]["mediator"]
     return render(
         request,
         "logbook/list.html",
         cases=cases,
-        courses=courses,
+        cpd=cpd,
         mediator=mediator,
         chart=hours_by_role(mediator["experience"]),
     )
@@ -57,4 +57,4 @@ export_logbook = csv_export(
     operation="ExportLogbook",
     found_at=("me", "mediator", "logbook"),
 )
-case_pages = entries.entry_pages(CASE)
+logbook_pages = entries.entry_pages(LOGBOOK_FORM)

@@ -19,7 +19,7 @@ from i18n import LazyText, lazy_gettext
 from i18n import gettext as _
 from models.fields import FieldKind
 from web import logbook_import
-from web.client import FormOutcome, PageError, mutate, to_mend
+from web.client import FormOutcome, PageError, mutate, to_fix
 from web.csv_reader import (
     MAX_COLUMNS,
     MAX_FILE,
@@ -72,17 +72,17 @@ async def importing(request: Request) -> Response:
     try:
         step = await _step(request)
     except NotCsv as reason:
-        return _start(request, to_mend([{"field": "file", "message": str(reason)}]))
+        return _start(request, to_fix([{"field": "file", "message": str(reason)}]))
     problems = step.plan.problems()
     if problems:
-        return _look(request, step, to_mend(problems) if step.typed else FormOutcome(problems), [])
+        return _look(request, step, to_fix(problems) if step.typed else FormOutcome(problems), [])
     wants_import = step.typed.get("then") == "import"
     if wants_import and step.typed.get("previewed") == _digest(step.plan.typed()):
         return await _import(request, step)
     outcome, found = await _run(request, step, dry_run=True)
     if wants_import and not outcome.problems:
         changed = _("You've changed how the file is read. Please check the new preview, then import.")
-        outcome = to_mend([{"field": None, "message": changed}])
+        outcome = to_fix([{"field": None, "message": changed}])
     return _look(request, step, outcome, found)
 
 
@@ -104,7 +104,7 @@ async def failed_import(request: Request) -> Response:
         [guarded(reason), *(guarded(without_guard(cell)) for index, cell in enumerate(cells) if index not in earlier)]
         for reason, cells in rows
     )
-    headers = {"Content-Disposition": 'attachment; filename="rows-to-mend.csv"'}
+    headers = {"Content-Disposition": 'attachment; filename="rows-to-fix.csv"'}
     return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -177,7 +177,7 @@ async def _import(request: Request, step: _Step) -> Response:
     report = _report(step, found)
     if is_all and report["failed"]:
         nothing = _("Nothing was imported, because some rows can't be. They're listed below.")
-        outcome = to_mend([{"field": None, "message": nothing}])
+        outcome = to_fix([{"field": None, "message": nothing}])
     if outcome.problems:
         return _look(request, step, outcome, found)
     rest = [one.reading.row.cells for one in found if one.status == "FAILED"]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from i18n import gettext
 from i18n import lazy_gettext as _
 from web import labels
-from web.client import FormOutcome, mutate, query, to_mend
+from web.client import FormOutcome, mutate, query, to_fix
 from web.form_body import Form, read_form
 from web.forms import read_choice, read_fields, read_text
 from web.menu import MenuItem
@@ -32,7 +32,7 @@ async def details(request: Request) -> Response:
         return await _show(request)
     typed = await read_form(request)
     values, problems = read_fields(typed, _READERS, ("visibility",))
-    outcome = to_mend(problems) if problems else await mutate(request, "UpdateProfile", **values)
+    outcome = to_fix(problems) if problems else await mutate(request, "UpdateProfile", **values)
     return await _done(request, typed, outcome, "saved")
 
 
@@ -42,7 +42,7 @@ async def appoint(request: Request) -> Response:
     typed = await read_form(request)
     chosen = typed.get("reviewerId", "")
     if not chosen:
-        outcome = to_mend([{"field": "reviewerId", "message": gettext("Please choose one."), "code": "REQUIRED"}])
+        outcome = to_fix([{"field": "reviewerId", "message": gettext("Please choose one."), "code": "REQUIRED"}])
     else:
         outcome = await mutate(request, "AppointReviewer", reviewerId=chosen)
     return await _done(request, typed, outcome, "appointed")
