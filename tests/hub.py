@@ -57,7 +57,7 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
         "digest_url": "https://demo.example/digest",
         "support_email": "support@demo.example",
         "privacy_policy_url": "https://demo.example/privacy",
-        "shared_release": "at_once",
+        "release_least": 0,
         "mailbox": services.mailbox,
     }
     return load(**values | overrides)

@@ -49,7 +49,7 @@ WRONG = {
     "PAID_ACCESS": "perhaps",
     "REVIEWER_APPROVAL": "perhaps",
     "ADMIN_SECOND_FACTOR": "perhaps",
-    "SHARED_RELEASE": "hourly",
+    "RELEASE_LEAST": "1",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
