@@ -50,6 +50,8 @@ WRONG = {
     "REVIEWER_APPROVAL": "perhaps",
     "ADMIN_SECOND_FACTOR": "perhaps",
     "RELEASE_LEAST": "1",
+    "RELEASE_AFTER": "0",
+    "SHARED_RELEASE": "daily",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
