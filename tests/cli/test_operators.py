@@ -66,7 +66,7 @@ WRONG = {
 def environment(services: Services, **changed: str | None) -> dict[str, str | None]:
     """Settings with which everything runs, apart from what is changed (None removes a setting)."""
     none: dict[str, str | None] = {name.upper(): None for name in Settings.model_fields}
-    return {**none, **_values(8000, services, "k" * 32, {}), "MAILBOX": None, **changed}
+    return {**none, **_values(8000, services, "k" * 32, {}), "MAILBOX": None, "RELEASE_LEAST": None, **changed}
 
 
 def ends(command: str, values: dict[str, str | None], *more: str) -> tuple[int, str]:
