@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from email_validator import validate_email
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,6 +30,14 @@ class Release(StrEnum):
 
     DAILY = "daily"
     AT_ONCE = "at_once"
+
+
+class Notice(StrEnum):
+    """What a mediator is mailed when feedback about them comes."""
+
+    NAMED = "named"
+    DISCREET = "discreet"
+    OFF = "off"
 
 
 class SettingsError(Exception):
@@ -78,6 +86,8 @@ def _sender(value: str) -> tuple[str, str]:
 
 
 Days = Annotated[int, Field(ge=1, le=3650)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(BaseSettings):
@@ -133,9 +143,9 @@ class Settings(BaseSettings):
         max_length=100,
         description="Who publishes the profiles in which Feedback Digests appear",
     )
-    digest_url: str = Field(description="A page that explains what a Feedback Digest is")
-    support_email: str = Field(description="Where people can ask questions; shown in mails, the survey and the footer")
-    privacy_policy_url: str = Field(
+    digest_url: WebAddress = Field(description="A page that explains what a Feedback Digest is")
+    support_email: Address = Field(description="Where people can ask questions; in mails, the survey and the footer")
+    privacy_policy_url: WebAddress = Field(
         description="The privacy policy; shown in the request mail, the survey and the footer"
     )
     paid_access: bool = Field(
@@ -146,6 +156,13 @@ class Settings(BaseSettings):
     )
     shared_release: Release = Field(
         Release.DAILY, description="When shared answers reach the mediator: `daily` in a batch, or `at_once`"
+    )
+    feedback_notice: Notice = Field(
+        Notice.NAMED,
+        description=(
+            "What mail tells mediators about new feedback: `named` who gave it and whether it's shared; `discreet`, at "
+            "most once a day and at a random time of the day after, only that there may be some; `off` nothing"
+        ),
     )
     admin_second_factor: bool = Field(
         False, description="Whether administrators must have a second factor before they may do anything else"
@@ -215,11 +232,6 @@ class Settings(BaseSettings):
             raise ValueError("must be only a scheme and a host, such as https://logbook.example")
         return address
 
-    @field_validator("digest_url", "privacy_policy_url")
-    @classmethod
-    def _page(cls, value: str) -> str:
-        return _web_address(value)
-
     @field_validator("organisation_name", "institute_name")
     @classmethod
     def _name(cls, value: str) -> str:
@@ -232,11 +244,6 @@ class Settings(BaseSettings):
     def _from(cls, value: str) -> str:
         _sender(value)
         return value
-
-    @field_validator("support_email")
-    @classmethod
-    def _support(cls, value: str) -> str:
-        return _address(value)
 
     @field_validator("trusted_proxies")
     @classmethod
