@@ -111,6 +111,7 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("PAID_ACCESS", "perhaps"),
         ("REVIEWER_APPROVAL", "2"),
         ("SHARED_RELEASE", "hourly"),
+        ("FEEDBACK_NOTICE", "loud"),
         ("SESSION_IDLE_DAYS", "0"),
         ("SESSION_DAYS", "99999"),
         ("TRUSTED_PROXIES", "127.0.0.1, loadbalancer"),

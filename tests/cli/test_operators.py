@@ -50,6 +50,7 @@ WRONG = {
     "REVIEWER_APPROVAL": "perhaps",
     "ADMIN_SECOND_FACTOR": "perhaps",
     "SHARED_RELEASE": "hourly",
+    "FEEDBACK_NOTICE": "loud",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
