@@ -178,7 +178,7 @@ async def test_the_survey_says_what_the_mediator_is_told_and_when_before_the_fir
         )
 
 
-@pytest.mark.parametrize(("before", "after"), permutations(Notice, 2))
+@pytest.mark.parametrize(("before", "after"), [*permutations(Notice, 2)])
 async def test_a_form_that_promised_something_else_comes_back_and_is_sent_only_once_it_has_been_read_again(
     hub: Hub, before: Notice, after: Notice
 ) -> None:
