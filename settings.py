@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from email_validator import validate_email
-from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,13 +23,6 @@ class Pooler(StrEnum):
 
     NONE = "none"
     TRANSACTION = "transaction"
-
-
-class Release(StrEnum):
-    """When a shared piece of feedback reaches the mediator."""
-
-    DAILY = "daily"
-    AT_ONCE = "at_once"
 
 
 class Notice(StrEnum):
@@ -58,13 +51,15 @@ def _url(secret: SecretStr, *schemes: str) -> SplitResult:
     return parts
 
 
-_WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
+def _secret_url(*schemes: str) -> AfterValidator:
+    """Check a URL that may contain a password."""
+    return AfterValidator(lambda secret: _url(secret, *schemes) and secret)
 
 
 def _web_address(value: str) -> str:
     """Give a web address in its usual form: lower case, punycode, no default port."""
     try:
-        return str(_WEB_ADDRESS.validate_python(value)).rstrip("/")
+        return str(AnyHttpUrl(value)).rstrip("/")
     except ValidationError:
         raise ValueError("must be a URL that starts with http:// or https://") from None
 
@@ -85,9 +80,18 @@ def _sender(value: str) -> tuple[str, str]:
     return name, _address(address)
 
 
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of text")
+    return value
+
+
 Days = Annotated[int, Field(ge=1, le=3650)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Address = Annotated[str, AfterValidator(_address)]
+DatabaseUrl = Annotated[SecretStr, _secret_url("postgresql", "postgres")]
+RedisUrl = Annotated[SecretStr, _secret_url("redis", "rediss", "unix")]
 
 
 class Settings(BaseSettings):
@@ -95,17 +99,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         description="PostgreSQL 15 or newer, as a role that owns nothing: `postgresql://role:password@host/name`"
     )
-    database_owner_url: SecretStr | None = Field(
+    database_owner_url: DatabaseUrl | None = Field(
         None,
         description=(
             "The same database as the role that owns the tables; "
             "only `logbook migrate`, `restore-check` and `make-migration` use it"
         ),
     )
-    database_worker_url: SecretStr | None = Field(
+    database_worker_url: DatabaseUrl | None = Field(
         None,
         description=(
             "The same database as the worker's role, which owns nothing either; without it, the worker connects as the "
@@ -116,7 +120,7 @@ class Settings(BaseSettings):
     database_pooler: Pooler = Field(
         Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, otherwise `none`"
     )
-    redis_url: SecretStr = Field(
+    redis_url: RedisUrl = Field(
         description="Redis or Valkey, for waking the workers and for rate limits: `redis://host:6379/0`"
     )
     smtp_url: SecretStr = Field(
@@ -134,14 +138,9 @@ class Settings(BaseSettings):
             "At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links"
         ),
     )
-    organisation_name: str = Field(
-        "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"
-    )
-    institute_name: str = Field(
-        "the mediation institute",
-        min_length=1,
-        max_length=100,
-        description="Who publishes the profiles in which Feedback Digests appear",
+    organisation_name: Name = Field("Mediation Logbook", description="What the service calls itself")
+    institute_name: Name = Field(
+        "the mediation institute", description="Who publishes the profiles in which Feedback Digests appear"
     )
     digest_url: WebAddress = Field(description="A page that explains what a Feedback Digest is")
     support_email: Address = Field(description="Where people can ask questions; in mails, the survey and the footer")
@@ -153,16 +152,6 @@ class Settings(BaseSettings):
     )
     reviewer_approval: bool = Field(
         False, description="Whether an administrator must approve each appointment of a reviewer"
-    )
-    shared_release: Release = Field(
-        Release.DAILY, description="When shared answers reach the mediator: `daily` in a batch, or `at_once`"
-    )
-    feedback_notice: Notice = Field(
-        Notice.NAMED,
-        description=(
-            "What mail tells mediators about new feedback: `named` who gave it and whether it's shared; `discreet`, at "
-            "most once a day and at a random time of the day after, only that there may be some; `off` nothing"
-        ),
     )
     admin_second_factor: bool = Field(
         False, description="Whether administrators must have a second factor before they may do anything else"
@@ -194,22 +183,26 @@ class Settings(BaseSettings):
     mailbox: Path | None = Field(
         None, description="Folder of the mail that the demo catches; served at `/mailbox`. Never set it in production"
     )
+    release_least: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description=(
+            "From how many people shared answers must be waiting until the mediator gets them, as a group and at a "
+            "random time of the day; at least 2 (0, at once, is for the demo)"
+        ),
+    )
+    release_after: Days = Field(
+        30, description="Days after which answers reach the mediator alone, if their giver allowed that"
+    )
+    feedback_notice: Notice = Field(
+        Notice.NAMED,
+        description="Mail about new feedback: `named` says who gave it, `discreet` that there may be some, or `off`",
+    )
+    shared_release: str | None = Field(None, description="Replaced by `RELEASE_LEAST`: the start stops if it's set")
     demo_clock_offset_hours: int = Field(
         0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; only for demos and tests"
     )
-
-    @field_validator("database_url", "database_owner_url", "database_worker_url")
-    @classmethod
-    def _database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            _url(value, "postgresql", "postgres")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis(cls, value: SecretStr) -> SecretStr:
-        _url(value, "redis", "rediss", "unix")
-        return value
 
     @field_validator("smtp_url")
     @classmethod
@@ -232,13 +225,6 @@ class Settings(BaseSettings):
             raise ValueError("must be only a scheme and a host, such as https://logbook.example")
         return address
 
-    @field_validator("organisation_name", "institute_name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("must be one line of text")
-        return value
-
     @field_validator("mail_from")
     @classmethod
     def _from(cls, value: str) -> str:
@@ -258,6 +244,19 @@ class Settings(BaseSettings):
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
             raise ValueError("must be an absolute path, which starts with /")
+        return value
+
+    @field_validator("shared_release")
+    @classmethod
+    def _replaced(cls, value: str | None) -> None:
+        if value is not None:
+            raise ValueError("it no longer exists; set RELEASE_LEAST instead")
+
+    @field_validator("release_least")
+    @classmethod
+    def _groups(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1 or (value == 0 and info.data.get("mailbox") is None):
+            raise ValueError("must be at least 2: a single piece of feedback would show who wrote it")
         return value
 
     @field_validator("metrics_host")

@@ -62,7 +62,7 @@ class FeedbackRow(EntryRow):
 
 
 # In order of ids, which are random, unless the viewer may know the day. Nothing else here shows when feedback came; its
-# release and the notice do, as far as `SHARED_RELEASE` and `FEEDBACK_NOTICE` let them.
+# release and the notice do, as far as `RELEASE_LEAST` and `FEEDBACK_NOTICE` let them.
 FEEDBACK = EntryList(
     type_name="Feedback",
     row=FeedbackRow,

@@ -15,7 +15,7 @@ from permissions.secrets import seal
 from resolvers import limits
 from resolvers.feedback_giving_subject import LinkState
 from resolvers.survey import survey
-from settings import Notice, Release
+from settings import Notice
 from tests.hub import Hub, Person, opened, payload
 from tests.web.reading import (
     HOSTILE,
@@ -138,40 +138,41 @@ TOLD = {
     Notice.NAMED: [
         "Soon after you send this, we email Ann that feedback came.",
         "The email says the name you give below, or “a party” if you give none, and whether you share your answers.",
-        "Because of the email, Ann may be able to tell that they're yours.",
+        "Because of the email, Ann may be able to tell which answers are yours.",
     ],
     Notice.DISCREET: [
         "Within two days, at a random time, we email Ann that there may be new feedback.",
         "at most one email a day, which doesn't say who gave feedback, how many people did, or whether they share it.",
         "If Ann asked only you, they can still guess.",
-        "If Ann asked only a few people, they may be able to guess that they're yours.",
+        "If Ann asked only a few people, they may be able to guess which answers are yours.",
     ],
     Notice.OFF: [
         "We don't tell Ann that you gave feedback.",
-        "If Ann asked only a few people, they may be able to guess that they're yours.",
+        "If Ann asked only a few people, they may be able to guess which answers are yours.",
     ],
 }
 READ = {
-    Release.DAILY: "If you share your answers, Ann can read them within a day, without a name or a date.",
-    Release.AT_ONCE: "If you share your answers, Ann can read them right away, without a name or a date.",
+    0: "If you share your answers, Ann gets them at once, without a name or a date.",
+    4: "If you share your answers, Ann gets them without a name or a date, once at least 4 people have shared theirs.",
 }
 NAME_IS_TOLD = "We'll tell Ann this name"
 
 
-@pytest.mark.parametrize("release", Release)
+@pytest.mark.parametrize("least", READ)
 @pytest.mark.parametrize("notice", Notice)
 async def test_the_survey_says_what_the_mediator_is_told_and_when_before_the_first_question(
-    hub: Hub, notice: Notice, release: Release
+    hub: Hub, notice: Notice, least: int
 ) -> None:
-    async with opened(hub.services, settings=hub.settings, feedback_notice=notice, shared_release=release) as now:
+    async with opened(hub.services, settings=hub.settings, feedback_notice=notice, release_least=least) as now:
         ann = await now.mediator(name="Ann")
         pages = [plain(await now.client.get(path)) for path in await doors(now, ann)]
     others = {text for texts in TOLD.values() for text in texts} | set(READ.values())
-    said = {*TOLD[notice], READ[release]}
+    said = {*TOLD[notice], READ[least]}
     for page in pages:
         before = page[: page.index(survey().questions[0].text)]
         assert "What Ann is told, and when" in before
         assert {text for text in others if text in before} == said
+        assert not re.search(r"[a-z][.,:][A-Z]", before), "sentences are apart"
         assert (NAME_IS_TOLD in page) == (notice is Notice.NAMED)
         assert page.count("Only administrators of Mediation Logbook can see it.") == (
             1 if notice is Notice.NAMED else 2
@@ -220,6 +221,31 @@ async def test_nothing_is_filled_in_or_shared_beforehand(hub: Hub) -> None:
         assert PAT not in page.text
         assert not re.findall(r'id="(?:name|email)"[^>]* value="[^"]', page.text)
         assert "We'll tell Ann this name, even if you don't share your answers." in plain(page)
+
+
+async def test_the_survey_says_how_shared_answers_arrive_and_asks_whether_alone(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, release_least=4, release_after=21) as grouped:
+        ann = await grouped.mediator(name="Ann")
+        for path in await doors(grouped, ann):
+            page = plain(await grouped.client.get(path))
+            assert "once those of at least 4 people are waiting, all at once, at a random time of the day" in page
+            assert "If there aren't enough others within 21 days, Ann gets yours without them" in page
+            assert "demo" not in page.partition("Sharing")[2].partition("About you")[0]
+        path = (await doors(grouped, ann))[1]
+        sent = form(grouped) | {"share": "yes", "shareAlone": "yes"}
+        assert led_to(await grouped.client.post(path, data=sent)) == "/done/feedback"
+        refused = await grouped.client.post(path, data=sent | {"requestKey": "two", "capacity": ""})
+        assert re.search(r'name="shareAlone"[^>]* checked', refused.text)
+    rows = await hub.rows("SELECT shared, share_alone, released FROM feedback")
+    assert [tuple(row) for row in rows] == [(True, True, False)]
+
+
+async def test_in_the_demo_the_survey_says_that_shared_answers_arrive_at_once(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    for path in await doors(hub, ann):
+        page = await hub.client.get(path)
+        assert "This is a demo: Ann gets shared answers at once." in plain(page)
+        assert "shareAlone" not in page.text
 
 
 @pytest.mark.parametrize(
