@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from email_validator import validate_email
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,14 @@ class Pooler(StrEnum):
 
     NONE = "none"
     TRANSACTION = "transaction"
+
+
+class Notice(StrEnum):
+    """What a mediator is mailed when feedback about them comes."""
+
+    NAMED = "named"
+    DISCREET = "discreet"
+    OFF = "off"
 
 
 class SettingsError(Exception):
@@ -43,13 +51,15 @@ def _url(secret: SecretStr, *schemes: str) -> SplitResult:
     return parts
 
 
-_WEB_ADDRESS = TypeAdapter(AnyHttpUrl)
+def _secret_url(*schemes: str) -> AfterValidator:
+    """Check a URL that may contain a password."""
+    return AfterValidator(lambda secret: _url(secret, *schemes) and secret)
 
 
 def _web_address(value: str) -> str:
     """Give a web address in its usual form: lower case, punycode, no default port."""
     try:
-        return str(_WEB_ADDRESS.validate_python(value)).rstrip("/")
+        return str(AnyHttpUrl(value)).rstrip("/")
     except ValidationError:
         raise ValueError("must be a URL that starts with http:// or https://") from None
 
@@ -70,7 +80,18 @@ def _sender(value: str) -> tuple[str, str]:
     return name, _address(address)
 
 
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of text")
+    return value
+
+
 Days = Annotated[int, Field(ge=1, le=3650)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Address = Annotated[str, AfterValidator(_address)]
+DatabaseUrl = Annotated[SecretStr, _secret_url("postgresql", "postgres")]
+RedisUrl = Annotated[SecretStr, _secret_url("redis", "rediss", "unix")]
 
 
 class Settings(BaseSettings):
@@ -78,17 +99,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         description="PostgreSQL 15 or newer, as a role that owns nothing: `postgresql://role:password@host/name`"
     )
-    database_owner_url: SecretStr | None = Field(
+    database_owner_url: DatabaseUrl | None = Field(
         None,
         description=(
             "The same database as the role that owns the tables; "
             "only `logbook migrate`, `restore-check` and `make-migration` use it"
         ),
     )
-    database_worker_url: SecretStr | None = Field(
+    database_worker_url: DatabaseUrl | None = Field(
         None,
         description=(
             "The same database as the worker's role, which owns nothing either; without it, the worker connects as the "
@@ -99,7 +120,7 @@ class Settings(BaseSettings):
     database_pooler: Pooler = Field(
         Pooler.NONE, description="`transaction` behind PgBouncer in transaction mode, otherwise `none`"
     )
-    redis_url: SecretStr = Field(
+    redis_url: RedisUrl = Field(
         description="Redis or Valkey, for waking the workers and for rate limits: `redis://host:6379/0`"
     )
     smtp_url: SecretStr = Field(
@@ -117,18 +138,13 @@ class Settings(BaseSettings):
             "At least 32 random characters; the key for link tokens and hashes. Anyone who has it can forge links"
         ),
     )
-    organisation_name: str = Field(
-        "Mediation Logbook", min_length=1, max_length=100, description="What the service calls itself"
+    organisation_name: Name = Field("Mediation Logbook", description="What the service calls itself")
+    institute_name: Name = Field(
+        "the mediation institute", description="Who publishes the profiles in which Feedback Digests appear"
     )
-    institute_name: str = Field(
-        "the mediation institute",
-        min_length=1,
-        max_length=100,
-        description="Who publishes the profiles in which Feedback Digests appear",
-    )
-    digest_url: str = Field(description="A page that explains what a Feedback Digest is")
-    support_email: str = Field(description="Where people can ask questions; shown in mails, the survey and the footer")
-    privacy_policy_url: str = Field(
+    digest_url: WebAddress = Field(description="A page that explains what a Feedback Digest is")
+    support_email: Address = Field(description="Where people can ask questions; in mails, the survey and the footer")
+    privacy_policy_url: WebAddress = Field(
         description="The privacy policy; shown in the request mail, the survey and the footer"
     )
     paid_access: bool = Field(
@@ -176,29 +192,17 @@ class Settings(BaseSettings):
             "random time of the day; at least 2 (0, at once, is for the demo)"
         ),
     )
-    release_after: int = Field(
-        30,
-        ge=1,
-        le=3650,
-        description="Days after which answers reach the mediator alone, if their giver allowed that",
+    release_after: Days = Field(
+        30, description="Days after which answers reach the mediator alone, if their giver allowed that"
+    )
+    feedback_notice: Notice = Field(
+        Notice.NAMED,
+        description="Mail about new feedback: `named` says who gave it, `discreet` that there may be some, or `off`",
     )
     shared_release: str | None = Field(None, description="Replaced by `RELEASE_LEAST`: the start stops if it's set")
     demo_clock_offset_hours: int = Field(
         0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; only for demos and tests"
     )
-
-    @field_validator("database_url", "database_owner_url", "database_worker_url")
-    @classmethod
-    def _database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            _url(value, "postgresql", "postgres")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis(cls, value: SecretStr) -> SecretStr:
-        _url(value, "redis", "rediss", "unix")
-        return value
 
     @field_validator("smtp_url")
     @classmethod
@@ -221,28 +225,11 @@ class Settings(BaseSettings):
             raise ValueError("must be only a scheme and a host, such as https://logbook.example")
         return address
 
-    @field_validator("digest_url", "privacy_policy_url")
-    @classmethod
-    def _page(cls, value: str) -> str:
-        return _web_address(value)
-
-    @field_validator("organisation_name", "institute_name")
-    @classmethod
-    def _name(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("must be one line of text")
-        return value
-
     @field_validator("mail_from")
     @classmethod
     def _from(cls, value: str) -> str:
         _sender(value)
         return value
-
-    @field_validator("support_email")
-    @classmethod
-    def _support(cls, value: str) -> str:
-        return _address(value)
 
     @field_validator("trusted_proxies")
     @classmethod

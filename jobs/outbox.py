@@ -89,15 +89,15 @@ async def enqueue_mail(
         return (await transaction.one(_at_once(), **mail, dedupe_key=f"{kind.name}:{uuid4()}")).next_at
     held, hours = None, count(1)
     while held is None:
-        slot = {"place": f"{_HELD}{kind.name}:{held_for}:", "wait": timedelta(hours=next(hours))}
+        slot = {"place": f"{HELD}{kind.name}:{held_for}:", "wait": timedelta(hours=next(hours))}
         held = await transaction.first(_hold(), **mail, **slot)
     return held.next_at
 
 
 # Written out, as in the indexes it uses: a parameter could be any state.
 queued = text("outbox.state = 'QUEUED'")
-_HELD = "held:"
-is_held = outbox.c.dedupe_key.startswith(_HELD)
+HELD = "held:"
+is_held = outbox.c.dedupe_key.startswith(HELD)
 
 
 class _DueRow(Row):

@@ -129,7 +129,10 @@ class FeedbackAnswer(SQLModel, table=True):
 
 
 class FeedbackOrigin(SQLModel, table=True):
-    """The sender of a piece of feedback, and the time. Only administrators read it."""
+    """The sender of a piece of feedback, and the time.
+
+    Administrators read it, and a named notice tells the mediator the name (`jobs/feedback_notice.py`).
+    """
 
     __tablename__ = "feedback_origin"
 

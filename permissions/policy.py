@@ -98,6 +98,7 @@ FEEDBACK_POLICY = (
     row("feedback: year, day received, capacity, acted as, shared or not, by request or not", R | A,
         Feedback="year receivedOn capacity actedAs shared byInvitation",
         FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
+    # The name also reaches the mediator by mail, if `FEEDBACK_NOTICE` says so.
     row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",

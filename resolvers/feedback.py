@@ -61,7 +61,8 @@ class FeedbackRow(EntryRow):
     answers: list[Answered] | None
 
 
-# In order of ids, which are random, unless the viewer may know the day. Nothing else shows when feedback came.
+# In order of ids, which are random, unless the viewer may know the day. Nothing else here shows when feedback came; its
+# release and the notice do, as far as `RELEASE_LEAST` and `FEEDBACK_NOTICE` let them.
 FEEDBACK = EntryList(
     type_name="Feedback",
     row=FeedbackRow,

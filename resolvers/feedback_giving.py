@@ -8,8 +8,7 @@ from sqlalchemy import insert, select, update
 
 from i18n import gettext as _
 from i18n import lazy_gettext
-from jobs import mail
-from jobs.outbox import enqueue_mail
+from jobs.feedback_notice import queue_notice
 from models.account import accounts
 from models.database import Transaction
 from models.feedback import (
@@ -34,6 +33,7 @@ from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
 from resolvers.survey import QuestionKind, question
 from resolvers.validation import Check
+from settings import Notice
 
 
 @strawberry.input
@@ -64,7 +64,7 @@ class GiveFeedbackInput:
 
 
 async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
-    """Store a completed survey, email the mediator that one came, and use up the request's link.
+    """Store a completed survey, queue the notice about it, and use up the request's link.
 
     Raises:
         Refused: something in the input needs fixing, or the link doesn't work.
@@ -90,12 +90,13 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         about = await _whom(transaction, new.token, link, chosen)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
-        over = new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
+        named = context.settings.feedback_notice is Notice.NAMED
+        over = named and new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
         await transaction.savepoint()
         await _store(context, transaction, new_id, about.id, new, answers)
         origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
         await transaction.run(insert(feedback_origins).values(origin))
-        await enqueue_mail(transaction, mail.FEEDBACK_RECEIVED, new_id, str(about.id) if over else None)
+        await queue_notice(transaction, context.settings, new_id, about.id, over=over)
         # Undone after it was written, so that timing reveals nothing either. A refusal would show strangers whose
         # address it is.
         viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)

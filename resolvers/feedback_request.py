@@ -39,7 +39,7 @@ from resolvers.validation import Check
 
 _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
-# Nothing shows whether a request was answered: open and answered ones look alike, even when withdrawn.
+# The list doesn't show whether a request was answered: open and answered ones look alike, even when withdrawn.
 _listed = _request.state != RequestState.WITHDRAWN
 
 

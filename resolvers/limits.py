@@ -53,7 +53,7 @@ PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 # (`jobs.outbox.enqueue_mail`). So nobody learns what others do, and nobody misses an email.
 MAIL_TO = Limit("mail_to", "20/day")  # mailbox
 RESETS_TO = Limit("resets_to", "5/hour")  # email address and network address
-NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for feedback without a request
+NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for named notices of feedback without a request
 
 
 _RECONNECT_AFTER = 10.0  # seconds of counting in memory before trying Valkey again

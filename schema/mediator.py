@@ -50,7 +50,7 @@ class Mediator:
     feedback_requests = connection(
         feedback_requests,
         FeedbackRequest,
-        description="Newest first. Whether a request was answered is never shown.",
+        description="Newest first. Nothing here shows whether a request was answered.",
     )
     feedback = connection(feedback, Feedback, description="The feedback about this mediator that you may read.")
     feedback_piece = strawberry.field(

@@ -21,6 +21,12 @@ FEEDBACK_RECEIVED = Mail(
     facts=facts.FeedbackReceivedFacts,
     find=recipients.feedback_receiver,
 )
+DISCREET_NOTICE = Mail(
+    "discreet_notice",
+    subject=_("There may be new feedback about you"),
+    facts=facts.NamedFacts,
+    find=recipients.discreet_receiver,
+)
 
 REVIEWER_INVITED = Mail(
     "reviewer_invited",

@@ -1,7 +1,7 @@
 """Finds who gets a mail and what it says, from what's in the tables at the moment when it's sent.
 
 Each function gives None if the mail has become pointless or forbidden since it was queued: a request was withdrawn or
-is past its five days, a link was used or has expired, an account is gone.
+is past its five days, a link was used or has expired, an account is gone, a setting has changed.
 """
 
 import math
@@ -31,7 +31,7 @@ from models.database import Transaction
 from models.feedback import stopped_addresses
 from permissions.scopes import DETAILS_DAYS, LINK_DAYS
 from permissions.secrets import Opens, address_hash, link_secret, stop_token
-from settings import Settings
+from settings import Notice, Settings
 
 FactsT_co = TypeVar("FactsT_co", bound=Facts, covariant=True)
 
@@ -167,9 +167,11 @@ async def party(transaction: Transaction, settings: Settings, work: WorkRow) -> 
 
 
 async def feedback_receiver(
-    transaction: Transaction, _settings: Settings, work: WorkRow
+    transaction: Transaction, settings: Settings, work: WorkRow
 ) -> Recipient[FeedbackReceivedFacts] | None:
-    """Find the mediator who got feedback, and the reviewer who can read it now."""
+    """Find the mediator who got feedback, and the reviewer who can read it now, while notices are named."""
+    if settings.feedback_notice is not Notice.NAMED:
+        return None
     row = await transaction.first(rows.received(), id=work.subject_id)
     if row is None:
         return None
@@ -181,3 +183,16 @@ async def feedback_receiver(
         reviewer_name=reads.name if reads else None,
     )
     return Recipient(row.email, facts)
+
+
+async def discreet_receiver(
+    transaction: Transaction, settings: Settings, work: WorkRow
+) -> Recipient[NamedFacts] | None:
+    """Find the mediator about whom feedback may have come, unless notices are off.
+
+    One that was queued before they became named still goes out: it says less than it may.
+    """
+    if settings.feedback_notice is Notice.OFF:
+        return None
+    found = await transaction.first(rows.mediator(), id=work.subject_id)
+    return Recipient(found.email, NamedFacts(name=found.name)) if found else None

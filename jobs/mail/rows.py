@@ -40,6 +40,12 @@ def account() -> ClauseElement:
 
 
 @statement(NamedAddressRow)
+def mediator() -> ClauseElement:
+    """Select the account of a mediator."""
+    return _account.where(accounts.c.id == _id, IS_MEDIATOR)
+
+
+@statement(NamedAddressRow)
 def reviewer() -> ClauseElement:
     """Select the reviewer of a mediator."""
     appointed = _account.join(appointments, appointments.c.reviewer_id == accounts.c.id)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Error, Page, expect
 
+from settings import Notice
 from tests.browser.visiting import PHONE, go_back, press, read_on, visiting
 from tests.hub import Hub
 from web.client import SENT_BEFORE
@@ -222,6 +223,17 @@ async def test_a_kept_survey_is_only_shown_to_somebody_who_asks_for_it(browser: 
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
         assert await kept(page) == 0
     assert len(await site.rows("SELECT 1 FROM feedback")) == 1
+
+
+async def test_a_kept_survey_goes_on_under_what_the_page_tells_now(browser: Browser, site: Hub) -> None:
+    path = await personal_path(site)
+    async with visiting(browser, site) as page:
+        await begin(page, path, "The calm of it")
+        site.app.state.settings = site.settings.model_copy(update={"feedback_notice": Notice.OFF})
+        await page.reload()
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.locator("#answer-impressed")).to_have_value("The calm of it")
+        await expect(page.locator("[name=notice]")).to_have_value("off")
 
 
 async def test_a_kept_survey_is_discarded_with_a_button_and_after_five_days(browser: Browser, site: Hub) -> None:

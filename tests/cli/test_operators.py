@@ -52,6 +52,7 @@ WRONG = {
     "RELEASE_LEAST": "1",
     "RELEASE_AFTER": "0",
     "SHARED_RELEASE": "daily",
+    "FEEDBACK_NOTICE": "loud",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",

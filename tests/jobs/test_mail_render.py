@@ -207,6 +207,11 @@ def test_a_request_says_how_many_minutes_the_survey_takes() -> None:
     assert_says(request(), f"It takes {shortest} to {longest} minutes.")
 
 
+def test_a_request_leaves_it_to_the_survey_to_say_what_the_mediator_is_told() -> None:
+    """A setting may change that before the link is opened."""
+    assert_says(request(), "Before the first question, the survey says what Mo Mediator is told, and when.")
+
+
 def test_a_request_without_a_reference_does_not_mention_one() -> None:
     message = example("feedback_request", reference=None)
     assert_does_not_say(message, "Their reference", "None")

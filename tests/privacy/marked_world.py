@@ -17,6 +17,7 @@ from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import Standing
+from settings import Notice
 from tests.hub import password_hash
 from tests.privacy.markers import Marker, written
 from tests.privacy.oracle import NONE, Shown, Watcher
@@ -144,6 +145,7 @@ class World(Rows):
         self._cpd(mediator, entries=2)
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
+        self._queued(mediator, "discreet_notice", mediator, self.emails[mediator], ())
         for state, hours in (("OPEN", 1.0), ("SPENT", 2.0), ("WITHDRAWN", 3.0), ("OPEN", 121.0)):
             self.request(mediator, state, hours, about)
         invitation = self.mint.id()
@@ -238,7 +240,8 @@ class World(Rows):
         origin = ("FeedbackOrigin", mediator, NONE)
         row = self.put("feedback_origin", origin, id=piece, email=email, email_key=email, received_at=moment)
         if shared and not released:
-            self._queued(mediator, "feedback_received", piece, self.emails[mediator], {row["name"]})
+            told = {row["name"]} if self.settings.feedback_notice is Notice.NAMED else set[object]()
+            self._queued(mediator, "feedback_received", piece, self.emails[mediator], told)
 
     def request(self, mediator: UUID, state: str, hours: float, about: set[Marker]) -> None:
         """A request made so many hours ago; a withdrawn one has no details and is no longer listed."""

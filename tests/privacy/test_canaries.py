@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from demo.mailcatcher import CaughtMail
 from schema.build import projection
+from settings import Notice
 from tests.hub import drain, payload
 from tests.privacy.markers import Marker
 from tests.privacy.operations import operations
@@ -174,7 +175,15 @@ def check_mail(place: Place, mail: CaughtMail, named: set[Marker]) -> None:
     assert not told(place, leaked), f"mail to {mail['to']}: {mail['text']}"
 
 
-async def test_queued_mail_tells_its_recipient_what_it_is_for_and_nothing_else(place: Place) -> None:
+NOTICES = {
+    Notice.NAMED: {"You've received feedback", "There may be new feedback about you"},
+    Notice.DISCREET: {"There may be new feedback about you"},
+    Notice.OFF: set[str](),
+}
+
+
+@pytest.mark.parametrize("notice", Notice)
+async def test_queued_mail_tells_its_recipient_what_it_is_for_and_nothing_else(place: Place, notice: Notice) -> None:
     async with place.hub.later(hours=1) as later:
         with logged() as lines:
             await drain(later.database, later.settings)
@@ -182,6 +191,7 @@ async def test_queued_mail_tells_its_recipient_what_it_is_for_and_nothing_else(p
     mails = place.hub.mails()
     for mail in mails:
         check_mail(place, mail, set())
+    assert NOTICES[notice] == {mail["subject"] for mail in mails} & NOTICES[Notice.NAMED]
     for to, facts in place.world.recipients.items():
         texts = " ".join(mail["subject"] + mail["text"] for mail in mails if mail["to"] == to)
         assert facts <= place.world.known.found_in(texts), to

@@ -6,10 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 
 from models.account import Role
 from resolvers import limits
+from settings import Notice
 from tests.hub import Answer, Hub, Person, opened, payload, problems
+from tests.privacy.markers import Known, Mint
+from tests.privacy.overheard import kept_in_redis, logged
 from tests.web.reading import everything, exhausted
 from tests.world import put_cases, put_feedback, put_token
 
@@ -23,6 +27,28 @@ async def own_feedback(hub: Hub, mediator: Person, arguments: str = "") -> Answe
 async def read_origins(hub: Hub, admin: Person, of: Person) -> None:
     document = "query($id: ID!) { mediator(id: $id) { feedback { nodes { origin { name } } } } }"
     (await hub.ask(document, {"id": str(of.id)}, by=admin)).data  # noqa: B018 - raises if the request was refused
+
+
+@pytest.mark.parametrize("notice", Notice)
+async def test_what_a_party_wrote_is_in_their_feedback_and_otherwise_only_in_a_named_notice(
+    hub: Hub, notice: Notice
+) -> None:
+    mint = Mint(9)
+    name, mailbox, words = mint.word(), mint.word(), mint.word()
+    known = Known({name, mailbox, words})
+    with logged() as lines:
+        async with opened(hub.services, settings=hub.settings, feedback_notice=notice) as now:
+            by = {"mediatorId": str((await now.mediator()).id), "name": name, "email": f"{mailbox}@demo.example"}
+            answers = [{"question": "impressed", "text": words}]
+            facts = by | {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": answers, "requestKey": "one"}
+            payload(await now.change("giveFeedback", facts))
+            texts = await everything(now) | {"redis": await kept_in_redis(now)}
+            found = {where for where, text in texts.items() if known.found_in(text or "")}
+            assert found == {"feedback_origin", "feedback_answer"}
+            async with now.later(days=3) as later:
+                await later.work()
+    assert known.found_in(lines.getvalue()) == set()
+    assert known.found_in(str(hub.mails())) == ({name} if notice is Notice.NAMED else set())
 
 
 AUDIT = "{ auditLog { totalCount nodes { action subjectId } } }"

@@ -7,6 +7,7 @@ to maintain, and a table or a column that's added later is included.
 
 import random
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +18,16 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, String, Table, Uuid
 from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, SQLModel
 
+from jobs import mail
 from models.account import Role
 from models.fields import EntryField, FieldKind
 from models.logbook import LOGBOOK_FIELDS
 from permissions.policy import allows
+from permissions.secrets import Opens, link_secret
 from permissions.viewer import Standing
 from schema.build import projection
+from settings import Notice
+from tests.hub import drain, payload
 from tests.privacy.markers import written
 from tests.privacy.oracle import Watcher
 from tests.privacy.pages import paths
@@ -189,6 +194,23 @@ async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list
     return answers
 
 
+async def _mail(place: Place, watcher: Watcher) -> list[tuple[str, str, str]]:
+    """Every mail that somebody gets within the next three days, in whatever order."""
+    if watcher.account_id is None:
+        return []
+    async with place.hub.later(days=3) as later:
+        await drain(later.worker, later.settings)
+    mails = place.hub.mails(place.world.emails[watcher.account_id])
+    found = sorted((one["subject"], one["text"], one["html"]) for one in mails)
+    place.burn_mails()
+    return found
+
+
+def _without_notices(mails: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    notices = {str(mail.FEEDBACK_RECEIVED.subject), str(mail.DISCREET_NOTICE.subject)}
+    return [one for one in mails if one[0] not in notices]
+
+
 def _in_order(text: str) -> str:
     """An answer with its errors sorted by field: fields that fail side by side fail in any order."""
     body = orjson.loads(text)
@@ -212,6 +234,7 @@ def _pools(place: Place) -> dict[str, list[str]]:
 
 # What others read and the viewer doesn't.
 NOTES = "{ me { mediator { logbook { nodes { notes } } } } }"
+GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "impressed", "text": "praise"}]}
 NAMES = "{ accounts(first: 100) { nodes { name } } }"
 
 MOST_TELLING = [
@@ -225,22 +248,62 @@ MOST_TELLING = [
 ]
 
 
-@pytest.mark.parametrize("roles", MOST_TELLING, ids="+".join)
-async def test_what_somebody_may_not_read_changes_nothing_in_their_answers(
-    place: Place, roles: tuple[Role, ...]
+# Named notices concern mediators alone.
+CASES = [(roles, Notice.OFF) for roles in MOST_TELLING]
+CASES += [(roles, Notice.NAMED) for roles in MOST_TELLING if Role.MEDIATOR in roles]
+
+
+@pytest.mark.parametrize(("roles", "notice"), CASES, ids=lambda one: one if isinstance(one, str) else "+".join(one))
+async def test_what_somebody_may_not_read_changes_nothing_in_their_answers_or_their_mail(
+    place: Place, roles: tuple[Role, ...], notice: Notice
 ) -> None:
     watcher = next(one for one in place.world.watchers if one.roles == set(roles) and one.cookie)
     addresses = [path for path, _ in paths(place)]
     before = await _answers(place, watcher, addresses)
+    mail_before = await _mail(place, watcher)
     await place.put_back()
     role, document = (Role.MEDIATOR, NOTES) if Role.ADMIN in roles else (Role.ADMIN, NAMES)
     reader = next(one for one in place.world.watchers if one.roles == {role})
     known = (await place.ask_as(reader, document)).text
     other = await _make(place, watcher)
     after = await _answers(place, watcher, addresses)
+    mail_after = await _mail(place, watcher)
     assert other.changed > 100
     assert other.gone
     assert other.come
     assert known != (await place.ask_as(reader, document)).text, "somebody who may read it sees the other world"
     for was, is_now in zip(before, after, strict=True):
         assert was == is_now, _where_they_part(was, is_now)
+    assert _without_notices(mail_before) == _without_notices(mail_after)
+    if notice is Notice.OFF:
+        assert mail_before == mail_after
+
+
+@pytest.mark.parametrize("notice", Notice)
+async def test_feedback_that_is_not_shared_changes_nothing_for_its_mediator_but_the_notice(
+    place: Place, notice: Notice
+) -> None:
+    watcher = next(one for one in place.world.watchers if one.roles == {Role.MEDIATOR} and one.cookie)
+    assert watcher.account_id
+    link = link_secret(place.hub.settings, Opens.PERSONAL_LINK, watcher.account_id)
+    addresses, readings, told = [path for path, _ in paths(place)], [], []
+    for names in ([], ["Gil Giver"], ["Gil Giver", "Pia Party", None]):
+        for name in names:
+            facts = GIVEN | {"link": link, "name": name}
+            payload(await place.hub.change("giveFeedback", facts))
+        readings.append(await _answers(place, watcher, addresses))
+        told.append(await _mail(place, watcher))
+        await place.put_back()
+    nothing, one, three = readings
+    for was, *are_now in zip(nothing, one, three, strict=True):
+        for is_now in are_now:
+            assert was == is_now, _where_they_part(was, is_now)
+    assert _without_notices(told[0]) == _without_notices(told[1]) == _without_notices(told[2])
+    new = [Counter(mails) - Counter(told[0]) for mails in told[1:]]
+    if notice is Notice.NAMED:
+        assert [each.total() for each in new] == [1, 3]
+    elif notice is Notice.DISCREET:
+        assert [each.total() for each in new] == [1, 1]
+        assert new[0] == new[1]
+    else:
+        assert new == [Counter(), Counter()]

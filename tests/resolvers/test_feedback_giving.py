@@ -8,6 +8,7 @@ import pytest
 from models.account import Role
 from models.mediator import Visibility
 from resolvers.survey import QuestionKind, survey
+from settings import Notice
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, text_of
 from tests.world import statements
 
@@ -212,13 +213,15 @@ async def test_feedback_from_the_mediators_second_account_is_silently_discarded(
     assert len(hub.mails(mediator.email)) == 1
 
 
-async def test_feedback_from_the_mediators_own_address_runs_the_same_statements(hub: Hub) -> None:
-    mediator = await hub.mediator()
+@pytest.mark.parametrize("notice", Notice)
+async def test_feedback_from_the_mediators_own_address_runs_the_same_statements(hub: Hub, notice: Notice) -> None:
     run = []
-    for email in ("x@demo.example", mediator.email, "y@demo.example"):
-        async with statements(hub) as run_for_one:
-            payload(await give(hub, mediatorId=str(mediator.id), email=email))
-        run.append(sorted(run_for_one))
+    async with opened(hub.services, settings=hub.settings, feedback_notice=notice) as now:
+        mediator = await now.mediator()
+        for email in ("x@demo.example", mediator.email, "y@demo.example"):
+            async with statements(now) as run_for_one:
+                payload(await give(now, mediatorId=str(mediator.id), email=email))
+            run.append(sorted(run_for_one))
     undone, kept = ("ROLLBACK TO SAVEPOINT part", "RELEASE SAVEPOINT part")
     assert (undone in run[1], kept in run[2]) == (True, True)
     assert sorted({*run[1]} - {undone}) == sorted({*run[2]} - {kept})

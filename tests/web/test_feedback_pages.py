@@ -2,13 +2,16 @@
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from models.account import Role
+from settings import Notice
 from tests.hub import Hub, Person
+from tests.hub import opened as hub_with
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, led_to, opened, problems
 from tests.world import put_feedback
 
@@ -83,6 +86,27 @@ async def test_the_request_page_has_the_personal_link_and_never_reveals_an_answe
     assert own.data["me"]["mediator"]["feedbackLink"] in before
     await put_feedback(hub, ann, shared=False)
     assert _without_key(await text(hub, ann, "/request")) == _without_key(before)
+
+
+TOLD = {
+    Notice.NAMED: "we email you the name that its sender gave, if any, and whether they shared it.",
+    Notice.DISCREET: "within two days, at a random time: at most one email a day, which doesn't say who gave it",
+    Notice.OFF: "We don't tell you when feedback about you comes, so that nobody has to answer to please you.",
+}
+
+
+@pytest.mark.parametrize("least", [0, 3])
+@pytest.mark.parametrize("notice", Notice)
+async def test_a_mediators_pages_promise_what_the_setting_keeps(hub: Hub, notice: Notice, least: int) -> None:
+    async with hub_with(hub.services, settings=hub.settings, feedback_notice=notice, release_least=least) as now:
+        ann = await now.mediator()
+        await now.client.post("/request", data=ASKED, headers=cookie(ann))
+        pages = [unescape(" ".join((await text(now, ann, path)).split())) for path in ("/request", "/my-feedback")]
+        assert "This list doesn't show whether a request was answered." in pages[0]
+        for page in pages:
+            assert {one for one in Notice if TOLD[one] in page} == {notice}
+            assert not re.search("We never show|you'll never learn|nobody can tell", page)
+        assert ("so that it's hard to tell who wrote it" in pages[1]) == (least == 3)
 
 
 def _without_key(page: str) -> str:

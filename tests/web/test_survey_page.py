@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from itertools import permutations
 from uuid import uuid4
 
 import httpx
@@ -14,6 +15,7 @@ from permissions.secrets import seal
 from resolvers import limits
 from resolvers.feedback_giving_subject import LinkState
 from resolvers.survey import survey
+from settings import Notice
 from tests.hub import Hub, Person, opened, payload
 from tests.web.reading import (
     HOSTILE,
@@ -28,7 +30,7 @@ from tests.web.reading import (
     problems,
 )
 from web.client import SENT_BEFORE
-from web.pages.feedback_giving import ACTED_AS_CHOICES, CAPACITY_CHOICES, CLOSED, TRAP
+from web.pages.feedback_giving import ACTED_AS_CHOICES, CAPACITY_CHOICES, CHANGED, CLOSED, TRAP
 
 PAT = "pat@demo.example"
 FORM = {"requestKey": "one", "capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-listening": "5"}
@@ -130,6 +132,74 @@ async def test_the_survey_says_who_will_read_it_before_the_first_question(hub: H
         assert "support@demo.example" in before
     assert all("No reviewer has been appointed yet." in text for text in none)
     assert all("Rev, the reviewer for Ann" in text for text in someone)
+
+
+TOLD = {
+    Notice.NAMED: [
+        "Soon after you send this, we email Ann that feedback came.",
+        "The email says the name you give below, or “a party” if you give none, and whether you share your answers.",
+        "Because of the email, Ann may be able to tell which answers are yours.",
+    ],
+    Notice.DISCREET: [
+        "Within two days, at a random time, we email Ann that there may be new feedback.",
+        "at most one email a day, which doesn't say who gave feedback, how many people did, or whether they share it.",
+        "If Ann asked only you, they can still guess.",
+        "If Ann asked only a few people, they may be able to guess which answers are yours.",
+    ],
+    Notice.OFF: [
+        "We don't tell Ann that you gave feedback.",
+        "If Ann asked only a few people, they may be able to guess which answers are yours.",
+    ],
+}
+READ = {
+    0: "If you share your answers, Ann gets them at once, without a name or a date.",
+    4: "If you share your answers, Ann gets them without a name or a date, once at least 4 people have shared theirs.",
+}
+NAME_IS_TOLD = "We'll tell Ann this name"
+
+
+@pytest.mark.parametrize("least", READ)
+@pytest.mark.parametrize("notice", Notice)
+async def test_the_survey_says_what_the_mediator_is_told_and_when_before_the_first_question(
+    hub: Hub, notice: Notice, least: int
+) -> None:
+    async with opened(hub.services, settings=hub.settings, feedback_notice=notice, release_least=least) as now:
+        ann = await now.mediator(name="Ann")
+        pages = [plain(await now.client.get(path)) for path in await doors(now, ann)]
+    others = {text for texts in TOLD.values() for text in texts} | set(READ.values())
+    said = {*TOLD[notice], READ[least]}
+    for page in pages:
+        before = page[: page.index(survey().questions[0].text)]
+        assert "What Ann is told, and when" in before
+        assert {text for text in others if text in before} == said
+        assert not re.search(r"[a-z][.,:][A-Z]", before), "sentences are apart"
+        assert (NAME_IS_TOLD in page) == (notice is Notice.NAMED)
+        assert page.count("Only administrators of Mediation Logbook can see it.") == (
+            1 if notice is Notice.NAMED else 2
+        )
+
+
+@pytest.mark.parametrize(("before", "after"), [*permutations(Notice, 2)])
+async def test_a_form_that_promised_something_else_comes_back_and_is_sent_only_once_it_has_been_read_again(
+    hub: Hub, before: Notice, after: Notice
+) -> None:
+    async with opened(hub.services, settings=hub.settings, feedback_notice=before) as then:
+        ann = await then.mediator(name="Ann")
+        for path in await doors(then, ann):
+            page = (await then.client.get(path)).text
+            filled = FORM | dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', page))
+            filled |= {"begun": handed_out(then), "answer-impressed": "Patience"}
+            async with opened(hub.services, settings=hub.settings, feedback_notice=after) as now:
+                kept = await everything(now)
+                returned = await now.client.post(path, data=filled)
+                assert is_a_page(returned, 422)
+                assert problems(returned) == [(None, str(CHANGED))]
+                assert "Patience</textarea>" in returned.text
+                assert TOLD[after][0] in plain(returned)
+                assert await everything(now) == kept
+                again = dict(re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', returned.text))
+                assert led_to(await now.client.post(path, data=filled | again)) == "/done/feedback"
+    assert len(await hub.rows("SELECT 1 FROM feedback")) == 3
 
 
 async def test_every_question_is_asked_with_its_scale(hub: Hub) -> None:

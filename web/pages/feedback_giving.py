@@ -11,6 +11,7 @@ from i18n import lazy_gettext as _
 from models.feedback import RATINGS
 from permissions.scopes import LINK_DAYS
 from permissions.secrets import draft_name, seal, unseal
+from settings import Notice
 from web.client import FormOutcome, PageError, Problem, is_repeated, mutate, query
 from web.form_body import Form, read_form
 from web.labels import Labels
@@ -48,6 +49,10 @@ FILLED = _(
 UNDATED = _("We can't tell when you opened this page. %(again)s")
 TOO_QUICK = _("This was sent as soon as you opened the page. %(again)s")
 TOO_SLOW = _("You had this page open for more than a day. %(again)s")
+CHANGED = _(
+    "What we tell the mediator has changed since you opened this page. Please read it again here, and then send your "
+    "feedback again."
+)
 ONCE_MORE = _("Spam programs do that. Please check your answers, and send them again.")
 QUICKEST, SLOWEST = timedelta(seconds=2), timedelta(days=1)
 _RATINGS = {str(rating): rating for rating in RATINGS}
@@ -145,6 +150,8 @@ def _form(
 
 async def _give(request: Request, about: About, questions: list[dict[str, Any]], typed: Form) -> FormOutcome:
     """Send the answers. A problem's field becomes the form's field that it's about."""
+    if typed.get("notice", Notice.NAMED) != request.app.state.settings.feedback_notice:
+        return FormOutcome([{"field": None, "message": str(CHANGED)}], 422)
     # People who were asked by mail have a link that works once; well-meaning programs use the API.
     if "token" not in about and (doubts := _doubts(request, typed)):
         return FormOutcome(doubts, 422)

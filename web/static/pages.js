@@ -137,10 +137,10 @@ if (survey) {
   const progress = survey.querySelector("progress");
   let opened = Date.now();
   let left = false; // by sending it
+  // When the form was handed out, what it tells, and whether it's kept, belong to this page alone.
+  const own = ["begun", "notice", "keep"];
 
   function fields() {
-    // When the form was handed out, and whether it's kept, belongs to this page alone.
-    const own = ["begun", "keep"];
     return [...new FormData(survey)].filter(([name, value]) => !own.includes(name) && value);
   }
 
@@ -167,7 +167,7 @@ if (survey) {
     for (const field of survey.elements) {
       field.removeAttribute("aria-invalid");
       if (field.type === "radio" || field.type === "checkbox") field.checked = false;
-      else if (field.name !== "begun") field.value = "";
+      else if (!own.includes(field.name)) field.value = "";
     }
     const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0"));
     fill([["share", "no"], ["requestKey", key.join("")]]);
