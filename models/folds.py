@@ -35,7 +35,10 @@ def entry_tables(model: type[SQLModel], private: type[SQLModel], fields: tuple[E
     tables = (table(model), table(private))
     for field in fields:
         if field.searched:
-            tables[field.private].append_column(Column(_name(field.name), _BY_BYTES, info={_OF: field.name}))
+            column = Column[Any](type_=_BY_BYTES, info={_OF: field.name})
+            # As for other columns: as an argument, it would become a kind of string that isn't written as JSON.
+            column.name = column.key = _name(field.name)
+            tables[field.private].append_column(column)
     return tables
 
 

@@ -128,12 +128,16 @@ async def refold_if_changed(database: Database) -> int:
 
 
 async def as_owner(settings: Settings, work: Callable[[Database], Awaitable[int]]) -> int:
-    """Do one of the two with a connection of the role that owns the tables.
+    """Do one of the two as the role that owns the tables.
 
     Raises:
-        SettingsError: its URL isn't set.
+        SettingsError: its URL isn't set, or leads to another role, which would miss private texts and not notice.
     """
     if settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL is not set: refold runs as the role that owns the tables")
     async with connect(settings, settings.database_owner_url) as database:
+        async with database.reading() as reading:
+            guarded = await reading.value(select(func.row_security_active("logbook_private")), bool)
+        if guarded:
+            raise SettingsError("DATABASE_OWNER_URL is wrong: its role doesn't own the tables")
         return await work(database)
