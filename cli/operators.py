@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
 from jobs import restore
+from models import refold as models_refold
 from models.account import Role, accounts
 from models.database import connect
 from permissions.passwords import hash_password
@@ -107,6 +108,17 @@ def migrate() -> None:
 
     with usable_database("DATABASE_OWNER_URL", CommandError):
         models_migrate.upgrade(settings)
+        asyncio.run(models_refold.as_owner(settings, models_refold.refold_if_changed))
+
+
+@operators.command()
+@one_line
+def refold() -> None:
+    """Fold all names and texts again, for search and order, as DATABASE_OWNER_URL; `migrate` does it when it has to."""
+    settings = service_settings()
+    with usable_database("DATABASE_OWNER_URL"):
+        changed = asyncio.run(models_refold.as_owner(settings, models_refold.refold))
+    typer.echo(f"Folded again: {changed} rows have changed.")
 
 
 @operators.command("create-admin")

@@ -25,7 +25,7 @@ from demo import seed
 from demo.embedded import Services, embedded, erase
 from demo.mailcatcher import machine_time
 from demo.processes import StartError
-from models import migrate
+from models import migrate, refold
 from settings import Settings, SettingsError, load
 
 HOST = "127.0.0.1"
@@ -58,6 +58,7 @@ def _serve(port: int, data: Path) -> None:
         settings = load(**{name.lower(): value for name, value in values.items()})
         offset = settings.clock_offset  # before the first mail can arrive
         migrate.upgrade(settings)
+        asyncio.run(refold.as_owner(settings, refold.refold_if_changed))
         asyncio.run(seed.fill(settings))
         _start(port, data, services, values)
         typer.echo(_welcome(settings, data, asyncio.run(seed.links(settings))))

@@ -10,6 +10,7 @@ from sqlalchemy import Table
 
 from models.cpd import CpdKind, cpd_entries, cpd_private
 from models.database import Transaction
+from models.folds import folds
 from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
 
 T = TypeVar("T")
@@ -119,7 +120,8 @@ async def _insert(
 ) -> None:
     keys = [{"id": seeded_id(chance), "mediator_id": mediator_id} for _ in made]
     for into, part in ((table, 0), (private, 1)):
-        await transaction.insert(into, [key | entry[part] for key, entry in zip(keys, made, strict=True)])
+        rows = [key | entry[part] | folds(into, entry[part]) for key, entry in zip(keys, made, strict=True)]
+        await transaction.insert(into, rows)
 
 
 def _case(chance: Random, today: date, years: int) -> Entry:

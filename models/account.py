@@ -20,6 +20,7 @@ from models.columns import (
     timestamptz,
     word_list,
 )
+from models.folds import folded, folded_words
 
 
 class Role(StrEnum):
@@ -46,10 +47,13 @@ class LinkPurpose(StrEnum):
 
 
 class Account(SQLModel, table=True):
-    """A person or organisation that signs in. `email_key` is the address's account key."""
+    """A person or organisation that signs in. `email_key` is the address's account key.
+
+    Lists of people are in the order of `name_key`, and searched by `name_words`; both are the name's folds.
+    """
 
     __table_args__ = (
-        Index("account_name", text("to_tsvector('simple', name_key)"), postgresql_using="gin"),
+        Index("account_words", "name_words", postgresql_using="gin"),
         Index("account_by_name", "name_key", "id"),
         # Reviewers are few; without this, listing them would search all accounts.
         Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
@@ -58,7 +62,8 @@ class Account(SQLModel, table=True):
 
     id: UUID = random_id()
     name: str = text_column()
-    name_key: str = text_column()
+    name_key: str = folded("name")
+    name_words: str | None = folded_words("name")
     email: str = text_column()
     email_key: str = Field(unique=True)
     password_hash: str | None = text_column()

@@ -7,8 +7,9 @@ from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import cascade_fk, random_id, server_default, table, timestamptz
+from models.columns import cascade_fk, random_id, server_default, timestamptz
 from models.fields import Choice, FieldKind, entry_field, entry_fields, known_words
+from models.folds import entry_tables
 
 
 class CpdKind(Choice):
@@ -63,6 +64,5 @@ class CpdPrivate(CpdPrivateFields, table=True):
     mediator_id: UUID = cascade_fk("mediator")
 
 
-cpd_entries = table(CpdEntry)
-cpd_private = table(CpdPrivate)
 CPD_FIELDS = entry_fields(CpdFields, CpdPrivateFields)
+cpd_entries, cpd_private = entry_tables(CpdEntry, CpdPrivate, CPD_FIELDS)

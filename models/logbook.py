@@ -7,8 +7,9 @@ from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import cascade_fk, random_id, server_default, table, timestamptz
+from models.columns import cascade_fk, random_id, server_default, timestamptz
 from models.fields import Choice, FieldKind, entry_field, entry_fields, known_words
+from models.folds import entry_tables
 
 
 class CaseRole(Choice):
@@ -200,6 +201,5 @@ class LogbookPrivate(LogbookPrivateFields, table=True):
     mediator_id: UUID = cascade_fk("mediator")
 
 
-logbook_entries = table(LogbookEntry)
-logbook_private = table(LogbookPrivate)
 LOGBOOK_FIELDS = entry_fields(LogbookFields, LogbookPrivateFields)
+logbook_entries, logbook_private = entry_tables(LogbookEntry, LogbookPrivate, LOGBOOK_FIELDS)

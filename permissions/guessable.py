@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from permissions.secrets import fold
+from permissions.secrets import caseless
 
 _DIFFERENT_LEAST = 3
 _MAX_ENDING = 4  # the digits and signs that people add to a word if a site asks for some
@@ -19,12 +19,12 @@ _SHORT = 4
 
 @cache
 def _commonest() -> frozenset[str]:
-    return frozenset(map(fold, FREQUENCY_LISTS["passwords"]))
+    return frozenset(map(caseless, FREQUENCY_LISTS["passwords"]))
 
 
 def is_guessable(password: str, *known: str) -> bool:
     """Whether a password is easy to guess; `known` are names and addresses of the account and the service."""
-    folded = fold(password)
+    folded = caseless(password)
     unit = folded[: (folded + folded).find(folded, 1)]  # the part that the whole repeats
     stems = {folded, unit, _without_ending(folded)}
     return (
@@ -54,6 +54,6 @@ def _letters(text: str) -> str:
 def _known(known: tuple[str, ...]) -> set[str]:
     """Give names as one word, and each of their words; for an address, also the part before its @."""
     words: set[str] = set()
-    for one in map(fold, known):
+    for one in map(caseless, known):
         words |= {one, one.partition("@")[0], *one.split()}
     return {_letters(word) for word in words} - {""}

@@ -129,12 +129,6 @@ def device_token(settings: Settings, password_hash: str) -> str:
     return urlsafe_b64encode(_keyed(settings, "device", password_hash.encode())).rstrip(b"=").decode()
 
 
-def fold(text: str) -> str:
-    """Fold text for comparison: one form for each character, and no case."""
+def caseless(text: str) -> str:
+    """Give a text for comparing secrets that people type: one form for each character, and no case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def fold_name(text: str) -> str:
-    """Fold a name for search: like `fold`, and without accents."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return plain.casefold()

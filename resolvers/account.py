@@ -14,17 +14,11 @@ from models.account import LinkPurpose, Role, accounts
 from models.database import Transaction
 from models.mediator import Visibility, mediators
 from models.statement import statement
-from permissions.secrets import (
-    VERIFY_LASTS,
-    Opens,
-    fold_name,
-    hash_secret,
-    link_secret,
-)
+from permissions.secrets import VERIFY_LASTS, Opens, hash_secret, link_secret
 from resolvers import limits
 from resolvers.access import end_sessions, has_second_factor, lock_own
 from resolvers.account_deletion import erase_account
-from resolvers.account_row import lock_with_administrators, put_account
+from resolvers.account_row import lock_with_administrators, named, put_account
 from resolvers.address import (
     has_address,
     held_for,
@@ -205,9 +199,7 @@ async def update_account(info: Info, input: UpdateAccountInput) -> AccountRow | 
     name = check.name("name", input.name)
     check.done()
     async with context.transaction() as transaction:
-        await transaction.run(
-            update(accounts).where(accounts.c.id == context.account_id).values(name=name, name_key=fold_name(name))
-        )
+        await transaction.run(update(accounts).where(accounts.c.id == context.account_id).values(named(name)))
     return await account_of(context, context.account_id)
 
 

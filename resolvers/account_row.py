@@ -9,9 +9,9 @@ from sqlalchemy.types import Uuid
 
 from models.account import MAILBOX, Role, accounts
 from models.database import Transaction
+from models.folds import folds
 from models.statement import Row, Values, statement
 from permissions.addresses import account_key
-from permissions.secrets import fold_name
 
 _mailbox: ColumnElement[str] = literal_column(MAILBOX)
 _id = bindparam("id", type_=Uuid())
@@ -20,11 +20,15 @@ _id = bindparam("id", type_=Uuid())
 More = UUID | datetime | ColumnElement[datetime] | None
 
 
+def named(name: str) -> Values:
+    """Give the columns that an account has because of its name."""
+    values: Values = {"name": name}
+    return values | folds(accounts, values)
+
+
 def new_account(name: str, email: str, *roles: Role, password_hash: str | None = None, **more: More) -> Insert:
     """Make the statement that inserts an account. `more`: other columns, such as `id` or `email_verified_at`."""
-    values: Values = {
-        "name": name,
-        "name_key": fold_name(name),
+    values = named(name) | {
         "email": email,
         "email_key": account_key(email),
         "password_hash": password_hash,

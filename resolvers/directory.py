@@ -13,8 +13,8 @@ from models.account import LinkPurpose, Role, accounts
 from models.directory import directories as _directories
 from models.outbox import AuditAction
 from models.statement import statement
-from permissions.secrets import SET_PASSWORD_LASTS, fold_name
-from resolvers.account_row import put_account
+from permissions.secrets import SET_PASSWORD_LASTS
+from resolvers.account_row import named, put_account
 from resolvers.audit import note
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
@@ -129,8 +129,8 @@ async def update_directory(info: Info, input: UpdateDirectoryInput) -> Directory
         if not await transaction.first(_one(), id=directory_id):
             refuse("id", Code.NOT_FOUND, _("There's no such directory."))
         if "name" in changes:
-            named = {"name": changes["name"], "name_key": fold_name(changes["name"])}
-            await transaction.run(update(accounts).where(accounts.c.id == directory_id).values(**named))
+            rename = update(accounts).where(accounts.c.id == directory_id).values(named(changes["name"]))
+            await transaction.run(rename)
         if "website" in changes:
             await transaction.run(
                 update(_directories).where(_directories.c.id == directory_id).values(website=changes["website"])

@@ -32,6 +32,7 @@ from sqlalchemy.types import Text
 
 from i18n import gettext as _
 from models.fields import EntryField, FieldKind, camel
+from models.folds import fold_of, folds
 from models.statement import AnySelect, Expression, Values
 from permissions.policy import allows
 from permissions.viewer import Standing
@@ -52,9 +53,10 @@ class EntryList:
     `table` holds the entries, `private` the columns that only their mediator reads. `columns`: what a row shows.
     `filters`: for each field of the filter, the clause for a parameter of that name. `sorts`: what the list can be
     sorted by; `nullable`: those of them that may be null. `default`: what it's sorted by, newest first, unless the
-    viewer chooses; the first that's readable. `searched`: the columns that free text is looked for in. `facets`: the
-    columns whose values are listed, to filter by. `rows`: the rows that a standing may read. `expensive`: columns that
-    cost as much as the rest of the row; a page loads them only if someone asks for one.
+    viewer chooses; the first that's readable. `searched`: the columns that free text is looked for in, as their folds.
+    `facets`: the columns whose values are listed, to filter by, each with the fold that they're sorted by, if it has
+    one. `rows`: the rows that a standing may read. `expensive`: columns that cost as much as the rest of the row; a
+    page loads them only if someone asks for one.
     """
 
     type_name: str
@@ -65,9 +67,9 @@ class EntryList:
     filters: Mapping[str, Callable[[str], ColumnElement[bool]]]
     sorts: Mapping[str, Expression]
     nullable: frozenset[str] = frozenset()
-    searched: tuple[str, ...]
+    searched: Mapping[str, Expression]
     default: tuple[str, ...] = ()
-    facets: Mapping[str, Expression] = field(default_factory=dict)
+    facets: Mapping[str, tuple[Expression, Expression | None]] = field(default_factory=dict)
     rows: Callable[[Standing], ColumnElement[bool]] = lambda _standing: true()
     expensive: frozenset[str] = frozenset()
 
@@ -105,7 +107,7 @@ class OwnedList(EntryList):
     fields: tuple[EntryField, ...]
 
     def check(self, values: Values, latest: date) -> Values:
-        """Check all of an entry's fields. Gives them as they're to be stored.
+        """Check all of an entry's fields. Gives them as they're to be stored, with their folds.
 
         `latest`: the latest day that is "today" somewhere.
 
@@ -117,7 +119,7 @@ class OwnedList(EntryList):
         if stored["ended_on"] < stored["started_on"]:
             check.add("endedOn", Code.OUT_OF_RANGE, _("The last day can't be before the first."))
         check.done()
-        return stored
+        return stored | folds(self.table, stored) | folds(self.private, stored)
 
 
 def owned_list(
@@ -133,7 +135,9 @@ def owned_list(
     `shown`: what else a row shows and can be sorted by, as pairs of the column and what it sorts by. Every entry has a
     first and a last day, `started_on` and `ended_on`.
     """
-    held = {field.name: (private if field.private else table).c[field.name] for field in fields}
+    tables = {field.name: private if field.private else table for field in fields}
+    held = {name: of.c[name] for name, of in tables.items()}
+    folded = {field.name: fold_of(tables[field.name], field.name) for field in fields if field.searched}
     return OwnedList(
         type_name=type_name,
         row=row,
@@ -150,18 +154,21 @@ def owned_list(
         | {"year": in_year(held["ended_on"])},
         sorts={
             **{
-                field.name: opening(held[field.name]) if field.kind is FieldKind.TEXT else held[field.name]
+                field.name: opening(folded[field.name])
+                if field.kind is FieldKind.TEXT
+                else folded.get(field.name, held[field.name])
                 for field in fields
                 if field.sorted
             },
             **{name: sort for name, (_, sort) in shown.items()},
         },
-        nullable=frozenset(field.name for field in fields if field.sorted and not field.required),
-        searched=tuple(field.name for field in fields if field.searched),
+        # What an older version writes has no fold until `logbook refold`.
+        nullable=frozenset(field.name for field in fields if field.sorted and (field.searched or not field.required)),
+        searched=folded,
         default=("ended_on", *shown),
         expensive=frozenset(field.name for field in fields if field.private),
-        facets={"years": year_of(held["ended_on"])}
-        | {field.facet: _facet(field, held[field.name]) for field in fields if field.facet},
+        facets={"years": (year_of(held["ended_on"]), None)}
+        | {field.facet: (_facet(field, held[field.name]), folded.get(field.name)) for field in fields if field.facet},
     )
 
 
@@ -194,8 +201,8 @@ class Order:
 
 
 def _contains(*columns: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter that looks for a text in any of the columns, ignoring case."""
-    return lambda name: or_(*(c.ilike(bindparam(name, type_=Text()), escape="\\") for c in columns))
+    """Make a filter that looks for a folded text in any of the columns."""
+    return lambda name: or_(*(c.like(bindparam(name, type_=Text()), escape="\\") for c in columns))
 
 
 def equals(of: Expression) -> Callable[[str], ColumnElement[bool]]:
@@ -240,8 +247,8 @@ def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozens
     found = [of.rows(standing)]
     for name in sorted(used):
         if name == "text":
-            readable = (c for c in of.searched if allows(standing, of.type_name, camel(c)))
-            found.append(_contains(*(_column(of.columns[c], standing) for c in readable))("filter_text"))
+            readable = (fold for text, fold in of.searched.items() if allows(standing, of.type_name, camel(text)))
+            found.append(_contains(*readable)("filter_text"))
         else:
             found.append(of.filters[name](f"filter_{name}"))
     return found

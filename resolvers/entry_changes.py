@@ -9,6 +9,7 @@ from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
 from models.database import Reads
+from models.folds import fold_columns
 from models.statement import Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
@@ -21,6 +22,11 @@ from resolvers.inputs import given, read_id
 
 def writable(table: Table) -> list[str]:
     """Name the columns that hold what a mediator wrote."""
+    return [name for name in columns_written(table) if name not in fold_columns(table)]
+
+
+def columns_written(table: Table) -> list[str]:
+    """Name the columns that are written with an entry: those, and their folds."""
     return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
 
 
@@ -66,8 +72,8 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
             entry_id = earlier
         else:
             for table in (of.table, of.private):
-                written = {name: checked[name] for name in writable(table)}
-                await transaction.run(insert(table).values(id=entry_id, mediator_id=context.account_id, **written))
+                values = {name: checked[name] for name in columns_written(table)}
+                await transaction.run(insert(table).values(id=entry_id, mediator_id=context.account_id, **values))
     return await own_entry(context, of, entry_id)
 
 
@@ -105,8 +111,8 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Owned
         names = writable(of.table) + writable(of.private)
         checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())
         for table, counted in ((of.table, {"version": input.version + 1}), (of.private, {})):
-            written = {name: checked[name] for name in writable(table)}
-            await transaction.run(update(table).where(table.c.id == entry_id).values(**written, **counted))
+            values = {name: checked[name] for name in columns_written(table)}
+            await transaction.run(update(table).where(table.c.id == entry_id).values(**values, **counted))
     return await own_entry(context, of, entry_id)
 
 

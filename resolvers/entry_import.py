@@ -24,7 +24,7 @@ from permissions.viewer import Standing
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.entries import OwnedList
-from resolvers.entry_changes import writable
+from resolvers.entry_changes import columns_written, writable
 from resolvers.errors import Code, NotFound, Problem, Refused, refuse
 from resolvers.idempotency import Once, earlier_answer, keep_answer
 
@@ -118,7 +118,7 @@ async def _checked(
 async def _write(context: Context, transaction: Transaction, of: OwnedList, entries: list[Values]) -> None:
     keys = [{"id": uuid4(), "mediator_id": context.account_id} for _ in entries]
     for table in (of.table, of.private):
-        names = writable(table)
+        names = columns_written(table)
         rows = [key | {name: entry[name] for name in names} for key, entry in zip(keys, entries, strict=True)]
         await transaction.insert(table, rows)
 

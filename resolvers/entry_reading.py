@@ -9,12 +9,13 @@ from functools import lru_cache
 from types import SimpleNamespace
 from uuid import UUID
 
-from sqlalchemy import ClauseElement, FromClause, bindparam, column, func, null, select
+from sqlalchemy import ClauseElement, FromClause, bindparam, collate, column, func, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
 from i18n import gettext as _
 from models.fields import camel
+from models.folding import fold
 from models.statement import SHAPES_KEPT, Expression, Row, Values, statement
 from permissions.policy import allows
 from permissions.viewer import Standing
@@ -24,7 +25,6 @@ from resolvers.entry_rows import EntryRow, FacetsRow
 from resolvers.errors import BadInput, NotFound
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import PARENT, TOTAL, Connection, PageArguments, Sort, connection, page_statement, page_values
-from resolvers.validation import cleaned
 
 MAX_FACETS = 200
 
@@ -96,12 +96,12 @@ def of_parents(parents: list[UUID]) -> Values:
 
 
 def _given(filter: object | None) -> dict[str, Hashable]:
-    """Give the fields of a filter that are set. A blank text doesn't count, and there may be no filter at all."""
+    """Give the fields of a filter that are set, text folded. If it's blank it doesn't count; there may be no filter."""
     given: Values = {
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(filter or _NONE).items()
     }
     if "text" in given:
-        given["text"] = cleaned(given["text"])
+        given["text"] = fold(given["text"] or "") or None
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -232,17 +232,21 @@ async def entry(context: Context, of: EntryList, mediator: MediatorRow, entry_id
 def _facets(of: EntryList, standing: Standing) -> ClauseElement:
     parents = func.unnest(_parents).table_valued(column("id", Uuid())).render_derived(name="parents")
 
-    def values(facet: Expression) -> Expression:
+    def values(facet: Expression, fold: Expression | None) -> Expression:
         # A subquery, because a list's facet gives a row for each of its values.
         rows = of.table.c.mediator_id == parents.c.id
-        each = select(facet.label("value")).select_from(of.source(standing)).where(rows, *conditions(of, standing))
-        value = each.correlate(parents).subquery().c.value
-        order = [value.desc()] if isinstance(facet.type, Integer) else [func.lower(value), value]
+        columns = [facet.label("value"), *([] if fold is None else [fold.label("fold")])]
+        each = select(*columns).select_from(of.source(standing)).where(rows, *conditions(of, standing))
+        found_in = each.correlate(parents).subquery().c
+        value = found_in.value
+        order: list[Expression] = [value.desc() if isinstance(facet.type, Integer) else collate(value, "C")]
+        if fold is not None:
+            order.insert(0, func.min(found_in.fold))
         found = select(value).where(value.is_not(None)).group_by(value).order_by(*order).limit(MAX_FACETS)
         return func.array(found.scalar_subquery(), type_=ARRAY(facet.type))
 
     listed = [
-        (values(facet) if allows(standing, f"{of.noun}Facets", camel(name)) else null()).label(name)
+        (values(*facet) if allows(standing, f"{of.noun}Facets", camel(name)) else null()).label(name)
         for name, facet in of.facets.items()
     ]
     return select(parents.c.id.label(PARENT), bits(standing), *listed)

@@ -85,7 +85,7 @@ FEEDBACK = EntryList(
         "by_invitation": equals(_feedback.by_invitation),
     },
     sorts={"received_on": _feedback.received_on},
-    searched=(),
+    searched={},
     default=("received_on",),
     expensive=frozenset({"answers"}),
     rows=readable_feedback,

@@ -12,9 +12,8 @@ from sqlalchemy.types import LargeBinary, Uuid
 
 from i18n import gettext as _
 from models.account import accounts
-from models.feedback import (
-    feedback_requests,
-)
+from models.feedback import feedback_requests
+from models.folding import says_enough
 from models.mediator import mediators
 from models.reviewer import appointments
 from models.statement import Row, statement
@@ -25,8 +24,8 @@ from resolvers.context import Info
 from resolvers.errors import BadInput, NotFound
 from resolvers.inputs import read_id
 from resolvers.names import name_matches, search_words
+from resolvers.validation import MAX_NAME
 
-SEARCH_LEAST = 3
 MAX_SUBJECTS_FOUND = 10
 
 _reviewers = accounts.alias("reviewers")
@@ -154,8 +153,8 @@ async def feedback_subjects(info: Info, search: str) -> Sequence[FoundRow]:
     """
     context = info.context
     await context.limiter.count(limits.SEARCH, context.viewer.address)
-    if sum(c.isalnum() for c in search) < SEARCH_LEAST:
-        raise BadInput(_("Please enter at least %(least)s letters of the name.", least=SEARCH_LEAST))
+    if not says_enough(search[:MAX_NAME]):
+        raise BadInput(_("Please enter at least three letters of the name; in Chinese, Japanese or Korean, two."))
     async with context.database.reading() as reading:
         return await reading.all(_found(), **search_words(search))
 

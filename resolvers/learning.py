@@ -10,6 +10,7 @@ from sqlalchemy import Table, Uuid, cast, func, literal, select, union_all
 from sqlalchemy.types import Text
 
 from models.cpd import cpd_entries, cpd_private
+from models.folds import fold_of
 from models.logbook import logbook_entries, logbook_private
 from models.statement import AnySelect, Expression
 from resolvers.context import Info
@@ -50,6 +51,7 @@ def _reflections(entries: Table, private: Table, column: str, source: LearningSo
         literal(kind.value, Text).label("kind"),
         # Looked up only for a page's rows: with a join, each page would sort all reflections.
         select(private.c[column]).where(private.c.id == entries.c.id).scalar_subquery().label("text"),
+        select(fold_of(private, column)).where(private.c.id == entries.c.id).scalar_subquery().label("folded"),
         entries.c.id.label("entry_id"),
     )
 
@@ -87,9 +89,9 @@ LEARNINGS = EntryList(
         "year": in_year(_columns["date"]),
     },
     sorts={name: _columns[name] for name in ("date", "source", "kind")},
-    searched=("text",),
+    searched={"text": _reflection.c.folded},
     default=("date",),
-    facets={"years": year_of(_columns["date"])},
+    facets={"years": (year_of(_columns["date"]), None)},
     rows=lambda _standing: _columns["text"].is_not(None),
 )
 

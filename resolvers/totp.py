@@ -20,7 +20,7 @@ from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
 from models.statement import Row, statement
-from permissions.secrets import fold, hash_secret, seal, unseal
+from permissions.secrets import caseless, hash_secret, seal, unseal
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Code, Problem, RateLimited, Refused
@@ -42,7 +42,7 @@ class MissingCode(Refused):
 
 def read_code(typed: str | None) -> str:
     """Read a code, ignoring case and the spaces that people type."""
-    return re.sub(r"[\s-]", "", fold(typed or ""))
+    return re.sub(r"[\s-]", "", caseless(typed or ""))
 
 
 def seal_secret(settings: Settings, account_id: UUID, secret: str) -> str:

@@ -155,7 +155,8 @@ class FeedbackQueries:
     feedback_subjects = strawberry.field(
         resolver=feedback_subjects,
         graphql_type=list[FeedbackSubjectName] | None,
-        description="Mediators you can give feedback about. `search` takes at least three letters of the name.",
+        description="Mediators you can give feedback about. `search` takes at least three letters of the name; in "
+        "Chinese, Japanese or Korean, two.",
     )
     feedback_subject = strawberry.field(
         resolver=feedback_subject,

@@ -12,6 +12,7 @@ from sqlalchemy import Table, insert
 
 from models.cpd import cpd_entries, cpd_private
 from models.feedback import feedback, feedback_answers, feedback_origins
+from models.folds import folds
 from models.logbook import logbook_entries, logbook_private
 from resolvers.survey import question
 from tests.hub import Hub, Person
@@ -50,9 +51,10 @@ async def _put(hub: Hub, mediator: Person, table: Table, private: Table, entries
         for into in (table, private):
             names = {column.name for column in into.c}
             every = {name for one in entries for name in one} & names
+            texts = [{name: one.get(name) for name in every} for one in entries]
             rows = [
-                {"id": new_id, "mediator_id": mediator.id} | {name: one.get(name) for name in every}
-                for new_id, one in zip(ids, entries, strict=True)
+                {"id": new_id, "mediator_id": mediator.id} | one | folds(into, one)
+                for new_id, one in zip(ids, texts, strict=True)
             ]
             if rows:
                 await transaction.run(insert(into).values(rows))

@@ -38,7 +38,7 @@ SELECT json_build_object('data', json_build_object('mediators', json_build_objec
                   FROM logbook_entry WHERE mediator_id = account.id AND NOT simulated GROUP BY role) AS hours
         )) AS experience
       FROM account JOIN mediator ON mediator.id = account.id
-     WHERE to_tsvector('simple', name_key) @@ to_tsquery('simple', $1) AND visibility = 'DIRECTORIES'
+     WHERE name_words @@ $1::text::tsquery AND visibility = 'DIRECTORIES'
      ORDER BY name_key, account.id LIMIT 20) AS found
 """
 C = """

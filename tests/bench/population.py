@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from models.folding import fold
 from permissions.secrets import hash_secret
 
 ASKED = 12  # mediators that are asked about
@@ -93,16 +94,17 @@ class Population:
             (f"{nth('m', n + 1)}\t{nth('r', 1)}\tf" for n in range(WAITING)),
         )  # fmt: skip
         yield "logbook_entry", _ENTRY, (_entry(m, n) for m, n in scattered("entries", self.each))
-        yield "logbook_private", ["id", "mediator_id", "reference", "notes"], (
-            f"{nth('e', m * 2000 + n)}\t{nth('m', m)}\tcase {n}\tThey agreed in the end, after a long silence."
+        yield "logbook_private", ["id", "mediator_id", "reference", "reference_folded", "notes", "notes_folded"], (
+            f"{nth('e', m * 2000 + n)}\t{nth('m', m)}\tcase {n}\tcase {n}\t{_NOTE}\t{fold(_NOTE)}"
             for m, n in scattered("entries", self.each)
         )  # fmt: skip
         yield "cpd_entry", _CPD, (
-            f"{nth('c', m * 2000 + n)}\t{nth('m', m)}\tTRAINING_RECEIVED\tListening\t{_day(n * 37)}\t{_day(n * 37)}\t90"
+            f"{nth('c', m * 2000 + n)}\t{nth('m', m)}\tTRAINING_RECEIVED\tListening\tlistening\t"
+            f"{_day(n * 37)}\t{_day(n * 37)}\t90"
             for m, n in scattered("cpd", 1)
         )  # fmt: skip
-        yield "cpd_private", ["id", "mediator_id", "takeaways"], (
-            f"{nth('c', m * 2000 + n)}\t{nth('m', m)}\tAsk again." for m, n in scattered("cpd", 1)
+        yield "cpd_private", ["id", "mediator_id", "takeaways", "takeaways_folded"], (
+            f"{nth('c', m * 2000 + n)}\t{nth('m', m)}\tAsk again.\task again." for m, n in scattered("cpd", 1)
         )  # fmt: skip
         yield "feedback", _FEEDBACK, (
             f"{nth('f', m * 2000 + n)}\t{nth('m', m)}\tPARTY\tMEDIATOR\t{'tf'[n % 2]}\t{'tf'[n % 2]}\t"
@@ -152,12 +154,13 @@ class Population:
         return [(account, hash_secret(secret)) for account, secret in known]
 
 
-_ACCOUNT = ["id", "name", "name_key", "email", "email_key", "password_hash", "roles", "email_verified_at"]
+_NOTE = "They agreed in the end, after a long silence."
+_ACCOUNT = ["id", "name", "name_key", "name_words", "email", "email_key", "password_hash", "roles", "email_verified_at"]
 _ENTRY = [
-    "id", "mediator_id", "role", "medium", "started_on", "ended_on", "minutes", "dispute_kind", "party_count",
-    "outcome", "simulated",
+    "id", "mediator_id", "role", "medium", "started_on", "ended_on", "minutes", "dispute_kind",
+    "dispute_kind_folded", "party_count", "outcome", "simulated",
 ]  # fmt: skip
-_CPD = ["id", "mediator_id", "kind", "title", "started_on", "ended_on", "minutes"]
+_CPD = ["id", "mediator_id", "kind", "title", "title_folded", "started_on", "ended_on", "minutes"]
 _FEEDBACK = ["id", "mediator_id", "capacity", "acted_as", "shared", "released", "by_invitation", "received_on"]
 _ANSWER = ["feedback_id", "question", "mediator_id", "reviewer_only", "rating", "text"]
 _ROLES = ("LEAD_MEDIATOR", "CO_MEDIATOR", "ASSISTANT_MEDIATOR", "OBSERVER")
@@ -168,7 +171,7 @@ def _family(number: int) -> str:
 
 
 def _account(account: str, name: str, email: str, role: str) -> str:
-    return f"{account}\t{name}\t{name.lower()}\t{email}\t{email}\tnone\t{{{role}}}\t2024-01-01"
+    return f"{account}\t{name}\t{name.lower()}\t{name.lower()}\t{email}\t{email}\tnone\t{{{role}}}\t2024-01-01"
 
 
 def _day(number: int) -> str:
@@ -179,7 +182,7 @@ def _entry(m: int, n: int) -> str:
     day = _day(n * 31)
     return (
         f"{nth('e', m * 2000 + n)}\t{nth('m', m)}\t{_ROLES[n % 4]}\tONLINE\t{day}\t{day}\t{45 + (m + n * 13) % 400}\t"
-        f"Family\t{2 + n % 3}\tSETTLED\t{'tf'[n % 10 > 0]}"
+        f"Family\tfamily\t{2 + n % 3}\tSETTLED\t{'tf'[n % 10 > 0]}"
     )
 
 

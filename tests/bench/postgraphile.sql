@@ -1,7 +1,7 @@
 -- What a PostGraphile over the hub's tables needs: a role, rights to columns, rules, and the sums as functions.
 CREATE ROLE bench_postgraphile LOGIN;
 GRANT CONNECT ON DATABASE logbook TO bench_postgraphile;
-GRANT SELECT (id, name, name_key, roles) ON account TO bench_postgraphile;
+GRANT SELECT (id, name, name_key, name_words, roles) ON account TO bench_postgraphile;
 GRANT SELECT ON mediator TO bench_postgraphile;
 GRANT SELECT ON logbook_entry, logbook_private, feedback, feedback_answer TO bench_postgraphile;
 GRANT SELECT (mediator_id, reviewer_id, approved) ON appointment TO bench_postgraphile;
@@ -34,4 +34,4 @@ CREATE FUNCTION bench.mediator_totals(m mediator) RETURNS bench.totals STABLE LA
     SELECT sum(minutes), count(*) FROM logbook_entry WHERE mediator_id = m.id AND NOT simulated $$;
 CREATE FUNCTION bench.mediators_named(words text) RETURNS SETOF mediator STABLE LANGUAGE sql AS $$
     SELECT mediator.* FROM mediator JOIN account ON account.id = mediator.id
-     WHERE to_tsvector('simple', name_key) @@ to_tsquery('simple', words) ORDER BY name_key, mediator.id $$;
+     WHERE name_words @@ words::tsquery ORDER BY name_key, mediator.id $$;

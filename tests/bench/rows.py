@@ -40,16 +40,16 @@ class Known:
 _FILL = """
 CREATE FUNCTION pg_temp.nth(kind text, number bigint) RETURNS uuid IMMUTABLE LANGUAGE sql
     AS $$ SELECT overlay(overlay(md5(kind || number) placing '4' from 13) placing '8' from 17)::uuid $$;
-INSERT INTO account (id, name, name_key, email, email_key, password_hash, roles, email_verified_at)
-    SELECT pg_temp.nth('m', n), name, lower(name), email, email, 'none', '{{MEDIATOR}}', clock()
+INSERT INTO account (id, name, name_key, name_words, email, email_key, password_hash, roles, email_verified_at)
+    SELECT pg_temp.nth('m', n), name, lower(name), lower(name)::tsvector, email, email, 'none', '{{MEDIATOR}}', clock()
       FROM generate_series(1, {mediators}) AS n,
            LATERAL (SELECT 'Group' || lpad((n / {group})::text, 6, '0') || ' Person' || n AS name,
                            'mediator' || n || '@demo.example' AS email) AS made;
-INSERT INTO account (id, name, name_key, email, email_key, password_hash, roles, email_verified_at) VALUES
-    (pg_temp.nth('r', 1), 'Rob Reviewer', 'rob reviewer', 'rob@demo.example', 'rob@demo.example', 'none',
-     '{{REVIEWER}}', clock()),
-    (pg_temp.nth('d', 1), 'Dora Directory', 'dora directory', 'dora@demo.example', 'dora@demo.example', 'none',
-     '{{DIRECTORY}}', clock());
+INSERT INTO account (id, name, name_key, name_words, email, email_key, password_hash, roles, email_verified_at) VALUES
+    (pg_temp.nth('r', 1), 'Rob Reviewer', 'rob reviewer', 'rob reviewer', 'rob@demo.example', 'rob@demo.example',
+     'none', '{{REVIEWER}}', clock()),
+    (pg_temp.nth('d', 1), 'Dora Directory', 'dora directory', 'dora directory', 'dora@demo.example',
+     'dora@demo.example', 'none', '{{DIRECTORY}}', clock());
 INSERT INTO directory (id) VALUES (pg_temp.nth('d', 1));
 INSERT INTO mediator (id, about, profile_url, visibility, feedback_link_hash)
     SELECT pg_temp.nth('m', n), 'Listens, and asks.', 'https://demo.example/' || n, 'DIRECTORIES',
@@ -64,8 +64,10 @@ INSERT INTO logbook_entry (id, mediator_id, role, medium, started_on, ended_on, 
            (ARRAY['Neighbours', 'Family', 'Commercial', NULL])[1 + (m + n) % 4], 'Utopia', 2 + n % 3,
            'SETTLED', n % 10 = 0
       FROM generate_series(1, {mediators}) AS m, generate_series(1, {entries}) AS n;
-INSERT INTO logbook_private (id, mediator_id, reference, notes)
-    SELECT id, mediator_id, 'case', 'They agreed in the end, after a long silence.' FROM logbook_entry;
+UPDATE logbook_entry SET dispute_kind_folded = lower(dispute_kind), country_folded = lower(country);
+INSERT INTO logbook_private (id, mediator_id, reference, reference_folded, notes, notes_folded)
+    SELECT id, mediator_id, 'case', 'case', note, lower(note)
+      FROM logbook_entry, (SELECT 'They agreed in the end, after a long silence.' AS note) AS made;
 INSERT INTO appointment (mediator_id, reviewer_id, approved)
     SELECT pg_temp.nth('m', m), pg_temp.nth('r', 1), true FROM generate_series(1, {fed}) AS m;
 INSERT INTO feedback (id, mediator_id, capacity, acted_as, shared, released, by_invitation, received_on)

@@ -63,7 +63,6 @@ class World(Rows):
             *everybodys,
             id=account_id,
             name=word,
-            name_key=word,
             email=email,
             email_key=email,
             roles=[role.value for role in roles],

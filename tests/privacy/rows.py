@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import AutoString, SQLModel
 
 from models.fields import camel
+from models.folds import fold_columns
 from permissions.secrets import Opens, hash_secret, link_secret
 from permissions.viewer import Standing
 from settings import Settings
@@ -61,8 +62,13 @@ class Rows:
         """Write a row; `shown` names the types that show it, whose it is, and standings that don't see it."""
         table = SQLModel.metadata.tables[table_name]
         row: dict[str, Any] = {}
+        folds = fold_columns(table)
         for column in table.c:
             name = column.name
+            if name in folds:
+                row[name] = row[folds[name]]  # markers are folded already
+                self.filled.add((table_name, name))
+                continue
             if name in facts:
                 row[name] = value = facts[name]
                 given = True

@@ -21,6 +21,7 @@ from sqlmodel import AutoString, SQLModel
 from jobs import mail
 from models.account import Role
 from models.fields import EntryField, FieldKind
+from models.folds import fold_columns
 from models.logbook import LOGBOOK_FIELDS
 from permissions.policy import allows
 from permissions.secrets import Opens, link_secret
@@ -39,7 +40,7 @@ from tests.privacy.walk import Asked, documents, lists
 DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
-    *("email_verified_at", "made_at", "state", "key_hash", "name_key", "email_key", "question", "purpose", "kind"),
+    *("email_verified_at", "made_at", "state", "key_hash", "email_key", "question", "purpose", "kind"),
     *("subject_id", "answer"),
 }
 # Words of an enumeration, to exchange for one another.
@@ -95,9 +96,12 @@ class Other:
     def another(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
         """The row with another value in each column that the viewer may not read."""
         other: dict[str, Any] = {}
+        folds = fold_columns(table)
         for column in table.c:
             name, value = column.name, row[column.name]
-            if value is None or name in DECIDES or column.foreign_keys or self.may_read(table.name, row, name):
+            if name in folds or value is None or name in DECIDES or column.foreign_keys:
+                continue
+            if self.may_read(table.name, row, name):
                 continue
             if name != "shared" or not row["released"]:  # what has been released to the mediator was shared
                 other[name] = self._value(column.type, name, value)
@@ -106,7 +110,10 @@ class Other:
                 other["ended_on"] = row["ended_on"].replace(day=self.dice.randrange(1, 28))
             other["started_on"] = other["ended_on"] - timedelta(days=self.dice.randrange(400))
         self.changed += len(other)
-        return other
+        # A text or an address changes together with the form that it's compared by; markers are folded already.
+        if "email" in other and "email_key" in table.c:
+            other["email_key"] = other["email"]
+        return other | {name: other[text] for name, text in folds.items() if text in other}
 
     def _value(self, kind: Any, name: str, value: Any) -> Any:
         mint = self.place.world.mint
@@ -141,10 +148,7 @@ async def _make(place: Place, watcher: Watcher) -> Other:
             await connection.execute(f'DELETE FROM "{name}"')
             other.dice.shuffle(rows)
             for row in rows:
-                changes = other.another(table, row)
-                # A name or an address changes together with the form that it's compared by.
-                keys = {f"{one}_key": changes[one] for one in ("name", "email") if one in changes}
-                await insert_row(connection, table, row | changes | {one: keys[one] for one in keys if one in table.c})
+                await insert_row(connection, table, row | other.another(table, row))
         await _come_and_go(connection, other, watcher)
     return other
 

@@ -16,7 +16,7 @@ from permissions.viewer import Viewer
 from schema.build import projection
 from tests.entry_values import filled_in
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in
-from tests.web.reading import post
+from tests.web.reading import everything, post
 from tests.world import put_cases, put_feedback
 from web.export import ARCHIVE_OPERATIONS, PARTS, PARTS_OF_ROLE, columns, parts_of
 
@@ -419,3 +419,18 @@ def test_each_operation_belongs_to_a_part() -> None:
     assert sorted(part.name for part in parts) == sorted(ARCHIVE_OPERATIONS)
     for part in parts:
         assert columns(part)
+
+
+async def test_folds_are_neither_exported_nor_left_behind(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ægir Straße")
+    texts = ("disputeKind", "country", "reference", "parties", "didWell", "foundChallenging", "notes")
+    await add_case(hub, ann, **dict.fromkeys(texts, "Ægir"))
+    payload(await hub.change("addCpdEntry", COURSE | {"title": "Ægir", "takeaways": "Ægir"}, by=ann))
+    tables = ("account", "cpd_entry", "cpd_private", "logbook_entry", "logbook_private")
+    assert {name for name, text in (await everything(hub)).items() if "aegir" in (text or "")} == set(tables)
+    export = await exported(hub, ann)
+    assert "Ægir" in export.whole
+    assert "aegir" not in export.whole
+    payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=ann))
+    await hub.work()
+    assert {name for name, text in (await everything(hub)).items() if "aegir" in (text or "")} == set()
