@@ -4,12 +4,13 @@ It runs as the role that owns the tables, because nobody else reaches everybody'
 """
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ClauseElement,
     Column,
+    Integer,
     Table,
     Text,
     bindparam,
@@ -28,7 +29,7 @@ from models.database import Database, connect
 from models.folding import FOLD_VERSION, fold, words
 from models.folds import fold_columns
 from models.outbox import chores
-from models.statement import Row, statement
+from models.statement import Row, Statement
 from settings import Settings, SettingsError
 
 BATCH = 500  # rows in a transaction: nobody waits long for one of them
@@ -37,19 +38,13 @@ _MARKS = chores.c.name.startswith("fold ")
 _MARK = f"fold {FOLD_VERSION}"
 
 
-class _TextsRow(Row):
-    """A row's id, its texts, and their folds as they're stored."""
-
-    id: UUID
-
-
 def _words(of: Column[Any]) -> bool:
     return isinstance(of.type, TSVECTOR)
 
 
-@statement(_TextsRow)
-def _texts(of: Table, locked: bool) -> ClauseElement:
-    """Select the rows after the parameter `after`, or lock those with the `ids`."""
+@lru_cache(maxsize=20)
+def _texts(of: Table, locked: bool) -> Statement[Row]:
+    """Select ids, texts and folds of the rows after the parameter `after`; or lock those rows with the `ids`."""
     names = fold_columns(of)
     texts = [of.c[name] for name in dict.fromkeys(names.values())]
     stored = [
@@ -58,12 +53,14 @@ def _texts(of: Table, locked: bool) -> ClauseElement:
     ]
     rows = select(of.c.id, *texts, *stored).order_by(of.c.id)
     if locked:
-        return rows.where(of.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid())))).with_for_update(key_share=True)
-    return rows.where(of.c.id > bindparam("after", type_=Uuid())).limit(BATCH)
+        these = rows.where(of.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+        return Statement(these.with_for_update(key_share=True), Row)
+    some = rows.where(of.c.id > bindparam("after", type_=Uuid())).limit(bindparam("most", type_=Integer()))
+    return Statement(some, Row)
 
 
-@statement(Row)
-def _write(of: Table) -> ClauseElement:
+@lru_cache(maxsize=20)
+def _write(of: Table) -> Statement[Row]:
     """Write the folds in the parameter `rows`."""
     names = fold_columns(of)
     types = {name: ARRAY(Text()) if _words(of.c[name]) else Text() for name in names}
@@ -73,10 +70,10 @@ def _write(of: Table) -> ClauseElement:
         .render_derived(name="given", with_types=True)
     )
     folds = {name: func.array_to_tsvector(given.c[name]) if _words(of.c[name]) else given.c[name] for name in names}
-    return update(of).where(of.c.id == given.c.id).values(folds)
+    return Statement(update(of).where(of.c.id == given.c.id).values(folds), Row)
 
 
-def _folds(of: Table, row: _TextsRow) -> dict[str, Any]:
+def _folds(of: Table, row: Row) -> dict[str, Any]:
     """Fold the texts of a row."""
     made: dict[str, Any] = {}
     for name, text in fold_columns(of).items():
@@ -87,7 +84,7 @@ def _folds(of: Table, row: _TextsRow) -> dict[str, Any]:
     return made
 
 
-def _is_wrong(of: Table, row: _TextsRow) -> bool:
+def _is_wrong(of: Table, row: Row) -> bool:
     stored = {name: row[name] for name in fold_columns(of)}
     return _folds(of, row) != {name: sorted(it) if isinstance(it, list) else it for name, it in stored.items()}
 
@@ -96,16 +93,16 @@ async def _refold_table(database: Database, of: Table) -> int:
     changed, after = 0, UUID(int=0)
     while True:
         async with database.transaction() as transaction:
-            rows = await transaction.all(_texts(of, locked=False), after=after)
-            wrong = [row.id for row in rows if _is_wrong(of, row)]
+            rows = await transaction.all(_texts(of, locked=False), after=after, most=BATCH)
+            wrong = [row["id"] for row in rows if _is_wrong(of, row)]
             if wrong:
                 # Somebody may be writing them. They're locked in order of their ids, like accounts everywhere.
                 locked = await transaction.all(_texts(of, locked=True), ids=wrong)
-                new = [{"id": row.id, **_folds(of, row)} for row in locked]
+                new = [{"id": row["id"], **_folds(of, row)} for row in locked]
                 changed += await transaction.run(_write(of), rows=new)
         if len(rows) < BATCH:
             return changed
-        after = rows[-1].id
+        after = rows[-1]["id"]
 
 
 async def refold(database: Database) -> int:

@@ -156,7 +156,8 @@ async def import_entries(
             raise NotFound
         if earlier := await earlier_answer(context, transaction, change, once):
             return _read(earlier)
-        rows = [{"place": place, **entry} for place, entry in sound.items()]
+        names = [*writable(of.table), *writable(of.private)]
+        rows = [{"place": place} | {name: entry[name] for name in names} for place, entry in sound.items()]
         new = {row.place for row in await transaction.all(_new(of), rows=rows, me=context.account_id)}
         is_left_out = all_or_nothing and bool(failed)
         outcomes = [

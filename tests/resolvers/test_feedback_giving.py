@@ -228,8 +228,8 @@ async def test_feedback_from_the_mediators_own_address_runs_the_same_statements(
     assert len(run[1]) == len(run[2])
 
 
-@pytest.mark.parametrize("short", ["", "a", "ab", "  a b ", "--", "a-b", "!!!"])
-async def test_the_open_search_needs_three_letters(hub: Hub, short: str) -> None:
+@pytest.mark.parametrize("short", ["", "a", "ab", "  a b ", "--", "a-b", "!!!", "李", "李a", "\u0301\u0301\u0301"])
+async def test_the_open_search_needs_three_letters_or_two_of_cjk(hub: Hub, short: str) -> None:
     query = "query($search: String!) { feedbackSubjects(search: $search) { id } }"
     assert (await hub.ask(query, {"search": short})).codes == ["BAD_USER_INPUT"]
 

@@ -1,19 +1,24 @@
 """Names are found however they're written and typed, and lists are in the order of their folds."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlmodel import SQLModel
 
 from models.account import Role
 from models.folding import fold, words
+from models.folds import fold_columns
 from resolvers.names import search_words
 from tests.hub import Hub, Person, payload
 from tests.models.test_folding import NAMES, TYPED, finds
 from tests.resolvers.test_paging import assert_pages_make_the_list, at_root, fetcher, own
 from tests.world import put_cases, put_cpd
 
+ROOT = Path(__file__).parents[2]
 HARD = [
     "O’Brien Example",
     "Jean-Luc d’Essai",
@@ -77,6 +82,19 @@ async def test_a_changed_name_is_found_and_its_old_one_is_not(hub: Hub) -> None:
     payload(await hub.change("updateDirectory", {"id": made["id"], "name": "Ørder"}, by=admin))
     assert await found(hub, "accounts", "order", admin) == ["Ørder"]
     assert await found(hub, "accounts", "list", admin) == []
+
+
+async def test_no_locale_of_a_database_says_what_is_found_or_in_which_order(hub: Hub) -> None:
+    collations = """
+        SELECT a.attname, c.collname FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+         WHERE a.attrelid = $1::text::regclass AND a.attname = ANY ($2)"""
+    for table in SQLModel.metadata.sorted_tables:
+        columns = fold_columns(table)
+        found = dict(map(tuple, await hub.rows(collations, table.name, list(columns))))
+        assert found == {name: None if name == "name_words" else "C" for name in columns}
+    by_locale = re.compile(r"func\.(lower|upper|to_tsvector|to_tsquery)\(|\.ilike\(")
+    sources = [path for folder in ("models", "resolvers", "jobs", "web") for path in (ROOT / folder).rglob("*.py")]
+    assert [path for path in sources if "versions" not in path.parts and by_locale.search(path.read_text())] == []
 
 
 async def test_people_are_listed_in_the_order_of_their_folds(hub: Hub) -> None:

@@ -194,6 +194,7 @@ def test_every_statement_that_returns_rows_is_written_by_a_declared_function() -
     sources = {module.__name__: inspect.getsource(module) for module in MODULES}
     assert [name for name, text in sources.items() if re.search(r"\bStatement\(", text)] == [
         "models.database",  # one that inserts, and where statements are run
+        "models.refold",  # whatever columns of texts and folds a table has
         "models.statement",
     ]
 
