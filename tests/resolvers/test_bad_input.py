@@ -484,6 +484,7 @@ ANOTHER: dict[str, Any] = {
     "capacity": "OTHER",
     "actedAs": "ADVOCATE",
     "share": False,
+    "shareAlone": True,
     "allOrNothing": False,
     "entries": [CASE, CASE],
     "answers": [{"question": "listening", "rating": 5}],

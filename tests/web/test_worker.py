@@ -191,7 +191,8 @@ async def test_plain_arq_does_all_the_work_and_finishes_its_mail_when_told_to_st
             return bool(office.accepted)
 
         async def chores_ran() -> bool:
-            return len(await hub.rows("SELECT FROM chore WHERE name = ANY($1)", [*NAMES])) == 4
+            ran = await hub.rows("SELECT FROM chore WHERE name = ANY($1)", [*NAMES])
+            return len(ran) == len(CHORES) - 1  # the ledger is kept without one
 
         async def healthy() -> bool:
             return await checked(settings) == 0
