@@ -22,7 +22,6 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     Undefined,
-    VariableNode,
     default_field_resolver,
     default_type_resolver,
 )
@@ -38,7 +37,7 @@ from schema.executor.internals import (
     StockExecutor,
     get_argument_values,
 )
-from schema.executor.plan import Plan, Plans
+from schema.executor.plan import Plan, Plans, holds_variable
 
 
 def execute(
@@ -294,6 +293,6 @@ class CompiledExecutor(StockExecutor):
             given = {call.names[name]: value for name, value in read.items()}
         except Exception:  # noqa: BLE001 - as above
             return None
-        if not any(isinstance(one.value, VariableNode) for one in node.arguments or ()):
+        if not any(holds_variable(one.value) for one in node.arguments or ()):
             self._plan.arguments[id(details)] = given
         return given

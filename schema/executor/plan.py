@@ -8,7 +8,10 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
     Visitor,
     visit,
@@ -62,6 +65,15 @@ class Plans:
         if plan is None and len(self._plans) < MAX_CHOICES:
             plan = self._plans[key] = Plan()
         return plan
+
+
+def holds_variable(value: ValueNode) -> bool:
+    """Whether there's a variable in an argument's value, however deep: then it's another at each request."""
+    if isinstance(value, ObjectValueNode):
+        return any(holds_variable(one.value) for one in value.fields)
+    if isinstance(value, ListValueNode):
+        return any(map(holds_variable, value.values))
+    return isinstance(value, VariableNode)
 
 
 class _Conditions(Visitor):

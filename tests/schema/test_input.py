@@ -10,6 +10,7 @@ from schema.build import projection
 from tests.hub import Hub, problems
 from tests.permissions.expected import LETTERS, ROLES
 from tests.schema.samples import places, samples
+from tests.world import put_cases
 
 HOSTILE: dict[str, list[object]] = {
     "String": ["a\0b", "", "\N{GRINNING FACE}" * 12_000, "\u202e\ufeff", 5, None],
@@ -103,3 +104,18 @@ async def test_text_in_any_language_is_kept_as_it_was_typed(hub: Hub) -> None:
     made = await hub.change("updateProfile", {"about": text}, "mediator { about }", by=ann)
     assert problems(made) == []
     assert made.data["updateProfile"]["mediator"]["about"] == text
+
+
+async def test_people_who_send_the_same_document_each_say_their_own_with_a_variable_inside_its_input(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    document = "mutation($name: String!) { updateAccount(input: { name: $name }) { account { id name } } }"
+    for person, name in ((ann, "Ann"), (bob, "Bob"), (ann, "Anna")):
+        answer = await hub.ask(document, {"name": name}, by=person)
+        assert answer.data["updateAccount"]["account"] == {"id": str(person.id), "name": name}
+    document = (
+        "query($text: String!) { me { mediator { logbook(filter: { text: $text }) { nodes { disputeKind } } } } }"
+    )
+    await put_cases(hub, ann, {"dispute_kind": "Fences"}, {"dispute_kind": "Roofs"})
+    for kind in ("Fences", "Roofs"):
+        found = (await hub.ask(document, {"text": kind.lower()}, by=ann)).data["me"]["mediator"]["logbook"]
+        assert found == {"nodes": [{"disputeKind": kind}]}

@@ -176,6 +176,16 @@ class Query:
         return [one for one in BOOKS if search.genre in {None, one.genre} and noted in {None, ""}]
 
     @strawberry.field
+    async def among(
+        self,
+        genres: list[Genre] | None = None,
+        searches: list[Search] | None = None,
+        note: strawberry.Maybe[str | None] = None,
+    ) -> list[Book]:
+        wanted = {*(genres or ()), *(one.genre for one in searches or ())}
+        return [one for one in BOOKS if one.genre in wanted and not note]
+
+    @strawberry.field
     async def find(self, search: Search | None = None) -> Book | None:
         return next((one for one in BOOKS if search is None or search.genre in {None, one.genre}), None)
 

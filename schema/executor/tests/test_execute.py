@@ -7,7 +7,7 @@ from graphql import ExecutionResult, Executor, GraphQLField, GraphQLSchema, exec
 
 from schema.executor import CompiledExecutor, Guard, MaskGuard, Plans
 from schema.executor.guard import replaced, unguarded
-from schema.executor.tests.compared import by_plans
+from schema.executor.tests.compared import by_graphql_core, by_plans
 from schema.executor.tests.library import CLOSED, BitGuard, Shelf, WordGuard, make_schema, object_type
 from schema.executor.tests.random_documents import Sent
 
@@ -71,6 +71,28 @@ async def test_a_change_is_made_once_even_if_it_fails() -> None:
     assert CLOSED == ["closed"] * 2  # once per run
     assert result.data == {"lose": None, "lend": {"times": 2}, "close": None}
     assert [error.path for error in result.errors or []] == [["lose"], ["close"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("query($v: Genre!) { found: search(search: { genre: $v }) { title } }", ["NOVEL", "POETRY"]),
+        ("query($v: [Genre!]) { found: among(genres: $v) { title } }", [["NOVEL"], ["POETRY"]]),
+        ("query($v: Genre!) { found: among(genres: [$v]) { title } }", ["NOVEL", "POETRY"]),
+        ("query($v: Genre!) { found: among(searches: [{ genre: $v }]) { title } }", ["NOVEL", "POETRY"]),
+        ("query($v: Genre!) { authors { books(genre: $v) { title } } }", ["NOVEL", "POETRY"]),
+    ],
+)
+async def test_what_a_variable_says_counts_for_its_own_request_however_deep_it_is(text: str, values: list[Any]) -> None:
+    schema = make_schema()
+    plans = Plans(schema, parse(text))
+    for value in [*values, *values]:
+        sent = Sent(text, {"v": value})
+        stock_result = await by_graphql_core(schema, sent, parse(text), Shelf())
+        result = await by_plans(plans, sent, Shelf())
+        assert not result.errors
+        assert result.data == stock_result.data
+    assert result.data != (await by_plans(plans, Sent(text, {"v": values[0]}), Shelf())).data
 
 
 def test_an_operation_has_a_plan_for_each_choice_of_skipped_fields_up_to_a_limit() -> None:
