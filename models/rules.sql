@@ -1,5 +1,5 @@
--- The rules that the database itself holds to: its clock, who reaches which private row, who changes what somebody may do,
--- and what each role may do.
+-- The rules that the database itself holds to: its clock, who reaches which private row, who changes what somebody may
+-- do, and what each role may do.
 --
 -- They say once more what `permissions/scopes.py` says. A statement whose scope was forgotten finds nothing, because
 -- nobody sees a private row until the transaction says who is asking (`ask`, below).
@@ -214,9 +214,9 @@ CREATE POLICY work_reads ON data_export FOR SELECT TO :"worker" USING ((SELECT a
 CREATE POLICY work_makes ON data_export FOR UPDATE TO :"worker" USING ((SELECT at_work()));
 CREATE POLICY work_erases ON data_export FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
--- Accounts and appointments aren't private, so everybody's transactions reach them. But what somebody may do changes only
--- at the hand of an administrator, and nobody else ends an account but its owner. The owner of the tables may do so, too:
--- a trigger, other than a policy, binds that role as well.
+-- Accounts and appointments aren't private, so everybody's transactions reach them. But only administrators change what
+-- somebody may do, and only they and its owner delete an account. The role that owns the tables may do so, too: a trigger
+-- would bind it, unlike a policy.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER') THEN
