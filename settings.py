@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from email_validator import validate_email
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,13 +23,6 @@ class Pooler(StrEnum):
 
     NONE = "none"
     TRANSACTION = "transaction"
-
-
-class Release(StrEnum):
-    """When a shared piece of feedback reaches the mediator."""
-
-    DAILY = "daily"
-    AT_ONCE = "at_once"
 
 
 class SettingsError(Exception):
@@ -144,9 +137,6 @@ class Settings(BaseSettings):
     reviewer_approval: bool = Field(
         False, description="Whether an administrator must approve each appointment of a reviewer"
     )
-    shared_release: Release = Field(
-        Release.DAILY, description="When shared answers reach the mediator: `daily` in a batch, or `at_once`"
-    )
     admin_second_factor: bool = Field(
         False, description="Whether administrators must have a second factor before they may do anything else"
     )
@@ -177,6 +167,22 @@ class Settings(BaseSettings):
     mailbox: Path | None = Field(
         None, description="Folder of the mail that the demo catches; served at `/mailbox`. Never set it in production"
     )
+    release_least: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description=(
+            "From how many people shared answers must be waiting until the mediator gets them, as a group and at a "
+            "random time of the day; at least 2 (0, at once, is for the demo)"
+        ),
+    )
+    release_after: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Days after which answers reach the mediator alone, if their giver allowed that",
+    )
+    shared_release: str | None = Field(None, description="Replaced by `RELEASE_LEAST`: the start stops if it's set")
     demo_clock_offset_hours: int = Field(
         0, ge=-24 * 3650, le=24 * 3650, description="Moves the service's clock; only for demos and tests"
     )
@@ -251,6 +257,19 @@ class Settings(BaseSettings):
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
             raise ValueError("must be an absolute path, which starts with /")
+        return value
+
+    @field_validator("shared_release")
+    @classmethod
+    def _replaced(cls, value: str | None) -> None:
+        if value is not None:
+            raise ValueError("it no longer exists; set RELEASE_LEAST instead")
+
+    @field_validator("release_least")
+    @classmethod
+    def _groups(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1 or (value == 0 and info.data.get("mailbox") is None):
+            raise ValueError("must be at least 2: a single piece of feedback would show who wrote it")
         return value
 
     @field_validator("metrics_host")

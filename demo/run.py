@@ -77,7 +77,7 @@ def _values(port: int, services: Services, secret_key: str, environment: Mapping
         "DIGEST_URL": "https://demo.example/feedback-digest",
         "PRIVACY_POLICY_URL": "https://demo.example/privacy",
         "ORGANISATION_NAME": "Demo Logbook",
-        "SHARED_RELEASE": "at_once",
+        "RELEASE_LEAST": "0",
     }
     theirs = {name: environment[name] for name in ours if name in environment}
     return (

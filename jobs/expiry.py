@@ -1,4 +1,4 @@
-"""What is erased or released by the clock, and whose turn it is.
+"""What is erased by the clock, and whose turn a recurring job is.
 
 Every job here can run at any time, any number of times, in any worker.
 """
@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text, true, update
+from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
 from jobs.metrics import CHORE_RUNS
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
-from models.feedback import feedback, feedback_request_details
+from models.feedback import feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
@@ -63,13 +63,6 @@ async def clean_up(transaction: Transaction, settings: Settings) -> None:
                 outbox.c.finished_at < now - DEAD_KEPT,
             )
         )
-    )
-
-
-async def release_shared(transaction: Transaction) -> int:
-    """Let mediators see what has been shared with them since the last batch; give how many."""
-    return await transaction.run(
-        update(feedback).where(feedback.c.shared, ~feedback.c.released).values(released=true())
     )
 
 

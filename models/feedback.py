@@ -77,7 +77,11 @@ class StoppedAddress(SQLModel, table=True):
 
 
 class Feedback(SQLModel, table=True):
-    """One piece of feedback. `released`: it's shared and has reached the mediator."""
+    """One piece of feedback. `released`: it's shared and has reached the mediator.
+
+    Until then, `share_alone` says that it need not wait for a group, `network_hash` which pieces without a request may
+    be one person's, and `release_at` when the group that it's in will be released.
+    """
 
     __table_args__ = (
         Index("feedback_by_day", "mediator_id", "received_on", "id"),
@@ -92,7 +96,10 @@ class Feedback(SQLModel, table=True):
     capacity: str = text_column()
     acted_as: str = text_column()
     shared: bool
+    share_alone: bool = server_default("false")
     released: bool = server_default("false")
+    release_at: datetime | None = timestamptz()
+    network_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     by_invitation: bool
     received_on: date = Field(
         default=None,

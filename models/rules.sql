@@ -215,8 +215,8 @@ CREATE POLICY work_makes ON data_export FOR UPDATE TO :"worker" USING ((SELECT a
 CREATE POLICY work_erases ON data_export FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
 -- Accounts and appointments aren't private, so everybody's transactions reach them. But only administrators change what
--- somebody may do, and only they and its owner delete an account. The role that owns the tables may do so, too: a trigger
--- would bind it, unlike a policy.
+-- somebody may do, and only they and its owner delete an account. The role that owns the tables may do so, too: a
+-- trigger would bind it, unlike a policy.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER') THEN

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from permissions.addresses import account_key
+from permissions.viewer import neighbourhood
 from settings import Settings
 
 SECRET_BYTES = 32
@@ -64,6 +65,11 @@ def hash_secret(secret: str) -> bytes:
 def address_hash(settings: Settings, email: str) -> bytes:
     """Hash an email address's account key with the service's key, for lists and limits that mustn't hold addresses."""
     return _keyed(settings, "address", account_key(email).encode())
+
+
+def network_hash(settings: Settings, mediator_id: UUID, address: str) -> bytes:
+    """Hash a network address's neighbourhood, only to be compared among what one mediator got."""
+    return _keyed(settings, "network", f"{mediator_id} {neighbourhood(address)}".encode())
 
 
 def draft_name(settings: Settings, path: str) -> str:

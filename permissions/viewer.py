@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache, cached_property
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from uuid import UUID
 
 from models.account import Role
@@ -65,6 +65,14 @@ def network(host: str) -> str:
     if plain in _TRANSLATED:
         return str(ip_address(plain.packed[-4:]))
     return str(IPv6Network((int(plain) >> 64 << 64, 64)))
+
+
+def neighbourhood(address: str) -> str:
+    """Give what one person can easily have several addresses in: an IPv4 address's first 24 bits, or a `network`."""
+    try:
+        return str(IPv4Network((address, 24), strict=False))
+    except ValueError:
+        return address
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from models.feedback import (
 )
 from permissions.addresses import account_key
 from permissions.scopes import LINK_DAYS
-from permissions.secrets import hash_secret
+from permissions.secrets import hash_secret, network_hash
 from resolvers import limits
 from resolvers.address import is_own
 from resolvers.context import Context, Info
@@ -34,7 +34,6 @@ from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
 from resolvers.survey import QuestionKind, question
 from resolvers.validation import Check
-from settings import Release
 
 
 @strawberry.input
@@ -58,6 +57,7 @@ class GiveFeedbackInput:
     link: str | None = None
     mediator_id: strawberry.ID | None = None
     share: bool = False
+    share_alone: bool = False
     name: str | None = None
     email: str | None = None
     request_key: str | None = None
@@ -167,6 +167,10 @@ def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAns
     return list(kept.values())
 
 
+def _network(context: Context, mediator_id: UUID) -> bytes:
+    return network_hash(context.settings, mediator_id, context.viewer.address)
+
+
 async def _store(
     context: Context,
     transaction: Transaction,
@@ -182,7 +186,9 @@ async def _store(
             capacity=new.capacity,
             acted_as=new.acted_as,
             shared=new.share,
-            released=new.share and context.settings.shared_release is Release.AT_ONCE,
+            share_alone=new.share and new.share_alone,
+            released=new.share and not context.settings.release_least,
+            network_hash=None if not new.share or new.token is not None else _network(context, mediator_id),
             by_invitation=new.token is not None,
         )
     )

@@ -20,7 +20,7 @@ from arq.cron import cron
 from arq.worker import create_worker
 from redis.asyncio.connection import parse_url
 
-from jobs import expiry, outbox
+from jobs import expiry, outbox, release
 from jobs.drain import Do, Drain, sending
 from jobs.expiry import Every, take_turn
 from jobs.ledger import Ledger, require_writable
@@ -28,7 +28,7 @@ from jobs.outbox import WorkRow
 from jobs.waker import WAKES, arq_redis
 from models.database import Database, connect_worker
 from models.outbox import OutboxState
-from settings import Release, Settings
+from settings import Settings
 from web import export, logs, metrics
 from web.preflight import reach_services, reach_work, service_settings
 
@@ -116,10 +116,17 @@ async def clean_up(work: Work) -> bool:
 
 
 @function
+async def plan_releases(work: Work) -> bool:
+    """Choose when mediators see the feedback that was shared with them."""
+    job = partial(release.plan_releases, settings=work.settings)
+    return await take_turn(work.database, "plan_releases", Every.DAY, job)
+
+
+@function
 async def release_shared(work: Work) -> bool:
-    """Let mediators see the feedback that was shared with them."""
-    every = Every.DAY if work.settings.shared_release is Release.DAILY else Every.MINUTE
-    return await take_turn(work.database, "release_shared", every, expiry.release_shared)
+    """Let mediators see the feedback whose moment has come."""
+    job = partial(release.release_shared, settings=work.settings)
+    return await take_turn(work.database, "release_shared", Every.MINUTE, job)
 
 
 @function
@@ -129,7 +136,7 @@ async def keep_ledger(work: Work) -> int:
 
 
 DRAINS = (send_mail, make_exports)  # the web server wakes these
-CHORES = (erase_request_details, release_from_clock, clean_up, release_shared, keep_ledger)
+CHORES = (erase_request_details, release_from_clock, clean_up, plan_releases, release_shared, keep_ledger)
 
 
 async def _forget_cut_off(context: dict[str, ArqRedis]) -> None:

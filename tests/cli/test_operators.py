@@ -49,7 +49,9 @@ WRONG = {
     "PAID_ACCESS": "perhaps",
     "REVIEWER_APPROVAL": "perhaps",
     "ADMIN_SECOND_FACTOR": "perhaps",
-    "SHARED_RELEASE": "hourly",
+    "RELEASE_LEAST": "1",
+    "RELEASE_AFTER": "0",
+    "SHARED_RELEASE": "daily",
     "SESSION_IDLE_DAYS": "1.5",
     "SESSION_DAYS": "0",
     "TRUSTED_PROXIES": "loadbalancer",
@@ -64,7 +66,7 @@ WRONG = {
 def environment(services: Services, **changed: str | None) -> dict[str, str | None]:
     """Settings with which everything runs, apart from what is changed (None removes a setting)."""
     none: dict[str, str | None] = {name.upper(): None for name in Settings.model_fields}
-    return {**none, **_values(8000, services, "k" * 32, {}), "MAILBOX": None, **changed}
+    return {**none, **_values(8000, services, "k" * 32, {}), "MAILBOX": None, "RELEASE_LEAST": None, **changed}
 
 
 def ends(command: str, values: dict[str, str | None], *more: str) -> tuple[int, str]:

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
 from jobs.expiry import erase_request_details
 from models.database import Database, connect_worker
-from settings import Settings, load
-from tests.hub import Hub, Person, opened, payload
-from tests.world import put_feedback
+from settings import Settings
+from tests.hub import Hub, Person, payload
 from web.worker import CHORES, JobFailed, Work
 
 REQUEST = {
@@ -22,7 +20,7 @@ REQUEST = {
     "mediationEndedOn": "2025-05-03",
     "partyAgreed": True,
 }
-ALL = ["erase_request_details", "release_from_clock", "clean_up", "release_shared"]
+ALL = ["erase_request_details", "release_from_clock", "clean_up", "plan_releases", "release_shared"]
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:
@@ -33,10 +31,6 @@ async def run_chores(database: Database, settings: Settings) -> list[str]:
             if await chore({"work": Work(database, settings)}):
                 ran.append(chore.__qualname__)
     return ran
-
-
-def with_daily_release(hub: Hub) -> Settings:
-    return load(**dict(hub.settings) | {"shared_release": "daily"})
 
 
 async def count(hub: Hub, table: str) -> int:
@@ -158,43 +152,6 @@ async def test_waiting_mail_is_never_cleaned_up(hub: Hub) -> None:
     assert await count(hub, "outbox") == 1
 
 
-async def released(hub: Hub) -> set[UUID]:
-    return {row["id"] for row in await hub.rows("SELECT id FROM feedback WHERE released")}
-
-
-async def seen_by(hub: Hub, mediator: Person) -> int:
-    query = "{ me { mediator { feedback { totalCount } } } }"
-    return int((await hub.ask(query, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"])
-
-
-async def test_shared_feedback_is_released_in_daily_batches_and_unshared_feedback_never(hub: Hub) -> None:
-    mediator = await hub.mediator()
-    async with opened(hub.services, settings=with_daily_release(hub)) as daily:
-        await daily.work()  # today's batch
-        shared = [await put_feedback(hub, mediator, released=False) for _ in range(2)]
-        await put_feedback(hub, mediator, shared=False, released=False)
-        await daily.work()
-        assert await released(hub) == set()
-        assert await seen_by(daily, mediator) == 0
-        async with daily.later(days=1) as tomorrow:
-            await tomorrow.work()
-            assert await seen_by(tomorrow, mediator) == 2
-    assert await released(hub) == set(shared)
-
-
-async def test_shared_feedback_is_released_at_once_if_a_setting_says_so(hub: Hub) -> None:
-    mediator = await hub.mediator()
-    facts = {
-        "mediatorId": str(mediator.id),
-        "capacity": "PARTY",
-        "actedAs": "MEDIATOR",
-        "answers": [{"question": "listening", "rating": 4}],
-    }
-    payload(await hub.change("giveFeedback", facts | {"share": True}))
-    payload(await hub.change("giveFeedback", facts | {"share": False}))
-    assert await seen_by(hub, mediator) == 1
-
-
 @pytest.fixture
 async def second(hub: Hub) -> AsyncIterator[Database]:
     """The connections of a second worker."""
@@ -212,30 +169,28 @@ async def in_one(hub: Hub, period: str, run: Callable[[], Awaitable[list[str]]])
 
 
 async def test_two_workers_share_one_schedule_of_chores(hub: Hub, second: Database) -> None:
-    daily = with_daily_release(hub)
 
     async def all_at_once() -> list[str]:
         await hub.rows("DELETE FROM chore")
-        chores = [run_chores(database, daily) for database in (hub.worker, second) * 3]
+        chores = [run_chores(database, hub.settings) for database in (hub.worker, second) * 3]
         return [name for names in await asyncio.gather(*chores) for name in names]
 
     assert sorted(await in_one(hub, "minute", all_at_once)) == sorted(ALL)
 
 
 @pytest.mark.parametrize(
-    ("chore", "period"), [("erase_request_details", "minute"), ("clean_up", "hour"), ("release_shared", "day")]
+    ("chore", "period"), [("erase_request_details", "minute"), ("clean_up", "hour"), ("plan_releases", "day")]
 )
 async def test_a_chore_is_due_once_per_period(hub: Hub, chore: str, period: str) -> None:
-    daily = with_daily_release(hub)
-    assert await run_chores(hub.worker, daily) == ALL
+    assert await run_chores(hub.worker, hub.settings) == ALL
 
     async def after_the_first_moment() -> list[str]:
         await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', clock())")
-        return await run_chores(hub.worker, daily)
+        return await run_chores(hub.worker, hub.settings)
 
     assert chore not in await in_one(hub, period, after_the_first_moment)
     await hub.rows(f"UPDATE chore SET ran_at = date_trunc('{period}', clock()) - interval '1 microsecond'")
-    assert chore in await run_chores(hub.worker, daily)
+    assert chore in await run_chores(hub.worker, hub.settings)
 
 
 async def test_a_clock_that_is_set_back_stops_no_chore(hub: Hub) -> None:

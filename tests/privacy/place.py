@@ -209,7 +209,7 @@ async def living(services: Services, mailbox: Path, seed: int = 1, **overrides: 
     """Run a hub on its own database with a world in it, where one account has just been deleted."""
     with catching(mailbox) as smtp_url:
         caught_here = replace(services, smtp_url=smtp_url)
-        settings: dict[str, Any] = {"shared_release": "daily"} | overrides
+        settings: dict[str, Any] = {"release_least": 3} | overrides
         async with fresh_database(caught_here, mailbox) as own, opened(own, **settings) as hub:
             world = inhabited(hub.settings, seed)
             others = set(world.facts.shown)

@@ -69,7 +69,7 @@ async def test_a_cursor_at_unshared_feedback_works_like_one_at_an_unknown_id(hub
 
 async def test_shared_feedback_is_released_together_in_an_order_that_gives_nothing_away(hub: Hub) -> None:
     ann = await hub.mediator()
-    async with opened(hub.services, settings=hub.settings, shared_release="daily") as daily:
+    async with opened(hub.services, settings=hub.settings, release_least=3) as daily:
         await daily.work()
         start = daily.database.now()
         ids, seen = [], list[Any]()
@@ -79,7 +79,9 @@ async def test_shared_feedback_is_released_together_in_an_order_that_gives_nothi
             await daily.work()
             seen.append((await own_feedback(daily, ann)).body)
         assert seen == seen[:1] * 6, "nothing changes when one arrives"
-        async with daily.later(days=1) as tomorrow:
+        async with daily.later(days=1) as night:
+            await night.work()
+        async with daily.later(days=2, minutes=1) as tomorrow:
             await tomorrow.work()
             found = (await own_feedback(tomorrow, ann)).data["me"]["mediator"]["feedback"]
     assert [UUID(edge["node"]["id"]) for edge in found["edges"]] == sorted(ids, reverse=True)

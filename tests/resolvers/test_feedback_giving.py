@@ -101,19 +101,6 @@ async def test_nothing_is_shared_unless_the_giver_says_so(hub: Hub) -> None:
     assert (row["shared"], row["released"]) == (False, False)
 
 
-async def test_shared_feedback_waits_for_the_daily_batch_where_a_setting_says_so(hub: Hub) -> None:
-    async with opened(hub.services, settings=hub.settings, shared_release="daily") as daily:
-        mediator = await daily.mediator()
-        await daily.work()
-        payload(await give(daily, mediatorId=str(mediator.id), share=True))
-        count = "{ me { mediator { feedback { totalCount } } } }"
-        await daily.work()
-        assert (await daily.ask(count, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"] == 0
-        async with daily.later(hours=25) as then:
-            await then.work()
-            assert (await then.ask(count, by=mediator)).data["me"]["mediator"]["feedback"]["totalCount"] == 1
-
-
 async def test_a_giver_without_a_name_stays_unnamed_and_the_requests_name_is_not_used(hub: Hub) -> None:
     mediator = await hub.mediator()
     payload(await give(hub, token=await requested(hub, mediator), name="  ", email=""))

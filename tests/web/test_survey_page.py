@@ -14,7 +14,7 @@ from permissions.secrets import seal
 from resolvers import limits
 from resolvers.feedback_giving_subject import LinkState
 from resolvers.survey import survey
-from tests.hub import Hub, Person, payload
+from tests.hub import Hub, Person, opened, payload
 from tests.web.reading import (
     HOSTILE,
     cookie,
@@ -151,6 +151,31 @@ async def test_nothing_is_filled_in_or_shared_beforehand(hub: Hub) -> None:
         assert PAT not in page.text
         assert not re.findall(r'id="(?:name|email)"[^>]* value="[^"]', page.text)
         assert "We'll tell Ann this name, even if you don't share your answers." in plain(page)
+
+
+async def test_the_survey_says_how_shared_answers_arrive_and_asks_whether_alone(hub: Hub) -> None:
+    async with opened(hub.services, settings=hub.settings, release_least=4, release_after=21) as grouped:
+        ann = await grouped.mediator(name="Ann")
+        for path in await doors(grouped, ann):
+            page = plain(await grouped.client.get(path))
+            assert "once those of at least 4 people are waiting, all at once, at a random time of the day" in page
+            assert "If there aren't enough others within 21 days, Ann gets yours without them" in page
+            assert "demo" not in page.partition("Sharing")[2].partition("About you")[0]
+        path = (await doors(grouped, ann))[1]
+        sent = form(grouped) | {"share": "yes", "shareAlone": "yes"}
+        assert led_to(await grouped.client.post(path, data=sent)) == "/done/feedback"
+        refused = await grouped.client.post(path, data=sent | {"requestKey": "two", "capacity": ""})
+        assert re.search(r'name="shareAlone"[^>]* checked', refused.text)
+    rows = await hub.rows("SELECT shared, share_alone, released FROM feedback")
+    assert [tuple(row) for row in rows] == [(True, True, False)]
+
+
+async def test_in_the_demo_the_survey_says_that_shared_answers_arrive_at_once(hub: Hub) -> None:
+    ann = await hub.mediator(name="Ann")
+    for path in await doors(hub, ann):
+        page = await hub.client.get(path)
+        assert "This is a demo: Ann gets shared answers at once." in plain(page)
+        assert "shareAlone" not in page.text
 
 
 @pytest.mark.parametrize(

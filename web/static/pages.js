@@ -154,7 +154,7 @@ if (survey) {
   function fill(values) {
     for (const [name, value] of values) {
       for (const field of survey.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
-        if (field.type === "radio") field.checked = field.value === value;
+        if (["radio", "checkbox"].includes(field.type)) field.checked = field.value === value;
         else field.value = value;
       }
     }
