@@ -42,6 +42,7 @@ def _discreet() -> ClauseElement:
     due = today + bindparam("wait", type_=Interval())
     return (
         insert(outbox)
+        .inline()
         .values(
             kind=mail.DISCREET_NOTICE.name,
             subject_id=bindparam("mediator_id", type_=Uuid()),

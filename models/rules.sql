@@ -1,4 +1,5 @@
--- The rules that the database itself holds to: its clock, who reaches which private row, and what each role may do.
+-- The rules that the database itself holds to: its clock, who reaches which private row, who changes what somebody may
+-- do, and what each role may do.
 --
 -- They say once more what `permissions/scopes.py` says. A statement whose scope was forgotten finds nothing, because
 -- nobody sees a private row until the transaction says who is asking (`ask`, below).
@@ -212,6 +213,38 @@ CREATE POLICY own_is_asked_for ON data_export FOR INSERT
 CREATE POLICY work_reads ON data_export FOR SELECT TO :"worker" USING ((SELECT at_work()));
 CREATE POLICY work_makes ON data_export FOR UPDATE TO :"worker" USING ((SELECT at_work()));
 CREATE POLICY work_erases ON data_export FOR DELETE TO :"worker" USING ((SELECT at_work()));
+
+-- Accounts and appointments aren't private, so everybody's transactions reach them. But only administrators change what
+-- somebody may do, and only they and its owner delete an account. The role that owns the tables may do so, too: a
+-- trigger would bind it, unlike a policy.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER') THEN
+        RETURN coalesce(NEW, OLD);
+    END IF;
+    RAISE insufficient_privilege USING MESSAGE = format('%s on %s', TG_NAME, TG_TABLE_NAME);
+END
+$$;
+
+-- In person, not with a token. Anybody may become a reviewer: by an invitation.
+CREATE TRIGGER only_administrators_change_roles BEFORE UPDATE OF roles ON account FOR EACH ROW
+    WHEN (
+        NEW.roles IS DISTINCT FROM OLD.roles
+        AND NOT (stands_as(8) AND NOT by_token())
+        AND (NEW.id = viewer() AND NEW.roles @> OLD.roles AND NEW.roles <@ (OLD.roles || ARRAY['REVIEWER'])) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_change_paid_access BEFORE UPDATE OF paid_until ON account FOR EACH ROW
+    WHEN (NEW.paid_until IS DISTINCT FROM OLD.paid_until AND NOT stands_as(8))
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_approve BEFORE UPDATE OF approved ON appointment FOR EACH ROW
+    WHEN (NEW.approved IS DISTINCT FROM OLD.approved AND NOT stands_as(8))
+    EXECUTE FUNCTION refuse_change();
+
+-- An account that never proved its address makes way for one that does.
+CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FOR EACH ROW
+    WHEN (OLD.email_verified_at IS NOT NULL AND ((OLD.id = viewer() OR stands_as(8)) AND NOT by_token()) IS NOT TRUE)
+    EXECUTE FUNCTION refuse_change();
 
 
 -- Part 4: what a role that owns nothing may do, once for the web server's and once for the worker's, as :"role".

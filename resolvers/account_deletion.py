@@ -14,6 +14,7 @@ from models.database import Transaction
 from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
+from permissions.addresses import account_key
 from resolvers.account_row import lock_with_administrators
 from resolvers.audit import note
 from resolvers.context import Context
@@ -34,18 +35,23 @@ def _reviews() -> ClauseElement:
     )
 
 
-async def erase_account(context: Context, transaction: Transaction, account_id: UUID) -> None:
+async def erase_account(
+    context: Context, transaction: Transaction, account_id: UUID, *, email: str | None = None
+) -> None:
     """Delete an account and everything that depends on it. Feedback that its owner gave to others loses its origin.
 
     Rows that only hold the account's address (origins, invitations) are deleted if the address was verified. The owner
-    gets an email, and so does the other side of each review that ends.
+    gets an email, and so does the other side of each review that ends. `email`: the address that the account has to
+    have.
 
     Raises:
-        Refused: there's no such account, or it's the last administrator's.
+        Refused: there's no such account, it has another address, or it's the last administrator's.
     """
     account, has_colleague = await lock_with_administrators(transaction, account_id)
     if account is None:
         refuse("id", Code.NOT_FOUND, _("There's no such account."))
+    if email is not None and account_key(email.strip()) != account.email_key:
+        refuse("email", Code.INVALID, _("This isn't the account's email address. Nothing was deleted."))
     if Role.ADMIN in account.roles and not has_colleague:
         refuse_last_administrator()
     reviews = await transaction.all(_reviews(), account_id=account_id)

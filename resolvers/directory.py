@@ -93,7 +93,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
             return await transaction.first(_one(), id=earlier)
         if not await put_account(transaction, new_id, name, address, Role.DIRECTORY):
             refuse(
-                "email", Code.TAKEN, _("There's already an account with this address. Give it the role with setRoles.")
+                "email", Code.TAKEN, _("There's already an account with this address. Give it the role with addRole.")
             )
         await transaction.run(insert(_directories).values(id=new_id, website=website))
         await mail_link(

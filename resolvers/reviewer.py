@@ -13,6 +13,7 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import IS_REVIEWER, accounts
+from models.database import Transaction
 from models.outbox import AuditAction
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
@@ -25,7 +26,13 @@ from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.names import BY_NAME, name_matches, search_words
 from resolvers.paging import Connection, Count, ListedRow, PageArguments, list_page, page_statement
-from resolvers.reviewer_appointment import end_reviews, put_reviewer, tell_of_appointment, waiting_appointment
+from resolvers.reviewer_appointment import (
+    AppointmentRow,
+    end_reviews,
+    put_reviewer,
+    tell_of_appointment,
+    waiting_appointment,
+)
 
 # Written out as in the index that this uses: a parameter could be any role.
 _is_reviewer = text(IS_REVIEWER)
@@ -135,6 +142,21 @@ class ApproveAppointmentInput:
     id: strawberry.ID
 
 
+async def _lock_waiting(transaction: Transaction, appointment_id: UUID) -> AppointmentRow:
+    """Lock both sides of a waiting appointment until commit, and give it.
+
+    Raises:
+        Refused: there's no such appointment.
+    """
+    asked = await transaction.first(waiting_appointment(), id=appointment_id)
+    if asked:
+        await lock_with_mailboxes(transaction, asked.mediator_id, asked.reviewer_id)
+        asked = await transaction.first(waiting_appointment(), id=appointment_id)
+    if asked is None:
+        refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
+    return asked
+
+
 async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> None:
     """Approve a waiting appointment, as an administrator. It replaces the mediator's current reviewer.
 
@@ -143,12 +165,7 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
     """
     context, appointment_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
-        asked = await transaction.first(waiting_appointment(), id=appointment_id)
-        if asked:
-            await lock_with_mailboxes(transaction, asked.mediator_id, asked.reviewer_id)
-            asked = await transaction.first(waiting_appointment(), id=appointment_id)
-        if asked is None:
-            refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
+        asked = await _lock_waiting(transaction, appointment_id)
         for row in await transaction.all(_replaced(), mediator_id=asked.mediator_id):
             await enqueue(transaction, mail.REVIEW_ENDED, asked.mediator_id, other_id=row.reviewer_id)
         await transaction.run(
@@ -158,31 +175,53 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
         await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
 
 
-@strawberry.input(description="Ends the review of your feedback or, with `mediatorId`, your review of another's.")
-class EndReviewInput:
-    """The review to end."""
+@strawberry.input
+class DeclineAppointmentInput:
+    """The appointment to decline."""
 
-    mediator_id: strawberry.ID | None = None
+    id: strawberry.ID
+
+
+async def decline_appointment(info: Info, input: DeclineAppointmentInput) -> None:
+    """Decline a waiting appointment, as an administrator. The mediator keeps the reviewer they have; both are told.
+
+    Raises:
+        Refused: there's no such appointment.
+    """
+    context, appointment_id = info.context, read_id(input.id)
+    async with context.transaction() as transaction:
+        asked = await _lock_waiting(transaction, appointment_id)
+        await transaction.run(delete(appointments).where(appointments.c.id == appointment_id))
+        await enqueue(transaction, mail.APPOINTMENT_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
+        await enqueue(transaction, mail.REVIEW_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
+        await note(context, transaction, AuditAction.APPOINTMENT_DECLINED, appointment_id)
+
+
+@strawberry.input(description="The two sides of a review, so that no other is ended by mistake; you're one of them.")
+class EndReviewInput:
+    """The review to end, in force or waiting for approval."""
+
+    mediator_id: strawberry.ID
+    reviewer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Leave it out to take back only your invitations that nobody has accepted yet."
+    )
 
 
 async def end_review(info: Info, input: EndReviewInput) -> None:
-    """End a review at once: the viewer's own as a mediator, or that of a mediator who appointed the viewer.
-
-    A mediator's invitations that haven't been accepted end too.
+    """End a review at once, as either of its sides. A mediator's invitations that haven't been accepted end too.
 
     Raises:
-        Refused: there's no such review.
+        Refused: there's no such review or invitation, or it's other people's.
     """
-    context = info.context
-    whose = context.account_id if input.mediator_id is None else read_id(input.mediator_id)
+    context, mediator_id = info.context, read_id(input.mediator_id)
+    reviewer_id = None if input.reviewer_id is None else read_id(input.reviewer_id)
     async with context.transaction() as transaction:
-        await lock_with_mailboxes(transaction, whose, context.account_id)
-        if whose == context.account_id:
-            ended = await end_reviews(transaction, mediator_id=whose)
-            ended += await transaction.run(
-                delete(reviewer_invitations).where(reviewer_invitations.c.mediator_id == whose)
-            )
-        else:
-            ended = await end_reviews(transaction, mediator_id=whose, reviewer_id=context.account_id)
+        await lock_with_mailboxes(transaction, mediator_id, context.account_id)
+        ended = 0
+        if reviewer_id is not None and context.account_id in {mediator_id, reviewer_id}:
+            ended = await end_reviews(transaction, mediator_id=mediator_id, reviewer_id=reviewer_id)
+        if mediator_id == context.account_id and (ended or reviewer_id is None):
+            invited = reviewer_invitations.c.mediator_id == mediator_id
+            ended += await transaction.run(delete(reviewer_invitations).where(invited))
         if not ended:
-            refuse("mediatorId", Code.NOT_FOUND, _("There's no such review to end."))
+            refuse(None, Code.NOT_FOUND, _("There's no such review to end."))

@@ -107,23 +107,12 @@ def _end(of_mediator: bool) -> ClauseElement:
     return delete(appointments).where(ended).returning(*_appointments.selected_columns)
 
 
-@statement(AppointmentRow)
-def _end_own() -> ClauseElement:
-    """Delete all of a mediator's appointments."""
-    own = appointments.c.mediator_id == bindparam("mediator_id", type_=Uuid())
-    return delete(appointments).where(own).returning(*_appointments.selected_columns)
-
-
-async def end_reviews(
-    transaction: Transaction, *, mediator_id: UUID | None = None, reviewer_id: UUID | None = None
-) -> int:
-    """Delete the appointments of a mediator, of a reviewer, or between the two. Gives how many there were.
+async def end_reviews(transaction: Transaction, *, reviewer_id: UUID, mediator_id: UUID | None = None) -> int:
+    """Delete the appointments of a reviewer, with one mediator or with everyone. Gives how many there were.
 
     Both sides of each appointment in force get an email.
     """
-    if reviewer_id is None:
-        ended = await transaction.all(_end_own(), mediator_id=mediator_id)
-    elif mediator_id is None:
+    if mediator_id is None:
         ended = await transaction.all(_end(of_mediator=False), reviewer_id=reviewer_id)
     else:
         ended = await transaction.all(_end(of_mediator=True), reviewer_id=reviewer_id, mediator_id=mediator_id)

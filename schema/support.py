@@ -6,13 +6,15 @@ import strawberry
 
 from models.account import Role
 from models.outbox import AuditAction
-from resolvers.reviewer import approve_appointment
+from resolvers.reviewer import approve_appointment, decline_appointment
 from resolvers.support import (
     accounts,
+    add_role,
     delete_account,
+    end_paid_access,
+    remove_role,
     retry_mail,
     set_paid_access,
-    set_roles,
     sign_out_account,
 )
 from resolvers.support_lists import audit_log, dead_mail, waiting_appointments
@@ -58,12 +60,22 @@ class DeadMail:
 
 
 @strawberry.type
-class SetRolesPayload(Payload):
+class AddRolePayload(Payload):
+    account: Account | None = None
+
+
+@strawberry.type
+class RemoveRolePayload(Payload):
     account: Account | None = None
 
 
 @strawberry.type
 class SetPaidAccessPayload(Payload):
+    account: Account | None = None
+
+
+@strawberry.type
+class EndPaidAccessPayload(Payload):
     account: Account | None = None
 
 
@@ -88,11 +100,16 @@ class ApproveAppointmentPayload(Payload):
 
 
 @strawberry.type
+class DeclineAppointmentPayload(Payload):
+    declined: bool = False
+
+
+@strawberry.type
 class SupportQueries:
     accounts = connection(
         accounts,
         Account,
-        description="All accounts, by name. `search` takes words of a name, or a whole email address.",
+        description="All accounts, by name. `search` takes words of a name, a whole email address, or an id.",
     )
     waiting_appointments = connection(waiting_appointments, WaitingAppointment)
     audit_log = connection(audit_log, AuditEntry, description="Newest first.")
@@ -101,8 +118,18 @@ class SupportQueries:
 
 @strawberry.type
 class SupportMutations:
-    set_roles = mutation(set_roles, SetRolesPayload)
+    add_role = mutation(
+        add_role, AddRolePayload, description="Gives an account one more role. The person is told by email."
+    )
+    remove_role = mutation(
+        remove_role,
+        RemoveRolePayload,
+        description="Takes one role away from an account; the person is told by email. Without MEDIATOR, a mediator is "
+        "hidden: nobody finds or reads them, and they can't open their logbook. It's kept, and is there again if the "
+        "role is added again. Without REVIEWER, all of a reviewer's reviews end.",
+    )
     set_paid_access = mutation(set_paid_access, SetPaidAccessPayload)
+    end_paid_access = mutation(end_paid_access, EndPaidAccessPayload)
     sign_out_account = mutation(
         sign_out_account,
         SignOutAccountPayload,
@@ -111,7 +138,12 @@ class SupportMutations:
     delete_account = mutation(
         delete_account,
         DeleteAccountPayload,
-        description="Deletes an account and everything in it, for good.",
+        description="Deletes an account and everything in it, for good. Its email address must match.",
     )
     retry_mail = mutation(retry_mail, RetryMailPayload)
     approve_appointment = mutation(approve_appointment, ApproveAppointmentPayload)
+    decline_appointment = mutation(
+        decline_appointment,
+        DeclineAppointmentPayload,
+        description="Ends an appointment that waits for approval. The mediator and the reviewer are told by email.",
+    )

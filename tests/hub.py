@@ -220,6 +220,14 @@ class Hub:
         async with self.database.transaction() as transaction:
             await transaction.run(insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id))
 
+    async def give_roles(self, person: Person, *roles: Role, by: Person) -> None:
+        """Let an administrator add and remove roles until somebody has exactly these."""
+        ((had,),) = await self.rows("SELECT roles FROM account WHERE id = $1", person.id)
+        changes = [("addRole", role) for role in roles if role not in had]
+        changes += [("removeRole", role) for role in had if role not in roles]
+        for mutation, role in changes:
+            payload(await self.change(mutation, {"accountId": str(person.id), "role": role}, by=by))
+
     async def work(self) -> int:
         """Do what the worker has to do now; return how much that was."""
         done = await drain(self.worker, self.settings)

@@ -231,8 +231,7 @@ async def test_somebody_with_every_role_reads_no_more_about_themselves_than_a_me
     await invites_a_reviewer(cast, martha)
     token, _ = await asks_a_party(cast, martha)
     await answers(cast, token, name="Paul P.")
-    everything = ["MEDIATOR", "REVIEWER", "DIRECTORY", "ADMIN"]
-    await cast.does(cast.admin, "setRoles", accountId=str(martha.id), roles=everything)
+    await hub.give_roles(martha, *Role, by=cast.admin)
     document = f"query($id: ID!) {{ mediator(id: $id) {{ {FEEDBACK} feedbackSummary {{ years {{ count }} }} }} }}"
     found = (await cast.reads(martha, document, id=str(martha.id)))["mediator"]
     assert found == {"feedback": {"totalCount": 0, "nodes": []}, "feedbackSummary": None}

@@ -6,7 +6,7 @@ Its words are in `templates/<name>/body.txt` and `body.html`. A new mail needs n
 from i18n import lazy_gettext as _
 from jobs.mail import facts, recipients
 from jobs.mail.declaration import Mail
-from models.account import LinkPurpose
+from models.account import LinkPurpose, Role
 
 FEEDBACK_REQUEST = Mail(
     "feedback_request",
@@ -64,6 +64,19 @@ APPOINTMENT_ENDED = Mail(
     subject=_("%(reviewer_name)s is no longer your reviewer"),
     facts=facts.ReviewFacts,
     find=recipients.mediator,
+)
+
+APPOINTMENT_DECLINED = Mail(
+    "appointment_declined",
+    subject=_("Your choice of reviewer was declined"),
+    facts=facts.ReviewFacts,
+    find=recipients.mediator,
+)
+REVIEW_DECLINED = Mail(
+    "review_declined",
+    subject=_("You won't be the reviewer for %(mediator_name)s"),
+    facts=facts.ReviewFacts,
+    find=recipients.reviewer,
 )
 
 VERIFY_EMAIL = Mail(
@@ -152,4 +165,61 @@ EXPORT_READY = Mail(
     find=recipients.export,
 )
 
-MAILS: dict[str, Mail[facts.Facts]] = {one.name: one for one in globals().values() if isinstance(one, Mail)}
+ROLE_ADDED = {
+    Role.MEDIATOR: Mail(
+        "role_added_mediator",
+        subject=_("You're now a mediator at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.MEDIATOR, held=True),
+    ),
+    Role.REVIEWER: Mail(
+        "role_added_reviewer",
+        subject=_("You're now a reviewer at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.REVIEWER, held=True),
+    ),
+    Role.DIRECTORY: Mail(
+        "role_added_directory",
+        subject=_("You're now a directory at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.DIRECTORY, held=True),
+    ),
+    Role.ADMIN: Mail(
+        "role_added_admin",
+        subject=_("You're now an administrator at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.ADMIN, held=True),
+    ),
+}
+ROLE_REMOVED = {
+    Role.MEDIATOR: Mail(
+        "role_removed_mediator",
+        subject=_("You're no longer a mediator at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.MEDIATOR, held=False),
+    ),
+    Role.REVIEWER: Mail(
+        "role_removed_reviewer",
+        subject=_("You're no longer a reviewer at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.REVIEWER, held=False),
+    ),
+    Role.DIRECTORY: Mail(
+        "role_removed_directory",
+        subject=_("You're no longer a directory at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.DIRECTORY, held=False),
+    ),
+    Role.ADMIN: Mail(
+        "role_removed_admin",
+        subject=_("You're no longer an administrator at %(organisation_name)s"),
+        facts=facts.NamedFacts,
+        find=recipients.by_role(Role.ADMIN, held=False),
+    ),
+}
+
+MAILS: dict[str, Mail[facts.Facts]] = {
+    one.name: one
+    for one in (*globals().values(), *ROLE_ADDED.values(), *ROLE_REMOVED.values())
+    if isinstance(one, Mail)
+}

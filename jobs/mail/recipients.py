@@ -26,7 +26,7 @@ from jobs.mail.facts import (
     ReviewFacts,
 )
 from jobs.outbox import WorkRow
-from models.account import LinkPurpose
+from models.account import LinkPurpose, Role
 from models.database import Transaction
 from models.feedback import stopped_addresses
 from permissions.scopes import DETAILS_DAYS, LINK_DAYS
@@ -64,6 +64,20 @@ async def account(transaction: Transaction, _settings: Settings, work: WorkRow) 
         return Recipient(work.recipient, NamedFacts(name=work.recipient_name))
     found = await transaction.first(rows.account(), id=work.subject_id)
     return Recipient(found.email, NamedFacts(name=found.name)) if found else None
+
+
+def by_role(
+    role: Role, *, held: bool
+) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[NamedFacts] | None]]:
+    """Find an account while it has a role, or while it doesn't: by then, it may have been added or removed again."""
+
+    async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[NamedFacts] | None:
+        found = await transaction.first(rows.account(), id=work.subject_id)
+        if found is None or (role in found.roles) != held:
+            return None
+        return Recipient(found.email, NamedFacts(name=found.name))
+
+    return find
 
 
 def account_link(

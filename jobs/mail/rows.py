@@ -30,13 +30,19 @@ class NamedAddressRow(Row):
     email: str
 
 
+class RolesRow(NamedAddressRow):
+    """An account's name, address and roles."""
+
+    roles: list[str]
+
+
 _account = select(accounts.c.id, accounts.c.name, accounts.c.email)
 
 
-@statement(NamedAddressRow)
+@statement(RolesRow)
 def account() -> ClauseElement:
     """Select an account."""
-    return _account.where(accounts.c.id == _id)
+    return _account.add_columns(accounts.c.roles).where(accounts.c.id == _id)
 
 
 @statement(NamedAddressRow)

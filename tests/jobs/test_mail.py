@@ -54,4 +54,5 @@ async def test_a_new_mail_only_needs_two_templates_and_one_declaration(
 
 def test_each_mail_has_a_name_of_its_own() -> None:
     declared = [one for one in vars(mail).values() if isinstance(one, Mail)]
+    declared += [*mail.ROLE_ADDED.values(), *mail.ROLE_REMOVED.values()]
     assert sorted(MAILS) == sorted(one.name for one in declared)

@@ -74,12 +74,6 @@ async def asked(hub: Hub, mediator: Person) -> str:
     return str(made["feedbackRequest"]["id"])
 
 
-async def set_roles(hub: Hub, person: Person, *roles: Role) -> None:
-    admin = await hub.person(Role.ADMIN)
-    facts = {"accountId": str(person.id), "roles": [role.value for role in roles]}
-    payload(await hub.change("setRoles", facts, by=admin))
-
-
 async def delete(hub: Hub, person: Person) -> None:
     """Delete an account, and forget the mails about that."""
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, by=person))
@@ -125,7 +119,7 @@ async def test_a_request_is_not_mailed_after_it_became_pointless(hub: Hub, event
     elif event == "mediator gone":
         await delete(hub, mediator)
     else:
-        await set_roles(hub, mediator, Role.REVIEWER)
+        await hub.give_roles(mediator, Role.REVIEWER, by=await hub.person(Role.ADMIN))
     assert (await due(hub)).get(mail.FEEDBACK_REQUEST) is None
 
 
@@ -207,7 +201,8 @@ async def test_both_sides_of_a_review_are_told_about_it(hub: Hub) -> None:
 async def test_a_review_that_has_ended_is_no_longer_announced_but_its_end_is(hub: Hub) -> None:
     mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
     payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
-    payload(await hub.change("endReview", {}, by=mediator))
+    sides = {"mediatorId": str(mediator.id), "reviewerId": str(reviewer.id)}
+    payload(await hub.change("endReview", sides, by=mediator))
     found = await due(hub)
     assert (found[mail.REVIEWER_APPOINTED], found[mail.APPOINTMENT_MADE]) == (None, None)
     to_reviewer, to_mediator = await only(hub, mail.REVIEW_ENDED), await only(hub, mail.APPOINTMENT_ENDED)
@@ -251,6 +246,46 @@ async def test_a_mediator_waiting_for_approval_is_told_so_until_it_is_decided(hu
     assert found[mail.APPOINTMENT_WAITING] is None
     assert found[mail.REVIEWER_APPOINTED]
     assert found[mail.APPOINTMENT_MADE]
+
+
+async def test_both_sides_of_an_appointment_that_is_declined_are_told(hub: Hub, strict: Hub) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
+    reviewer = await hub.person(Role.REVIEWER, name="Ria")
+    payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    (row,) = await hub.rows("SELECT id FROM appointment")
+    payload(await hub.change("declineAppointment", {"id": str(row["id"])}, by=admin))
+    assert (await due(hub))[mail.APPOINTMENT_WAITING] is None
+    to_mediator, to_reviewer = await only(hub, mail.APPOINTMENT_DECLINED), await only(hub, mail.REVIEW_DECLINED)
+    assert (to_mediator.address, to_reviewer.address) == (mediator.email, reviewer.email)
+    assert says(to_mediator, "Hello Mo,", "You chose Ria as your reviewer, but an administrator has declined this.")
+    assert says(to_reviewer, "Hello Ria,", "Mo chose you as their reviewer, but an administrator has declined this.")
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_person_is_told_of_a_role_that_was_added_unless_it_is_gone_again(hub: Hub, role: Role) -> None:
+    admin, other = await hub.person(Role.ADMIN), next(one for one in Role if one is not role)
+    person = await hub.person(other)
+    change = {"accountId": str(person.id), "role": role}
+    payload(await hub.change("addRole", change, by=admin))
+    letter = await only(hub, mail.ROLE_ADDED[role])
+    assert letter.address == person.email
+    payload(await hub.change("removeRole", change, by=admin))
+    assert (await due(hub))[mail.ROLE_ADDED[role]] is None
+    letter = await only(hub, mail.ROLE_REMOVED[role])
+    assert letter.address == person.email
+    await forget_mail(hub)
+    payload(await hub.change("addRole", change, by=admin))
+    assert list(await due(hub)) == [mail.ROLE_ADDED[role]]
+
+
+async def test_a_role_that_is_back_before_the_mail_goes_out_is_not_said_to_be_gone(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.MEDIATOR, Role.REVIEWER)
+    change = {"accountId": str(person.id), "role": "MEDIATOR"}
+    for mutation in ("removeRole", "addRole"):
+        payload(await hub.change(mutation, change, by=admin))
+    found = await due(hub)
+    assert found[mail.ROLE_REMOVED[Role.MEDIATOR]] is None
+    assert found[mail.ROLE_ADDED[Role.MEDIATOR]]
 
 
 async def test_a_new_account_is_asked_to_verify_its_address(hub: Hub) -> None:

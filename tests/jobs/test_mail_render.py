@@ -280,6 +280,10 @@ def test_an_invitation_is_for_people_with_an_account_and_people_without_one() ->
         ("review_ended", "you can no longer read the feedback about them."),
         ("appointment_ended", "Hello Mo Mediator, Ria Reviewer is no longer your reviewer,"),
         ("appointment_ended", "can no longer read the feedback about you."),
+        ("appointment_declined", "You chose Ria Reviewer as your reviewer, but an administrator has declined this."),
+        ("appointment_declined", "Ria Reviewer can't read the feedback about you. If you had a reviewer before,"),
+        ("review_declined", "Mo Mediator chose you as their reviewer, but an administrator has declined this."),
+        ("review_declined", "You won't be able to read the feedback about them."),
     ],
 )  # fmt: skip
 def test_both_sides_of_an_appointment_hear_who_it_is_and_what_it_means(kind: str, fact: str) -> None:
@@ -300,6 +304,18 @@ def test_both_sides_of_an_appointment_hear_who_it_is_and_what_it_means(kind: str
         ("wrong_code", "A wrong code was entered for your account", ["then a wrong code", "knows your password"]),
         ("directory_access", "You have directory access to Demo & Logbook", ["set a password", "48 hours", LINK]),
         ("account_deleted", "Your account was deleted", ["Everything in it is gone"]),
+        ("role_added_mediator", "You're now a mediator at Demo & Logbook", ["keep a logbook", "My Details"]),
+        ("role_added_reviewer", "You're now a reviewer at Demo & Logbook", ["can now choose you", "Review Feedback"]),
+        ("role_added_directory", "You're now a directory at Demo & Logbook", ["search for mediators", "in the list"]),
+        ("role_added_admin", "You're now an administrator at Demo & Logbook", ["GraphiQL", "a second factor"]),
+        (
+            "role_removed_mediator",
+            "You're no longer a mediator at Demo & Logbook",
+            ["From now on, you're hidden: directories can't find you", "We keep all of it.", "help@demo.example"],
+        ),
+        ("role_removed_reviewer", "You're no longer a reviewer at Demo & Logbook", ["All your reviews have ended"]),
+        ("role_removed_directory", "You're no longer a directory at Demo & Logbook", ["no longer look up mediators"]),
+        ("role_removed_admin", "You're no longer an administrator at Demo & Logbook", ["neither can your API tokens"]),
         ("export_ready", "Your data is ready to download", ["The link expires on 3 May 2025.", LINK]),
         (
             "already_registered",

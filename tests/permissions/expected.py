@@ -137,8 +137,8 @@ S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
 S    S    Change              appointReviewer inviteReviewer
 SR   SR   Change              endReview
-A    A    Change              updateDirectory setPaidAccess retryMail approveAppointment
-A    -    Change              createDirectory setRoles signOutAccount deleteAccount
+A    A    Change              updateDirectory setPaidAccess endPaidAccess retryMail approveAppointment
+A    -    Change              createDirectory addRole removeRole signOutAccount deleteAccount declineAppointment
 P    SRDA UserError           field message code
 P    SRDA UserErrorCode       *
 SRDA SRDA PageInfo            hasNextPage hasPreviousPage startCursor endCursor

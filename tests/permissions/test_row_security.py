@@ -295,7 +295,7 @@ async def test_an_administrator_who_deletes_an_account_erases_origins_about_them
     eve = await hub.person(Role.MEDIATOR, Role.ADMIN)
     gil = await hub.person(Role.DIRECTORY)
     await put_feedback(hub, eve, name="Gil Giver", email=gil.email)
-    payload(await hub.change("deleteAccount", {"id": str(gil.id)}, by=eve))
+    payload(await hub.change("deleteAccount", {"id": str(gil.id), "email": gil.email}, by=eve))
     assert await hub.rows("SELECT * FROM feedback_origin") == []
 
 

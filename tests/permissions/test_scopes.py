@@ -69,7 +69,7 @@ async def test_somebody_who_is_no_longer_a_mediator_does_not_exist_for_others(hu
     admin, rob = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     await assert_seen(hub, ann, rob)
-    payload(await hub.change("setRoles", {"accountId": str(ann.id), "roles": ["REVIEWER"]}, by=admin))
+    payload(await hub.change("removeRole", {"accountId": str(ann.id), "role": "MEDIATOR"}, by=admin))
     for by in (admin, rob, await hub.person(Role.DIRECTORY)):
         await assert_never_was(hub, ann, by)
 
@@ -101,10 +101,8 @@ async def test_access_ends_the_moment_either_side_ends_the_review(hub: Hub, ende
     await hub.appointed(ann, rob)
     await put_feedback(hub, ann)
     token = await put_token(hub, rob)
-    if ended_by == "mediator":
-        payload(await hub.change("endReview", {}, by=ann))
-    else:
-        payload(await hub.change("endReview", {"mediatorId": str(ann.id)}, by=rob))
+    sides = {"mediatorId": str(ann.id), "reviewerId": str(rob.id)}
+    payload(await hub.change("endReview", sides, by=ann if ended_by == "mediator" else rob))
     await assert_never_was(hub, ann, rob)
     assert (await look(hub, ann.id, token=token)).codes == ["NOT_FOUND"]
 
@@ -235,7 +233,7 @@ async def test_an_administrator_without_a_second_factor_is_forbidden_all_but_the
                 assert answer.codes == ["FORBIDDEN"], sample.name
                 assert answer.body["data"] == {sample.name: None}
                 forbidden.add(sample.name)
-        assert {"accounts", "auditLog", "setRoles", "mediators", "addLogbookEntry", "createApiToken"} <= forbidden
+        assert {"accounts", "auditLog", "removeRole", "mediators", "addLogbookEntry", "createApiToken"} <= forbidden
         assert await hub.rows("SELECT * FROM account") == before
         assert await hub.rows("SELECT * FROM outbox") == []
 

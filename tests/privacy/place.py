@@ -231,7 +231,8 @@ async def _delete(hub: Hub, world: World, gone: Watcher, its: set[Marker]) -> No
     """Delete an account by the API: from then on nobody may see its markers; administrators see only its opaque id."""
     admin = next(one for one in world.watchers if one.roles == {A})
     headers = {"cookie": f"session={admin.cookie}"}
-    payload(await hub.change("deleteAccount", {"id": str(gone.account_id)}, headers=headers))
+    named = {"id": str(gone.account_id), "email": world.emails[_id(gone)]}
+    payload(await hub.change("deleteAccount", named, headers=headers))
     world.forget(_id(gone), its)
     (entry,) = await hub.rows("SELECT id, at, actor_id, subject_id FROM audit_entry WHERE action = 'ACCOUNT_DELETED'")
     for name, value in entry.items():

@@ -1,6 +1,7 @@
 """Changes: everything in a payload is asked for, and somebody else's id gets the same answer as an unknown one."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from tests.web.reading import everything
 from tests.world import statements
 
 A_PAIR = {Role.MEDIATOR, Role.REVIEWER}
+PAIRS = [set(pair) for pair in combinations(Role, 2)]
 
 
 def who_change(place: Place) -> list[Watcher]:
@@ -182,9 +184,9 @@ async def test_a_change_runs_the_same_statements_whether_or_not_an_id_exists(pla
 # What is accepted with values that exist. The others need a secret of the right kind, or a row in a certain state.
 ACCEPTED = {
     *("changeEmail", "changePassword", "updateAccount", "exportMyData", "deleteMyAccount", "signUp", "signOut"),
-    *("requestPasswordReset", "endSession", "revokeApiToken", "setRoles", "setPaidAccess", "signOutAccount"),
-    *("deleteAccount", "deleteLogbookEntry", "deleteCpdEntry", "importLogbookEntries", "giveFeedback"),
-    *("inviteReviewer", "requestFeedback", "withdrawFeedbackRequest"),
+    *("requestPasswordReset", "endSession", "revokeApiToken", "addRole", "removeRole", "signOutAccount"),
+    *("setPaidAccess", "endPaidAccess", "deleteAccount", "deleteLogbookEntry", "deleteCpdEntry"),
+    *("importLogbookEntries", "giveFeedback", "inviteReviewer", "requestFeedback", "withdrawFeedbackRequest"),
 }
 _TABLES = {
     "LogbookEntry": "logbook_entry",
@@ -224,6 +226,20 @@ def _value(place: Place, watcher: Watcher, pools: dict[str, list[str]], mutation
     return value_of(type_, every=True)
 
 
+def _fitting(place: Place, mutation: str) -> dict[str, Any]:
+    """Values that only fit together: somebody's id with their own address, or with a role that they have or lack."""
+    there = [one for one in place.world.accounts.values() if one.account_id != place.gone.account_id]
+    somebody = place.dice.choice([one for one in there if one.roles in PAIRS])
+    assert somebody.account_id
+    if mutation == "deleteAccount":
+        return {"id": str(somebody.account_id), "email": place.world.emails[somebody.account_id]}
+    if mutation in {"addRole", "removeRole"}:
+        has = mutation == "removeRole"
+        fitting = [role for role in Role if (role in somebody.roles) is has]
+        return {"accountId": str(somebody.account_id), "role": place.dice.choice(fitting)}
+    return {}
+
+
 async def test_no_payload_shows_more_than_the_table_grants(place: Place) -> None:
     accepted = set()
     pools = place.pools()
@@ -237,6 +253,8 @@ async def test_no_payload_shows_more_than_the_table_grants(place: Place) -> None
                 given = _value(place, watcher, pools, mutation, "input", kind) if kind else None
                 if given and mutation == "giveFeedback":
                     given = {n: v for n, v in given.items() if n not in {"link", "token"}}
+                if given:
+                    given |= _fitting(place, mutation)
                 response = await place.ask_as(watcher, document, {"input": given} if kind else None)
                 leaked = place.found(response) - granted - place.world.known.found_in(str(given))
                 assert not leaked, (watcher.name, mutation, given, response.text)

@@ -149,7 +149,9 @@ async def test_no_token_reaches_credentials_roles_tokens_or_origins(hub: Hub) ->
         "renewRecoveryCodes",
         "acceptInvitation",
         "createDirectory",
-        "setRoles",
+        "addRole",
+        "removeRole",
+        "declineAppointment",
         "deleteAccount",
     }
     assert not forbidden & set(mutation.fields)
@@ -162,8 +164,10 @@ async def test_what_a_token_may_not_use_does_not_exist_for_it(hub: Hub) -> None:
     admin, other = await hub.person(Role.ADMIN), await hub.mediator()
     _, secret = await token_of(hub, admin)
     asked = [
-        await hub.change("setRoles", {"accountId": str(other.id), "roles": ["ADMIN"]}, token=secret),
-        await hub.change("deleteAccount", {"id": str(other.id)}, token=secret),
+        await hub.change("addRole", {"accountId": str(other.id), "role": "ADMIN"}, token=secret),
+        await hub.change("removeRole", {"accountId": str(other.id), "role": "MEDIATOR"}, token=secret),
+        await hub.change("declineAppointment", {"id": str(other.id)}, token=secret),
+        await hub.change("deleteAccount", {"id": str(other.id), "email": other.email}, token=secret),
         await hub.change("createApiToken", {"name": "More"}, token=secret),
         await hub.ask("{ mediators { nodes { feedback { nodes { origin { name } } } } } }", token=secret),
     ]
@@ -178,7 +182,7 @@ async def test_a_token_loses_what_its_owner_loses(hub: Hub) -> None:
     admin, other = await hub.person(Role.ADMIN), await hub.person(Role.ADMIN, Role.MEDIATOR)
     _, secret = await token_of(hub, other)
     assert (await hub.ask("{ accounts { nodes { id } } }", token=secret)).data["accounts"]["nodes"]
-    payload(await hub.change("setRoles", {"accountId": str(other.id), "roles": ["MEDIATOR"]}, by=admin))
+    payload(await hub.change("removeRole", {"accountId": str(other.id), "role": "ADMIN"}, by=admin))
     answer = await hub.ask("{ accounts { nodes { id } } }", token=secret)
     assert answer.codes == ["GRAPHQL_VALIDATION_FAILED"]
 

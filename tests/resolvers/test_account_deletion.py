@@ -34,6 +34,11 @@ async def traces(hub: Hub, *of: object) -> dict[str, list[str]]:
     return {table: rows for table, rows in found.items() if rows}
 
 
+def named(person: Person) -> dict[str, str]:
+    """What an administrator names somebody's account by to delete it."""
+    return {"id": str(person.id), "email": person.email}
+
+
 async def delete_own(hub: Hub, person: Person, password: str = PASSWORD) -> list[tuple[str | None, str]]:
     answer = await hub.change("deleteMyAccount", {"password": password}, "deleted", by=person)
     if not problems(answer):
@@ -158,11 +163,11 @@ async def test_the_last_administrator_cannot_be_deleted(hub: Hub) -> None:
     admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
     before = await whole_database(hub)
     assert await delete_own(hub, admin) == [(None, "NOT_ALLOWED")]
-    assert problems(await hub.change("deleteAccount", {"id": str(admin.id)}, by=admin)) == [(None, "NOT_ALLOWED")]
+    assert problems(await hub.change("deleteAccount", named(admin), by=admin)) == [(None, "NOT_ALLOWED")]
     assert await whole_database(hub) == before
     colleague = await hub.person(Role.ADMIN)
     assert await delete_own(hub, admin) == []
-    payload(await hub.change("deleteAccount", {"id": str(mediator.id)}, by=colleague))
+    payload(await hub.change("deleteAccount", named(mediator), by=colleague))
 
 
 async def test_of_two_administrators_who_leave_at_once_one_stays(hub: Hub) -> None:
@@ -175,8 +180,8 @@ async def test_of_two_administrators_who_leave_at_once_one_stays(hub: Hub) -> No
 async def test_of_two_administrators_who_delete_each_other_at_once_one_stays(hub: Hub) -> None:
     one, other = [await hub.person(Role.ADMIN) for _ in range(2)]
     answers = await asyncio.gather(
-        hub.change("deleteAccount", {"id": str(other.id)}, "deletedId", by=one),
-        hub.change("deleteAccount", {"id": str(one.id)}, "deletedId", by=other),
+        hub.change("deleteAccount", named(other), "deletedId", by=one),
+        hub.change("deleteAccount", named(one), "deletedId", by=other),
     )
     assert not [code for answer in answers for code in answer.codes if code == "INTERNAL_SERVER_ERROR"]
     assert len(await hub.rows("SELECT 1 FROM account")) == 1
@@ -185,17 +190,42 @@ async def test_of_two_administrators_who_delete_each_other_at_once_one_stays(hub
 async def test_an_administrator_deletes_an_account_and_its_owner_is_told(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     person, _, _ = await lived_in(hub)
-    answer = await hub.change("deleteAccount", {"id": str(person.id)}, "deletedId", by=admin)
+    answer = await hub.change("deleteAccount", named(person), "deletedId", by=admin)
     assert payload(answer)["deletedId"] == str(person.id)
     await hub.work()
     assert await traces(hub, person.id, person.name, person.email) == {}
     assert "Everything in it is gone" in text_of(hub.mail(person.email))
     (audit,) = await hub.rows("SELECT * FROM audit_entry WHERE action = 'ACCOUNT_DELETED'")
     assert (audit["actor_id"], audit["subject_id"]) == (admin.id, person.id)
-    gone = await hub.change("deleteAccount", {"id": str(person.id)}, by=admin)
-    never = await hub.change("deleteAccount", {"id": str(UUID(int=7))}, by=admin)
+    gone = await hub.change("deleteAccount", named(person), by=admin)
+    never = await hub.change("deleteAccount", named(person) | {"id": str(UUID(int=7))}, by=admin)
     assert gone.body == never.body
     assert problems(gone) == [("id", "NOT_FOUND")]
+
+
+async def test_an_administrator_who_names_another_address_deletes_nothing_and_learns_nothing(hub: Hub) -> None:
+    admin, person, other = await hub.person(Role.ADMIN), await hub.mediator(), await hub.mediator()
+    before = await whole_database(hub)
+    wrong = [other.email, f"x{person.email}", "nobody@demo.example", person.name, str(person.id), "", " "]
+    answers = [await hub.change("deleteAccount", named(person) | {"email": one}, by=admin) for one in wrong]
+    assert problems(answers[0]) == [("email", "INVALID")]
+    assert [answer.body for answer in answers] == [answers[0].body] * len(wrong)
+    assert person.email not in str(answers[0].body)
+    # Whether the account may be deleted at all isn't said either.
+    last = await hub.change("deleteAccount", named(admin) | {"email": person.email}, by=admin)
+    assert last.body == answers[0].body
+    without = await hub.change("deleteAccount", {"id": str(person.id)}, by=admin)
+    assert without.codes == ["BAD_USER_INPUT"]
+    for by in (person, other, None):
+        denied = await hub.change("deleteAccount", named(person), by=by)
+        assert set(denied.codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await whole_database(hub) == before
+
+
+async def test_an_address_names_its_account_however_it_is_written(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.mediator(email="Pat@demo.example")
+    payload(await hub.change("deleteAccount", named(person) | {"email": " pAT@DEMO.example\n"}, by=admin))
+    assert not await hub.rows("SELECT FROM account WHERE id = $1", person.id)
 
 
 async def test_nothing_is_added_to_an_account_while_it_is_being_deleted(hub: Hub) -> None:

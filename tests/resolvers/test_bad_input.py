@@ -123,12 +123,15 @@ ALLOWED: dict[str, frozenset[Role]] = {
         (
             "createDirectory",
             "updateDirectory",
-            "setRoles",
+            "addRole",
+            "removeRole",
             "setPaidAccess",
+            "endPaidAccess",
             "signOutAccount",
             "deleteAccount",
             "retryMail",
             "approveAppointment",
+            "declineAppointment",
         ),
         frozenset({ADMIN}),
     ),
@@ -172,7 +175,8 @@ async def world(hub: Hub) -> World:
     """What everybody has, and an accepted input for each change."""
     mediator, other, admin = await hub.mediator(), await hub.mediator(), await hub.person(ADMIN)
     reviewer, directory = await hub.person(REVIEWER), await hub.person(DIRECTORY)
-    private = await hub.mediator(visibility=Visibility.PRIVATE)
+    private, paying = await hub.mediator(visibility=Visibility.PRIVATE), await hub.mediator()
+    await hub.rows("UPDATE account SET paid_until = clock() + interval '1 day' WHERE id = $1", paying.id)
     await hub.appointed(mediator, reviewer)
     await hub.appointed(other, reviewer)
     (case,), (others_case,) = await put_cases(hub, mediator, {}), await put_cases(hub, other, {})
@@ -276,7 +280,7 @@ async def world(hub: Hub) -> World:
         "withdrawFeedbackRequest": {"id": str(request)},
         "appointReviewer": {"reviewerId": str((await hub.person(REVIEWER)).id)},
         "inviteReviewer": {"email": "i@demo.example", "requestKey": "k"},
-        "endReview": {},
+        "endReview": {"mediatorId": str(mediator.id), "reviewerId": str(reviewer.id)},
         "createDirectory": {
             "name": "D",
             "email": "d@demo.example",
@@ -284,12 +288,15 @@ async def world(hub: Hub) -> World:
             "requestKey": "k",
         },
         "updateDirectory": {"id": str(directory.id), "name": "D", "website": "https://demo.example"},
-        "setRoles": {"accountId": str(mediator.id), "roles": ["MEDIATOR", "REVIEWER"]},
+        "addRole": {"accountId": str(mediator.id), "role": "REVIEWER"},
+        "removeRole": {"accountId": str((await hub.person(REVIEWER, DIRECTORY)).id), "role": "DIRECTORY"},
         "setPaidAccess": {"accountId": str(mediator.id), "paidUntil": "2999-01-01T00:00:00Z"},
+        "endPaidAccess": {"accountId": str(paying.id)},
         "signOutAccount": {"accountId": str(mediator.id)},
-        "deleteAccount": {"id": str(other.id)},
+        "deleteAccount": {"id": str(other.id), "email": other.email},
         "retryMail": {"id": str(dead["id"])},
         "approveAppointment": {"id": str(waiting["id"])},
+        "declineAppointment": {"id": str(waiting["id"])},
     }
     foreign = {
         "giveFeedback": ("mediatorId", private.id),
@@ -303,12 +310,15 @@ async def world(hub: Hub) -> World:
         "appointReviewer": ("reviewerId", other.id),
         "endReview": ("mediatorId", other.id),
         "updateDirectory": ("id", mediator.id),
-        "setRoles": ("accountId", others_case),
+        "addRole": ("accountId", others_case),
+        "removeRole": ("accountId", others_case),
         "setPaidAccess": ("accountId", others_case),
+        "endPaidAccess": ("accountId", others_case),
         "signOutAccount": ("accountId", others_case),
         "deleteAccount": ("id", others_case),
         "retryMail": ("id", queued["id"]),
         "approveAppointment": ("id", appointment["id"]),
+        "declineAppointment": ("id", appointment["id"]),
     }
     others = dict.fromkeys(("removeSecondFactor", "renewRecoveryCodes", "createApiToken"), guarded)
     others["confirmSecondFactor"] = halfway

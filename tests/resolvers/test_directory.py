@@ -77,7 +77,7 @@ async def test_only_people_who_are_signed_in_see_the_directories(hub: Hub) -> No
 
 async def test_a_directory_without_the_role_is_not_listed(hub: Hub) -> None:
     admin, directory = await hub.person(Role.ADMIN), await hub.person(Role.DIRECTORY)
-    payload(await hub.change("setRoles", {"accountId": str(directory.id), "roles": ["REVIEWER"]}, by=admin))
+    await hub.give_roles(directory, Role.REVIEWER, by=admin)
     assert (await hub.ask(LIST, by=admin)).data["directories"] == {"nodes": [], "totalCount": 0}
     gone = await hub.change("updateDirectory", {"id": str(directory.id), "name": "N"}, by=admin)
     assert problems(gone) == [("id", "NOT_FOUND")]

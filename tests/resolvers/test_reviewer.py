@@ -9,7 +9,7 @@ import pytest
 
 from models.account import Role
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, secret_in, text_of
-from tests.world import put_feedback
+from tests.world import put_feedback, put_token
 
 FEEDBACK = "{ mediators(standing: REVIEWER) { nodes { id feedback { nodes { id } } } } }"
 
@@ -38,6 +38,12 @@ async def invited(hub: Hub, mediator: Person, email: str) -> str:
     payload(await invite(hub, mediator, email))
     await hub.work()
     return hub.secret(email, "invitation")
+
+
+async def end(hub: Hub, mediator: Person, chosen: Person | None, by: Person) -> Answer:
+    """End a review; without a reviewer, take back invitations."""
+    sides = {"mediatorId": str(mediator.id)} | ({"reviewerId": str(chosen.id)} if chosen else {})
+    return await hub.change("endReview", sides, "ended", by=by)
 
 
 async def accept(hub: Hub, token: str, by: Person | None = None, **facts: str) -> Answer:
@@ -187,18 +193,46 @@ async def test_appointing_the_same_reviewer_again_changes_nothing(hub: Hub) -> N
 async def test_either_side_ends_a_review_and_access_ends_with_it(hub: Hub) -> None:
     mediator, chosen, stranger = await hub.mediator(), await reviewer(hub), await reviewer(hub)
     await put_feedback(hub, mediator, shared=False)
-    for end, by in (({}, mediator), ({"mediatorId": str(mediator.id)}, chosen)):
+    for by in (mediator, chosen):
         await hub.appointed(mediator, chosen)
         assert await read(hub, chosen) == [str(mediator.id)]
-        foreign = await hub.change("endReview", {"mediatorId": str(mediator.id)}, by=stranger)
-        assert problems(foreign) == [("mediatorId", "NOT_FOUND")]
-        assert payload(await hub.change("endReview", end, "ended", by=by))["ended"]
+        for reviewer_of in (chosen, stranger, None):
+            assert problems(await end(hub, mediator, reviewer_of, by=stranger)) == [(None, "NOT_FOUND")]
+        signed_out = await hub.change("endReview", {"mediatorId": str(mediator.id), "reviewerId": str(chosen.id)})
+        assert set(signed_out.codes) == {"GRAPHQL_VALIDATION_FAILED"}
+        assert await reviews(hub) == [(mediator.id, chosen.id, True)]
+        assert payload(await end(hub, mediator, chosen, by=by))["ended"]
         assert await read(hub, chosen) == []
         await hub.work()
         assert "no longer the reviewer" in text_of(hub.mail(chosen.email))
         assert "no longer your reviewer" in text_of(hub.mail(mediator.email))
-        again = await hub.change("endReview", end, by=by)
-        assert problems(again) == [("mediatorId", "NOT_FOUND")]
+        assert problems(await end(hub, mediator, chosen, by=by)) == [(None, "NOT_FOUND")]
+
+
+async def test_a_stale_page_ends_no_review_but_the_one_it_showed(hub: Hub) -> None:
+    mediator, old, new = await hub.mediator(), await reviewer(hub), await reviewer(hub)
+    await hub.appointed(mediator, new)
+    invitation = await invited(hub, mediator, "friend@demo.example")
+    for by in (mediator, old, new):
+        assert problems(await end(hub, mediator, old, by=by)) == [(None, "NOT_FOUND")]
+    assert problems(await end(hub, new, mediator, by=mediator)) == [(None, "NOT_FOUND")]
+    assert await reviews(hub) == [(mediator.id, new.id, True)]
+    assert len(await hub.rows("SELECT FROM reviewer_invitation")) == 1
+    payload(await end(hub, mediator, None, by=mediator))  # takes back the invitation, and only that
+    assert await reviews(hub) == [(mediator.id, new.id, True)]
+    assert problems(await accept(hub, invitation, name="Friend", password=PASSWORD)) == [("token", "NOT_FOUND")]
+    assert problems(await end(hub, mediator, None, by=mediator)) == [(None, "NOT_FOUND")]
+
+
+async def test_a_review_and_a_choice_that_waits_are_ended_one_by_one(strict: Hub) -> None:
+    mediator, present, next_one = await strict.mediator(), await reviewer(strict), await reviewer(strict)
+    await strict.appointed(mediator, present)
+    payload(await appoint(strict, mediator, next_one))
+    assert problems(await end(strict, mediator, present, by=next_one)) == [(None, "NOT_FOUND")]
+    payload(await end(strict, mediator, present, by=mediator))
+    assert await reviews(strict) == [(mediator.id, next_one.id, False)]
+    payload(await end(strict, mediator, next_one, by=mediator))
+    assert await reviews(strict) == []
 
 
 async def test_an_invitation_answers_the_same_for_known_and_unknown_addresses(hub: Hub) -> None:
@@ -289,7 +323,7 @@ async def test_a_mediator_takes_an_invitation_back(hub: Hub) -> None:
     mediator, other = await hub.mediator(), await hub.mediator()
     token = await invited(hub, mediator, "new@demo.example")
     kept = await invited(hub, other, "new@demo.example")
-    payload(await hub.change("endReview", {}, by=mediator))
+    payload(await end(hub, mediator, None, by=mediator))
     assert problems(await accept(hub, token, name="New", password=PASSWORD)) == [("token", "NOT_FOUND")]
     payload(await accept(hub, kept, name="New", password=PASSWORD))
 
@@ -297,7 +331,7 @@ async def test_a_mediator_takes_an_invitation_back(hub: Hub) -> None:
 async def test_an_invitation_that_was_taken_back_is_not_mailed(hub: Hub) -> None:
     mediator = await hub.mediator()
     payload(await invite(hub, mediator, "new@demo.example"))
-    payload(await hub.change("endReview", {}, by=mediator))
+    payload(await end(hub, mediator, None, by=mediator))
     await hub.work()
     assert hub.mails() == []
 
@@ -360,7 +394,7 @@ async def test_a_mediator_who_changes_their_mind_ends_a_waiting_appointment(stri
     mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
     payload(await appoint(strict, mediator, chosen))
     (asked,) = await strict.rows("SELECT id FROM appointment")
-    payload(await strict.change("endReview", {}, by=mediator))
+    payload(await end(strict, mediator, chosen, by=mediator))
     late = await strict.change("approveAppointment", {"id": str(asked["id"])}, by=admin)
     assert problems(late) == [("id", "NOT_FOUND")]
     await strict.work()
@@ -381,18 +415,74 @@ async def test_approving_and_ending_at_once_leave_no_appointment(strict: Hub) ->
     (asked,) = await strict.rows("SELECT id FROM appointment WHERE NOT approved")
     approved, ended = await asyncio.gather(
         strict.change("approveAppointment", {"id": str(asked["id"])}, by=admin),
-        strict.change("endReview", {}, by=mediator),
+        end(strict, mediator, new, by=mediator),
     )
     assert problems(approved) in ([], [("id", "NOT_FOUND")])
     payload(ended)
-    assert await reviews(strict) == []
+    left = await reviews(strict)
+    assert left == ([] if not problems(approved) else [(mediator.id, old.id, True)])
+
+
+async def test_an_administrator_declines_an_appointment_and_both_sides_are_told(strict: Hub) -> None:
+    mediator, present, chosen = await strict.mediator(), await reviewer(strict), await reviewer(strict)
+    admin = await strict.person(Role.ADMIN)
+    await put_feedback(strict, mediator, shared=False)
+    await strict.appointed(mediator, present)
+    payload(await appoint(strict, mediator, chosen))
+    await strict.work()
+    strict.mail(mediator.email)  # that it waits
+    (asked,) = await strict.rows("SELECT id FROM appointment WHERE NOT approved")
+    decline = ("declineAppointment", {"id": str(asked["id"])}, "declined")
+    before = await reviews(strict)
+    for by in (mediator, present, chosen, await strict.person(Role.DIRECTORY), None):
+        assert set((await strict.change(*decline, by=by)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    by_token = await strict.change(*decline, token=await put_token(strict, admin))
+    assert set(by_token.codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await reviews(strict) == before
+    await strict.work()
+    strict.mail(admin.email)  # that a token was created
+
+    assert payload(await strict.change(*decline, by=admin))["declined"]
+    assert await reviews(strict) == [(mediator.id, present.id, True)]
+    assert (await read(strict, present), await read(strict, chosen)) == ([str(mediator.id)], [])
+    await strict.work()
+    assert f"You chose {chosen.name} as your reviewer, but" in text_of(strict.mail(mediator.email))
+    assert f"{mediator.name} chose you as their reviewer, but" in text_of(strict.mail(chosen.email))
+    assert strict.mails(present.email) == []
+    (audit,) = await strict.rows("SELECT * FROM audit_entry")
+    assert (audit["action"], audit["actor_id"], audit["subject_id"]) == ("APPOINTMENT_DECLINED", admin.id, asked["id"])
+    for mutation in ("declineAppointment", "approveAppointment"):
+        assert problems(await strict.change(mutation, decline[1], by=admin)) == [("id", "NOT_FOUND")]
+    payload(await appoint(strict, mediator, chosen))  # nothing keeps them from being chosen again
+
+
+async def test_an_appointment_in_force_cannot_be_declined(hub: Hub) -> None:
+    mediator, chosen, admin = await hub.mediator(), await reviewer(hub), await hub.person(Role.ADMIN)
+    await hub.appointed(mediator, chosen)
+    ((appointment_id,),) = await hub.rows("SELECT id FROM appointment")
+    refused = await hub.change("declineAppointment", {"id": str(appointment_id)}, by=admin)
+    assert problems(refused) == [("id", "NOT_FOUND")]
+    assert await reviews(hub) == [(mediator.id, chosen.id, True)]
+    assert not await hub.rows("SELECT FROM audit_entry")
+
+
+async def test_approving_and_declining_at_once_do_one_of_the_two(strict: Hub) -> None:
+    mediator, chosen, admin = await strict.mediator(), await reviewer(strict), await strict.person(Role.ADMIN)
+    payload(await appoint(strict, mediator, chosen))
+    ((asked,),) = await strict.rows("SELECT id FROM appointment")
+    approved, declined = await asyncio.gather(
+        *(strict.change(f"{verb}Appointment", {"id": str(asked)}, by=admin) for verb in ("approve", "decline"))
+    )
+    assert sorted([problems(approved), problems(declined)]) == [[], [("id", "NOT_FOUND")]]
+    assert await reviews(strict) == ([(mediator.id, chosen.id, True)] if not problems(approved) else [])
+    (done,) = await strict.rows("SELECT action FROM audit_entry")
+    assert done["action"] == ("APPOINTMENT_APPROVED" if not problems(approved) else "APPOINTMENT_DECLINED")
 
 
 async def test_somebody_whose_role_is_taken_away_no_longer_reviews_anybody(hub: Hub) -> None:
     mediator, chosen, admin = await hub.mediator(), await reviewer(hub), await hub.person(Role.ADMIN)
     await hub.appointed(mediator, chosen)
-    change = {"accountId": str(chosen.id), "roles": ["MEDIATOR"]}
-    payload(await hub.change("setRoles", change, by=admin))
+    await hub.give_roles(chosen, Role.MEDIATOR, by=admin)
     subject = await hub.ask("query($id: ID!) { feedbackSubject(id: $id) { reviewerName } }", {"id": str(mediator.id)})
     assert subject.data["feedbackSubject"]["reviewerName"] is None
     await hub.work()

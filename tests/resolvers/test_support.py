@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from models.account import Role
-from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
+from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems, text_of
 from tests.waiting import until
 from tests.world import put_cases, put_feedback, put_token
 
@@ -29,9 +30,17 @@ REQUEST = {
 }
 
 
-async def set_roles(hub: Hub, by: Person, of: Person, *roles: str) -> Answer:
-    change = {"accountId": str(of.id), "roles": list(roles)}
-    return await hub.change("setRoles", change, "account { id roles }", by=by)
+async def add_role(hub: Hub, by: Person | None, to: Person, role: str, **who: Any) -> Answer:
+    return await hub.change("addRole", {"accountId": str(to.id), "role": role}, "account { id roles }", by=by, **who)
+
+
+async def remove_role(hub: Hub, by: Person | None, of: Person, role: str, **who: Any) -> Answer:
+    return await hub.change("removeRole", {"accountId": str(of.id), "role": role}, "account { id roles }", by=by, **who)
+
+
+async def roles_of(hub: Hub, person: Person) -> list[str]:
+    ((roles,),) = await hub.rows("SELECT roles FROM account WHERE id = $1", person.id)
+    return list(roles)
 
 
 async def audit(hub: Hub) -> list[tuple[str, Any, Any]]:
@@ -39,54 +48,105 @@ async def audit(hub: Hub) -> list[tuple[str, Any, Any]]:
     return [tuple(row) for row in rows]
 
 
-async def test_new_roles_come_with_the_profile_they_need(hub: Hub) -> None:
+async def test_a_new_role_comes_with_the_profile_it_needs_and_the_person_is_told(hub: Hub) -> None:
     admin, person = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER)
-    changed = payload(await set_roles(hub, admin, person, "MEDIATOR", "DIRECTORY", "MEDIATOR"))
-    assert changed["account"]["roles"] == ["DIRECTORY", "MEDIATOR"]
+    changed = payload(await add_role(hub, admin, person, "MEDIATOR"))
+    assert changed["account"]["roles"] == ["MEDIATOR", "REVIEWER"]
     (profile,) = await hub.rows("SELECT visibility FROM mediator WHERE id = $1", person.id)
     assert profile["visibility"] == "PRIVATE"
+    changed = payload(await add_role(hub, admin, person, "DIRECTORY"))
+    assert changed["account"]["roles"] == ["DIRECTORY", "MEDIATOR", "REVIEWER"]
     assert await hub.rows("SELECT 1 FROM directory WHERE id = $1", person.id)
     mine = (await hub.ask("{ me { mediator { feedbackLink } } }", by=person)).data["me"]["mediator"]
     assert mine["feedbackLink"]
-    assert await audit(hub) == [("ROLES_CHANGED", admin.id, person.id)]
+    assert await audit(hub) == [("ROLE_ADDED", admin.id, person.id)] * 2
+    await hub.work()
+    for role in ("mediator", "directory"):
+        hub.mail(person.email, f"added the role of {role} to your account")
 
 
-async def test_a_role_that_is_given_back_brings_back_what_was_kept(hub: Hub) -> None:
-    admin, person = await hub.person(Role.ADMIN), await hub.mediator()
+async def test_a_role_that_is_removed_takes_no_other_along_and_the_person_is_told(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY)
+    changed = payload(await remove_role(hub, admin, person, "DIRECTORY"))
+    assert changed["account"]["roles"] == ["MEDIATOR", "REVIEWER"]
+    assert await audit(hub) == [("ROLE_REMOVED", admin.id, person.id)]
+    await hub.work()
+    assert "removed the role of directory from your account" in text_of(hub.mail(person.email))
+
+
+async def test_a_mediator_without_the_role_is_hidden_and_finds_everything_again_with_it(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.MEDIATOR, Role.REVIEWER)
     await put_cases(hub, person, {"notes": "Kept"})
-    payload(await set_roles(hub, admin, person, "REVIEWER"))
+    find = "query($id: ID!) { feedbackSubject(id: $id) { name } }"
+    who = {"id": str(person.id)}
+    assert (await hub.ask(find, who)).data["feedbackSubject"]
+    payload(await remove_role(hub, admin, person, "MEDIATOR"))
     assert set((await hub.ask("{ me { mediator { id } } }", by=person)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
-    payload(await set_roles(hub, admin, person, "MEDIATOR"))
-    notes = "{ me { mediator { logbook { nodes { notes } } } } }"
+    assert not (await hub.ask(find, who)).body["data"]["feedbackSubject"]
+    await hub.work()
+    assert "From now on, you're hidden" in text_of(hub.mail(person.email))
+    payload(await add_role(hub, admin, person, "MEDIATOR"))
+    notes = "{ me { mediator { visibility logbook { nodes { notes } } } } }"
     mine = (await hub.ask(notes, by=person)).data["me"]["mediator"]
-    assert mine["logbook"]["nodes"] == [{"notes": "Kept"}]
+    assert mine == {"visibility": "DIRECTORIES", "logbook": {"nodes": [{"notes": "Kept"}]}}
+
+
+async def test_a_role_that_is_there_or_not_there_is_neither_added_nor_removed(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.MEDIATOR, Role.REVIEWER)
+    assert problems(await add_role(hub, admin, person, "REVIEWER")) == [("role", "CONFLICT")]
+    assert problems(await remove_role(hub, admin, person, "DIRECTORY")) == [("role", "CONFLICT")]
+    assert await roles_of(hub, person) == ["MEDIATOR", "REVIEWER"]
+    assert await audit(hub) == []
+    assert not await hub.rows("SELECT FROM outbox")
 
 
 async def test_an_account_keeps_at_least_one_role_and_the_hub_one_administrator(hub: Hub) -> None:
-    admin = await hub.person(Role.ADMIN)
-    assert problems(await set_roles(hub, admin, admin)) == [("roles", "REQUIRED")]
-    assert problems(await set_roles(hub, admin, admin, "MEDIATOR")) == [(None, "NOT_ALLOWED")]
-    assert [row["roles"] for row in await hub.rows("SELECT roles FROM account")] == [["ADMIN"]]
+    admin, person = await hub.person(Role.ADMIN, Role.MEDIATOR), await hub.mediator()
+    assert problems(await remove_role(hub, admin, person, "MEDIATOR")) == [("role", "NOT_ALLOWED")]
+    assert problems(await remove_role(hub, admin, admin, "ADMIN")) == [(None, "NOT_ALLOWED")]
+    assert (await roles_of(hub, person), await roles_of(hub, admin)) == (["MEDIATOR"], ["ADMIN", "MEDIATOR"])
     assert await audit(hub) == []
-    colleague = await hub.person(Role.ADMIN)
-    payload(await set_roles(hub, admin, admin, "MEDIATOR"))
-    assert problems(await set_roles(hub, colleague, colleague, "MEDIATOR")) == [(None, "NOT_ALLOWED")]
+    assert not await hub.rows("SELECT FROM outbox")
+    colleague = await hub.person(Role.ADMIN, Role.MEDIATOR)
+    payload(await remove_role(hub, admin, admin, "ADMIN"))
+    assert problems(await remove_role(hub, colleague, colleague, "ADMIN")) == [(None, "NOT_ALLOWED")]
 
 
 async def test_of_two_administrators_who_demote_each_other_at_once_one_stays(hub: Hub) -> None:
     for _ in range(3):
-        one, other = [await hub.person(Role.ADMIN) for _ in range(2)]
-        answers = await asyncio.gather(set_roles(hub, one, other, "MEDIATOR"), set_roles(hub, other, one, "MEDIATOR"))
+        one, other = [await hub.person(Role.ADMIN, Role.MEDIATOR) for _ in range(2)]
+        answers = await asyncio.gather(remove_role(hub, one, other, "ADMIN"), remove_role(hub, other, one, "ADMIN"))
         assert "INTERNAL_SERVER_ERROR" not in [code for answer in answers for code in answer.codes]
         assert len(await hub.rows("SELECT 1 FROM account WHERE 'ADMIN' = ANY(roles)")) == 1
         await hub.rows("DELETE FROM account")
 
 
-@pytest.mark.parametrize("role", [Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY])
-async def test_nobody_gives_themselves_a_role(hub: Hub, role: Role) -> None:
-    person = await hub.person(role)
-    assert set((await set_roles(hub, person, person, "ADMIN")).codes) == {"GRAPHQL_VALIDATION_FAILED"}
-    assert [row["roles"] for row in await hub.rows("SELECT roles FROM account")] == [[role.value]]
+async def test_roles_added_and_removed_at_once_are_all_there(hub: Hub) -> None:
+    admin, person = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER, Role.DIRECTORY)
+    answers = await asyncio.gather(
+        add_role(hub, admin, person, "MEDIATOR"),
+        remove_role(hub, admin, person, "REVIEWER"),
+        add_role(hub, admin, person, "ADMIN"),
+    )
+    assert [problems(answer) for answer in answers] == [[], [], []]
+    assert await roles_of(hub, person) == ["ADMIN", "DIRECTORY", "MEDIATOR"]
+
+
+@pytest.mark.parametrize("role", [Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, None])
+async def test_nobody_but_an_administrator_in_person_adds_or_removes_a_role(hub: Hub, role: Role | None) -> None:
+    admin, other = await hub.person(Role.ADMIN), await hub.person(Role.MEDIATOR, Role.REVIEWER)
+    by = await hub.person(role) if role else None
+    token = await put_token(hub, admin)
+    await hub.rows("DELETE FROM outbox")
+    for person in (other, by or other):
+        for who in ({"by": by}, {"by": None, "token": token}):
+            added = await add_role(hub, to=person, role="ADMIN", **who)
+            removed = await remove_role(hub, of=person, role="MEDIATOR", **who)
+            assert {*added.codes, *removed.codes} == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await roles_of(hub, other) == ["MEDIATOR", "REVIEWER"]
+    assert by is None or await roles_of(hub, by) == [role]
+    assert await audit(hub) == []
+    assert not await hub.rows("SELECT FROM outbox")
 
 
 async def test_without_paid_access_a_mediator_reads_edits_deletes_and_exports_but_adds_nothing(hub: Hub) -> None:
@@ -111,9 +171,12 @@ async def test_without_paid_access_a_mediator_reads_edits_deletes_and_exports_bu
         assert given["account"]["paidUntil"] == "2998-12-31T22:00:00+00:00"
         for mutation, values in adding.items():
             payload(await paid.change(mutation, values, by=mediator))
-        payload(await paid.change("setPaidAccess", {"accountId": str(mediator.id), "paidUntil": None}, by=admin))
+        end = {"accountId": str(mediator.id)}
+        ended = payload(await paid.change("endPaidAccess", end, "account { paidUntil }", by=admin))
+        assert ended["account"]["paidUntil"] is None
         assert (await paid.change("requestFeedback", REQUEST, by=mediator)).codes == ["FORBIDDEN"]
-        assert await audit(paid) == [("PAID_ACCESS_CHANGED", admin.id, mediator.id)] * 2
+        actions = ("PAID_ACCESS_CHANGED", "PAID_ACCESS_ENDED")
+        assert await audit(paid) == [(action, admin.id, mediator.id) for action in actions]
 
 
 async def test_paid_access_ends_when_its_time_is_up(hub: Hub) -> None:
@@ -150,22 +213,52 @@ async def test_paid_access_needs_an_end_with_a_time_zone(hub: Hub, moment: str) 
     assert await audit(hub) == []
 
 
+async def test_paid_access_is_not_set_without_a_date_or_into_the_past(hub: Hub) -> None:
+    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator()
+    await hub.rows("UPDATE account SET paid_until = '2999-01-01T00:00:00Z' WHERE id = $1", mediator.id)
+    for change in ({}, {"paidUntil": None}):
+        without = await hub.change("setPaidAccess", {"accountId": str(mediator.id)} | change, by=admin)
+        assert without.codes == ["BAD_USER_INPUT"]
+    past = {"accountId": str(mediator.id), "paidUntil": "2024-01-01T00:00:00Z"}
+    assert problems(await hub.change("setPaidAccess", past, by=admin)) == [("paidUntil", "OUT_OF_RANGE")]
+    ((until,),) = await hub.rows("SELECT paid_until FROM account WHERE id = $1", mediator.id)
+    assert until.year == 2999
+    assert await audit(hub) == []
+
+
+@pytest.mark.parametrize("role", [Role.MEDIATOR, Role.REVIEWER, Role.DIRECTORY, None])
+async def test_nobody_but_administrators_sets_or_ends_paid_access(hub: Hub, role: Role | None) -> None:
+    by = await hub.person(role) if role else None
+    person = by or await hub.mediator()
+    await hub.rows("UPDATE account SET paid_until = '2999-01-01T00:00:00Z'")
+    before = await hub.rows("SELECT * FROM account")
+    for mutation, more in (("setPaidAccess", {"paidUntil": "2998-01-01T00:00:00Z"}), ("endPaidAccess", {})):
+        denied = await hub.change(mutation, {"accountId": str(person.id)} | more, by=by)
+        assert set(denied.codes) == {"GRAPHQL_VALIDATION_FAILED"}
+    assert await hub.rows("SELECT * FROM account") == before
+    assert await audit(hub) == []
+
+
 async def test_the_audit_log_shows_each_change_newest_first_to_administrators_only(hub: Hub) -> None:
     admin, person, other = await hub.person(Role.ADMIN), await hub.mediator(), await hub.mediator()
     feedback_id = await put_feedback(hub, person, name="A giver")
     origin = "{ mediators { nodes { feedback { nodes { origin { name } } } } } }"
     await hub.ask(origin, by=admin)
-    payload(await set_roles(hub, admin, person, "MEDIATOR", "REVIEWER"))
-    payload(await hub.change("deleteAccount", {"id": str(other.id)}, by=admin))
+    payload(await add_role(hub, admin, person, "REVIEWER"))
+    payload(await hub.change("deleteAccount", {"id": str(other.id), "email": other.email}, by=admin))
     query = "{ auditLog { nodes { actorId action subjectId } totalCount } }"
     listed = (await hub.ask(query, by=admin)).data["auditLog"]
     assert [(one["action"], one["subjectId"]) for one in listed["nodes"]] == [
         ("ACCOUNT_DELETED", str(other.id)),
-        ("ROLES_CHANGED", str(person.id)),
+        ("ROLE_ADDED", str(person.id)),
         ("ORIGIN_READ", str(feedback_id)),
     ]
     assert {one["actorId"] for one in listed["nodes"]} == {str(admin.id)}
     assert listed["totalCount"] == 3
+    # Entries stay, also those of actions that there no longer are.
+    earlier = "INSERT INTO audit_entry (actor_id, action, subject_id) VALUES ($1, 'ROLES_CHANGED', $1)"
+    await hub.rows(earlier, admin.id)
+    assert (await hub.ask(query, by=admin)).data["auditLog"]["nodes"][0]["action"] == "ROLES_CHANGED"
     assert set((await hub.ask(query, by=person)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
 
 
@@ -250,7 +343,7 @@ async def test_dead_mail_shows_what_it_was_but_not_to_whom(hub: Hub) -> None:
     assert (await hub.ask("{ deadMail { totalCount } }", by=admin)).data["deadMail"]["totalCount"] == 0
 
 
-async def test_accounts_are_found_by_words_in_the_name_or_by_the_whole_address(hub: Hub) -> None:
+async def test_accounts_are_found_by_words_in_the_name_by_the_whole_address_or_by_the_id(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN, name="Admin")
     person = await hub.mediator(name="Åsa Öberg", email="Asa@demo.example")
     query = "query($search: String) { accounts(search: $search) { nodes { id } totalCount } }"
@@ -258,6 +351,10 @@ async def test_accounts_are_found_by_words_in_the_name_or_by_the_whole_address(h
         "oberg as": [person],
         "asa@DEMO.example": [person],
         "asa@demo": [],
+        f" {person.id} ": [person],
+        str(person.id).upper(): [person],
+        str(person.id)[:-1]: [],
+        str(UUID(int=7)): [],
         "demo.example": [],
         "%": [],
         "  ": [admin, person],

@@ -10,7 +10,7 @@ import pytest
 
 from models.account import Role
 from settings import Notice
-from tests.hub import Hub, Person
+from tests.hub import Hub, Person, payload
 from tests.hub import opened as hub_with
 from tests.web.reading import FOREIGN, HOSTILE, cookie, everything, is_a_page, led_to, opened, problems
 from tests.world import put_feedback
@@ -26,6 +26,13 @@ ASKED = {
 
 async def text(hub: Hub, who: Person, path: str) -> str:
     return (await opened(hub, who, path)).text
+
+
+def hidden_fields(page: str, action: str) -> dict[str, str]:
+    """What the first form with that action sends without showing it."""
+    form = re.search(rf'<form method="post" action="{action}">(.*?)</form>', page, re.DOTALL)
+    assert form
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
 
 
 async def test_a_request_is_sent_shown_for_five_days_and_withdrawn(hub: Hub) -> None:
@@ -168,17 +175,46 @@ async def test_a_reviewer_is_appointed_invited_and_the_review_ended(hub: Hub) ->
     chosen = await hub.client.post("/details/appoint", data={"reviewerId": str(rob.id)}, headers=cookie(ann))
     assert led_to(chosen) == "/details?done=appointed"
     assert "Your reviewer is <strong>Rob Reviewer</strong>" in await text(hub, ann, "/details")
-    ended = await hub.client.post("/details/end-review", headers=cookie(ann))
+    shown = hidden_fields(await text(hub, ann, "/details"), "/details/end-review")
+    assert shown == {"mediatorId": str(ann.id), "reviewerId": str(rob.id)}
+    ended = await hub.client.post("/details/end-review", data=shown, headers=cookie(ann))
     assert led_to(ended) == "/details?done=ended"
     assert not await hub.rows("SELECT 1 FROM appointment")
-    again = await hub.client.post("/details/end-review", headers=cookie(ann))
+    again = await hub.client.post("/details/end-review", data=shown, headers=cookie(ann))
     assert is_a_page(again, 422)
+    assert problems(again) == [(None, "There's no such review to end.")]
     for _ in range(2):
         invited = {"email": "new@demo.example", "requestKey": "k"}
         response = await hub.client.post("/details/invite", data=invited, headers=cookie(ann))
         assert led_to(response) == "/details?done=invited"
     await hub.work()
     assert len(hub.mails("new@demo.example")) == 1
+
+
+async def test_a_page_that_is_out_of_date_ends_no_other_review(hub: Hub) -> None:
+    ann, old, new = await hub.mediator(), await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER)
+    await hub.appointed(ann, old)
+    stale = hidden_fields(await text(hub, ann, "/details"), "/details/end-review")
+    payload(await hub.change("appointReviewer", {"reviewerId": str(new.id)}, by=ann))
+    before = await hub.rows("SELECT * FROM appointment")
+    for form in (stale, {}):
+        assert is_a_page(await hub.client.post("/details/end-review", data=form, headers=cookie(ann)), 422)
+    assert await hub.rows("SELECT * FROM appointment") == before
+
+
+async def test_a_choice_that_waits_for_approval_is_taken_back_alone(hub: Hub) -> None:
+    async with hub_with(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
+        ann, rob, wu = await strict.mediator(), *[await strict.person(Role.REVIEWER) for _ in range(2)]
+        await strict.appointed(ann, rob)
+        payload(await strict.change("appointReviewer", {"reviewerId": str(wu.id)}, by=ann))
+        page = await text(strict, ann, "/details")
+        assert page.count('action="/details/end-review"') == 2
+        waiting = hidden_fields(page.partition("Take this choice back")[2], "/details/end-review")
+        assert waiting == {"mediatorId": str(ann.id), "reviewerId": str(wu.id)}
+        taken = await strict.client.post("/details/end-review", data=waiting, headers=cookie(ann))
+        assert led_to(taken) == "/details?done=ended"
+        ((left,),) = await strict.rows("SELECT reviewer_id FROM appointment")
+        assert left == rob.id
 
 
 async def test_nobody_appoints_or_invites_themselves(hub: Hub) -> None:

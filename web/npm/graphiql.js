@@ -28,23 +28,37 @@ async function fetcher(parameters) {
   return response.json();
 }
 
-const defaultQuery = `# You ask as an administrator. The
-# docs on the left list all that you
-# may read and do. Reading who gave
-# feedback is logged.
-{
-  me {
-    __typename
+// The browser tab's own storage: what was typed may hold names, and is gone when that tab is closed.
+const storage = sessionStorage;
+
+// The tab that was open before a reload; undefined on the first visit. Without it, GraphiQL would look for the text that
+// was edited last, and open one more tab if that had just been changed.
+function openBefore() {
+  try {
+    const { tabs, activeTabIndex } = JSON.parse(storage.getItem("graphiql:tabState"));
+    return tabs[activeTabIndex];
+  } catch {
+    return undefined;
   }
 }
-`;
 
-createRoot(document.getElementById("graphiql")).render(
+const root = document.getElementById("graphiql");
+const defaultTabs = JSON.parse(root.dataset.tabs);
+const start = openBefore() ?? defaultTabs[0];
+
+createRoot(root).render(
   createElement(GraphiQL, {
     fetcher,
-    defaultQuery,
+    defaultTabs,
+    initialQuery: start.query ?? "",
+    initialVariables: start.variables ?? "",
+    defaultEditorToolsVisibility: "variables", // most operations have some to fill in
     isHeadersEditorEnabled: false, // the session cookie says who asks, so no header is set or kept
     showPersistHeadersSettings: false,
-    storage: sessionStorage, // queries may hold names: they are gone with the tab, not kept by the browser
+    storage,
   }),
 );
+
+// Nobody who signs in next in this browser tab sees what was typed. As the page goes, because GraphiQL stores it late.
+const leave = () => addEventListener("pagehide", () => storage.clear());
+document.querySelector("form[action='/signout']").addEventListener("submit", leave);

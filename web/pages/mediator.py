@@ -59,8 +59,10 @@ async def invite(request: Request) -> Response:
 
 @page("/details/end-review", FOR_MEDIATORS, document="mediator", methods=POST)
 async def end_review(request: Request) -> Response:
-    """End the review."""
-    outcome = await mutate(request, "EndReview")
+    """End the review that the page showed, which may have changed in another window since."""
+    typed = await read_form(request)
+    sides = {name: typed.get(name, "") for name in ("mediatorId", "reviewerId")}
+    outcome = await mutate(request, "EndReview", **sides)
     return await _done(request, {}, outcome, "ended")
 
 

@@ -128,7 +128,7 @@ async def end(request: Request) -> Response:
     found = await query(request, "Mediator", id=request.path_params["id"])
     if request.method != "POST":
         return render(request, "reviewer/end.html", mediator=found["mediator"])
-    outcome = await mutate(request, "EndReview", mediatorId=found["mediator"]["id"])
+    outcome = await mutate(request, "EndReview", mediatorId=found["mediator"]["id"], reviewerId=found["me"]["id"])
     if outcome.problems:
         raise nothing_here()
     return accepted(request, "/review?done=ended")
