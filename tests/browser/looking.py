@@ -1,5 +1,6 @@
 """What a page is judged by: the rules of axe, the width of a phone, the keyboard, and its weight."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,11 @@ async def violations(page: Page) -> list[str]:
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
+
+
+async def run_together(page: Page) -> list[str]:
+    """Where a sentence begins right after another's end: a space got lost between two blocks of a template."""
+    return re.findall(r"\S*[a-z)][.?!][A-Z]\w*", await page.inner_text("main"))
 
 
 async def sideways(page: Page) -> list[str]:

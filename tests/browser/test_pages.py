@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 from demo.embedded import Services
 from demo.mailcatcher import catching
 from tests.browser.demo import Demo, demo_hub
-from tests.browser.looking import asked_for, out_of_reach, sideways, violations, weight
+from tests.browser.looking import asked_for, out_of_reach, run_together, sideways, violations, weight
 from tests.browser.pages import LOOKS, Look
 from tests.browser.visiting import PHONE, path_of, visiting
 from tests.conftest import fresh_database
@@ -52,6 +52,7 @@ async def test_a_page_is_light_fits_a_phone_and_is_accessible(browser: Browser, 
         if look.then:
             await look.then(page)
         found["out of the keyboard's reach"] = await out_of_reach(page)
+        found["sentences run together"] = await run_together(page)
         found["axe, light"] = await violations(page)
         await page.set_viewport_size({"width": PHONE, "height": 800})
         await page.emulate_media(color_scheme="dark")
