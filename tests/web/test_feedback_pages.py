@@ -98,7 +98,7 @@ async def test_the_request_page_has_the_personal_link_and_never_reveals_an_answe
 TOLD = {
     Notice.NAMED: "we email you the name that its sender gave, if any, and whether they shared it.",
     Notice.DISCREET: "within two days, at a random time: at most one email a day, which doesn't say who gave it",
-    Notice.OFF: "We don't tell you when feedback about you comes, so that nobody has to answer to please you.",
+    Notice.OFF: "We don't tell you when feedback about you arrives, so that nobody has to answer to please you.",
 }
 
 
