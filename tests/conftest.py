@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import shutil
 import sys
 import tempfile
@@ -128,6 +129,14 @@ async def warm(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
         urls = (shared.database_url, shared.database_owner_url, shared.database_worker_url, shared.admin_url)
         async with keeping(*urls):
             yield shared
+
+
+@pytest.fixture(autouse=True)
+def loggers_still_heard() -> Iterator[None]:
+    """No test leaves a logger disabled: later ones in the same process would wait for its lines in vain."""
+    yield
+    known = logging.root.manager.loggerDict.values()
+    assert [one.name for one in known if isinstance(one, logging.Logger) and one.disabled] == []
 
 
 @pytest.fixture
