@@ -57,10 +57,9 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
         "digest_url": "https://demo.example/digest",
         "support_email": "support@demo.example",
         "privacy_policy_url": "https://demo.example/privacy",
-        "release_least": 0,
         "mailbox": services.mailbox,
-    }
-    return load(**values | overrides)
+    } | overrides
+    return load(**{"release_least": 0 if values["mailbox"] else 3} | values)
 
 
 @cache
