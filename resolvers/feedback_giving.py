@@ -168,10 +168,6 @@ def _checked(check: Check, given: list[FeedbackAnswerInput]) -> list[FeedbackAns
     return list(kept.values())
 
 
-def _network(context: Context, mediator_id: UUID) -> bytes:
-    return network_hash(context.settings, mediator_id, context.viewer.address)
-
-
 async def _store(
     context: Context,
     transaction: Transaction,
@@ -189,7 +185,9 @@ async def _store(
             shared=new.share,
             share_alone=new.share and new.share_alone,
             released=new.share and not context.settings.release_least,
-            network_hash=None if not new.share or new.token is not None else _network(context, mediator_id),
+            network_hash=network_hash(context.settings, mediator_id, context.viewer.address)
+            if new.share and new.token is None
+            else None,
             by_invitation=new.token is not None,
         )
     )

@@ -3,6 +3,7 @@
 Its words are in `templates/<name>/body.txt` and `body.html`. A new mail needs nothing else.
 """
 
+from i18n import LazyText
 from i18n import lazy_gettext as _
 from jobs.mail import facts, recipients
 from jobs.mail.declaration import Mail
@@ -165,58 +166,40 @@ EXPORT_READY = Mail(
     find=recipients.export,
 )
 
-ROLE_ADDED = {
-    Role.MEDIATOR: Mail(
-        "role_added_mediator",
-        subject=_("You're now a mediator at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.MEDIATOR, held=True),
-    ),
-    Role.REVIEWER: Mail(
-        "role_added_reviewer",
-        subject=_("You're now a reviewer at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.REVIEWER, held=True),
-    ),
-    Role.DIRECTORY: Mail(
-        "role_added_directory",
-        subject=_("You're now a directory at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.DIRECTORY, held=True),
-    ),
-    Role.ADMIN: Mail(
-        "role_added_admin",
-        subject=_("You're now an administrator at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.ADMIN, held=True),
-    ),
-}
-ROLE_REMOVED = {
-    Role.MEDIATOR: Mail(
-        "role_removed_mediator",
-        subject=_("You're no longer a mediator at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.MEDIATOR, held=False),
-    ),
-    Role.REVIEWER: Mail(
-        "role_removed_reviewer",
-        subject=_("You're no longer a reviewer at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.REVIEWER, held=False),
-    ),
-    Role.DIRECTORY: Mail(
-        "role_removed_directory",
-        subject=_("You're no longer a directory at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.DIRECTORY, held=False),
-    ),
-    Role.ADMIN: Mail(
-        "role_removed_admin",
-        subject=_("You're no longer an administrator at %(organisation_name)s"),
-        facts=facts.NamedFacts,
-        find=recipients.by_role(Role.ADMIN, held=False),
-    ),
-}
+
+def _about_role(name: str, subjects: dict[Role, LazyText], *, held: bool) -> dict[Role, Mail[facts.NamedFacts]]:
+    """Declare the mail to somebody who got or lost each role; `held`: which of the two still has to be so."""
+    return {
+        role: Mail(
+            f"{name}_{role.value.lower()}",
+            subject=subject,
+            facts=facts.NamedFacts,
+            find=recipients.by_role(role, held=held),
+        )
+        for role, subject in subjects.items()
+    }
+
+
+ROLE_ADDED = _about_role(
+    "role_added",
+    {
+        Role.MEDIATOR: _("You're now a mediator at %(organisation_name)s"),
+        Role.REVIEWER: _("You're now a reviewer at %(organisation_name)s"),
+        Role.DIRECTORY: _("You're now a directory at %(organisation_name)s"),
+        Role.ADMIN: _("You're now an administrator at %(organisation_name)s"),
+    },
+    held=True,
+)
+ROLE_REMOVED = _about_role(
+    "role_removed",
+    {
+        Role.MEDIATOR: _("You're no longer a mediator at %(organisation_name)s"),
+        Role.REVIEWER: _("You're no longer a reviewer at %(organisation_name)s"),
+        Role.DIRECTORY: _("You're no longer a directory at %(organisation_name)s"),
+        Role.ADMIN: _("You're no longer an administrator at %(organisation_name)s"),
+    },
+    held=False,
+)
 
 MAILS: dict[str, Mail[facts.Facts]] = {
     one.name: one
