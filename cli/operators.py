@@ -14,11 +14,12 @@ from sqlalchemy import func, literal_column, select
 from starlette.routing import Route
 
 from jobs import ledger as jobs_ledger
-from jobs import restore
+from jobs import mixing, restore
+from jobs import rekey as jobs_rekey
 from models import refold as models_refold
 from models.account import Role, accounts
-from models.database import connect
-from models.row_security import Principal
+from models.database import Database, connect
+from models.row_security import WORKER, Principal
 from permissions.passwords import hash_password
 from permissions.viewer import Standing
 from resolvers.account_row import lock_account, new_account
@@ -110,7 +111,13 @@ def migrate() -> None:
 
     with usable_database("DATABASE_OWNER_URL", CommandError):
         models_migrate.upgrade(settings)
-        asyncio.run(models_refold.as_owner(settings, models_refold.refold_if_changed))
+        asyncio.run(models_refold.as_owner(settings, _finish_migration))
+
+
+async def _finish_migration(database: Database) -> None:
+    """Do what takes transactions of its own: fold names and texts, and drop earlier versions of what was sealed."""
+    await models_refold.refold_if_changed(database)
+    await mixing.rewrite_tables(database.asked_by(WORKER))
 
 
 @operators.command()
@@ -121,6 +128,28 @@ def refold() -> None:
     with usable_database("DATABASE_OWNER_URL"):
         changed = asyncio.run(models_refold.as_owner(settings, models_refold.refold))
     typer.echo(f"Folded again: {changed} rows have changed.")
+
+
+@operators.command()
+@one_line
+def rekey() -> None:
+    """Seal and hash what is stored anew with SECRET_KEY, after it has replaced one of SECRET_KEYS_BEFORE."""
+    settings = service_settings()
+    with usable_database("DATABASE_OWNER_URL"):
+        done = asyncio.run(models_refold.as_owner(settings, lambda database: jobs_rekey.rekey(database, settings)))
+    typer.echo(f"Sealed or hashed anew: {done.anew}.")
+    if done.lost:
+        typer.echo(f"No key opens: {done.lost}. Is a key missing from SECRET_KEYS_BEFORE?", err=True)
+        raise typer.Exit(1)
+    if done.stopped:
+        typer.echo(
+            f"{done.stopped} addresses stopped all requests under an earlier key: keep it in SECRET_KEYS_BEFORE, or "
+            "they will be written to again."
+        )
+    else:
+        typer.echo(
+            "No stored value needs an earlier key. Mails from the last 90 days do: their links to stop requests."
+        )
 
 
 @operators.command("create-admin")

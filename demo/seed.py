@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ClauseElement, bindparam, insert, select, update
+from sqlalchemy.types import Uuid
 
 from demo.seed_feedback import add_feedback, add_requests
 from demo.seed_practice import add_practice, seeded_id
@@ -17,12 +18,13 @@ from jobs.mail.recipients import mailed_link
 from models.account import Role, accounts
 from models.database import Transaction, connect
 from models.directory import directories
-from models.feedback import RequestState, feedback_requests
+from models.feedback import RequestState, feedback_requests, spent_links
 from models.mediator import Visibility, mediators
 from models.reviewer import appointments
+from models.statement import Row, statement
 from permissions.passwords import hash_password
 from permissions.scopes import link_works
-from permissions.secrets import Opens, link_secret
+from permissions.secrets import Opens, link_secret, spent_marks
 from resolvers.account import add_profile
 from resolvers.account_row import new_account
 from resolvers.mediator import personal_link
@@ -143,20 +145,41 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     )
     chance = Random(f"{person.handle}'s past")  # noqa: S311 - no secret
     await add_practice(transaction, chance, person.id, now.date(), person.years)
-    await add_feedback(transaction, chance, person.id, now, person.years)
+    await add_feedback(transaction, settings, chance, person.id, now, person.years)
     await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
+
+
+class _LinkRow(Row):
+    id: UUID
+    secret_hash: bytes
+
+
+class _UsedRow(Row):
+    mark: bytes
+
+
+@statement(_UsedRow)
+def _used() -> ClauseElement:
+    return select(spent_links.c.mark)
+
+
+@statement(_LinkRow)
+def _requests() -> ClauseElement:
+    requests = feedback_requests.c
+    mine = (requests.mediator_id == bindparam("mediator", type_=Uuid()), requests.state == RequestState.OPEN)
+    return select(requests.id, requests.secret_hash).where(*mine, link_works()).order_by(requests.made_at.desc())
 
 
 async def links(settings: Settings) -> list[tuple[str, str]]:
     """Give the mediator's pages that open without signing in: a name and an address each."""
     mediator = _named("mediator")
-    open_requests = select(feedback_requests.c.id).where(
-        feedback_requests.c.mediator_id == mediator.id, feedback_requests.c.state == RequestState.OPEN, link_works()
-    )
+    personal = personal_link(settings, link_secret(settings, Opens.PERSONAL_LINK, mediator.id))
+    found = [(f"Give feedback to {mediator.name}", personal)]
     async with connect(settings, settings.database_owner_url) as database, database.reading() as reading:
-        newest = await reading.value(open_requests.order_by(feedback_requests.c.made_at.desc()).limit(1), UUID)
-    found = [(f"Give feedback to {mediator.name}", personal_link(settings, mediator.id))]
-    if newest:
-        survey = mailed_link(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, newest))
+        requests = await reading.all(_requests(), mediator=mediator.id)
+        used = {row.mark for row in await reading.all(_used())}
+    open_ones = [one.id for one in requests if used.isdisjoint(spent_marks(settings, one.secret_hash))]
+    if open_ones:
+        survey = mailed_link(settings, "feedback", link_secret(settings, Opens.FEEDBACK_REQUEST, open_ones[0]))
         found.append((f"Answer a request of {mediator.name}", survey))
     return found

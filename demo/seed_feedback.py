@@ -14,15 +14,16 @@ from models.database import Transaction
 from models.feedback import (
     ActedAs,
     Capacity,
-    RequestState,
     feedback,
     feedback_answers,
     feedback_origins,
     feedback_request_details,
     feedback_requests,
+    spent_links,
 )
-from permissions.addresses import account_key
-from permissions.secrets import Opens, hash_secret, link_secret
+from permissions.sealing import Origin, PartyDetails, mailbox_hashes, seal_details, seal_origin
+from permissions.secrets import Opens, hash_secret, link_secret, spent_marks
+from resolvers.feedback_request import day_key
 from resolvers.survey import Question, QuestionKind, survey
 from settings import Settings
 
@@ -60,7 +61,9 @@ _TEXTS = {
 }
 
 
-async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UUID, now: datetime, years: int) -> None:
+async def add_feedback(
+    transaction: Transaction, settings: Settings, chance: Random, mediator_id: UUID, now: datetime, years: int
+) -> None:
     """Add what parties answered about a mediator over so many years: shared or not, with or without a name."""
     rows, answers, origins = [], [], []
     well_liked = chance.uniform(3.6, 4.7)
@@ -82,7 +85,7 @@ async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UU
         )
         owner = {"feedback_id": feedback_id, "mediator_id": mediator_id}
         answers += [owner | answer for answer in _answers(chance, acted_as, well_liked)]
-        origins.append({"id": feedback_id, "received_at": received_at, **_giver(chance)})
+        origins.append({"id": feedback_id, **_origin(settings, feedback_id, received_at, chance)})
     await transaction.insert(feedback, rows)
     await transaction.insert(feedback_answers, answers)
     await transaction.insert(feedback_origins, origins)
@@ -113,14 +116,14 @@ def _rating(chance: Random, acted_as: ActedAs, question: Question, well_liked: f
     return min(5, max(1, round(chance.gauss(well_liked, 0.8))))
 
 
-def _giver(chance: Random) -> dict[str, str | None]:
+def _origin(settings: Settings, feedback_id: UUID, received_at: datetime, chance: Random) -> dict[str, bytes | None]:
     name, email = _party(chance)
     given = chance.random()
     named, reachable = given < 0.6, given < 0.4
+    origin = Origin(name if named else None, email if reachable else None, received_at)
     return {
-        "name": name if named else None,
-        "email": email if reachable else None,
-        "email_key": account_key(email) if reachable else None,
+        "sealed": seal_origin(settings, feedback_id, origin),
+        "mailbox_hash": mailbox_hashes(settings, email)[0] if reachable else None,
     }
 
 
@@ -138,25 +141,24 @@ async def add_requests(
     """
     ages = [timedelta(days=chance.uniform(6, 300)) for _ in range(chance.randint(3, 8))]
     ages += [timedelta(hours=37 * place) for place in range(fresh)]
-    rows, details = [], []
+    rows, details, used = [], [], []
     for age in ages:
         request_id, made_at = seeded_id(chance), now - age
         owned = {"id": request_id, "mediator_id": mediator_id, "made_at": made_at}
-        spent = bool(age) and chance.random() < 0.5
-        rows.append(
-            {
-                **owned,
-                "mediation_ended_on": (made_at - timedelta(days=chance.randint(1, 20))).date(),
-                "secret_hash": hash_secret(link_secret(settings, Opens.FEEDBACK_REQUEST, request_id)),
-                "state": RequestState.SPENT if spent else RequestState.OPEN,
-            }
-        )
+        secret_hash = hash_secret(link_secret(settings, Opens.FEEDBACK_REQUEST, request_id))
+        if age and chance.random() < 0.5:
+            used.append({"mark": spent_marks(settings, secret_hash)[0]})
+        ended_on = (made_at - timedelta(days=chance.randint(1, 20))).date()
+        rows.append({**owned, "mediation_ended_on": ended_on, "secret_hash": secret_hash})
         if age < timedelta(hours=120):
             name, email = _party(chance)
-            reference = f"Demo case {made_at:%Y}-{chance.randint(1, 99):02}"
-            details.append({**owned, "party_name": name, "party_email": email, "reference": reference})
+            party = PartyDetails(name, email, f"Demo case {made_at:%Y}-{chance.randint(1, 99):02}")
+            key = await day_key(transaction, settings, made_at.date())
+            details.append({**owned, "sealed": seal_details(settings, made_at.date(), key, request_id, party)})
         if not age:
             await enqueue(transaction, mail.FEEDBACK_REQUEST, request_id)
     await transaction.run(insert(feedback_requests).values(rows))
     if details:
         await transaction.run(insert(feedback_request_details).values(details))
+    if used:
+        await transaction.run(insert(spent_links).values(used))

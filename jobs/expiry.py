@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text
+from sqlalchemy import ClauseElement, Date, and_, bindparam, cast, delete, func, or_, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Interval, Text
 
 from jobs.metrics import CHORE_RUNS
+from jobs.mixing import have_rewritten
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
-from models.feedback import feedback_request_details
+from models.feedback import details_keys, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
-from permissions.scopes import details_kept
+from permissions.scopes import DETAILS_KEPT, details_kept
 from permissions.secrets import PENDING_SIGN_IN_LASTS
 from settings import Settings
 
@@ -31,7 +32,13 @@ DEAD_KEPT = text("interval '30 days'")
 
 
 async def erase_request_details(transaction: Transaction) -> int:
-    """Delete the names, addresses and references of requests whose time is over; give how many."""
+    """Delete the names, addresses and references of requests whose time is over; give how many.
+
+    The key of a day goes with the last of that day.
+    """
+    first_kept = cast(func.timezone("UTC", func.clock() - DETAILS_KEPT), Date)
+    if await transaction.run(delete(details_keys).where(details_keys.c.day < first_kept)):
+        await have_rewritten(transaction, details_keys.name)
     return await transaction.run(delete(feedback_request_details).where(~details_kept()))
 
 

@@ -211,6 +211,9 @@ def _finish() -> ClauseElement:
             # An address that isn't anywhere else goes as soon as it's been used; a dead mail may be retried.
             recipient=case((unserved, outbox.c.recipient), else_=None),
             recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
+            # Nothing joins what happened in one transaction for longer than it takes.
+            subject_id=case((unserved, outbox.c.subject_id), else_=None),
+            other_id=case((unserved, outbox.c.other_id), else_=None),
             # So does the hash of an address.
             dedupe_key=case((or_(unserved, ~is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),
             lease=None,

@@ -12,16 +12,18 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ClauseElement, any_, bindparam, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy.types import LargeBinary, Text, Uuid
 
 from jobs.expiry import clean_up, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
-from models.feedback import feedback_origins
+from models.feedback import details_keys, feedback_origins, feedback_request_details
 from models.outbox import chores, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
+from permissions.scopes import made_on
+from permissions.sealing import mailbox_hashes
 from settings import Settings
 
 # The table's id shows when a dump was restored into the same database it was taken from.
@@ -87,8 +89,10 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     if ledger is not None:
         await _require_whole(transaction, ledger)
     details = await erase_request_details(transaction)
+    # A backup leaves the keys out: nobody can read these any more.
+    details += await transaction.run(delete(feedback_request_details).where(made_on.not_in(select(details_keys.c.day))))
     await clean_up(transaction, settings)
-    gone = await _delete_again(transaction, list(ledger or []))
+    gone = await _delete_again(transaction, settings, list(ledger or []))
     signed_out = await transaction.run(delete(sessions))
     await transaction.run(delete(pending_sign_ins))
     await transaction.run(delete(account_links))
@@ -108,16 +112,30 @@ async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> 
         raise LedgerIncomplete(len(missing))
 
 
-async def _delete_again(transaction: Transaction, ids: list[UUID]) -> int:
+class _AddressRow(Row):
+    email_key: str
+
+
+@statement(_AddressRow)
+def _verified() -> ClauseElement:
+    # Anyone can sign up with someone else's address.
+    verified = accounts.c.email_verified_at.is_not(None)
+    return select(accounts.c.email_key).where(accounts.c.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), verified)
+
+
+async def _delete_again(transaction: Transaction, settings: Settings, ids: list[UUID]) -> int:
     """Do what `resolvers/account_deletion.py` did, but without the mail: people already got it.
 
     What's queued for the ids that depend on an account (requests, entries) finds no row any more, and goes by itself.
     """
     these = any_(bindparam("ids", ids, ARRAY(Uuid())))
-    verified = accounts.c.email_verified_at.is_not(None)  # anyone can sign up with someone else's address
-    theirs = select(accounts.c.email_key).where(accounts.c.id == these, verified)
-    await transaction.run(delete(feedback_origins).where(feedback_origins.c.email_key.in_(theirs)))
-    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key.in_(theirs)))
+    theirs = [row.email_key for row in await transaction.all(_verified(), ids=ids)]
+    mailboxes = bindparam(
+        "mailboxes", [one for it in theirs for one in mailbox_hashes(settings, it)], ARRAY(LargeBinary())
+    )
+    await transaction.run(delete(feedback_origins).where(feedback_origins.c.mailbox_hash == any_(mailboxes)))
+    addresses = bindparam("addresses", theirs, ARRAY(Text()))
+    await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == any_(addresses)))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id == these))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id == these, outbox.c.other_id == these)))
     return await transaction.run(delete(accounts).where(accounts.c.id == these))

@@ -135,7 +135,7 @@ class SecondFactor(SQLModel, table=True):
     __tablename__ = "second_factor"
 
     account_id: UUID = cascade_fk("account", primary=True)
-    sealed_secret: str = text_column()
+    sealed: bytes = Field(sa_type=LargeBinary)
     confirmed_at: datetime | None = timestamptz()
     last_step: int | None = Field(default=None, sa_type=BigInteger)
     wrong_code_told_at: datetime | None = timestamptz()

@@ -21,13 +21,20 @@ _QUERIES = {
            AND (t.typtype <> 'c' OR c.relkind = 'c')
          ORDER BY 1""",
     "relation": """
-        SELECT relname, relname, concat_ws(' ', relkind, relpersistence, reloptions, pg_get_partkeydef(oid),
+        SELECT relname, relname, concat_ws(' ', relkind, relpersistence, pg_get_partkeydef(oid),
                (SELECT array_agg(inhparent::regclass) FROM pg_inherits WHERE inhrelid = c.oid),
                CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(oid) END,
                (SELECT (seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle)
                   FROM pg_sequence WHERE seqrelid = c.oid)), ''
           FROM pg_class c
          WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I', 'c')
+         ORDER BY 1""",
+    "options": """
+        SELECT relname, relname, format('ALTER TABLE %I SET (%s)', relname, array_to_string(reloptions, ', ')),
+               format('ALTER TABLE %I RESET (%s)', relname,
+                      (SELECT string_agg(split_part(option, '=', 1), ', ') FROM unnest(reloptions) AS option))
+          FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'I', 'c') AND reloptions IS NOT NULL
          ORDER BY 1""",
     "column": """
         SELECT c.relname || '.' || a.attname, c.relname, concat_ws(' ', format_type(a.atttypid, a.atttypmod),

@@ -109,7 +109,7 @@ class Transaction(Reads):
         await self._connection.execute("RELEASE SAVEPOINT part")
 
     async def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert one or more rows. All have the same columns, none of them binary."""
+        """Insert one or more rows, which all have the same columns."""
         await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
 
 
@@ -192,10 +192,12 @@ class Database:
         return (self.now() + timedelta(hours=14)).date()
 
 
-def _id_as_text(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson doesn't accept
         return str(value)
-    raise TypeError(value)
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"  # as PostgreSQL writes them
+    raise TypeError(type(value))
 
 
 async def _roll_back(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
@@ -213,7 +215,7 @@ async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda v: orjson.dumps(v, default=_id_as_text).decode(),
+        encoder=lambda v: orjson.dumps(v, default=_as_text).decode(),
         decoder=orjson.loads,
         format="text",
     )

@@ -1,7 +1,9 @@
 """Feedback: requests and the details erased from them, answers, and their origin in a table of its own.
 
-No column links a request to the feedback that answered it. A request's details are a row of their own, so that erasing
-them means deleting it.
+Nothing links a request to the feedback that answered it: no column, and nothing that PostgreSQL keeps about rows. So
+answering doesn't touch the request's row, and what it writes is soon written anew (`jobs/mixing.py`). A request's
+details are a row of their own, so that erasing them means deleting it. They and origins are sealed
+(`permissions/sealing.py`).
 """
 
 from datetime import date, datetime
@@ -31,10 +33,9 @@ class ActedAs(StrEnum):
 
 
 class RequestState(StrEnum):
-    """Whether a request's link still works. The mediator never sees this."""
+    """Whether its mediator has withdrawn a request."""
 
     OPEN = "OPEN"
-    SPENT = "SPENT"
     WITHDRAWN = "WITHDRAWN"
 
 
@@ -55,17 +56,37 @@ class FeedbackRequest(SQLModel, table=True):
     state: str = server_default("'OPEN'")
 
 
+class DetailsKey(SQLModel, table=True):
+    """The sealed key of a day: the details of that day's requests are sealed with it. Deleted once they're all gone.
+
+    Backups leave this table out, so that they hold no details that anybody can read.
+    """
+
+    __tablename__ = "details_key"
+
+    day: date = Field(primary_key=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
 class FeedbackRequestDetails(SQLModel, table=True):
-    """The party and the reference, deleted 120 hours after the request was made."""
+    """The party and the reference, sealed, and deleted 120 hours after the request was made."""
 
     __tablename__ = "feedback_request_details"
 
     id: UUID = cascade_fk("feedback_request", primary=True)
     mediator_id: UUID = cascade_fk("mediator")
     made_at: datetime = timestamptz(index=True)
-    party_name: str = text_column()
-    party_email: str = text_column()
-    reference: str | None = text_column()
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class SpentLink(SQLModel, table=True):
+    """A request's link that was used, as a keyed hash: without the key, nobody can tell whose it was."""
+
+    __tablename__ = "spent_link"
+    __table_args__ = (Index("spent_link_unmixed", "mark", postgresql_where=text("NOT mixed")),)
+
+    mark: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    mixed: bool = server_default("false")
 
 
 class StoppedAddress(SQLModel, table=True):
@@ -80,12 +101,14 @@ class Feedback(SQLModel, table=True):
     """One piece of feedback. `released`: it's shared and has reached the mediator.
 
     Until then, `share_alone` says that it need not wait for a group, `network_hash` which pieces without a request may
-    be one person's, and `release_at` when the group that it's in will be released.
+    be one person's, and `release_at` when the group that it's in will be released. `mixed`: it was written anew, among
+    others.
     """
 
     __table_args__ = (
         Index("feedback_by_day", "mediator_id", "received_on", "id"),
         Index("feedback_released", "mediator_id", "id", postgresql_where=text("released AND shared")),
+        Index("feedback_unmixed", "id", postgresql_where=text("NOT mixed")),
         Index("feedback_unreleased", "id", postgresql_where=text("shared AND NOT released")),
         one_of("capacity", Capacity),
         one_of("acted_as", ActedAs),
@@ -101,6 +124,7 @@ class Feedback(SQLModel, table=True):
     release_at: datetime | None = timestamptz()
     network_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     by_invitation: bool
+    mixed: bool = server_default("false")
     received_on: date = Field(
         default=None,
         sa_type=Date,
@@ -129,7 +153,7 @@ class FeedbackAnswer(SQLModel, table=True):
 
 
 class FeedbackOrigin(SQLModel, table=True):
-    """The sender of a piece of feedback, and the time.
+    """The sender of a piece of feedback, and the time, sealed. `mailbox_hash` finds it by the sender's address.
 
     Administrators read it, and a named notice tells the mediator the name (`jobs/feedback_notice.py`).
     """
@@ -137,14 +161,14 @@ class FeedbackOrigin(SQLModel, table=True):
     __tablename__ = "feedback_origin"
 
     id: UUID = cascade_fk("feedback", primary=True)
-    name: str | None = text_column()
-    email: str | None = text_column()
-    email_key: str | None = Field(default=None, index=True)
-    received_at: datetime = timestamptz(default_now=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
+    mailbox_hash: bytes | None = Field(default=None, sa_type=LargeBinary, index=True)
 
 
 feedback_requests = table(FeedbackRequest)
+details_keys = table(DetailsKey)
 feedback_request_details = table(FeedbackRequestDetails)
+spent_links = table(SpentLink)
 stopped_addresses = table(StoppedAddress)
 feedback = table(Feedback)
 feedback_answers = table(FeedbackAnswer)

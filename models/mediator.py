@@ -3,7 +3,8 @@
 from enum import StrEnum
 from uuid import UUID
 
-from sqlmodel import SQLModel
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
 
 from models.columns import cascade_fk, one_of, secret_hash, server_default, table, text_column
 
@@ -16,7 +17,7 @@ class Visibility(StrEnum):
 
 
 class Mediator(SQLModel, table=True):
-    """A mediator's profile."""
+    """A mediator's profile. `feedback_link_sealed` has the personal link's secret if an earlier key derived it."""
 
     __table_args__ = (one_of("visibility", Visibility),)
 
@@ -25,6 +26,7 @@ class Mediator(SQLModel, table=True):
     profile_url: str | None = text_column()
     visibility: str = server_default("'PRIVATE'")
     feedback_link_hash: bytes = secret_hash()
+    feedback_link_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 mediators = table(Mediator)

@@ -15,15 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from settings import Settings, SettingsError
 
+# Up to this one, the version before has to be stopped first: it doesn't run on what follows.
+CONTRACTED = "0018"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
-    """Make Alembic's configuration for the database at this URL; `roles` are the web server's and the worker's."""
+def config(owner_url: str, roles: tuple[str, str] | None = None, secret_key: bytes | None = None) -> Config:
+    """Make Alembic's configuration for the database at this URL.
+
+    `roles` are the web server's and the worker's; `secret_key` is for migrations that seal what's stored.
+    """
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.attributes["url"] = owner_url
     made.attributes["roles"] = roles
+    made.attributes["secret_key"] = secret_key
     return made
 
 
@@ -60,7 +66,7 @@ def upgrade(settings: Settings) -> None:
     if settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL is not set: migrate runs as the role that owns the tables")
     roles = (_role(settings.database_url), _role(settings.database_worker_url or settings.database_url))
-    command.upgrade(config(settings.database_owner_url.get_secret_value(), roles), "head")
+    command.upgrade(config(settings.database_owner_url.get_secret_value(), roles, settings.secret_keys[0]), "head")
 
 
 def _role(url: SecretStr) -> str:

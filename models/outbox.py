@@ -24,18 +24,22 @@ class OutboxState(StrEnum):
 
 
 class Outbox(SQLModel, table=True):
-    """One email or job. `lease` is the worker's claim, which ends at `leased_until`."""
+    """One email or job. `lease` is the worker's claim, which ends at `leased_until`.
+
+    Once it's done, it no longer says what it was about.
+    """
 
     __table_args__ = (
         Index("outbox_due", "next_at", postgresql_where=text("state = 'QUEUED'")),
         Index("outbox_dead", "id", postgresql_where=text("state = 'DEAD'")),
         Index("outbox_finished", "finished_at", postgresql_where=text("state <> 'QUEUED'")),
         one_of("state", OutboxState),
+        CheckConstraint("subject_id IS NOT NULL OR state IN ('DONE', 'DROPPED')", name="subject_while_needed"),
     )
 
     id: UUID = random_id()
     kind: str = text_column()
-    subject_id: UUID
+    subject_id: UUID | None = None
     other_id: UUID | None = None
     recipient: str | None = text_column()
     recipient_name: str | None = text_column()

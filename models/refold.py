@@ -5,7 +5,7 @@ It runs as the role that owns the tables, because nobody else reaches everybody'
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -124,14 +124,17 @@ async def refold_if_changed(database: Database) -> int:
     return 0 if done else await refold(database)
 
 
-async def as_owner(settings: Settings, work: Callable[[Database], Awaitable[int]]) -> int:
-    """Do one of the two as the role that owns the tables.
+Done = TypeVar("Done")
+
+
+async def as_owner(settings: Settings, work: Callable[[Database], Awaitable[Done]]) -> Done:
+    """Do work on everybody's rows as the role that owns the tables.
 
     Raises:
         SettingsError: its URL isn't set, or leads to another role, which would miss private texts and not notice.
     """
     if settings.database_owner_url is None:
-        raise SettingsError("DATABASE_OWNER_URL is not set: refold runs as the role that owns the tables")
+        raise SettingsError("DATABASE_OWNER_URL is not set: this runs as the role that owns the tables")
     async with connect(settings, settings.database_owner_url) as database:
         async with database.reading() as reading:
             guarded = await reading.value(select(func.row_security_active("logbook_private")), bool)

@@ -111,12 +111,14 @@ END;
 
 REVOKE EXECUTE ON FUNCTION ids_of FROM PUBLIC;
 
--- Deletes the origins under the address of an account that is being deleted. Its owner may not read them. The address
--- must be verified: otherwise anybody could erase somebody else's by signing up with their address.
-CREATE FUNCTION erase_origins(giver uuid) RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- Deletes the origins from the mailbox of an account that is being deleted, given its keyed hashes. The owner may not read
+-- them. The address must be verified: otherwise anybody could erase somebody else's by signing up with their address.
+CREATE FUNCTION erase_origins(giver uuid, mailbox bytea[]) RETURNS void
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     DELETE FROM feedback_origin
-     WHERE email_key = (SELECT email_key FROM account WHERE id = giver AND email_verified_at IS NOT NULL)
+     WHERE mailbox_hash = ANY (mailbox)
+       AND EXISTS (SELECT FROM account WHERE id = giver AND email_verified_at IS NOT NULL)
        AND (giver = viewer() OR stands_as(8)) AND NOT by_token();
 END;
 
@@ -129,6 +131,64 @@ BEGIN ATOMIC
 END;
 
 REVOKE EXECUTE ON FUNCTION end_exports FROM PUBLIC;
+
+-- Writes what parties gave since the last time anew, in random order, so that PostgreSQL's marks (a row's transaction,
+-- its place) no longer tell what was written together: answers with their origins, and the marks of used links. Older
+-- rows are written along, so that a day's few don't stand out. Gives how many rows were new.
+CREATE FUNCTION mix_answers(at_least int) RETURNS int LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    recent int := (SELECT count(*) FROM public.feedback WHERE NOT mixed);
+    used int := (SELECT count(*) FROM public.spent_link WHERE NOT mixed);
+    piece uuid;
+    used_link bytea;
+BEGIN
+    IF NOT public.at_work() THEN
+        RAISE insufficient_privilege;
+    END IF;
+    FOR piece IN
+        SELECT id FROM (
+            SELECT id FROM public.feedback WHERE NOT mixed
+            UNION ALL
+            (SELECT id FROM public.feedback WHERE mixed AND recent > 0 ORDER BY random() LIMIT greatest(0, at_least - recent))
+        ) AS those ORDER BY random()
+    LOOP
+        UPDATE public.feedback SET mixed = true WHERE id = piece;
+        -- A long value stays where it is, with its old mark, unless it's made anew.
+        UPDATE public.feedback_answer SET text = text || '' WHERE feedback_id = piece;
+        UPDATE public.feedback_origin SET sealed = sealed || '' WHERE id = piece;
+    END LOOP;
+    FOR used_link IN
+        SELECT mark FROM (
+            SELECT mark FROM public.spent_link WHERE NOT mixed
+            UNION ALL
+            (SELECT mark FROM public.spent_link WHERE mixed AND used > 0 ORDER BY random() LIMIT greatest(0, at_least - used))
+        ) AS those ORDER BY random()
+    LOOP
+        UPDATE public.spent_link SET mixed = true WHERE mark = used_link;
+    END LOOP;
+    RETURN recent + used;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION mix_answers FROM PUBLIC;
+
+-- Writes a whole table anew, in the order of its random key and without what was deleted or overwritten. False if
+-- somebody is using the table: whoever came next would wait for us to get it.
+CREATE FUNCTION rewrite(which text) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
+BEGIN
+    IF NOT public.at_work() THEN
+        RAISE insufficient_privilege;
+    END IF;
+    EXECUTE format('CLUSTER public.%I USING %I', which, which || '_pkey');
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION rewrite FROM PUBLIC;
 
 
 -- Part 3: the policies, table by table.
@@ -146,14 +206,27 @@ CREATE POLICY own ON logbook_private USING (mediator_id IN (SELECT own_record())
 ALTER TABLE cpd_private ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON cpd_private USING (mediator_id IN (SELECT own_record()));
 
--- The fact that a party was asked for feedback. The party has a link to the request, which shows it and works once.
+-- The fact that a party was asked for feedback. The party has a link to the request, which shows it. Using it changes
+-- nothing here, because PostgreSQL would note by which transaction, and so with which answers.
 ALTER TABLE feedback_request ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON feedback_request FOR SELECT USING (mediator_id = (SELECT own_record()));
 CREATE POLICY own_is_made ON feedback_request FOR INSERT WITH CHECK (mediator_id = (SELECT own_record()));
 CREATE POLICY own_is_withdrawn ON feedback_request FOR UPDATE USING (mediator_id = (SELECT own_record()));
 CREATE POLICY link_shows ON feedback_request FOR SELECT USING (secret_hash = (SELECT held_link()));
-CREATE POLICY link_is_spent ON feedback_request FOR UPDATE USING (secret_hash = (SELECT held_link()));
 CREATE POLICY work_mails ON feedback_request FOR SELECT TO :"worker" USING ((SELECT at_work()));
+
+-- Which links were used. The marks tell nothing to anybody who doesn't have the link and the service's key.
+ALTER TABLE spent_link ENABLE ROW LEVEL SECURITY;
+CREATE POLICY by_link ON spent_link FOR SELECT USING ((SELECT held_link()) IS NOT NULL);
+CREATE POLICY link_is_spent ON spent_link FOR INSERT WITH CHECK ((SELECT held_link()) IS NOT NULL);
+CREATE POLICY work_forgets ON spent_link FOR ALL TO :"worker" USING ((SELECT at_work()));
+
+-- The sealed keys of who was asked about what, day by day.
+ALTER TABLE details_key ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON details_key FOR SELECT USING ((SELECT stands_as(1)));
+CREATE POLICY own_is_made ON details_key FOR INSERT WITH CHECK ((SELECT stands_as(1)));
+CREATE POLICY work_mails ON details_key FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON details_key FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
 -- Who was asked about what. It's gone after 120 hours, and isn't shown any longer even if no worker has run.
 ALTER TABLE feedback_request_details ENABLE ROW LEVEL SECURITY;
@@ -246,6 +319,18 @@ CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FO
     WHEN (OLD.email_verified_at IS NOT NULL AND ((OLD.id = viewer() OR stands_as(8)) AND NOT by_token()) IS NOT TRUE)
     EXECUTE FUNCTION refuse_change();
 
+-- What was erased stays in a table's pages until it's overwritten. Vacuum makes room for that, and doesn't wait until
+-- there's much of it, where it was about parties.
+ALTER TABLE details_key SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE feedback_request_details SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE feedback SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE feedback_answer SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE feedback_origin SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE spent_link SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE reviewer_invitation SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE outbox SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE account SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+
 
 -- Part 4: what a role that owns nothing may do, once for the web server's and once for the worker's, as :"role".
 --
@@ -260,4 +345,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
 
-GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, end_exports TO :"role";
+GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, end_exports, mix_answers, rewrite TO :"role";

@@ -4,7 +4,8 @@ from typing import NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import ClauseElement, bindparam, delete, func, or_, select
-from sqlalchemy.types import Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import LargeBinary, Uuid
 
 from i18n import gettext as _
 from jobs import mail
@@ -15,6 +16,7 @@ from models.outbox import AuditAction, outbox
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
 from permissions.addresses import account_key
+from permissions.sealing import mailbox_hashes
 from resolvers.account_row import lock_with_administrators
 from resolvers.audit import note
 from resolvers.context import Context
@@ -55,7 +57,8 @@ async def erase_account(
     if Role.ADMIN in account.roles and not has_colleague:
         refuse_last_administrator()
     reviews = await transaction.all(_reviews(), account_id=account_id)
-    await transaction.run(select(func.erase_origins(account_id)))
+    mailbox = bindparam("mailbox", mailbox_hashes(context.settings, account.email_key), ARRAY(LargeBinary()))
+    await transaction.run(select(func.erase_origins(account_id, mailbox)))
     if account.email_verified_at:  # anyone can sign up with someone else's address
         await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
     # Its own, and those of what depends on it. The owner may not read all of these.

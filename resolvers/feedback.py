@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
@@ -17,6 +17,7 @@ from models.feedback import feedback as feedback_table
 from models.outbox import AuditAction
 from models.statement import Expression, Row, statement
 from permissions.scopes import readable_answers, readable_feedback
+from permissions.sealing import Origin, open_origin
 from permissions.viewer import Standing
 from resolvers.audit import note
 from resolvers.context import Info
@@ -153,31 +154,27 @@ def answers(row: strawberry.Parent[FeedbackRow]) -> list[Answer]:
     return [*map(_as_answer, row.answers or ())]
 
 
-class OriginRow(Row):
-    """The sender of a piece of feedback, and the time."""
-
+class _OriginRow(Row):
     id: UUID
-    name: str | None
-    email: str | None
-    received_at: datetime
+    sealed: bytes
 
 
-@statement(OriginRow)
+@statement(_OriginRow)
 def _origins() -> ClauseElement:
     ids = bindparam("ids", type_=ARRAY(Uuid()))
-    return select(_origin.id, _origin.name, _origin.email, _origin.received_at).where(_origin.id == func.any(ids))
+    return select(_origin.id, _origin.sealed).where(_origin.id == func.any(ids))
 
 
-async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> OriginRow | None:
+async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> Origin | None:
     """Load the sender of a piece of feedback, and record that in the audit log; None if the origin is gone."""
     context = info.context
 
-    async def load(ids: list[UUID]) -> Sequence[OriginRow | None]:
+    async def load(ids: list[UUID]) -> Sequence[Origin | None]:
         async with context.database.transaction() as transaction:
             rows = await transaction.all(_origins(), ids=ids)
             if rows:
                 await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))
-        found = {one.id: one for one in rows}
+        found = {one.id: open_origin(context.settings, one.id, one.sealed) for one in rows}
         return [found.get(one) for one in ids]
 
     return await context.load(load, "origin", row.id)

@@ -4,7 +4,8 @@ from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from i18n import gettext as _
 from i18n import lazy_gettext
@@ -15,15 +16,14 @@ from models.feedback import (
     RATINGS,
     ActedAs,
     Capacity,
-    RequestState,
     feedback,
     feedback_answers,
     feedback_origins,
-    feedback_requests,
+    spent_links,
 )
-from permissions.addresses import account_key
 from permissions.scopes import LINK_DAYS
-from permissions.secrets import hash_secret, network_hash
+from permissions.sealing import Origin, mailbox_hashes, seal_origin
+from permissions.secrets import hash_secret, network_hash, spent_marks
 from resolvers import limits
 from resolvers.address import is_own
 from resolvers.context import Context, Info
@@ -87,15 +87,14 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         # This tells a repeat from a second answer. It's before checking the link, which the first answer used up.
         if await earlier_result(context, transaction, "giveFeedback", once(input), new_id, by[0]):
             return
-        about = await _whom(transaction, new.token, link, chosen)
+        about = await _whom(context, transaction, new.token, link, chosen)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
         named = context.settings.feedback_notice is Notice.NAMED
         over = named and new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
         await transaction.savepoint()
         await _store(context, transaction, new_id, about.id, new, answers)
-        origin = {"id": new_id, "name": name, "email": email, "email_key": email and account_key(email)}
-        await transaction.run(insert(feedback_origins).values(origin))
+        await _store_origin(context, transaction, new_id, name, email)
         await queue_notice(transaction, context.settings, new_id, about.id, over=over)
         # Undone after it was written, so that timing reveals nothing either. A refusal would show strangers whose
         # address it is.
@@ -105,24 +104,43 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         await (transaction.rollback_to() if own else transaction.release())
 
 
-async def _whom(transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None) -> SubjectRow:
+async def _whom(
+    context: Context, transaction: Transaction, token: str | None, link: str | None, chosen: UUID | None
+) -> SubjectRow:
     """Find the mediator that the survey is about, and use up the request's link."""
     if token is not None:
-        request = await transaction.first(request_by_link(locked=True), hash=hash_secret(token))
-        if request is None:
-            _no_such("token")
-        state = link_state(request)
-        if state is not LinkState.OPEN:
-            code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
-            refuse("token", code, _CLOSED[state] % {"days": LINK_DAYS})
-        row = await transaction.first(subject_by("id"), id=request.mediator_id)
-        await transaction.run(
-            update(feedback_requests).where(feedback_requests.c.id == request.id).values(state=RequestState.SPENT)
-        )
-        return row or _no_such("token")
+        return await _use_link(context, transaction, hash_secret(token))
     if link is not None:
         return await transaction.first(subject_by("link"), hash=hash_secret(link)) or _no_such("link")
     return await transaction.first(subject_by("choice"), id=chosen) or _no_such("mediatorId")
+
+
+async def _use_link(context: Context, transaction: Transaction, hashed: bytes) -> SubjectRow:
+    marks = spent_marks(context.settings, hashed)
+    request = await transaction.first(request_by_link(), hash=hashed, marks=marks)
+    if request is None:
+        _no_such("token")
+    state = link_state(request)
+    if state is LinkState.OPEN:
+        used = await transaction.run(upsert(spent_links).values(mark=marks[0]).on_conflict_do_nothing())
+        state = LinkState.OPEN if used else LinkState.SPENT  # at the same moment
+    if state is not LinkState.OPEN:
+        code = Code.SPENT if state is LinkState.SPENT else Code.EXPIRED
+        refuse("token", code, _CLOSED[state] % {"days": LINK_DAYS})
+    return await transaction.first(subject_by("id"), id=request.mediator_id) or _no_such("token")
+
+
+async def _store_origin(
+    context: Context, transaction: Transaction, feedback_id: UUID, name: str | None, email: str | None
+) -> None:
+    origin = Origin(name, email, context.database.now())
+    await transaction.run(
+        insert(feedback_origins).values(
+            id=feedback_id,
+            sealed=seal_origin(context.settings, feedback_id, origin),
+            mailbox_hash=mailbox_hashes(context.settings, email)[0] if email else None,
+        )
+    )
 
 
 _CLOSED = {

@@ -7,18 +7,19 @@ from typing import Literal
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, ColumnElement, bindparam, select
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import LargeBinary, Uuid
 
 from i18n import gettext as _
 from models.account import accounts
-from models.feedback import feedback_requests
+from models.feedback import RequestState, feedback_requests, spent_links
 from models.folding import says_enough
 from models.mediator import mediators
 from models.reviewer import appointments
 from models.statement import Row, statement
 from permissions.scopes import IS_MEDIATOR, findable, link_works
-from permissions.secrets import hash_secret
+from permissions.secrets import hash_secret, spent_marks
 from resolvers import limits
 from resolvers.context import Info
 from resolvers.errors import BadInput, NotFound
@@ -84,22 +85,25 @@ _hash = bindparam("hash", type_=LargeBinary())
 
 
 class _RequestRow(Row):
-    id: UUID
     mediator_id: UUID
     state: str
     works: bool
+    spent: bool
 
 
 @statement(_RequestRow)
-def request_by_link(locked: bool) -> ClauseElement:
-    """Select a request by the `hash` of its link; `locked` for answering it."""
-    request = select(
-        feedback_requests.c.id,
+def request_by_link() -> ClauseElement:
+    """Select a request by the `hash` of its link, and whether one of the link's `marks` says that it was used.
+
+    It's never locked: the row would keep the number of the transaction, which is also in the answers that it writes.
+    """
+    marked = spent_links.c.mark == func.any(bindparam("marks", type_=ARRAY(LargeBinary())))
+    return select(
         feedback_requests.c.mediator_id,
         feedback_requests.c.state,
         link_works().label("works"),
+        select(spent_links.c.mark).where(marked).exists().label("spent"),
     ).where(feedback_requests.c.secret_hash == _hash)
-    return request.with_for_update() if locked else request
 
 
 class FoundRow(Row):
@@ -122,8 +126,11 @@ def _found() -> ClauseElement:
 
 def link_state(request: _RequestRow) -> LinkState:
     """Say whether a request can still be answered."""
-    state = LinkState(request.state)
-    return LinkState.EXPIRED if state is LinkState.OPEN and not request.works else state
+    if request.state == RequestState.WITHDRAWN:
+        return LinkState.WITHDRAWN
+    if not request.works:
+        return LinkState.EXPIRED
+    return LinkState.SPENT if request.spent else LinkState.OPEN
 
 
 async def feedback_invitation(info: Info, token: str) -> Invitation:
@@ -137,7 +144,8 @@ async def feedback_invitation(info: Info, token: str) -> Invitation:
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
     link = hash_secret(token)
     async with context.database.opened_by(link).reading() as reading:
-        request = await reading.first(request_by_link(locked=False), hash=link)
+        marks = spent_marks(context.settings, link)
+        request = await reading.first(request_by_link(), hash=link, marks=marks)
         subject = await reading.first(subject_by("id"), id=request.mediator_id) if request else None
     if not request or not subject:
         raise NotFound

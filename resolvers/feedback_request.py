@@ -1,11 +1,12 @@
 """Requests for feedback: sending one to a party, withdrawing it, and never writing to an address again."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import ClauseElement, Date, and_, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import ClauseElement, Date, bindparam, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
@@ -13,10 +14,12 @@ from sqlalchemy.types import Uuid
 from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue_mail
-from models.feedback import RequestState, feedback_request_details, stopped_addresses
+from models.database import Transaction
+from models.feedback import RequestState, details_keys, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
 from models.statement import AnySelect, Row, statement
-from permissions.scopes import details_kept
+from permissions.scopes import details_joined
+from permissions.sealing import CannotOpen, PartyDetails, new_day_key, open_details, seal_details
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
 from resolvers.address import held_for, is_own, mailbox_hash
@@ -36,21 +39,21 @@ from resolvers.paging import (
     page_values,
 )
 from resolvers.validation import Check
+from settings import Settings
 
 _request, _details = _requests.c, feedback_request_details.c
 _NEWEST = Sort("made_at", _request.made_at, descending=True, nullable=False)
-# The list doesn't show whether a request was answered: open and answered ones look alike, even when withdrawn.
+# The list doesn't show whether a request was answered, and neither does its row.
 _listed = _request.state != RequestState.WITHDRAWN
 
 
 class RequestRow(ListedRow):
-    """A request to a party; who that is, only for five days."""
+    """A request to a party; who that is, sealed with the key of the day when it was made, only for five days."""
 
     made_on: date
     mediation_ended_on: date
-    party_name: str | None
-    party_email: str | None
-    reference: str | None
+    sealed: bytes | None
+    day_key: bytes | None
 
 
 class _CountRow(Row):
@@ -73,13 +76,38 @@ def _rows() -> AnySelect:
             _request.id,
             cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
             _request.mediation_ended_on,
-            _details.party_name,
-            _details.party_email,
-            _details.reference,
+            _details.sealed,
+            details_keys.c.sealed.label("day_key"),
         )
-        .select_from(_requests.outerjoin(feedback_request_details, and_(_details.id == _request.id, details_kept())))
+        .select_from(details_joined(_requests))
         .where(_listed)
     )
+
+
+def _details_of(info: Info, row: RequestRow) -> PartyDetails | None:
+    if row.sealed is None or row.day_key is None:
+        return None
+    with suppress(CannotOpen):
+        return open_details(info.context.settings, row.made_on, row.day_key, row.id, row.sealed)
+    return None
+
+
+def party_name(info: Info, row: strawberry.Parent[RequestRow]) -> str | None:
+    """Give the party's name, for five days."""
+    details = _details_of(info, row)
+    return details.name if details else None
+
+
+def party_email(info: Info, row: strawberry.Parent[RequestRow]) -> str | None:
+    """Give the party's address, for five days."""
+    details = _details_of(info, row)
+    return details.email if details else None
+
+
+def reference(info: Info, row: strawberry.Parent[RequestRow]) -> str | None:
+    """Give the mediator's own reference, for five days."""
+    details = _details_of(info, row)
+    return details.reference if details else None
 
 
 @statement(RequestRow)
@@ -125,6 +153,31 @@ async def _own(context: Context, request_id: UUID) -> RequestRow | None:
         return await reading.first(_one(), id=request_id, me=context.account_id)
 
 
+class _TodayRow(Row):
+    today: date
+
+
+@statement(_TodayRow)
+def _today() -> ClauseElement:
+    return select(cast(func.timezone("UTC", func.clock()), Date).label("today"))
+
+
+class _DayKeyRow(Row):
+    sealed: bytes
+
+
+@statement(_DayKeyRow)
+def _day_key() -> ClauseElement:
+    return select(details_keys.c.sealed).where(details_keys.c.day == bindparam("day", type_=Date()))
+
+
+async def day_key(transaction: Transaction, settings: Settings, day: date) -> bytes:
+    """Give the sealed key of the details of a day's requests (in UTC). The day's first request makes it."""
+    new = upsert(details_keys).values(day=day, sealed=new_day_key(settings, day))
+    await transaction.run(new.on_conflict_do_nothing())
+    return (await transaction.one(_day_key(), day=day)).sealed
+
+
 @strawberry.input
 class RequestFeedbackInput:
     """What a mediator enters to ask for feedback."""
@@ -151,7 +204,7 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
     check = Check()
     name = check.name("partyName", new.party_name)
     email = check.email("partyEmail", new.party_email) or ""
-    reference = check.line("reference", new.reference)
+    details = PartyDetails(name, email, check.line("reference", new.reference))
     check.day("mediationEndedOn", new.mediation_ended_on, context.database.latest_today())
     if not new.party_agreed:
         check.add("partyAgreed", Code.REQUIRED, _("Please confirm that the party agreed to be contacted."))
@@ -173,9 +226,10 @@ async def request_feedback(info: Info, input: RequestFeedbackInput) -> RequestRo
                 secret_hash=hash_secret(link_secret(context.settings, Opens.FEEDBACK_REQUEST, new_id)),
             )
         )
-        await transaction.run(
-            insert(feedback_request_details).values(**owned, party_name=name, party_email=email, reference=reference)
-        )
+        today = (await transaction.one(_today())).today  # that of `made_at`: a transaction's clock stands still
+        key = await day_key(transaction, context.settings, today)
+        sealed = seal_details(context.settings, today, key, new_id, details)
+        await transaction.run(insert(feedback_request_details).values(**owned, sealed=sealed))
         await enqueue_mail(transaction, mail.FEEDBACK_REQUEST, new_id, held, other_id=new_id)
     return await _own(context, new_id)
 
@@ -224,8 +278,8 @@ async def stop_requests(info: Info, input: StopRequestsInput) -> None:
     """
     context = info.context
     await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    hashed = read_stop_token(context.settings, input.token)
-    if hashed is None:
+    mark = read_stop_token(context.settings, input.token)
+    if mark is None:
         refuse("token", Code.NOT_FOUND, _("This link isn't complete. Please open it again from the email."))
     async with context.transaction() as transaction:
-        await transaction.run(upsert(stopped_addresses).values(address_hash=hashed).on_conflict_do_nothing())
+        await transaction.run(upsert(stopped_addresses).values(address_hash=mark).on_conflict_do_nothing())

@@ -13,9 +13,10 @@ from i18n import gettext as _
 from models.account import accounts
 from models.mediator import Visibility
 from models.mediator import mediators as _mediators
-from models.statement import AnySelect, statement
+from models.statement import AnySelect, Row, statement
 from permissions.scopes import mediators_joined, standing_column, visible_mediators
-from permissions.secrets import Opens, link_secret
+from permissions.sealing import open_personal_link
+from permissions.secrets import Opens, stored_link_secret
 from permissions.viewer import Standing
 from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
@@ -127,14 +128,33 @@ async def mediators(
     return await list_page(context.database, rows, count, BY_NAME, page, viewer=context.account_id, **words)
 
 
-def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str | None:
-    """Give a mediator's personal link."""
-    return personal_link(info.context.settings, mediator.id)
+class _LinkRow(Row):
+    feedback_link_hash: bytes
+    feedback_link_sealed: bytes | None
 
 
-def personal_link(settings: Settings, mediator_id: UUID) -> str:
+@statement(_LinkRow)
+def _link() -> ClauseElement:
+    link = _mediators.c.feedback_link_hash, _mediators.c.feedback_link_sealed
+    return select(*link).where(_mediators.c.id == bindparam("id", type_=Uuid()))
+
+
+async def feedback_link(info: Info, mediator: strawberry.Parent[MediatorRow]) -> str | None:
+    """Give a mediator's personal link; None if the key that made it is no longer one of the service's."""
+    settings = info.context.settings
+    async with info.context.database.reading() as reading:
+        row = await reading.first(_link(), id=mediator.id)
+    if row is None:
+        raise NotFound
+    if row.feedback_link_sealed is not None:
+        return personal_link(settings, open_personal_link(settings, mediator.id, row.feedback_link_sealed))
+    secret = stored_link_secret(settings, Opens.PERSONAL_LINK, mediator.id, row.feedback_link_hash)
+    return secret and personal_link(settings, secret)
+
+
+def personal_link(settings: Settings, secret: str) -> str:
     """Give the address of the page where anyone can leave feedback about a mediator."""
-    return f"{settings.base_url}/give/{link_secret(settings, Opens.PERSONAL_LINK, mediator_id)}"
+    return f"{settings.base_url}/give/{secret}"
 
 
 @strawberry.input(description="Changes to your profile. Fields you leave out stay as they are.")

@@ -13,6 +13,7 @@ from jobs import mail
 from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
+from permissions.sealing import seal_factor
 from resolvers import limits
 from resolvers.access import end_sessions, lock_own
 from resolvers.address import addressee
@@ -26,7 +27,6 @@ from resolvers.totp import (
     new_recovery_codes,
     read_code,
     refuse_code,
-    seal_secret,
     telling_of_wrong_codes,
 )
 
@@ -57,16 +57,16 @@ async def set_up_second_factor(info: Info, input: SetUpSecondFactorInput) -> New
     context = info.context
     await confirm_password(context, "password", input.password)
     secret = pyotp.random_base32()
-    sealed = seal_secret(context.settings, context.account_id, secret)
+    sealed = seal_factor(context.settings, context.account_id, secret)
     async with context.transaction() as transaction:
         await lock_own(context, transaction)
         account = await transaction.one(addressee(), id=context.account_id)
         placed = await transaction.run(
             insert(second_factors)
-            .values(account_id=context.account_id, sealed_secret=sealed)
+            .values(account_id=context.account_id, sealed=sealed)
             .on_conflict_do_update(
                 index_elements=[second_factors.c.account_id],
-                set_={"sealed_secret": sealed},
+                set_={"sealed": sealed},
                 where=second_factors.c.confirmed_at.is_(None),
             )
         )
@@ -102,7 +102,7 @@ async def confirm_second_factor(info: Info, input: ConfirmSecondFactorInput) -> 
         if row is None:
             refuse(None, Code.NOT_FOUND, _("Please set up a second factor first."))
         now, typed = context.database.now(), read_code(input.code)
-        step = matching_step(context.settings, context.account_id, row.sealed_secret, typed, now)
+        step = matching_step(context.settings, context.account_id, row.sealed, typed, now)
         if step is None:
             refuse_code()
         await transaction.run(update(second_factors).where(own).values(confirmed_at=func.clock(), last_step=step))

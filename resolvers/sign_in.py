@@ -1,6 +1,5 @@
 """Signing in and out, and confirming the password again where being signed in isn't enough."""
 
-from hmac import compare_digest
 from typing import NoReturn
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from permissions.secrets import (
     address_hash,
     device_token,
     hash_secret,
+    is_device_token,
     new_secret,
 )
 from resolvers import limits
@@ -191,9 +191,7 @@ async def _welcome(context: Context, by_address: bytes, password_hash: str) -> N
 
 def _is_owners_browser(context: Context, password_hash: str | None) -> bool:
     """Whether the browser still has what it got when it signed in with this very password."""
-    if password_hash is None:
-        return False
-    return compare_digest(context.device.encode(), device_token(context.settings, password_hash).encode())
+    return password_hash is not None and is_device_token(context.settings, context.device, password_hash)
 
 
 def _refuse_credentials() -> NoReturn:

@@ -20,7 +20,8 @@ from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
 from models.statement import Row, statement
-from permissions.secrets import caseless, hash_secret, seal, unseal
+from permissions.sealing import CannotOpen, open_factor
+from permissions.secrets import caseless, hash_secret
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Code, Problem, RateLimited, Refused
@@ -29,7 +30,6 @@ from settings import Settings
 RECOVERY_CODES = 10
 RECOVERY_BYTES = 15  # 24 letters and digits
 TOLD_EVERY = timedelta(hours=1)
-_PURPOSE = "second factor"
 
 
 class WrongCode(Refused):
@@ -43,11 +43,6 @@ class MissingCode(Refused):
 def read_code(typed: str | None) -> str:
     """Read a code, ignoring case and the spaces that people type."""
     return re.sub(r"[\s-]", "", caseless(typed or ""))
-
-
-def seal_secret(settings: Settings, account_id: UUID, secret: str) -> str:
-    """Encrypt a factor's secret for storage. It can be decrypted only for the same account."""
-    return seal(settings, _PURPOSE, secret, account_id)
 
 
 @asynccontextmanager
@@ -79,7 +74,7 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
 class FactorRow(Row):
     """A second factor."""
 
-    sealed_secret: str
+    sealed: bytes
     last_step: int | None
 
 
@@ -88,7 +83,7 @@ def factor(confirmed: bool) -> ClauseElement:
     """Select and lock an account's second factor by its `account_id`: a confirmed one, or one yet to be confirmed."""
     state = second_factors.c.confirmed_at.is_not(None) if confirmed else second_factors.c.confirmed_at.is_(None)
     return (
-        select(second_factors.c.sealed_secret, second_factors.c.last_step)
+        select(second_factors.c.sealed, second_factors.c.last_step)
         .where(second_factors.c.account_id == bindparam("account_id"), state)
         .with_for_update()
     )
@@ -112,7 +107,7 @@ async def check_second_factor(context: Context, transaction: Transaction, accoun
     # Getting here takes the password, so a stranger can't lock the owner out.
     await context.limiter.count(limits.SECOND_FACTOR, account_id)
     if re.fullmatch("[0-9]{6}", typed):
-        step = matching_step(context.settings, account_id, row.sealed_secret, typed, context.database.now())
+        step = matching_step(context.settings, account_id, row.sealed, typed, context.database.now())
         if step is None or (row.last_step is not None and step <= row.last_step):
             refuse_code()
         await transaction.run(
@@ -136,14 +131,12 @@ def refuse_code() -> NoReturn:
     raise WrongCode(Problem("code", text, Code.WRONG_CREDENTIALS))
 
 
-def matching_step(settings: Settings, account_id: UUID, sealed: str, code: str, now: datetime) -> int | None:
+def matching_step(settings: Settings, account_id: UUID, sealed: bytes, code: str, now: datetime) -> int | None:
     """Give the half minute that a code is for, at most one away from now; None if there's none."""
-    secret = unseal(settings, _PURPOSE, sealed, account_id)
-    if secret is None:  # sealed under an earlier SECRET_KEY
-        return None
     try:
+        secret = open_factor(settings, account_id, sealed)
         return pyotp.TOTP(secret).verify_and_get_timecode(code, for_time=now, valid_window=1)
-    except OTPVerificationError:
+    except (CannotOpen, OTPVerificationError):
         return None
 
 

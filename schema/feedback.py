@@ -9,7 +9,14 @@ from permissions.scopes import DETAILS_DAYS
 from resolvers.feedback import answers, origin
 from resolvers.feedback_giving import give_feedback
 from resolvers.feedback_giving_subject import LinkState, feedback_invitation, feedback_subject, feedback_subjects
-from resolvers.feedback_request import request_feedback, stop_requests, withdraw_feedback_request
+from resolvers.feedback_request import (
+    party_email,
+    party_name,
+    reference,
+    request_feedback,
+    stop_requests,
+    withdraw_feedback_request,
+)
 from resolvers.survey import QuestionKind, QuestionReader, survey
 from schema.mutations import Payload, mutation
 
@@ -74,10 +81,11 @@ class FeedbackSummary:
 class FeedbackRequest:
     id: strawberry.ID
     made_on: date
-    party_name: str | None
-    party_email: str | None
-    reference: str | None
     mediation_ended_on: date
+
+    party_name = strawberry.field(resolver=party_name, graphql_type=str | None)
+    party_email = strawberry.field(resolver=party_email, graphql_type=str | None)
+    reference = strawberry.field(resolver=reference, graphql_type=str | None)
 
 
 @strawberry.type

@@ -27,6 +27,7 @@ from models.mediator import Visibility
 from models.reviewer import appointments
 from models.row_security import WORKER
 from permissions import passwords
+from permissions.sealing import Origin, PartyDetails, open_details, open_origin
 from permissions.secrets import hash_secret, new_secret
 from resolvers.account import add_profile
 from resolvers.account_row import new_account
@@ -259,6 +260,20 @@ class Hub:
         async with admin(self.services.admin_url) as connection:
             found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
         return found
+
+    async def origins(self) -> dict[UUID, Origin]:
+        """Who gave each piece of feedback."""
+        rows = await self.rows("SELECT id, sealed FROM feedback_origin")
+        return {row["id"]: open_origin(self.settings, row["id"], row["sealed"]) for row in rows}
+
+    async def parties(self) -> dict[UUID, PartyDetails]:
+        """Who was asked by each request whose details are stored."""
+        rows = await self.rows(
+            "SELECT id, day, details.sealed, key.sealed AS key FROM feedback_request_details details"
+            " JOIN details_key key ON day = (made_at AT TIME ZONE 'UTC')::date"
+        )
+        opened = (open_details(self.settings, row["day"], row["key"], row["id"], row["sealed"]) for row in rows)
+        return {row["id"]: details for row, details in zip(rows, opened, strict=True)}
 
     @asynccontextmanager
     async def later(self, **passed: float) -> AsyncIterator["Hub"]:

@@ -14,6 +14,7 @@ from models.cpd import cpd_entries, cpd_private
 from models.feedback import feedback, feedback_answers, feedback_origins
 from models.folds import folds
 from models.logbook import logbook_entries, logbook_private
+from permissions.sealing import Origin, mailbox_hashes, seal_origin
 from resolvers.survey import question
 from tests.hub import Hub, Person
 
@@ -105,9 +106,9 @@ async def put_feedback(
                     text=answer if isinstance(answer, str) else None,
                 )
             )
-        await transaction.run(
-            insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email, received_at=received_at)
-        )
+        sealed = seal_origin(hub.settings, new_id, Origin(name, email, received_at))
+        found_by = mailbox_hashes(hub.settings, email)[0] if email else None
+        await transaction.run(insert(feedback_origins).values(id=new_id, sealed=sealed, mailbox_hash=found_by))
     return new_id
 
 

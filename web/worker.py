@@ -20,7 +20,7 @@ from arq.cron import cron
 from arq.worker import create_worker
 from redis.asyncio.connection import parse_url
 
-from jobs import expiry, outbox, release
+from jobs import expiry, mixing, outbox, release
 from jobs.drain import Do, Drain, sending
 from jobs.expiry import Every, take_turn
 from jobs.ledger import Ledger, require_writable
@@ -130,13 +130,34 @@ async def release_shared(work: Work) -> bool:
 
 
 @function
+async def mix_answers(work: Work) -> bool:
+    """Write anew what parties gave, so that PostgreSQL's storage doesn't tell what came together."""
+    return await take_turn(work.database, "mix_answers", Every.DAY, partial(mixing.mix, settings=work.settings))
+
+
+@function
+async def rewrite_tables(work: Work) -> int:
+    """Write whole tables anew that hold traces of what was overwritten or deleted."""
+    return await mixing.rewrite_tables(work.database)
+
+
+@function
 async def keep_ledger(work: Work) -> int:
     """Add what was deleted to this process's ledger, if it keeps one; give how many lines."""
     return await work.ledger.keep(work.database) if work.ledger else 0
 
 
 DRAINS = (send_mail, make_exports)  # the web server wakes these
-CHORES = (erase_request_details, release_from_clock, clean_up, plan_releases, release_shared, keep_ledger)
+CHORES = (
+    erase_request_details,
+    release_from_clock,
+    clean_up,
+    plan_releases,
+    release_shared,
+    mix_answers,
+    rewrite_tables,
+    keep_ledger,
+)
 
 
 async def _forget_cut_off(context: dict[str, ArqRedis]) -> None:

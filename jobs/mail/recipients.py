@@ -9,8 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import LargeBinary
 
 from jobs.mail import rows
 from jobs.mail.facts import (
@@ -28,9 +31,10 @@ from jobs.mail.facts import (
 from jobs.outbox import WorkRow
 from models.account import LinkPurpose, Role
 from models.database import Transaction
-from models.feedback import stopped_addresses
+from models.feedback import spent_links, stopped_addresses
 from permissions.scopes import DETAILS_DAYS, LINK_DAYS
-from permissions.secrets import Opens, address_hash, link_secret, stop_token
+from permissions.sealing import open_details, open_origin
+from permissions.secrets import Opens, spent_marks, stop_marks, stop_token, stored_link_secret
 from settings import Notice, Settings
 
 FactsT_co = TypeVar("FactsT_co", bound=Facts, covariant=True)
@@ -49,11 +53,23 @@ def mailed_link(settings: Settings, name: str, secret: str) -> Link:
     return Link(f"{settings.base_url}/{name}/{secret}")
 
 
+def _stored_link(settings: Settings, name: str, opens: Opens, subject: UUID, secret_hash: bytes) -> Link | None:
+    """Give the link whose hash is stored; None if its key is gone, and with it any way to write the mail."""
+    secret = stored_link_secret(settings, opens, subject, secret_hash)
+    return mailed_link(settings, name, secret) if secret else None
+
+
 async def is_stopped(transaction: Transaction, settings: Settings, email: str) -> bool:
     """Tell whether an address has stopped all requests."""
-    hashed = address_hash(settings, email)
-    stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == hashed)
+    marks = bindparam("marks", stop_marks(settings, email), ARRAY(LargeBinary()))
+    stopped = select(stopped_addresses.c.address_hash).where(stopped_addresses.c.address_hash == func.any(marks))
     return await transaction.value(stopped, bytes) is not None
+
+
+async def _is_spent(transaction: Transaction, settings: Settings, secret_hash: bytes) -> bool:
+    marks = bindparam("marks", spent_marks(settings, secret_hash), ARRAY(LargeBinary()))
+    spent = select(spent_links.c.mark).where(spent_links.c.mark == func.any(marks))
+    return await transaction.value(spent, bytes) is not None
 
 
 async def account(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[NamedFacts] | None:
@@ -89,7 +105,9 @@ def account_link(
         row = await transaction.first(rows.link(), id=work.subject_id, purpose=purpose)
         if row is None:
             return None
-        link = mailed_link(settings, path, link_secret(settings, Opens.ACCOUNT_LINK, work.subject_id))
+        link = _stored_link(settings, path, Opens.ACCOUNT_LINK, work.subject_id, row.secret_hash)
+        if link is None:
+            return None
         # Rounded up, so that a mail that's sent at once gives the full time for which its link works.
         hours = math.ceil(row.left / timedelta(hours=1))
         return Recipient(row.new_email or row.email, AccountLinkFacts(name=row.name, link=link, expires_in_hours=hours))
@@ -112,7 +130,9 @@ async def export(transaction: Transaction, settings: Settings, work: WorkRow) ->
     row = await transaction.first(rows.export(), id=work.subject_id)
     if row is None or row.expires_at is None:
         return None
-    link = mailed_link(settings, "export", link_secret(settings, Opens.EXPORT, work.subject_id))
+    link = _stored_link(settings, "export", Opens.EXPORT, work.subject_id, row.secret_hash)
+    if link is None:
+        return None
     return Recipient(row.email, ExportFacts(name=row.name, link=link, expires_on=row.expires_at.date()))
 
 
@@ -157,7 +177,9 @@ async def invited_reviewer(
     row = await transaction.first(rows.invitation(), id=work.subject_id)
     if row is None:
         return None
-    link = mailed_link(settings, "invitation", link_secret(settings, Opens.INVITATION, work.subject_id))
+    link = _stored_link(settings, "invitation", Opens.INVITATION, work.subject_id, row.secret_hash)
+    if link is None:
+        return None
     return Recipient(row.email, InvitationFacts(mediator_name=row.name, link=link, expires_on=row.expires_at.date()))
 
 
@@ -166,18 +188,21 @@ async def party(transaction: Transaction, settings: Settings, work: WorkRow) -> 
     row = await transaction.first(rows.request(), id=work.subject_id)
     if row is None:
         return None
-    secret = link_secret(settings, Opens.FEEDBACK_REQUEST, work.subject_id)
+    link = _stored_link(settings, "feedback", Opens.FEEDBACK_REQUEST, work.subject_id, row.secret_hash)
+    if link is None or await _is_spent(transaction, settings, row.secret_hash):
+        return None
+    details = open_details(settings, row.day, row.day_key, row.id, row.sealed)
     facts = FeedbackRequestFacts(
         mediator_name=row.mediator_name,
-        party_name=row.party_name,
-        reference=row.reference or None,
+        party_name=details.name,
+        reference=details.reference or None,
         mediation_ended_on=row.mediation_ended_on,
-        link=mailed_link(settings, "feedback", secret),
+        link=link,
         link_days=LINK_DAYS,
         details_days=DETAILS_DAYS,
-        stop_link=mailed_link(settings, "stop", stop_token(settings, row.party_email)),
+        stop_link=mailed_link(settings, "stop", stop_token(settings, details.email)),
     )
-    return Recipient(row.party_email, facts)
+    return Recipient(details.email, facts)
 
 
 async def feedback_receiver(
@@ -190,9 +215,10 @@ async def feedback_receiver(
     if row is None:
         return None
     reads = await transaction.first(rows.reviewer(), id=row.id)
+    giver = open_origin(settings, row.feedback_id, row.origin).name if row.origin else None
     facts = FeedbackReceivedFacts(
         mediator_name=row.name,
-        giver_name=row.giver_name or "",
+        giver_name=giver or "",
         shared=row.shared,
         reviewer_name=reads.name if reads else None,
     )

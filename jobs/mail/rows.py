@@ -9,6 +9,7 @@ from sqlalchemy.types import Uuid
 from models.account import account_links, accounts, api_tokens
 from models.feedback import (
     RequestState,
+    details_keys,
     feedback,
     feedback_origins,
     feedback_request_details,
@@ -17,7 +18,7 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
-from permissions.scopes import IS_MEDIATOR, details_kept
+from permissions.scopes import IS_MEDIATOR, details_joined
 
 _id = bindparam("id", type_=Uuid())
 
@@ -73,11 +74,13 @@ def appointment() -> ClauseElement:
 
 
 class OpenRequestRow(Row):
-    """A request for feedback that is open, with the party's details."""
+    """A request for feedback that is open, with the party's sealed details and their key."""
 
-    party_name: str
-    party_email: str
-    reference: str | None
+    id: UUID
+    sealed: bytes
+    day: date
+    day_key: bytes
+    secret_hash: bytes
     mediation_ended_on: date
     mediator_name: str
 
@@ -85,33 +88,39 @@ class OpenRequestRow(Row):
 @statement(OpenRequestRow)
 def request() -> ClauseElement:
     """Select a request for feedback, while it's open and its details are kept."""
-    details, requests = feedback_request_details, feedback_requests
+    requests = feedback_requests
     return (
         select(
-            details.c.party_name,
-            details.c.party_email,
-            details.c.reference,
+            requests.c.id,
+            feedback_request_details.c.sealed,
+            details_keys.c.day,
+            details_keys.c.sealed.label("day_key"),
+            requests.c.secret_hash,
             requests.c.mediation_ended_on,
             accounts.c.name.label("mediator_name"),
         )
-        .join(requests, requests.c.id == details.c.id)
-        .join(accounts, accounts.c.id == details.c.mediator_id)
-        .where(details.c.id == _id, requests.c.state == RequestState.OPEN, details_kept(), IS_MEDIATOR)
+        .select_from(details_joined(requests).join(accounts, accounts.c.id == requests.c.mediator_id))
+        .where(
+            requests.c.id == _id, requests.c.state == RequestState.OPEN, details_keys.c.day.is_not(None), IS_MEDIATOR
+        )
     )
 
 
 class ReceivedFeedbackRow(NamedAddressRow):
-    """The mediator who got feedback, whether it's shared with them, and the giver's name if they gave one."""
+    """The mediator who got feedback, whether it's shared with them, and its sealed origin."""
 
     shared: bool
-    giver_name: str | None
+    feedback_id: UUID
+    origin: bytes | None
 
 
 @statement(ReceivedFeedbackRow)
 def received() -> ClauseElement:
     """Select the mediator of a piece of feedback."""
     return (
-        _account.add_columns(feedback.c.shared, feedback_origins.c.name.label("giver_name"))
+        _account.add_columns(
+            feedback.c.shared, feedback.c.id.label("feedback_id"), feedback_origins.c.sealed.label("origin")
+        )
         .join(feedback, accounts.c.id == feedback.c.mediator_id)
         .outerjoin(feedback_origins, feedback_origins.c.id == feedback.c.id)
         .where(feedback.c.id == _id, IS_MEDIATOR)
@@ -119,9 +128,10 @@ def received() -> ClauseElement:
 
 
 class InvitationRow(Row):
-    """Whom a mediator (`name`) invited to be their reviewer."""
+    """Whom a mediator (`name`) invited to be their reviewer, and the hash of the link."""
 
     email: str
+    secret_hash: bytes
     expires_at: datetime
     name: str
 
@@ -131,18 +141,19 @@ def invitation() -> ClauseElement:
     """Select an invitation, while it's open."""
     invited = reviewer_invitations.c
     return (
-        select(invited.email, invited.expires_at, accounts.c.name)
+        select(invited.email, invited.secret_hash, invited.expires_at, accounts.c.name)
         .join(accounts, accounts.c.id == invited.mediator_id)
         .where(invited.id == _id, invited.expires_at > func.clock())
     )
 
 
 class WorkingLinkRow(Row):
-    """The account of a link, its new address, and how long the link still works."""
+    """The account of a link, its new address, the link's hash, and how long it still works."""
 
     name: str
     email: str
     new_email: str | None
+    secret_hash: bytes
     left: timedelta
 
 
@@ -151,7 +162,13 @@ def link() -> ClauseElement:
     """Select a link of a `purpose`, while it works."""
     links = account_links.c
     return (
-        select(accounts.c.name, accounts.c.email, links.new_email, (links.expires_at - func.clock()).label("left"))
+        select(
+            accounts.c.name,
+            accounts.c.email,
+            links.new_email,
+            links.secret_hash,
+            (links.expires_at - func.clock()).label("left"),
+        )
         .join(accounts, accounts.c.id == links.account_id)
         .where(links.id == _id, links.purpose == bindparam("purpose"), links.expires_at > func.clock())
     )
@@ -177,10 +194,11 @@ def token() -> ClauseElement:
 
 
 class ReadyExportRow(Row):
-    """Who asked for a copy of their data, and when it goes."""
+    """Who asked for a copy of their data, the hash of its link, and when it goes."""
 
     name: str
     email: str
+    secret_hash: bytes
     expires_at: datetime | None
 
 
@@ -188,7 +206,7 @@ class ReadyExportRow(Row):
 def export() -> ClauseElement:
     """Select a copy of somebody's data that is ready, until it expires."""
     return (
-        select(accounts.c.name, accounts.c.email, data_exports.c.expires_at)
+        select(accounts.c.name, accounts.c.email, data_exports.c.secret_hash, data_exports.c.expires_at)
         .join(accounts, accounts.c.id == data_exports.c.account_id)
         .where(data_exports.c.id == _id, data_exports.c.expires_at > func.clock())
     )

@@ -116,8 +116,9 @@ class Population:
             for m, n in scattered("feedback", 1)
             for question, rating, text in (("listening", str(1 + n % 5), r"\N"), ("impressed", r"\N", "Patience"))
         )  # fmt: skip
-        yield "feedback_origin", ["id", "name", "email", "email_key"], (
-            f"{nth('f', m * 2000 + n)}\tParty\tparty{m}@demo.example\tparty{m}@demo.example"
+        # As long as a sealed one, but nobody opens it.
+        yield "feedback_origin", ["id", "sealed", "mailbox_hash"], (
+            f"{(f := nth('f', m * 2000 + n))}\t\\\\x{f * 4}\t\\\\x{nth('p', m) * 2}"
             for m, n in scattered("feedback", 1)
         )  # fmt: skip
         yield "feedback_request", ["id", "mediator_id", "mediation_ended_on", "secret_hash"], (

@@ -69,7 +69,7 @@ async def test_a_party_answers_on_a_phone(browser: Browser, site: Hub, way: Way,
     assert [tuple(row) for row in rows] == [("PARTY", "MEDIATOR", True, way is by_mail)]
     answers = await site.rows("SELECT question, rating, text FROM feedback_answer ORDER BY question")
     assert [tuple(answer) for answer in answers] == [("impressed", None, "Calm.\nKind."), ("listening", 5, None)]
-    assert [row["name"] for row in await site.rows("SELECT name FROM feedback_origin")] == ["Pat P."]
+    assert [origin.name for origin in (await site.origins()).values()] == ["Pat P."]
 
 
 async def test_a_party_answers_with_only_the_keyboard(browser: Browser, site: Hub) -> None:

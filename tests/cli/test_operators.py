@@ -20,7 +20,7 @@ from demo.mailcatcher import catching, caught, machine_time
 from demo.processes import PATIENCE
 from demo.run import HOST, _is_healthy, _values
 from models.account import Role
-from resolvers.totp import seal_secret
+from permissions.sealing import seal_factor
 from settings import Settings
 from tests.hub import Hub
 from tests.servers import free_port
@@ -312,8 +312,9 @@ async def test_problems_that_a_person_can_fix_are_reported_by_field(hub: Hub) ->
 async def test_somebody_who_lost_their_second_factor_can_sign_in_with_the_password_again(hub: Hub) -> None:
     person, other = await hub.mediator(), await hub.mediator()
     for one in (person, other):
-        sealed = seal_secret(hub.settings, one.id, "A" * 32)
-        await hub.rows("INSERT INTO second_factor VALUES ($1, $2, clock())", one.id, sealed)
+        sealed = seal_factor(hub.settings, one.id, "A" * 32)
+        row = "INSERT INTO second_factor (account_id, sealed, confirmed_at) VALUES ($1, $2, clock())"
+        await hub.rows(row, one.id, sealed)
     env = environment(hub.services)
     command = ["remove-second-factor", "--email"]
     removed = await asyncio.to_thread(CliRunner().invoke, main, [*command, f" {person.email.upper()}"], env=env)

@@ -20,7 +20,7 @@ REQUEST = {
     "mediationEndedOn": "2025-05-03",
     "partyAgreed": True,
 }
-ALL = ["erase_request_details", "release_from_clock", "clean_up", "plan_releases", "release_shared"]
+ALL = ["erase_request_details", "release_from_clock", "clean_up", "plan_releases", "release_shared", "mix_answers"]
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:

@@ -109,9 +109,9 @@ async def test_the_row_of_a_discreet_notice_is_the_same_for_one_piece_of_feedbac
         assert row["subject_id"] == mediator.id
         assert (row["other_id"], row["recipient"], row["recipient_name"]) == (None, None, None)
         whole = str(dict(row))
-        for piece in await now.rows("SELECT id, received_at FROM feedback_origin"):
-            assert str(piece["id"]) not in whole
-            assert piece["received_at"] not in row.values()
+        for piece, origin in (await now.origins()).items():
+            assert str(piece) not in whole
+            assert origin.received_at not in row.values()
         assert row["created_at"] == row["next_at"]
         assert next_day(now) <= row["next_at"] < next_day(now) + timedelta(days=1)
 

@@ -15,7 +15,7 @@ from jobs.outbox import MAKE_EXPORT, WorkRow, enqueue
 from models.account import Role
 from models.outbox import outbox
 from models.statement import Statement
-from permissions.secrets import address_hash, hash_secret, read_stop_token
+from permissions.secrets import hash_secret, read_stop_token, stop_marks
 from tests.hub import PASSWORD, Hub, Person, opened, payload
 from tests.world import put_feedback
 
@@ -94,7 +94,7 @@ async def test_a_request_goes_to_the_party_with_details_that_help_them_remember(
     assert says(letter, "Hello Pat Party,", "Mo Mediator would like", "Their reference: A-17", "3 May 2025")
     assert await opens(hub, letter, "feedback", "feedback_request")
     stops = read_stop_token(hub.settings, secret(letter, "stop"))
-    assert stops == address_hash(hub.settings, "pat@demo.example")
+    assert [stops] == stop_marks(hub.settings, "pat@demo.example")
 
 
 async def test_a_request_is_not_mailed_after_its_five_days(hub: Hub) -> None:

@@ -63,7 +63,7 @@ async def test_first_and_value_return_none_when_there_is_no_row(hub: Hub) -> Non
         assert await reading.all(nobody) == []
 
 
-async def test_rows_are_inserted_as_given_and_binary_values_are_refused(hub: Hub) -> None:
+async def test_rows_are_inserted_as_given_with_binary_values_and_others_are_refused(hub: Hub) -> None:
     moment, person = datetime(2024, 2, 29, 1, 2, 3, 456789, tzinfo=UTC), await hub.mediator()
     rows = [{"name": name, "ran_at": moment} for name in ("plain", 'it\'s \\ "odd"\n', "\N{GRINNING FACE}")]
     entry = {"kind": "OTHER", "title": "T", "started_on": date(2024, 2, 29), "ended_on": date(2024, 2, 29)}
@@ -74,9 +74,11 @@ async def test_rows_are_inserted_as_given_and_binary_values_are_refused(hub: Hub
             dict(row) for row in await transaction.all(Statement(select(chores).order_by(chores.c.name), NameRow))
         ] == sorted(rows, key=lambda row: str(row["name"]))
         assert await transaction.value(select(func.sum(cpd_entries.c.minutes)), int) == 6
+        await transaction.insert(request_keys, [{"key_hash": b"\0\\x ff"}])
+        assert await transaction.value(select(request_keys.c.key_hash), bytes) == b"\0\\x ff"
     with pytest.raises(asyncpg.DataError, match="not JSON serializable"):
         async with hub.database.transaction() as transaction:
-            await transaction.insert(request_keys, [{"key_hash": b"binary"}])
+            await transaction.insert(request_keys, [{"key_hash": object()}])
 
 
 async def chore_names(database: Database) -> list[str]:

@@ -224,6 +224,8 @@ async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub
         "cpd_private",
         "feedback_request",
         "feedback_request_details",
+        "details_key",
+        "spent_link",
         "feedback",
         "feedback_answer",
         "feedback_origin",

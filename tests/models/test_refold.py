@@ -101,7 +101,7 @@ async def test_only_the_owner_of_the_tables_folds_again(hub: Hub) -> None:
     await outdate(hub)
     before = await stored(hub)
     for url, problem in (
-        (None, "is not set: refold runs as the role that owns the tables"),
+        (None, "is not set: this runs as the role that owns the tables"),
         (hub.services.database_url, "is wrong: its role doesn't own the tables"),
         (hub.services.database_worker_url, "is wrong: its role doesn't own the tables"),
     ):

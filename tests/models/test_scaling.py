@@ -34,6 +34,7 @@ OTHERS = {
     "appointment_pkey",
     "feedback_request_by_secret",
     "feedback_request_secret_hash_key",
+    "feedback_unmixed",
     "feedback_unreleased",
     "ix_appointment_reviewer_id",
     "ix_feedback_request_details_made_at",

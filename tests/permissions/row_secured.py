@@ -12,6 +12,7 @@ from sqlalchemy.types import Integer
 
 from models.account import Role
 from models.mediator import Visibility
+from permissions import scopes
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
 from resolvers import entry_reading, feedback, feedback_request, mediator
 from resolvers.paging import page_statement
@@ -167,7 +168,7 @@ def without(*fences: str) -> Iterator[None]:
         if "readable answers" in fences:
             patch.setattr(feedback, "readable_answers", _everything)
         if "kept details" in fences:
-            patch.setattr(feedback_request, "details_kept", true)
+            patch.setattr(scopes, "details_kept", true)
         if "whose list" in fences:
             patch.setattr(entry_reading, "page_statement", _of_everybody)
             patch.setattr(feedback_request, "page_statement", _of_everybody)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from models.account import Role
 from models.database import connect
 from models.row_security import WORKER, Principal
+from permissions.sealing import mailbox_hashes
 from permissions.secrets import hash_secret
 from permissions.viewer import SIGNED_IN, Standing
 from settings import Pooler
@@ -43,12 +44,13 @@ async def world(hub: Hub) -> World:
 @asynccontextmanager
 async def wall_down(hub: Hub) -> AsyncIterator[None]:
     """Take away the database's own rules."""
-    for table in WALLED:
+    walled = (*WALLED, "details_key", "spent_link")
+    for table in walled:
         await hub.rows(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     try:
         yield
     finally:
-        for table in WALLED:
+        for table in walled:
             await hub.rows(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
 
 
@@ -194,14 +196,40 @@ async def test_only_the_workers_role_finds_what_its_work_needs_and_no_private_te
     assert await rows(hub.services.database_worker_url, ann) == await rows(hub.services.database_url, ann)
 
 
+async def test_the_keys_of_details_are_for_mediators_and_the_worker_and_the_marks_of_links_for_who_has_one(
+    world: World,
+) -> None:
+    hub, people = world.hub, world.people
+    await hub.rows("INSERT INTO spent_link (mark) VALUES ('mark')")
+    tables = "SELECT (SELECT count(*) > 0 FROM details_key), (SELECT count(*) > 0 FROM spent_link)"
+
+    async def found(url: str, principal: Principal | None) -> tuple[bool, bool]:
+        async with asked(url, principal) as connection:
+            [row] = await connection.fetch(tables)
+            return bool(row[0]), bool(row[1])
+
+    url = hub.services.database_url
+    assert await found(url, None) == await found(url, Principal()) == await found(url, WORKER) == (False, False)
+    assert await found(url, seen_by(people["admin"], SIGNED_IN & ~Standing.SELF)) == (False, False)
+    assert await found(url, seen_by(people["bea"], Standing.SELF)) == (True, False)
+    assert await found(url, Principal(link=hash_secret("any"))) == (False, True)
+    assert await found(hub.services.database_worker_url, WORKER) == (True, True)
+    for mark in ("INSERT INTO spent_link (mark) VALUES ('x')", "INSERT INTO details_key VALUES (current_date, 'x')"):
+        async with asked(url, seen_by(people["admin"], SIGNED_IN & ~Standing.SELF)) as connection:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await connection.execute(mark)
+
+
 TOUCH = {
     "logbook_private": "notes = 'x'",
     "cpd_private": "takeaways = 'x'",
-    "feedback_request": "state = 'SPENT'",
-    "feedback_request_details": "party_name = 'x'",
+    "details_key": "sealed = 'x'",
+    "spent_link": "mixed = true",
+    "feedback_request": "state = 'WITHDRAWN'",
+    "feedback_request_details": "sealed = 'x'",
     "feedback": "released = true",
     "feedback_answer": "text = 'x'",
-    "feedback_origin": "name = 'x'",
+    "feedback_origin": "sealed = 'x'",
     "data_export": "archive = 'x'",
 }
 
@@ -245,8 +273,8 @@ INSERTS = {
     "cpd_private": "INSERT INTO cpd_private (id, mediator_id) SELECT id, mediator_id FROM cpd_entry",
     "feedback_request": "INSERT INTO feedback_request (mediator_id, mediation_ended_on, secret_hash) "
     "VALUES ($1, '2024-01-02', '\\x00')",
-    "feedback_request_details": "INSERT INTO feedback_request_details (id, mediator_id, made_at, party_name, "
-    "party_email) VALUES (gen_random_uuid(), $1, now(), 'x', 'x')",
+    "feedback_request_details": "INSERT INTO feedback_request_details (id, mediator_id, made_at, sealed) "
+    "VALUES (gen_random_uuid(), $1, now(), 'x')",
     "data_export": "INSERT INTO data_export (account_id, secret_hash) VALUES ($1, '\\x00')",
 }
 
@@ -282,13 +310,12 @@ async def test_origins_are_erased_only_by_their_giver_in_person(world: World) ->
         seen_by(bea, Standing.SELF, by_token=True),
         seen_by(world.people["admin"], Standing.ADMIN, by_token=True),
     )
-    there = "SELECT count(*) FROM feedback_origin WHERE email = $1"
+    mailbox = mailbox_hashes(hub.settings, bea.email)
     for principal, left in (*((one, 1) for one in others), (seen_by(bea, Standing.SELF), 0)):
         async with asked(hub.services.database_url, principal) as connection:
-            await connection.execute("SELECT erase_origins($1)", bea.id)
+            await connection.execute("SELECT erase_origins($1, $2)", bea.id, mailbox)
             await connection.execute("COMMIT")
-        [found] = await hub.rows(there, bea.email)
-        assert found[0] == left
+        assert [origin.name for origin in (await hub.origins()).values()].count("Bea") == left
 
 
 async def test_an_administrator_who_deletes_an_account_erases_origins_about_themselves_too(hub: Hub) -> None:

@@ -6,7 +6,7 @@ a column added later is filled too, and shown to nobody until the policy table s
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,15 @@ from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
-from permissions.secrets import Opens, hash_secret, link_secret, stop_token
+from permissions.sealing import (
+    Origin,
+    PartyDetails,
+    mailbox_hashes,
+    new_day_key,
+    seal_details,
+    seal_origin,
+)
+from permissions.secrets import Opens, hash_secret, link_secret, spent_marks, stop_token
 from permissions.viewer import Standing
 from settings import Notice
 from tests.hub import password_hash
@@ -236,10 +244,17 @@ class World(Rows):
         )
         moment = self.mint.moment(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
         email = f"{self.mint.word()}@demo.example"
-        origin = ("FeedbackOrigin", mediator, NONE)
-        row = self.put("feedback_origin", origin, id=piece, email=email, email_key=email, received_at=moment)
+        name = self.mint.word()
+        self.put(
+            "feedback_origin",
+            id=piece,
+            sealed=seal_origin(self.settings, piece, Origin(name, email, moment)),
+            mailbox_hash=mailbox_hashes(self.settings, email)[0],
+        )
+        for field, value in (("name", name), ("email", word_in(email)), ("receivedAt", moment)):
+            self.note(value, Shown("FeedbackOrigin", field, mediator))
         if shared and not released:
-            told = {row["name"]} if self.settings.feedback_notice is Notice.NAMED else set[object]()
+            told = {name} if self.settings.feedback_notice is Notice.NAMED else set[object]()
             self._queued(mediator, "feedback_received", piece, self.emails[mediator], told)
 
     def request(self, mediator: UUID, state: str, hours: float, about: set[Marker]) -> None:
@@ -251,7 +266,7 @@ class World(Rows):
             *([of] if state != "WITHDRAWN" else []),
             id=request,
             mediator_id=mediator,
-            state=state,
+            state="WITHDRAWN" if state == "WITHDRAWN" else "OPEN",
             made_at=made,
             secret_hash=self.secret("feedback", Opens.FEEDBACK_REQUEST, request),
         )
@@ -259,26 +274,26 @@ class World(Rows):
         self.facts.told_by[secret] = set(about)
         if state == "WITHDRAWN":
             return
-        row = self.put(
-            "feedback_request_details",
-            *([of] if hours < 120 else []),
-            id=request,
-            mediator_id=mediator,
-            made_at=made,
-        )
-        stop = stop_token(self.settings, row["party_email"])
+        if state == "SPENT":
+            self.put("spent_link", mark=spent_marks(self.settings, hash_secret(secret))[0])
+        party = PartyDetails(self.mint.word(), f"{self.mint.word()}@demo.example", self.mint.word())
+        key = self._day_key(made.date())
+        sealed = seal_details(self.settings, made.date(), key, request, party)
+        self.put("feedback_request_details", id=request, mediator_id=mediator, made_at=made, sealed=sealed)
+        for field, value in (("partyName", party.name), ("partyEmail", party.email), ("reference", party.reference)):
+            self.note(word_in(value), *([Shown("FeedbackRequest", field, mediator)] if hours < 120 else []))
+        stop = stop_token(self.settings, party.email)
         self.note(stop)
         self.links.setdefault("stop", set()).add(stop)
         if state == "OPEN":
-            told = {
-                row["party_name"],
-                row["reference"],
-                asked["mediation_ended_on"],
-                secret,
-                stop,
-                self.names[mediator],
-            }
-            self._queued(mediator, "feedback_request", request, row["party_email"], told if hours < 120 else set())
+            told = {party.name, party.reference, asked["mediation_ended_on"], secret, stop, self.names[mediator]}
+            self._queued(mediator, "feedback_request", request, party.email, told if hours < 120 else set())
+
+    def _day_key(self, day: date) -> bytes:
+        if day not in self.day_keys:
+            self.day_keys[day] = new_day_key(self.settings, day)
+            self.put("details_key", day=day, sealed=self.day_keys[day])
+        return self.day_keys[day]
 
     def _queued(self, mediator: UUID, kind: str, subject: UUID, to: str, told: Iterable[object]) -> None:
         """Mail that waits; it isn't due until a worker is told that an hour has passed."""

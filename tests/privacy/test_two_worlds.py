@@ -8,7 +8,8 @@ to maintain, and a table or a column that's added later is included.
 import random
 import re
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -24,6 +25,7 @@ from models.fields import EntryField, FieldKind
 from models.folds import fold_columns
 from models.logbook import LOGBOOK_FIELDS
 from permissions.policy import allows
+from permissions.sealing import open_details, open_origin, seal_details, seal_origin
 from permissions.secrets import Opens, link_secret
 from permissions.viewer import Standing
 from schema.build import projection
@@ -73,6 +75,8 @@ READ_WITH = {
     "percent": "requested_at",
 }
 
+SEALED = {"feedback_origin", "feedback_request_details"}
+
 # What's deleted along with a piece of feedback.
 HANGING = (("feedback_answer", "feedback_id"), ("feedback_origin", "id"), ("audit_entry", "subject_id"))
 
@@ -110,10 +114,32 @@ class Other:
                 other["ended_on"] = row["ended_on"].replace(day=self.dice.randrange(1, 28))
             other["started_on"] = other["ended_on"] - timedelta(days=self.dice.randrange(400))
         self.changed += len(other)
+        if table.name in SEALED:
+            other["sealed"] = self._resealed(row)
         # A text or an address changes together with the form that it's compared by; markers are folded already.
         if "email" in other and "email_key" in table.c:
             other["email_key"] = other["email"]
         return other | {name: other[text] for name, text in folds.items() if text in other}
+
+    def _resealed(self, row: dict[str, Any]) -> bytes:
+        """What's sealed in the row, with another text in each place that the viewer may not read."""
+        settings, world = self.place.hub.settings, self.place.world
+        if "made_at" not in row:
+            origin = open_origin(settings, row["id"], row["sealed"])
+            return seal_origin(settings, row["id"], replace(origin, **self._hidden(vars(origin))))
+        day = row["made_at"].date()
+        bound = settings, day, world.day_keys[day], row["id"]
+        details = open_details(*bound, row["sealed"])
+        return seal_details(*bound, replace(details, **self._hidden(vars(details))))
+
+    def _hidden(self, facts: dict[str, Any]) -> dict[str, Any]:
+        hidden = {name: value for name, value in facts.items() if written(word_in(value)) not in self.visible}
+        self.changed += len(hidden)
+        mint = self.place.world.mint
+        return {
+            name: mint.moment(value) if isinstance(value, datetime) else re.sub("zq[a-z]{12}", mint.word(), value)
+            for name, value in hidden.items()
+        }
 
     def _value(self, kind: Any, name: str, value: Any) -> Any:
         mint = self.place.world.mint

@@ -23,9 +23,9 @@ from models.cpd import CPD_FIELDS
 from models.fields import FieldKind
 from models.logbook import LOGBOOK_FIELDS
 from models.mediator import Visibility
+from permissions.sealing import seal_factor
 from permissions.secrets import Opens, hash_secret, link_secret, stop_token
 from permissions.viewer import EVERYBODY
-from resolvers.totp import seal_secret
 from schema.build import projection
 from tests.entry_values import filled_in, filled_in_otherwise
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
@@ -184,8 +184,8 @@ async def world(hub: Hub) -> World:
 
     guarded, halfway = await hub.mediator(), await hub.mediator()
     for person, confirmed in ((guarded, "clock()"), (halfway, "NULL")):
-        sealed = seal_secret(hub.settings, person.id, FACTOR)
-        columns = "account_id, sealed_secret, confirmed_at, wrong_code_told_at"
+        sealed = seal_factor(hub.settings, person.id, FACTOR)
+        columns = "account_id, sealed, confirmed_at, wrong_code_told_at"
         # They've just been told about a wrong code, so another one leaves no trace.
         await hub.rows(
             f"INSERT INTO second_factor ({columns}) VALUES ($1, $2, {confirmed}, clock())", person.id, sealed

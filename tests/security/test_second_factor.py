@@ -221,8 +221,7 @@ async def test_secrets_and_codes_are_stored_sealed_or_hashed(hub: Hub) -> None:
         assert code not in stored
         assert code.replace("-", "") not in stored
     await hub.rows(
-        "UPDATE second_factor SET last_step = NULL, sealed_secret = "
-        "(SELECT sealed_secret FROM second_factor WHERE account_id = $1)",
+        "UPDATE second_factor SET last_step = NULL, sealed = (SELECT sealed FROM second_factor WHERE account_id = $1)",
         ann.id,
     )
     assert problems(await sign_in_with(hub, bob, code_of(hub, secret))) == [("code", "WRONG_CREDENTIALS")]
