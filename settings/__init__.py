@@ -178,6 +178,13 @@ class Settings(BaseSettings):
             raise ValueError("may end in ?tls=starttls or ?tls=none after smtp://, and in neither after smtps://")
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        if read_keys(value) != [value.get_secret_value()]:
+            raise ValueError("must have no comma, nor space at its ends: it may have to go into SECRET_KEYS_BEFORE")
+        return value
+
     @field_validator("secret_keys_before")
     @classmethod
     def _keys(cls, value: SecretStr) -> SecretStr:

@@ -59,6 +59,13 @@ def test_a_missing_setting_is_named_along_with_its_purpose(name: str, monkeypatc
     assert problem() == f"{name} is not set: {describe(name)}"
 
 
+def test_the_keys_begin_with_the_present_one_and_each_counts_once() -> None:
+    present, first, second = GOOD["SECRET_KEY"], "a" * 32, "b" * 40
+    settings = load(secret_keys_before=f" {first}, {second},{present},")
+    assert settings.secret_keys == (present.encode(), first.encode(), second.encode())
+    assert load().secret_keys == (present.encode(),)
+
+
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(describe(name.upper()) for name in Settings.model_fields)
 
@@ -66,6 +73,9 @@ def test_every_setting_says_what_it_is_for() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("SECRET_KEY", "hunter2-," * 5),
+        ("SECRET_KEY", " " + "hunter2-" * 5),
+        ("SECRET_KEYS_BEFORE", f"{'hunter2-' * 5},hunter2"),
         ("DATABASE_URL", "mysql://app:hunter2@db.demo.example/logbook"),
         ("DATABASE_URL", "postgresql://app:hunter2/x@db.demo.example/logbook"),
         ("DATABASE_URL", "postgresql://app:hunter2#x@db.demo.example/logbook"),
