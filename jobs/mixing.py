@@ -26,6 +26,8 @@ from settings import Settings
 LEAST = 20  # pieces written anew at once, if there are so many
 MIXED = tuple(table.name for table in (feedback, feedback_answers, feedback_origins, spent_links))
 
+LONGEST = 3600.0  # seconds; if it were cut off, it would begin again, and lock the table again
+
 _FORGOTTEN_WITHIN = timedelta(days=120)  # a month after the link has ended, even if no worker ran in the meantime
 _MARK = "rewrite "
 
@@ -80,7 +82,7 @@ async def rewrite_tables(database: Database) -> int:
 async def _rewrite(database: Database, mark: str) -> bool:
     async with database.transaction() as transaction:
         table = mark.removeprefix(_MARK)
-        done = await transaction.value(select(func.rewrite(table)), bool)
+        done = await transaction.call(func.rewrite(table), LONGEST)
         if done:
             await transaction.run(delete(chores).where(chores.c.name == mark))
     return bool(done)

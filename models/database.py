@@ -96,6 +96,11 @@ class Transaction(Reads):
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
+    async def call(self, function: ClauseElement, seconds: float) -> object:
+        """Call a function of the database that may take longer than a statement usually does; give its result."""
+        statement = _statement(select(function))
+        return await self._connection.fetchval(statement.sql, *statement.arguments({}), timeout=seconds)
+
     async def savepoint(self) -> None:
         """Begin the part of this transaction that `rollback_to` undoes."""
         await self._connection.execute("SAVEPOINT part")

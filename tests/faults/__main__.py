@@ -20,7 +20,20 @@ import typer
 
 from demo.embedded import embedded
 from models import migrate
-from tests.faults import backup, balanced, clock, full_disk, load, postgres, smtp, upgrade, valkey, workers, writes
+from tests.faults import (
+    backup,
+    balanced,
+    clock,
+    full_disk,
+    keys,
+    load,
+    postgres,
+    smtp,
+    upgrade,
+    valkey,
+    workers,
+    writes,
+)
 from tests.faults.line import Line
 from tests.faults.machine import Machine
 from tests.hub import settings_for
@@ -60,6 +73,8 @@ GROUPS: tuple[dict[str, Drill], ...] = (
     {"poison": writes.poison},
     {"erased": writes.erased},
     {"restored": backup.restored},
+    {"rekeyed": keys.rekeyed},
+    {"killed_while_mixing": keys.killed_while_mixing},
     {"upgraded": upgrade.upgraded},
     {"full_disk": full_disk.full_disk},
     {"full_server": full_disk.full_server},

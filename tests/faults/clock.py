@@ -64,6 +64,7 @@ async def away_for_a_day(machine: Machine, *, mails: int = 30) -> Line:
         )
         web.send(signal.SIGTERM)
         await web.ended()
+        queued = {row["subject_id"]: row["id"] for row in await site.outbox()}
         late = site.worker(demo_clock_offset_hours=25)
         await site.drained()
 
@@ -73,8 +74,8 @@ async def away_for_a_day(machine: Machine, *, mails: int = 30) -> Line:
         await until(swept)
         kept = await site.hub.rows("SELECT id FROM feedback_request_details")
         expired = mails - len(kept)
-        kept_ids = ", ".join(f"'{row['id']}'" for row in kept)
-        await site.tally(line, {}, but=f"subject_id NOT IN ({kept_ids})")
+        due = ", ".join(f"'{queued[row['id']]}'" for row in kept)
+        await site.tally(line, {}, but=f"id NOT IN ({due})")
         turns = Counter(chore["chore"] for chore in late.lines("chore"))
         line.notes.append(f"{expired} requests past their five days erased, and a link that had expired not sent")
         line.promise(expired == mails // 2, "expiry was not right")

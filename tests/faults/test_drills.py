@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from demo.embedded import Services
-from tests.faults import backup, clock, full_disk, postgres, valkey, workers, writes
+from tests.faults import backup, clock, full_disk, keys, postgres, valkey, workers, writes
 from tests.faults.__main__ import GROUPS, PAGE, Drill
 from tests.faults.line import Line
 from tests.faults.machine import Machine
@@ -26,6 +26,8 @@ SHORT: dict[str, Drill] = {
     "poison": partial(writes.poison, mails=5),
     "erased": partial(writes.erased, each=1),
     "restored": partial(backup.restored, people=4, deleted=2, changes=10),
+    "rekeyed": partial(keys.rekeyed, each=1),
+    "killed_while_mixing": partial(keys.killed_while_mixing, pieces=4),
     "full_disk": partial(full_disk.full_disk, small_disk=False),
 }
 

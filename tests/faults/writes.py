@@ -138,23 +138,27 @@ async def erased(machine: Machine, *, each: int = 3) -> Line:
             payload(await site.hub.change("requestFeedback", new_request(), by=gone))
         for _ in range(each * 4):
             payload(await site.hub.change("requestFeedback", new_request(), by=mediator))
-        rows = await site.hub.rows(
-            "SELECT id, party_email FROM feedback_request_details WHERE mediator_id = $1 ORDER BY party_email",
-            mediator.id,
-        )
-        withdrawn, stopped, old = rows[:each], rows[each : 2 * each], rows[2 * each : 3 * each]
-        for row in withdrawn:
-            payload(await site.hub.change("withdrawFeedbackRequest", {"id": str(row["id"])}, by=mediator))
-        for row in stopped:
-            token = stop_token(site.hub.settings, row["party_email"])
+        parties = await site.hub.parties()
+        own = await site.hub.rows("SELECT id FROM feedback_request WHERE mediator_id = $1", mediator.id)
+        asked = sorted(row["id"] for row in own)
+        withdrawn, stopped, old = asked[:each], asked[each : 2 * each], asked[2 * each : 3 * each]
+        for request in withdrawn:
+            payload(await site.hub.change("withdrawFeedbackRequest", {"id": str(request)}, by=mediator))
+        for request in stopped:
+            token = stop_token(site.hub.settings, parties[request].email)
             payload(await site.hub.change("stopRequests", {"token": token}))
         aged = "UPDATE feedback_request_details SET made_at = made_at - interval '120 hours' WHERE id = ANY($1)"
-        await site.hub.rows(aged, [row["id"] for row in old])
+        await site.hub.rows(aged, old)
         payload(await site.hub.change("deleteMyAccount", {"password": PASSWORD}, by=gone))
+        due = [
+            row["id"]
+            for row in await site.outbox("kind = 'feedback_request'")
+            if row["subject_id"] in asked[3 * each :]
+        ]
         site.worker()
         await site.drained()
-        kept = ", ".join(f"'{row['id']}'" for row in rows[3 * each :])
-        await site.tally(line, {}, but=f"kind = 'feedback_request' AND subject_id NOT IN ({kept})")
+        kept = ", ".join(f"'{one}'" for one in due)
+        await site.tally(line, {}, but=f"kind = 'feedback_request' AND id NOT IN ({kept})")
         states = Counter(row["state"] for row in await site.outbox("kind = 'feedback_request'"))
         line.notes.append(f"{states['DROPPED']} dropped, {each} deleted with the mediator's account")
         line.promise(states == Counter(DROPPED=3 * each, DONE=each), f"the rows are {dict(states)}")
