@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.pool import Lent, Pool, is_lost
 from models.row_security import WORKER, Principal
-from models.statement import Row, RowT, Statement, Value
+from models.statement import Expression, Row, RowT, Statement, Value
 from settings import Pooler, Settings
 
 IDLE_TIMEOUT = "30s"  # after this, PostgreSQL releases the locks of a process that froze or disappeared
@@ -96,7 +96,7 @@ class Transaction(Reads):
         status = await self._connection.execute(statement.sql, *statement.arguments(values))
         return int(status.rsplit(" ", 1)[-1])
 
-    async def call(self, function: ClauseElement, seconds: float) -> object:
+    async def call(self, function: Expression, seconds: float) -> object:
         """Call a function of the database that may take longer than a statement usually does; give its result."""
         statement = _statement(select(function))
         return await self._connection.fetchval(statement.sql, *statement.arguments({}), timeout=seconds)
