@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import BigInteger, Boolean, Integer, Interval, Text, Uuid
 
 from models.database import Database, Transaction
-from models.outbox import OutboxState, outbox
+from models.outbox import NOTHING, OutboxState, outbox
 from models.statement import Row, statement
 
 LEASE = timedelta(seconds=60)  # longer than any one job: SMTP_TIMEOUT is 50 seconds at most
@@ -212,7 +212,7 @@ def _finish() -> ClauseElement:
             recipient=case((unserved, outbox.c.recipient), else_=None),
             recipient_name=case((unserved, outbox.c.recipient_name), else_=None),
             # Nothing joins what happened in one transaction for longer than it takes.
-            subject_id=case((unserved, outbox.c.subject_id), else_=None),
+            subject_id=case((unserved, outbox.c.subject_id), else_=NOTHING),
             other_id=case((unserved, outbox.c.other_id), else_=None),
             # So does the hash of an address.
             dedupe_key=case((or_(unserved, ~is_held), outbox.c.dedupe_key), else_=cast(outbox.c.id, Text)),

@@ -50,13 +50,8 @@ class Rekeyed:
     stopped: int
 
 
-class _SealedRow(Row):
-    key: Any
-    sealed: bytes
-
-
 @lru_cache(maxsize=10)
-def _earlier(key: Column[Any], sealed: Column[bytes]) -> Statement[_SealedRow]:
+def _earlier(key: Column[Any], sealed: Column[bytes]) -> Statement[Row]:
     """Select values that aren't sealed with the key whose id is `present`, after the row `after`."""
     named = func.substring(sealed, 1, KEY_ID_BYTES)
     return Statement(
@@ -64,7 +59,7 @@ def _earlier(key: Column[Any], sealed: Column[bytes]) -> Statement[_SealedRow]:
         .where(named != bindparam("present", type_=LargeBinary()), key > bindparam("after", type_=key.type))
         .order_by(key)
         .limit(bindparam("most", type_=Integer())),
-        _SealedRow,
+        Row,
     )
 
 
@@ -109,16 +104,16 @@ async def _reseal(
             rows = await transaction.all(_earlier(key, sealed), present=present, after=after, most=BATCH)
             for row in rows:
                 try:
-                    values = anew(settings, row.key, row.sealed)
+                    values = anew(settings, row["key"], row["sealed"])
                 except CannotOpen:
                     lost += 1
                     continue
                 # If it has changed in the meantime, that was with the present key.
-                unchanged = (key == row.key) & (sealed == row.sealed)
+                unchanged = (key == row["key"]) & (sealed == row["sealed"])
                 done += await transaction.run(update(key.table).where(unchanged).values(values))
         if len(rows) < BATCH:
             return done, lost
-        after = rows[-1].key
+        after = rows[-1]["key"]
 
 
 class _LinkRow(Row):

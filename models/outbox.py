@@ -13,6 +13,8 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import cascade_fk, one_of, random_id, secret_hash, server_default, table, text_column, timestamptz
 
+NOTHING = UUID(int=0)
+
 
 class OutboxState(StrEnum):
     """QUEUED: to do. DONE: done. DROPPED: it became pointless or forbidden. DEAD: given up."""
@@ -26,7 +28,7 @@ class OutboxState(StrEnum):
 class Outbox(SQLModel, table=True):
     """One email or job. `lease` is the worker's claim, which ends at `leased_until`.
 
-    Once it's done, it no longer says what it was about.
+    Once it's done, it no longer says what it was about: `subject_id` is `NOTHING`.
     """
 
     __table_args__ = (
@@ -34,12 +36,11 @@ class Outbox(SQLModel, table=True):
         Index("outbox_dead", "id", postgresql_where=text("state = 'DEAD'")),
         Index("outbox_finished", "finished_at", postgresql_where=text("state <> 'QUEUED'")),
         one_of("state", OutboxState),
-        CheckConstraint("subject_id IS NOT NULL OR state IN ('DONE', 'DROPPED')", name="subject_while_needed"),
     )
 
     id: UUID = random_id()
     kind: str = text_column()
-    subject_id: UUID | None = None
+    subject_id: UUID
     other_id: UUID | None = None
     recipient: str | None = text_column()
     recipient_name: str | None = text_column()

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Integer, Uuid
 
 from models.account import Role, accounts
-from models.feedback import details_keys, feedback, feedback_answers, feedback_request_details, feedback_requests
+from models.feedback import feedback, feedback_answers, feedback_request_details, feedback_requests
 from models.mediator import Visibility, mediators
 from models.outbox import audit_entries
 from models.reviewer import appointments
@@ -126,10 +126,9 @@ def details_kept() -> ColumnElement[bool]:
 made_on = cast(func.timezone("UTC", feedback_request_details.c.made_at), Date)
 
 
-def details_joined(requests: FromClause) -> FromClause:
-    """Join requests with their details that are kept, and with the key that these were sealed with."""
-    sealed = feedback_request_details.join(details_keys, details_keys.c.day == made_on)
-    return requests.outerjoin(sealed, and_(feedback_request_details.c.id == feedback_requests.c.id, details_kept()))
+def details_of_request() -> ColumnElement[bool]:
+    """Select a request's details, while they're kept."""
+    return and_(feedback_request_details.c.id == feedback_requests.c.id, details_kept())
 
 
 def link_works() -> ColumnElement[bool]:

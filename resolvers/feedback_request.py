@@ -18,7 +18,7 @@ from models.database import Transaction
 from models.feedback import RequestState, details_keys, feedback_request_details, stopped_addresses
 from models.feedback import feedback_requests as _requests
 from models.statement import AnySelect, Row, statement
-from permissions.scopes import details_joined
+from permissions.scopes import details_of_request, made_on
 from permissions.sealing import CannotOpen, PartyDetails, new_day_key, open_details, seal_details
 from permissions.secrets import Opens, hash_secret, link_secret, read_stop_token
 from resolvers import limits
@@ -79,7 +79,11 @@ def _rows() -> AnySelect:
             _details.sealed,
             details_keys.c.sealed.label("day_key"),
         )
-        .select_from(details_joined(_requests))
+        .select_from(
+            _requests.outerjoin(feedback_request_details, details_of_request()).outerjoin(
+                details_keys, details_keys.c.day == made_on
+            )
+        )
         .where(_listed)
     )
 

@@ -18,7 +18,7 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
-from permissions.scopes import IS_MEDIATOR, details_joined
+from permissions.scopes import IS_MEDIATOR
 
 _id = bindparam("id", type_=Uuid())
 
@@ -99,10 +99,11 @@ def request() -> ClauseElement:
             requests.c.mediation_ended_on,
             accounts.c.name.label("mediator_name"),
         )
-        .select_from(details_joined(requests).join(accounts, accounts.c.id == requests.c.mediator_id))
-        .where(
-            requests.c.id == _id, requests.c.state == RequestState.OPEN, details_keys.c.day.is_not(None), IS_MEDIATOR
-        )
+        .select_from(requests)
+        .join(feedback_request_details, details_of_request())
+        .join(details_keys, details_keys.c.day == made_on)
+        .join(accounts, accounts.c.id == requests.c.mediator_id)
+        .where(requests.c.id == _id, requests.c.state == RequestState.OPEN, IS_MEDIATOR)
     )
 
 

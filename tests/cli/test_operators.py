@@ -41,6 +41,7 @@ WRONG = {
     "MAIL_FROM": "Demo Logbook",
     "BASE_URL": "logbook.demo.example",
     "SECRET_KEY": "short",
+    "SECRET_KEYS_BEFORE": "short",
     "ORGANISATION_NAME": "",
     "INSTITUTE_NAME": "",
     "DIGEST_URL": "digest",

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli import main
 from demo.embedded import Services
 from models import migrate
+from models.outbox import NOTHING
 from permissions.sealing import mailbox_hashes, open_details, open_factor, open_origin
 from permissions.secrets import Opens, hash_secret, keyed, link_secret, seal, spent_marks, stop_marks
 from settings import Settings
@@ -112,7 +113,7 @@ async def check(connection: "asyncpg.Connection[asyncpg.Record]", settings: Sett
     assert open_factor(settings, ID, await connection.fetchval("SELECT sealed FROM second_factor")) == "SECRET"
     stopped = await connection.fetchval("SELECT address_hash FROM stopped_address")
     assert [stopped] == stop_marks(settings, "stopped@demo.example")
-    assert {row["subject_id"] for row in await connection.fetch("SELECT subject_id FROM outbox")} == {None, PIECE}
+    assert {row["subject_id"] for row in await connection.fetch("SELECT subject_id FROM outbox")} == {NOTHING, PIECE}
     writers = "SELECT DISTINCT xmin::text FROM {}"
     assert len(await connection.fetch(writers.format("feedback_request"))) == 1
     assert await connection.fetch("SELECT FROM chore WHERE name LIKE 'rewrite%'") == []

@@ -11,6 +11,8 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+from sqlmodel import SQLModel
+
 from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.fields import EntryField, camel
@@ -22,6 +24,7 @@ from permissions.sealing import (
     new_day_key,
     seal_details,
     seal_origin,
+    seal_personal_link,
 )
 from permissions.secrets import Opens, hash_secret, link_secret, spent_marks, stop_token
 from permissions.viewer import Standing
@@ -147,7 +150,9 @@ class World(Rows):
         self.links.setdefault("give", set()).add(link)
         self.facts.told_by[link] = set(about)
         visibility = "DIRECTORIES" if listed else "PRIVATE"
-        self.put("mediator", own, id=mediator, visibility=visibility, feedback_link_hash=hash_secret(link))
+        facts = {"visibility": visibility, "feedback_link_hash": hash_secret(link)}
+        sealed = seal_personal_link(self.settings, mediator, link)
+        self.put("mediator", own, id=mediator, feedback_link_sealed=sealed, **facts)
         self._logbook(mediator, entries=2)
         self._cpd(mediator, entries=2)
         for shared, released in ((True, True), (True, False), (False, False)):
@@ -292,7 +297,8 @@ class World(Rows):
     def _day_key(self, day: date) -> bytes:
         if day not in self.day_keys:
             self.day_keys[day] = new_day_key(self.settings, day)
-            self.put("details_key", day=day, sealed=self.day_keys[day])
+            self.rows.append((SQLModel.metadata.tables["details_key"], {"day": day, "sealed": self.day_keys[day]}))
+            self.filled |= {("details_key", "day"), ("details_key", "sealed")}  # neither is a marker
         return self.day_keys[day]
 
     def _queued(self, mediator: UUID, kind: str, subject: UUID, to: str, told: Iterable[object]) -> None:

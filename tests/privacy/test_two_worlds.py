@@ -43,7 +43,7 @@ DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "email_key", "question", "purpose", "kind"),
-    *("subject_id", "answer"),
+    *("subject_id", "answer", "day"),
 }
 # Words of an enumeration, to exchange for one another.
 WORDS = {

@@ -192,7 +192,8 @@ async def test_postgresql_returns_the_columns_that_a_type_of_rows_declares(hub: 
 
 def test_every_statement_that_returns_rows_is_written_by_a_declared_function() -> None:
     sources = {module.__name__: inspect.getsource(module) for module in MODULES}
-    assert [name for name, text in sources.items() if re.search(r"\bStatement\(", text)] == [
+    assert sorted(name for name, text in sources.items() if re.search(r"\bStatement\(", text)) == [
+        "jobs.rekey",  # whatever columns are sealed
         "models.database",  # one that inserts, and where statements are run
         "models.refold",  # whatever columns of texts and folds a table has
         "models.statement",

@@ -135,7 +135,10 @@ def _seal_everything() -> None:
     op.execute("UPDATE feedback_request SET state = CASE state WHEN 'SPENT' THEN 'OPEN' ELSE state END")
     op.execute("UPDATE feedback SET mixed = true")
     op.execute("UPDATE feedback_answer SET text = text || ''")
-    op.execute("UPDATE outbox SET subject_id = NULL, other_id = NULL WHERE state IN ('DONE', 'DROPPED')")
+    op.execute(
+        "UPDATE outbox SET subject_id = '00000000-0000-0000-0000-000000000000', other_id = NULL"
+        " WHERE state IN ('DONE', 'DROPPED')"
+    )
     op.execute("UPDATE request_key SET result_id = NULL WHERE account_id IS NULL")
     _run("INSERT INTO chore (name) VALUES (:name)", ({"name": f"rewrite {table}"} for table in _REWRITTEN))
 
@@ -165,7 +168,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_feedback_origin_mailbox_hash"), "feedback_origin", ["mailbox_hash"], unique=False)
     op.add_column("feedback_request_details", sa.Column("sealed", sa.LargeBinary(), nullable=True))
     op.add_column("mediator", sa.Column("feedback_link_sealed", sa.LargeBinary(), nullable=True))
-    op.alter_column("outbox", "subject_id", existing_type=sa.UUID(), nullable=True)
     op.add_column("second_factor", sa.Column("sealed", sa.LargeBinary(), nullable=True))
     _seal_everything()
     for table, gone in {
@@ -266,9 +268,6 @@ def upgrade() -> None:
     """)
     op.execute("ALTER TABLE spent_link SET (autovacuum_vacuum_threshold=0, autovacuum_vacuum_scale_factor=0)")
     op.execute("ALTER TABLE feedback_request ADD CONSTRAINT state_known CHECK (state IN ('OPEN', 'WITHDRAWN'))")
-    op.execute("""
-    ALTER TABLE outbox ADD CONSTRAINT subject_while_needed CHECK (subject_id IS NOT NULL OR state IN ('DONE', 'DROPPED'))
-    """)
     op.execute("ALTER TABLE details_key ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE spent_link ENABLE ROW LEVEL SECURITY")
     op.execute("""
@@ -313,7 +312,6 @@ def downgrade() -> None:
     op.execute("DROP POLICY own ON details_key")
     op.execute("ALTER TABLE spent_link DISABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE details_key DISABLE ROW LEVEL SECURITY")
-    op.execute("ALTER TABLE outbox DROP CONSTRAINT subject_while_needed")
     op.execute("ALTER TABLE feedback_request DROP CONSTRAINT state_known")
     op.execute("ALTER TABLE spent_link RESET (autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor)")
     op.execute("ALTER TABLE reviewer_invitation RESET (autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor)")
@@ -331,7 +329,6 @@ def downgrade() -> None:
     op.execute("DROP ROUTINE erase_origins(uuid,bytea[])")
     op.add_column("second_factor", sa.Column("sealed_secret", sa.TEXT(), nullable=False))
     op.drop_column("second_factor", "sealed")
-    op.alter_column("outbox", "subject_id", existing_type=sa.UUID(), nullable=False)
     op.drop_column("mediator", "feedback_link_sealed")
     op.add_column("feedback_request_details", sa.Column("party_email", sa.TEXT(), autoincrement=False, nullable=False))
     op.add_column("feedback_request_details", sa.Column("party_name", sa.TEXT(), autoincrement=False, nullable=False))
