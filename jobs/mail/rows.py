@@ -18,7 +18,7 @@ from models.feedback import (
 from models.outbox import data_exports
 from models.reviewer import appointments, reviewer_invitations
 from models.statement import Row, statement
-from permissions.scopes import IS_MEDIATOR
+from permissions.scopes import IS_MEDIATOR, details_of_request, made_on
 
 _id = bindparam("id", type_=Uuid())
 
