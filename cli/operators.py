@@ -133,11 +133,11 @@ def refold() -> None:
 @operators.command()
 @one_line
 def rekey() -> None:
-    """Seal and hash what is stored anew with SECRET_KEY, after it has replaced one of SECRET_KEYS_BEFORE."""
+    """Seal and hash again what is stored, once SECRET_KEY has replaced one of SECRET_KEYS_BEFORE."""
     settings = service_settings()
     with usable_database("DATABASE_OWNER_URL"):
         done = asyncio.run(models_refold.as_owner(settings, lambda database: jobs_rekey.rekey(database, settings)))
-    typer.echo(f"Sealed or hashed anew: {done.anew}.")
+    typer.echo(f"Sealed or hashed again: {done.again}.")
     if done.lost:
         typer.echo(f"No key opens: {done.lost}. Is a key missing from SECRET_KEYS_BEFORE?", err=True)
         raise typer.Exit(1)

@@ -1,11 +1,11 @@
 """Removes what PostgreSQL's storage keeps of what was written together.
 
 A row keeps the number of the transaction that wrote it, and a place in its table. Answering a request writes the
-answers, their origin and the mark of the used link in one transaction, so whoever has the files or a dump could tell
-which of them belong together, and in which order they came. So once a day they're all written anew, in one transaction
+answers, their origin and the mark of the used link in one transaction, so somebody with the files or a dump could tell
+which of them belong together, and in which order they came. So once a day they're all rewritten, in one transaction
 and in random order, and then each table in the order of its random ids, without the earlier versions of its rows.
 
-Between the two steps, a mark says which tables are still to be written anew; a worker that ends there leaves it to the
+Between the two steps, a mark says which tables are still to be rewritten; a worker that ends there leaves it to the
 next one.
 """
 
@@ -23,7 +23,7 @@ from permissions.scopes import link_works
 from permissions.secrets import spent_marks
 from settings import Settings
 
-LEAST = 20  # pieces written anew at once, if there are so many
+LEAST = 20  # pieces rewritten at once, if there are so many
 MIXED = tuple(table.name for table in (feedback, feedback_answers, feedback_origins, spent_links))
 
 LONGEST = 3600.0  # seconds; if it were cut off, it would begin again, and lock the table again
@@ -51,14 +51,14 @@ async def _forget_spent(transaction: Transaction, settings: Settings) -> None:
 
 
 async def mix(transaction: Transaction, settings: Settings) -> None:
-    """Write what parties gave since the last time anew, in random order, with at least `LEAST` pieces in all."""
+    """Rewrite what parties gave since the last time, in random order, with at least `LEAST` pieces in all."""
     await _forget_spent(transaction, settings)
     if await transaction.value(select(func.mix_answers(LEAST)), int):
         await have_rewritten(transaction, *MIXED)
 
 
 async def have_rewritten(transaction: Transaction, *tables: str) -> None:
-    """Have whole tables written anew, without what was deleted or overwritten, once this transaction has committed."""
+    """Have whole tables rewritten, without what was deleted or overwritten, once this transaction has committed."""
     marks = [{"name": f"{_MARK}{table}"} for table in tables]
     await transaction.run(insert(chores).values(marks).on_conflict_do_nothing())
 
@@ -73,7 +73,7 @@ def _marked() -> ClauseElement:
 
 
 async def rewrite_tables(database: Database) -> int:
-    """Write the tables anew that are marked for it. Gives how many were; the others are in use, and have to wait."""
+    """Write the tables again that are marked for it. Gives how many were; the others are in use, and have to wait."""
     async with database.reading() as reading:
         marked = await reading.all(_marked())
     return sum([await _rewrite(database, row.name) for row in marked])

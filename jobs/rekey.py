@@ -1,7 +1,7 @@
-"""Sealing anew: what was sealed or hashed with one of `SECRET_KEYS_BEFORE`, with the present key.
+"""Sealing again: what was sealed or hashed with one of `SECRET_KEYS_BEFORE`, with the present key.
 
 It runs as the role that owns the tables, because nobody else reaches all of it, and while the service runs. What's
-hashed from something that isn't stored can't be hashed anew: the addresses that stopped requests.
+hashed from something that isn't stored can't be hashed again: the addresses that stopped requests.
 """
 
 from collections.abc import Callable
@@ -43,9 +43,9 @@ _FIRST = {UUID: UUID(int=0), date: date.min}
 
 @dataclass(frozen=True)
 class Rekeyed:
-    """What was sealed or hashed anew, what no key opens, and how many stopped addresses need an earlier key."""
+    """What was sealed or hashed again, what no key opens, and how many stopped addresses need an earlier key."""
 
-    anew: int
+    again: int
     lost: int
     stopped: int
 
@@ -63,7 +63,7 @@ def _earlier(key: Column[Any], sealed: Column[bytes]) -> Statement[Row]:
     )
 
 
-Sealed = Callable[[Settings, Any, bytes], Values]  # seals a row's value anew: the row's key, the value
+Sealed = Callable[[Settings, Any, bytes], Values]  # seals a row's value again: the row's key, the value
 
 
 def _origin(settings: Settings, feedback_id: UUID, sealed: bytes) -> Values:
@@ -94,9 +94,9 @@ _SEALED: tuple[tuple[Column[Any], Column[bytes], Sealed], ...] = (
 
 
 async def _reseal(
-    database: Database, settings: Settings, key: Column[Any], sealed: Column[bytes], anew: Sealed
+    database: Database, settings: Settings, key: Column[Any], sealed: Column[bytes], again: Sealed
 ) -> tuple[int, int]:
-    """Seal a table's values anew. Gives how many were, and how many no key opens."""
+    """Seal a table's values again. Gives how many were, and how many no key opens."""
     after, done, lost = _FIRST[key.type.python_type], 0, 0
     present = key_id(settings.secret_keys[0])
     while True:
@@ -104,7 +104,7 @@ async def _reseal(
             rows = await transaction.all(_earlier(key, sealed), present=present, after=after, most=BATCH)
             for row in rows:
                 try:
-                    values = anew(settings, row["key"], row["sealed"])
+                    values = again(settings, row["key"], row["sealed"])
                 except CannotOpen:
                     lost += 1
                     continue
@@ -148,7 +148,7 @@ def _open_requests() -> ClauseElement:
     return select(feedback_requests.c.secret_hash.label("hash")).where(link_works())
 
 
-async def _mark_anew(transaction: Transaction, settings: Settings) -> int:
+async def _mark_again(transaction: Transaction, settings: Settings) -> int:
     """Mark the used links of requests that still work."""
     marked = 0
     for row in await transaction.all(_open_requests()):
@@ -164,11 +164,11 @@ def _stopped() -> ClauseElement:
 
 
 async def rekey(database: Database, settings: Settings) -> Rekeyed:
-    """Seal and hash anew what can be, in small transactions. It can be run again at any time."""
+    """Seal and hash again what can be, in small transactions. It can be run again at any time."""
     counts = [await _reseal(database, settings, *one) for one in _SEALED]
     async with database.transaction() as transaction:
         links = await _keep_personal_links(transaction, settings)
-        marks = await _mark_anew(transaction, settings)
+        marks = await _mark_again(transaction, settings)
         stopped = sum(is_of_earlier_key(settings, row.hash) for row in await transaction.all(_stopped()))
         await have_rewritten(transaction, *{key.table.name for key, _, _ in _SEALED}, spent_links.name)
     return Rekeyed(sum(done for done, _ in counts) + links + marks, sum(lost for _, lost in counts), stopped)

@@ -1,7 +1,7 @@
 """Feedback: requests and the details erased from them, answers, and their origin in a table of its own.
 
 Nothing links a request to the feedback that answered it: no column, and nothing that PostgreSQL keeps about rows. So
-answering doesn't touch the request's row, and what it writes is soon written anew (`jobs/mixing.py`). A request's
+answering doesn't touch the request's row, and what it writes is soon rewritten (`jobs/mixing.py`). A request's
 details are a row of their own, so that erasing them means deleting it. They and origins are sealed
 (`permissions/sealing.py`).
 """
@@ -101,7 +101,7 @@ class Feedback(SQLModel, table=True):
     """One piece of feedback. `released`: it's shared and has reached the mediator.
 
     Until then, `share_alone` says that it need not wait for a group, `network_hash` which pieces without a request may
-    be one person's, and `release_at` when the group that it's in will be released. `mixed`: it was written anew, among
+    be one person's, and `release_at` when the group that it's in will be released. `mixed`: it was rewritten, among
     others.
     """
 

@@ -132,7 +132,7 @@ END;
 
 REVOKE EXECUTE ON FUNCTION end_exports FROM PUBLIC;
 
--- Writes what parties gave since the last time anew, in random order, so that PostgreSQL's marks (a row's transaction,
+-- Rewrites what parties gave since the last time, in random order, so that PostgreSQL's marks (a row's transaction,
 -- its place) no longer tell what was written together: answers with their origins, and the marks of used links. Older
 -- rows are written along, so that a day's few don't stand out. Gives how many rows were new.
 CREATE FUNCTION mix_answers(at_least int) RETURNS int LANGUAGE plpgsql
@@ -154,7 +154,7 @@ BEGIN
         ) AS those ORDER BY random()
     LOOP
         UPDATE public.feedback SET mixed = true WHERE id = piece;
-        -- A long value stays where it is, with its old mark, unless it's made anew.
+        -- A long value stays where it is, with its old mark, unless it's made again.
         UPDATE public.feedback_answer SET text = text || '' WHERE feedback_id = piece;
         UPDATE public.feedback_origin SET sealed = sealed || '' WHERE id = piece;
     END LOOP;
@@ -173,7 +173,7 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION mix_answers FROM PUBLIC;
 
--- Writes a whole table anew, in the order of its random key and without what was deleted or overwritten. False if
+-- Rewrites a whole table, in the order of its random key and without what was deleted or overwritten. False if
 -- somebody is using the table: whoever came next would wait for us to get it.
 CREATE FUNCTION rewrite(which text) RETURNS boolean LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$

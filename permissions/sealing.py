@@ -1,7 +1,7 @@
 """Sealed storage: what's encrypted in the database (AES-GCM), bound to its row.
 
 A sealed value begins with the id of its key, so that a value sealed with one of `SECRET_KEYS_BEFORE` can still be
-opened, and sealed anew by `logbook rekey`.
+opened, and sealed again by `logbook rekey`.
 
 What a mediator knows of a party is gone after five days, from old backups too: it's sealed with a random key of the day
 on which the request was made. That key is sealed itself, and deleted after five days.

@@ -131,13 +131,13 @@ async def release_shared(work: Work) -> bool:
 
 @function
 async def mix_answers(work: Work) -> bool:
-    """Write anew what parties gave, so that PostgreSQL's storage doesn't tell what came together."""
+    """Rewrite what parties gave, so that PostgreSQL's storage doesn't tell what came together."""
     return await take_turn(work.database, "mix_answers", Every.DAY, partial(mixing.mix, settings=work.settings))
 
 
 @function
 async def rewrite_tables(work: Work) -> int:
-    """Write whole tables anew that hold traces of what was overwritten or deleted."""
+    """Rewrite whole tables that hold traces of what was overwritten or deleted."""
     return await mixing.rewrite_tables(work.database)
 
 

@@ -1,4 +1,4 @@
-"""How long each table is locked while it's written anew at night: `make bench-nightly`, 100,000 pieces of feedback."""
+"""How long each table is locked while it's rewritten at night: `make bench-nightly`, 100,000 pieces of feedback."""
 
 import asyncio
 import tempfile
@@ -44,9 +44,7 @@ async def _measured(services: Services) -> None:
         began = time.monotonic()
         async with database.transaction() as transaction:
             await mix(transaction, settings)
-        typer.echo(
-            f"{CAME} of {PIECES:,} pieces written anew in {time.monotonic() - began:.1f} s; nobody waits for that"
-        )
+        typer.echo(f"{CAME} of {PIECES:,} pieces rewritten in {time.monotonic() - began:.1f} s; nobody waits for that")
         for table in MIXED:
             began = time.monotonic()
             async with database.transaction() as transaction:
@@ -55,7 +53,7 @@ async def _measured(services: Services) -> None:
 
 
 def main() -> None:
-    """Fill a database, and write its tables anew."""
+    """Fill a database, and write its tables again."""
     with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as services:
         migrate.upgrade(settings_for(services))
         asyncio.run(_measured(services))

@@ -1,4 +1,4 @@
-"""Drills of sealed storage: the key is changed under what's open and queued, and a worker dies while it writes anew."""
+"""Drills of sealed storage: the key is changed under what's open and queued, and a worker dies while it rewrites."""
 
 import signal
 from collections import Counter
@@ -36,7 +36,7 @@ async def _answered(site: Installation, tokens: list[str]) -> Counter[str]:
 
 
 async def rekeyed(machine: Machine, *, each: int = 5) -> Line:
-    """Change the key while links are open, mails are queued and addresses have stopped requests; then seal anew."""
+    """Change the key while links are open, mails are queued and addresses have stopped requests; then seal again."""
     line = Line(f"SECRET_KEY changed with {each} links open, {each} mails queued, {each} addresses stopped", "links")
     async with installed(machine) as site:
         old = site.hub.settings
@@ -83,8 +83,8 @@ def _with(site: Installation, more: dict[str, str]) -> Settings:
 
 
 async def killed_while_mixing(machine: Machine, *, pieces: int = 30) -> Line:
-    """Kill the worker after it has written answers anew, and before it has written their tables anew."""
-    line = Line(f"worker killed -9 between the two steps that write {pieces} answers anew", "answers")
+    """Kill the worker after it has rewritten answers, and before it has rewritten their tables."""
+    line = Line(f"worker killed -9 between the two steps that rewrite {pieces} answers", "answers")
     async with installed(machine) as site:
         await site.web()
         about = await site.hub.person(Role.MEDIATOR)

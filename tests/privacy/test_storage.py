@@ -91,7 +91,7 @@ async def test_after_a_night_all_that_came_looks_as_if_it_was_written_at_once_an
     assert await hub.rows("SELECT 1 FROM chore WHERE name LIKE 'rewrite%'") == []
 
 
-async def test_a_sole_answer_is_written_anew_among_older_ones(hub: Hub) -> None:
+async def test_a_sole_answer_is_rewritten_among_older_ones(hub: Hub) -> None:
     mediator = await hub.mediator()
     for _ in range(30):
         await put_feedback(hub, mediator, mixed=True)
@@ -134,7 +134,7 @@ async def test_the_mark_of_a_used_link_goes_once_the_link_would_have_ended(hub: 
             assert (await then.ask(state, {"t": token})).data["feedbackInvitation"]["state"] == said
 
 
-async def test_a_table_that_is_in_use_is_written_anew_later_and_holds_up_nobody(hub: Hub) -> None:
+async def test_a_table_that_is_in_use_is_rewritten_later_and_holds_up_nobody(hub: Hub) -> None:
     token, *_ = await asked(hub, await hub.mediator())
     await answer(hub, token, LONG)
     left = "SELECT name FROM chore WHERE name LIKE 'rewrite%'"
@@ -150,7 +150,7 @@ async def test_a_table_that_is_in_use_is_written_anew_later_and_holds_up_nobody(
     assert await hub.rows(left) == []
 
 
-async def test_the_web_servers_role_writes_no_table_anew(hub: Hub) -> None:
+async def test_the_web_servers_role_rewrites_no_table(hub: Hub) -> None:
     for statement in ("SELECT mix_answers(20)", "SELECT rewrite('feedback')"):
         connection = await asyncpg.connect(hub.services.database_url)
         try:

@@ -1,4 +1,4 @@
-"""SECRET_KEY is replaced: what was made with the one before goes on working, and can be sealed anew."""
+"""SECRET_KEY is replaced: what was made with the one before goes on working, and can be sealed again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -102,16 +102,16 @@ async def rekeyed(hub: Hub) -> Any:
     return await asyncio.to_thread(CliRunner().invoke, main, ["rekey"], env=environment(hub.settings))
 
 
-async def test_what_is_sealed_anew_needs_the_key_before_no_longer(hub: Hub) -> None:
+async def test_what_is_sealed_again_needs_the_key_before_no_longer(hub: Hub) -> None:
     async with keyed(hub, OLD) as before:
         it = await past(before)
     async with keyed(hub, NEW, before=OLD) as now:
         done = await rekeyed(now)
         assert (done.exit_code, done.stderr) == (0, "")
         # An origin, the day's key, the second factor, the personal link, and the mark of the used link.
-        assert "Sealed or hashed anew: 5." in done.stdout
+        assert "Sealed or hashed again: 5." in done.stdout
         assert "1 addresses stopped all requests under an earlier key" in done.stdout
-        assert "Sealed or hashed anew: 0." in (await rekeyed(now)).stdout
+        assert "Sealed or hashed again: 0." in (await rekeyed(now)).stdout
         await now.work()
         await still_works(now, it)
     async with keyed(hub, NEW) as alone:
@@ -142,7 +142,7 @@ async def test_without_the_key_before_nothing_sealed_opens_and_nothing_fails_tha
         assert "No key opens: 3." in done.stderr
 
 
-async def test_only_the_owner_of_the_tables_seals_anew(hub: Hub) -> None:
+async def test_only_the_owner_of_the_tables_seals_again(hub: Hub) -> None:
     async with keyed(hub, OLD) as before:
         await past(before)
     async with keyed(hub, NEW, before=OLD) as now:

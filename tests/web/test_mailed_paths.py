@@ -35,4 +35,4 @@ def test_mails_contain_no_other_path() -> None:
 def written_names() -> set[str]:
     """The first part of each path that a mail is given."""
     source = "".join(path.read_text(encoding="utf-8") for path in MAILS.glob("*.py"))
-    return set(re.findall(r'(?:mailed_link\(settings, |account_link\(LinkPurpose\.\w+, )"(\w+)"', source))
+    return set(re.findall(r'(?:_link\(settings, |account_link\(LinkPurpose\.\w+, )"(\w+)"', source))

@@ -28,7 +28,7 @@ _PLAIN = {
     "factors": "SELECT account_id, sealed_secret FROM second_factor",
     "stopped": "SELECT address_hash FROM stopped_address",
 }
-# They hold earlier versions of their rows, in the clear, until a worker has written them anew.
+# They hold earlier versions of their rows, in the clear, until a worker has rewritten them.
 _REWRITTEN = (
     *("feedback_request", "feedback_request_details", "feedback", "feedback_answer", "feedback_origin", "spent_link"),
     *("outbox", "second_factor", "stopped_address"),
@@ -215,7 +215,7 @@ def upgrade() -> None:
             ) AS those ORDER BY random()
         LOOP
             UPDATE public.feedback SET mixed = true WHERE id = piece;
-            -- A long value stays where it is, with its old mark, unless it's made anew.
+            -- A long value stays where it is, with its old mark, unless it's made again.
             UPDATE public.feedback_answer SET text = text || '' WHERE feedback_id = piece;
             UPDATE public.feedback_origin SET sealed = sealed || '' WHERE id = piece;
         END LOOP;
