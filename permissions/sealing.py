@@ -24,8 +24,8 @@ from settings import Settings
 NONCE_BYTES = 12
 DAY_KEY_BYTES = 32
 
-_DETAILS, _DAY_KEY, _ORIGIN = "request details", "day key", "origin"  # the tables' names, in a way
-_SECOND_FACTOR, _PERSONAL_LINK = "second factor", "personal link"
+_DETAILS, _DAY_KEY, _ORIGIN = "request-details", "day-key", "origin"  # the tables' names, in a way
+_SECOND_FACTOR, _PERSONAL_LINK = "second-factor", "personal-link"
 
 
 class CannotOpen(Exception):
@@ -133,7 +133,7 @@ def open_origin(settings: Settings, feedback_id: UUID, sealed: bytes) -> Origin:
 
 def mailbox_hashes(settings: Settings, email: str) -> list[bytes]:
     """Give every hash by which origins from this mailbox may be found, the present key's first. No account has it."""
-    return named_hashes(settings, "mailbox of an origin", mailbox_key(email).encode())
+    return named_hashes(settings, "origin-mailbox", mailbox_key(email).encode())
 
 
 def seal_factor(settings: Settings, account_id: UUID, secret: str) -> bytes:

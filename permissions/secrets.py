@@ -55,7 +55,7 @@ def keyed(key: bytes, purpose: str, message: bytes) -> bytes:
 @lru_cache(maxsize=100)
 def key_id(key: bytes) -> bytes:
     """Name a key, in 4 bytes that say nothing about it."""
-    return keyed(key, "id of a key", b"")[:KEY_ID_BYTES]
+    return keyed(key, "key-id", b"")[:KEY_ID_BYTES]
 
 
 def named_hashes(settings: Settings, purpose: str, message: bytes) -> list[bytes]:
@@ -103,7 +103,7 @@ def spent_marks(settings: Settings, secret_hash: bytes) -> list[bytes]:
 
     Without the keys, nobody can tell which link a mark is of.
     """
-    return named_hashes(settings, "spent link", secret_hash)
+    return named_hashes(settings, "spent-link", secret_hash)
 
 
 def network_hash(settings: Settings, mediator_id: UUID, address: str) -> bytes:

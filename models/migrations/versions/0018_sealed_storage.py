@@ -40,7 +40,7 @@ class _Keys:
 
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
-        self.id = self.keyed("id of a key", b"")[:4]
+        self.id = self.keyed("key-id", b"")[:4]
 
     def keyed(self, purpose: str, message: bytes) -> bytes:
         return hmac.digest(self.secret, purpose.encode() + b"\0" + message, "sha256")
@@ -58,7 +58,7 @@ class _Keys:
             secret = AESSIV(self.keyed("seal second factor", b"")).decrypt(raw, [str(account_id).encode()])
         except Exception:  # noqa: BLE001 - whatever it is, it can't be opened
             return None
-        return self.seal("second factor", account_id, secret)
+        return self.seal("second-factor", account_id, secret)
 
 
 def _encrypt(key: bytes, place: str, row: object, text: bytes) -> bytes:
@@ -80,13 +80,13 @@ def _seal_details(keys: _Keys, rows: list[Any]) -> None:
     day_keys = {day: os.urandom(32) for day in {row.day for row in rows}}
     _run(
         "INSERT INTO details_key (day, sealed) VALUES (:day, :sealed)",
-        ({"day": day, "sealed": keys.seal("day key", day, key)} for day, key in day_keys.items()),
+        ({"day": day, "sealed": keys.seal("day-key", day, key)} for day, key in day_keys.items()),
     )
     facts = {row.id: _json(name=row.party_name, email=row.party_email, reference=row.reference) for row in rows}
     _run(
         "UPDATE feedback_request_details SET sealed = :sealed WHERE id = :id",
         (
-            {"id": row.id, "sealed": _encrypt(day_keys[row.day], "request details", row.id, facts[row.id])}
+            {"id": row.id, "sealed": _encrypt(day_keys[row.day], "request-details", row.id, facts[row.id])}
             for row in rows
         ),
     )
@@ -102,7 +102,7 @@ def _seal_origins(keys: _Keys, rows: list[Any]) -> None:
                     "origin", row.id, _json(name=row.name, email=row.email, received_at=row.received_at)
                 ),
                 "mailbox": row.email_key
-                and keys.named("mailbox of an origin", re.sub(_TAG, "", row.email_key).encode()),
+                and keys.named("origin-mailbox", re.sub(_TAG, "", row.email_key).encode()),
             }
             for row in rows
         ),
@@ -120,7 +120,7 @@ def _seal_everything() -> None:
     keys = _Keys(secret)
     _seal_details(keys, plain["details"])
     _seal_origins(keys, plain["origins"])
-    marks = [keys.named("spent link", bytes(row.secret_hash)) for row in plain["used"]]
+    marks = [keys.named("spent-link", bytes(row.secret_hash)) for row in plain["used"]]
     _run("INSERT INTO spent_link (mark, mixed) VALUES (:mark, true)", ({"mark": mark} for mark in sorted(marks)))
     factors = [(row.account_id, keys.factor(row.account_id, row.sealed_secret)) for row in plain["factors"]]
     _run(
