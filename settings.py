@@ -33,6 +33,14 @@ class Notice(StrEnum):
     OFF = "off"
 
 
+class Approval(StrEnum):
+    """What an administrator does before somebody may review a mediator."""
+
+    NEW = "new"
+    EACH = "each"
+    NONE = "none"
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the text is one line that names it."""
 
@@ -150,8 +158,12 @@ class Settings(BaseSettings):
     paid_access: bool = Field(
         False, description="Whether mediators need paid access to add entries and request feedback"
     )
-    reviewer_approval: bool = Field(
-        False, description="Whether an administrator must approve each appointment of a reviewer"
+    reviewer_approval: Approval = Field(
+        Approval.NEW,
+        description=(
+            "What an administrator does before a reviewer reads anything: confirm each `new` reviewer once, approve "
+            "`each` appointment as well, or `none` of these. The reviewer has to accept in any case"
+        ),
     )
     admin_second_factor: bool = Field(
         False, description="Whether administrators must have a second factor before they may do anything else"
@@ -244,6 +256,15 @@ class Settings(BaseSettings):
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
             raise ValueError("must be an absolute path, which starts with /")
+        return value
+
+    @field_validator("reviewer_approval", mode="before")
+    @classmethod
+    def _no_longer_a_switch(cls, value: Any) -> Any:
+        if str(value) not in set(Approval):
+            raise ValueError(
+                "it's no longer true or false; set REVIEWER_APPROVAL to new, each (which true was) or none"
+            )
         return value
 
     @field_validator("shared_release")

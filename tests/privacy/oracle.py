@@ -28,7 +28,7 @@ STANDING_OF = {
 # who has them. The rows of every other type belong to a mediator, and the standing towards that mediator counts.
 OWNERS_ALONE = {"OwnAccount", "Session", "ApiToken", "DataExport"}
 THE_SAME_FOR_ALL = {
-    *("Account", "Directory", "Reviewer", "WaitingAppointment", "AuditEntry", "DeadMail"),
+    *("Account", "Directory", "Reviewer", "AuditEntry", "DeadMail"),
     *("FeedbackSubject", "FeedbackSubjectName"),
 }
 
@@ -110,6 +110,9 @@ class Facts:
             return False
         if shown.type_name in THE_SAME_FOR_ALL:
             return self._enters(watcher, row) and bool(row.standings & watcher.could)
+        if shown.type_name == "WaitingAppointment":  # an administrator sees all, a reviewer those that ask for them
+            sees = Standing.ADMIN | (Standing.REVIEWER if shown.of == watcher.account_id else NONE)
+            return self._enters(watcher, row) and bool(row.standings & sees & watcher.could)
         if shown.type_name in OWNERS_ALONE:
             return shown.of == watcher.account_id and not watcher.over and bool(row.standings & watcher.could)
         if shown.of is None or (not self._enters(watcher, row) and shown.of != watcher.account_id):

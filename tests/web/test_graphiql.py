@@ -226,8 +226,7 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
     ]
     assert (await run("RemoveRole", accountId=str(ann.id), role="REVIEWER"))["account"]["roles"] == ["MEDIATOR"]
     for decide in ("DeclineAppointment", "ApproveAppointment"):
-        waits = "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)"
-        await hub.rows(waits, ann.id, ria.id)
+        await hub.waiting(ann, ria)
         (waiting,) = (await run("WaitingAppointments"))["nodes"]
         await run(decide, id=waiting["id"])
     await hub.rows("UPDATE outbox SET state = 'DEAD' WHERE kind = 'directory_access'")

@@ -59,7 +59,7 @@ async def test_a_reviewer_finds_the_mediators_who_appointed_them_and_nobody_else
     await hub.appointed(hidden, me)
     await hub.appointed(other, await hub.person(Role.REVIEWER))
     async with hub.database.transaction() as transaction:
-        await transaction.run(insert(appointments).values(mediator_id=waiting.id, reviewer_id=me.id, approved=False))
+        await transaction.run(insert(appointments).values(mediator_id=waiting.id, reviewer_id=me.id))
         await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(profile_url=ADDRESS))
     everybody = await opened(hub, me, "/review")
     assert listed(everybody) == [HOSTILE, "Ann Bo"]
@@ -273,7 +273,7 @@ async def test_a_former_reviewer_and_one_waiting_for_approval_find_nothing(hub: 
         await transaction.run(delete(appointments))
     await hidden_from(hub, rev, ann.id)
     async with hub.database.transaction() as transaction:
-        await transaction.run(insert(appointments).values(mediator_id=ann.id, reviewer_id=rev.id, approved=False))
+        await transaction.run(insert(appointments).values(mediator_id=ann.id, reviewer_id=rev.id))
     await hidden_from(hub, rev, ann.id)
 
 
