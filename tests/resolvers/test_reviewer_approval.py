@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -246,7 +247,7 @@ async def test_a_stricter_setting_counts_for_what_waits_already(hub: Hub, open_h
 async def ring(hub: Hub, size: int) -> list[Person]:
     """People who each review the one before; the first would have to be reviewed by nobody yet."""
     people = [await reviewer(hub, Role.MEDIATOR) for _ in range(size)]
-    for mediator, chosen in zip(people, people[1:], strict=False):
+    for mediator, chosen in pairwise(people):
         await hub.appointed(mediator, chosen)
     return people
 

@@ -125,6 +125,8 @@ async def test_a_mediators_archive_has_their_account_and_profile(hub: Hub) -> No
         "email": ann.email,
         "reviewer": {"name": "Rae"},
         "waitingReviewer": None,
+        "reviewerRelation": None,
+        "reviewerRelationDetails": None,
         "experience": {
             "minutes": 90,
             "cases": 1,
