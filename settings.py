@@ -262,9 +262,7 @@ class Settings(BaseSettings):
     @classmethod
     def _no_longer_a_switch(cls, value: Any) -> Any:
         if str(value) not in set(Approval):
-            raise ValueError(
-                "it's no longer true or false; set REVIEWER_APPROVAL to new, each (which true was) or none"
-            )
+            raise ValueError("must be new, each or none; true is called each now, and false none")
         return value
 
     @field_validator("shared_release")

@@ -36,6 +36,7 @@ from resolvers.paging import (
     page_values,
 )
 from resolvers.validation import Check
+from settings import Settings
 
 _its = reviewer_invitations.c
 _LATEST = Sort("expires_at", _its.expires_at, descending=True, nullable=False)
@@ -138,14 +139,21 @@ async def _send(context: Context, transaction: Transaction, new_id: UUID, addres
     held = await held_for(context, address)
     earlier = (_its.mediator_id == context.account_id, _its.email_key == account_key(address))
     await transaction.run(delete(reviewer_invitations).where(*earlier))
-    due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
+    await put_invitation(transaction, context.settings, new_id, context.account_id, address, held)
+
+
+async def put_invitation(
+    transaction: Transaction, settings: Settings, new_id: UUID, mediator_id: UUID, address: str, held: str | None = None
+) -> None:
+    """Add an invitation and queue its email; `held` is as in `enqueue_mail`."""
+    due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=mediator_id)
     await transaction.run(
         insert(reviewer_invitations).values(
             id=new_id,
-            mediator_id=context.account_id,
+            mediator_id=mediator_id,
             email=address,
             email_key=account_key(address),
-            secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
+            secret_hash=hash_secret(link_secret(settings, Opens.INVITATION, new_id)),
             expires_at=due + INVITATION_LASTS,
         )
     )

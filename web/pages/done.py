@@ -46,8 +46,8 @@ DONE = {
     "invitation": (
         _("Thank you for accepting"),
         _(
-            "Sign in to see whose feedback you review. If an administrator still has to agree, we'll email you once they "
-            "have."
+            "Sign in to see whose feedback you review. If an administrator still has to agree, we'll email you when "
+            "they do."
         ),
     ),
 }
