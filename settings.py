@@ -5,17 +5,27 @@ from the descriptions below.
 """
 
 from datetime import timedelta
-from email.utils import getaddresses
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-from email_validator import validate_email
-from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from setting_values import (
+    Address,
+    DatabaseUrl,
+    Days,
+    Name,
+    RedisUrl,
+    WebAddress,
+    read_sender,
+    read_url,
+    read_web_address,
+)
 
 
 class Pooler(StrEnum):
@@ -43,63 +53,6 @@ class Approval(StrEnum):
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the text is one line that names it."""
-
-
-def _url(secret: SecretStr, *schemes: str) -> SplitResult:
-    """Parse a URL that may contain a password; ValueError, which doesn't quote it, if it isn't one."""
-    try:
-        parts = urlsplit(secret.get_secret_value())
-        _ = parts.port  # raises ValueError if the port isn't one
-    except ValueError:
-        raise ValueError("isn't a URL; in a password, write / as %2F, and so on") from None
-    if parts.fragment:
-        raise ValueError("must not contain a #; in a password, write it as %23")
-    if parts.scheme not in schemes or not (parts.hostname or parts.query or parts.path.strip("/")):
-        raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
-    return parts
-
-
-def _secret_url(*schemes: str) -> AfterValidator:
-    """Check a URL that may contain a password."""
-    return AfterValidator(lambda secret: _url(secret, *schemes) and secret)
-
-
-def _web_address(value: str) -> str:
-    """Give a web address in its usual form: lower case, punycode, no default port."""
-    try:
-        return str(AnyHttpUrl(value)).rstrip("/")
-    except ValidationError:
-        raise ValueError("must be a URL that starts with http:// or https://") from None
-
-
-def _address(value: str) -> str:
-    """Give an address with its domain in ASCII (IDNA 2008)."""
-    try:
-        read = validate_email(value, check_deliverability=False, allow_smtputf8=False)
-    except ValueError:
-        raise ValueError("must be one email address, with only ASCII before the @") from None
-    return f"{read.local_part}@{read.ascii_domain}"
-
-
-def _sender(value: str) -> tuple[str, str]:
-    """Parse `Name <address>`; nothing in the name is decoded."""
-    found = getaddresses([value]) if value.isprintable() else []
-    name, address = found[0] if len(found) == 1 else ("", "")
-    return name, _address(address)
-
-
-def _line(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must be one line of text")
-    return value
-
-
-Days = Annotated[int, Field(ge=1, le=3650)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Address = Annotated[str, AfterValidator(_address)]
-DatabaseUrl = Annotated[SecretStr, _secret_url("postgresql", "postgres")]
-RedisUrl = Annotated[SecretStr, _secret_url("redis", "rediss", "unix")]
 
 
 class Settings(BaseSettings):
@@ -219,7 +172,7 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: SecretStr) -> SecretStr:
-        parts = _url(value, "smtp", "smtps")
+        parts = read_url(value, "smtp", "smtps")
         if not parts.hostname:
             raise ValueError("must name a host")
         # A mistyped choice mustn't lead to mail being sent in the clear.
@@ -231,7 +184,7 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _base(cls, value: str) -> str:
-        address = _web_address(value)
+        address = read_web_address(value)
         parts = urlsplit(address)
         if address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
             raise ValueError("must be only a scheme and a host, such as https://logbook.example")
@@ -240,7 +193,7 @@ class Settings(BaseSettings):
     @field_validator("mail_from")
     @classmethod
     def _from(cls, value: str) -> str:
-        _sender(value)
+        read_sender(value)
         return value
 
     @field_validator("trusted_proxies")
@@ -291,7 +244,7 @@ class Settings(BaseSettings):
     @cached_property
     def sender(self) -> tuple[str, str]:
         """Who mail is from: a name, perhaps empty, and an address."""
-        return _sender(self.mail_from)
+        return read_sender(self.mail_from)
 
     @cached_property
     def clock_offset(self) -> timedelta:

@@ -170,8 +170,9 @@ async def _add_reviews(transaction: Transaction, settings: Settings, now: dateti
                 await transaction.run(insert(appointments).values(approval=Approval.NEW, **sides, **yes))
         if person.invites:
             await put_invitation(transaction, settings, seeded_id(Random(person.invites)), person.id, person.invites)  # noqa: S311 - no secret
-    reviewers = {_named(person.reviewer).id for person in DEMO_PEOPLE if person.reviewer}
-    await transaction.run(update(accounts).where(accounts.c.id.in_(reviewers)).values(reviewer_confirmed_at=now))
+        if person.reviewer:
+            confirmed = update(accounts).where(accounts.c.id == _named(person.reviewer).id)
+            await transaction.run(confirmed.values(reviewer_confirmed_at=now))
 
 
 async def links(settings: Settings) -> list[tuple[str, str]]:

@@ -113,8 +113,8 @@ def _ring() -> ClauseElement:
         .join(reviewer, reviewer.c.id == _its.reviewer_id)
     )
     some = select(chain.c.mailbox).limit(LONGEST_CHAIN).subquery()
-    back = func.bool_or(some.c.mailbox == bindparam("mediator", type_=Text()))
-    return select(((func.count() == LONGEST_CHAIN) | back).label("closed"))
+    back = func.count().filter(some.c.mailbox == bindparam("mediator", type_=Text())) > 0
+    return select(((func.count() == LONGEST_CHAIN) | back).label("closed")).select_from(some)
 
 
 async def lock_appointments(transaction: Transaction) -> None:

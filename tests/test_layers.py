@@ -14,12 +14,13 @@ from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ["tools", "cli", "demo", "web", "schema", "resolvers", "jobs", "permissions", "models", "i18n"]
+SETTINGS = ["setting_values", "settings"]
 NOT_INSTALLED = {"tools"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def modules() -> Iterator[Path]:
-    yield ROOT / "settings.py"
+    yield from (ROOT / f"{name}.py" for name in SETTINGS)
     for layer in LAYERS:
         yield from (path for path in (ROOT / layer).rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
 
@@ -48,8 +49,9 @@ def test_imports_go_one_way() -> None:
 
 
 def test_the_settings_import_nothing_that_uses_them() -> None:
-    """They're a module, and import-linter only takes packages."""
-    assert not imported(ROOT / "settings.py") & {*LAYERS, "tests"}
+    """They're modules, and import-linter only takes packages."""
+    for name in SETTINGS:
+        assert not imported(ROOT / f"{name}.py") & {*LAYERS, "tests"}
 
 
 def test_the_product_does_not_import_its_tests() -> None:
@@ -57,7 +59,7 @@ def test_the_product_does_not_import_its_tests() -> None:
     assert [path for path in modules() if "executor.tests" in path.read_text()] == []
 
 
-@pytest.mark.parametrize("name", [*LAYERS, "settings"])
+@pytest.mark.parametrize("name", [*LAYERS, *SETTINGS])
 def test_each_folder_is_imported_from_this_checkout(name: str) -> None:
     spec = find_spec(name)
     assert spec is not None
@@ -97,7 +99,7 @@ def test_every_package_is_packaged() -> None:
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in installed if path.parent != ROOT}
     found = PROJECT["tool"]["setuptools"]["packages"]["find"]
     assert packages == folders == set(find_packages(str(ROOT), found["exclude"]))
-    assert PROJECT["tool"]["setuptools"]["py-modules"] == ["settings"]
+    assert PROJECT["tool"]["setuptools"]["py-modules"] == SETTINGS
 
 
 @pytest.mark.parametrize(

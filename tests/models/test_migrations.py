@@ -223,6 +223,7 @@ async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub
         "logbook_private",
         "cpd_private",
         "feedback_request",
+        "reviewer_invitation",
         "feedback_request_details",
         "feedback",
         "feedback_answer",
