@@ -21,6 +21,8 @@ from models.account import MAILBOX, Role, accounts
 from models.database import Transaction
 from models.reviewer import appointments
 from models.statement import Row, statement
+from permissions.scopes import waiting_for
+from permissions.viewer import Standing
 from resolvers.account_row import PersonRow, lock_with_mailboxes
 from resolvers.context import Context
 from resolvers.errors import Code, refuse
@@ -74,6 +76,12 @@ def _by_id() -> ClauseElement:
 
 
 @statement(AppointmentRow)
+def _waiting(standings: Standing) -> ClauseElement:
+    """Select an appointment that waits and that a viewer with these standings may decide on."""
+    return _appointments.where(_its.id == bindparam("id"), waiting_for(standings))
+
+
+@statement(AppointmentRow)
 def _of_mediator() -> ClauseElement:
     return _appointments.where(_its.mediator_id == bindparam("mediator_id"))
 
@@ -123,21 +131,23 @@ async def lock_appointments(transaction: Transaction) -> None:
 
 
 async def lock_waiting(
-    transaction: Transaction, appointment_id: UUID, decider_id: UUID
+    context: Context, transaction: Transaction, appointment_id: UUID
 ) -> tuple[AppointmentRow, People]:
-    """Lock a waiting appointment until commit, with both of its sides and whoever decides on it.
+    """Lock a waiting appointment until commit, with both of its sides and the viewer, who decides on it.
 
     Gives the appointment, and the people by their ids.
 
     Raises:
-        Refused: there's no such appointment.
+        Refused: there's no such appointment, or it isn't for the viewer to decide.
     """
     await lock_appointments(transaction)
-    row, people = await transaction.first(_by_id(), id=appointment_id), dict[UUID, PersonRow]()
+    standings = context.viewer.standings & (Standing.ADMIN | Standing.REVIEWER)
+    wanted = {"id": appointment_id} | ({} if standings & Standing.ADMIN else {"viewer": context.account_id})
+    row, people = await transaction.first(_waiting(standings), **wanted), dict[UUID, PersonRow]()
     if row:
-        people = await lock_with_mailboxes(transaction, row.mediator_id, row.reviewer_id, decider_id)
-        row = await transaction.first(_by_id(), id=appointment_id)  # either side may just have ended it
-    if row is None or row.in_force:
+        people = await lock_with_mailboxes(transaction, row.mediator_id, row.reviewer_id, context.account_id)
+        row = await transaction.first(_waiting(standings), **wanted)  # either side may just have ended it
+    if row is None:
         refuse("id", Code.NOT_FOUND, _("There's no such appointment."))
     return row, people
 

@@ -185,7 +185,7 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
     """
     context, appointment_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
-        asked, people = await lock_waiting(transaction, appointment_id, context.account_id)
+        asked, people = await lock_waiting(context, transaction, appointment_id)
         mediator_id, reviewer_id = asked.mediator_id, asked.reviewer_id
         _refuse_own(people, context.account_id, "id", mediator_id, reviewer_id)
         await refuse_obstacle(transaction, people, mediator_id, reviewer_id, "id")

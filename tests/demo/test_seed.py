@@ -79,6 +79,7 @@ async def test_each_printed_account_can_sign_in_and_has_its_role(demo: Hub) -> N
     assert roles == {
         "mediator@demo.example": ["MEDIATOR"],
         "reviewer@demo.example": ["REVIEWER"],
+        "reviewer2@demo.example": ["REVIEWER"],
         "directory@demo.example": ["DIRECTORY"],
         "admin@demo.example": ["ADMIN"],
         "peer@demo.example": ["MEDIATOR", "REVIEWER"],

@@ -43,6 +43,9 @@ SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_cons
 UNION ALL
 SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE UNIQUE%'
 """
+# What the newest migration drops although a previous version reads it: there's none in production yet.
+GONE = ["appointment.approved is gone"]
+
 Found = tuple[dict[tuple[str, str], asyncpg.Record], dict[tuple[str, str], str]]
 
 
@@ -120,7 +123,9 @@ async def test_every_migration_goes_down_and_up_and_loses_nothing_but_its_own_co
         await in_thread(to(command.upgrade, filled, revision))
     again = await contents(filled)
     assert set(again) == set(before)
-    assert {key: value for key, value in again.items() if key in after} == after
+    assert {key: value for key, value in again.items() if key in after} == {
+        key: value for key, value in after.items() if f"{'.'.join(key)} is gone" not in GONE
+    }
     await in_thread(to(command.downgrade, filled, "base"))
     assert await contents(filled) == {}
 
@@ -155,10 +160,6 @@ def in_the_way(before: Found, after: Found) -> list[str]:
         if table in tables and rules.get((table, name)) != rule and not is_about_new and not widened:
             said.append(f"{table}.{name} is a new rule for what was there")
     return sorted(said)
-
-
-# What the newest migration drops although a previous version reads it: there's none in production yet.
-GONE = ["appointment.approved is gone"]
 
 
 async def test_the_newest_migration_only_expands_so_the_previous_version_still_runs(services: Services) -> None:
