@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
+from jobs import mail
+from jobs.outbox import enqueue
 from models.account import IS_REVIEWER, accounts
 from models.reviewer import Relation, appointments, reviewer_invitations
 from models.statement import statement
@@ -149,7 +151,7 @@ class EndReviewInput:
 
 
 async def end_review(info: Info, input: EndReviewInput) -> None:
-    """End a review at once, or take back an appointment that's waiting, as either of its sides.
+    """End a review at once as either of its sides, or an appointment that's waiting: take it back, or decline it.
 
     Raises:
         Refused: there's no such review, or it's other people's.
@@ -158,5 +160,8 @@ async def end_review(info: Info, input: EndReviewInput) -> None:
     async with context.transaction() as transaction:
         await lock_with_mailboxes(transaction, mediator_id, context.account_id)
         own = context.account_id in {mediator_id, reviewer_id}
-        if not own or not await end_reviews(transaction, mediator_id=mediator_id, reviewer_id=reviewer_id):
+        ended = await end_reviews(transaction, mediator_id=mediator_id, reviewer_id=reviewer_id) if own else []
+        if not ended:
             refuse(None, Code.NOT_FOUND, _("There's no such review to end."))
+        if context.account_id == reviewer_id and not all(row.in_force for row in ended):
+            await enqueue(transaction, mail.APPOINTMENT_DECLINED, mediator_id, other_id=reviewer_id)

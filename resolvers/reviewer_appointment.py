@@ -269,12 +269,14 @@ async def come_into_force(context: Context, transaction: Transaction, people: Pe
     await enqueue(transaction, mail.APPOINTMENT_MADE, mediator_id, other_id=reviewer_id)
 
 
-class _EndedRow(_ReplacedRow):
+class EndedRow(_ReplacedRow):
+    """An appointment that was ended: its sides, and whether it was in force."""
+
     mediator_id: UUID
     in_force: bool
 
 
-@statement(_EndedRow)
+@statement(EndedRow)
 def _end(of_mediator: bool) -> ClauseElement:
     """Delete the appointments of a mediator with one reviewer, or of a reviewer with everyone."""
     ended = _its.reviewer_id == bindparam("reviewer_id", type_=Uuid())
@@ -283,8 +285,10 @@ def _end(of_mediator: bool) -> ClauseElement:
     return delete(appointments).where(ended).returning(_its.reviewer_id, _its.mediator_id, _its.in_force)
 
 
-async def end_reviews(transaction: Transaction, *, reviewer_id: UUID, mediator_id: UUID | None = None) -> int:
-    """Delete the appointments of a reviewer, with one mediator or with everyone. Gives how many there were.
+async def end_reviews(
+    transaction: Transaction, *, reviewer_id: UUID, mediator_id: UUID | None = None
+) -> list[EndedRow]:
+    """Delete the appointments of a reviewer, with one mediator or with everyone. Gives what they were.
 
     Both sides of each appointment in force get an email.
     """
@@ -296,4 +300,4 @@ async def end_reviews(transaction: Transaction, *, reviewer_id: UUID, mediator_i
         if row.in_force:
             await enqueue(transaction, mail.REVIEW_ENDED, row.mediator_id, other_id=row.reviewer_id)
             await enqueue(transaction, mail.APPOINTMENT_ENDED, row.mediator_id, other_id=row.reviewer_id)
-    return len(ended)
+    return ended

@@ -267,3 +267,12 @@ async def test_somebody_whose_role_is_taken_away_no_longer_reviews_anybody(hub: 
     assert "no longer your reviewer" in text_of(hub.mail(mediator.email))
     assert hub.mails(asking.email) == []
     assert await reviews(hub) == []
+
+
+async def test_a_reviewer_who_ends_what_still_waits_declines_it(hub: Hub) -> None:
+    mediator, chosen = await hub.mediator(), await reviewer(hub)
+    await hub.waiting(mediator, chosen)
+    payload(await end(hub, mediator, chosen, by=chosen))
+    await hub.work()
+    assert "this was declined, by them or by an administrator" in text_of(hub.mail(mediator.email))
+    assert (hub.mails(chosen.email), await reviews(hub)) == ([], [])
