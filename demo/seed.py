@@ -20,7 +20,7 @@ from models.database import Transaction, connect
 from models.directory import directories
 from models.feedback import RequestState, feedback_requests, spent_links
 from models.mediator import Visibility, mediators
-from models.reviewer import appointments
+from models.reviewer import Relation, appointments
 from models.statement import Row, statement
 from permissions.passwords import hash_password
 from permissions.scopes import link_works
@@ -28,7 +28,8 @@ from permissions.secrets import Opens, link_secret, spent_marks
 from resolvers.account import add_profile
 from resolvers.account_row import new_account
 from resolvers.mediator import personal_link
-from settings import Settings
+from resolvers.reviewer_invitation import put_invitation
+from settings import Approval, Settings
 
 DEMO_PASSWORD = "demo-password"  # noqa: S105 - printed for everybody
 
@@ -37,8 +38,8 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - printed for everybody
 class Person:
     """Somebody with an account: `handle`@demo.example.
 
-    A mediator has practised for so many years, has a reviewer (a handle), and made so many requests in the last few
-    days.
+    A mediator has practised for so many years, has a reviewer (a handle) who says how they know them, and made so many
+    requests in the last few days. `asks` is a reviewer who has yet to accept, `invites` an address with no account.
     """
 
     handle: str
@@ -46,6 +47,9 @@ class Person:
     roles: tuple[Role, ...] = (Role.MEDIATOR,)
     years: int = 0
     reviewer: str | None = None
+    relation: tuple[Relation, str | None] | None = None
+    asks: str | None = None
+    invites: str | None = None
     requests: int = 0
     private: bool = False
     website: str | None = None
@@ -65,7 +69,8 @@ class Person:
 DEMO_PEOPLE = (
     Person("admin", "Demo Administrator", (Role.ADMIN,), description="administrator, at home in GraphiQL"),
     Person("reviewer", "Demo Reviewer", (Role.REVIEWER,), description="reviewer, appointed by five mediators"),
-    Person("reviewer2", "Demo Reviewer 2", (Role.REVIEWER,)),
+    Person("reviewer2", "Demo Reviewer 2", (Role.REVIEWER,), description="reviewer, asked by one more mediator"),
+    Person("reviewer3", "Demo Reviewer 3", (Role.REVIEWER,)),
     Person(
         "directory",
         "Demo Directory of Mediators",
@@ -79,6 +84,7 @@ DEMO_PEOPLE = (
         "Demo Mediator",
         years=9,
         reviewer="reviewer",
+        relation=(Relation.COLLEAGUE, None),
         requests=4,
         description="mediator, visible to directories",
     ),
@@ -88,10 +94,18 @@ DEMO_PEOPLE = (
         (Role.MEDIATOR, Role.REVIEWER),
         years=6,
         reviewer="reviewer",
+        relation=(Relation.OTHER, "We trained together in 2015"),
         requests=2,
         description="mediator who also reviews two colleagues",
     ),
-    Person("mediator3", "Demo Mediator 3", years=12, reviewer="reviewer", requests=1),
+    Person(
+        "mediator3",
+        "Demo Mediator 3",
+        years=12,
+        reviewer="reviewer",
+        relation=(Relation.SAME_PROVIDER, None),
+        requests=1,
+    ),
     Person("mediator4", "Demo Mediator 4", years=4, reviewer="reviewer", private=True),
     Person("mediator5", "Demo Mediator 5", years=7, reviewer="peer"),
     Person("mediator6", "Demo Mediator 6", years=2, reviewer="reviewer"),
@@ -99,8 +113,8 @@ DEMO_PEOPLE = (
     Person("mediator8", "Demo Mediator 8", years=3, reviewer="peer", private=True),
     Person("mediator9", "Demo Mediator 9", years=5, reviewer="reviewer2"),
     Person("mediator10", "Demo Mediator 10", years=8, reviewer="reviewer2", private=True),
-    Person("mediator11", "Demo Mediator 11", years=1),
-    Person("mediator12", "Demo Mediator 12", private=True),
+    Person("mediator11", "Demo Mediator 11", years=1, asks="reviewer2"),
+    Person("mediator12", "Demo Mediator 12", private=True, invites="invited@demo.example"),
 )
 ACCOUNTS = [(person.email, person.description) for person in DEMO_PEOPLE if person.description]
 
@@ -114,9 +128,7 @@ async def fill(settings: Settings) -> None:
         for person in DEMO_PEOPLE:
             if Role.MEDIATOR in person.roles:
                 await _add_mediator(transaction, settings, person, database.now())
-        reviewed = [(person.id, _named(person.reviewer).id) for person in DEMO_PEOPLE if person.reviewer]
-        rows = [{"mediator_id": mediator, "reviewer_id": reviewer} for mediator, reviewer in reviewed]
-        await transaction.run(insert(appointments).values(rows))
+        await _add_reviews(transaction, settings, database.now())
 
 
 def _named(handle: str) -> Person:
@@ -147,6 +159,22 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     await add_practice(transaction, chance, person.id, now.date(), person.years)
     await add_feedback(transaction, settings, chance, person.id, now, person.years)
     await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
+
+
+async def _add_reviews(transaction: Transaction, settings: Settings, now: datetime) -> None:
+    """Add who reviews whom, and is confirmed; who is asked; and who is invited, by a mail that goes out now."""
+    for person in DEMO_PEOPLE:
+        relation, details = person.relation or (Relation.NO_RELATION, None)
+        in_force = {"in_force": True, "accepted_at": now, "relation": relation, "relation_details": details}
+        for handle, yes in ((person.reviewer, in_force), (person.asks, {})):
+            if handle:
+                sides = {"mediator_id": person.id, "reviewer_id": _named(handle).id}
+                await transaction.run(insert(appointments).values(approval=Approval.NEW, **sides, **yes))
+        if person.invites:
+            await put_invitation(transaction, settings, seeded_id(Random(person.invites)), person.id, person.invites)  # noqa: S311 - no secret
+        if person.reviewer:
+            confirmed = update(accounts).where(accounts.c.id == _named(person.reviewer).id)
+            await transaction.run(confirmed.values(reviewer_confirmed_at=now))
 
 
 class _LinkRow(Row):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -49,7 +49,8 @@ class LinkPurpose(StrEnum):
 class Account(SQLModel, table=True):
     """A person or organisation that signs in. `email_key` is the address's account key.
 
-    Lists of people are in the order of `name_key`, and searched by `name_words`; both are the name's folds.
+    Lists of people are in the order of `name_key`, and searched by `name_words`; both are the name's folds. An
+    administrator confirms a reviewer once, at `reviewer_confirmed_at`; losing the role ends that.
     """
 
     __table_args__ = (
@@ -58,6 +59,7 @@ class Account(SQLModel, table=True):
         # Reviewers are few; without this, listing them would search all accounts.
         Index("account_reviewers", "name_key", "id", postgresql_where=text(IS_REVIEWER)),
         Index("account_mailbox", text(MAILBOX)),
+        CheckConstraint(f"reviewer_confirmed_at IS NULL OR {IS_REVIEWER}", name="confirmed_is_reviewer"),
     )
 
     id: UUID = random_id()
@@ -70,6 +72,7 @@ class Account(SQLModel, table=True):
     roles: list[str] = word_list()
     email_verified_at: datetime | None = timestamptz()
     paid_until: datetime | None = timestamptz()
+    reviewer_confirmed_at: datetime | None = timestamptz()
     created_at: datetime = timestamptz(default_now=True)
 
 

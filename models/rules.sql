@@ -75,9 +75,20 @@ RETURN CASE WHEN stands_as(1) THEN viewer() END;
 CREATE FUNCTION reviewed() RETURNS SETOF uuid STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT appointment.mediator_id FROM appointment JOIN account ON account.id = appointment.mediator_id
-     WHERE appointment.reviewer_id = viewer() AND appointment.approved AND stands_as(2)
+     WHERE appointment.reviewer_id = viewer() AND appointment.in_force AND stands_as(2)
        AND account.roles @> ARRAY['MEDIATOR'];
 END;
+
+-- Whether an appointment has every yes that it needs: the reviewer's own, and of administrators what `approval` says.
+CREATE FUNCTION has_every_yes(reviewer uuid, accepted_at timestamptz, approval text, approved_at timestamptz)
+RETURNS boolean STABLE PARALLEL SAFE
+RETURN accepted_at IS NOT NULL AND (
+    approval = 'none'
+    OR (
+        (approval = 'new' OR approved_at IS NOT NULL)
+        AND EXISTS (SELECT FROM account WHERE id = reviewer AND reviewer_confirmed_at IS NOT NULL)
+    )
+);
 
 -- SECURITY DEFINER functions run as the owner, past the policies. Each checks for itself who may use it, and only the
 -- roles of part 4 can call it at all.
@@ -123,6 +134,29 @@ BEGIN ATOMIC
 END;
 
 REVOKE EXECUTE ON FUNCTION erase_origins FROM PUBLIC;
+
+-- Deletes the invitations to the address of an account that is being deleted, on the same condition.
+CREATE FUNCTION erase_invitations(invited uuid) RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    DELETE FROM reviewer_invitation
+     WHERE email_key = (SELECT email_key FROM account WHERE id = invited AND email_verified_at IS NOT NULL)
+       AND (invited = viewer() OR stands_as(8)) AND NOT by_token();
+END;
+
+REVOKE EXECUTE ON FUNCTION erase_invitations FROM PUBLIC;
+
+-- Somebody who accepts an invitation, by its link, ends all invitations of that mediator: one reviewer is enough.
+CREATE FUNCTION end_invitations() RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH ended AS (
+        DELETE FROM reviewer_invitation
+         WHERE mediator_id IN (SELECT mediator_id FROM reviewer_invitation WHERE secret_hash = held_link())
+        RETURNING id
+    )
+    SELECT count(*) FROM ended;
+END;
+
+REVOKE EXECUTE ON FUNCTION end_invitations FROM PUBLIC;
 
 -- A new password ends the links to the account's data, even when it's set by a mailed link and nobody is signed in.
 CREATE FUNCTION end_exports(owner uuid) RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -278,6 +312,13 @@ CREATE POLICY readable ON feedback_origin FOR SELECT USING (
 CREATE POLICY given ON feedback_origin FOR INSERT WITH CHECK (true);
 CREATE POLICY work_mails ON feedback_origin FOR SELECT TO :"worker" USING ((SELECT at_work()));
 
+-- Whom a mediator invited to review them, by their address. The invited person has a link, which shows it and works once.
+ALTER TABLE reviewer_invitation ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON reviewer_invitation USING (mediator_id = (SELECT own_record()));
+CREATE POLICY link_shows ON reviewer_invitation FOR SELECT USING (secret_hash = (SELECT held_link()));
+CREATE POLICY work_mails ON reviewer_invitation FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON reviewer_invitation FOR DELETE TO :"worker" USING ((SELECT at_work()));
+
 -- The archives of somebody's own data, only for them in person: a token can neither ask for one nor fetch it.
 ALTER TABLE data_export ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON data_export FOR SELECT USING (account_id = (SELECT viewer()) AND NOT (SELECT by_token()));
@@ -310,8 +351,60 @@ CREATE TRIGGER only_administrators_change_roles BEFORE UPDATE OF roles ON accoun
 CREATE TRIGGER only_administrators_change_paid_access BEFORE UPDATE OF paid_until ON account FOR EACH ROW
     WHEN (NEW.paid_until IS DISTINCT FROM OLD.paid_until AND NOT stands_as(8))
     EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER only_administrators_approve BEFORE UPDATE OF approved ON appointment FOR EACH ROW
-    WHEN (NEW.approved IS DISTINCT FROM OLD.approved AND NOT stands_as(8))
+
+-- Administrators confirm reviewers in person, and never themselves. Whoever takes the role away ends that, too.
+CREATE TRIGGER nobody_begins_confirmed BEFORE INSERT ON account FOR EACH ROW
+    WHEN (NEW.reviewer_confirmed_at IS NOT NULL)
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_confirm BEFORE UPDATE OF reviewer_confirmed_at ON account FOR EACH ROW
+    WHEN (
+        NEW.reviewer_confirmed_at IS DISTINCT FROM OLD.reviewer_confirmed_at
+        AND (
+            stands_as(8) AND NOT by_token() AND (NEW.id <> viewer() OR NEW.reviewer_confirmed_at IS NULL)
+        ) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+
+-- An appointment begins without any yes, and stays between the two that it's between. The reviewer accepts it in person
+-- and says how they know the mediator; an administrator who is neither of the two approves it. What it needs may grow,
+-- but never shrink; once it has all of that, it may come into force.
+CREATE TRIGGER begins_without_a_yes BEFORE INSERT ON appointment FOR EACH ROW
+    WHEN (
+        NEW.in_force OR NEW.accepted_at IS NOT NULL OR NEW.approved_at IS NOT NULL
+        OR NEW.relation IS NOT NULL OR NEW.relation_details IS NOT NULL
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER stays_between_two BEFORE UPDATE OF mediator_id, reviewer_id ON appointment FOR EACH ROW
+    WHEN (NEW.mediator_id <> OLD.mediator_id OR NEW.reviewer_id <> OLD.reviewer_id)
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_the_reviewer_accepts
+    BEFORE UPDATE OF accepted_at, relation, relation_details ON appointment FOR EACH ROW
+    WHEN (
+        (
+            NEW.accepted_at IS DISTINCT FROM OLD.accepted_at
+            OR NEW.relation IS DISTINCT FROM OLD.relation
+            OR NEW.relation_details IS DISTINCT FROM OLD.relation_details
+        )
+        AND (NEW.reviewer_id = viewer() AND NOT by_token()) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_approve BEFORE UPDATE OF approved_at ON appointment FOR EACH ROW
+    WHEN (
+        NEW.approved_at IS DISTINCT FROM OLD.approved_at
+        AND (stands_as(8) AND viewer() NOT IN (NEW.mediator_id, NEW.reviewer_id)) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER needs_no_less_than_before BEFORE UPDATE OF approval ON appointment FOR EACH ROW
+    WHEN (
+        array_position(ARRAY['none', 'new', 'each'], NEW.approval)
+            < array_position(ARRAY['none', 'new', 'each'], OLD.approval)
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER in_force_only_with_every_yes BEFORE UPDATE OF in_force ON appointment FOR EACH ROW
+    WHEN (
+        NEW.in_force AND NOT OLD.in_force
+        AND NOT has_every_yes(NEW.reviewer_id, NEW.accepted_at, NEW.approval, NEW.approved_at)
+    )
     EXECUTE FUNCTION refuse_change();
 
 -- An account that never proved its address makes way for one that does.
@@ -345,4 +438,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
 
-GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, end_exports, mix_answers, rewrite TO :"role";
+GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, erase_invitations, end_invitations, end_exports,
+    mix_answers, rewrite TO :"role";

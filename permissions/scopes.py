@@ -49,13 +49,13 @@ def mediators_joined() -> FromClause:
     own = and_(
         appointments.c.mediator_id == mediators.c.id,
         appointments.c.reviewer_id == VIEWER,
-        appointments.c.approved,
+        appointments.c.in_force,
     )
     return mediators.join(accounts, accounts.c.id == mediators.c.id).outerjoin(appointments, own)
 
 
 _theirs = appointments.alias("theirs")
-_reviewed = select(_theirs.c.mediator_id).where(_theirs.c.reviewer_id == VIEWER, _theirs.c.approved)
+_reviewed = select(_theirs.c.mediator_id).where(_theirs.c.reviewer_id == VIEWER, _theirs.c.in_force)
 
 
 def findable() -> ColumnElement[bool]:
@@ -115,6 +115,13 @@ def readable_audit() -> ColumnElement[bool]:
     """Select audit entries except those on feedback about the viewer, whose ids would reveal unshared feedback."""
     # The database itself checks this, because its rules hide those rows from the viewer.
     return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
+
+
+def waiting_for(standings: Standing) -> ColumnElement[bool]:
+    """Select appointments that wait: all of them for an administrator, those that ask for the viewer for a reviewer."""
+    if standings & Standing.ADMIN:
+        return ~appointments.c.in_force
+    return and_(~appointments.c.in_force, appointments.c.reviewer_id == VIEWER)
 
 
 def details_kept() -> ColumnElement[bool]:

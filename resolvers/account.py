@@ -47,6 +47,7 @@ ACCOUNT_ROWS = select(
     accounts.c.roles,
     accounts.c.email_verified_at,
     accounts.c.paid_until,
+    accounts.c.reviewer_confirmed_at,
     accounts.c.created_at,
     has_second_factor().label("second_factor"),
 )
@@ -60,6 +61,7 @@ class AccountRow(ListedRow):
     roles: list[str]
     email_verified_at: datetime | None
     paid_until: datetime | None
+    reviewer_confirmed_at: datetime | None
     created_at: datetime
     second_factor: bool
 

@@ -13,7 +13,7 @@ from jobs.outbox import enqueue
 from models.account import Role, accounts, request_keys
 from models.database import Transaction
 from models.outbox import AuditAction, outbox
-from models.reviewer import appointments, reviewer_invitations
+from models.reviewer import appointments
 from models.statement import Row, statement
 from permissions.addresses import account_key
 from permissions.sealing import mailbox_hashes
@@ -33,7 +33,7 @@ def _reviews() -> ClauseElement:
     """Select the reviews in force that an account is part of, on either side."""
     own = bindparam("account_id", type_=Uuid())
     return select(appointments.c.mediator_id, appointments.c.reviewer_id).where(
-        or_(appointments.c.mediator_id == own, appointments.c.reviewer_id == own), appointments.c.approved
+        or_(appointments.c.mediator_id == own, appointments.c.reviewer_id == own), appointments.c.in_force
     )
 
 
@@ -59,8 +59,7 @@ async def erase_account(
     reviews = await transaction.all(_reviews(), account_id=account_id)
     mailbox = bindparam("mailbox", mailbox_hashes(context.settings, account.email_key), ARRAY(LargeBinary()))
     await transaction.run(select(func.erase_origins(account_id, mailbox)))
-    if account.email_verified_at:  # anyone can sign up with someone else's address
-        await transaction.run(delete(reviewer_invitations).where(reviewer_invitations.c.email_key == account.email_key))
+    await transaction.run(select(func.erase_invitations(account_id)))
     # Its own, and those of what depends on it. The owner may not read all of these.
     theirs = select(func.ids_of(account_id))
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))

@@ -44,11 +44,13 @@ class LinkState(StrEnum):
 
 
 class SubjectRow(Row):
-    """A mediator that feedback can be about, and their reviewer's name if they have one."""
+    """A mediator that feedback can be about, and their reviewer if they have one: who, and how they know each other."""
 
     id: UUID
     name: str
     reviewer_name: str | None
+    reviewer_relation: str | None
+    reviewer_relation_details: str | None
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,16 @@ def subject_by(found_by: _FoundBy) -> ClauseElement:
     by_id: ColumnElement[bool] = mediators.c.id == bindparam("id", type_=Uuid())
     where = {"id": by_id, "choice": by_id & findable(), "link": mediators.c.feedback_link_hash == _hash}
     return (
-        select(mediators.c.id, accounts.c.name, _reviewers.c.name.label("reviewer_name"))
+        select(
+            mediators.c.id,
+            accounts.c.name,
+            _reviewers.c.name.label("reviewer_name"),
+            appointments.c.relation.label("reviewer_relation"),
+            appointments.c.relation_details.label("reviewer_relation_details"),
+        )
         .select_from(
             _subjects.outerjoin(
-                appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.approved
+                appointments, (appointments.c.mediator_id == mediators.c.id) & appointments.c.in_force
             ).outerjoin(_reviewers, _reviewers.c.id == appointments.c.reviewer_id)
         )
         .where(IS_MEDIATOR, accounts.c.email_verified_at.is_not(None), where[found_by])

@@ -61,7 +61,7 @@ class StandingName(Enum):
     ADMIN = Standing.ADMIN.value
 
 
-def _asked(context: Context, standing: StandingName | None) -> Standing:
+def asked_standings(context: Context, standing: StandingName | None) -> Standing:
     """Give those of the viewer's standings that were asked for."""
     standings = context.viewer.standings
     return standings & Standing(standing.value) if standing else standings
@@ -70,7 +70,7 @@ def _asked(context: Context, standing: StandingName | None) -> Standing:
 async def _load(
     context: Context, mediator_id: UUID, standing: StandingName | None, *, added_up: bool = False
 ) -> MediatorRow:
-    statement = _one(context.viewer.standings, _asked(context, standing), added_up)
+    statement = _one(context.viewer.standings, asked_standings(context, standing), added_up)
     async with context.database.reading() as reading:
         row = await reading.first(statement, viewer=context.account_id, id=mediator_id)
     if row is None:
@@ -122,7 +122,7 @@ async def mediators(
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     context = info.context
-    asked, words = _asked(context, standing), search_words(search)
+    asked, words = asked_standings(context, standing), search_words(search)
     rows = partial(_page, context.viewer.standings, asked, bool(words))
     count = _count(asked, bool(words))
     return await list_page(context.database, rows, count, BY_NAME, page, viewer=context.account_id, **words)

@@ -1,35 +1,108 @@
-"""Invitations to review a mediator: sending one, and accepting it with an existing account or a new one."""
+"""A mediator's invitations to review them: sending one, sending it again, revoking it, and which are open."""
 
-from typing import NamedTuple, NoReturn
+from collections.abc import Sequence
+from datetime import date
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import ClauseElement, and_, bindparam, delete, func, insert, select, update
-from sqlalchemy.types import LargeBinary
+from sqlalchemy import ClauseElement, Date, bindparam, cast, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue_mail
-from models.account import Role, accounts
+from models.database import Transaction
 from models.reviewer import reviewer_invitations
-from models.statement import Row, statement
+from models.statement import AnySelect, Row, statement
 from permissions.addresses import account_key
-from permissions.secrets import (
-    INVITATION_LASTS,
-    Opens,
-    hash_secret,
-    link_secret,
-)
+from permissions.secrets import INVITATION_LASTS, Opens, hash_secret, link_secret
 from resolvers import limits
-from resolvers.access import end_sessions
-from resolvers.account_row import lock_with_mailboxes, put_account
-from resolvers.address import held_for, is_own, mark_verified
+from resolvers.address import held_for, is_own
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
-from resolvers.passwords import hash_in_turn
-from resolvers.reviewer_appointment import put_reviewer
+from resolvers.inputs import read_id
+from resolvers.mediator_row import MediatorRow
+from resolvers.paging import (
+    PARENT,
+    Connection,
+    ListedRow,
+    PageArguments,
+    Sort,
+    connection,
+    page_statement,
+    page_values,
+)
 from resolvers.validation import Check
+from settings import Settings
+
+_its = reviewer_invitations.c
+_LATEST = Sort("expires_at", _its.expires_at, descending=True, nullable=False)
+_open = _its.expires_at > func.clock()
+
+
+class InvitationRow(ListedRow):
+    """An invitation that nobody has accepted yet; it looks the same whether or not its address has an account."""
+
+    email: str
+    expires_on: date
+
+
+class _CountRow(Row):
+    mediator_id: UUID
+    count: int
+
+
+@statement(_CountRow)
+def _count() -> ClauseElement:
+    return (
+        select(_its.mediator_id, func.count().label("count"))
+        .where(_its.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _open)
+        .group_by(_its.mediator_id)
+    )
+
+
+def _rows() -> AnySelect:
+    expires_on = cast(func.timezone("UTC", _its.expires_at), Date).label("expires_on")
+    return select(_its.id, _its.email, expires_on).where(_open)
+
+
+@statement(InvitationRow)
+def _one() -> ClauseElement:
+    own = _its.mediator_id == bindparam("me", type_=Uuid())
+    return _rows().where(_its.id == bindparam("id", type_=Uuid()), own)
+
+
+@statement(InvitationRow)
+def _page(backwards: bool, cursor: bool | None) -> ClauseElement:
+    return page_statement(_rows(), _its.id, _LATEST, backwards=backwards, cursor=cursor, parent=_its.mediator_id)
+
+
+async def reviewer_invitations_of(
+    info: Info, mediator: strawberry.Parent[MediatorRow], page: PageArguments
+) -> Connection[InvitationRow]:
+    """Give a page of a mediator's own open invitations, the latest first.
+
+    Raises:
+        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
+    """
+    context = info.context
+    cursor, paging = page_values(_LATEST, page)
+
+    async def pages(parents: list[UUID]) -> Sequence[list[InvitationRow]]:
+        async with context.database.reading() as reading:
+            rows = await reading.all(_page(page.backwards, cursor), parents=parents, **paging)
+        return [[row for row in rows if row[PARENT] == parent] for parent in parents]
+
+    async def count() -> int:
+        async with context.database.reading() as reading:
+            row = await reading.first(_count(), parents=[mediator.id])
+        return row.count if row else 0
+
+    rows = await context.load(pages, ("invitations", page), mediator.id)
+    return connection(rows, _LATEST, page, count)
 
 
 @strawberry.input
@@ -55,121 +128,80 @@ async def invite_reviewer(info: Info, input: InviteReviewerInput) -> None:
     async with context.transaction() as transaction:
         if await earlier_result(context, transaction, "inviteReviewer", once(input), new_id):
             return
-        await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
-        if await is_own(transaction, context.account_id, address):
-            refuse("email", Code.NOT_ALLOWED, _("You can't be your own reviewer."))
-        held = await held_for(context, address)
-        await transaction.run(
-            delete(reviewer_invitations).where(
-                reviewer_invitations.c.mediator_id == context.account_id,
-                reviewer_invitations.c.email_key == account_key(address),
-            )
+        await _send(context, transaction, new_id, address)
+
+
+async def _send(context: Context, transaction: Transaction, new_id: UUID, address: str) -> None:
+    """Make an invitation and queue its email. It replaces an earlier one to the address, whose link stops working."""
+    await context.limiter.count(limits.INVITATIONS_SENT, context.account_id)
+    if await is_own(transaction, context.account_id, address):
+        refuse("email", Code.NOT_ALLOWED, _("You can't be your own reviewer."))
+    held = await held_for(context, address)
+    earlier = (_its.mediator_id == context.account_id, _its.email_key == account_key(address))
+    await transaction.run(delete(reviewer_invitations).where(*earlier))
+    await put_invitation(transaction, context.settings, new_id, context.account_id, address, held)
+
+
+async def put_invitation(
+    transaction: Transaction, settings: Settings, new_id: UUID, mediator_id: UUID, address: str, held: str | None = None
+) -> None:
+    """Add an invitation and queue its email; `held` is as in `enqueue_mail`."""
+    due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=mediator_id)
+    await transaction.run(
+        insert(reviewer_invitations).values(
+            id=new_id,
+            mediator_id=mediator_id,
+            email=address,
+            email_key=account_key(address),
+            secret_hash=hash_secret(link_secret(settings, Opens.INVITATION, new_id)),
+            expires_at=due + INVITATION_LASTS,
         )
-        due = await enqueue_mail(transaction, mail.REVIEWER_INVITED, new_id, held, other_id=context.account_id)
-        await transaction.run(
-            insert(reviewer_invitations).values(
-                id=new_id,
-                mediator_id=context.account_id,
-                email=address,
-                email_key=account_key(address),
-                secret_hash=hash_secret(link_secret(context.settings, Opens.INVITATION, new_id)),
-                expires_at=due + INVITATION_LASTS,
-            )
-        )
-
-
-class _InvitationRow(Row):
-    mediator_id: UUID
-    email: str
-    account_id: UUID | None
-
-
-_invited = bindparam("hash", type_=LargeBinary())
-_works = and_(reviewer_invitations.c.secret_hash == _invited, reviewer_invitations.c.expires_at > func.clock())
-
-
-@statement(_InvitationRow)
-def _invitation() -> ClauseElement:
-    """Select an invitation that works, with the account at its address."""
-    of_address = select(accounts.c.id).where(accounts.c.email_key == reviewer_invitations.c.email_key).scalar_subquery()
-    return select(
-        reviewer_invitations.c.mediator_id, reviewer_invitations.c.email, of_address.label("account_id")
-    ).where(_works)
-
-
-@strawberry.input(description="Give a name and password for a new account. Leave them out if you're signed in.")
-class AcceptInvitationInput:
-    """An invitation's token, and what a new account needs."""
-
-    token: str
-    name: str | None = None
-    password: str | None = None
-
-
-async def accept_invitation(info: Info, input: AcceptInvitationInput) -> None:
-    """Accept an invitation, with a name and password for a new account or signed in to the account at that address.
-
-    Raises:
-        Refused: something in the input needs fixing, or the invitation doesn't work.
-        RateLimited: there were too many attempts.
-    """
-    context, token = info.context, input.token
-    await context.limiter.count(limits.LINK_TRIES, context.viewer.address)
-    hashed = hash_secret(token)
-    async with context.database.reading() as reading:
-        invitation = await reading.first(_invitation(), hash=hashed)
-    if invitation is None:
-        _refuse_invitation()
-    # Before the transaction begins, because waiting for a hash mustn't hold a connection.
-    new = None if invitation.account_id else await _new_reviewer(context, invitation.email, input)
-    async with context.transaction() as transaction:
-        invitation = await transaction.first(_invitation(), hash=hashed)
-        if invitation is None:
-            _refuse_invitation()
-        account_id = invitation.account_id
-        if account_id is None and new is not None:
-            # Before the new address is taken: the mediator may be moving to it.
-            await lock_with_mailboxes(transaction, invitation.mediator_id)
-            account_id = uuid4()
-            if not await put_account(
-                transaction, account_id, new.name, invitation.email, Role.REVIEWER, password_hash=new.password_hash
-            ):
-                _refuse_signed_out()  # an account was made meanwhile
-        elif account_id is None or account_id != context.viewer.account_id:
-            _refuse_signed_out()
-        people = await lock_with_mailboxes(transaction, invitation.mediator_id, account_id)
-        roles = people[account_id].roles if account_id in people else ()
-        if not await transaction.run(delete(reviewer_invitations).where(_works), hash=hashed):
-            _refuse_invitation()
-        await transaction.run(
-            update(accounts).where(accounts.c.id == account_id).values(roles=sorted({*roles, Role.REVIEWER.value}))
-        )
-        # The link was sent to the account's address, no matter who signed up with it.
-        if await mark_verified(transaction, account_id):
-            await end_sessions(transaction, account_id, but=context.viewer.session_id)
-        await put_reviewer(context, transaction, invitation.mediator_id, account_id, "token")
-
-
-def _refuse_invitation() -> NoReturn:
-    refuse("token", Code.NOT_FOUND, _("This invitation no longer works. Please ask for a new one."))
-
-
-def _refuse_signed_out() -> NoReturn:
-    refuse(
-        "token",
-        Code.SIGN_IN_REQUIRED,
-        _("There's already an account with this address. Please sign in to it to accept."),
     )
 
 
-class _NewReviewer(NamedTuple):
-    name: str
-    password_hash: str
+@strawberry.input
+class ResendInvitationInput:
+    """The invitation to send again."""
+
+    id: strawberry.ID
 
 
-async def _new_reviewer(context: Context, email: str, input: AcceptInvitationInput) -> _NewReviewer:
-    check = Check()
-    name = check.name("name", input.name)
-    password = check.password("password", input.password or "", context.settings.organisation_name, name, email)
-    check.done()
-    return _NewReviewer(name, await hash_in_turn(context, password))
+async def resend_invitation(info: Info, input: ResendInvitationInput) -> InvitationRow | None:
+    """Send one of the viewer's invitations again, as a new one with its full time. The earlier link stops working.
+
+    Raises:
+        Refused: it isn't one of the viewer's, or it's to their own address by now.
+        RateLimited: there were too many attempts.
+    """
+    context, new_id = info.context, uuid4()
+    async with context.transaction() as transaction:
+        invited = await transaction.first(_one(), id=read_id(input.id), me=context.account_id)
+        if invited is None:
+            _refuse_invitation()
+        await _send(context, transaction, new_id, invited.email)
+        return await transaction.first(_one(), id=new_id, me=context.account_id)
+
+
+@strawberry.input
+class RevokeInvitationInput:
+    """The invitation to revoke."""
+
+    id: strawberry.ID
+
+
+async def revoke_invitation(info: Info, input: RevokeInvitationInput) -> UUID:
+    """Revoke one of the viewer's invitations. Gives its id. It isn't mailed if it hasn't been yet.
+
+    Raises:
+        Refused: it isn't one of the viewer's.
+    """
+    context, invitation_id = info.context, read_id(input.id)
+    async with context.transaction() as transaction:
+        own = (_its.id == invitation_id, _its.mediator_id == context.account_id)
+        if not await transaction.run(delete(reviewer_invitations).where(*own)):
+            _refuse_invitation()
+    return invitation_id
+
+
+def _refuse_invitation() -> NoReturn:
+    refuse("id", Code.NOT_FOUND, _("There's no such invitation."))

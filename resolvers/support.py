@@ -147,7 +147,7 @@ async def remove_role(info: Info, input: RemoveRoleInput) -> AccountRow | None:
                 Code.NOT_ALLOWED,
                 _("An account needs a role, and this is its only one. To take all access away, delete the account."),
             )
-        await _put_roles(transaction, account_id, {*row.roles} - {role})
+        await _put_roles(transaction, account_id, {*row.roles} - {role}, **_LOST_WITH.get(role, {}))
         # A role that's given back later is new: earlier tokens don't have it.
         kept = func.array_remove(api_tokens.c.roles, role.value)
         await transaction.run(update(api_tokens).where(api_tokens.c.account_id == account_id).values(roles=kept))
@@ -158,8 +158,13 @@ async def remove_role(info: Info, input: RemoveRoleInput) -> AccountRow | None:
     return await account_of(context, account_id)
 
 
-async def _put_roles(transaction: Transaction, account_id: UUID, roles: Iterable[str]) -> None:
-    await transaction.run(update(_accounts).where(_accounts.c.id == account_id).values(roles=sorted(map(str, roles))))
+# A reviewer who gets the role again has to be confirmed again.
+_LOST_WITH: dict[Role, dict[str, None]] = {Role.REVIEWER: {"reviewer_confirmed_at": None}}
+
+
+async def _put_roles(transaction: Transaction, account_id: UUID, roles: Iterable[str], **more: None) -> None:
+    values = {"roles": sorted(map(str, roles)), **more}
+    await transaction.run(update(_accounts).where(_accounts.c.id == account_id).values(values))
 
 
 @strawberry.input

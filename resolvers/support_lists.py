@@ -1,4 +1,4 @@
-"""What administrators look through: appointments that wait, the audit log, and undelivered email."""
+"""What administrators look through: the audit log, and undelivered email."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,6 @@ import strawberry
 from sqlalchemy import ClauseElement, func, select
 
 from models.outbox import AuditAction, OutboxState, audit_entries, outbox
-from models.reviewer import appointments
 from models.statement import statement
 from permissions.scopes import readable_audit
 from resolvers.context import Info
@@ -17,39 +16,6 @@ strawberry.enum(AuditAction)
 
 _NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
-
-
-class WaitingRow(ListedRow):
-    """An appointment that's waiting for approval."""
-
-    asked_at: datetime
-    mediator_id: UUID
-    reviewer_id: UUID
-
-
-@statement(WaitingRow)
-def _waiting_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = select(
-        appointments.c.id,
-        appointments.c.since.label("asked_at"),
-        appointments.c.mediator_id,
-        appointments.c.reviewer_id,
-    ).where(~appointments.c.approved)
-    return page_statement(rows, appointments.c.id, _BY_ID, backwards=backwards, cursor=cursor)
-
-
-@statement(Count)
-def _waiting_count() -> ClauseElement:
-    return select(func.count().label("count")).where(~appointments.c.approved)
-
-
-async def waiting_appointments(info: Info, page: PageArguments) -> Connection[WaitingRow]:
-    """Give a page of the appointments that are waiting for approval.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
-    return await list_page(info.context.database, _waiting_page, _waiting_count(), _BY_ID, page)
 
 
 class AuditRow(ListedRow):

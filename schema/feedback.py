@@ -5,6 +5,7 @@ from datetime import date, datetime
 import strawberry
 
 from models.feedback import ActedAs, Capacity
+from models.reviewer import Relation
 from permissions.scopes import DETAILS_DAYS
 from resolvers.feedback import answers, origin
 from resolvers.feedback_giving import give_feedback
@@ -118,6 +119,10 @@ class FeedbackSubject:
     id: strawberry.ID
     name: str
     reviewer_name: str | None = strawberry.field(description="Null if the mediator has no reviewer yet.")
+    reviewer_relation: Relation | None = strawberry.field(
+        description="How the reviewer says they know the mediator. Null if they haven't said so."
+    )
+    reviewer_relation_details: str | None
 
 
 @strawberry.type(description="The link in an emailed request: whether it still works, and the mediator it's about.")

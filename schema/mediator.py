@@ -3,20 +3,22 @@
 import strawberry
 
 from models.mediator import Visibility
+from models.reviewer import Relation
 from resolvers.cpd import cpd, cpd_entry, cpd_facets
 from resolvers.feedback import feedback, feedback_piece, feedback_summary
 from resolvers.feedback_request import feedback_requests
 from resolvers.learning import learning_facets, learnings
 from resolvers.logbook import experience, logbook, logbook_entry, logbook_facets
 from resolvers.mediator import feedback_link, mediator, mediators, update_profile
-from resolvers.reviewer import reviewer, waiting_reviewer
+from resolvers.reviewer import reviewer, reviewer_relation, reviewer_relation_details, waiting_reviewer
+from resolvers.reviewer_invitation import reviewer_invitations_of
 from schema.connections import connection
 from schema.cpd import CpdEntry, CpdFacets
 from schema.feedback import Feedback, FeedbackRequest, FeedbackSummary
 from schema.learning import Learning, LearningFacets
 from schema.logbook import Experience, LogbookEntry, LogbookFacets
 from schema.mutations import Payload, mutation
-from schema.reviewer import Reviewer
+from schema.reviewer import Reviewer, ReviewerInvitation
 
 
 @strawberry.type(description="A mediator. You see what your standing towards them allows.")
@@ -31,7 +33,16 @@ class Mediator:
     waiting_reviewer = strawberry.field(
         resolver=waiting_reviewer,
         graphql_type=Reviewer | None,
-        description="The reviewer whose appointment an administrator has yet to approve.",
+        description="The reviewer whose appointment isn't in force yet, because a yes is missing.",
+    )
+    reviewer_relation = strawberry.field(
+        resolver=reviewer_relation,
+        graphql_type=Relation | None,
+        description="How the reviewer says they know the mediator. Null if they haven't said so.",
+    )
+    reviewer_relation_details = strawberry.field(resolver=reviewer_relation_details, graphql_type=str | None)
+    reviewer_invitations = connection(
+        reviewer_invitations_of, ReviewerInvitation, description="Invitations that nobody has accepted yet."
     )
     feedback_link = strawberry.field(
         resolver=feedback_link, description="Your personal link. Hand it out to get feedback about you."

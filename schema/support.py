@@ -6,7 +6,7 @@ import strawberry
 
 from models.account import Role
 from models.outbox import AuditAction
-from resolvers.reviewer import approve_appointment, decline_appointment
+from resolvers.reviewer_approval import confirm_reviewer, unconfirmed_reviewers
 from resolvers.support import (
     accounts,
     add_role,
@@ -17,7 +17,7 @@ from resolvers.support import (
     set_paid_access,
     sign_out_account,
 )
-from resolvers.support_lists import audit_log, dead_mail, waiting_appointments
+from resolvers.support_lists import audit_log, dead_mail
 from schema.connections import connection
 from schema.mutations import Payload, mutation
 
@@ -30,16 +30,9 @@ class Account:
     roles: list[Role]
     email_verified_at: datetime | None
     paid_until: datetime | None
+    reviewer_confirmed_at: datetime | None
     created_at: datetime
     second_factor: bool
-
-
-@strawberry.type(description="An appointment that an administrator has yet to approve.")
-class WaitingAppointment:
-    id: strawberry.ID
-    asked_at: datetime
-    mediator_id: strawberry.ID
-    reviewer_id: strawberry.ID
 
 
 @strawberry.type(description="An action: who took it, on whom or what, and when.")
@@ -70,6 +63,11 @@ class RemoveRolePayload(Payload):
 
 
 @strawberry.type
+class ConfirmReviewerPayload(Payload):
+    account: Account | None = None
+
+
+@strawberry.type
 class SetPaidAccessPayload(Payload):
     account: Account | None = None
 
@@ -95,23 +93,15 @@ class RetryMailPayload(Payload):
 
 
 @strawberry.type
-class ApproveAppointmentPayload(Payload):
-    approved: bool = False
-
-
-@strawberry.type
-class DeclineAppointmentPayload(Payload):
-    declined: bool = False
-
-
-@strawberry.type
 class SupportQueries:
     accounts = connection(
         accounts,
         Account,
         description="All accounts, by name. `search` takes words of a name, a whole email address, or an id.",
     )
-    waiting_appointments = connection(waiting_appointments, WaitingAppointment)
+    unconfirmed_reviewers = connection(
+        unconfirmed_reviewers, Account, description="Reviewers whom no administrator has confirmed, by name."
+    )
     audit_log = connection(audit_log, AuditEntry, description="Newest first.")
     dead_mail = connection(dead_mail, DeadMail)
 
@@ -128,6 +118,12 @@ class SupportMutations:
         "hidden: nobody finds or reads them, and they can't open their logbook. It's kept, and is there again if the "
         "role is added again. Without REVIEWER, all of a reviewer's reviews end.",
     )
+    confirm_reviewer = mutation(
+        confirm_reviewer,
+        ConfirmReviewerPayload,
+        description="Confirms a reviewer, once and for all mediators; the person is told by email. Without REVIEWER, "
+        "it's gone. Nobody confirms themselves, or somebody whom they've asked to review them.",
+    )
     set_paid_access = mutation(set_paid_access, SetPaidAccessPayload)
     end_paid_access = mutation(end_paid_access, EndPaidAccessPayload)
     sign_out_account = mutation(
@@ -141,9 +137,3 @@ class SupportMutations:
         description="Deletes an account and everything in it, for good. Its email address must match.",
     )
     retry_mail = mutation(retry_mail, RetryMailPayload)
-    approve_appointment = mutation(approve_appointment, ApproveAppointmentPayload)
-    decline_appointment = mutation(
-        decline_appointment,
-        DeclineAppointmentPayload,
-        description="Ends an appointment that waits for approval. The mediator and the reviewer are told by email.",
-    )

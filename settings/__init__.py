@@ -5,7 +5,6 @@ from the descriptions below.
 """
 
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -18,31 +17,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from settings.values import (
     SHORTEST_KEY,
     Address,
+    Approval,
     DatabaseUrl,
     Days,
     Name,
+    Notice,
+    Pooler,
     RedisUrl,
     WebAddress,
     read_keys,
     read_sender,
     read_url,
-    web_address,
+    read_web_address,
 )
 
-
-class Pooler(StrEnum):
-    """What's between the product and PostgreSQL."""
-
-    NONE = "none"
-    TRANSACTION = "transaction"
-
-
-class Notice(StrEnum):
-    """What a mediator is mailed when feedback about them comes."""
-
-    NAMED = "named"
-    DISCREET = "discreet"
-    OFF = "off"
+__all__ = ["Approval", "Notice", "Pooler", "Settings", "SettingsError", "describe", "load"]
 
 
 class SettingsError(Exception):
@@ -112,8 +101,12 @@ class Settings(BaseSettings):
     paid_access: bool = Field(
         False, description="Whether mediators need paid access to add entries and request feedback"
     )
-    reviewer_approval: bool = Field(
-        False, description="Whether an administrator must approve each appointment of a reviewer"
+    reviewer_approval: Approval = Field(
+        Approval.NEW,
+        description=(
+            "What an administrator does before a reviewer reads anything: confirm each `new` reviewer once, approve "
+            "`each` appointment as well, or `none` of these. The reviewer has to accept in any case"
+        ),
     )
     admin_second_factor: bool = Field(
         False, description="Whether administrators must have a second factor before they may do anything else"
@@ -195,7 +188,7 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _base(cls, value: str) -> str:
-        address = web_address(value)
+        address = read_web_address(value)
         parts = urlsplit(address)
         if address != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
             raise ValueError("must be only a scheme and a host, such as https://logbook.example")
@@ -220,6 +213,13 @@ class Settings(BaseSettings):
     def _ledger(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
             raise ValueError("must be an absolute path, which starts with /")
+        return value
+
+    @field_validator("reviewer_approval", mode="before")
+    @classmethod
+    def _no_longer_a_switch(cls, value: Any) -> Any:
+        if str(value) not in set(Approval):
+            raise ValueError("must be new, each or none; true is called each now, and false none")
         return value
 
     @field_validator("shared_release")

@@ -1,11 +1,35 @@
 """What settings can be: the kinds of values, and how each is read from text."""
 
 from email.utils import getaddresses
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from email_validator import validate_email
 from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError
+
+
+class Pooler(StrEnum):
+    """What's between the product and PostgreSQL."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
+
+
+class Notice(StrEnum):
+    """What a mediator is mailed when feedback about them comes."""
+
+    NAMED = "named"
+    DISCREET = "discreet"
+    OFF = "off"
+
+
+class Approval(StrEnum):
+    """What an administrator does before somebody may review a mediator."""
+
+    NEW = "new"
+    EACH = "each"
+    NONE = "none"
 
 
 def read_url(secret: SecretStr, *schemes: str) -> SplitResult:
@@ -27,7 +51,7 @@ def _secret_url(*schemes: str) -> AfterValidator:
     return AfterValidator(lambda secret: read_url(secret, *schemes) and secret)
 
 
-def web_address(value: str) -> str:
+def read_web_address(value: str) -> str:
     """Give a web address in its usual form: lower case, punycode, no default port."""
     try:
         return str(AnyHttpUrl(value)).rstrip("/")
@@ -65,7 +89,7 @@ def read_keys(keys: SecretStr) -> list[str]:
 SHORTEST_KEY = 32  # characters
 Days = Annotated[int, Field(ge=1, le=3650)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
-WebAddress = Annotated[str, AfterValidator(web_address)]
+WebAddress = Annotated[str, AfterValidator(read_web_address)]
 Address = Annotated[str, AfterValidator(_address)]
 DatabaseUrl = Annotated[SecretStr, _secret_url("postgresql", "postgres")]
 RedisUrl = Annotated[SecretStr, _secret_url("redis", "rediss", "unix")]

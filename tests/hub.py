@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from sqlalchemy import insert
+from sqlalchemy import func, insert
 from starlette.applications import Starlette
 
 from demo import mailbox
@@ -215,10 +215,29 @@ class Hub:
         """Add a mediator, visible to directories unless told otherwise."""
         return await self.person(Role.MEDIATOR, **facts)
 
-    async def appointed(self, mediator: Person, reviewer: Person) -> None:
-        """Appoint a reviewer."""
+    async def appointed(self, mediator: Person, reviewer: Person, **facts: Any) -> None:
+        """Let a confirmed reviewer's appointment be in force."""
+        await self.confirmed(reviewer)
+        facts = {"in_force": True, "accepted_at": func.clock(), **facts}
         async with self.database.transaction() as transaction:
-            await transaction.run(insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id))
+            await transaction.run(
+                insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id, **facts)
+            )
+
+    async def waiting(self, mediator: Person, reviewer: Person, **facts: Any) -> UUID:
+        """Let an appointment wait for its reviewer and, unless told otherwise, for an administrator's approval."""
+        made = insert(appointments).values(mediator_id=mediator.id, reviewer_id=reviewer.id, **facts)
+        async with self.database.transaction() as transaction:
+            new_id = await transaction.value(made.returning(appointments.c.id), UUID)
+        assert new_id
+        return new_id
+
+    async def confirmed(self, reviewer: Person) -> None:
+        """Let somebody be a confirmed reviewer, if they're a reviewer at all."""
+        await self.rows(
+            "UPDATE account SET reviewer_confirmed_at = clock() WHERE id = $1 AND roles @> ARRAY['REVIEWER']",
+            reviewer.id,
+        )
 
     async def give_roles(self, person: Person, *roles: Role, by: Person) -> None:
         """Let an administrator add and remove roles until somebody has exactly these."""

@@ -30,6 +30,7 @@ NAMES = {
 }
 ADDRESSES = {who: f"{who}-kestrel@demo.example" for who in ("mediator", "party", "giver", "reviewer", "nobody")}
 WORDS = {
+    "relation": "kestrelchoir",
     "reference": "Obsidian-4711",
     "answer": "flabbergasting",
     "password": "marmalade sandwich",
@@ -167,6 +168,7 @@ async def live(visitor: Visitor) -> None:
     refused = f"<{ADDRESSES['reviewer']}> is unknown here"
     visitor.office.to_content = [f"451 {refused}", f"550 {refused}"]
     accepts = {"token": invitation, "name": NAMES["reviewer"], "password": WORDS["password"]}
+    accepts |= {"relation": "OTHER", "relationDetails": WORDS["relation"]}
     accepted(await visitor.change("acceptInvitation", **accepts))
     await misuse(visitor, token)
     await until(partial(refused_both, visitor.office))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from settings import Settings, SettingsError, describe, load
+from settings import Approval, Settings, SettingsError, describe, load
 
 GOOD: dict[str, str] = {
     "DATABASE_URL": "postgresql://app:hunter2@db.demo.example/logbook",
@@ -120,6 +120,7 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("INSTITUTE_NAME", "n" * 101),
         ("PAID_ACCESS", "perhaps"),
         ("REVIEWER_APPROVAL", "2"),
+        ("REVIEWER_APPROVAL", "NEW"),
         ("SHARED_RELEASE", "daily"),
         ("RELEASE_LEAST", "1"),
         ("RELEASE_AFTER", "0"),
@@ -178,6 +179,25 @@ def test_the_base_url_is_kept_as_browsers_write_it(typed: str, read: str, monkey
 def test_the_usual_forms_are_accepted(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
     load()
+
+
+@pytest.mark.parametrize("old", ["true", "false", "1", "0", "yes", "off", "True"])
+def test_a_yes_or_no_about_reviewers_stops_the_start_with_one_line_that_says_what_it_is_called_now(
+    old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWER_APPROVAL", old)
+    with pytest.raises(SettingsError) as raised:
+        load()
+    assert str(raised.value) == (
+        "REVIEWER_APPROVAL is wrong: must be new, each or none; true is called each now, and false none"
+    )
+
+
+def test_reviewers_are_confirmed_once_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().reviewer_approval is Approval.NEW
+    for approval in Approval:
+        monkeypatch.setenv("REVIEWER_APPROVAL", approval)
+        assert load().reviewer_approval is approval
 
 
 def test_settings_cannot_be_changed_while_the_service_runs() -> None:

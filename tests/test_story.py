@@ -84,9 +84,13 @@ async def invites_a_reviewer(cast: Cast, martha: Person) -> Person:
     invitation = await cast.mail("rosa@demo.example")
     assert "Martha Mediator invites you" in text_of(invitation)
     token = secret_in(invitation, "invitation")
-    await cast.does(None, "acceptInvitation", token=token, name="Rosa Reviewer", password=PASSWORD)
-    assert "Rosa Reviewer is now your reviewer" in text_of(await cast.mail(martha.email))
-    return await cast.hub.sign_in("rosa@demo.example")
+    new = {"name": "Rosa Reviewer", "password": PASSWORD, "relation": "COLLEAGUE"}
+    await cast.does(None, "acceptInvitation", token=token, **new)
+    assert "Rosa Reviewer will be your reviewer once" in text_of(await cast.mail(martha.email))
+    rosa = await cast.hub.sign_in("rosa@demo.example")
+    await cast.does(cast.admin, "confirmReviewer", accountId=str(rosa.id))
+    assert "Rosa Reviewer is now your reviewer" in text_of(await cast.mail(martha.email, "is now your reviewer"))
+    return rosa
 
 
 async def asks_a_party(cast: Cast, martha: Person) -> tuple[str, str]:
@@ -107,9 +111,11 @@ async def asks_a_party(cast: Cast, martha: Person) -> tuple[str, str]:
 
 
 async def answers(cast: Cast, token: str, **facts: Any) -> None:
-    invitation = "query($token: String!) { feedbackInvitation(token: $token) { state subject { name reviewerName } } }"
+    subject = "subject { name reviewerName reviewerRelation }"
+    invitation = f"query($token: String!) {{ feedbackInvitation(token: $token) {{ state {subject} }} }}"
     found = (await cast.reads(None, invitation, token=token))["feedbackInvitation"]
-    assert found == {"state": "OPEN", "subject": {"name": "Martha Mediator", "reviewerName": "Rosa Reviewer"}}
+    told = {"name": "Martha Mediator", "reviewerName": "Rosa Reviewer", "reviewerRelation": "COLLEAGUE"}
+    assert found == {"state": "OPEN", "subject": told}
     given = [{"question": "listening", "rating": 5}, {"question": "for_reviewer", "text": "She was late"}]
     await cast.does(None, "giveFeedback", token=token, capacity="PARTY", actedAs="MEDIATOR", answers=given, **facts)
 
@@ -149,7 +155,8 @@ async def test_feedback_reaches_each_reader_as_far_as_they_may_read_it(hub: Hub)
         True: {"name": None, "email": None},
     }
     log = (await cast.reads(cast.admin, "{ auditLog { nodes { action actorId } } }"))["auditLog"]["nodes"]
-    assert log == [{"action": "ORIGIN_READ", "actorId": str(cast.admin.id)}] * 2
+    assert [entry["action"] for entry in log] == ["ORIGIN_READ", "ORIGIN_READ", "REVIEWER_CONFIRMED"]
+    assert {entry["actorId"] for entry in log} == {str(cast.admin.id)}
     for who in (martha, rosa):
         assert set((await hub.ask(origin, by=who)).codes) == {"GRAPHQL_VALIDATION_FAILED"}
 

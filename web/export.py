@@ -73,7 +73,7 @@ PARTS_OF_ROLE = {
             ),
         ),
     ),
-    Role.REVIEWER: (Part("reviewed_mediators", _("The mediators who appointed you as their reviewer.")),),
+    Role.REVIEWER: (Part("reviewed_mediators", _("The mediators whom you review, and how you said you know them.")),),
     Role.DIRECTORY: (Part("directory", _("What the list of directories says about you."), own=True),),
 }
 

@@ -32,6 +32,21 @@ VISIBILITIES: Labels = {
     "DIRECTORIES": _("Directories can find me and verify my experience"),
     "PRIVATE": _("Private: no directory can see me"),
 }
+# How a reviewer knows the mediator: as they choose it, and as parties and the mediator read it.
+RELATIONS: Labels = {
+    "NO_RELATION": _("We don't know each other, or only from this"),
+    "COLLEAGUE": _("We're colleagues"),
+    "SAME_PROVIDER": _("We work for the same provider"),
+    "OTHER": _("In another way: please say how"),
+    "FAMILY": _("We're family, or a couple"),
+    "EMPLOYER": _("I'm their employer"),
+    "EMPLOYEE": _("They're my employer"),
+}
+RELATIONS_TOLD: Labels = {
+    "NO_RELATION": _("They say that they don't know each other from anywhere else."),
+    "COLLEAGUE": _("They say that they are colleagues."),
+    "SAME_PROVIDER": _("They say that they work for the same provider."),
+}
 YES_NO: Labels = {"true": _("Yes"), "false": _("No")}
 SHARING: Labels = {"true": _("Shared with the mediator"), "false": _("Not shared")}
 WAYS: Labels = {"true": _("On request"), "false": _("Without a request")}

@@ -48,9 +48,15 @@ APPOINTMENT_MADE = Mail(
     facts=facts.ReviewFacts,
     find=recipients.appointing_mediator,
 )
+REVIEW_ASKED = Mail(
+    "review_asked",
+    subject=_("%(mediator_name)s asks you to be their reviewer"),
+    facts=facts.AskedFacts,
+    find=recipients.asked_reviewer,
+)
 APPOINTMENT_WAITING = Mail(
     "appointment_waiting",
-    subject=_("Your choice of reviewer is waiting for approval"),
+    subject=_("Your choice of reviewer is waiting"),
     facts=facts.ReviewFacts,
     find=recipients.waiting_mediator,
 )
@@ -78,6 +84,12 @@ REVIEW_DECLINED = Mail(
     subject=_("You won't be the reviewer for %(mediator_name)s"),
     facts=facts.ReviewFacts,
     find=recipients.reviewer,
+)
+REVIEWER_CONFIRMED = Mail(
+    "reviewer_confirmed",
+    subject=_("You've been confirmed as a reviewer at %(organisation_name)s"),
+    facts=facts.NamedFacts,
+    find=recipients.confirmed_reviewer,
 )
 
 VERIFY_EMAIL = Mail(

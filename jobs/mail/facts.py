@@ -82,6 +82,13 @@ class ReviewFacts(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedFacts(ReviewFacts):
+    """A mediator who asks, the reviewer who's asked, and where to answer."""
+
+    link: Link
+
+
+@dataclass(frozen=True, kw_only=True)
 class InvitationFacts(Facts):
     """Who invites a reviewer; reads the same whether or not they have an account."""
 

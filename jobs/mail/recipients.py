@@ -19,6 +19,7 @@ from jobs.mail import rows
 from jobs.mail.facts import (
     AccountLinkFacts,
     ApiTokenFacts,
+    AskedFacts,
     ExportFacts,
     Facts,
     FeedbackReceivedFacts,
@@ -137,12 +138,12 @@ async def export(transaction: Transaction, settings: Settings, work: WorkRow) ->
 
 
 def _side(
-    *, to_mediator: bool, approved: bool | None = None
+    *, to_mediator: bool, in_force: bool | None = None
 ) -> Callable[[Transaction, Settings, WorkRow], Awaitable[Recipient[ReviewFacts] | None]]:
     """Find one side of a review; `subject_id` is the mediator's id and `other_id` the reviewer's.
 
-    `approved`: whether the appointment has to be there, and approved or not. The other side's account may be gone by
-    then; deleting it leaves its name in the row.
+    `in_force`: whether the appointment has to be there, and in force or waiting. The other side's account may be gone
+    by then; deleting it leaves its name in the row.
     """
 
     async def find(transaction: Transaction, _settings: Settings, work: WorkRow) -> Recipient[ReviewFacts] | None:
@@ -152,22 +153,43 @@ def _side(
         other_name = other.name if other else work.recipient_name
         if addressee is None or other_name is None:
             return None
-        if approved is not None:
-            sides = {"mediator_id": work.subject_id, "reviewer_id": work.other_id}
-            found = await transaction.all(rows.appointment(), **sides)
-            if all(one.approved != approved for one in found):
-                return None
+        if in_force is not None and all(one.in_force != in_force for one in await _between(transaction, work)):
+            return None
         mediator_name, reviewer_name = (addressee.name, other_name) if to_mediator else (other_name, addressee.name)
         return Recipient(addressee.email, ReviewFacts(mediator_name=mediator_name, reviewer_name=reviewer_name))
 
     return find
 
 
+async def _between(transaction: Transaction, work: WorkRow) -> list[rows.AppointmentStateRow]:
+    return await transaction.all(rows.appointment(), mediator_id=work.subject_id, reviewer_id=work.other_id)
+
+
 reviewer = _side(to_mediator=False)
-appointed_reviewer = _side(to_mediator=False, approved=True)
+appointed_reviewer = _side(to_mediator=False, in_force=True)
 mediator = _side(to_mediator=True)
-appointing_mediator = _side(to_mediator=True, approved=True)
-waiting_mediator = _side(to_mediator=True, approved=False)
+appointing_mediator = _side(to_mediator=True, in_force=True)
+waiting_mediator = _side(to_mediator=True, in_force=False)
+
+
+async def asked_reviewer(transaction: Transaction, settings: Settings, work: WorkRow) -> Recipient[AskedFacts] | None:
+    """Find the reviewer whom a mediator asks, while they haven't answered."""
+    found = await reviewer(transaction, settings, work)
+    asked = [one for one in await _between(transaction, work) if not one.in_force and one.accepted_at is None]
+    if found is None or not asked:
+        return None
+    names = vars(found.facts)
+    return Recipient(found.address, AskedFacts(**names, link=Link(settings.base_url)))
+
+
+async def confirmed_reviewer(
+    transaction: Transaction, _settings: Settings, work: WorkRow
+) -> Recipient[NamedFacts] | None:
+    """Find a reviewer while an administrator's confirmation of them holds."""
+    found = await transaction.first(rows.account(), id=work.subject_id)
+    if found is None or found.reviewer_confirmed_at is None:
+        return None
+    return Recipient(found.email, NamedFacts(name=found.name))
 
 
 async def invited_reviewer(

@@ -32,9 +32,10 @@ class NamedAddressRow(Row):
 
 
 class RolesRow(NamedAddressRow):
-    """An account's name, address and roles."""
+    """An account's name and address, its roles, and whether it's a confirmed reviewer's."""
 
     roles: list[str]
+    reviewer_confirmed_at: datetime | None
 
 
 _account = select(accounts.c.id, accounts.c.name, accounts.c.email)
@@ -43,7 +44,7 @@ _account = select(accounts.c.id, accounts.c.name, accounts.c.email)
 @statement(RolesRow)
 def account() -> ClauseElement:
     """Select an account."""
-    return _account.add_columns(accounts.c.roles).where(accounts.c.id == _id)
+    return _account.add_columns(accounts.c.roles, accounts.c.reviewer_confirmed_at).where(accounts.c.id == _id)
 
 
 @statement(NamedAddressRow)
@@ -56,19 +57,20 @@ def mediator() -> ClauseElement:
 def reviewer() -> ClauseElement:
     """Select the reviewer of a mediator."""
     appointed = _account.join(appointments, appointments.c.reviewer_id == accounts.c.id)
-    return appointed.where(appointments.c.mediator_id == _id, appointments.c.approved)
+    return appointed.where(appointments.c.mediator_id == _id, appointments.c.in_force)
 
 
 class AppointmentStateRow(Row):
-    """Whether an appointment is in force, or waits for approval."""
+    """Whether an appointment is in force, or waits, perhaps for its reviewer."""
 
-    approved: bool
+    in_force: bool
+    accepted_at: datetime | None
 
 
 @statement(AppointmentStateRow)
 def appointment() -> ClauseElement:
     """Select the appointments between a mediator and a reviewer: one in force, one that waits, or both."""
-    return select(appointments.c.approved).where(
+    return select(appointments.c.in_force, appointments.c.accepted_at).where(
         appointments.c.mediator_id == bindparam("mediator_id"), appointments.c.reviewer_id == bindparam("reviewer_id")
     )
 

@@ -89,7 +89,7 @@ class Population:
             f"{(m := nth('m', n))}\tListens, and asks.\tDIRECTORIES\t\\\\x{m}{m}" for n in rest
         )  # fmt: skip
         reviewed = dict.fromkeys(asked, nth("r", 0)) | dict.fromkeys(range(101, 111), nth("m", PEER))
-        yield "appointment", ["mediator_id", "reviewer_id", "approved"], chain(
+        yield "appointment", ["mediator_id", "reviewer_id", "in_force"], chain(
             (f"{nth('m', n)}\t{reviewed.get(n) or nth('r', 1 + n // MEDIATORS_PER_REVIEWER)}\tt" for n in rest),
             (f"{nth('m', n + 1)}\t{nth('r', 1)}\tf" for n in range(WAITING)),
         )  # fmt: skip

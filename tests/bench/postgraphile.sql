@@ -4,7 +4,7 @@ GRANT CONNECT ON DATABASE logbook TO bench_postgraphile;
 GRANT SELECT (id, name, name_key, name_words, roles) ON account TO bench_postgraphile;
 GRANT SELECT ON mediator TO bench_postgraphile;
 GRANT SELECT ON logbook_entry, logbook_private, feedback, feedback_answer TO bench_postgraphile;
-GRANT SELECT (mediator_id, reviewer_id, approved) ON appointment TO bench_postgraphile;
+GRANT SELECT (mediator_id, reviewer_id, in_force) ON appointment TO bench_postgraphile;
 
 -- The hub's own role isn't restricted by rules that its tables don't have.
 CREATE POLICY bench_hub ON account TO logbook_app USING (true) WITH CHECK (true);

@@ -68,7 +68,7 @@ UPDATE logbook_entry SET dispute_kind_folded = lower(dispute_kind), country_fold
 INSERT INTO logbook_private (id, mediator_id, reference, reference_folded, notes, notes_folded)
     SELECT id, mediator_id, 'case', 'case', note, lower(note)
       FROM logbook_entry, (SELECT 'They agreed in the end, after a long silence.' AS note) AS made;
-INSERT INTO appointment (mediator_id, reviewer_id, approved)
+INSERT INTO appointment (mediator_id, reviewer_id, in_force)
     SELECT pg_temp.nth('m', m), pg_temp.nth('r', 1), true FROM generate_series(1, {fed}) AS m;
 INSERT INTO feedback (id, mediator_id, capacity, acted_as, shared, released, by_invitation, received_on)
     SELECT pg_temp.nth('f', m::bigint * 1000 + n), pg_temp.nth('m', m), 'PARTY', 'MEDIATOR', n % 2 = 0, n % 2 = 0,

@@ -75,7 +75,12 @@ class Story:
         await follow(page, self.hub, ROSA, "invitation")
         await page.get_by_label("Your name").fill("Rosa Reviewer")
         await page.get_by_label("Choose a password").fill(PASSWORD)
+        await page.get_by_label("How do you know each other?").select_option("COLLEAGUE")
         await page.get_by_role("button", name="Accept with a new account").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you for accepting")
+        ((rosa,),) = await self.hub.rows("SELECT id FROM account WHERE email = $1", ROSA)
+        admin = await self.hub.person(Role.ADMIN)
+        payload(await self.hub.change("confirmReviewer", {"accountId": str(rosa)}, by=admin))
 
     async def asks_for_feedback(self) -> None:
         page = self.page

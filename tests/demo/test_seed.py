@@ -28,6 +28,7 @@ TABLES = [
     "logbook_private",
     "mediator",
     "outbox",
+    "reviewer_invitation",
 ]
 
 
@@ -79,6 +80,7 @@ async def test_each_printed_account_can_sign_in_and_has_its_role(demo: Hub) -> N
     assert roles == {
         "mediator@demo.example": ["MEDIATOR"],
         "reviewer@demo.example": ["REVIEWER"],
+        "reviewer2@demo.example": ["REVIEWER"],
         "directory@demo.example": ["DIRECTORY"],
         "admin@demo.example": ["ADMIN"],
         "peer@demo.example": ["MEDIATOR", "REVIEWER"],
@@ -179,6 +181,28 @@ async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
     )
 
 
+async def test_reviewers_are_confirmed_and_say_how_they_know_the_mediators(demo: Hub) -> None:
+    assert not await demo.rows(
+        "SELECT FROM appointment JOIN account ON account.id = reviewer_id"
+        " WHERE in_force AND (reviewer_confirmed_at IS NULL OR accepted_at IS NULL OR relation IS NULL)"
+    )
+    relations = await demo.rows("SELECT DISTINCT relation FROM appointment WHERE in_force")
+    assert {row["relation"] for row in relations} == {"NO_RELATION", "COLLEAGUE", "SAME_PROVIDER", "OTHER"}
+    admin = await demo.sign_in("admin@demo.example", DEMO_PASSWORD)
+    found = (await demo.ask("{ unconfirmedReviewers { nodes { name } } }", by=admin)).data["unconfirmedReviewers"]
+    assert found["nodes"] == [{"name": "Demo Reviewer 3"}]
+
+
+async def test_a_reviewer_is_asked_by_one_mediator_and_another_mediator_has_invited_somebody(demo: Hub) -> None:
+    asked = "{ waitingAppointments { nodes { mediatorName missing } } }"
+    answer = await demo.ask(asked, by=await demo.sign_in("reviewer2@demo.example", DEMO_PASSWORD))
+    waiting = {"mediatorName": "Demo Mediator 11", "missing": ["ACCEPTANCE"]}
+    assert answer.data["waitingAppointments"]["nodes"] == [waiting]
+    fields = "mediator { reviewerInvitations { nodes { email } } }"
+    found = (await me(demo, "mediator12", fields))["mediator"]["reviewerInvitations"]["nodes"]
+    assert found == [{"email": "invited@demo.example"}]
+
+
 async def test_some_givers_have_a_name_and_some_do_not(demo: Hub) -> None:
     origins = await demo.origins()
     named = [one for one in origins.values() if one.name]
@@ -225,5 +249,5 @@ async def spend(demo: Hub, which: str) -> None:
 
 
 async def test_the_mail_for_the_newest_requests_is_sent(own_demo: Hub) -> None:
-    assert await own_demo.work() == 3
+    assert await own_demo.work() == 4  # and the one for the invitation
     assert {row["state"] for row in await own_demo.rows("SELECT state FROM outbox")} == {"DONE"}

@@ -18,6 +18,7 @@ CATALOGUED = {"_", "gettext", "ngettext", "lazy_gettext"}
 NOT_FOR_READERS = {
     *("text", "compile", "literal_column", "query", "mutate", "send", "TypeVar", "Counter", "Gauge", "Histogram"),
     *(
+        "CheckConstraint",
         "ValueError",
         "LookupError",
         "TypeError",

@@ -1,7 +1,6 @@
 """Letters: what each mail says and to whom at the moment it's sent, and when it's no longer sent at all."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,9 @@ from models.account import Role
 from models.outbox import outbox
 from models.statement import Statement
 from permissions.secrets import hash_secret, read_stop_token, stop_marks
-from tests.hub import PASSWORD, Hub, Person, opened, payload
+from tests.hub import PASSWORD, Hub, Person, payload
+from tests.reviews import accept, agreed, appoint, decline
+from tests.reviews import reviewer as confirmed_reviewer
 from tests.world import put_feedback
 
 REQUEST = {
@@ -80,13 +81,6 @@ async def delete(hub: Hub, person: Person) -> None:
     await hub.rows("DELETE FROM outbox WHERE kind = 'account_deleted'")
 
 
-@pytest.fixture
-async def strict(hub: Hub) -> AsyncIterator[Hub]:
-    """The same hub, but an administrator approves each appointment."""
-    async with opened(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
-        yield strict
-
-
 async def test_a_request_goes_to_the_party_with_details_that_help_them_remember(hub: Hub) -> None:
     await asked(hub, await hub.mediator(name="Mo Mediator"))
     letter = await only(hub, mail.FEEDBACK_REQUEST)
@@ -139,10 +133,10 @@ async def test_the_notice_names_the_giver_as_typed_and_says_nothing_about_what_t
     assert not says(letter, "praise")
 
 
-async def test_the_notice_names_the_current_reviewer_and_nobody_waiting_for_approval(hub: Hub, strict: Hub) -> None:
+async def test_the_notice_names_the_current_reviewer_and_nobody_who_waits(hub: Hub) -> None:
     mediator, waiting, present = await hub.mediator(), *[await hub.person(Role.REVIEWER, name=n) for n in ("Wu", "Ria")]
     feedback_id = await put_feedback(hub, mediator, name="Gil Giver")
-    payload(await strict.change("appointReviewer", {"reviewerId": str(waiting.id)}, by=mediator))
+    await hub.waiting(mediator, waiting)
     await forget_mail(hub)
     async with hub.worker.transaction() as transaction:
         await enqueue(transaction, mail.FEEDBACK_RECEIVED, feedback_id)
@@ -181,7 +175,7 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
         await hub.rows("DELETE FROM outbox WHERE kind = 'reviewer_invited'")
         await hub.rows("UPDATE outbox SET kind = 'reviewer_invited'")
     elif event == "accepted":
-        facts = {"token": secret(letter, "invitation"), "name": "Ria", "password": PASSWORD}
+        facts = {"token": secret(letter, "invitation"), "name": "Ria", "password": PASSWORD, "relation": "COLLEAGUE"}
         payload(await hub.change("acceptInvitation", facts))
     elif event == "mediator gone":
         await delete(hub, mediator)
@@ -190,8 +184,8 @@ async def test_an_invitation_that_is_over_is_not_mailed(hub: Hub, event: str) ->
 
 
 async def test_both_sides_of_a_review_are_told_about_it(hub: Hub) -> None:
-    mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
-    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    mediator, reviewer = await hub.mediator(name="Mo"), await confirmed_reviewer(hub, name="Ria")
+    await agreed(hub, mediator, reviewer)
     to_reviewer, to_mediator = await only(hub, mail.REVIEWER_APPOINTED), await only(hub, mail.APPOINTMENT_MADE)
     assert (to_reviewer.address, to_mediator.address) == (reviewer.email, mediator.email)
     assert says(to_reviewer, "Hello Ria,", "You're now the reviewer for Mo.")
@@ -199,8 +193,8 @@ async def test_both_sides_of_a_review_are_told_about_it(hub: Hub) -> None:
 
 
 async def test_a_review_that_has_ended_is_no_longer_announced_but_its_end_is(hub: Hub) -> None:
-    mediator, reviewer = await hub.mediator(name="Mo"), await hub.person(Role.REVIEWER, name="Ria")
-    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    mediator, reviewer = await hub.mediator(name="Mo"), await confirmed_reviewer(hub, name="Ria")
+    await agreed(hub, mediator, reviewer)
     sides = {"mediatorId": str(mediator.id), "reviewerId": str(reviewer.id)}
     payload(await hub.change("endReview", sides, by=mediator))
     found = await due(hub)
@@ -232,32 +226,48 @@ async def test_only_the_person_who_is_left_hears_that_the_other_is_gone(
     assert not any((await due(hub)).values())
 
 
-async def test_a_mediator_waiting_for_approval_is_told_so_until_it_is_decided(hub: Hub, strict: Hub) -> None:
-    admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
-    reviewer = await hub.person(Role.REVIEWER, name="Ria")
-    payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
-    letter = await only(hub, mail.APPOINTMENT_WAITING)
-    assert letter.address == mediator.email
-    assert says(letter, "Hello Mo,", "You chose Ria as your reviewer.")
-    assert list(await due(hub)) == [mail.APPOINTMENT_WAITING]
-    (row,) = await hub.rows("SELECT id FROM appointment")
-    payload(await hub.change("approveAppointment", {"id": str(row["id"])}, by=admin))
+async def test_a_mediator_whose_choice_waits_is_told_so_until_it_is_decided_and_the_reviewer_is_asked(hub: Hub) -> None:
+    mediator, reviewer = await hub.mediator(name="Mo"), await confirmed_reviewer(hub, name="Ria")
+    payload(await appoint(hub, mediator, reviewer))
+    to_mediator, to_reviewer = await only(hub, mail.APPOINTMENT_WAITING), await only(hub, mail.REVIEW_ASKED)
+    assert (to_mediator.address, to_reviewer.address) == (mediator.email, reviewer.email)
+    assert says(to_mediator, "Hello Mo,", "Ria will be your reviewer once they've accepted")
+    assert says(to_reviewer, "Hello Ria,", "Mo asks you to be their reviewer.", hub.settings.base_url)
+    assert set(await due(hub)) == {mail.APPOINTMENT_WAITING, mail.REVIEW_ASKED}
+    payload(await accept(hub, mediator, reviewer))
     found = await due(hub)
-    assert found[mail.APPOINTMENT_WAITING] is None
+    assert (found[mail.APPOINTMENT_WAITING], found[mail.REVIEW_ASKED]) == (None, None)
     assert found[mail.REVIEWER_APPOINTED]
     assert found[mail.APPOINTMENT_MADE]
 
 
-async def test_both_sides_of_an_appointment_that_is_declined_are_told(hub: Hub, strict: Hub) -> None:
+async def test_a_reviewer_who_has_accepted_is_not_asked_while_an_administrator_is_missing(hub: Hub) -> None:
+    mediator, reviewer = await hub.mediator(), await hub.person(Role.REVIEWER)
+    await agreed(hub, mediator, reviewer)
+    found = await due(hub)
+    assert found[mail.REVIEW_ASKED] is None
+    assert found[mail.APPOINTMENT_WAITING]
+
+
+async def test_a_reviewer_is_told_of_their_confirmation_unless_it_is_gone_again(hub: Hub) -> None:
+    admin, reviewer = await hub.person(Role.ADMIN), await hub.person(Role.REVIEWER, Role.MEDIATOR, name="Ria")
+    payload(await hub.change("confirmReviewer", {"accountId": str(reviewer.id)}, by=admin))
+    letter = await only(hub, mail.REVIEWER_CONFIRMED)
+    assert letter.address == reviewer.email
+    assert says(letter, "Hello Ria,", "An administrator has confirmed you as a reviewer")
+    await hub.give_roles(reviewer, Role.MEDIATOR, by=admin)
+    assert (await due(hub))[mail.REVIEWER_CONFIRMED] is None
+
+
+async def test_both_sides_of_an_appointment_that_is_declined_are_told(hub: Hub) -> None:
     admin, mediator = await hub.person(Role.ADMIN), await hub.mediator(name="Mo")
     reviewer = await hub.person(Role.REVIEWER, name="Ria")
-    payload(await strict.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
-    (row,) = await hub.rows("SELECT id FROM appointment")
-    payload(await hub.change("declineAppointment", {"id": str(row["id"])}, by=admin))
+    payload(await appoint(hub, mediator, reviewer))
+    payload(await decline(hub, mediator, by=admin))
     assert (await due(hub))[mail.APPOINTMENT_WAITING] is None
     to_mediator, to_reviewer = await only(hub, mail.APPOINTMENT_DECLINED), await only(hub, mail.REVIEW_DECLINED)
     assert (to_mediator.address, to_reviewer.address) == (mediator.email, reviewer.email)
-    assert says(to_mediator, "Hello Mo,", "You chose Ria as your reviewer, but an administrator has declined this.")
+    assert says(to_mediator, "Hello Mo,", "You chose Ria as your reviewer, but this was declined, by them or by an")
     assert says(to_reviewer, "Hello Ria,", "Mo chose you as their reviewer, but an administrator has declined this.")
 
 

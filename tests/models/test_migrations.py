@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -223,6 +224,7 @@ async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub
         "logbook_private",
         "cpd_private",
         "feedback_request",
+        "reviewer_invitation",
         "feedback_request_details",
         "details_key",
         "spent_link",
@@ -247,3 +249,41 @@ async def test_the_audit_log_can_be_added_to_and_read(hub: Hub, role: str) -> No
         assert await connection.fetchval("SELECT count(*) FROM audit_entry") == 1
     finally:
         await connection.close()
+
+
+async def test_reviewers_of_before_have_accepted_and_are_confirmed_and_choices_that_waited_wait_for_them(
+    services: Services,
+) -> None:
+    mediators, reviewers = [uuid4() for _ in range(2)], [uuid4() for _ in range(2)]
+    async with empty_database(services) as settings:
+        await in_thread(to(command.upgrade, settings, "0017"))
+        connection = await asyncpg.connect(owner_url(settings))
+        try:
+            for role, ids in (("MEDIATOR", mediators), ("REVIEWER", reviewers)):
+                await connection.execute(
+                    "INSERT INTO account (id, name, name_key, email, email_key, roles)"
+                    " SELECT id, 'N', 'n', id::text, id::text, ARRAY[$1] FROM unnest($2::uuid[]) AS id",
+                    role,
+                    ids,
+                )
+            await connection.execute(
+                "INSERT INTO mediator (id, feedback_link_hash) SELECT id, uuid_send(id) FROM unnest($1::uuid[]) AS id",
+                mediators,
+            )
+            await connection.execute(
+                "INSERT INTO appointment (mediator_id, reviewer_id, approved)"
+                " SELECT * FROM unnest($1::uuid[], $2::uuid[], ARRAY[true, false])",
+                mediators,
+                reviewers,
+            )
+            await in_thread(to(command.upgrade, settings, "head"))
+            found = await connection.fetch(
+                "SELECT reviewer_id, in_force, accepted_at = since, approval, relation, reviewer_confirmed_at IS NULL"
+                "  FROM appointment JOIN account ON account.id = reviewer_id ORDER BY in_force"
+            )
+        finally:
+            await connection.close()
+    assert [tuple(row) for row in found] == [
+        (reviewers[1], False, None, "each", None, True),
+        (reviewers[0], True, True, "new", None, False),
+    ]

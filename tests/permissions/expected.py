@@ -22,7 +22,9 @@ ROLES = {"S": Role.MEDIATOR, "R": Role.REVIEWER, "D": Role.DIRECTORY, "A": Role.
 TABLE = """
 SRDA SRDA Mediator            id name about profileUrl
 SA   SA   Mediator            visibility email reviewer waitingReviewer
-S    S    Mediator            feedbackLink
+SRA  SRA  Mediator            reviewerRelation reviewerRelationDetails
+S    S    Mediator            feedbackLink reviewerInvitations[ReviewerInvitation]
+S    S    ReviewerInvitation  id email expiresOn
 SRDA SRDA Query               mediator(id standing) mediators(search standing)[Mediator]
 S    S    Standing            SELF
 R    R    Standing            REVIEWER
@@ -99,9 +101,11 @@ SRDA SRDA Query               directories[Directory]
 SRDA SRDA Directory           id name website
 SA   SA   Query               reviewers(search)[Reviewer]
 SA   SA   Reviewer            id name
-A    A    Query               accounts(search)[Account] waitingAppointments[WaitingAppointment]
-A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt secondFactor
-A    A    WaitingAppointment  id askedAt mediatorId reviewerId
+A    A    Query               accounts(search)[Account] unconfirmedReviewers[Account]
+A    A    Account             id name email roles emailVerifiedAt paidUntil reviewerConfirmedAt createdAt secondFactor
+RA   RA   Query               waitingAppointments(standing)[WaitingAppointment]
+RA   RA   WaitingAppointment  id askedAt mediatorId mediatorName reviewerId reviewerName missing
+RA   RA   Yes                 ACCEPTANCE CONFIRMATION APPROVAL
 A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
 A    A    AuditEntry          id at actorId action subjectId
 A    A    AuditAction         *
@@ -115,7 +119,8 @@ P    SRDA QuestionKind        RATING TEXT
 P    SRDA QuestionReader      REVIEWER MEDIATOR
 P    SRDA FeedbackInvitation  state subject
 P    SRDA LinkState           OPEN SPENT EXPIRED WITHDRAWN
-P    SRDA FeedbackSubject     id name reviewerName
+P    SRDA FeedbackSubject     id name reviewerName reviewerRelation reviewerRelationDetails
+P    SRDA Relation            NO_RELATION COLLEAGUE SAME_PROVIDER OTHER FAMILY EMPLOYER EMPLOYEE
 P    SRDA FeedbackSubjectName id name
 P    SRDA Capacity            PARTY PARTY_ADVISER PROFESSIONAL OTHER
 P    SRDA ActedAs             MEDIATOR ADVOCATE
@@ -135,10 +140,12 @@ S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parti
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
-S    S    Change              appointReviewer inviteReviewer
+S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
+R    -    Change              acceptAppointment declareRelation
+RA   -    Change              declineAppointment
 SR   SR   Change              endReview
 A    A    Change              updateDirectory setPaidAccess endPaidAccess retryMail approveAppointment
-A    -    Change              createDirectory addRole removeRole signOutAccount deleteAccount declineAppointment
+A    -    Change              createDirectory addRole removeRole signOutAccount deleteAccount confirmReviewer
 P    SRDA UserError           field message code
 P    SRDA UserErrorCode       *
 SRDA SRDA PageInfo            hasNextPage hasPreviousPage startCursor endCursor

@@ -79,11 +79,7 @@ async def make_world(hub: Hub) -> World:
     tokens = {f"{name}'s program": await put_token(hub, people[name]) for name in ("ann", "rob", "admin")}
     await hub.appointed(people["ann"], people["rob"])
     await hub.appointed(people["eve"], people["rob"])
-    await hub.rows(
-        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)",
-        people["ann"].id,
-        people["ron"].id,
-    )
+    await hub.waiting(people["ann"], people["ron"])
     readers: dict[str, set[str]] = {}
     for name, others in (("ann", {"admin", "eve"}), ("eve", {"admin"})):
         readers |= await _fill(hub, name, people[name], others)

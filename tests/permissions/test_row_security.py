@@ -394,3 +394,24 @@ async def test_the_ids_of_what_belongs_to_an_account_are_given_only_to_its_owner
         assert await connection.fetchval(whole, ann.id) > everything[0][0]
         # Their ids give nothing away: the rows stay out of reach.
         assert await connection.fetchval(named, ann.id) < everything[0][0]
+
+
+async def test_an_invitation_is_there_for_its_mediator_its_link_and_the_worker_alone(world: World) -> None:
+    hub, ann, bea = world.hub, world.people["ann"], world.people["bea"]
+    for by in (ann, ann, bea):
+        payload(await hub.change("inviteReviewer", {"email": f"{uuid4()}@demo.example"}, by=by))
+    link = (await hub.rows("SELECT secret_hash FROM reviewer_invitation WHERE mediator_id = $1", ann.id))[0][0]
+    holder, own, not_self = Principal(link=link), seen_by(ann, Standing.SELF), ~Standing.SELF
+    others = [seen_by(world.people[name], not_self) for name in ("ann", "rob", "admin")]
+    for url, principal, read, deleted in (
+        *((hub.services.database_url, one, 0, 0) for one in (None, Principal(), Principal(link=b"x"), WORKER, *others)),
+        (hub.services.database_url, own, 2, 2),
+        (hub.services.database_url, holder, 1, 0),
+        (hub.services.database_worker_url, WORKER, 3, 3),
+    ):
+        async with asked(url, principal) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM reviewer_invitation") == read
+            assert await connection.execute("DELETE FROM reviewer_invitation") == f"DELETE {deleted}"
+    for principal, ended in ((holder, 2), (Principal(link=b"x"), 0), (own, 0)):
+        async with asked(hub.services.database_url, principal) as connection:
+            assert await connection.fetchval("SELECT end_invitations()") == ended

@@ -86,9 +86,7 @@ async def test_a_mediator_who_reviews_sees_themselves_and_those_who_appointed_th
     peer, ann, bea, cleo = await hub.person(Role.MEDIATOR, Role.REVIEWER), *[await hub.mediator() for _ in range(3)]
     await hub.appointed(ann, peer)
     await hub.appointed(bea, await hub.person(Role.REVIEWER))
-    await hub.rows(
-        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)", cleo.id, peer.id
-    )
+    await hub.waiting(cleo, peer)
     await assert_seen(hub, peer, peer)
     await assert_seen(hub, ann, peer)
     for mediator in (bea, cleo):
@@ -111,7 +109,11 @@ async def test_a_new_reviewer_gets_all_feedback_and_the_old_one_nothing(hub: Hub
     old, new, ann = await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER), await hub.mediator()
     await hub.appointed(ann, old)
     await put_feedback(hub, ann, shared=False)
+    await hub.confirmed(new)
     payload(await hub.change("appointReviewer", {"reviewerId": str(new.id)}, by=ann))
+    await assert_seen(hub, ann, old)
+    await assert_never_was(hub, ann, new)
+    payload(await hub.change("acceptAppointment", {"mediatorId": str(ann.id), "relation": "NO_RELATION"}, by=new))
     count = "query($id: ID!) { mediator(id: $id) { feedback { totalCount } } }"
     seen = await hub.ask(count, {"id": str(ann.id)}, by=new)
     assert seen.data["mediator"]["feedback"]["totalCount"] == 1
@@ -122,15 +124,13 @@ async def test_a_reviewer_whose_role_was_taken_away_no_longer_sees_anything(hub:
     rob, ann = await hub.person(Role.REVIEWER, Role.DIRECTORY), await hub.mediator(visibility=Visibility.PRIVATE)
     await hub.appointed(ann, rob)
     await assert_seen(hub, ann, rob)
-    await hub.rows("UPDATE account SET roles = '{DIRECTORY}' WHERE id = $1", rob.id)
+    await hub.rows("UPDATE account SET roles = '{DIRECTORY}', reviewer_confirmed_at = NULL WHERE id = $1", rob.id)
     await assert_never_was(hub, ann, rob)
 
 
-async def test_an_appointment_waiting_for_approval_gives_no_access(hub: Hub) -> None:
+async def test_an_appointment_that_waits_gives_no_access(hub: Hub) -> None:
     rob, ann = await hub.person(Role.REVIEWER), await hub.mediator()
-    await hub.rows(
-        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)", ann.id, rob.id
-    )
+    await hub.waiting(ann, rob)
     await assert_never_was(hub, ann, rob)
     own = (await hub.ask("{ me { mediator { reviewer { id } waitingReviewer { id } } } }", by=ann)).data["me"][
         "mediator"
@@ -150,10 +150,9 @@ async def test_a_directory_waiting_to_become_a_reviewer_sees_what_directories_se
 
     before = await seen()
     assert before.data["mediator"]["feedback"] is None
-    waiting = "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)"
-    await hub.rows(waiting, ann.id, both.id)
+    await hub.waiting(ann, both)
     assert (await seen()).body == before.body
-    await hub.rows("UPDATE appointment SET approved = true WHERE mediator_id = $1", ann.id)
+    await hub.rows("UPDATE appointment SET in_force = true WHERE mediator_id = $1", ann.id)
     assert (await seen()).data["mediator"]["feedback"]["totalCount"] == 1
 
 
@@ -241,3 +240,19 @@ async def test_an_administrator_without_a_second_factor_is_forbidden_all_but_the
 def test_the_databases_own_rule_hides_request_details_after_the_same_number_of_days() -> None:
     rules = Path("models/rules.sql").read_text(encoding="utf-8")
     assert f"made_at > (SELECT clock() - interval '{DETAILS_DAYS * 24} hours')" in rules
+
+
+async def test_a_reviewer_finds_the_appointments_that_ask_for_them_and_an_administrator_all(hub: Hub) -> None:
+    rob, ron, both = [await hub.person(Role.REVIEWER) for _ in range(2)] + [await hub.person(Role.REVIEWER, Role.ADMIN)]
+    asked = {person: str(await hub.waiting(await hub.mediator(), person)) for person in (rob, ron, both)}
+    await hub.appointed(await hub.mediator(), rob)
+
+    async def found(by: Person, standing: str = "") -> set[str]:
+        document = f"{{ waitingAppointments{standing} {{ totalCount nodes {{ id }} }} }}"
+        listed = (await hub.ask(document, by=by)).data["waitingAppointments"]
+        assert listed["totalCount"] == len(listed["nodes"])
+        return {node["id"] for node in listed["nodes"]}
+
+    assert await found(rob) == await found(rob, "(standing: REVIEWER)") == {asked[rob]}
+    assert await found(await hub.person(Role.ADMIN)) == await found(both) == set(asked.values())
+    assert await found(both, "(standing: REVIEWER)") == {asked[both]}

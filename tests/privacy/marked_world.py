@@ -80,6 +80,7 @@ class World(Rows):
             password_hash=password_hash(),
             email_verified_at=self.mint.moment(self.now) if verified else None,
             paid_until=self.mint.moment(self.now + timedelta(days=400)),
+            reviewer_confirmed_at=self.mint.moment(self.now) if R in roles else None,
         )
         self.names[account_id], self.emails[account_id] = word, email
         if D in roles:
@@ -164,6 +165,7 @@ class World(Rows):
         email = f"{self.mint.word()}@demo.example"
         self.put(
             "reviewer_invitation",
+            ("ReviewerInvitation", mediator, NONE),
             id=invitation,
             mediator_id=mediator,
             email=email,
@@ -322,23 +324,28 @@ class World(Rows):
             finished_at=None,
         )
 
-    def appointed(self, mediator: UUID, reviewer: UUID, *, approved: bool = True) -> None:
+    def appointed(self, mediator: UUID, reviewer: UUID, *, in_force: bool = True) -> None:
         """A reviewer's appointment, in force or waiting; anyone who may see the mediator's reviewer sees who it is."""
-        shown = () if approved else (("WaitingAppointment", None, NONE),)
-        self.put("appointment", *shown, mediator_id=mediator, reviewer_id=reviewer, approved=approved)
-        name = "reviewer" if approved else "waitingReviewer"
+        shown = () if in_force else (("WaitingAppointment", reviewer, NONE),)
+        facts = {"in_force": in_force, "approval": "each", "relation": "OTHER"}
+        row = self.put("appointment", *shown, mediator_id=mediator, reviewer_id=reviewer, **facts)
+        name = "reviewer" if in_force else "waitingReviewer"
         for marker in (str(reviewer), self.names[reviewer]):
             self.note(marker, Shown("Mediator", name, mediator))
-        if not approved:
-            self.note(mediator, Shown("WaitingAppointment", "mediatorId"))
-            self.note(reviewer, Shown("WaitingAppointment", "reviewerId"))
+        if not in_force:  # what the reviewer said already is nobody's business yet
+            for side, who in (("mediator", mediator), ("reviewer", reviewer)):
+                self.note(who, Shown("WaitingAppointment", f"{side}Id", reviewer))
+                self.note(self.names[who], Shown("WaitingAppointment", f"{side}Name", reviewer))
             return
         self.facts.reviewers[mediator] = reviewer
+        told_to_parties = {self.names[reviewer]: "reviewerName", row["relation_details"]: "reviewerRelationDetails"}
+        self.note(row["relation_details"], Shown("Mediator", "reviewerRelationDetails", mediator))
         if mediator in self.facts.findable:
-            self.note(self.names[reviewer], Shown("FeedbackSubject", "reviewerName"))
+            for marker, field in told_to_parties.items():
+                self.note(marker, Shown("FeedbackSubject", field))
         for told in self.facts.told_by.values():
             if str(mediator) in told:  # a link says who will read the answers
-                told.add(self.names[reviewer])
+                told.update(told_to_parties)
 
     def forget(self, account: UUID, its: set[Marker]) -> None:
         """Note that an account was deleted with all its markers: they stay known, but nobody may see them."""

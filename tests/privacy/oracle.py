@@ -27,8 +27,10 @@ STANDING_OF = {
 # Types whose rows only their owner sees, whatever kind of account that is; and lists that are the same for everybody
 # who has them. The rows of every other type belong to a mediator, and the standing towards that mediator counts.
 OWNERS_ALONE = {"OwnAccount", "Session", "ApiToken", "DataExport"}
+# A list at the root of which an administrator sees all rows, and a reviewer those that ask for them (`Shown.of`).
+ASKED_FOR = {"WaitingAppointment"}
 THE_SAME_FOR_ALL = {
-    *("Account", "Directory", "Reviewer", "WaitingAppointment", "AuditEntry", "DeadMail"),
+    *("Account", "Directory", "Reviewer", "AuditEntry", "DeadMail"),
     *("FeedbackSubject", "FeedbackSubjectName"),
 }
 
@@ -110,6 +112,9 @@ class Facts:
             return False
         if shown.type_name in THE_SAME_FOR_ALL:
             return self._enters(watcher, row) and bool(row.standings & watcher.could)
+        if shown.type_name in ASKED_FOR:
+            sees = Standing.ADMIN | (Standing.REVIEWER if shown.of == watcher.account_id else NONE)
+            return self._enters(watcher, row) and bool(row.standings & sees & watcher.could)
         if shown.type_name in OWNERS_ALONE:
             return shown.of == watcher.account_id and not watcher.over and bool(row.standings & watcher.could)
         if shown.of is None or (not self._enters(watcher, row) and shown.of != watcher.account_id):

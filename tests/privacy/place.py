@@ -40,9 +40,9 @@ def inhabited(settings: Settings, seed: int) -> World:
             world.appointed(_id(member), _id(digest))
     former, waiting = (
         replace(world.account(R), name="former reviewer"),
-        replace(world.account(R), name="not yet approved"),
+        replace(world.account(R), name="not yet in force"),
     )
-    world.appointed(_id(world.account(M, listed=True)), _id(waiting), approved=False)
+    world.appointed(_id(world.account(M, listed=True)), _id(waiting), in_force=False)
     turned_private = replace(world.account(M), name="turned private")
     unverified = replace(world.account(M, verified=False, listed=True), name="unverified")
     no_more = replace(world.account(D), name="a mediator no more")

@@ -22,6 +22,7 @@ from tests.privacy.oracle import Facts, Shown, Watcher, has_field
 # Columns that have another name in the API; every other one is `camel(column)`.
 RENAMED = {
     ("appointment", "since"): "askedAt",
+    ("reviewer_invitation", "expires_at"): "expiresOn",  # as below
     # The field shows only the day; the moment is in the list's cursors. It's when their reader pressed a button.
     ("feedback_request", "made_at"): "madeOn",
 }

@@ -41,7 +41,7 @@ from tests.privacy.walk import Asked, documents, lists
 # What decides who may see a row isn't changed: the viewer could then notice a difference rightly.
 DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
-    *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
+    *("roles", "visibility", "in_force", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "email_key", "question", "purpose", "kind"),
     *("subject_id", "answer", "day"),
 }
@@ -50,6 +50,8 @@ WORDS = {
     **{field.name: tuple(field.words)[:2] for field in LOGBOOK_FIELDS if field.words},
     "capacity": ("PARTY", "OTHER"),
     "acted_as": ("MEDIATOR", "ADVOCATE"),
+    "approval": ("new", "each"),
+    "relation": ("OTHER", "COLLEAGUE"),
 }
 UNMARKED = {FieldKind.CHOICE, FieldKind.FLAG}
 
@@ -72,6 +74,8 @@ READ_WITH = {
     "by_invitation": "received_on",
     "shared": "received_on",
     "rating": "text",
+    "approval": "since",
+    "relation": "relation_details",
     "percent": "requested_at",
 }
 

@@ -268,7 +268,8 @@ async def test_a_link_opens_only_what_it_is_for(hub: Hub) -> None:
     payload(await hub.change("requestPasswordReset", {"email": person.email}))
     secret = await mailed_secret(hub, person.email, "password")
     assert problems(await hub.change("verifyEmail", {"token": secret})) == [("token", "NOT_FOUND")]
-    assert problems(await hub.change("acceptInvitation", {"token": secret})) == [("token", "NOT_FOUND")]
+    invitation = {"token": secret, "relation": "COLLEAGUE"}
+    assert problems(await hub.change("acceptInvitation", invitation)) == [("token", "NOT_FOUND")]
     payload(await hub.change("resetPassword", {"token": secret, "password": NEW}))
 
 

@@ -116,7 +116,8 @@ async def test_each_request_and_each_mediators_invitation_waits_for_its_own_hour
     invitations = [mail for mail in hub.mails() if "/invitation/" in mail["text"]]
     assert {"Mo" in text_of(mail) for mail in invitations} == {True, False}
     for one in invitations:
-        answer = await hub.change("acceptInvitation", {"token": secret_in(one, "invitation")})
+        taken_up = {"token": secret_in(one, "invitation"), "relation": "COLLEAGUE"}
+        answer = await hub.change("acceptInvitation", taken_up)
         assert ("token", "NOT_FOUND") not in problems(answer), "its link works"
 
 

@@ -115,10 +115,15 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "withdrawFeedbackRequest",
             "appointReviewer",
             "inviteReviewer",
+            "resendInvitation",
+            "revokeInvitation",
         ),
         frozenset({SELF}),
     ),
     "endReview": frozenset({SELF, REVIEWER}),
+    "acceptAppointment": frozenset({REVIEWER}),
+    "declareRelation": frozenset({REVIEWER}),
+    "declineAppointment": frozenset({REVIEWER, ADMIN}),
     **dict.fromkeys(
         (
             "createDirectory",
@@ -131,7 +136,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "deleteAccount",
             "retryMail",
             "approveAppointment",
-            "declineAppointment",
+            "confirmReviewer",
         ),
         frozenset({ADMIN}),
     ),
@@ -212,14 +217,10 @@ async def world(hub: Hub) -> World:
     verification = await made("signUp", sign_up, None, "SELECT id FROM account_link")
     reset_sql = "SELECT id FROM account_link WHERE purpose = 'RESET_PASSWORD'"
     reset = await made("requestPasswordReset", {"email": other.email}, None, reset_sql)
-    invitation = await made(
-        "inviteReviewer", {"email": "friend@demo.example"}, other, "SELECT id FROM reviewer_invitation"
-    )
-    (waiting,) = await hub.rows(
-        "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false) RETURNING id",
-        private.id,
-        reviewer.id,
-    )
+    invited_sql = "SELECT id FROM reviewer_invitation ORDER BY expires_at"
+    invitation = await made("inviteReviewer", {"email": "friend@demo.example"}, other, invited_sql)
+    own_invitation = await made("inviteReviewer", {"email": "kin@demo.example"}, mediator, invited_sql)
+    waiting = await hub.waiting(private, reviewer)
     (dead,) = await hub.rows(
         "INSERT INTO outbox (kind, subject_id, dedupe_key, state) VALUES ('verify_email', $1, 'd', 'DEAD')"
         " RETURNING id",
@@ -249,7 +250,13 @@ async def world(hub: Hub) -> World:
         "renewRecoveryCodes": {"password": PASSWORD, "code": RECOVERY},
         "requestPasswordReset": {"email": mediator.email},
         "resetPassword": {"token": secret(Opens.ACCOUNT_LINK, reset), "password": PASSWORD},
-        "acceptInvitation": {"token": secret(Opens.INVITATION, invitation), "name": "N", "password": PASSWORD},
+        "acceptInvitation": {
+            "token": secret(Opens.INVITATION, invitation),
+            "relation": "OTHER",
+            "relationDetails": "We met once",
+            "name": "N",
+            "password": PASSWORD,
+        },
         "giveFeedback": GIVEN
         | {"mediatorId": str(other.id), "share": True, "name": "N", "email": "g@demo.example", "requestKey": "k"},
         "stopRequests": {"token": stop_token(hub.settings, "party@demo.example")},
@@ -280,6 +287,10 @@ async def world(hub: Hub) -> World:
         "withdrawFeedbackRequest": {"id": str(request)},
         "appointReviewer": {"reviewerId": str((await hub.person(REVIEWER)).id)},
         "inviteReviewer": {"email": "i@demo.example", "requestKey": "k"},
+        "resendInvitation": {"id": str(own_invitation)},
+        "revokeInvitation": {"id": str(own_invitation)},
+        "acceptAppointment": {"mediatorId": str(private.id), "relation": "OTHER", "relationDetails": "We met once"},
+        "declareRelation": {"mediatorId": str(mediator.id), "relation": "OTHER", "relationDetails": "We met once"},
         "endReview": {"mediatorId": str(mediator.id), "reviewerId": str(reviewer.id)},
         "createDirectory": {
             "name": "D",
@@ -295,8 +306,9 @@ async def world(hub: Hub) -> World:
         "signOutAccount": {"accountId": str(mediator.id)},
         "deleteAccount": {"id": str(other.id), "email": other.email},
         "retryMail": {"id": str(dead["id"])},
-        "approveAppointment": {"id": str(waiting["id"])},
-        "declineAppointment": {"id": str(waiting["id"])},
+        "confirmReviewer": {"accountId": str((await hub.person(REVIEWER)).id)},
+        "approveAppointment": {"id": str(waiting)},
+        "declineAppointment": {"id": str(waiting)},
     }
     foreign = {
         "giveFeedback": ("mediatorId", private.id),
@@ -308,6 +320,10 @@ async def world(hub: Hub) -> World:
         "deleteCpdEntry": ("id", others_cpd),
         "withdrawFeedbackRequest": ("id", others_request),
         "appointReviewer": ("reviewerId", other.id),
+        "resendInvitation": ("id", invitation),
+        "revokeInvitation": ("id", invitation),
+        "acceptAppointment": ("mediatorId", other.id),
+        "declareRelation": ("mediatorId", private.id),
         "endReview": ("mediatorId", other.id),
         "updateDirectory": ("id", mediator.id),
         "addRole": ("accountId", others_case),
@@ -317,11 +333,13 @@ async def world(hub: Hub) -> World:
         "signOutAccount": ("accountId", others_case),
         "deleteAccount": ("id", others_case),
         "retryMail": ("id", queued["id"]),
+        "confirmReviewer": ("accountId", others_case),
         "approveAppointment": ("id", appointment["id"]),
         "declineAppointment": ("id", appointment["id"]),
     }
     others = dict.fromkeys(("removeSecondFactor", "renewRecoveryCodes", "createApiToken"), guarded)
-    others["confirmSecondFactor"] = halfway
+    others |= dict.fromkeys(("acceptAppointment", "declareRelation"), reviewer)
+    others |= {"confirmSecondFactor": halfway, "declineAppointment": admin}
     return World(hub, mediator, admin, others, sound, foreign)
 
 

@@ -86,7 +86,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
             [
                 ("verifyEmail", {"token": "t"}),
                 ("resetPassword", {"token": "t", "password": PASSWORD}),
-                ("acceptInvitation", {"token": "t"}),
+                ("acceptInvitation", {"token": "t", "relation": "COLLEAGUE"}),
                 ("stopRequests", {"token": "t"}),
                 ("giveFeedback", GIVEN | {"token": "t"}),
                 ('{ feedbackInvitation(token: "t") { state } }', {}),

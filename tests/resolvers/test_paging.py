@@ -265,12 +265,7 @@ async def test_administrators_lists_page_from_both_ends(hub: Hub) -> None:
             f"key {n}",
         )
         dead.append((str(mail["id"]), None))
-        (appointment,) = await hub.rows(
-            "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false) RETURNING id",
-            (await hub.mediator()).id,
-            admin.id,
-        )
-        waiting.append((str(appointment["id"]), None))
+        waiting.append((str(await hub.waiting(await hub.mediator(), admin)), None))
     for field, rows, descending in (
         ("auditLog", audit, True),
         ("deadMail", dead, False),

@@ -76,5 +76,5 @@ async def test_an_invitation_that_verifies_an_address_ends_other_sessions_too(hu
     elsewhere = await hub.sign_in(rob.email)
     payload(await hub.change("inviteReviewer", {"email": rob.email}, by=ann))
     link = await secret(hub, rob.email, "invitation")
-    payload(await hub.change("acceptInvitation", {"token": link}, by=rob))
+    payload(await hub.change("acceptInvitation", {"token": link, "relation": "COLLEAGUE"}, by=rob))
     assert await open_sessions(hub, rob, elsewhere, ann) == [True, verified, True]

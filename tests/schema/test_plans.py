@@ -33,8 +33,8 @@ INSERT INTO cpd_entry (id, mediator_id, kind, title, title_folded, started_on, e
 INSERT INTO cpd_private (id, mediator_id, takeaways, takeaways_folded)
     SELECT id, mediator_id, 'listen', 'listen' FROM cpd_entry;
 UPDATE account SET roles = '{MEDIATOR, REVIEWER}' WHERE email = 'mediator49@demo.example';
-INSERT INTO appointment (mediator_id, reviewer_id)
-    SELECT mediator.id, (SELECT id FROM account WHERE email = 'mediator49@demo.example')
+INSERT INTO appointment (mediator_id, reviewer_id, in_force)
+    SELECT mediator.id, (SELECT id FROM account WHERE email = 'mediator49@demo.example'), true
       FROM account JOIN mediator USING (id) WHERE email IN ('mediator901@demo.example', 'mediator902@demo.example');
 INSERT INTO outbox (kind, subject_id, dedupe_key, state, finished_at, next_at)
     SELECT 'verify_email', gen_random_uuid(), 'mail' || n, CASE WHEN n % 500 = 0 THEN 'QUEUED' ELSE 'DONE' END,

@@ -115,9 +115,7 @@ async def put_waiting(hub: Hub, number: int) -> None:
     rob = await hub.person(Role.REVIEWER)
     for _ in range(number):
         ann = await hub.mediator()
-        await hub.rows(
-            "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)", ann.id, rob.id
-        )
+        await hub.waiting(ann, rob)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +126,7 @@ async def put_waiting(hub: Hub, number: int) -> None:
         ("{ accounts { totalCount nodes { name email roles } } }", put_reviewers),
         ("{ auditLog { totalCount nodes { at actorId } } }", put_audit),
         ("{ deadMail { totalCount nodes { kind attempts } } }", put_dead),
-        ("{ waitingAppointments { totalCount nodes { askedAt mediatorId } } }", put_waiting),
+        ("{ waitingAppointments { totalCount nodes { askedAt mediatorName missing } } }", put_waiting),
     ],
 )
 async def test_a_list_at_the_root_runs_three_statements_whatever_its_length(

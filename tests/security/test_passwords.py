@@ -226,7 +226,7 @@ async def by_invitation(hub: Hub, password: str) -> Any:
     payload(await hub.change("inviteReviewer", {"email": "nora.new@demo.example"}, by=await hub.mediator()))
     await hub.work()
     token = hub.secret("nora.new@demo.example", "invitation")
-    given = {"token": token, "name": "Nora Newcomer", "password": password}
+    given = {"token": token, "name": "Nora Newcomer", "password": password, "relation": "COLLEAGUE"}
     return await hub.change("acceptInvitation", given)
 
 

@@ -125,6 +125,8 @@ async def test_a_mediators_archive_has_their_account_and_profile(hub: Hub) -> No
         "email": ann.email,
         "reviewer": {"name": "Rae"},
         "waitingReviewer": None,
+        "reviewerRelation": None,
+        "reviewerRelationDetails": None,
         "experience": {
             "minutes": 90,
             "cases": 1,
@@ -231,17 +233,22 @@ async def test_requests_are_exported_without_name_email_and_reference(hub: Hub, 
         assert detail not in export.whole
 
 
+UNDECLARED = {"reviewerRelation": None, "reviewerRelationDetails": None}
+
+
 async def test_a_reviewers_archive_names_their_mediators_and_says_nothing_else_about_them(hub: Hub) -> None:
     rae = await hub.person(Role.REVIEWER)
     ann, bob = await hub.mediator(name="Ann"), await hub.mediator(name="Bob")
     await hub.mediator(name="Cyd")
-    await hub.appointed(ann, rae)
+    await hub.appointed(ann, rae, relation="COLLEAGUE")
     await hub.appointed(bob, rae)
     await put_feedback(hub, ann, {"impressed": "Patience"})
     export = await exported(hub, rae)
     assert export.names == sorted([*EVERYBODYS, "reviewed_mediators.csv", "reviewed_mediators.json"])
-    assert export.json("reviewed_mediators") == [{"name": "Ann"}, {"name": "Bob"}]
-    assert export.csv("reviewed_mediators") == [["name"], ["Ann"], ["Bob"]]
+    said = {"reviewerRelation": "COLLEAGUE", "reviewerRelationDetails": None}
+    assert export.json("reviewed_mediators") == [{"name": "Ann"} | said, {"name": "Bob"} | UNDECLARED]
+    names = ["name", "reviewerRelation", "reviewerRelationDetails"]
+    assert export.csv("reviewed_mediators") == [names, ["Ann", "COLLEAGUE", ""], ["Bob", "", ""]]
     for others in ("Patience", "Cyd", str(ann.id), ann.email):
         assert others not in export.whole
 
@@ -280,7 +287,7 @@ async def test_somebody_with_every_role_gets_only_what_is_their_own(hub: Hub) ->
     export = await exported(hub, eve)
     assert [case["notes"] for case in export.json("logbook")] == ["Of Eve"]
     assert len(export.json("feedback")) == 1
-    assert export.json("reviewed_mediators") == [{"name": "Ann"}]
+    assert export.json("reviewed_mediators") == [{"name": "Ann"} | UNDECLARED]
     assert [one["id"] for one in export.json("directory")] == [str(eve.id)]
     for others in ("Of Ann", "Unshared", "Giver"):
         assert others not in export.whole
@@ -291,7 +298,11 @@ async def test_an_archive_has_what_its_owner_may_read_when_it_is_made(hub: Hub) 
     await hub.appointed(await hub.mediator(name="Ann"), eve)
     await ask_for_export(hub, eve)
     async with hub.database.transaction() as transaction:
-        await transaction.run(update(accounts).where(accounts.c.id == eve.id).values(roles=[Role.MEDIATOR.value]))
+        await transaction.run(
+            update(accounts)
+            .where(accounts.c.id == eve.id)
+            .values(roles=[Role.MEDIATOR.value], reviewer_confirmed_at=None)
+        )
     await hub.work()
     export = await opened(hub, eve)
     assert "logbook.json" in export.names

@@ -166,6 +166,14 @@ async def test_details_and_visibility_are_changed(hub: Hub) -> None:
     assert 'value="ftp://x"' in wrong.text
 
 
+async def agree(hub: Hub, mediator: Person, reviewer: Person) -> None:
+    """Let a reviewer be appointed, accept and be confirmed."""
+    await hub.confirmed(reviewer)
+    payload(await hub.change("appointReviewer", {"reviewerId": str(reviewer.id)}, by=mediator))
+    said = {"relation": "OTHER", "relationDetails": "We sang <b>together</b>"}
+    payload(await hub.change("acceptAppointment", {"mediatorId": str(mediator.id)} | said, by=reviewer))
+
+
 async def test_a_reviewer_is_appointed_invited_and_the_review_ended(hub: Hub) -> None:
     ann = await hub.mediator(name="Ann")
     rob = await hub.person(Role.REVIEWER, name="Rob Reviewer")
@@ -174,7 +182,12 @@ async def test_a_reviewer_is_appointed_invited_and_the_review_ended(hub: Hub) ->
     assert f'value="{rob.id}"' not in await text(hub, ann, "/details?search=nobody")
     chosen = await hub.client.post("/details/appoint", data={"reviewerId": str(rob.id)}, headers=cookie(ann))
     assert led_to(chosen) == "/details?done=appointed"
-    assert "Your reviewer is <strong>Rob Reviewer</strong>" in await text(hub, ann, "/details")
+    waits = "You chose <strong>Rob Reviewer</strong>. They have to accept, and an administrator may have to agree."
+    assert waits in await text(hub, ann, "/details")
+    await agree(hub, ann, rob)
+    mine = await text(hub, ann, "/details")
+    assert "Your reviewer is <strong>Rob Reviewer</strong>" in mine
+    assert "They say how they know each other: “We sang &lt;b&gt;together&lt;/b&gt;”" in mine
     shown = hidden_fields(await text(hub, ann, "/details"), "/details/end-review")
     assert shown == {"mediatorId": str(ann.id), "reviewerId": str(rob.id)}
     ended = await hub.client.post("/details/end-review", data=shown, headers=cookie(ann))
@@ -195,26 +208,48 @@ async def test_a_page_that_is_out_of_date_ends_no_other_review(hub: Hub) -> None
     ann, old, new = await hub.mediator(), await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER)
     await hub.appointed(ann, old)
     stale = hidden_fields(await text(hub, ann, "/details"), "/details/end-review")
-    payload(await hub.change("appointReviewer", {"reviewerId": str(new.id)}, by=ann))
+    await agree(hub, ann, new)
     before = await hub.rows("SELECT * FROM appointment")
     for form in (stale, {}):
         assert is_a_page(await hub.client.post("/details/end-review", data=form, headers=cookie(ann)), 422)
     assert await hub.rows("SELECT * FROM appointment") == before
 
 
-async def test_a_choice_that_waits_for_approval_is_taken_back_alone(hub: Hub) -> None:
-    async with hub_with(hub.services, settings=hub.settings, reviewer_approval=True) as strict:
-        ann, rob, wu = await strict.mediator(), *[await strict.person(Role.REVIEWER) for _ in range(2)]
-        await strict.appointed(ann, rob)
-        payload(await strict.change("appointReviewer", {"reviewerId": str(wu.id)}, by=ann))
-        page = await text(strict, ann, "/details")
-        assert page.count('action="/details/end-review"') == 2
-        waiting = hidden_fields(page.partition("Take this choice back")[2], "/details/end-review")
-        assert waiting == {"mediatorId": str(ann.id), "reviewerId": str(wu.id)}
-        taken = await strict.client.post("/details/end-review", data=waiting, headers=cookie(ann))
-        assert led_to(taken) == "/details?done=ended"
-        ((left,),) = await strict.rows("SELECT reviewer_id FROM appointment")
-        assert left == rob.id
+async def test_a_choice_that_waits_is_taken_back_alone(hub: Hub) -> None:
+    ann, rob, wu = await hub.mediator(), *[await hub.person(Role.REVIEWER) for _ in range(2)]
+    await hub.appointed(ann, rob)
+    payload(await hub.change("appointReviewer", {"reviewerId": str(wu.id)}, by=ann))
+    page = await text(hub, ann, "/details")
+    assert page.count('action="/details/end-review"') == 2
+    waiting = hidden_fields(page.partition("Take this choice back")[2], "/details/end-review")
+    assert waiting == {"mediatorId": str(ann.id), "reviewerId": str(wu.id)}
+    taken = await hub.client.post("/details/end-review", data=waiting, headers=cookie(ann))
+    assert led_to(taken) == "/details?done=ended"
+    ((left,),) = await hub.rows("SELECT reviewer_id FROM appointment")
+    assert left == rob.id
+
+
+async def test_open_invitations_are_listed_sent_again_and_revoked(hub: Hub) -> None:
+    ann, bob = await hub.mediator(), await hub.mediator()
+    assert "Open invitations" not in await text(hub, ann, "/details")
+    payload(await hub.change("inviteReviewer", {"email": "new@demo.example"}, by=ann))
+    page = await text(hub, ann, "/details")
+    assert "Open invitations" in page
+    assert "new@demo.example, until " in page
+    assert "new@demo.example" not in await text(hub, bob, "/details")
+    shown = hidden_fields(page, "/details/resend")
+    assert hidden_fields(page, "/details/revoke") == shown
+    for path in ("/details/resend", "/details/revoke"):
+        foreign = await hub.client.post(path, data=shown, headers=cookie(bob))
+        assert is_a_page(foreign, 422)
+        assert problems(foreign) == [(None, "There's no such invitation.")]
+    again = await hub.client.post("/details/resend", data=shown, headers=cookie(ann))
+    assert led_to(again) == "/details?done=invited"
+    fresh = hidden_fields(await text(hub, ann, "/details"), "/details/revoke")
+    assert fresh != shown
+    gone = await hub.client.post("/details/revoke", data=fresh, headers=cookie(ann))
+    assert led_to(gone) == "/details?done=uninvited"
+    assert not await hub.rows("SELECT FROM reviewer_invitation")
 
 
 async def test_nobody_appoints_or_invites_themselves(hub: Hub) -> None:
@@ -242,6 +277,8 @@ async def test_forms_from_other_sites_or_other_roles_change_nothing(hub: Hub) ->
         "/details/appoint": {"reviewerId": str(rob.id)},
         "/details/invite": {"email": "new@demo.example"},
         "/details/end-review": {},
+        "/details/resend": {},
+        "/details/revoke": {},
     }
     for path, form in forms.items():
         for headers in FOREIGN:

@@ -165,7 +165,8 @@ async def test_half_built_assets_count_as_missing(hub: Hub, built: Path) -> None
 # What an administrator's work takes, in the order of the tabs.
 OPERATIONS = [
     *("FindPeople", "FindFeedback", "WhoGaveFeedback", "CreateDirectory", "ChangeDirectory", "AddRole", "RemoveRole"),
-    *("WaitingAppointments", "ApproveAppointment", "DeclineAppointment", "DeadMail", "RetryMail", "AuditLog"),
+    *("UnconfirmedReviewers", "ConfirmReviewer", "WaitingAppointments", "ApproveAppointment", "DeclineAppointment"),
+    *("DeadMail", "RetryMail", "AuditLog"),
     *("GivePaidAccess", "EndPaidAccess", "SignOutAccount", "DeleteAccount"),
 ]
 
@@ -225,10 +226,13 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
         "REVIEWER",
     ]
     assert (await run("RemoveRole", accountId=str(ann.id), role="REVIEWER"))["account"]["roles"] == ["MEDIATOR"]
+    ((unconfirmed,),) = [(await run("UnconfirmedReviewers"))["nodes"]]
+    assert (await run("ConfirmReviewer", accountId=unconfirmed["id"]))["account"]["reviewerConfirmedAt"]
     for decide in ("DeclineAppointment", "ApproveAppointment"):
-        waits = "INSERT INTO appointment (mediator_id, reviewer_id, approved) VALUES ($1, $2, false)"
-        await hub.rows(waits, ann.id, ria.id)
+        await hub.waiting(ann, ria)
         (waiting,) = (await run("WaitingAppointments"))["nodes"]
+        assert (waiting["mediatorName"], waiting["reviewerName"]) == ("Ann", ria.name)
+        assert waiting["missing"] == ["ACCEPTANCE", "APPROVAL"]
         await run(decide, id=waiting["id"])
     await hub.rows("UPDATE outbox SET state = 'DEAD' WHERE kind = 'directory_access'")
     (dead,) = (await run("DeadMail"))["nodes"]
@@ -240,6 +244,13 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
     await run("DeleteAccount", id=str(ann.id), email=ann.email)
     log = [one["action"] for one in (await run("AuditLog"))["nodes"]]
     assert log[::-1] == [
-        *("ORIGIN_READ", "DIRECTORY_CREATED", "ROLE_ADDED", "ROLE_REMOVED", "APPOINTMENT_DECLINED"),
-        *("APPOINTMENT_APPROVED", "PAID_ACCESS_CHANGED", "PAID_ACCESS_ENDED", "SIGNED_OUT", "ACCOUNT_DELETED"),
+        *("ORIGIN_READ", "DIRECTORY_CREATED", "ROLE_ADDED", "ROLE_REMOVED", "REVIEWER_CONFIRMED"),
+        *(
+            "APPOINTMENT_DECLINED",
+            "APPOINTMENT_APPROVED",
+            "PAID_ACCESS_CHANGED",
+            "PAID_ACCESS_ENDED",
+            "SIGNED_OUT",
+            "ACCOUNT_DELETED",
+        ),
     ]

@@ -84,7 +84,7 @@ SURVEY = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answer-listening": "5"}
 FORMS: dict[str, dict[str, Any]] = {
     "verify": {},
     "password": {"password": NEW_PASSWORD},
-    "invitation": {"name": "Rev", "password": NEW_PASSWORD},
+    "invitation": {"name": "Rev", "password": NEW_PASSWORD, "relation": "COLLEAGUE"},
     "stop": {},
     "feedback": SURVEY,
     "give": SURVEY,
@@ -161,7 +161,7 @@ async def test_text_that_no_database_stores_is_refused_without_a_fault(hub: Hub)
         "/signin": {"email": "\0", "password": "\0"},
         "/give": {"search": "Ann\0"},
         f"/password/{UNKNOWN}": {"password": "\0" * 8},
-        f"/invitation/{UNKNOWN}": {"name": "\0", "password": NEW_PASSWORD},
+        f"/invitation/{UNKNOWN}": {"name": "\0", "password": NEW_PASSWORD, "relation": "OTHER"},
         "/verify/%00": {},
         "/feedback/%00": FORMS["feedback"],
     }.items():
@@ -210,13 +210,17 @@ async def test_requests_are_stopped_with_the_button_and_stay_stopped(hub: Hub) -
 async def test_an_invitation_creates_a_reviewers_account(hub: Hub) -> None:
     path = await invitation_link(hub)
     before = await everything(hub)
-    bad = await hub.client.post(path, data={"name": HOSTILE, "password": "short!"})
+    bad = await hub.client.post(path, data={"name": HOSTILE, "password": "short!", "relation": "FAMILY"})
     assert is_a_page(bad, 422)
-    assert [field for field, _ in problems(bad)] == ["password"]
+    assert [field for field, _ in problems(bad)] == ["relation", "password"]
+    assert '<option value="FAMILY" selected>' in bad.text
     assert unescape(re.findall(r'id="name"[^>]* value="([^"]*)"', bad.text)[0]) == HOSTILE
     assert "short!" not in bad.text
     assert await everything(hub) == before
-    good = await hub.client.post(path, data={"name": "Rev", "password": NEW_PASSWORD})
+    unsaid = await hub.client.post(path, data={"name": "Rev", "password": NEW_PASSWORD})
+    assert [field for field, _ in problems(unsaid)] == ["relation"]
+    assert await everything(hub) == before
+    good = await hub.client.post(path, data=FORMS["invitation"])
     assert led_to(good) == "/done/invitation"
     (row,) = await hub.rows("SELECT roles FROM account WHERE email = 'rev@demo.example'")
     assert row["roles"] == ["REVIEWER"]
@@ -236,7 +240,8 @@ async def test_an_invited_person_with_an_account_signs_in_to_accept(hub: Hub) ->
     page = await hub.client.get(path, headers=cookie(rev))
     assert is_a_page(page)
     assert "You're signed in as &lt;script&gt;" in page.text
-    assert led_to(await hub.client.post(path, headers=cookie(rev))) == "/done/invitation"
+    own = {"relation": "OTHER", "relationDetails": "We met once"}
+    assert led_to(await hub.client.post(path, data=own, headers=cookie(rev))) == "/done/invitation"
     (row,) = await hub.rows("SELECT roles FROM account WHERE id = $1", rev.id)
     assert row["roles"] == ["MEDIATOR", "REVIEWER"]
 
@@ -245,7 +250,7 @@ async def test_an_invitation_to_another_address_cannot_be_accepted_with_ones_own
     other = await hub.mediator()
     path = await invitation_link(hub)
     before = await everything(hub)
-    response = await hub.client.post(path, headers=cookie(other))
+    response = await hub.client.post(path, data={"relation": "COLLEAGUE"}, headers=cookie(other))
     assert is_a_page(response, 422)
     assert [field for field, _ in problems(response)] == [None]
     assert "sent to a different address" in response.text

@@ -27,6 +27,7 @@ from tests.web.reading import (
     listed,
     opened,
     plain,
+    problems,
     sheet,
 )
 from tests.world import put_feedback, statements
@@ -59,7 +60,7 @@ async def test_a_reviewer_finds_the_mediators_who_appointed_them_and_nobody_else
     await hub.appointed(hidden, me)
     await hub.appointed(other, await hub.person(Role.REVIEWER))
     async with hub.database.transaction() as transaction:
-        await transaction.run(insert(appointments).values(mediator_id=waiting.id, reviewer_id=me.id, approved=False))
+        await transaction.run(insert(appointments).values(mediator_id=waiting.id, reviewer_id=me.id))
         await transaction.run(update(mediators).where(mediators.c.id == ann.id).values(profile_url=ADDRESS))
     everybody = await opened(hub, me, "/review")
     assert listed(everybody) == [HOSTILE, "Ann Bo"]
@@ -94,7 +95,7 @@ async def test_a_search_is_paged_by_cursors_that_contain_no_name(hub: Hub) -> No
 
 async def test_without_an_appointment_the_page_explains_itself(hub: Hub) -> None:
     rev = await hub.person(Role.REVIEWER)
-    assert "No mediator has appointed you" in (await opened(hub, rev, "/review")).text
+    assert "You review no mediator" in (await opened(hub, rev, "/review")).text
     ann = await hub.mediator(name="Ann")
     await hub.appointed(ann, rev)
     overview = await opened(hub, rev, f"/review/{ann.id}")
@@ -266,14 +267,14 @@ async def test_nobody_reads_or_ends_their_own_review_from_here(hub: Hub) -> None
         assert listed(await opened(hub, me, "/review")) == []
 
 
-async def test_a_former_reviewer_and_one_waiting_for_approval_find_nothing(hub: Hub) -> None:
+async def test_a_former_reviewer_and_one_who_waits_find_nothing(hub: Hub) -> None:
     ann, rev = await reviewed(hub)
     await put_feedback(hub, ann)
     async with hub.database.transaction() as transaction:
         await transaction.run(delete(appointments))
     await hidden_from(hub, rev, ann.id)
     async with hub.database.transaction() as transaction:
-        await transaction.run(insert(appointments).values(mediator_id=ann.id, reviewer_id=rev.id, approved=False))
+        await transaction.run(insert(appointments).values(mediator_id=ann.id, reviewer_id=rev.id))
     await hidden_from(hub, rev, ann.id)
 
 
@@ -330,3 +331,71 @@ async def test_the_pages_run_the_same_number_of_statements_however_much_there_is
     assert len(counts) == 1, counts
     # Who asks; the mediator, their feedback, how much of it there is, and what it adds up to.
     assert max(counts.pop()) <= 5
+
+
+async def answer(hub: Hub, who: Person, path: str, **form: str) -> httpx.Response:
+    return await hub.client.post(path, data=form, headers=cookie(who) | {"origin": BASE_URL})
+
+
+async def test_a_reviewer_accepts_on_the_home_page_and_says_how_they_know_the_mediator(hub: Hub) -> None:
+    ann, other, rev = await hub.mediator(name=HOSTILE), await hub.mediator(), await hub.person(Role.REVIEWER)
+    assert "ask you to be their reviewer" not in (await opened(hub, rev, "/")).text
+    for mediator in (ann, other):
+        await hub.waiting(mediator, rev)
+    home = await opened(hub, rev, "/")
+    assert f"{HOSTILE} asked you on " in plain(home.text)
+    assert home.text.count(f'action="/review/{ann.id}/accept"') == 1
+    assert len(set(re.findall(r'id="(.*?)"', home.text))) == len(re.findall(r'id="(.*?)"', home.text))
+    before = await everything(hub)
+    path = f"/review/{ann.id}/accept"
+    for relation, field in (("", "relation"), ("FAMILY", "relation"), ("OTHER", "relationDetails")):
+        refused = await answer(hub, rev, path, relation=relation)
+        assert is_a_page(refused, 422)
+        assert [name for name, _ in problems(refused)] == [field]
+        assert f'action="{path}"' in refused.text
+    for headers in FOREIGN:
+        foreign = await hub.client.post(path, data={"relation": "COLLEAGUE"}, headers=cookie(rev) | headers)
+        assert is_a_page(foreign, 403)
+    assert await everything(hub) == before
+    done = await answer(hub, rev, path, relation="OTHER", relationDetails="We met once")
+    assert led_to(done) == "/?done=accepted"
+    said = plain((await followed(hub, done, rev)).text)
+    assert "Thank you for accepting." in said
+    assert f"An administrator still has to agree before you can read any feedback about {HOSTILE}." in said
+    assert is_a_page(await answer(hub, rev, f"/review/{uuid4()}/accept", relation="COLLEAGUE"), 404)
+
+
+async def test_a_reviewer_declines_on_the_home_page(hub: Hub) -> None:
+    ann, rev, stranger = await hub.mediator(), await hub.person(Role.REVIEWER), await hub.person(Role.REVIEWER)
+    appointment = await hub.waiting(ann, rev)
+    path = f"/review/{appointment}/decline"
+    assert f'action="{path}"' in (await opened(hub, rev, "/")).text
+    assert f'action="{path}"' not in (await opened(hub, stranger, "/")).text
+    assert is_a_page(await answer(hub, stranger, path), 404)
+    assert len(await hub.rows("SELECT FROM appointment")) == 1
+    assert led_to(await answer(hub, rev, path)) == "/?done=declined"
+    assert not await hub.rows("SELECT FROM appointment")
+    assert is_a_page(await answer(hub, rev, path), 404)
+
+
+async def test_a_reviewer_who_administers_is_shown_only_the_mediators_who_ask_them(hub: Hub) -> None:
+    ann, both = await hub.mediator(name="Ann"), await hub.person(Role.REVIEWER, Role.ADMIN)
+    await hub.waiting(ann, await hub.person(Role.REVIEWER))
+    assert "Ann" not in (await opened(hub, both, "/")).text
+
+
+async def test_a_reviewer_corrects_how_they_know_the_mediator_on_that_mediators_page(hub: Hub) -> None:
+    ann, rev = await reviewed(hub, name="Ann")
+    path = f"/review/{ann.id}"
+    assert "You haven't said yet how you know Ann." in plain((await opened(hub, rev, path)).text)
+    refused = await answer(hub, rev, path, relation="EMPLOYER", relationDetails="A firm")
+    assert is_a_page(refused, 422)
+    assert [name for name, _ in problems(refused)] == ["relation"]
+    assert 'value="A firm"' in refused.text
+    done = await answer(hub, rev, path, relation="SAME_PROVIDER", relationDetails="Both at one court")
+    assert led_to(done) == f"{path}?done=saved"
+    page = (await opened(hub, rev, path)).text
+    assert '<option value="SAME_PROVIDER" selected>' in page
+    assert 'value="Both at one court"' in page
+    stranger = await hub.person(Role.REVIEWER)
+    assert is_a_page(await answer(hub, stranger, path, relation="COLLEAGUE"), 404)

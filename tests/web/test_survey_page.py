@@ -133,6 +133,27 @@ async def test_the_survey_says_who_will_read_it_before_the_first_question(hub: H
         assert "support@demo.example" in before
     assert all("No reviewer has been appointed yet." in text for text in none)
     assert all("Rev, the reviewer for Ann" in text for text in someone)
+    assert all("They haven't said how they know Ann." in text[: text.index(first_question)] for text in someone)
+
+
+@pytest.mark.parametrize(
+    ("relation", "details", "said"),
+    [
+        ("NO_RELATION", None, "They say that they don't know each other from anywhere else."),
+        ("COLLEAGUE", None, "They say that they are colleagues."),
+        ("SAME_PROVIDER", "Both at one court", "for the same provider. They add: “Both at one court”"),
+        ("OTHER", HOSTILE, f"They say how they know each other: “{HOSTILE}”"),
+    ],
+)
+async def test_the_survey_says_how_the_reviewer_knows_the_mediator(
+    hub: Hub, relation: str, details: str | None, said: str
+) -> None:
+    ann, rev = await hub.mediator(), await hub.person(Role.REVIEWER)
+    await hub.appointed(ann, rev, relation=relation, relation_details=details)
+    for path in await doors(hub, ann):
+        page = await hub.client.get(path)
+        assert is_a_page(page)
+        assert said in plain(page)
 
 
 TOLD = {

@@ -45,7 +45,10 @@ DONE = {
     ),
     "invitation": (
         _("Thank you for accepting"),
-        _("We've told the mediator. Sign in to see whose feedback you review."),
+        _(
+            "Sign in to see whose feedback you review. If an administrator still has to agree, we'll email you when "
+            "they do."
+        ),
     ),
 }
 

@@ -12,6 +12,7 @@ from resolvers.paging import MAX_PAGE_SIZE
 from web.client import query
 from web.menu import MenuItem
 from web.page import FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN, page
+from web.pages.reviewer_answer import asked
 from web.rendering import render
 
 # What each role finds there: the operation, and where it is in its answer.
@@ -25,6 +26,7 @@ _PARTS = {Role.MEDIATOR: ("HomeOfMediator", "me"), Role.REVIEWER: ("HomeOfReview
         "home_directories": FOR_SIGNED_IN,
         "home_mediator": FOR_MEDIATORS,
         "home_reviewer": FOR_REVIEWERS,
+        "reviewer_answer": FOR_REVIEWERS,
     },
     menu=MenuItem(_("Home"), 10),
 )
@@ -40,6 +42,8 @@ async def home(request: Request) -> Response:
         for role in viewer.roles & _PARTS.keys():
             operation, name = _PARTS[role]
             parts[role.value] = (await query(request, operation))[name]
+        if Role.REVIEWER in viewer.roles:
+            parts["asked"] = await asked(request)
     return render(request, "home/show.html", me=found["me"], parts=parts)
 
 

@@ -57,6 +57,23 @@ async def invite(request: Request) -> Response:
     return await _done(request, typed, outcome, "invited")
 
 
+@page("/details/resend", FOR_MEDIATORS, document="mediator", methods=POST)
+async def resend(request: Request) -> Response:
+    """Send an invitation again."""
+    return await _about_invitation(request, "ResendInvitation", "invited")
+
+
+@page("/details/revoke", FOR_MEDIATORS, document="mediator", methods=POST)
+async def revoke(request: Request) -> Response:
+    """Revoke an invitation."""
+    return await _about_invitation(request, "RevokeInvitation", "uninvited")
+
+
+async def _about_invitation(request: Request, operation: str, what: str) -> Response:
+    typed = await read_form(request)
+    return await _done(request, {}, await mutate(request, operation, id=typed.get("id", "")), what)
+
+
 @page("/details/end-review", FOR_MEDIATORS, document="mediator", methods=POST)
 async def end_review(request: Request) -> Response:
     """End the review that the page showed, which may have changed in another window since."""

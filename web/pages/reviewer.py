@@ -13,12 +13,14 @@ from starlette.responses import Response
 from i18n import gettext
 from i18n import lazy_gettext as _
 from web import charts, labels
-from web.client import mutate, nothing_here, query
+from web.client import FormOutcome, mutate, nothing_here, query
 from web.csv_response import csv_response
+from web.form_body import Form, read_form
 from web.labels import Format
 from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
 from web.page import FOR_REVIEWERS, FORM, page
+from web.pages.reviewer_answer import say_relation
 from web.receipts import accepted
 from web.rendering import render
 
@@ -79,9 +81,19 @@ async def mediators(request: Request) -> Response:
     return render(request, "reviewer/list.html", view=view, mediators=found["mediators"])
 
 
-@page("/review/{id}", FOR_REVIEWERS, document="reviewer")
+@page("/review/{id}", FOR_REVIEWERS, document="reviewer", documents={"reviewer_answer": FOR_REVIEWERS}, methods=FORM)
 async def overview(request: Request) -> Response:
-    """Show a mediator's years, the averages of one of them, and the feedback in full."""
+    """Show a mediator's years, the averages of one, and the feedback in full; correct how you know each other."""
+    if request.method != "POST":
+        return await _overview(request)
+    typed, mediator_id = await read_form(request), request.path_params["id"]
+    outcome = await say_relation(request, "DeclareRelation", typed, mediatorId=mediator_id)
+    if outcome.problems:
+        return await _overview(request, typed, outcome)
+    return accepted(request, f"/review/{mediator_id}?done=saved")
+
+
+async def _overview(request: Request, typed: Form | None = None, outcome: FormOutcome | None = None) -> Response:
     mediator_id = request.path_params["id"]
     view = View(request, PIECES, f"/review/{mediator_id}")
     found = await query(request, "Overview", id=mediator_id, **view.variables())
@@ -92,6 +104,8 @@ async def overview(request: Request) -> Response:
     return render(
         request,
         "reviewer/overview.html",
+        outcome=outcome or FormOutcome(),
+        typed=typed or _declared(mediator),
         view=view,
         mediator=mediator,
         years=[year | {"average": charts.overall(year["questions"])} for year in years],
@@ -101,6 +115,13 @@ async def overview(request: Request) -> Response:
         questions=questions,
         scale=scale,
     )
+
+
+def _declared(mediator: dict[str, Any]) -> Form:
+    return {
+        "relation": mediator["reviewerRelation"] or "",
+        "relationDetails": mediator["reviewerRelationDetails"] or "",
+    }
 
 
 def _chosen(years: Sequence[dict[str, Any]], wanted: int | None) -> dict[str, Any] | None:

@@ -5,9 +5,10 @@ from starlette.responses import Response
 
 from i18n import gettext as _
 from permissions.viewer import Viewer
-from web.client import FormOutcome, mutate, query
+from web.client import FormOutcome, query
 from web.form_body import read_form
 from web.page import FOR_SIGNED_IN, FORM, page
+from web.pages.reviewer_answer import say_relation
 from web.receipts import accepted
 from web.rendering import render
 
@@ -22,7 +23,7 @@ async def invitation(request: Request) -> Response:
         return render(request, "reviewer/invitation.html", me=me, secret=secret)
     typed = await read_form(request)
     name, password = typed.get("name"), typed.get("password")
-    outcome = await mutate(request, "AcceptInvitation", token=secret, name=name, password=password)
+    outcome = await say_relation(request, "AcceptInvitation", typed, token=secret, name=name, password=password)
     if not outcome.problems:
         return accepted(request, "/done/invitation")
     if name is None and any(problem["field"] == "name" for problem in outcome.problems):

@@ -101,8 +101,7 @@ def _seal_origins(keys: _Keys, rows: list[Any]) -> None:
                 "sealed": keys.seal(
                     "origin", row.id, _json(name=row.name, email=row.email, received_at=row.received_at)
                 ),
-                "mailbox": row.email_key
-                and keys.named("origin-mailbox", re.sub(_TAG, "", row.email_key).encode()),
+                "mailbox": row.email_key and keys.named("origin-mailbox", re.sub(_TAG, "", row.email_key).encode()),
             }
             for row in rows
         ),
