@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.pool import Lent, Pool, is_lost
 from models.row_security import WORKER, Principal
-from models.statement import Row, RowT, Statement, Value
+from models.statement import Row, RowT, Statement, Value, Values
 from settings import Pooler, Settings
 
 IDLE_TIMEOUT = "30s"  # after this, PostgreSQL releases the locks of a process that froze or disappeared
@@ -84,11 +84,12 @@ class Reads:
 
 
 class Transaction(Reads):
-    """An open transaction, which also writes."""
+    """An open transaction, which also writes. `noted` is what the audit log is to say about it, written at its end."""
 
     def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
         self._connection = connection
         self.wakes_worker = False
+        self.noted: list[Values] = []
 
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute the statement. Gives the number of rows affected."""
@@ -109,7 +110,7 @@ class Transaction(Reads):
         await self._connection.execute("RELEASE SAVEPOINT part")
 
     async def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert one or more rows. All have the same columns, none of them binary."""
+        """Insert one or more rows. All have the same columns; binary ones are in PostgreSQL's hexadecimal form."""
         await self.run(_insert_all(table, tuple(rows[0])), rows=rows)
 
 

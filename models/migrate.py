@@ -18,12 +18,16 @@ from settings import Settings, SettingsError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def config(owner_url: str, roles: tuple[str, str] | None = None) -> Config:
-    """Make Alembic's configuration for the database at this URL; `roles` are the web server's and the worker's."""
+def config(owner_url: str, roles: tuple[str, str] | None = None, key: SecretStr | None = None) -> Config:
+    """Make Alembic's configuration for the database at this URL.
+
+    `roles` are the web server's and the worker's; `key` is SECRET_KEY, for migrations that seal or sign what's there.
+    """
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.attributes["url"] = owner_url
     made.attributes["roles"] = roles
+    made.attributes["key"] = key
     return made
 
 
@@ -60,7 +64,7 @@ def upgrade(settings: Settings) -> None:
     if settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL is not set: migrate runs as the role that owns the tables")
     roles = (_role(settings.database_url), _role(settings.database_worker_url or settings.database_url))
-    command.upgrade(config(settings.database_owner_url.get_secret_value(), roles), "head")
+    command.upgrade(config(settings.database_owner_url.get_secret_value(), roles, settings.secret_key), "head")
 
 
 def _role(url: SecretStr) -> str:

@@ -22,6 +22,7 @@ from permissions.viewer import neighbourhood
 from settings import Settings
 
 SECRET_BYTES = 32
+KEY_ID_BYTES = 4
 _SIGNATURE_BYTES = 16
 
 VERIFY_LASTS = timedelta(hours=48)
@@ -45,6 +46,24 @@ class Opens(StrEnum):
 def _keyed(settings: Settings, purpose: str, message: bytes) -> bytes:
     key = settings.secret_key.get_secret_value().encode()
     return hmac.digest(key, purpose.encode() + b"\0" + message, "sha256")
+
+
+def key_id(settings: Settings) -> bytes:
+    """Name the service's key, so that what was made with it can be told from what was made with another."""
+    return _keyed(settings, "key id", b"")[:KEY_ID_BYTES]
+
+
+def audit_mac(settings: Settings, previous: bytes, entry: bytes) -> bytes:
+    """Make the MAC of an entry of the audit log, which also covers the MAC of the entry before it."""
+    return _keyed(settings, "audit", previous + entry)
+
+
+def nobodys_id(settings: Settings, email: str) -> UUID:
+    """Make the id under which attempts at an address without an account are counted: always the same, and no account's.
+
+    Without the key, it says nothing about the address.
+    """
+    return UUID(bytes=_keyed(settings, "nobody", account_key(email).encode())[:16], version=4)
 
 
 def link_secret(settings: Settings, opens: Opens, subject: UUID) -> str:

@@ -173,10 +173,10 @@ async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> OriginRow |
     context = info.context
 
     async def load(ids: list[UUID]) -> Sequence[OriginRow | None]:
-        async with context.database.transaction() as transaction:
+        async with context.noting() as transaction:
             rows = await transaction.all(_origins(), ids=ids)
-            if rows:
-                await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))
+            for one in rows:
+                note(context, transaction, AuditAction.ORIGIN_READ, one.id)
         found = {one.id: one for one in rows}
         return [found.get(one) for one in ids]
 

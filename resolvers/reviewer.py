@@ -172,7 +172,7 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
             update(appointments).where(appointments.c.id == appointment_id).values(approved=True, since=func.clock())
         )
         await tell_of_appointment(transaction, asked.mediator_id, asked.reviewer_id)
-        await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
+        note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id, of=asked.mediator_id)
 
 
 @strawberry.input
@@ -194,7 +194,7 @@ async def decline_appointment(info: Info, input: DeclineAppointmentInput) -> Non
         await transaction.run(delete(appointments).where(appointments.c.id == appointment_id))
         await enqueue(transaction, mail.APPOINTMENT_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
         await enqueue(transaction, mail.REVIEW_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
-        await note(context, transaction, AuditAction.APPOINTMENT_DECLINED, appointment_id)
+        note(context, transaction, AuditAction.APPOINTMENT_DECLINED, appointment_id, of=asked.mediator_id)
 
 
 @strawberry.input(description="The two sides of a review, so that no other is ended by mistake; you're one of them.")

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy import Table, insert
 
+from jobs import audit
 from models.cpd import cpd_entries, cpd_private
 from models.feedback import feedback, feedback_answers, feedback_origins
 from models.folds import folds
@@ -109,6 +110,12 @@ async def put_feedback(
             insert(feedback_origins).values(id=new_id, name=name, email=email, email_key=email, received_at=received_at)
         )
     return new_id
+
+
+async def put_entries(hub: Hub, *entries: dict[str, Any]) -> None:
+    """Add entries to the audit log, in one transaction."""
+    async with hub.database.transaction() as transaction:
+        await audit.write(transaction, hub.settings, entries)
 
 
 async def put_token(hub: Hub, owner: Person) -> str:
