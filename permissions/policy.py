@@ -99,7 +99,7 @@ FEEDBACK_POLICY = (
         Feedback="year receivedOn capacity actedAs shared byInvitation",
         FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
     # The name also reaches the mediator by mail, if `FEEDBACK_NOTICE` says so.
-    row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
+    row("feedback: origin (sender's name, email, time), for a reason that's noted", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
         FeedbackSummary="years", FeedbackYear="year count questions",
@@ -119,8 +119,10 @@ PEOPLE_POLICY = (
         Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
     row("appointments waiting for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
-    row("audit log, undelivered email", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
-        AuditAction="*", DeadMail="id kind attempts smtpCode"),
+    row("audit log (without feedback about yourself): who, what, to whom, when, why", A, Query="auditLog",
+        AuditEntry="id at action actorId actor subjectId subject reason count", AuditAction="*",
+        AuditFilter="action actorId subjectId from to"),
+    row("undelivered email", A, Query="deadMail", DeadMail="id kind attempts smtpCode"),
 )
 
 PUBLIC_POLICY = (

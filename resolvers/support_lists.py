@@ -1,21 +1,16 @@
-"""What administrators look through: appointments that wait, the audit log, and undelivered email."""
+"""What administrators look through: appointments that wait, and undelivered email."""
 
 from datetime import datetime
 from uuid import UUID
 
-import strawberry
 from sqlalchemy import ClauseElement, func, select
 
-from models.outbox import AuditAction, OutboxState, audit_entries, outbox
+from models.outbox import OutboxState, outbox
 from models.reviewer import appointments
 from models.statement import statement
-from permissions.scopes import readable_audit
 from resolvers.context import Info
 from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
 
-strawberry.enum(AuditAction)
-
-_NEWEST = Sort("at", audit_entries.c.at, descending=True, nullable=False)
 _BY_ID = Sort("id", None)
 
 
@@ -50,41 +45,6 @@ async def waiting_appointments(info: Info, page: PageArguments) -> Connection[Wa
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
     return await list_page(info.context.database, _waiting_page, _waiting_count(), _BY_ID, page)
-
-
-class AuditRow(ListedRow):
-    """One action, who took it, and on what."""
-
-    at: datetime
-    actor_id: UUID
-    action: str
-    subject_id: UUID
-
-
-@statement(AuditRow)
-def _audit_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = select(
-        audit_entries.c.id,
-        audit_entries.c.at,
-        audit_entries.c.actor_id,
-        audit_entries.c.action,
-        audit_entries.c.subject_id,
-    ).where(readable_audit())
-    return page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor)
-
-
-@statement(Count)
-def _audit_count() -> ClauseElement:
-    return select(func.count().label("count")).select_from(audit_entries).where(readable_audit())
-
-
-async def audit_log(info: Info, page: PageArguments) -> Connection[AuditRow]:
-    """Give a page of the audit log, newest first.
-
-    Raises:
-        BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
-    """
-    return await list_page(info.context.database, _audit_page, _audit_count(), _NEWEST, page)
 
 
 _dead = outbox.c.state == OutboxState.DEAD

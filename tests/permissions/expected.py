@@ -76,7 +76,7 @@ RA   RA   Mediator            feedback(filter orderBy)
 SRA  SRA  Mediator            feedbackPiece(id)
 SRA  SRA  Feedback            id answers
 RA   RA   Feedback            year receivedOn capacity actedAs shared byInvitation
-A    -    Feedback            origin
+A    -    Feedback            origin(reason)
 A    -    FeedbackOrigin      name email receivedAt
 SRA  SRA  FeedbackAnswer      question rating text
 RA   RA   FeedbackFilter      year capacity actedAs shared byInvitation
@@ -102,8 +102,9 @@ SA   SA   Reviewer            id name
 A    A    Query               accounts(search)[Account] waitingAppointments[WaitingAppointment]
 A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt secondFactor
 A    A    WaitingAppointment  id askedAt mediatorId reviewerId
-A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
-A    A    AuditEntry          id at actorId action subjectId
+A    A    Query               auditLog(filter)[AuditEntry] deadMail[DeadMail]
+A    A    AuditEntry          id at action actorId actor subjectId subject reason count
+A    A    AuditFilter         action actorId subjectId from to
 A    A    AuditAction         *
 A    A    DeadMail            id kind attempts smtpCode
 
