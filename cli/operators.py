@@ -6,19 +6,21 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
 import uvicorn
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, select
 from starlette.routing import Route
 
+from cli import audit_check
+from jobs import audit, mixing, restore
 from jobs import ledger as jobs_ledger
-from jobs import mixing, restore
 from jobs import rekey as jobs_rekey
 from models import refold as models_refold
 from models.account import Role, accounts
-from models.database import Database, connect
+from models.database import Database, Transaction, connect
+from models.outbox import AuditAction
 from models.row_security import WORKER, Principal
 from permissions.passwords import hash_password
 from permissions.viewer import Standing
@@ -181,18 +183,19 @@ async def _create_admin(settings: Settings, email: str, name: str, password: str
     check.password("password", password, settings.organisation_name, name, address)
     check.done()
     hashed = await hash_password(password)
-    new = new_account(name, address, Role.ADMIN, password_hash=hashed, email_verified_at=func.clock())
+    new_id = uuid4()
+    new = new_account(name, address, Role.ADMIN, password_hash=hashed, id=new_id, email_verified_at=func.clock())
     promoted = new.on_conflict_do_update(
         index_elements=[accounts.c.email_key],
         set_={"roles": accounts.c.roles + [Role.ADMIN.value]},  # noqa: RUF005 - a column, not a list
         where=~accounts.c.roles.contains([Role.ADMIN.value]),
     )
     async with connect(settings) as database, database.asked_by(_BY_HAND).transaction() as transaction:
-        # PostgreSQL marks a row that replaced an earlier one.
-        is_new = await transaction.value(promoted.returning(literal_column("xmax = 0")), bool)
-    if is_new is None:
-        return "There is such an administrator already; nothing was changed."
-    if is_new:
+        account_id = await transaction.value(promoted.returning(accounts.c.id), UUID)
+        if account_id is None:
+            return "There is such an administrator already; nothing was changed."
+        await _note(transaction, settings, AuditAction.ROLE_ADDED, account_id)
+    if account_id == new_id:
         return "The account was made."
     return "There was such an account: it is an administrator's now, and keeps its name and password."
 
@@ -213,7 +216,15 @@ async def _remove_second_factor(settings: Settings, email: str) -> bool:
     async with connect(settings) as database, database.transaction() as transaction:
         owner = select(accounts.c.id).where(has_address(email.strip()))
         account = await lock_account(transaction, await transaction.value(owner, UUID))
-        return account is not None and await take_away(transaction, account.id) > 0
+        if account is None or not await take_away(transaction, account.id):
+            return False
+        await _note(transaction, settings, AuditAction.SECOND_FACTOR_REMOVED, account.id)
+        return True
+
+
+async def _note(transaction: Transaction, settings: Settings, action: AuditAction, account_id: UUID) -> None:
+    """Write an entry of the audit log without an actor: an operator has no account here."""
+    await audit.write(transaction, settings, [{"action": action, "subject_id": account_id, "account_id": account_id}])
 
 
 @operators.command("restore-check")
@@ -267,3 +278,20 @@ def deletions() -> None:
 async def _deletions(settings: Settings) -> list[jobs_ledger.Deletion]:
     async with connect(settings) as database, database.reading() as reading:
         return await jobs_ledger.deletions(reading)
+
+
+@operators.command("audit-check")
+@one_line
+def check_audit_log(
+    heads: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="A file of recorded heads; otherwise the one beside the ledger"),
+    ] = None,
+    head: Annotated[list[str] | None, typer.Option(help="A head that you noted, as in 120:5e2f...")] = None,
+) -> None:
+    """Check that nobody changed the audit log, left a gap in it or cut off its end; status 3 if somebody did."""
+    settings = service_settings()
+    anchors = audit_check.read_heads(settings, heads or [], head or [])
+    with usable_database("DATABASE_URL"):
+        status = asyncio.run(audit_check.run(settings, anchors))
+    raise typer.Exit(status)

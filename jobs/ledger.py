@@ -32,7 +32,7 @@ class Deletion(Row):
 def _deletions(since: bool) -> ClauseElement:
     found = (
         select(audit_entries.c.at, audit_entries.c.subject_id)
-        .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED)
+        .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None))
         .order_by(audit_entries.c.at, audit_entries.c.id)
     )
     return found.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else found
@@ -73,6 +73,11 @@ def append(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def heads_beside(ledger: Path) -> Path:
+    """Give the file beside a ledger that has the audit log's heads (`jobs/audit_anchor.py`)."""
+    return ledger.with_name(f"{ledger.name}.audit")
+
+
 async def deletions(reading: Reads, since: datetime | None = None) -> list[Deletion]:
     """Give each deletion in the audit log, oldest first."""
     if since is None:
@@ -81,10 +86,11 @@ async def deletions(reading: Reads, since: datetime | None = None) -> list[Delet
 
 
 def require_writable(settings: Settings) -> None:
-    """Raise SettingsError if the ledger can't be written."""
+    """Raise SettingsError if the ledger or the file beside it can't be written."""
     if settings.deletions_ledger is not None:
         try:
             append(settings.deletions_ledger, "")
+            append(heads_beside(settings.deletions_ledger), "")
         except OSError as error:
             raise SettingsError(f"DELETIONS_LEDGER cannot be written: {error.strerror}") from None
 

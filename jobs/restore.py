@@ -14,12 +14,13 @@ from sqlalchemy import ARRAY, ClauseElement, any_, bindparam, delete, func, or_,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import LargeBinary, Text, Uuid
 
+from jobs import audit
 from jobs.expiry import clean_up, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
 from models.feedback import details_keys, feedback_origins, feedback_request_details
-from models.outbox import chores, outbox
+from models.outbox import AuditAction, chores, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
 from permissions.scopes import made_on
@@ -83,8 +84,8 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     """Erase what a restored database mustn't bring back, as the role that owns the tables.
 
     That's everything that has expired, and the accounts in the ledger. Everybody has to sign in again, because sessions
-    and links that ended since the backup would work again, too. Raises LedgerIncomplete. With no ledger, deleted
-    accounts stay.
+    and links that ended since the backup would work again, too. The audit log says that it lost what came after the
+    backup. Raises LedgerIncomplete. With no ledger, deleted accounts stay.
     """
     if ledger is not None:
         await _require_whole(transaction, ledger)
@@ -97,6 +98,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     await transaction.run(delete(pending_sign_ins))
     await transaction.run(delete(account_links))
     await _settle_here(transaction)
+    await audit.write(transaction, settings, [{"action": AuditAction.BACKUP_RESTORED}])
     return Settled(gone, details, signed_out)
 
 

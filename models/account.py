@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -98,6 +98,23 @@ class PendingSignIn(SQLModel, table=True):
     created_at: datetime = timestamptz(default_now=True)
 
 
+class SignInTrouble(SQLModel, table=True):
+    """How often one thing went wrong in an hour while somebody tried to sign in to an account.
+
+    It becomes an entry of the audit log when the hour is over (`jobs/sign_in_trouble.py`). Addresses without an account
+    are counted too, under an id that nothing has, because leaving that out would show in the time that an answer takes.
+    There's no reference, so that deleting an account doesn't hide what was tried on it.
+    """
+
+    __tablename__ = "sign_in_trouble"
+
+    account_id: UUID = Field(primary_key=True)
+    action: str = Field(primary_key=True)
+    hour: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)
+    has_account: bool
+    count: int = server_default("1")
+
+
 class ApiToken(SQLModel, table=True):
     """A program's access to an account. It has the roles that its owner had when it was made and still has."""
 
@@ -174,6 +191,7 @@ class RequestKey(SQLModel, table=True):
 accounts = table(Account)
 sessions = table(Session)
 pending_sign_ins = table(PendingSignIn)
+sign_in_troubles = table(SignInTrouble)
 api_tokens = table(ApiToken)
 account_links = table(AccountLink)
 second_factors = table(SecondFactor)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.pool import Lent, Pool, is_lost
 from models.row_security import WORKER, Principal
-from models.statement import Expression, Row, RowT, Statement, Value
+from models.statement import Expression, Row, RowT, Statement, Value, Values
 from settings import Pooler, Settings
 
 IDLE_TIMEOUT = "30s"  # after this, PostgreSQL releases the locks of a process that froze or disappeared
@@ -84,11 +84,12 @@ class Reads:
 
 
 class Transaction(Reads):
-    """An open transaction, which also writes."""
+    """An open transaction, which also writes. `noted` is what the audit log is to say about it, written at its end."""
 
     def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
         self._connection = connection
         self.wakes_worker = False
+        self.noted: list[Values] = []
 
     async def run(self, clause: Runnable, **values: Any) -> int:
         """Execute the statement. Gives the number of rows affected."""

@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from settings import Settings, SettingsError
 
 # Up to this one, the version before has to be stopped first: it doesn't run on what follows.
-CONTRACTED = "0019"
+CONTRACTED = "0020"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def config(owner_url: str, roles: tuple[str, str] | None = None, secret_key: bytes | None = None) -> Config:
     """Make Alembic's configuration for the database at this URL.
 
-    `roles` are the web server's and the worker's; `secret_key` is for migrations that seal what's stored.
+    `roles` are the web server's and the worker's; `secret_key` is for migrations that seal or sign what's stored.
     """
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))

@@ -102,6 +102,21 @@ END;
 
 REVOKE EXECUTE ON FUNCTION about_viewer FROM PUBLIC;
 
+-- The audit log's length and last MAC (zeros before the first entry), which stay as they are until this transaction
+-- ends: anybody else who adds to the log waits here. VOLATILE, so that it looks only once it has the lock, whose number
+-- is any; it's this product's own.
+CREATE FUNCTION lock_audit_log(OUT length bigint, OUT mac bytea, OUT now timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7203312);
+    SELECT sequence, audit_entry.mac INTO length, mac
+      FROM audit_entry WHERE sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1;
+    length := coalesce(length, 0);
+    mac := coalesce(mac, decode(repeat('00', 32), 'hex'));
+    now := clock();
+END
+$$;
+
 -- The ids of everything that belongs to an account: when it's deleted, queued work and repeated requests with one of
 -- these ids go too.
 CREATE FUNCTION ids_of(owner uuid) RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

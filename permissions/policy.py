@@ -101,7 +101,7 @@ FEEDBACK_POLICY = (
         Feedback="year receivedOn capacity actedAs shared byInvitation",
         FeedbackFilter="year capacity actedAs byInvitation", FeedbackOrder="field direction", FeedbackOrderField="*"),
     # The name also reaches the mediator by mail, if `FEEDBACK_NOTICE` says so.
-    row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
+    row("feedback: origin (sender's name, email, time), for a reason that's noted", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
         FeedbackSummary="years", FeedbackYear="year count questions",
@@ -122,8 +122,10 @@ PEOPLE_POLICY = (
     row("unconfirmed reviewers", A, Query="unconfirmedReviewers"),
     row("waiting appointments: who asks whom, and which yes is missing", R | A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId mediatorName reviewerId reviewerName missing", Yes="*"),
-    row("audit log, undelivered email", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
-        AuditAction="*", DeadMail="id kind attempts smtpCode"),
+    row("audit log (without feedback about yourself): who, what, to whom, when, why", A, Query="auditLog",
+        AuditEntry="id at action actorId actor subjectId subject reason count", AuditAction="*",
+        AuditFilter="action actorId subjectId from to"),
+    row("undelivered email", A, Query="deadMail", DeadMail="id kind attempts smtpCode"),
 )
 
 PUBLIC_POLICY = (

@@ -28,7 +28,7 @@ from sqlalchemy.types import Integer, Uuid
 from models.account import Role, accounts
 from models.feedback import feedback, feedback_answers, feedback_request_details, feedback_requests
 from models.mediator import Visibility, mediators
-from models.outbox import audit_entries
+from models.outbox import ABOUT_FEEDBACK, audit_entries
 from models.reviewer import appointments
 from permissions.viewer import Standing
 
@@ -112,9 +112,15 @@ def readable_answers(standing: Standing) -> ColumnElement[bool]:
 
 
 def readable_audit() -> ColumnElement[bool]:
-    """Select audit entries except those on feedback about the viewer, whose ids would reveal unshared feedback."""
-    # The database itself checks this, because its rules hide those rows from the viewer.
-    return audit_entries.c.subject_id.not_in(select(func.about_viewer()))
+    """Select audit entries except those on feedback about the viewer, which would reveal that there is some.
+
+    They stay hidden when the feedback is gone.
+    """
+    entry = audit_entries.c
+    about_feedback = or_(*(entry.action == action for action in ABOUT_FEEDBACK))
+    # The database knows what the viewer's rules hide from them, and entries of an older version don't name a mediator.
+    unknown = or_(entry.subject_id.is_(None), entry.subject_id.not_in(select(func.about_viewer())))
+    return and_(unknown, or_(~about_feedback, entry.account_id.is_distinct_from(VIEWER)))
 
 
 def waiting_for(standings: Standing) -> ColumnElement[bool]:

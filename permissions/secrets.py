@@ -63,6 +63,24 @@ def named_hashes(settings: Settings, purpose: str, message: bytes) -> list[bytes
     return [key_id(key) + keyed(key, purpose, message) for key in settings.secret_keys]
 
 
+def key_with_id(settings: Settings, name: bytes | None) -> bytes | None:
+    """Give the service's key that has this id; None if it isn't one of them."""
+    return next((key for key in settings.secret_keys if key_id(key) == name), None)
+
+
+def audit_mac(key: bytes, previous: bytes, entry: bytes) -> bytes:
+    """Make the MAC of an entry of the audit log, which also covers the MAC of the entry before it."""
+    return keyed(key, "audit", previous + entry)
+
+
+def nobodys_id(settings: Settings, email: str) -> UUID:
+    """Make the id under which attempts at an address without an account are counted: always the same, and no account's.
+
+    Without the key, it says nothing about the address.
+    """
+    return UUID(bytes=keyed(settings.secret_keys[0], "nobody", account_key(email).encode())[:16], version=4)
+
+
 def link_secret(settings: Settings, opens: Opens, subject: UUID) -> str:
     """Derive the secret of a new link that opens `subject`: 43 URL-safe characters, 256 bits."""
     return _link_secret(settings.secret_keys[0], opens, subject)

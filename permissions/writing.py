@@ -9,3 +9,8 @@ BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00013
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: it has no letter, digit or sign. A combining mark alone doesn't count."""
     return not any(unicodedata.category(one)[0] in "LNPS" and one not in BLANK for one in text)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text has no line break or other control character."""
+    return not any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in text)

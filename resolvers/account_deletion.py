@@ -65,7 +65,7 @@ async def erase_account(
     await transaction.run(delete(request_keys).where(request_keys.c.result_id.in_(theirs)))
     await transaction.run(delete(outbox).where(or_(outbox.c.subject_id.in_(theirs), outbox.c.other_id == account_id)))
     await transaction.run(delete(accounts).where(accounts.c.id == account_id))
-    await note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
+    note(context, transaction, AuditAction.ACCOUNT_DELETED, account_id)
     # Emails that are still to be sent have the account's name until then, but not its id.
     nobody = uuid4()
     for review in reviews:

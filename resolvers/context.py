@@ -10,6 +10,7 @@ import strawberry
 from asyncpg import ForeignKeyViolationError
 
 from i18n import gettext as _
+from jobs import audit
 from models.database import Database, Transaction
 from permissions.viewer import Viewer
 from resolvers.errors import Forbidden, NotFound
@@ -54,6 +55,14 @@ class Context:
         return self.viewer.account_id
 
     @asynccontextmanager
+    async def noting(self, *, link: bytes | None = None) -> AsyncIterator[Transaction]:
+        """Open a transaction that ends with what the audit log says about it: without that, nothing is committed."""
+        async with self.database.opened_by(link).transaction() as transaction:
+            yield transaction
+            if transaction.noted:
+                await audit.write(transaction, self.settings, transaction.noted)
+
+    @asynccontextmanager
     async def transaction(self, *, link: bytes | None = None) -> AsyncIterator[Transaction]:
         """Make one change: all of it or nothing. Wakes the worker after commit if there's work for it.
 
@@ -64,7 +73,7 @@ class Context:
             NotFound: a row that the change depends on was deleted at the same time.
         """
         try:
-            async with self.database.opened_by(link).transaction() as transaction:
+            async with self.noting(link=link) as transaction:
                 yield transaction
         except ForeignKeyViolationError:
             raise NotFound from None

@@ -99,7 +99,7 @@ async def create_directory(info: Info, input: CreateDirectoryInput) -> Directory
         await mail_link(
             context, transaction, new_id, LinkPurpose.SET_PASSWORD, SET_PASSWORD_LASTS, mail.DIRECTORY_ACCESS
         )
-        await note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
+        note(context, transaction, AuditAction.DIRECTORY_CREATED, new_id)
     return await _directory(context, new_id)
 
 
@@ -135,4 +135,5 @@ async def update_directory(info: Info, input: UpdateDirectoryInput) -> Directory
             await transaction.run(
                 update(_directories).where(_directories.c.id == directory_id).values(website=changes["website"])
             )
+        note(context, transaction, AuditAction.DIRECTORY_CHANGED, directory_id)
     return await _directory(context, directory_id)

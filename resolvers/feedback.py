@@ -25,6 +25,7 @@ from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry, entry_page, of_parents
 from resolvers.entry_rows import EntryRow
+from resolvers.feedback_noted import Reason, note_answers, note_page, read_reason, reads_as_administrator
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, PageArguments
@@ -125,7 +126,9 @@ def feedback(
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields_below(info))
+    fields = fields_below(info)
+    found = entry_page(info.context, FEEDBACK, mediator, page, filter, order_by, fields)
+    return note_page(info.context, found) if "answers" in fields and reads_as_administrator(mediator) else found
 
 
 async def feedback_piece(info: Info, mediator: strawberry.Parent[MediatorRow], id: strawberry.ID) -> EntryRow:
@@ -134,7 +137,10 @@ async def feedback_piece(info: Info, mediator: strawberry.Parent[MediatorRow], i
     Raises:
         NotFound: the viewer's list doesn't show it.
     """
-    return await entry(info.context, FEEDBACK, mediator, read_id(id))
+    row = await entry(info.context, FEEDBACK, mediator, read_id(id))
+    if "answers" in fields_below(info) and reads_as_administrator(mediator):
+        await note_answers(info.context, [row])
+    return row
 
 
 class Answer(NamedTuple):
@@ -156,28 +162,38 @@ def answers(row: strawberry.Parent[FeedbackRow]) -> list[Answer]:
 
 class _OriginRow(Row):
     id: UUID
+    mediator_id: UUID
     sealed: bytes
 
 
 @statement(_OriginRow)
 def _origins() -> ClauseElement:
     ids = bindparam("ids", type_=ARRAY(Uuid()))
-    return select(_origin.id, _origin.sealed).where(_origin.id == func.any(ids))
+    origins = select(_origin.id, _feedback.mediator_id, _origin.sealed)
+    return origins.join(feedback_table, _feedback.id == _origin.id).where(_origin.id == func.any(ids))
 
 
-async def origin(info: Info, row: strawberry.Parent[FeedbackRow]) -> Origin | None:
-    """Load the sender of a piece of feedback, and record that in the audit log; None if the origin is gone."""
+async def origin(info: Info, row: strawberry.Parent[FeedbackRow], reason: Reason) -> Origin | None:
+    """Load the sender of a piece of feedback, and record that with its reason in the audit log.
+
+    None if the origin is gone. How many a document may ask for is up to `schema/cost.py`.
+
+    Raises:
+        BadInput: there's no reason, or it doesn't fit into a line of the audit log.
+    """
     context = info.context
 
-    async def load(ids: list[UUID]) -> Sequence[Origin | None]:
-        async with context.database.transaction() as transaction:
-            rows = await transaction.all(_origins(), ids=ids)
-            if rows:
-                await note(context, transaction, AuditAction.ORIGIN_READ, *(one.id for one in rows))
-        found = {one.id: open_origin(context.settings, one.id, one.sealed) for one in rows}
-        return [found.get(one) for one in ids]
+    async def load(asked: list[tuple[UUID, str]]) -> Sequence[Origin | None]:
+        async with context.noting() as transaction:
+            found = {one.id: one for one in await transaction.all(_origins(), ids=[piece for piece, _ in asked])}
+            for piece, why in asked:
+                if piece in found:
+                    of = found[piece].mediator_id
+                    note(context, transaction, AuditAction.ORIGIN_READ, piece, of=of, reason=why)
+        opened = {one.id: open_origin(context.settings, one.id, one.sealed) for one in found.values()}
+        return [opened.get(piece) for piece, _ in asked]
 
-    return await context.load(load, "origin", row.id)
+    return await context.load(load, "origin", (row.id, read_reason(reason)))
 
 
 @dataclass(frozen=True)

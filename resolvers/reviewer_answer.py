@@ -133,7 +133,7 @@ async def decline_appointment(info: Info, input: DeclineAppointmentInput) -> Non
         await enqueue(transaction, mail.APPOINTMENT_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
         if not is_reviewer:
             await enqueue(transaction, mail.REVIEW_DECLINED, asked.mediator_id, other_id=asked.reviewer_id)
-            await note(context, transaction, AuditAction.APPOINTMENT_DECLINED, appointment_id)
+            note(context, transaction, AuditAction.APPOINTMENT_DECLINED, appointment_id, of=asked.mediator_id)
 
 
 @strawberry.input

@@ -156,7 +156,7 @@ async def confirm_reviewer(info: Info, input: ConfirmReviewerInput) -> AccountRo
         if not confirmed:
             refuse("accountId", Code.CONFLICT, _("This reviewer is confirmed already."))
         await enqueue(transaction, mail.REVIEWER_CONFIRMED, account_id)
-        await note(context, transaction, AuditAction.REVIEWER_CONFIRMED, account_id)
+        note(context, transaction, AuditAction.REVIEWER_CONFIRMED, account_id)
         for row in await transaction.all(of_reviewer(), reviewer_id=account_id):
             if row.mediator_id in asking:
                 await come_into_force(context, transaction, people, row.id)
@@ -193,5 +193,5 @@ async def approve_appointment(info: Info, input: ApproveAppointmentInput) -> Non
             await transaction.run(
                 update(appointments).where(appointments.c.id == appointment_id).values(approved_at=func.clock())
             )
-            await note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id)
+            note(context, transaction, AuditAction.APPOINTMENT_APPROVED, appointment_id, of=mediator_id)
         await come_into_force(context, transaction, people, appointment_id)

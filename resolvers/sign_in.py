@@ -10,6 +10,7 @@ from sqlalchemy.types import Interval, LargeBinary
 from i18n import gettext as _
 from models.account import accounts, pending_sign_ins, sessions
 from models.database import Transaction
+from models.outbox import AuditAction
 from models.statement import Row, statement
 from permissions.addresses import account_key
 from permissions.passwords import outdated
@@ -27,6 +28,7 @@ from resolvers.context import Context, Info
 from resolvers.errors import Code, Refused, refuse
 from resolvers.inputs import read_id
 from resolvers.passwords import check_in_turn, hash_in_turn
+from resolvers.sign_in_trouble import count_at_address, counting_lockouts
 from resolvers.totp import MissingCode, check_second_factor, telling_of_wrong_codes
 
 MAX_TRIES = 10  # per pending sign-in: as many as per account and hour, and a limit while Valkey is down
@@ -66,12 +68,14 @@ async def sign_in(info: Info, input: SignInInput) -> None:
     context, email, password = info.context, input.email.strip(), input.password
     by_address = address_hash(context.settings, email)
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
-    await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
     async with context.database.reading() as reading:
         account = await reading.first(_credentials(), email_key=account_key(email))
-    stored = account.password_hash if account else None
-    await _count_strangers(context, by_address, stored)
+    account_id, stored = (account.id, account.password_hash) if account else (None, None)
+    async with counting_lockouts(context, account_id, email):
+        await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
+        await _count_strangers(context, by_address, stored)
     if not await check_in_turn(context, password, stored) or account is None or stored is None:
+        await count_at_address(context, AuditAction.WRONG_PASSWORD, account_id, email)
         _refuse_credentials()
     rehashed = await hash_in_turn(context, password) if outdated(stored) else stored
     pending: Refused | None = None
@@ -121,8 +125,9 @@ async def finish_sign_in(info: Info, input: FinishSignInInput) -> None:
     await context.limiter.count(limits.SIGN_IN_ADDRESS, context.viewer.address)
     pending = await _try_pending(context, input.pending_sign_in)
     by_address = address_hash(context.settings, pending.email)
-    await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
-    await _count_strangers(context, by_address, pending.password_hash)
+    async with counting_lockouts(context, pending.account_id):
+        await context.limiter.count(limits.SIGN_IN_ACCOUNT, by_address, context.viewer.address)
+        await _count_strangers(context, by_address, pending.password_hash)
     async with telling_of_wrong_codes(context, pending.account_id) as transaction:
         # Locked before reading the row, so that whatever ends sign-ins happens before or after all of this.
         await lock_account(transaction, pending.account_id)
@@ -247,10 +252,12 @@ async def confirm_password(context: Context, field: str, password: str) -> None:
         Refused: it isn't.
         RateLimited: there were too many attempts.
     """
-    await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
+    async with counting_lockouts(context, context.account_id):
+        await context.limiter.count(limits.PASSWORD_CHECKS, context.account_id)
     async with context.database.reading() as reading:
         own = select(accounts.c.password_hash).where(accounts.c.id == context.account_id)
         stored = await reading.value(own, str)
     if not await check_in_turn(context, password, stored):
+        await count_at_address(context, AuditAction.WRONG_PASSWORD, context.account_id, "")
         refuse(field, Code.WRONG_CREDENTIALS, _("This isn't your password."))
     await context.limiter.forget(limits.PASSWORD_CHECKS, context.account_id)

@@ -110,7 +110,7 @@ async def add_role(info: Info, input: AddRoleInput) -> AccountRow | None:
         if role is Role.DIRECTORY:
             await transaction.run(insert(directories).values(id=account_id).on_conflict_do_nothing())
         await enqueue(transaction, mail.ROLE_ADDED[role], account_id)
-        await note(context, transaction, AuditAction.ROLE_ADDED, account_id)
+        note(context, transaction, AuditAction.ROLE_ADDED, account_id)
     return await account_of(context, account_id)
 
 
@@ -154,7 +154,7 @@ async def remove_role(info: Info, input: RemoveRoleInput) -> AccountRow | None:
         if role is Role.REVIEWER:
             await end_reviews(transaction, reviewer_id=account_id)
         await enqueue(transaction, mail.ROLE_REMOVED[role], account_id)
-        await note(context, transaction, AuditAction.ROLE_REMOVED, account_id)
+        note(context, transaction, AuditAction.ROLE_REMOVED, account_id)
     return await account_of(context, account_id)
 
 
@@ -191,7 +191,7 @@ async def set_paid_access(info: Info, input: SetPaidAccessInput) -> AccountRow |
     check.done()
     async with context.transaction() as transaction:
         await _put_paid_until(transaction, account_id, until)
-        await note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
+        note(context, transaction, AuditAction.PAID_ACCESS_CHANGED, account_id)
     return await account_of(context, account_id)
 
 
@@ -211,7 +211,7 @@ async def end_paid_access(info: Info, input: EndPaidAccessInput) -> AccountRow |
     context, account_id = info.context, read_id(input.account_id)
     async with context.transaction() as transaction:
         await _put_paid_until(transaction, account_id, None)
-        await note(context, transaction, AuditAction.PAID_ACCESS_ENDED, account_id)
+        note(context, transaction, AuditAction.PAID_ACCESS_ENDED, account_id)
     return await account_of(context, account_id)
 
 
@@ -239,7 +239,7 @@ async def sign_out_account(info: Info, input: SignOutAccountInput) -> AccountRow
         if await lock_account(transaction, account_id) is None:
             _refuse_account()
         await end_all(transaction, account_id)
-        await note(context, transaction, AuditAction.SIGNED_OUT, account_id)
+        note(context, transaction, AuditAction.SIGNED_OUT, account_id)
     return await account_of(context, account_id)
 
 
@@ -280,4 +280,5 @@ async def retry_mail(info: Info, input: RetryMailInput) -> UUID:
     async with info.context.transaction() as transaction:
         if not await retry_dead(transaction, mail_id):
             refuse("id", Code.NOT_FOUND, _("There's no such email."))
+        note(info.context, transaction, AuditAction.MAIL_RETRIED, mail_id)
     return mail_id

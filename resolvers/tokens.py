@@ -13,9 +13,11 @@ from i18n import gettext as _
 from jobs import mail
 from jobs.outbox import enqueue
 from models.account import api_tokens as _tokens
+from models.outbox import AuditAction
 from models.statement import Row, statement
 from permissions.secrets import hash_secret, new_secret
 from resolvers.access import lock_own
+from resolvers.audit import note
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
@@ -167,6 +169,7 @@ async def create_api_token(info: Info, input: CreateApiTokenInput) -> NewToken:
             )
         )
         await enqueue(transaction, mail.API_TOKEN_MADE, new_id)
+        note(context, transaction, AuditAction.API_TOKEN_CREATED, new_id, of=context.account_id)
     return NewToken(await _own(context, new_id), secret)
 
 
@@ -190,6 +193,7 @@ async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow |
             .where(_tokens.c.id == token_id, _tokens.c.account_id == context.account_id)
             .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
         )
-    if not revoked:
-        refuse("id", Code.NOT_FOUND, _("There's no such API token."))
+        if not revoked:
+            refuse("id", Code.NOT_FOUND, _("There's no such API token."))
+        note(context, transaction, AuditAction.API_TOKEN_REVOKED, token_id, of=context.account_id)
     return await _own(context, token_id)

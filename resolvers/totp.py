@@ -19,12 +19,14 @@ from jobs import mail
 from jobs.outbox import enqueue
 from models.account import recovery_codes, second_factors
 from models.database import Transaction
+from models.outbox import AuditAction
 from models.statement import Row, statement
 from permissions.sealing import CannotOpen, open_factor
 from permissions.secrets import caseless, hash_secret
 from resolvers import limits
 from resolvers.context import Context
 from resolvers.errors import Code, Problem, RateLimited, Refused
+from resolvers.sign_in_trouble import count_trouble
 from settings import Settings
 
 RECOVERY_CODES = 10
@@ -50,14 +52,16 @@ async def telling_of_wrong_codes(context: Context, account_id: UUID) -> AsyncIte
     """Make a change that checks a code, where no other limit applies. Emails the owner about wrong codes.
 
     The email is queued in a transaction of its own, because the change is undone. It's also sent if there were too many
-    attempts.
+    attempts. The audit log counts both.
     """
     try:
         async with context.transaction() as transaction:
             yield transaction
-    except (WrongCode, RateLimited):
+    except (WrongCode, RateLimited) as trouble:
+        action = AuditAction.WRONG_CODE if isinstance(trouble, WrongCode) else AuditAction.LOCKED_OUT
         told = second_factors.c.wrong_code_told_at
         async with context.transaction() as telling:
+            await count_trouble(telling, action, account_id)
             due = await telling.run(
                 update(second_factors)
                 .where(

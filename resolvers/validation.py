@@ -15,7 +15,7 @@ from models.fields import EntryField, FieldKind
 from permissions.addresses import MAX_ADDRESS, MAX_LOCAL, wire_address
 from permissions.guessable import is_guessable
 from permissions.passwords import prepare
-from permissions.writing import is_blank
+from permissions.writing import is_blank, is_one_line
 from resolvers.errors import Code, Problem, Refused
 
 MAX_TEXT = 10_000
@@ -78,7 +78,7 @@ class Check:
         value = self.text(field, value, most=MAX_NAME)
         if value is None or is_blank(value):
             self.add(field, Code.REQUIRED, _("Please fill this in."))
-        elif any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in value):
+        elif not is_one_line(value):
             self.add(field, Code.INVALID, _("Please write this on one line."))
         return value or ""
 

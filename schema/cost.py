@@ -6,7 +6,8 @@ doubles fragments over and over costs no more than its length.
 
 The cost of a document is the number of objects it can load. A field with a selection counts as one, and everything
 inside a list counts once for each row that the list may have (`first` or `last`, otherwise 25). Introspection is
-counted separately, in values of the schema (`schema/introspection.py`).
+counted separately, in values of the schema (`schema/introspection.py`). So is who gave feedback: an administrator looks
+that up for a reason, and not for everybody at once.
 """
 
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ MAX_DEPTH = 20  # GraphiQL's introspection has 15
 MAX_ALIASES = 100
 MAX_DIRECTIVES = 100
 MAX_COST = 50_000
+MAX_ORIGINS = 10
+_ORIGIN = "Feedback", "origin"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Measure:
     aliases: int = 0
     directives: int = 0
     cost: int = 0
+    origins: int = 0
     schema_values: int = 0
     schema_values_most: int = 0
 
@@ -55,7 +59,16 @@ class Measure:
         if self.schema_values > self.schema_values_most:  # counting stopped there
             most = f"{self.schema_values_most:,}"
             return f"A document may ask for at most {most} values of the schema; this one asks for more."
-        return self.badly_formed() or _above(self.cost, MAX_COST, "objects to load")
+        return self.badly_formed() or _above(self.cost, MAX_COST, "objects to load") or self.too_many_origins()
+
+    def too_many_origins(self) -> str | None:
+        """Say so if it may look up who gave too many pieces of feedback."""
+        if self.origins <= MAX_ORIGINS:
+            return None
+        return (
+            f"A document may look up at most {MAX_ORIGINS} origins; this one may look up {self.origins:,}. "
+            f"Use `feedbackPiece`, or `first: {MAX_ORIGINS}`."
+        )
 
     def badly_formed(self) -> str | None:
         """Say what there's too much of, whatever the variables are."""
@@ -72,6 +85,7 @@ class Measure:
             self.aliases + other.aliases,
             self.directives + other.directives,
             self.cost + other.cost,
+            self.origins + other.origins,
             self.schema_values + other.schema_values,
         )
 
@@ -102,6 +116,7 @@ def measured(schema: GraphQLSchema, document: DocumentNode, variables: Variables
         max((one.aliases for one in found), default=0),
         max((one.directives for one in found), default=0),
         max((one.cost for one in found), default=0),
+        max((one.origins for one in found), default=0),
         max((one.schema_values for one in found), default=0),
         values_most(schema),
     )
@@ -166,12 +181,18 @@ class _Reader:
             return Measure(depth=1, aliases=aliases)
         if node.name.value in ENTRANCES and parent is self._schema.query_type:
             inner, values = self.selections(node.selection_set, None), self._introspection.values(node)
-            return Measure(inner.depth + 1, inner.aliases + aliases, inner.directives, 1, values)
+            return Measure(inner.depth + 1, inner.aliases + aliases, inner.directives, 1, schema_values=values)
         field = parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType) else None
         inner = self.selections(node.selection_set, get_named_type(field.type) if field else None)
         rows = self._rows(node, field)
+        origins = int(field is not None and (str(parent), node.name.value) == _ORIGIN)
         return Measure(
-            inner.depth + 1, inner.aliases + aliases, inner.directives, 1 + rows * inner.cost, inner.schema_values
+            inner.depth + 1,
+            inner.aliases + aliases,
+            inner.directives,
+            1 + rows * inner.cost,
+            origins + rows * inner.origins,
+            inner.schema_values,
         )
 
     def _rows(self, node: FieldNode, field: GraphQLField | None) -> int:

@@ -3,9 +3,11 @@
 from datetime import datetime
 
 import strawberry
+from resolvers.dead_mail import dead_mail
 
 from models.account import Role
 from models.outbox import AuditAction
+from resolvers.audit_log import actor, audit_log, subject
 from resolvers.reviewer_approval import confirm_reviewer, unconfirmed_reviewers
 from resolvers.support import (
     accounts,
@@ -17,7 +19,6 @@ from resolvers.support import (
     set_paid_access,
     sign_out_account,
 )
-from resolvers.support_lists import audit_log, dead_mail
 from schema.connections import connection
 from schema.mutations import Payload, mutation
 
@@ -35,13 +36,31 @@ class Account:
     second_factor: bool
 
 
-@strawberry.type(description="An action: who took it, on whom or what, and when.")
+@strawberry.type(description="An action: who took it, on whom or what, when and why.")
 class AuditEntry:
     id: strawberry.ID
-    at: datetime
-    actor_id: strawberry.ID
+    at: datetime = strawberry.field(
+        description="With a `count`: the beginning of the hour in which it happened that often."
+    )
     action: AuditAction
-    subject_id: strawberry.ID
+    actor_id: strawberry.ID | None = strawberry.field(
+        description="The account that did it. Null if it was an operator, the service itself or somebody signed out."
+    )
+    subject_id: strawberry.ID | None = strawberry.field(
+        description="What it was done to: an account, a piece of feedback, an appointment, an email or an API token."
+    )
+    reason: str | None = strawberry.field(description="As the actor gave it, for an origin.")
+    count: int | None = strawberry.field(description="How often, for what went wrong while somebody signed in.")
+
+    actor = strawberry.field(
+        resolver=actor, graphql_type=Account | None, description="Null also if that account is deleted."
+    )
+    subject = strawberry.field(
+        resolver=subject,
+        graphql_type=Account | None,
+        description="The account that the subject is or belongs to: for feedback, the mediator whom it's about. "
+        "Null if there's none, or it's deleted.",
+    )
 
 
 @strawberry.type(description="An email that we gave up sending. Its recipient and text are never shown.")
@@ -102,7 +121,11 @@ class SupportQueries:
     unconfirmed_reviewers = connection(
         unconfirmed_reviewers, Account, description="Reviewers whom no administrator has confirmed, by name."
     )
-    audit_log = connection(audit_log, AuditEntry, description="Newest first.")
+    audit_log = connection(
+        audit_log,
+        AuditEntry,
+        description="What was done, newest first. Never anything about feedback about yourself.",
+    )
     dead_mail = connection(dead_mail, DeadMail)
 
 

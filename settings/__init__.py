@@ -123,7 +123,8 @@ class Settings(BaseSettings):
         None,
         description=(
             "File in which workers record the ids of deleted accounts, apart from the database and its backups, so "
-            "that a restored backup can delete them again"
+            "that a restored backup can delete them again. They record the audit log's heads in a file beside it, with "
+            "`.audit` added to the name"
         ),
     )
     metrics_port: int | None = Field(

@@ -147,7 +147,8 @@ async def test_feedback_reaches_each_reader_as_far_as_they_may_read_it(hub: Hub)
     assert [len(one["answers"]) for one in as_rosa["feedback"]["nodes"]] == [2, 2]
     assert as_rosa["feedbackSummary"]["years"][0]["count"] == 2
 
-    origin = "{ mediators { nodes { feedback { nodes { shared origin { name email } } } } } }"
+    given = 'feedback(first: 2) { nodes { shared origin(reason: "Ticket 1234") { name email } } }'
+    origin = f"{{ mediators(first: 1) {{ nodes {{ {given} }} }} }}"
     (as_admin,) = (await cast.reads(cast.admin, origin))["mediators"]["nodes"]
     origins = {one["shared"]: one["origin"] for one in as_admin["feedback"]["nodes"]}
     assert origins == {

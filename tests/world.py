@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy import Table, insert
 
+from jobs import audit
 from models.cpd import cpd_entries, cpd_private
 from models.feedback import feedback, feedback_answers, feedback_origins
 from models.folds import folds
@@ -110,6 +111,12 @@ async def put_feedback(
         found_by = mailbox_hashes(hub.settings, email)[0] if email else None
         await transaction.run(insert(feedback_origins).values(id=new_id, sealed=sealed, mailbox_hash=found_by))
     return new_id
+
+
+async def put_entries(hub: Hub, *entries: dict[str, Any]) -> None:
+    """Add entries to the audit log, in one transaction."""
+    async with hub.database.transaction() as transaction:
+        await audit.write(transaction, hub.settings, entries)
 
 
 async def put_token(hub: Hub, owner: Person) -> str:

@@ -30,6 +30,7 @@ FOR_EVERYBODY: Audience = None
 FOR_SIGNED_IN: Audience = frozenset(Role)
 FOR_MEDIATORS: Audience = frozenset({Role.MEDIATOR})
 FOR_REVIEWERS: Audience = frozenset({Role.REVIEWER})
+FOR_ADMINISTRATORS: Audience = frozenset({Role.ADMIN})
 # Administrators look at what a directory sees, to support it.
 FOR_DIRECTORIES: Audience = frozenset({Role.DIRECTORY, Role.ADMIN})
 

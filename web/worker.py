@@ -20,10 +20,11 @@ from arq.cron import cron
 from arq.worker import create_worker
 from redis.asyncio.connection import parse_url
 
-from jobs import expiry, mixing, outbox, release
+from jobs import expiry, mixing, outbox, release, sign_in_trouble
+from jobs.audit_anchor import AnchorFile
 from jobs.drain import Do, Drain, sending
 from jobs.expiry import Every, take_turn
-from jobs.ledger import Ledger, require_writable
+from jobs.ledger import Ledger, heads_beside, require_writable
 from jobs.outbox import WorkRow
 from jobs.waker import WAKES, arq_redis
 from models.database import Database, connect_worker
@@ -50,7 +51,9 @@ class Work:
         self.settings = settings
         self.mail = Drain(database, partial(sending, database, settings))
         self.exports = Drain(database, partial(_exporting, database, settings), exports=True)
-        self.ledger = Ledger(settings.deletions_ledger) if settings.deletions_ledger else None
+        ledger = settings.deletions_ledger
+        self.ledger = Ledger(ledger) if ledger else None
+        self.anchors = AnchorFile(heads_beside(ledger) if ledger else None)
 
     async def close(self) -> None:
         """Finish what's been started."""
@@ -147,16 +150,25 @@ async def keep_ledger(work: Work) -> int:
     return await work.ledger.keep(work.database) if work.ledger else 0
 
 
+@function
+async def anchor_audit_log(work: Work) -> bool:
+    """Record the audit log's head once a day, in this process's file and in the log."""
+    return await work.anchors.keep(work.database)
+
+
+@function
+async def enter_sign_in_trouble(work: Work) -> bool:
+    """Put what went wrong in past hours while people signed in into the audit log."""
+    job = partial(sign_in_trouble.enter, settings=work.settings)
+    return await take_turn(work.database, "enter_sign_in_trouble", Every.HOUR, job)
+
+
 DRAINS = (send_mail, make_exports)  # the web server wakes these
+OWN_CHORES = (keep_ledger, anchor_audit_log)  # for each process, which has files of its own
 CHORES = (
-    erase_request_details,
-    release_from_clock,
-    clean_up,
-    plan_releases,
-    release_shared,
-    mix_answers,
-    rewrite_tables,
-    keep_ledger,
+    *(erase_request_details, release_from_clock, clean_up, plan_releases, release_shared, mix_answers),
+    *(rewrite_tables, enter_sign_in_trouble),
+    *OWN_CHORES,
 )
 
 
@@ -181,7 +193,7 @@ def worker_settings(settings: Settings) -> type:
         # How often arq asks, by its machine's clock. Whether it's a turn, PostgreSQL says: once a minute, hour or day.
         cron_jobs = (
             *(cron(job, second=set(range(0, 60, 5)), run_at_startup=True) for job in DRAINS),
-            *(cron(job, run_at_startup=True, unique=job is not keep_ledger) for job in CHORES),
+            *(cron(job, run_at_startup=True, unique=job not in OWN_CHORES) for job in CHORES),
         )
         on_startup = startup
         on_shutdown = shutdown

@@ -14,7 +14,7 @@ from demo.seed import DEMO_PASSWORD
 from tests.browser.demo import Demo
 from tests.browser.serving import HOST
 from tests.browser.visiting import press
-from web.page import FOR_DIRECTORIES, FOR_EVERYBODY, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN
+from web.page import FOR_ADMINISTRATORS, FOR_DIRECTORIES, FOR_EVERYBODY, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN
 from web.pages import pages
 from web.receipts import RECEIPT_LASTS, receipt
 
@@ -120,6 +120,7 @@ HANDLES = {
     FOR_MEDIATORS: "mediator",
     FOR_REVIEWERS: "reviewer",
     FOR_DIRECTORIES: "directory",
+    FOR_ADMINISTRATORS: "admin",
 }
 
 

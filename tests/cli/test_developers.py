@@ -8,7 +8,7 @@ from cli import main
 def test_the_schema_of_each_role_is_printed_without_any_settings(role: str) -> None:
     printed = CliRunner().invoke(main, ["schema", "--as", role])
     assert printed.exit_code == 0
-    assert ("origin: FeedbackOrigin" in printed.stdout) is (role == "admin")
+    assert ("): FeedbackOrigin" in printed.stdout) is (role == "admin")
     assert "feedbackSubject" in printed.stdout
 
 

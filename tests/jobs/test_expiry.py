@@ -21,6 +21,7 @@ REQUEST = {
     "partyAgreed": True,
 }
 ALL = ["erase_request_details", "release_from_clock", "clean_up", "plan_releases", "release_shared", "mix_answers"]
+ALL += ["enter_sign_in_trouble"]
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:

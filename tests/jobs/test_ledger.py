@@ -72,6 +72,7 @@ async def test_a_line_that_was_cut_short_damages_no_other(hub: Hub, tmp_path: Pa
 def test_a_ledger_that_cannot_be_written_is_reported_at_the_start(tmp_path: Path) -> None:
     settings = load(**_settings(), deletions_ledger=tmp_path / "ledger")
     ledger.require_writable(settings)
+    assert {path.name for path in tmp_path.iterdir()} == {"ledger", "ledger.audit"}
     nowhere = load(**_settings(), deletions_ledger=tmp_path / "nowhere" / "ledger")
     with pytest.raises(SettingsError, match="DELETIONS_LEDGER cannot be written: No such file or directory"):
         ledger.require_writable(nowhere)

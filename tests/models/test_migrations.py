@@ -65,7 +65,7 @@ async def in_thread(work: Callable[[], object]) -> None:
 
 
 def to(step: Callable[..., None], settings: Settings, revision: str) -> Callable[[], None]:
-    return partial(step, migrate.config(owner_url(settings)), revision)
+    return partial(step, migrate.config(owner_url(settings), secret_key=settings.secret_keys[0]), revision)
 
 
 async def test_migrations_go_from_nothing_to_everything_and_back(services: Services) -> None:

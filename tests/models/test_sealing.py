@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -126,7 +127,7 @@ async def test_without_the_key_it_does_not_begin(services: Services) -> None:
         try:
             await connection.execute("INSERT INTO stopped_address VALUES ($1)", uuid4().bytes)
             with pytest.raises(RuntimeError, match="SECRET_KEY"):
-                await in_thread(to(command.upgrade, settings, migrate.CONTRACTED))
+                await in_thread(partial(command.upgrade, migrate.config(owner_url(settings)), migrate.CONTRACTED))
             assert await connection.fetchval("SELECT version_num FROM alembic_version") == BEFORE
         finally:
             await connection.close()

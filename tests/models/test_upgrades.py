@@ -3,7 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import partial
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -13,7 +15,10 @@ from sqlmodel import SQLModel
 
 from demo import seed
 from demo.embedded import Services
+from jobs import audit
+from jobs.audit_check import check
 from models import migrate
+from models.database import connect
 from settings import Settings
 from tests.hub import Hub
 from tests.models.test_migrations import empty_database, in_thread, owner_url, to
@@ -240,3 +245,27 @@ async def test_migrating_with_nothing_to_do_does_not_wait_for_readers_or_writers
                 await in_thread(partial(migrate.upgrade, settings))
         finally:
             await somebody.close()
+
+
+async def test_entries_from_before_the_chain_begin_it(services: Services) -> None:
+    subject = uuid4()
+    async with empty_database(services) as settings:
+        await in_thread(to(command.upgrade, settings, "0017"))
+        connection = await asyncpg.connect(owner_url(settings))
+        insert = "INSERT INTO audit_entry (at, actor_id, action, subject_id) VALUES ($1, $2, $3, $4)"
+        for day, action in ((2, "PAID_ACCESS_ENDED"), (1, "ORIGIN_READ"), (3, "ACCOUNT_DELETED")):
+            await connection.execute(
+                insert, datetime(2026, 1, day, 12, 30, 15, 1000 * (day - 1), UTC), uuid4(), action, subject
+            )
+        await in_thread(partial(migrate.upgrade, settings))
+        rows = await connection.fetch("SELECT action, account_id FROM audit_entry ORDER BY sequence")
+        await connection.close()
+        assert [tuple(row) for row in rows] == [
+            ("ORIGIN_READ", None),  # nobody knows any more whom it was about
+            ("PAID_ACCESS_ENDED", subject),
+            ("ACCOUNT_DELETED", subject),
+        ]
+        async with connect(settings) as database, database.transaction() as transaction:
+            await audit.write(transaction, settings, [{"action": "SIGNED_OUT"}])
+            found = await check(transaction, settings, [])
+    assert (found.length, found.wrong) == (4, [])

@@ -78,7 +78,7 @@ RA   RA   Mediator            feedback(filter orderBy)
 SRA  SRA  Mediator            feedbackPiece(id)
 SRA  SRA  Feedback            id answers
 RA   RA   Feedback            year receivedOn capacity actedAs shared byInvitation
-A    -    Feedback            origin
+A    -    Feedback            origin(reason)
 A    -    FeedbackOrigin      name email receivedAt
 SRA  SRA  FeedbackAnswer      question rating text
 RA   RA   FeedbackFilter      year capacity actedAs shared byInvitation
@@ -106,8 +106,9 @@ A    A    Account             id name email roles emailVerifiedAt paidUntil revi
 RA   RA   Query               waitingAppointments(standing)[WaitingAppointment]
 RA   RA   WaitingAppointment  id askedAt mediatorId mediatorName reviewerId reviewerName missing
 RA   RA   Yes                 ACCEPTANCE CONFIRMATION APPROVAL
-A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
-A    A    AuditEntry          id at actorId action subjectId
+A    A    Query               auditLog(filter)[AuditEntry] deadMail[DeadMail]
+A    A    AuditEntry          id at action actorId actor subjectId subject reason count
+A    A    AuditFilter         action actorId subjectId from to
 A    A    AuditAction         *
 A    A    DeadMail            id kind attempts smtpCode
 

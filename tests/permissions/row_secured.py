@@ -31,7 +31,7 @@ fragment Private on Mediator {
   cpd(first: 30) { nodes { takeaways } }
   learnings(first: 30) { nodes { text } }
   feedbackRequests(first: 30) { nodes { partyName partyEmail reference mediationEndedOn } }
-  feedback(first: 30) { nodes { id answers { text } origin { name email } } }
+  feedback(first: 30) { nodes { id answers { text } origin(reason: "Ticket 1234") { name email } } }
   feedbackSummary { years { year } }
 }"""
 

@@ -181,8 +181,11 @@ async def test_a_mediator_without_feedback_has_an_empty_summary(hub: Hub) -> Non
 # Origins.
 
 
+WHY = 'reason: "Ticket 1234"'
+
+
 async def noted(hub: Hub) -> list[tuple[UUID, str, UUID]]:
-    rows = await hub.rows("SELECT actor_id, action, subject_id FROM audit_entry ORDER BY subject_id")
+    rows = await hub.rows("SELECT actor_id, action, subject_id FROM audit_entry ORDER BY subject_id, reason")
     return [tuple(row) for row in rows]
 
 
@@ -192,12 +195,12 @@ async def test_reading_origins_is_noted_once_per_piece_and_request(hub: Hub) -> 
     assert await noted(hub) == []
     await seen_by(hub, admin, ann, "feedback { totalCount nodes { id shared } }")
     assert await noted(hub) == []
-    twice = """a: feedback { nodes { origin { name } again: origin { email } } }
-        b: feedback(orderBy: { field: RECEIVED_ON }) { nodes { origin { receivedAt } } }"""
+    twice = f"""a: feedback(first: 3) {{ nodes {{ origin({WHY}) {{ name }} again: origin({WHY}) {{ email }} }} }}
+        b: feedback(first: 3, orderBy: {{ field: RECEIVED_ON }}) {{ nodes {{ origin({WHY}) {{ receivedAt }} }} }}"""
     read = await seen_by(hub, admin, ann, twice)
     assert {node["origin"]["name"] for node in read["a"]["nodes"]} == {"Gil", "Hal", None}
     assert await noted(hub) == [(admin.id, "ORIGIN_READ", one) for one in ids]
-    await seen_by(hub, admin, ann, "feedback(first: 1) { nodes { origin { name } } }")
+    await seen_by(hub, admin, ann, f"feedback(first: 1) {{ nodes {{ origin({WHY}) {{ name }} }} }}")
     assert len(await noted(hub)) == 4
 
 
@@ -206,7 +209,9 @@ async def test_an_origin_that_somebody_may_not_read_is_neither_shown_nor_noted(h
     rob = await hub.person(Role.REVIEWER)
     await hub.appointed(ann, rob)
     await put_feedback(hub, ann, name="Gil Giver")
-    document = "query($id: ID!) { mediator(id: $id) { feedback { nodes { origin { name } } } } }"
+    document = (
+        f"query($id: ID!) {{ mediator(id: $id) {{ feedback(first: 9) {{ nodes {{ origin({WHY}) {{ name }} }} }} }} }}"
+    )
     for by in (rob, ann):
         answer = await hub.ask(document, {"id": str(ann.id)}, by=by)
         assert "Gil" not in str(answer.body)
@@ -216,7 +221,7 @@ async def test_an_origin_that_somebody_may_not_read_is_neither_shown_nor_noted(h
 async def test_the_audit_log_tells_administrators_who_read_which_origin_by_ids_only(hub: Hub) -> None:
     admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
     piece = await put_feedback(hub, ann, name="Gil Giver", email="gil@demo.example")
-    await seen_by(hub, admin, ann, "feedback { nodes { origin { name } } }")
+    await seen_by(hub, admin, ann, f"feedback(first: 9) {{ nodes {{ origin({WHY}) {{ name }} }} }}")
     answer = await hub.ask("{ auditLog { nodes { actorId action subjectId } } }", by=admin)
     entry = {"actorId": str(admin.id), "action": "ORIGIN_READ", "subjectId": str(piece)}
     assert answer.data["auditLog"]["nodes"] == [entry]

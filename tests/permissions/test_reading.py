@@ -55,9 +55,13 @@ FIELDS: list[tuple[str, str, object]] = [
     ("feedback { nodes { shared } }", "RA", True),
     ("feedback { nodes { byInvitation } }", "RA", True),
     ("feedbackSummary { years { count } }", "RA", 1),
-    ("feedback { nodes { origin { name } } }", "A", "Gil Giver"),
-    ("feedback { nodes { origin { email } } }", "A", "gil@demo.example"),
-    ("feedback { nodes { origin { receivedAt } } }", "A", "2023-06-07T08:09:00+00:00"),
+    ('feedback(first: 10) { nodes { origin(reason: "Ticket 1234") { name } } }', "A", "Gil Giver"),
+    ('feedback(first: 10) { nodes { origin(reason: "Ticket 1234") { email } } }', "A", "gil@demo.example"),
+    (
+        'feedback(first: 10) { nodes { origin(reason: "Ticket 1234") { receivedAt } } }',
+        "A",
+        "2023-06-07T08:09:00+00:00",
+    ),
 ]
 LINK = "feedbackLink"
 

@@ -48,7 +48,7 @@ FIELDS: list[tuple[str, str]] = [
     ("feedback { nodes { actedAs } }", "RA"),
     ("feedback { nodes { shared } }", "RA"),
     ("feedback { nodes { byInvitation } }", "RA"),
-    ("feedback { nodes { origin { email } } }", "A"),
+    ('feedback(first: 1) { nodes { origin(reason: "Ticket 1234") { email } } }', "A"),
     ("feedbackSummary { years { count } }", "RA"),
 ]
 MORE_THAN_ONE = ["SR", "SD", "SA", "RD", "RA", "DA", "SRD", "SRA", "SDA", "SRDA"]
@@ -133,9 +133,10 @@ async def test_nobody_reads_more_about_themselves_than_a_mediator_may(hub: Hub, 
     world = await world_of(hub, who)
     me = world.viewer
     fields = "totalCount edges { cursor } nodes { id answers { text } shared receivedOn year }"
-    for origin in ("", *(["origin { email }"] if "A" in who else [])):
+    for origin in ("", *(['origin(reason: "Ticket 1234") { email }'] if "A" in who else [])):
         document = f"""{{ me {{ mediator {{
-            feedback {{ {fields} nodes {{ id {origin} }} }} feedbackSummary {{ years {{ year }} }} }} }} }}"""
+            feedback(first: 10) {{ {fields} nodes {{ id {origin} }} }}
+            feedbackSummary {{ years {{ year }} }} }} }} }}"""
         mine = (await hub.ask(document, by=me)).data["me"]["mediator"]
         assert mine["feedbackSummary"] is None
         assert mine["feedback"]["totalCount"] == 1

@@ -377,9 +377,11 @@ class World(Rows):
         self.put("outbox", kind="reset_password", state="DONE", recipient=None, recipient_name=None, dedupe_key="done")
         self.put("chore", name="none_of_ours")
         self.put("stopped_address")
+        self.put("sign_in_trouble", action="WRONG_PASSWORD")
         for about in (account, *self._feedback_about(account)):
             # Not to the mediator whom the feedback is about: even its id would tell them that there is some.
             not_to = account if about != account else None
-            row = self.put("audit_entry", actor_id=actor, subject_id=about, action="ORIGIN_READ")
-            for name in ("id", "at", "actor_id", "subject_id"):
+            action = "ORIGIN_READ" if about != account else "SIGNED_OUT"
+            row = self.put("audit_entry", actor_id=actor, subject_id=about, account_id=account, action=action)
+            for name in ("id", "at", "actor_id", "subject_id", "reason", "count"):
                 self.note(row[name], Shown("AuditEntry", camel(name), not_to=not_to))

@@ -25,7 +25,8 @@ async def own_feedback(hub: Hub, mediator: Person, arguments: str = "") -> Answe
 
 
 async def read_origins(hub: Hub, admin: Person, of: Person) -> None:
-    document = "query($id: ID!) { mediator(id: $id) { feedback { nodes { origin { name } } } } }"
+    origins = 'feedback(first: 5) { nodes { origin(reason: "Ticket 1234") { name } } }'
+    document = f"query($id: ID!) {{ mediator(id: $id) {{ {origins} }} }}"
     (await hub.ask(document, {"id": str(of.id)}, by=admin)).data  # noqa: B018 - raises if the request was refused
 
 

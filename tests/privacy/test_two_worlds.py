@@ -205,7 +205,12 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
                     for part, key in hanging:
                         await connection.execute(f"DELETE FROM {part} WHERE {key} = $1", row["id"])
                 continue
-            unique = {"id": mint.id(), "secret_hash": mint.id().bytes * 2, "dedupe_key": str(mint.id())}
+            unique = {
+                "id": mint.id(),
+                "sequence": mint.number(),
+                "secret_hash": mint.id().bytes * 2,
+                "dedupe_key": str(mint.id()),
+            }
             other.come += 1
             await insert_row(connection, table, row | {one: unique[one] for one in unique if one in table.c})
 
@@ -213,18 +218,18 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
 async def _answers(place: Place, watcher: Watcher, addresses: list[str]) -> list[str]:
     """Everything that somebody can read, in every order, through every filter and on pages, byte for byte."""
     schema = projection(watcher.could)
-    # Origins last: reading them is noted in the audit log.
+    # The audit log first, on pages and over the API: reading answers and origins is noted in it.
     everything = [*documents(schema, _pools(place)), *(Asked(text, {}) for text in lists(schema))]
-    asked = sorted(everything, key=lambda one: "origin {" in one.text)
+    asked = sorted(everything, key=lambda one: "auditLog" not in one.text)
     answers = []
-    for one in asked:
-        response = await place.ask_as(watcher, one.text, one.variables)
-        answers.append(f"{one} {response.status_code} {_in_order(response.text)}")
     for path in addresses:
         response = await place.request_as(watcher, "GET", path)
         # Each form has its own key, so that it counts once however often it's sent.
         text = re.sub(r'name="(?:requestKey|begun)" value="[^"]+"', "", response.text)
         answers.append(f"{path} {response.status_code} {sorted(response.headers.items())} {text}")
+    for one in asked:
+        response = await place.ask_as(watcher, one.text, one.variables)
+        answers.append(f"{one} {response.status_code} {_in_order(response.text)}")
     return answers
 
 

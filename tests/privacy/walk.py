@@ -18,6 +18,8 @@ from graphql import (
     is_required_argument,
 )
 
+from schema.cost import MAX_ORIGINS
+
 # How many fields one document asks for side by side: as many as the bounds on aliases and on cost allow.
 AT_ONCE = 10
 
@@ -93,6 +95,18 @@ def documents(schema: GraphQLSchema, pools: Mapping[str, Sequence[str]]) -> Iter
         choices, is_list = _choices(field, pools), "after" in field.args
         while batch := list(islice(choices, 1 if is_list else AT_ONCE)):
             yield _asking(name, field, batch, is_list)
+    yield from origins(schema)
+
+
+def origins(schema: GraphQLSchema) -> Iterator[Asked]:
+    """Who gave each mediator's feedback: as many as one request may look up, and for a reason."""
+    origin = schema.type_map.get("FeedbackOrigin")
+    if isinstance(origin, GraphQLObjectType):
+        looked_up = f'origin(reason: "Ticket 1234") {selection(origin)}'
+        pieces = f"feedback(first: {MAX_ORIGINS}) {{ nodes {{ id {looked_up} }} }}"
+        place = "pageInfo { hasNextPage endCursor }"
+        text = f"query($after: String) {{ f0: mediators(first: 1, after: $after) {{ nodes {{ {pieces} }} {place} }} }}"
+        yield Asked(text, {}, paged=True)
 
 
 def _asking(name: str, field: GraphQLField, batch: list[dict[str, _Value]], is_list: bool) -> Asked:

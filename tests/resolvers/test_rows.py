@@ -93,6 +93,9 @@ def _values(kind: Any, chosen: dict[str, Any]) -> list[Any]:
         return [None, False, True]
     if get_origin(kind) is Literal:
         return list(get_args(kind))
+    if get_origin(kind) is frozenset and get_origin(get_args(kind)[0]) is Literal:
+        words = get_args(get_args(kind)[0])
+        return [frozenset(), *(frozenset({one}) for one in words), frozenset(words)]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return list(kind)
     if kind in {EntryList, OwnedList}:

@@ -34,13 +34,13 @@ MANY_MEDIATORS = [
     ("logbookFacets { years disputeKinds countries }", 3),
     ("cpdFacets { years }", 3),
     ("cpd(first: 5) { totalCount nodes { id } }", 3),
-    ("feedback(first: 5) { totalCount nodes { answers { text } } }", 3),
+    ("feedback(first: 5) { totalCount nodes { answers { text } } }", 4),  # one finds what has to be noted
     ("reviewer { id name }", 3),
     ("feedbackSummary { years { questions { average } } }", 3),
     (
         """experience { minutes } logbook(first: 5) { nodes { id } } cpd { nodes { id } }
         feedback { nodes { id answers { text } } } reviewer { name } feedbackSummary { years { year } }""",
-        8,
+        9,
     ),
 ]
 
@@ -138,12 +138,13 @@ async def test_a_list_at_the_root_runs_three_statements_whatever_its_length(
         assert await counted(hub, document, admin) == 3, rows
 
 
-async def test_reading_origins_runs_one_statement_and_noting_it_another(hub: Hub) -> None:
+async def test_reading_origins_runs_one_statement_and_noting_it_two_more(hub: Hub) -> None:
     admin = await hub.person(Role.ADMIN)
     for rows in ROWS:
         ann = await hub.mediator()
         for _ in range(rows):
             await put_feedback(hub, ann, name="Gil Giver")
-        document = "query($id: ID!) { mediator(id: $id) { feedback(first: 100) { nodes { origin { name } } } } }"
-        # session, mediator, feedback; then BEGIN, the origins, the note, COMMIT
-        assert await counted(hub, document, admin, {"id": str(ann.id)}) == 7, rows
+        origins = 'feedback(first: 10) { nodes { origin(reason: "Ticket 1234") { name } } }'
+        document = f"query($id: ID!) {{ mediator(id: $id) {{ {origins} }} }}"
+        # session, mediator, feedback; then BEGIN, the origins, the log's end, the entries, COMMIT
+        assert await counted(hub, document, admin, {"id": str(ann.id)}) == 8, rows

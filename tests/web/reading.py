@@ -127,8 +127,10 @@ async def link(hub: Hub, to: str) -> str:
 
 
 async def everything(hub: Hub) -> dict[str, str]:
-    """What all tables hold, as one text per table."""
-    names = await hub.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    """What all tables hold, as one text per table, except the counts of what went wrong while somebody signed in."""
+    names = await hub.rows(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'sign_in_trouble' ORDER BY 1"
+    )
     return {
         name: (await hub.rows(f"SELECT string_agg(t::text, '|' ORDER BY t::text) AS text FROM \"{name}\" t"))[0]["text"]
         for (name,) in names

@@ -45,10 +45,12 @@ VERIFIED = Statuses((303, 200, 200, 200, 200, 403))
 MEDIATOR = ONE_OF_MINE
 REVIEWER = Statuses((303, 404, 200, 404, 404, 404))
 DIRECTORY = Statuses((303, 404, 404, 200, 200, 404))
+ADMINISTRATOR = Statuses((303, 404, 404, 404, 200, 404))
 BY_POST = Statuses((405, 405, 405, 405, 405, 405))
 
 TABLE: dict[str, Statuses] = {
     "/": EVERYBODY,
+    "/audit.csv": ADMINISTRATOR,
     "/signin": EVERYBODY,
     "/signout": BY_POST,
     "/signup": EVERYBODY,

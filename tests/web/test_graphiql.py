@@ -186,6 +186,7 @@ async def test_it_opens_with_an_administrators_work_each_operation_in_a_tab_of_i
     assert variables["DeleteAccount"] == {"id": "", "email": ""}
     assert variables["ChangeDirectory"] == {"id": ""}
     assert variables["AuditLog"] == {}
+    assert variables["WhoGaveFeedback"] == {"mediatorId": "", "feedbackId": "", "reason": ""}
 
 
 @pytest.mark.parametrize("operation", graphiql.operations(), ids=name_of)
@@ -216,7 +217,7 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
         assert [one["id"] for one in (await run("FindPeople", search=search))["nodes"]] == [str(ann.id)]
     await put_feedback(hub, ann, name="Gil Giver", email="gil@demo.example", shared=False)
     (piece,) = (await run("FindFeedback", mediatorId=str(ann.id)))["feedback"]["nodes"]
-    given = await run("WhoGaveFeedback", mediatorId=str(ann.id), feedbackId=piece["id"])
+    given = await run("WhoGaveFeedback", mediatorId=str(ann.id), feedbackId=piece["id"], reason="Ticket 1234")
     assert given["feedbackPiece"]["origin"]["email"] == "gil@demo.example"
     made = await run("CreateDirectory", name="D", email="d@demo.example", website="https://d.example")
     changed = await run("ChangeDirectory", id=made["directory"]["id"], name="E")
@@ -244,13 +245,15 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
     await run("DeleteAccount", id=str(ann.id), email=ann.email)
     log = [one["action"] for one in (await run("AuditLog"))["nodes"]]
     assert log[::-1] == [
-        *("ORIGIN_READ", "DIRECTORY_CREATED", "ROLE_ADDED", "ROLE_REMOVED", "REVIEWER_CONFIRMED"),
-        *(
-            "APPOINTMENT_DECLINED",
-            "APPOINTMENT_APPROVED",
-            "PAID_ACCESS_CHANGED",
-            "PAID_ACCESS_ENDED",
-            "SIGNED_OUT",
-            "ACCOUNT_DELETED",
-        ),
+        *("ANSWERS_READ", "ORIGIN_READ", "DIRECTORY_CREATED", "DIRECTORY_CHANGED", "ROLE_ADDED", "ROLE_REMOVED"),
+        *("REVIEWER_CONFIRMED", "APPOINTMENT_DECLINED", "APPOINTMENT_APPROVED", "MAIL_RETRIED"),
+        *("PAID_ACCESS_CHANGED", "PAID_ACCESS_ENDED", "SIGNED_OUT", "ACCOUNT_DELETED"),
     ]
+    chosen = {
+        "action": "ROLE_ADDED",
+        "actorId": str(admin.id),
+        "subjectId": str(ann.id),
+        "from": "2020-01-01T00:00:00Z",
+    }
+    (found,) = (await run("AuditLog", **chosen))["nodes"]
+    assert (found["actor"]["name"], found["subject"]) == (admin.name, None)  # Ann's account is deleted by now
