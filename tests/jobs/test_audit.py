@@ -20,7 +20,9 @@ from models.outbox import audit_entries
 from permissions.secrets import key_id
 from settings import Settings
 from tests.hub import Hub, payload
+from tests.privacy.overheard import logged
 from tests.world import put_entries
+from web.worker import Work, anchor_audit_log
 
 SOMEBODY, SOMETHING = UUID(int=1), UUID(int=2)
 
@@ -268,3 +270,15 @@ async def test_a_line_that_was_cut_short_damages_no_other(hub: Hub, tmp_path: Pa
     await put_log(hub)
     assert await AnchorFile(path).keep(hub.worker)
     assert [anchor.length for anchor in read_anchors(path)] == [12, 6]
+
+
+async def test_a_worker_records_it_beside_its_ledger_and_in_its_log(hub: Hub, tmp_path: Path) -> None:
+    settings = Settings(**dict(hub.settings) | {"deletions_ledger": tmp_path / "ledger"})
+    await put_log(hub)
+    recorded = await end(hub)
+    with logged() as lines:
+        assert await anchor_audit_log({"work": Work(hub.worker, settings)})
+        assert await anchor_audit_log({"work": Work(hub.worker, hub.settings)})  # one without a ledger has its log
+    (anchor,) = read_anchors(tmp_path / "ledger.audit")
+    assert anchor._replace(at=recorded.at) == recorded
+    assert lines.getvalue().count(recorded.mac.hex()) == 2
