@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import ClauseElement, and_, bindparam, delete, func, or_, text
+from sqlalchemy import ClauseElement, and_, bindparam, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import Interval, Text
+from sqlalchemy.types import Date, Integer, Interval, Text
 
 from jobs.metrics import CHORE_RUNS
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
-from models.feedback import feedback_request_details
+from models.feedback import feedback, feedback_origins, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
@@ -33,6 +33,14 @@ DEAD_KEPT = text("interval '30 days'")
 async def erase_request_details(transaction: Transaction) -> int:
     """Delete the names, addresses and references of requests whose time is over; give how many."""
     return await transaction.run(delete(feedback_request_details).where(~details_kept()))
+
+
+async def erase_origins(transaction: Transaction, settings: Settings) -> int:
+    """Delete who gave feedback, and when, once it's older than `ORIGIN_KEPT`; give how many."""
+    kept = func.make_interval(0, bindparam("months", settings.origin_kept, Integer()))
+    today = cast(func.timezone("UTC", func.clock()), Date)
+    old = select(feedback.c.id).where(feedback.c.received_on < today - kept)
+    return await transaction.run(delete(feedback_origins).where(feedback_origins.c.id.in_(old)))
 
 
 async def clean_up(transaction: Transaction, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, ClauseElement, any_, bindparam, delete, func, or_,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import Text, Uuid
 
-from jobs.expiry import clean_up, erase_request_details
+from jobs.expiry import clean_up, erase_origins, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
@@ -58,6 +58,7 @@ class Settled:
 
     accounts: int
     details: int
+    origins: int
     sessions: int
 
 
@@ -87,13 +88,14 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     if ledger is not None:
         await _require_whole(transaction, ledger)
     details = await erase_request_details(transaction)
+    origins = await erase_origins(transaction, settings)
     await clean_up(transaction, settings)
     gone = await _delete_again(transaction, list(ledger or []))
     signed_out = await transaction.run(delete(sessions))
     await transaction.run(delete(pending_sign_ins))
     await transaction.run(delete(account_links))
     await _settle_here(transaction)
-    return Settled(gone, details, signed_out)
+    return Settled(gone, details, origins, signed_out)
 
 
 async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:

@@ -87,10 +87,15 @@ class AuditAction(StrEnum):
     ROLE_REMOVED = "ROLE_REMOVED"
     APPOINTMENT_DECLINED = "APPOINTMENT_DECLINED"
     PAID_ACCESS_ENDED = "PAID_ACCESS_ENDED"
+    FEEDBACK_ADMITTED = "FEEDBACK_ADMITTED"
+    FEEDBACK_REMOVED = "FEEDBACK_REMOVED"
 
 
 class AuditEntry(SQLModel, table=True):
-    """An action: who took it and on what, as opaque ids without references, so that it outlives what it names."""
+    """An action: who took it and on what, as opaque ids without references, so that it outlives what it names.
+
+    `reason` is a word of an enumeration, such as that of a removal.
+    """
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("audit_entry_by_time", "at", "id"), one_of("action", AuditAction))
@@ -100,6 +105,7 @@ class AuditEntry(SQLModel, table=True):
     actor_id: UUID
     action: str = text_column()
     subject_id: UUID
+    reason: str | None = text_column()
 
 
 outbox = table(Outbox)

@@ -79,14 +79,22 @@ BEGIN ATOMIC
        AND account.roles @> ARRAY['MEDIATOR'];
 END;
 
+-- The piece of feedback whose receipt the viewer holds. Its mediator could have come by it, so it shows them nothing while
+-- they're signed in.
+CREATE FUNCTION held_receipt() RETURNS SETOF uuid STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT id FROM feedback WHERE receipt_hash = held_link() AND mediator_id IS DISTINCT FROM viewer();
+END;
+
 -- SECURITY DEFINER functions run as the owner, past the policies. Each checks for itself who may use it, and only the
 -- roles of part 4 can call it at all.
 
--- The feedback about the viewer. An administrator who is a mediator mustn't even come across it in the audit log, and a
--- statement of theirs can't leave out what it can't select.
+-- The feedback about the viewer, also what's gone since. An administrator who is a mediator mustn't even come across it in
+-- the audit log, and a statement of theirs can't leave out what it can't select.
 CREATE FUNCTION about_viewer() RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT id FROM feedback WHERE mediator_id = viewer();
+    SELECT id FROM feedback WHERE mediator_id = viewer()
+    UNION ALL SELECT id FROM gone_feedback WHERE mediator_id = viewer();
 END;
 
 REVOKE EXECUTE ON FUNCTION about_viewer FROM PUBLIC;
@@ -165,16 +173,33 @@ CREATE POLICY work_mails ON feedback_request_details FOR SELECT TO :"worker" USI
 CREATE POLICY work_erases ON feedback_request_details FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
 -- A finished survey. Its mediator reads it once it was shared and released; administrators and the mediator's reviewers
--- read all of it, but never what is about themselves. Anybody gives feedback, except about themselves.
+-- read all of it, but never what is about themselves. Anybody gives feedback, except about themselves. What's held is for
+-- administrators alone, and what's discarded for nobody. With its receipt, its giver sees it in any case.
 ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readable ON feedback FOR SELECT USING (
-    (mediator_id = (SELECT own_record()) AND shared AND released)
+    (mediator_id = (SELECT own_record()) AND shared AND released AND admission = 'ADMITTED')
     OR (
         mediator_id <> (SELECT viewer())
-        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+        AND (
+            ((SELECT stands_as(8)) AND admission <> 'DISCARDED')
+            OR (admission = 'ADMITTED' AND mediator_id IN (SELECT reviewed FROM reviewed()))
+        )
     )
 );
 CREATE POLICY given_about_another ON feedback FOR INSERT WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shows ON feedback FOR SELECT
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shares ON feedback FOR UPDATE
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()) AND NOT released);
+CREATE POLICY receipt_erases ON feedback FOR DELETE
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY administrators_admit ON feedback FOR UPDATE
+    USING ((SELECT stands_as(8)) AND mediator_id <> (SELECT viewer()) AND admission = 'HELD')
+    WITH CHECK (admission = 'ADMITTED');
+CREATE POLICY administrators_remove ON feedback FOR DELETE
+    USING (
+        (SELECT stands_as(8) AND NOT by_token()) AND mediator_id <> (SELECT viewer()) AND admission <> 'DISCARDED'
+    );
 CREATE POLICY work_mails ON feedback FOR SELECT TO :"worker" USING ((SELECT at_work()));
 CREATE POLICY work_releases ON feedback FOR UPDATE TO :"worker" USING ((SELECT at_work()));
 
@@ -184,15 +209,22 @@ CREATE POLICY readable ON feedback_answer FOR SELECT USING (
     (
         mediator_id = (SELECT own_record())
         AND NOT reviewer_only
-        AND feedback_id IN (SELECT id FROM feedback WHERE mediator_id = (SELECT own_record()) AND shared AND released)
+        AND feedback_id IN (
+            SELECT id FROM feedback
+             WHERE mediator_id = (SELECT own_record()) AND shared AND released AND admission = 'ADMITTED'
+        )
     )
     OR (
         mediator_id <> (SELECT viewer())
-        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+        AND (
+            ((SELECT stands_as(8)) AND admission <> 'DISCARDED')
+            OR (admission = 'ADMITTED' AND mediator_id IN (SELECT reviewed FROM reviewed()))
+        )
     )
 );
 CREATE POLICY given_about_another ON feedback_answer FOR INSERT
     WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shows ON feedback_answer FOR SELECT USING (feedback_id IN (SELECT held_receipt FROM held_receipt()));
 
 -- Who gave it. Administrators read that in person, not with a token, and never about themselves.
 ALTER TABLE feedback_origin ENABLE ROW LEVEL SECURITY;
@@ -204,6 +236,22 @@ CREATE POLICY readable ON feedback_origin FOR SELECT USING (
 );
 CREATE POLICY given ON feedback_origin FOR INSERT WITH CHECK (true);
 CREATE POLICY work_mails ON feedback_origin FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON feedback_origin FOR DELETE TO :"worker" USING ((SELECT at_work()));
+
+-- Feedback that's gone, but that the audit log names. Only `about_viewer` reads it, and only this trigger writes it. When
+-- a mediator's whole account goes, there's nobody left to keep the entries from.
+ALTER TABLE gone_feedback ENABLE ROW LEVEL SECURITY;
+CREATE FUNCTION remember_gone() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO public.gone_feedback (id, mediator_id)
+    SELECT OLD.id, OLD.mediator_id
+     WHERE EXISTS (SELECT FROM public.audit_entry WHERE subject_id = OLD.id)
+       AND EXISTS (SELECT FROM public.mediator WHERE id = OLD.mediator_id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER remember_gone AFTER DELETE ON feedback FOR EACH ROW EXECUTE FUNCTION remember_gone();
 
 -- The archives of somebody's own data, only for them in person: a token can neither ask for one nor fetch it.
 ALTER TABLE data_export ENABLE ROW LEVEL SECURITY;
@@ -241,6 +289,27 @@ CREATE TRIGGER only_administrators_approve BEFORE UPDATE OF approved ON appointm
     WHEN (NEW.approved IS DISTINCT FROM OLD.approved AND NOT stands_as(8))
     EXECUTE FUNCTION refuse_change();
 
+-- Sharing a piece of feedback is up to its giver, until it's released; admitting a held one, which then waits to be
+-- released as if it had just come, to administrators.
+CREATE TRIGGER only_givers_share BEFORE UPDATE OF shared, share_alone ON feedback FOR EACH ROW
+    WHEN (
+        (NEW.shared, NEW.share_alone) IS DISTINCT FROM (OLD.shared, OLD.share_alone)
+        AND (OLD.receipt_hash = held_link() AND NOT OLD.released) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_admit BEFORE UPDATE OF admission ON feedback FOR EACH ROW
+    WHEN (
+        NEW.admission <> OLD.admission
+        AND NOT (stands_as(8) AND OLD.admission = 'HELD' AND NEW.admission = 'ADMITTED')
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_work_releases BEFORE UPDATE OF released, release_at ON feedback FOR EACH ROW
+    WHEN (
+        (NEW.released, NEW.release_at) IS DISTINCT FROM (OLD.released, OLD.release_at)
+        AND NOT at_work() AND NEW.admission = OLD.admission
+    )
+    EXECUTE FUNCTION refuse_change();
+
 -- An account that never proved its address makes way for one that does.
 CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FOR EACH ROW
     WHEN (OLD.email_verified_at IS NOT NULL AND ((OLD.id = viewer() OR stands_as(8)) AND NOT by_token()) IS NOT TRUE)
@@ -259,5 +328,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 -- The audit log only grows, and nobody but the owner writes the migrations' own table.
 REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
+
+-- Of a piece of feedback, only what's shared, admitted and released changes.
+REVOKE UPDATE ON feedback FROM :"role";
+GRANT UPDATE (shared, share_alone, network_hash, admission, released, release_at) ON feedback TO :"role";
 
 GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, end_exports TO :"role";

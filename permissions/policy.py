@@ -91,7 +91,7 @@ EXPERIENCE_POLICY = (
 FEEDBACK_POLICY = (
     row("feedback requests; their name, email and reference for five days", S,
         Mediator="feedbackRequests",
-        FeedbackRequest="id madeOn partyName partyEmail reference mediationEndedOn"),
+        FeedbackRequest="id madeOn agreedOn partyName partyEmail reference mediationEndedOn"),
     row("feedback shared with the mediator and released: answers (except those only for the reviewer)", S | R | A,
         Mediator="feedback feedbackPiece", Feedback="id answers", FeedbackAnswer="question rating text"),
     row("feedback not shared", R | A, FeedbackFilter="shared"),
@@ -101,6 +101,9 @@ FEEDBACK_POLICY = (
     # The name also reaches the mediator by mail, if `FEEDBACK_NOTICE` says so.
     row("feedback: origin (sender's name, email, time)", A, tokens=False, Feedback="origin",
         FeedbackOrigin="name email receivedAt"),
+    row("feedback that's held", A, Query="heldFeedback",
+        GivenFeedback="id mediatorId mediatorName receivedOn capacity actedAs shared byInvitation held answers"),
+    row("all feedback given with an email address", A, tokens=False, Query="feedbackBy"),
     row("feedback summary per year: counts, averages and spread per question", R | A, Mediator="feedbackSummary",
         FeedbackSummary="years", FeedbackYear="year count questions",
         QuestionSummary="question count average spread"),
@@ -119,8 +122,8 @@ PEOPLE_POLICY = (
         Account="id name email roles emailVerifiedAt paidUntil createdAt secondFactor"),
     row("appointments waiting for approval", A, Query="waitingAppointments",
         WaitingAppointment="id askedAt mediatorId reviewerId"),
-    row("audit log, undelivered email", A, Query="auditLog deadMail", AuditEntry="id at actorId action subjectId",
-        AuditAction="*", DeadMail="id kind attempts smtpCode"),
+    row("audit log, undelivered email", A, Query="auditLog deadMail",
+        AuditEntry="id at actorId action subjectId reason", AuditAction="*", DeadMail="id kind attempts smtpCode"),
 )
 
 PUBLIC_POLICY = (
@@ -130,6 +133,9 @@ PUBLIC_POLICY = (
     row("giving feedback: looking up links and mediators, searching for mediators", P,
         Query="feedbackInvitation feedbackSubjects feedbackSubject", FeedbackInvitation="state subject",
         FeedbackSubject="id name reviewerName", FeedbackSubjectName="id name", LinkState="*"),
+    row("a piece of feedback, by its receipt", P, Query="feedbackReceipt",
+        FeedbackReceipt="mediatorName receivedOn capacity actedAs shared shareAlone released answers",
+        FeedbackReceiptAnswer="question rating text", Mutation="changeFeedbackSharing eraseFeedback"),
     row("giving feedback, stopping requests", P, Mutation="giveFeedback stopRequests",
         FeedbackAnswerInput="question rating text notApplicable"),
     row("signing up, signing in and emailed links", P, tokens=False,
@@ -155,6 +161,8 @@ CHANGE_POLICY = (
         Mutation="createApiToken revokeApiToken exportMyData"),
     row("support: directories' details, paid access, undelivered email, approvals", A,
         Mutation="updateDirectory setPaidAccess endPaidAccess retryMail approveAppointment"),
+    row("support: admitting feedback that's held", A, Mutation="admitFeedback"),
+    row("support: removing feedback", A, tokens=False, Mutation="removeFeedback", RemovalReason="*"),
     row("support: accounts, roles, declined appointments", A, tokens=False,
         Mutation="createDirectory addRole removeRole signOutAccount deleteAccount declineAppointment"),
     row("problems to fix in an input", P, UserError="field message code", UserErrorCode="*"),

@@ -9,7 +9,10 @@ from models.outbox import AuditAction, audit_entries
 from resolvers.context import Context
 
 
-async def note(context: Context, transaction: Transaction, action: AuditAction, *subjects: UUID) -> None:
-    """Record that the viewer did this to each subject, in the transaction that does it."""
-    entries = [{"actor_id": context.account_id, "action": action, "subject_id": subject} for subject in subjects]
+async def note(
+    context: Context, transaction: Transaction, action: AuditAction, *subjects: UUID, reason: str | None = None
+) -> None:
+    """Record that the viewer did this to each subject, and why, in the transaction that does it."""
+    common = {"actor_id": context.account_id, "action": action, "reason": reason}
+    entries = [common | {"subject_id": subject} for subject in subjects]
     await transaction.run(insert(audit_entries).values(entries))

@@ -47,6 +47,7 @@ class RequestRow(ListedRow):
     """A request to a party; who that is, only for five days."""
 
     made_on: date
+    agreed_on: date
     mediation_ended_on: date
     party_name: str | None
     party_email: str | None
@@ -72,6 +73,7 @@ def _rows() -> AnySelect:
         select(
             _request.id,
             cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
+            _request.agreed_on,
             _request.mediation_ended_on,
             _details.party_name,
             _details.party_email,

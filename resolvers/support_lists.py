@@ -53,12 +53,13 @@ async def waiting_appointments(info: Info, page: PageArguments) -> Connection[Wa
 
 
 class AuditRow(ListedRow):
-    """One action, who took it, and on what."""
+    """One action, who took it, on what, and why."""
 
     at: datetime
     actor_id: UUID
     action: str
     subject_id: UUID
+    reason: str | None
 
 
 @statement(AuditRow)
@@ -69,6 +70,7 @@ def _audit_page(backwards: bool, cursor: bool | None) -> ClauseElement:
         audit_entries.c.actor_id,
         audit_entries.c.action,
         audit_entries.c.subject_id,
+        audit_entries.c.reason,
     ).where(readable_audit())
     return page_statement(rows, audit_entries.c.id, _NEWEST, backwards=backwards, cursor=cursor)
 

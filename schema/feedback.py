@@ -74,6 +74,7 @@ class FeedbackSummary:
 class FeedbackRequest:
     id: strawberry.ID
     made_on: date
+    agreed_on: date = strawberry.field(description="When you confirmed that the party agreed to be contacted.")
     party_name: str | None
     party_email: str | None
     reference: str | None
@@ -127,6 +128,11 @@ class FeedbackSubjectName:
 @strawberry.type
 class GiveFeedbackPayload(Payload):
     received: bool = False
+    receipt: str | None = strawberry.field(
+        default=None,
+        description="The code of the receipt, which only this answer shows. With it, the sender sees the piece of "
+        "feedback again, changes whether it's shared, or erases it.",
+    )
 
 
 @strawberry.type

@@ -49,6 +49,7 @@ class AuditEntry:
     actor_id: strawberry.ID
     action: AuditAction
     subject_id: strawberry.ID
+    reason: str | None = strawberry.field(description="Why, for actions that need a reason.")
 
 
 @strawberry.type(description="An email that we gave up sending. Its recipient and text are never shown.")

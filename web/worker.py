@@ -116,6 +116,13 @@ async def clean_up(work: Work) -> bool:
 
 
 @function
+async def erase_origins(work: Work) -> bool:
+    """Erase who gave feedback that's older than `ORIGIN_KEPT`."""
+    job = partial(expiry.erase_origins, settings=work.settings)
+    return await take_turn(work.database, "erase_origins", Every.DAY, job)
+
+
+@function
 async def plan_releases(work: Work) -> bool:
     """Choose when mediators see the feedback that was shared with them."""
     job = partial(release.plan_releases, settings=work.settings)
@@ -136,7 +143,15 @@ async def keep_ledger(work: Work) -> int:
 
 
 DRAINS = (send_mail, make_exports)  # the web server wakes these
-CHORES = (erase_request_details, release_from_clock, clean_up, plan_releases, release_shared, keep_ledger)
+CHORES = (
+    erase_request_details,
+    release_from_clock,
+    clean_up,
+    erase_origins,
+    plan_releases,
+    release_shared,
+    keep_ledger,
+)
 
 
 async def _forget_cut_off(context: dict[str, ArqRedis]) -> None:

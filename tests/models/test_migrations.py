@@ -227,6 +227,7 @@ async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub
         "feedback",
         "feedback_answer",
         "feedback_origin",
+        "gone_feedback",
         "data_export",
     }
     assert {tuple(flags) for _, *flags in found} == {(True, False)}

@@ -70,7 +70,7 @@ S    S    LearningSource      MEDIATION CPD
 S    S    LearningKind        DID_WELL FOUND_CHALLENGING TAKEAWAY
 
 S    S    Mediator            feedbackRequests[FeedbackRequest]
-S    S    FeedbackRequest     id madeOn partyName partyEmail reference mediationEndedOn
+S    S    FeedbackRequest     id madeOn agreedOn partyName partyEmail reference mediationEndedOn
 SRA  SRA  Mediator            feedback[Feedback]
 RA   RA   Mediator            feedback(filter orderBy)
 SRA  SRA  Mediator            feedbackPiece(id)
@@ -82,6 +82,9 @@ SRA  SRA  FeedbackAnswer      question rating text
 RA   RA   FeedbackFilter      year capacity actedAs shared byInvitation
 RA   RA   FeedbackOrder       field direction
 RA   RA   FeedbackOrderField  RECEIVED_ON
+A    A    Query               heldFeedback[GivenFeedback]
+A    A    GivenFeedback       id mediatorId mediatorName receivedOn capacity actedAs shared byInvitation held answers
+A    -    Query               feedbackBy(email)
 RA   RA   Mediator            feedbackSummary
 RA   RA   FeedbackSummary     years
 RA   RA   FeedbackYear        year count questions
@@ -103,7 +106,7 @@ A    A    Query               accounts(search)[Account] waitingAppointments[Wait
 A    A    Account             id name email roles emailVerifiedAt paidUntil createdAt secondFactor
 A    A    WaitingAppointment  id askedAt mediatorId reviewerId
 A    A    Query               auditLog[AuditEntry] deadMail[DeadMail]
-A    A    AuditEntry          id at actorId action subjectId
+A    A    AuditEntry          id at actorId action subjectId reason
 A    A    AuditAction         *
 A    A    DeadMail            id kind attempts smtpCode
 
@@ -121,6 +124,10 @@ P    SRDA Capacity            PARTY PARTY_ADVISER PROFESSIONAL OTHER
 P    SRDA ActedAs             MEDIATOR ADVOCATE
 P    SA   Visibility          DIRECTORIES PRIVATE
 
+P    SRDA Query               feedbackReceipt(code)
+P    SRDA FeedbackReceipt     mediatorName receivedOn capacity actedAs shared shareAlone released answers
+P    SRDA FeedbackReceiptAnswer question rating text
+P    SRDA Change              changeFeedbackSharing eraseFeedback
 P    SRDA Change              giveFeedback stopRequests
 P    SRDA FeedbackAnswerInput question rating text notApplicable
 P    -    Change              signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword
@@ -138,6 +145,9 @@ S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestF
 S    S    Change              appointReviewer inviteReviewer
 SR   SR   Change              endReview
 A    A    Change              updateDirectory setPaidAccess endPaidAccess retryMail approveAppointment
+A    A    Change              admitFeedback
+A    -    Change              removeFeedback
+A    -    RemovalReason       *
 A    -    Change              createDirectory addRole removeRole signOutAccount deleteAccount declineAppointment
 P    SRDA UserError           field message code
 P    SRDA UserErrorCode       *

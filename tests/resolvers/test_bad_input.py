@@ -29,7 +29,7 @@ from resolvers.totp import seal_secret
 from schema.build import projection
 from tests.entry_values import filled_in, filled_in_otherwise
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
-from tests.world import put_cases, put_cpd
+from tests.world import put_cases, put_cpd, put_feedback
 
 _mutations = projection(EVERYBODY).mutation_type
 assert _mutations is not None
@@ -79,6 +79,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "resetPassword",
             "acceptInvitation",
             "giveFeedback",
+            "changeFeedbackSharing",
+            "eraseFeedback",
             "stopRequests",
         ),
         PUBLIC,
@@ -132,6 +134,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "retryMail",
             "approveAppointment",
             "declineAppointment",
+            "admitFeedback",
+            "removeFeedback",
         ),
         frozenset({ADMIN}),
     ),
@@ -225,6 +229,9 @@ async def world(hub: Hub) -> World:
         " RETURNING id",
         verification,
     )
+    receipt = (await hub.change("giveFeedback", GIVEN | {"mediatorId": str(other.id)}, "receipt")).data["giveFeedback"]
+    held = await put_feedback(hub, mediator, admission="HELD")
+    admitted = await put_feedback(hub, mediator)
     (queued,) = await hub.rows("SELECT id FROM outbox WHERE state = 'QUEUED' LIMIT 1")
     (appointment,) = await hub.rows("SELECT id FROM appointment WHERE mediator_id = $1", other.id)
     sessions = {row["account_id"]: row["id"] for row in await hub.rows("SELECT id, account_id FROM session")}
@@ -252,6 +259,8 @@ async def world(hub: Hub) -> World:
         "acceptInvitation": {"token": secret(Opens.INVITATION, invitation), "name": "N", "password": PASSWORD},
         "giveFeedback": GIVEN
         | {"mediatorId": str(other.id), "share": True, "name": "N", "email": "g@demo.example", "requestKey": "k"},
+        "changeFeedbackSharing": {"code": receipt["receipt"], "share": True, "shareAlone": True},
+        "eraseFeedback": {"code": receipt["receipt"]},
         "stopRequests": {"token": stop_token(hub.settings, "party@demo.example")},
         "signOut": {},
         "updateAccount": {"name": "N"},
@@ -297,6 +306,8 @@ async def world(hub: Hub) -> World:
         "retryMail": {"id": str(dead["id"])},
         "approveAppointment": {"id": str(waiting["id"])},
         "declineAppointment": {"id": str(waiting["id"])},
+        "admitFeedback": {"id": str(held)},
+        "removeFeedback": {"id": str(admitted), "reason": "SPAM"},
     }
     foreign = {
         "giveFeedback": ("mediatorId", private.id),
@@ -319,6 +330,8 @@ async def world(hub: Hub) -> World:
         "retryMail": ("id", queued["id"]),
         "approveAppointment": ("id", appointment["id"]),
         "declineAppointment": ("id", appointment["id"]),
+        "admitFeedback": ("id", admitted),
+        "removeFeedback": ("id", others_case),
     }
     others = dict.fromkeys(("removeSecondFactor", "renewRecoveryCodes", "createApiToken"), guarded)
     others["confirmSecondFactor"] = halfway
