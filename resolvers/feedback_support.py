@@ -18,7 +18,7 @@ from models.feedback import Admission, feedback, feedback_origins
 from models.outbox import AuditAction
 from models.statement import AnySelect, Row, statement
 from permissions.addresses import account_key
-from permissions.scopes import about_others, held
+from permissions.scopes import IS_MEDIATOR, about_others, held
 from resolvers.audit import note
 from resolvers.context import Info
 from resolvers.errors import Code, refuse
@@ -29,6 +29,7 @@ from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, 
 
 _feedback = feedback.c
 _BY_ID = Sort("id", None)
+_about_mediator = feedback.join(accounts, accounts.c.id == _feedback.mediator_id)
 
 
 class PieceRow(ListedRow):
@@ -57,7 +58,7 @@ def _pieces() -> AnySelect:
         _feedback.by_invitation,
         held().label("held"),
         answers_in_order(true()).label("answers"),
-    ).select_from(feedback.join(accounts, accounts.c.id == _feedback.mediator_id))
+    ).select_from(_about_mediator)
 
 
 # Held feedback.
@@ -65,13 +66,14 @@ def _pieces() -> AnySelect:
 
 @statement(PieceRow)
 def _held_page(backwards: bool, cursor: bool | None) -> ClauseElement:
-    rows = _pieces().where(held(), about_others())
+    rows = _pieces().where(held(), about_others(), IS_MEDIATOR)
     return page_statement(rows, _feedback.id, _BY_ID, backwards=backwards, cursor=cursor)
 
 
 @statement(Count)
 def _held_count() -> ClauseElement:
-    return select(func.count().label("count")).select_from(feedback).where(held(), about_others())
+    count = select(func.count().label("count")).select_from(_about_mediator)
+    return count.where(held(), about_others(), IS_MEDIATOR)
 
 
 async def held_feedback(info: Info, page: PageArguments) -> Connection[PieceRow]:

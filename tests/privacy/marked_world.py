@@ -13,10 +13,11 @@ from uuid import UUID
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
+from models.feedback import Admission
 from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
-from permissions.secrets import Opens, hash_secret, link_secret, stop_token
-from permissions.viewer import Standing
+from permissions.secrets import Opens, hash_receipt, hash_secret, link_secret, receipt_code, stop_token
+from permissions.viewer import EVERYBODY, Standing
 from settings import Notice
 from tests.hub import password_hash
 from tests.privacy.markers import Marker, written
@@ -144,6 +145,9 @@ class World(Rows):
         self._cpd(mediator, entries=2)
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
+        for admission in (Admission.HELD, Admission.DISCARDED):
+            self.feedback(mediator, True, True, admission)
+        self.put("gone_feedback", mediator_id=mediator)
         self._queued(mediator, "discreet_notice", mediator, self.emails[mediator], ())
         for state, hours in (("OPEN", 1.0), ("SPENT", 2.0), ("WITHDRAWN", 3.0), ("OPEN", 121.0)):
             self.request(mediator, state, hours, about)
@@ -199,13 +203,23 @@ class World(Rows):
             self.note(days[1], Shown("Learning", "date", mediator))
             self.note(private["takeaways"], Shown("Learning", "text", mediator))
 
-    def feedback(self, mediator: UUID, shared: bool, released: bool) -> None:
-        """A finished survey, with an answer that's only for the reviewer."""
-        piece, day = self.mint.id(), self.mint.day()
-        of = ("Feedback", mediator, NONE if shared and released else S)
+    def feedback(self, mediator: UUID, shared: bool, released: bool, admission: Admission = Admission.ADMITTED) -> None:
+        """A finished survey, with an answer that's only for the reviewer, and a receipt for its giver."""
+        piece, day, code = self.mint.id(), self.mint.day(), receipt_code(self.settings, self.mint.id().bytes)
+        admitted, held = admission is Admission.ADMITTED, admission is Admission.HELD
+        but = (
+            EVERYBODY
+            if admission is Admission.DISCARDED
+            else S | Standing.REVIEWER
+            if held
+            else NONE
+            if shared and released
+            else S
+        )
+        of = ("Feedback", mediator, but)
         self.put(
             "feedback",
-            of,
+            *([of] if admitted else []),
             id=piece,
             mediator_id=mediator,
             capacity="PARTY",
@@ -214,17 +228,30 @@ class World(Rows):
             released=released,
             by_invitation=shared,
             received_on=day,
+            admission=admission,
+            receipt_hash=hash_receipt(code),
         )
-        for question, but in (("impressed", of[2]), ("for_reviewer", S)):
-            self.put(
+        if held and mediator in self.facts.mediators:
+            for name, value in (("id", piece), ("mediatorId", mediator), ("receivedOn", day)):
+                self.note(value, Shown("GivenFeedback", name, not_to=mediator))
+            self.note(self.names[mediator], Shown("GivenFeedback", "mediatorName", not_to=mediator))
+        told: set[Marker] = {written(day), self.names[mediator]}
+        for question, not_to in (("impressed", but), ("for_reviewer", but | S)):
+            answer = self.put(
                 "feedback_answer",
-                ("FeedbackAnswer", mediator, but),
+                ("FeedbackAnswer", mediator, not_to),
                 feedback_id=piece,
                 mediator_id=mediator,
                 question=question,
                 reviewer_only=question == "for_reviewer",
                 rating=None,
+                admission=admission,
             )
+            told.add(answer["text"])
+        self.note(code)
+        if admission is Admission.DISCARDED or (shared and not released):  # a few of them, because everybody tries them all
+            self.links.setdefault("receipt", set()).add(code)
+            self.facts.told_by[code], self.facts.kept_from[code] = told, mediator
         self.put(
             "feedback_answer",
             feedback_id=piece,
@@ -233,11 +260,19 @@ class World(Rows):
             reviewer_only=False,
             rating=2 if shared else 5,
             text=None,
+            admission=admission,
         )
         moment = self.mint.moment(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
         email = f"{self.mint.word()}@demo.example"
         origin = ("FeedbackOrigin", mediator, NONE)
-        row = self.put("feedback_origin", origin, id=piece, email=email, email_key=email, received_at=moment)
+        row = self.put(
+            "feedback_origin",
+            *([origin] if admitted else []),
+            id=piece,
+            email=email,
+            email_key=email,
+            received_at=moment,
+        )
         if shared and not released:
             told = {row["name"]} if self.settings.feedback_notice is Notice.NAMED else set[object]()
             self._queued(mediator, "feedback_received", piece, self.emails[mediator], told)
@@ -332,7 +367,8 @@ class World(Rows):
         self.recipients[self.emails[account]] = {self.names[account]}
 
     def _feedback_about(self, mediator: UUID) -> list[UUID]:
-        return [row["id"] for table, row in self.rows if table.name == "feedback" and row["mediator_id"] == mediator]
+        of = ("feedback", "gone_feedback")
+        return [row["id"] for table, row in self.rows if table.name in of and row["mediator_id"] == mediator]
 
     def kept_by_the_service(self, actor: UUID, account: UUID) -> None:
         """What belongs to no account: dead mail, mail to somebody who's gone, chores, stopped addresses."""
@@ -353,5 +389,5 @@ class World(Rows):
             # Not to the mediator whom the feedback is about: even its id would tell them that there is some.
             not_to = account if about != account else None
             row = self.put("audit_entry", actor_id=actor, subject_id=about, action="ORIGIN_READ")
-            for name in ("id", "at", "actor_id", "subject_id"):
+            for name in ("id", "at", "actor_id", "subject_id", "reason"):
                 self.note(row[name], Shown("AuditEntry", camel(name), not_to=not_to))

@@ -28,7 +28,7 @@ STANDING_OF = {
 # who has them. The rows of every other type belong to a mediator, and the standing towards that mediator counts.
 OWNERS_ALONE = {"OwnAccount", "Session", "ApiToken", "DataExport"}
 THE_SAME_FOR_ALL = {
-    *("Account", "Directory", "Reviewer", "WaitingAppointment", "AuditEntry", "DeadMail"),
+    *("Account", "Directory", "Reviewer", "WaitingAppointment", "AuditEntry", "DeadMail", "GivenFeedback"),
     *("FeedbackSubject", "FeedbackSubjectName"),
 }
 
@@ -89,6 +89,8 @@ class Facts:
     shown: dict[Marker, set[Shown]] = field(default_factory=dict)
     # What a link tells anyone who has it.
     told_by: dict[str, set[Marker]] = field(default_factory=dict)
+    # The one account to which a link says nothing.
+    kept_from: dict[str, UUID] = field(default_factory=dict)
 
     def standing(self, watcher: Watcher, mediator: UUID) -> Standing:
         """What somebody is to a mediator: towards oneself only SELF, towards others everything added up."""
@@ -125,5 +127,6 @@ class Facts:
 
     def visible(self, watcher: Watcher, links: Iterable[str] = ()) -> set[Marker]:
         """Every marker that somebody with these links may see."""
-        told = {marker for link in links for marker in self.told_by.get(link, ())}
+        for_them = (link for link in links if link not in self.kept_from or self.kept_from[link] != watcher.account_id)
+        told = {marker for link in for_them for marker in self.told_by.get(link, ())}
         return told | {marker for marker in self.shown if self.may_see(watcher, marker)}

@@ -41,7 +41,7 @@ DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "approved", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "email_key", "question", "purpose", "kind"),
-    *("subject_id", "answer"),
+    *("subject_id", "answer", "admission", "receipt_hash"),
 }
 # Words of an enumeration, to exchange for one another.
 WORDS = {
@@ -82,7 +82,9 @@ class Other:
 
     def __init__(self, place: Place, watcher: Watcher) -> None:
         self.place = place
-        self.visible = place.world.facts.visible(watcher, place.world.facts.told_by)
+        # Everybody has every link here, but no receipts: their holders see their own pieces in either world.
+        links = place.world.facts.told_by.keys() - place.world.links["receipt"]
+        self.visible = place.world.facts.visible(watcher, links)
         self.dice = random.Random(watcher.name)
         self.changed = self.gone = self.come = 0
 
@@ -176,6 +178,7 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
                         await connection.execute(f"DELETE FROM {part} WHERE {key} = $1", row["id"])
                 continue
             unique = {"id": mint.id(), "secret_hash": mint.id().bytes * 2, "dedupe_key": str(mint.id())}
+            unique["receipt_hash"] = unique["secret_hash"]
             other.come += 1
             await insert_row(connection, table, row | {one: unique[one] for one in unique if one in table.c})
 
@@ -228,6 +231,11 @@ def _where_they_part(one: str, other: str) -> str:
     return f"{one[:200]} ... {one[max(0, at - 200) : at + 200]!r}\nand {other[max(0, at - 200) : at + 200]!r}"
 
 
+def _addresses(place: Place) -> list[str]:
+    """The pages of everybody who has no receipt."""
+    return [path for path, values in paths(place) if not place.world.links["receipt"] & {*values}]
+
+
 def _pools(place: Place) -> dict[str, list[str]]:
     """Ids and links that are in both worlds."""
     links = place.world.links
@@ -262,7 +270,7 @@ async def test_what_somebody_may_not_read_changes_nothing_in_their_answers_or_th
     place: Place, roles: tuple[Role, ...], notice: Notice
 ) -> None:
     watcher = next(one for one in place.world.watchers if one.roles == set(roles) and one.cookie)
-    addresses = [path for path, _ in paths(place)]
+    addresses = _addresses(place)
     before = await _answers(place, watcher, addresses)
     mail_before = await _mail(place, watcher)
     await place.put_back()
@@ -290,7 +298,7 @@ async def test_feedback_that_is_not_shared_changes_nothing_for_its_mediator_but_
     watcher = next(one for one in place.world.watchers if one.roles == {Role.MEDIATOR} and one.cookie)
     assert watcher.account_id
     link = link_secret(place.hub.settings, Opens.PERSONAL_LINK, watcher.account_id)
-    addresses, readings, told = [path for path, _ in paths(place)], [], []
+    addresses, readings, told = _addresses(place), [], []
     for names in ([], ["Gil Giver"], ["Gil Giver", "Pia Party", None]):
         for name in names:
             facts = GIVEN | {"link": link, "name": name}
