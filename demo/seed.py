@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from demo.seed_feedback import add_feedback, add_requests
+from demo.seed_feedback import add_feedback, add_held, add_requests
 from demo.seed_practice import add_practice, seeded_id
 from jobs.mail.recipients import mailed_link
 from models.account import Role, accounts
@@ -145,6 +145,8 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     await add_practice(transaction, chance, person.id, now.date(), person.years)
     await add_feedback(transaction, chance, person.id, now, person.years)
     await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
+    if person.handle == "mediator":
+        await add_held(transaction, chance, person.id, now)
 
 
 async def links(settings: Settings) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from jobs.outbox import enqueue
 from models.database import Transaction
 from models.feedback import (
     ActedAs,
+    Admission,
     Capacity,
     RequestState,
     feedback,
@@ -88,6 +89,27 @@ async def add_feedback(transaction: Transaction, chance: Random, mediator_id: UU
     await transaction.insert(feedback_origins, origins)
 
 
+async def add_held(transaction: Transaction, chance: Random, mediator_id: UUID, now: datetime) -> None:
+    """Add a piece of feedback that waits for the administrator, as if many had come from one place."""
+    feedback_id = seeded_id(chance)
+    owner = {"feedback_id": feedback_id, "mediator_id": mediator_id, "admission": Admission.HELD}
+    row = {
+        "id": feedback_id,
+        "mediator_id": mediator_id,
+        "capacity": Capacity.OTHER,
+        "acted_as": ActedAs.MEDIATOR,
+        "shared": True,
+        "by_invitation": False,
+        "received_on": now.date(),
+        "admission": Admission.HELD,
+    }
+    await transaction.insert(feedback, [row])
+    await transaction.insert(
+        feedback_answers, [owner | answer for answer in _answers(chance, ActedAs.MEDIATOR, well_liked=5)]
+    )
+    await transaction.insert(feedback_origins, [{"id": feedback_id, "received_at": now, **_giver(chance)}])
+
+
 def _answers(chance: Random, acted_as: ActedAs, well_liked: float) -> list[dict[str, Any]]:
     made = []
     for question in survey().questions:
@@ -146,6 +168,7 @@ async def add_requests(
         rows.append(
             {
                 **owned,
+                "agreed_on": made_at.date(),
                 "mediation_ended_on": (made_at - timedelta(days=chance.randint(1, 20))).date(),
                 "secret_hash": hash_secret(link_secret(settings, Opens.FEEDBACK_REQUEST, request_id)),
                 "state": RequestState.SPENT if spent else RequestState.OPEN,

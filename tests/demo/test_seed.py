@@ -180,6 +180,14 @@ async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
     )
 
 
+async def test_the_administrator_finds_a_held_piece_of_feedback(demo: Hub) -> None:
+    admin = await demo.sign_in("admin@demo.example", DEMO_PASSWORD)
+    found = await demo.ask("{ heldFeedback { nodes { mediatorName answers { rating } } } }", by=admin)
+    (piece,) = found.data["heldFeedback"]["nodes"]
+    assert piece["mediatorName"] == "Demo Mediator"
+    assert piece["answers"]
+
+
 async def test_some_givers_have_a_name_and_some_do_not(demo: Hub) -> None:
     [(named, reachable, whole)] = await demo.rows("SELECT count(name), count(email), count(*) FROM feedback_origin")
     assert 0 < reachable < named < whole

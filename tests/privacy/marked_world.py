@@ -17,7 +17,7 @@ from models.feedback import Admission
 from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.secrets import Opens, hash_receipt, hash_secret, link_secret, receipt_code, stop_token
-from permissions.viewer import EVERYBODY, Standing
+from permissions.viewer import Standing
 from settings import Notice
 from tests.hub import password_hash
 from tests.privacy.markers import Marker, written
@@ -207,15 +207,7 @@ class World(Rows):
         """A finished survey, with an answer that's only for the reviewer, and a receipt for its giver."""
         piece, day, code = self.mint.id(), self.mint.day(), receipt_code(self.settings, self.mint.id().bytes)
         admitted, held = admission is Admission.ADMITTED, admission is Admission.HELD
-        but = (
-            EVERYBODY
-            if admission is Admission.DISCARDED
-            else S | Standing.REVIEWER
-            if held
-            else NONE
-            if shared and released
-            else S
-        )
+        but = S | Standing.REVIEWER if held else NONE if shared and released else S
         of = ("Feedback", mediator, but)
         self.put(
             "feedback",
@@ -235,11 +227,11 @@ class World(Rows):
             for name, value in (("id", piece), ("mediatorId", mediator), ("receivedOn", day)):
                 self.note(value, Shown("GivenFeedback", name, not_to=mediator))
             self.note(self.names[mediator], Shown("GivenFeedback", "mediatorName", not_to=mediator))
-        told: set[Marker] = {written(day), self.names[mediator]}
+        says: set[Marker] = {written(day), self.names[mediator]}
         for question, not_to in (("impressed", but), ("for_reviewer", but | S)):
             answer = self.put(
                 "feedback_answer",
-                ("FeedbackAnswer", mediator, not_to),
+                *([("FeedbackAnswer", mediator, not_to)] if admitted or held else []),
                 feedback_id=piece,
                 mediator_id=mediator,
                 question=question,
@@ -247,11 +239,13 @@ class World(Rows):
                 rating=None,
                 admission=admission,
             )
-            told.add(answer["text"])
+            says.add(answer["text"])
         self.note(code)
-        if admission is Admission.DISCARDED or (shared and not released):  # a few of them, because everybody tries them all
+        if admission is Admission.DISCARDED or (
+            shared and not released
+        ):  # a few of them, because everybody tries them all
             self.links.setdefault("receipt", set()).add(code)
-            self.facts.told_by[code], self.facts.kept_from[code] = told, mediator
+            self.facts.told_by[code], self.facts.kept_from[code] = says, mediator
         self.put(
             "feedback_answer",
             feedback_id=piece,

@@ -51,7 +51,7 @@ DONE = {
     ),
 }
 
-_SHOWN = "shown receipt"
+_SHOWN = "shown-receipt"
 NOT_RECEIPTED = _("This page confirms that a form was accepted. It can be seen for an hour, by the person who sent it.")
 
 
@@ -63,7 +63,8 @@ async def done(request: Request) -> Response:
         raise PageError(404, str(NOT_RECEIPTED))
     title, text = DONE[what]
     code = unseal(request.app.state.settings, _SHOWN, request.query_params.get("shows", ""))
-    return render(request, "done.html", what=what, title=title, text=text, code=code)
+    link = f"{request.app.state.settings.base_url}/receipt/{code}"
+    return render(request, "done.html", what=what, title=title, text=text, code=code, link=link)
 
 
 def shown_receipt(request: Request, code: str) -> str:
