@@ -31,6 +31,7 @@ from settings import Notice
 from tests.hub import drain, payload
 from tests.privacy.markers import written
 from tests.privacy.oracle import Watcher
+from tests.privacy.overheard import empty_redis
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, admin_connection
 from tests.privacy.rows import insert_row, word_in
@@ -319,3 +320,29 @@ async def test_feedback_that_is_not_shared_changes_nothing_for_its_mediator_but_
         assert new[0] == new[1]
     else:
         assert new == [Counter(), Counter()]
+
+
+@pytest.mark.parametrize("notice", [Notice.NAMED])  # the one that tells most
+async def test_feedback_that_does_not_count_changes_nothing_for_its_mediator(place: Place, notice: Notice) -> None:
+    """Not even the notice: held pieces, discarded ones, and a receipt that's used for one."""
+    watcher = next(one for one in place.world.watchers if one.roles == {Role.MEDIATOR} and one.cookie)
+    assert watcher.account_id
+    link = link_secret(place.hub.settings, Opens.PERSONAL_LINK, watcher.account_id)
+    own = place.world.emails[watcher.account_id]
+    addresses, kinds, readings, told = _addresses(place), [], [], []
+    for emails in ([None] * 5, [None] * 9 + [own] * 2):
+        await empty_redis(place.hub)
+        for email in emails:
+            facts = GIVEN | {"link": link, "email": email}
+            given = payload(await place.hub.change("giveFeedback", facts, "receipt"))
+        if own in emails:
+            payload(await place.hub.change("changeFeedbackSharing", {"code": given["receipt"], "share": True}))
+        new = await place.hub.rows("SELECT admission FROM feedback WHERE received_on > '2020-01-01'")
+        kinds.append(Counter(row["admission"] for row in new))
+        readings.append(await _answers(place, watcher, addresses))
+        told.append(await _mail(place, watcher))
+        await place.put_back()
+    assert kinds == [{"ADMITTED": 5}, {"ADMITTED": 5, "HELD": 4, "DISCARDED": 2}]
+    for was, is_now in zip(*readings, strict=True):
+        assert was == is_now, _where_they_part(was, is_now)
+    assert told[0] == told[1]

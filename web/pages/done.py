@@ -51,7 +51,7 @@ DONE = {
     ),
 }
 
-_SHOWN = "shown-receipt"
+SHOWN = "shown-receipt"
 NOT_RECEIPTED = _("This page confirms that a form was accepted. It can be seen for an hour, by the person who sent it.")
 
 
@@ -62,11 +62,11 @@ async def done(request: Request) -> Response:
     if what not in DONE or not is_receipted(request):
         raise PageError(404, str(NOT_RECEIPTED))
     title, text = DONE[what]
-    code = unseal(request.app.state.settings, _SHOWN, request.query_params.get("shows", ""))
+    code = unseal(request.app.state.settings, SHOWN, request.query_params.get("shows", ""))
     link = f"{request.app.state.settings.base_url}/receipt/{code}"
     return render(request, "done.html", what=what, title=title, text=text, code=code, link=link)
 
 
 def shown_receipt(request: Request, code: str) -> str:
     """Seal the code of a receipt into the address that shows it, so that it isn't left in the browser's history."""
-    return seal(request.app.state.settings, _SHOWN, code)
+    return seal(request.app.state.settings, SHOWN, code)
