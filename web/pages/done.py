@@ -12,7 +12,7 @@ from web.rendering import render
 
 # Each has its own address, so that reloading doesn't send the form again.
 DONE = {
-    "feedback": (_("Thank you"), _("We have your feedback. You can close this page now.")),
+    "feedback": (_("Thank you"), _("We have your feedback. Before you close this page, keep your receipt.")),
     "erased": (_("Your feedback has been erased"), _("Nobody can read it any more. You can close this page now.")),
     "verify": (_("Your email address is confirmed"), _("Thank you. You can sign in now.")),
     "password": (
