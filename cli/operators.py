@@ -253,8 +253,8 @@ def restore_check(
             f"--ledger isn't complete: the backup knows of {error.missing} deletions that it lacks"
         ) from None
     typer.echo(
-        f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests. "
-        f"Ended: {done.sessions} sessions. The service can start."
+        f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests "
+        f"and {done.origins} origins of feedback. Ended: {done.sessions} sessions. The service can start."
     )
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, bindparam, insert, select, update
 from sqlalchemy.types import Uuid
 
-from demo.seed_feedback import add_feedback, add_requests
+from demo.seed_feedback import add_feedback, add_held, add_requests
 from demo.seed_practice import add_practice, seeded_id
 from jobs.mail.recipients import mailed_link
 from models.account import Role, accounts
@@ -159,6 +159,8 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     await add_practice(transaction, chance, person.id, now.date(), person.years)
     await add_feedback(transaction, settings, chance, person.id, now, person.years)
     await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
+    if person.handle == "mediator":
+        await add_held(transaction, settings, chance, person.id, now)
 
 
 async def _add_reviews(transaction: Transaction, settings: Settings, now: datetime) -> None:

@@ -13,6 +13,7 @@ from jobs.outbox import enqueue
 from models.database import Transaction
 from models.feedback import (
     ActedAs,
+    Admission,
     Capacity,
     feedback,
     feedback_answers,
@@ -91,6 +92,29 @@ async def add_feedback(
     await transaction.insert(feedback_origins, origins)
 
 
+async def add_held(
+    transaction: Transaction, settings: Settings, chance: Random, mediator_id: UUID, now: datetime
+) -> None:
+    """Add a piece of feedback that waits for the administrator, as if many had come from one place."""
+    feedback_id = seeded_id(chance)
+    owner = {"feedback_id": feedback_id, "mediator_id": mediator_id, "admission": Admission.HELD}
+    row = {
+        "id": feedback_id,
+        "mediator_id": mediator_id,
+        "capacity": Capacity.OTHER,
+        "acted_as": ActedAs.MEDIATOR,
+        "shared": True,
+        "by_invitation": False,
+        "received_on": now.date(),
+        "admission": Admission.HELD,
+    }
+    await transaction.insert(feedback, [row])
+    await transaction.insert(
+        feedback_answers, [owner | answer for answer in _answers(chance, ActedAs.MEDIATOR, well_liked=5)]
+    )
+    await transaction.insert(feedback_origins, [{"id": feedback_id, **_origin(settings, feedback_id, now, chance)}])
+
+
 def _answers(chance: Random, acted_as: ActedAs, well_liked: float) -> list[dict[str, Any]]:
     made = []
     for question in survey().questions:
@@ -149,7 +173,7 @@ async def add_requests(
         if age and chance.random() < 0.5:
             used.append({"mark": spent_marks(settings, secret_hash)[0]})
         ended_on = (made_at - timedelta(days=chance.randint(1, 20))).date()
-        rows.append({**owned, "mediation_ended_on": ended_on, "secret_hash": secret_hash})
+        rows.append({**owned, "agreed_on": made_at.date(), "mediation_ended_on": ended_on, "secret_hash": secret_hash})
         if age < timedelta(hours=120):
             name, email = _party(chance)
             party = PartyDetails(name, email, f"Demo case {made_at:%Y}-{chance.randint(1, 99):02}")

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import ClauseElement, Date, and_, bindparam, cast, delete, func, or_, text
+from sqlalchemy import ClauseElement, Date, and_, bindparam, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import Interval, Text
+from sqlalchemy.types import Integer, Interval, Text
 
 from jobs.metrics import CHORE_RUNS
 from jobs.mixing import have_rewritten
 from models.account import account_links, api_tokens, pending_sign_ins, request_keys, sessions
 from models.database import Database, Transaction
-from models.feedback import details_keys, feedback_request_details
+from models.feedback import details_keys, feedback, feedback_origins, feedback_request_details
 from models.outbox import OutboxState, chores, data_exports, outbox
 from models.reviewer import reviewer_invitations
 from models.statement import Row, statement
@@ -40,6 +40,14 @@ async def erase_request_details(transaction: Transaction) -> int:
     if await transaction.run(delete(details_keys).where(details_keys.c.day < first_kept)):
         await have_rewritten(transaction, details_keys.name)
     return await transaction.run(delete(feedback_request_details).where(~details_kept()))
+
+
+async def erase_origins(transaction: Transaction, settings: Settings) -> int:
+    """Delete who gave feedback, and when, once it's older than `ORIGIN_KEPT`; give how many."""
+    kept = func.make_interval(0, bindparam("months", settings.origin_kept, Integer()))
+    today = cast(func.timezone("UTC", func.clock()), Date)
+    old = select(feedback.c.id).where(feedback.c.received_on < today - kept)
+    return await transaction.run(delete(feedback_origins).where(feedback_origins.c.id.in_(old)))
 
 
 async def clean_up(transaction: Transaction, settings: Settings) -> None:

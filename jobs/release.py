@@ -3,6 +3,9 @@
 A group is large enough if pieces from at least `RELEASE_LEAST` people wait for the mediator. Pieces given without a
 request from one neighbourhood of the internet count as one person's. A piece whose giver allowed it to arrive alone
 waits for a group no longer than `RELEASE_AFTER` days.
+
+Pieces that aren't admitted don't make a group larger, but they're released with it. That brings them to nobody. It only
+keeps their receipts from showing that they aren't.
 """
 
 from sqlalchemy import (
@@ -24,12 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.types import Integer, LargeBinary
 
 from models.database import Transaction
-from models.feedback import feedback
+from models.feedback import Admission, feedback
 from models.statement import Expression, Row, statement
 from settings import Settings
 
 _waiting = and_(feedback.c.shared, ~feedback.c.released)
 _person = func.coalesce(func.encode(feedback.c.network_hash, "hex"), cast(feedback.c.id, Text))
+_people = func.count(distinct(_person)).filter(feedback.c.admission == Admission.ADMITTED).label("people")
+_is_held = feedback.c.admission == Admission.HELD  # once it's admitted, it counts as somebody's
 _today = cast(func.timezone("UTC", func.clock()), Date)
 _waited = and_(feedback.c.share_alone, feedback.c.received_on <= _today - bindparam("after", type_=Integer()))
 
@@ -43,7 +48,7 @@ def _plan() -> ClauseElement:
     groups = (
         select(
             feedback.c.mediator_id,
-            func.count(distinct(_person)).label("people"),
+            _people,
             # One moment for each group.
             (func.clock() + func.random() * text("interval '1 day'")).label("moment"),
         )
@@ -66,7 +71,7 @@ def _plan() -> ClauseElement:
 @statement(Row)
 def _release() -> ClauseElement:
     groups = (
-        select(feedback.c.mediator_id, feedback.c.release_at, func.count(distinct(_person)).label("people"))
+        select(feedback.c.mediator_id, feedback.c.release_at, _people)
         .where(_waiting, feedback.c.release_at <= func.clock())
         .group_by(feedback.c.mediator_id, feedback.c.release_at)
         .cte("groups")
@@ -78,7 +83,7 @@ def _release() -> ClauseElement:
         .values(
             released=enough,
             release_at=null(),
-            network_hash=case((enough, cast(null(), LargeBinary)), else_=feedback.c.network_hash),
+            network_hash=case((enough & ~_is_held, cast(null(), LargeBinary)), else_=feedback.c.network_hash),
         )
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import LargeBinary, Text, Uuid
 
 from jobs import audit
-from jobs.expiry import clean_up, erase_request_details
+from jobs.expiry import clean_up, erase_origins, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
@@ -61,6 +61,7 @@ class Settled:
 
     accounts: int
     details: int
+    origins: int
     sessions: int
 
 
@@ -92,6 +93,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     details = await erase_request_details(transaction)
     # A backup leaves the keys out: nobody can read these any more.
     details += await transaction.run(delete(feedback_request_details).where(made_on.not_in(select(details_keys.c.day))))
+    origins = await erase_origins(transaction, settings)
     await clean_up(transaction, settings)
     gone = await _delete_again(transaction, settings, list(ledger or []))
     signed_out = await transaction.run(delete(sessions))
@@ -99,7 +101,7 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     await transaction.run(delete(account_links))
     await _settle_here(transaction)
     await audit.write(transaction, settings, [{"action": AuditAction.BACKUP_RESTORED}])
-    return Settled(gone, details, signed_out)
+    return Settled(gone, details, origins, signed_out)
 
 
 async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:

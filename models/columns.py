@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Table, Text, Uuid, func, text
+from sqlalchemy import CheckConstraint, Date, DateTime, LargeBinary, Table, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -31,6 +31,12 @@ def timestamptz(*, default_now: bool = False, index: bool = False) -> Any:
         sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": func.clock()} if default_now else {},
     )
+
+
+def today() -> Any:
+    """Day on which the row is written, in UTC and by the service's clock."""
+    written_on = text("((clock() AT TIME ZONE 'UTC')::date)")
+    return Field(default=None, sa_type=Date, sa_column_kwargs={"server_default": written_on})
 
 
 def text_column(default: str | None = None) -> Any:

@@ -3,17 +3,27 @@
 Nothing links a request to the feedback that answered it: no column, and nothing that PostgreSQL keeps about rows. So
 answering doesn't touch the request's row, and what it writes is soon rewritten (`jobs/mixing.py`). A request's
 details are a row of their own, so that erasing them means deleting it. They and origins are sealed
-(`permissions/sealing.py`).
+(`permissions/sealing.py`). The giver of a piece of feedback holds its receipt, of which only a hash is here.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import cascade_fk, one_of, random_id, secret_hash, server_default, table, text_column, timestamptz
+from models.columns import (
+    cascade_fk,
+    one_of,
+    random_id,
+    secret_hash,
+    server_default,
+    table,
+    text_column,
+    timestamptz,
+    today,
+)
 
 
 class Capacity(StrEnum):
@@ -39,8 +49,20 @@ class RequestState(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
+class Admission(StrEnum):
+    """Whether a piece of feedback counts.
+
+    HELD: only once an administrator admits it, because many came from one place. DISCARDED: never, because it came from
+    the mediator's own mailbox; only its receipt still shows it.
+    """
+
+    ADMITTED = "ADMITTED"
+    HELD = "HELD"
+    DISCARDED = "DISCARDED"
+
+
 class FeedbackRequest(SQLModel, table=True):
-    """A request to a party."""
+    """A request to a party. `agreed_on`: when the mediator confirmed that the party agreed to be contacted."""
 
     __tablename__ = "feedback_request"
     __table_args__ = (
@@ -51,6 +73,7 @@ class FeedbackRequest(SQLModel, table=True):
     id: UUID = random_id()
     mediator_id: UUID = cascade_fk("mediator", index=False)
     made_at: datetime = timestamptz(default_now=True)
+    agreed_on: date = today()
     mediation_ended_on: date
     secret_hash: bytes = secret_hash()
     state: str = server_default("'OPEN'")
@@ -98,11 +121,11 @@ class StoppedAddress(SQLModel, table=True):
 
 
 class Feedback(SQLModel, table=True):
-    """One piece of feedback. `released`: it's shared and has reached the mediator.
+    """One piece of feedback. `released`: it's shared and has reached the mediator, if it's admitted.
 
-    Until then, `share_alone` says that it need not wait for a group, `network_hash` which pieces without a request may
-    be one person's, and `release_at` when the group that it's in will be released. `mixed`: it was rewritten, among
-    others.
+    One that isn't is released along with others, so that no receipt tells. Until then, `share_alone` says that it need
+    not wait for a group, `network_hash` which pieces without a request may be one person's, and `release_at` when the
+    group that it's in will be released. `mixed`: it was rewritten, among others.
     """
 
     __table_args__ = (
@@ -112,6 +135,8 @@ class Feedback(SQLModel, table=True):
         Index("feedback_unreleased", "id", postgresql_where=text("shared AND NOT released")),
         one_of("capacity", Capacity),
         one_of("acted_as", ActedAs),
+        one_of("admission", Admission),
+        UniqueConstraint("id", "admission", name="feedback_admission"),  # for its answers to refer to
     )
 
     id: UUID = random_id()
@@ -125,29 +150,38 @@ class Feedback(SQLModel, table=True):
     network_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     by_invitation: bool
     mixed: bool = server_default("false")
-    received_on: date = Field(
-        default=None,
-        sa_type=Date,
-        sa_column_kwargs={"server_default": text("((clock() AT TIME ZONE 'UTC')::date)")},
-    )
+    received_on: date = today()
+    admission: str = server_default("'ADMITTED'")
+    receipt_hash: bytes | None = secret_hash(nullable=True)
 
 
 RATINGS = range(1, 6)
 
 
 class FeedbackAnswer(SQLModel, table=True):
-    """The answer to one question: a rating from 1 to 5, or a text; both null is "not applicable"."""
+    """The answer to one question: a rating from 1 to 5, or a text; both null is "not applicable".
+
+    `admission` is always that of its piece of feedback. It's here too because the database's rules go by it.
+    """
 
     __tablename__ = "feedback_answer"
     __table_args__ = (
         Index("feedback_answer_of_feedback", "mediator_id", "feedback_id"),
         CheckConstraint(f"rating BETWEEN {RATINGS[0]} AND {RATINGS[-1]}", name="rating_bounds"),
+        ForeignKeyConstraint(
+            ["feedback_id", "admission"],
+            ["feedback.id", "feedback.admission"],
+            name="feedback_answer_of_admission",
+            ondelete="CASCADE",
+            onupdate="CASCADE",
+        ),
     )
 
-    feedback_id: UUID = cascade_fk("feedback", primary=True)
+    feedback_id: UUID = Field(primary_key=True)
     question: str = Field(primary_key=True)
     mediator_id: UUID = cascade_fk("mediator", index=False)
     reviewer_only: bool
+    admission: str = server_default("'ADMITTED'")
     rating: int | None = None
     text: str | None = text_column()
 

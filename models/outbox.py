@@ -103,10 +103,17 @@ class AuditAction(StrEnum):
     WRONG_PASSWORD = "WRONG_PASSWORD"  # noqa: S105 - the action's name
     WRONG_CODE = "WRONG_CODE"
     LOCKED_OUT = "LOCKED_OUT"
+    FEEDBACK_ADMITTED = "FEEDBACK_ADMITTED"
+    FEEDBACK_REMOVED = "FEEDBACK_REMOVED"
 
 
 # Entries with these tell that there is feedback about the mediator in `account_id`.
-ABOUT_FEEDBACK = (AuditAction.ORIGIN_READ, AuditAction.ANSWERS_READ)
+ABOUT_FEEDBACK = (
+    AuditAction.ORIGIN_READ,
+    AuditAction.ANSWERS_READ,
+    AuditAction.FEEDBACK_ADMITTED,
+    AuditAction.FEEDBACK_REMOVED,
+)
 
 
 class AuditEntry(SQLModel, table=True):

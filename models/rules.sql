@@ -90,6 +90,13 @@ RETURN accepted_at IS NOT NULL AND (
     )
 );
 
+-- The piece of feedback whose receipt the viewer holds. Its mediator could have come by it, so it shows them nothing while
+-- they're signed in.
+CREATE FUNCTION held_receipt() RETURNS SETOF uuid STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT id FROM feedback WHERE receipt_hash = held_link() AND mediator_id IS DISTINCT FROM viewer();
+END;
+
 -- SECURITY DEFINER functions run as the owner, past the policies. Each checks for itself who may use it, and only the
 -- roles of part 4 can call it at all.
 
@@ -287,16 +294,33 @@ CREATE POLICY work_mails ON feedback_request_details FOR SELECT TO :"worker" USI
 CREATE POLICY work_erases ON feedback_request_details FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
 -- A finished survey. Its mediator reads it once it was shared and released; administrators and the mediator's reviewers
--- read all of it, but never what is about themselves. Anybody gives feedback, except about themselves.
+-- read all of it, but never what is about themselves. Anybody gives feedback, except about themselves. What's held is for
+-- administrators alone, and what's discarded for nobody. With its receipt, its giver sees it in any case.
 ALTER TABLE feedback ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readable ON feedback FOR SELECT USING (
-    (mediator_id = (SELECT own_record()) AND shared AND released)
+    (mediator_id = (SELECT own_record()) AND shared AND released AND admission = 'ADMITTED')
     OR (
         mediator_id <> (SELECT viewer())
-        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+        AND (
+            ((SELECT stands_as(8)) AND admission <> 'DISCARDED')
+            OR (admission = 'ADMITTED' AND mediator_id IN (SELECT reviewed FROM reviewed()))
+        )
     )
 );
 CREATE POLICY given_about_another ON feedback FOR INSERT WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shows ON feedback FOR SELECT
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shares ON feedback FOR UPDATE
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()) AND NOT released);
+CREATE POLICY receipt_erases ON feedback FOR DELETE
+    USING (receipt_hash = (SELECT held_link()) AND mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY administrators_admit ON feedback FOR UPDATE
+    USING ((SELECT stands_as(8)) AND mediator_id <> (SELECT viewer()) AND admission = 'HELD')
+    WITH CHECK (admission = 'ADMITTED');
+CREATE POLICY administrators_remove ON feedback FOR DELETE
+    USING (
+        (SELECT stands_as(8) AND NOT by_token()) AND mediator_id <> (SELECT viewer()) AND admission <> 'DISCARDED'
+    );
 CREATE POLICY work_mails ON feedback FOR SELECT TO :"worker" USING ((SELECT at_work()));
 CREATE POLICY work_releases ON feedback FOR UPDATE TO :"worker" USING ((SELECT at_work()));
 
@@ -306,15 +330,22 @@ CREATE POLICY readable ON feedback_answer FOR SELECT USING (
     (
         mediator_id = (SELECT own_record())
         AND NOT reviewer_only
-        AND feedback_id IN (SELECT id FROM feedback WHERE mediator_id = (SELECT own_record()) AND shared AND released)
+        AND feedback_id IN (
+            SELECT id FROM feedback
+             WHERE mediator_id = (SELECT own_record()) AND shared AND released AND admission = 'ADMITTED'
+        )
     )
     OR (
         mediator_id <> (SELECT viewer())
-        AND ((SELECT stands_as(8)) OR mediator_id IN (SELECT reviewed FROM reviewed()))
+        AND (
+            ((SELECT stands_as(8)) AND admission <> 'DISCARDED')
+            OR (admission = 'ADMITTED' AND mediator_id IN (SELECT reviewed FROM reviewed()))
+        )
     )
 );
 CREATE POLICY given_about_another ON feedback_answer FOR INSERT
     WITH CHECK (mediator_id IS DISTINCT FROM (SELECT viewer()));
+CREATE POLICY receipt_shows ON feedback_answer FOR SELECT USING (feedback_id IN (SELECT held_receipt FROM held_receipt()));
 
 -- Who gave it. Administrators read that in person, not with a token, and never about themselves.
 ALTER TABLE feedback_origin ENABLE ROW LEVEL SECURITY;
@@ -326,6 +357,7 @@ CREATE POLICY readable ON feedback_origin FOR SELECT USING (
 );
 CREATE POLICY given ON feedback_origin FOR INSERT WITH CHECK (true);
 CREATE POLICY work_mails ON feedback_origin FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_erases ON feedback_origin FOR DELETE TO :"worker" USING ((SELECT at_work()));
 
 -- Whom a mediator invited to review them, by their address. The invited person has a link, which shows it and works once.
 ALTER TABLE reviewer_invitation ENABLE ROW LEVEL SECURITY;
@@ -422,6 +454,27 @@ CREATE TRIGGER in_force_only_with_every_yes BEFORE UPDATE OF in_force ON appoint
     )
     EXECUTE FUNCTION refuse_change();
 
+-- Sharing a piece of feedback is up to its giver, until it's released; admitting a held one, which then waits to be
+-- released as if it had just come, to administrators.
+CREATE TRIGGER only_givers_share BEFORE UPDATE OF shared, share_alone ON feedback FOR EACH ROW
+    WHEN (
+        (NEW.shared, NEW.share_alone) IS DISTINCT FROM (OLD.shared, OLD.share_alone)
+        AND (OLD.receipt_hash = held_link() AND NOT OLD.released) IS NOT TRUE
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_administrators_admit BEFORE UPDATE OF admission ON feedback FOR EACH ROW
+    WHEN (
+        NEW.admission <> OLD.admission
+        AND NOT (stands_as(8) AND OLD.admission = 'HELD' AND NEW.admission = 'ADMITTED')
+    )
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_work_releases BEFORE UPDATE OF released, release_at ON feedback FOR EACH ROW
+    WHEN (
+        (NEW.released, NEW.release_at) IS DISTINCT FROM (OLD.released, OLD.release_at)
+        AND NOT at_work() AND NEW.admission = OLD.admission
+    )
+    EXECUTE FUNCTION refuse_change();
+
 -- An account that never proved its address makes way for one that does.
 CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FOR EACH ROW
     WHEN (OLD.email_verified_at IS NOT NULL AND ((OLD.id = viewer() OR stands_as(8)) AND NOT by_token()) IS NOT TRUE)
@@ -452,6 +505,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 -- The audit log only grows, and nobody but the owner writes the migrations' own table.
 REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
+
+-- Of a piece of feedback, only what's shared, admitted and released changes.
+REVOKE UPDATE ON feedback FROM :"role";
+GRANT UPDATE (shared, share_alone, network_hash, admission, released, release_at) ON feedback TO :"role";
 
 GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, erase_invitations, end_invitations, end_exports,
     mix_answers, rewrite TO :"role";

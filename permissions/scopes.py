@@ -17,16 +17,17 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
     true,
     union_all,
 )
-from sqlalchemy.types import Integer, Uuid
+from sqlalchemy.types import Integer, LargeBinary, Uuid
 
 from models.account import Role, accounts
-from models.feedback import feedback, feedback_answers, feedback_request_details, feedback_requests
+from models.feedback import Admission, feedback, feedback_answers, feedback_request_details, feedback_requests
 from models.mediator import Visibility, mediators
 from models.outbox import ABOUT_FEEDBACK, audit_entries
 from models.reviewer import appointments
@@ -95,13 +96,37 @@ def visible_mediators(standings: Standing) -> ColumnElement[bool]:
     return and_(accounts.c.roles.contains([Role.MEDIATOR.value]), or_(known, others))
 
 
+def _is(admission: Admission) -> ColumnElement[bool]:
+    return feedback.c.admission == literal_column(f"'{admission}'")
+
+
 def readable_feedback(standing: Standing) -> ColumnElement[bool]:
-    """Select a mediator's feedback: all of it for reviewer and administrator, shared and released feedback for SELF."""
+    """Select a mediator's admitted feedback: all of it for reviewer and administrator, shared and released for SELF."""
+    admitted = _is(Admission.ADMITTED)
     if standing & (Standing.REVIEWER | Standing.ADMIN):
-        return true()
+        return admitted
     if standing & Standing.SELF:
-        return and_(feedback.c.shared, feedback.c.released)
+        return and_(admitted, feedback.c.shared, feedback.c.released)
     return false()
+
+
+def held() -> ColumnElement[bool]:
+    """Select the feedback that waits for an administrator."""
+    return _is(Admission.HELD)
+
+
+def about_others() -> ColumnElement[bool]:
+    """Select what administrators may look into: feedback about any mediator but themselves, unless it's discarded."""
+    return and_(~_is(Admission.DISCARDED), feedback.c.mediator_id != VIEWER)
+
+
+def by_receipt() -> ColumnElement[bool]:
+    """Select the piece of feedback whose receipt the viewer holds, by its hash, `receipt`.
+
+    Its mediator could have come by a receipt, so it shows them nothing while they're signed in.
+    """
+    held = feedback.c.receipt_hash == bindparam("receipt", type_=LargeBinary())
+    return and_(held, feedback.c.mediator_id.is_distinct_from(VIEWER))
 
 
 def readable_answers(standing: Standing) -> ColumnElement[bool]:

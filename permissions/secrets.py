@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets as random
 import unicodedata
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -202,6 +202,28 @@ def is_device_token(settings: Settings, token: str, password_hash: str) -> bool:
     """Whether a browser's token was made for the account with this password hash."""
     made = (_device_token(key, password_hash) for key in settings.secret_keys)
     return any(hmac.compare_digest(token.encode(), one.encode()) for one in made)
+
+
+_RECEIPT_BYTES = 15  # 120 bits: 24 characters
+# Crockford's base 32, without letters that look like another or like a digit.
+_RECEIPT_LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_MISREAD = str.maketrans("OIL", "011")
+
+
+def receipt_code(settings: Settings, of: bytes | None) -> str:
+    """Make the code of a receipt, for people to keep: always the same one `of` something, or a random one.
+
+    It's shown in groups of four: 7K3M-0QXW-...
+    """
+    raw = random.token_bytes(_RECEIPT_BYTES) if of is None else keyed(settings.secret_keys[0], "receipt", of)
+    letters = b32encode(raw[:_RECEIPT_BYTES]).decode().translate(_RECEIPT_LETTERS)
+    return "-".join(letters[place : place + 4] for place in range(0, len(letters), 4))
+
+
+def hash_receipt(code: str) -> bytes:
+    """Hash the code of a receipt, however it was typed: in any case, with or without separators."""
+    letters = "".join(one for one in code.upper() if one.isalnum())
+    return hash_secret(letters.translate(_MISREAD))
 
 
 def caseless(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, bindparam, cast, func, literal_column, select
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.types import Float, Text, Uuid
 
@@ -36,16 +36,21 @@ _feedback, _answer, _origin = feedback_table.c, feedback_answers.c, feedback_ori
 _YEAR = year_of(_feedback.received_on)
 
 
-def _answers(standing: Standing) -> Expression:
+def answers_in_order(readable: ColumnElement[bool]) -> Expression:
+    """Select the readable answers of a piece of feedback, in the survey's order."""
     each = func.jsonb_build_array(_answer.question, _answer.rating, _answer.text)
     # Part of the statement: as a parameter, the list cost as much as running the statement.
     asked = literal_column(f"'{{{','.join(one.key for one in survey().questions)}}}'", ARRAY(Text()))
     in_order = aggregate_order_by(each, func.array_position(asked, _answer.question), _answer.question)
     return (
         select(func.coalesce(func.jsonb_agg(in_order), func.jsonb_build_array(), type_=JSONB()))
-        .where(_answer.feedback_id == _feedback.id, readable_answers(standing))
+        .where(_answer.feedback_id == _feedback.id, readable)
         .scalar_subquery()
     )
+
+
+def _answers(standing: Standing) -> Expression:
+    return answers_in_order(readable_answers(standing))
 
 
 Answered = list[str | int | None]  # JSON of a question's key, the rating and the text
@@ -240,7 +245,7 @@ def _summary(single: bool) -> ClauseElement:
     owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     per_year = (
         select(_feedback.mediator_id, _YEAR.label("year"), func.count().label("count"))
-        .where(_feedback.mediator_id == owner)
+        .where(_feedback.mediator_id == owner, readable_feedback(Standing.REVIEWER))
         .group_by(_feedback.mediator_id, _YEAR)
         .cte("per_year")
     )
@@ -256,6 +261,7 @@ def _summary(single: bool) -> ClauseElement:
         .join(feedback_answers, _answer.feedback_id == _feedback.id)
         # For the answers too, because they have an index for it.
         .where(_feedback.mediator_id == owner, _answer.mediator_id == owner, _answer.rating.is_not(None))
+        .where(readable_feedback(Standing.REVIEWER))
         .group_by(_feedback.mediator_id, _YEAR, _answer.question)
         .cte("per_question")
     )

@@ -1,39 +1,39 @@
 """Giving feedback without an account: one completed survey, through a request's link, a personal link or a choice."""
 
+from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from i18n import gettext as _
 from i18n import lazy_gettext
-from jobs.feedback_notice import queue_notice
-from models.account import accounts
 from models.database import Transaction
 from models.feedback import (
     RATINGS,
     ActedAs,
+    Admission,
     Capacity,
     feedback,
     feedback_answers,
     feedback_origins,
     spent_links,
 )
+from models.statement import Values
 from permissions.scopes import LINK_DAYS
 from permissions.sealing import Origin, mailbox_hashes, seal_origin
-from permissions.secrets import hash_secret, network_hash, spent_marks
+from permissions.secrets import hash_receipt, hash_secret, network_hash, receipt_code, spent_marks
 from resolvers import limits
-from resolvers.address import is_own
 from resolvers.context import Context, Info
 from resolvers.errors import BadInput, Code, refuse
+from resolvers.feedback_admission import admission_of, tell_mediator
 from resolvers.feedback_giving_subject import LinkState, SubjectRow, link_state, read_link, request_by_link, subject_by
-from resolvers.idempotency import earlier_result, once
+from resolvers.idempotency import attempt, once
 from resolvers.inputs import read_id
 from resolvers.survey import QuestionKind, question
 from resolvers.validation import Check
-from settings import Notice
 
 
 @strawberry.input
@@ -63,8 +63,16 @@ class GiveFeedbackInput:
     request_key: str | None = None
 
 
-async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
-    """Store a completed survey, queue the notice about it, and use up the request's link.
+@dataclass(frozen=True)
+class Given:
+    """What's answered: that the survey was received, and the code of its receipt, which is shown only then."""
+
+    receipt: str
+    received: bool = True
+
+
+async def give_feedback(info: Info, input: GiveFeedbackInput) -> Given:
+    """Store a completed survey, queue the notice about it, use up the request's link, and give the receipt.
 
     Raises:
         Refused: something in the input needs fixing, or the link doesn't work.
@@ -79,29 +87,25 @@ async def give_feedback(info: Info, input: GiveFeedbackInput) -> None:
         raise BadInput(_("Give exactly one of token, link and mediatorId."))
     limit = limits.LINK_TRIES if new.token is not None else limits.OPEN_FEEDBACK
     await context.limiter.count(limit, context.viewer.address)
-    check, new_id = Check(), uuid4()
+    check, new_id, by_request = Check(), uuid4(), new.token is not None
     name, email = check.line("name", new.name), check.email("email", new.email, required=False)
     answers = _checked(check, new.answers)
     check.done()
     async with context.transaction(link=hash_secret(new.token) if new.token is not None else None) as transaction:
         # This tells a repeat from a second answer. It's before checking the link, which the first answer used up.
-        if await earlier_result(context, transaction, "giveFeedback", once(input), new_id, by[0]):
-            return
+        trying = await attempt(context, transaction, "giveFeedback", once(input), by[0])
+        receipt = receipt_code(context.settings, trying.common)
+        if trying.repeats:
+            return Given(receipt)
         about = await _whom(context, transaction, new.token, link, chosen)
         if about.id == context.viewer.account_id:
             refuse(None, Code.NOT_ALLOWED, _("You can't give feedback about yourself."))
-        named = context.settings.feedback_notice is Notice.NAMED
-        over = named and new.token is None and await context.limiter.is_over(limits.NOTICES_TO, about.id)
-        await transaction.savepoint()
-        await _store(context, transaction, new_id, about.id, new, answers)
+        admission = await admission_of(context, transaction, about.id, email, by_request=by_request)
+        await _store(context, transaction, new_id, about.id, new, admission, receipt)
+        await transaction.run(insert(feedback_answers).values(_rows(new_id, about.id, admission, answers)))
         await _store_origin(context, transaction, new_id, name, email)
-        await queue_notice(transaction, context.settings, new_id, about.id, over=over)
-        # Undone after it was written, so that timing reveals nothing either. A refusal would show strangers whose
-        # address it is.
-        viewer = select(accounts.c.email_key).where(accounts.c.id == context.viewer.account_id)
-        giver = await transaction.value(viewer, str)
-        own = await is_own(transaction, about.id, email, giver)
-        await (transaction.rollback_to() if own else transaction.release())
+        await tell_mediator(context, transaction, new_id, about.id, admission, by_request=by_request)
+    return Given(receipt)
 
 
 async def _whom(
@@ -192,8 +196,10 @@ async def _store(
     feedback_id: UUID,
     mediator_id: UUID,
     new: GiveFeedbackInput,
-    answers: list[FeedbackAnswerInput],
+    admission: Admission,
+    receipt: str,
 ) -> None:
+    network = network_hash(context.settings, mediator_id, context.viewer.address)
     await transaction.run(
         insert(feedback).values(
             id=feedback_id,
@@ -203,23 +209,29 @@ async def _store(
             shared=new.share,
             share_alone=new.share and new.share_alone,
             released=new.share and not context.settings.release_least,
-            network_hash=network_hash(context.settings, mediator_id, context.viewer.address)
-            if new.share and new.token is None
-            else None,
+            network_hash=network if new.share and new.token is None else None,
             by_invitation=new.token is not None,
+            admission=admission,
+            receipt_hash=hash_receipt(receipt),
         )
     )
+
+
+def _rows(
+    feedback_id: UUID, mediator_id: UUID, admission: Admission, answers: list[FeedbackAnswerInput]
+) -> list[Values]:
+    """Give the rows of the answers."""
+    of = {"feedback_id": feedback_id, "mediator_id": mediator_id, "admission": admission}
     rows = []
     for answer in answers:
         asked = question(answer.question)
         rows.append(
-            {
-                "feedback_id": feedback_id,
+            of
+            | {
                 "question": answer.question,
-                "mediator_id": mediator_id,
                 "reviewer_only": asked is None or asked.reviewer_only,
                 "rating": answer.rating,
                 "text": answer.text,
             }
         )
-    await transaction.run(insert(feedback_answers).values(rows))
+    return rows

@@ -17,6 +17,7 @@ from i18n import gettext as _
 from models.feedback import feedback
 from models.outbox import AuditAction
 from models.statement import Row, statement
+from permissions.scopes import readable_feedback
 from permissions.viewer import Standing
 from permissions.writing import is_blank, is_one_line
 from resolvers.audit import note
@@ -24,7 +25,7 @@ from resolvers.context import Context
 from resolvers.entry_rows import EntryRow
 from resolvers.errors import BadInput
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import Connection
+from resolvers.paging import Connection, ListedRow
 from resolvers.validation import cleaned
 
 LEAST_REASON, MOST_REASON = 5, 200
@@ -45,7 +46,8 @@ class _UnsharedRow(Row):
 @statement(_UnsharedRow)
 def _unshared() -> ClauseElement:
     piece, ids = feedback.c, bindparam("ids", type_=ARRAY(Uuid()))
-    return select(piece.id, piece.mediator_id).where(piece.id == func.any(ids), ~(piece.shared & piece.released))
+    mediators_own = readable_feedback(Standing.SELF)
+    return select(piece.id, piece.mediator_id).where(piece.id == func.any(ids), ~mediators_own)
 
 
 def reads_as_administrator(mediator: MediatorRow) -> bool:
@@ -62,7 +64,7 @@ async def note_page(
     return found
 
 
-async def note_answers(context: Context, rows: Iterable[EntryRow]) -> None:
+async def note_answers(context: Context, rows: Iterable[ListedRow]) -> None:
     """Note that the answers of these pieces of feedback are read, once in a request, unless the mediator can read them.
 
     However many there are, they're found by one statement and noted by one.

@@ -51,6 +51,7 @@ class RequestRow(ListedRow):
     """A request to a party; who that is, sealed with the key of the day when it was made, only for five days."""
 
     made_on: date
+    agreed_on: date
     mediation_ended_on: date
     sealed: bytes | None
     day_key: bytes | None
@@ -75,6 +76,7 @@ def _rows() -> AnySelect:
         select(
             _request.id,
             cast(func.timezone("UTC", _request.made_at), Date).label("made_on"),
+            _request.agreed_on,
             _request.mediation_ended_on,
             _details.sealed,
             details_keys.c.sealed.label("day_key"),

@@ -2,12 +2,14 @@
 
 A key belongs to one account and one kind of change. With different content it's refused, and the second change isn't
 made. We keep the id of what was made, and read the answer from that each time; for a change that makes many things, we
-keep the answer itself. Of the content we keep a keyed hash, which also depends on the key. The key isn't stored.
+keep the answer itself. Nothing leads from a key to a piece of feedback: its repeats only know the same secret. Of the
+content we keep a keyed hash, which also depends on the key. The key isn't stored.
 """
 
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -45,7 +47,19 @@ def once(input: object, *, proofs: Collection[str] = ()) -> Once:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One request to make a change only once: whether it repeats an earlier one, and what they have in `common`.
+
+    Nobody can work that out without the key. It's None if there isn't one.
+    """
+
+    repeats: bool
+    common: bytes | None
+
+
+@dataclass(frozen=True)
 class _Hashes:
+    whose: bytes
     key: bytes
     content: bytes
 
@@ -56,13 +70,17 @@ def _hashed(context: Context, change: str, key: str, content: bytes, *scope: obj
     secret = context.settings.secret_key.get_secret_value().encode()
     whose = repr((change, str(context.viewer.account_id), *map(str, scope), key)).encode()
     # Both include the key: if it's random, even someone with the secret can't try out contents.
-    return _Hashes(hmac.digest(secret, whose, "sha256"), hmac.digest(secret, repr((whose, content)).encode(), "sha256"))
+    of_content = hmac.digest(secret, repr((whose, content)).encode(), "sha256")
+    return _Hashes(whose, hmac.digest(secret, whose, "sha256"), of_content)
 
 
-async def _claim(transaction: Transaction, hashed: _Hashes, fresh: Values) -> bool:
-    """Take a key that hasn't been used in 24 hours; False if it has. Waits for another request that's using it."""
+async def _claim(transaction: Transaction, hashed: _Hashes, fresh: Values) -> datetime | None:
+    """Take a key that hasn't been used in 24 hours, and give the moment; None if it has.
+
+    Waits for another request that's using it.
+    """
     fresh = fresh | {"content_hash": hashed.content, "made_at": func.clock()}
-    claimed = await transaction.value(
+    return await transaction.value(
         insert(request_keys)
         .values(key_hash=hashed.key, **fresh)
         .on_conflict_do_update(
@@ -70,22 +88,22 @@ async def _claim(transaction: Transaction, hashed: _Hashes, fresh: Values) -> bo
             set_=fresh,
             where=request_keys.c.made_at <= func.clock() - REQUEST_KEY_KEPT,
         )
-        .returning(request_keys.c.key_hash),
-        bytes,
+        .returning(request_keys.c.made_at),
+        datetime,
     )
-    return claimed is not None
 
 
 class _KeptRow(Row):
     result_id: UUID | None
     answer: list[JsonValue] | None
     content_hash: bytes | None
+    made_at: datetime
 
 
 @statement(_KeptRow)
 def _kept() -> ClauseElement:
     kept = request_keys.c
-    return select(kept.result_id, kept.answer, kept.content_hash).where(
+    return select(kept.result_id, kept.answer, kept.content_hash, kept.made_at).where(
         kept.key_hash == bindparam("key_hash", type_=LargeBinary()), kept.made_at > func.clock() - REQUEST_KEY_KEPT
     )
 
@@ -121,6 +139,25 @@ async def earlier_result(
         return None
     earlier = await _earlier(transaction, hashed)
     return earlier.result_id if earlier is not None else None
+
+
+async def attempt(context: Context, transaction: Transaction, change: str, once: Once, *scope: object) -> Attempt:
+    """Tell a first request from its repeats, for a change that leaves neither an id nor an account with the key.
+
+    `scope` separates people who aren't signed in. A repeat that arrives while the first is running waits for it.
+
+    Raises:
+        Refused: the key was used with different content.
+        BadInput: the `requestKey` is too long.
+    """
+    if once.key is None:
+        return Attempt(repeats=False, common=None)
+    hashed = _hashed(context, change, once.key, once.content, *scope)
+    claimed = await _claim(transaction, hashed, {"result_id": None, "account_id": None})
+    earlier = None if claimed else await _earlier(transaction, hashed)
+    # The moment tells it from an attempt with the same key after 24 hours.
+    made_at = earlier.made_at if earlier else claimed
+    return Attempt(repeats=earlier is not None, common=repr((hashed.whose, made_at)).encode())
 
 
 async def earlier_answer(context: Context, transaction: Transaction, change: str, once: Once) -> list[JsonValue] | None:

@@ -55,6 +55,9 @@ MAIL_TO = Limit("mail_to", "20/day")  # mailbox
 RESETS_TO = Limit("resets_to", "5/hour")  # email address and network address
 NOTICES_TO = Limit("notices_to", "60/hour")  # mediator, for named notices of feedback without a request
 
+# Mediator and network address. Beyond it, feedback without a request is held for an administrator; nothing shows that.
+FEEDBACK_ABOUT = Limit("feedback_about", "5/hour")
+
 
 _RECONNECT_AFTER = 10.0  # seconds of counting in memory before trying Valkey again
 _TIMEOUT = 0.25  # seconds

@@ -39,6 +39,8 @@ from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
 from schema.executor import Resolve, core_schema
 from schema.feedback import FeedbackMutations, FeedbackQueries
+from schema.feedback_receipt import FeedbackReceiptMutations, FeedbackReceiptQueries
+from schema.feedback_support import FeedbackSupportMutations, FeedbackSupportQueries
 from schema.guards import EntryGuard, RowGuard, TextGuard
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
@@ -49,7 +51,16 @@ from schema.support import SupportMutations, SupportQueries
 
 
 @strawberry.type
-class Query(AccountQueries, MediatorQueries, DirectoryQueries, ReviewerQueries, FeedbackQueries, SupportQueries):
+class Query(
+    AccountQueries,
+    MediatorQueries,
+    DirectoryQueries,
+    ReviewerQueries,
+    FeedbackQueries,
+    FeedbackReceiptQueries,
+    FeedbackSupportQueries,
+    SupportQueries,
+):
     """All queries."""
 
 
@@ -63,6 +74,8 @@ class Mutation(
     LogbookMutations,
     CpdMutations,
     FeedbackMutations,
+    FeedbackReceiptMutations,
+    FeedbackSupportMutations,
     ReviewerMutations,
     DirectoryMutations,
     SupportMutations,

@@ -82,6 +82,7 @@ class FeedbackSummary:
 class FeedbackRequest:
     id: strawberry.ID
     made_on: date
+    agreed_on: date = strawberry.field(description="When you confirmed that the party agreed to be contacted.")
     mediation_ended_on: date
 
     party_name = strawberry.field(resolver=party_name, graphql_type=str | None)
@@ -140,6 +141,11 @@ class FeedbackSubjectName:
 @strawberry.type
 class GiveFeedbackPayload(Payload):
     received: bool = False
+    receipt: str | None = strawberry.field(
+        default=None,
+        description="The code of the receipt, which only this answer shows. With it, the sender sees the piece of "
+        "feedback again, changes whether it's shared, or erases it.",
+    )
 
 
 @strawberry.type

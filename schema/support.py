@@ -3,11 +3,11 @@
 from datetime import datetime
 
 import strawberry
-from resolvers.dead_mail import dead_mail
 
 from models.account import Role
 from models.outbox import AuditAction
 from resolvers.audit_log import actor, audit_log, subject
+from resolvers.dead_mail import dead_mail
 from resolvers.reviewer_approval import confirm_reviewer, unconfirmed_reviewers
 from resolvers.support import (
     accounts,
@@ -49,7 +49,9 @@ class AuditEntry:
     subject_id: strawberry.ID | None = strawberry.field(
         description="What it was done to: an account, a piece of feedback, an appointment, an email or an API token."
     )
-    reason: str | None = strawberry.field(description="As the actor gave it, for an origin.")
+    reason: str | None = strawberry.field(
+        description="As the actor gave it, for an origin. A word, for feedback that was removed."
+    )
     count: int | None = strawberry.field(description="How often, for what went wrong while somebody signed in.")
 
     actor = strawberry.field(

@@ -151,6 +151,7 @@ class Settings(BaseSettings):
     release_after: Days = Field(
         30, description="Days after which answers reach the mediator alone, if their giver allowed that"
     )
+    origin_kept: int = Field(24, ge=1, le=120, description="Months after which origins of feedback are erased")
     feedback_notice: Notice = Field(
         Notice.NAMED,
         description="Mail about new feedback: `named` says who gave it, `discreet` that there may be some, or `off`",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 import uvicorn
+from sqlmodel import SQLModel
 
 import cli
 from demo import seed
@@ -21,6 +22,7 @@ from settings import Settings
 from tests.hub import PASSWORD, Hub
 from tests.world import put_cases, put_token
 from tools import readme
+from tools.kept import IMPERSONAL, KEPT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,13 @@ def test_outdated_tables_are_written_again(tmp_path: Path, monkeypatch: pytest.M
 def test_a_table_without_its_place_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         readme.written(name, f"<!-- {name} -->\n")
+
+
+def test_the_page_on_privacy_has_each_table_that_says_something_about_people() -> None:
+    tables = [row.table for row in KEPT]
+    assert len(tables) == len({*tables})
+    assert {*tables} | IMPERSONAL == set(SQLModel.metadata.tables)
+    assert not {*tables} & IMPERSONAL
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -124,6 +124,7 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("SHARED_RELEASE", "daily"),
         ("RELEASE_LEAST", "1"),
         ("RELEASE_AFTER", "0"),
+        ("ORIGIN_KEPT", "0"),
         ("FEEDBACK_NOTICE", "loud"),
         ("SESSION_IDLE_DAYS", "0"),
         ("SESSION_DAYS", "99999"),

@@ -103,6 +103,7 @@ async def put_feedback(
                     mediator_id=about.id,
                     question=key,
                     reviewer_only=asked.reviewer_only,
+                    admission=facts.get("admission", "ADMITTED"),
                     rating=answer if isinstance(answer, int) else None,
                     text=answer if isinstance(answer, str) else None,
                 )

@@ -1,4 +1,4 @@
-"""Writes the parts of the docs that come from the source: the table of settings, and that of permissions.
+"""Writes the parts of the docs that come from the source: the tables of settings, permissions and what's kept.
 
 `python -m tools.readme` writes them again between their markers, such as `<!-- settings -->` and `<!-- /settings -->`.
 """
@@ -12,20 +12,21 @@ from pydantic.fields import FieldInfo
 from permissions.policy import SECTIONS, PolicyRow
 from permissions.viewer import Standing
 from settings import Settings
+from tools.kept import KEPT
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = {"settings": DOCS / "settings.md", "privacy": DOCS / "permissions.md"}
+PAGES = {"settings": DOCS / "settings.md", "privacy": DOCS / "permissions.md", "kept": DOCS / "privacy.md"}
 
 
 def main() -> None:
-    """Write both tables again."""
+    """Write all tables again."""
     for name, page in PAGES.items():
         page.write_text(written(name, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def written(name: str, page: str) -> str:
     """Give a page with its table as the source has it; ValueError if it has no place for one."""
-    return placed(page, name, _settings() if name == "settings" else _privacy())
+    return placed(page, name, {"settings": _settings, "privacy": _privacy, "kept": _kept}[name]())
 
 
 def placed(page: str, name: str, content: str) -> str:
@@ -67,6 +68,11 @@ def _privacy() -> str:
         rows.append([f"**{section}**", *("" for _ in Standing)])
         rows += ([_what(row), *("yes" if one in row.standings else "" for one in Standing)] for row in in_section)
     return markdown_table(*rows)
+
+
+def _kept() -> str:
+    head = ("table", "what", "about whom", "who reads it", "how long")
+    return markdown_table(head, *((f"`{one.table}`", one.what, one.whose, one.readers, one.how_long) for one in KEPT))
 
 
 def _what(row: PolicyRow) -> str:

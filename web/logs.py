@@ -71,6 +71,10 @@ class _Libraries(logging.Handler):
         log.error("library", logger=record.name, line=f"{record.filename}:{record.lineno}", exc_info=error)
 
 
+# A line has a time. Nothing says when somebody used a receipt, because that might tell whose feedback has changed.
+_UNTIMED = "/receipt"
+
+
 class RequestLog:
     """Middleware: one line for each request, and an id that all its lines carry.
 
@@ -101,5 +105,6 @@ class RequestLog:
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", None)  # the router sets it
             metrics.count_request(scope["method"], route, status, seconds)
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            if not (route or "").startswith(_UNTIMED):
+                log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
             _request.reset(token)

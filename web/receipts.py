@@ -22,7 +22,10 @@ _PURPOSE = "receipt"
 
 
 def accepted(request: Request, address: str) -> Response:
-    """Redirect after an accepted form: to a page under `/done`, or to another with its message's name as `done`."""
+    """Redirect after an accepted form: to a page under `/done`, or to another with its message's name as `done`.
+
+    What only the sender may see is sealed in the address, as `shows`.
+    """
     to = URL(address)
     # People who have just deleted their account or ended their own session see the page signed out.
     whom = _viewer(request).address if request.state.new_session == "" else _whom(request)
@@ -45,7 +48,7 @@ def is_receipted(request: Request) -> bool:
 
 
 def _message(query: QueryParams) -> str:
-    return query.get("done", "")
+    return query.get("done", "") + query.get("shows", "")
 
 
 def _whom(request: Request) -> UUID | str:

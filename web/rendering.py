@@ -71,6 +71,7 @@ DONE_WORDS = {
     "saved": _("Your changes have been saved."),
     "deleted": _("The entry has been deleted."),
     "requested": _("Your request is on its way."),
+    "sharing": _("Your choice about sharing has been saved."),
     "withdrawn": _("The request has been withdrawn."),
     "appointed": _("Your choice has been saved."),
     "accepted": _("Thank you for accepting."),

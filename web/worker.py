@@ -119,6 +119,13 @@ async def clean_up(work: Work) -> bool:
 
 
 @function
+async def erase_origins(work: Work) -> bool:
+    """Erase who gave feedback that's older than `ORIGIN_KEPT`."""
+    job = partial(expiry.erase_origins, settings=work.settings)
+    return await take_turn(work.database, "erase_origins", Every.DAY, job)
+
+
+@function
 async def plan_releases(work: Work) -> bool:
     """Choose when mediators see the feedback that was shared with them."""
     job = partial(release.plan_releases, settings=work.settings)
@@ -166,8 +173,8 @@ async def enter_sign_in_trouble(work: Work) -> bool:
 DRAINS = (send_mail, make_exports)  # the web server wakes these
 OWN_CHORES = (keep_ledger, anchor_audit_log)  # for each process, which has files of its own
 CHORES = (
-    *(erase_request_details, release_from_clock, clean_up, plan_releases, release_shared, mix_answers),
-    *(rewrite_tables, enter_sign_in_trouble),
+    *(erase_request_details, release_from_clock, clean_up, erase_origins, plan_releases, release_shared),
+    *(mix_answers, rewrite_tables, enter_sign_in_trouble),
     *OWN_CHORES,
 )
 

@@ -29,6 +29,13 @@ DISCREET_NOTICE = Mail(
     find=recipients.discreet_receiver,
 )
 
+FEEDBACK_REMOVED = Mail(
+    "feedback_removed",
+    subject=_("A piece of feedback about you was removed"),
+    facts=facts.NamedFacts,
+    find=recipients.by_role(Role.MEDIATOR, held=True),
+)
+
 REVIEWER_INVITED = Mail(
     "reviewer_invited",
     subject=_("%(mediator_name)s invites you to be their reviewer"),

@@ -71,11 +71,12 @@ async def _secrets(demo: Demo) -> dict[str, str]:
         "actedAs": "MEDIATOR",
         "answers": [{"question": "listening", "rating": 5}],
     }
-    payload(await hub.change("giveFeedback", answer))
+    receipt = payload(await hub.change("giveFeedback", answer, "receipt"))["receipt"]
     asked = hub.mail("pat@demo.example")
     return {
         "request": secret_in(asked, "feedback"),
         "spent": spent,
+        "receipt": receipt,
         "stop": secret_in(asked, "stop"),
         "export": hub.secret(mediator.email, "export"),
         "verify": hub.secret(new["email"], "verify"),

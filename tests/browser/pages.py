@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from playwright.async_api import Page
 
 from demo.seed import DEMO_PASSWORD
+from permissions.secrets import seal
 from tests.browser.demo import Demo
 from tests.browser.serving import HOST
 from tests.browser.visiting import press
 from web.page import FOR_ADMINISTRATORS, FOR_DIRECTORIES, FOR_EVERYBODY, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN
 from web.pages import pages
+from web.pages.done import SHOWN
 from web.receipts import RECEIPT_LASTS, receipt
 
 Act = Callable[[Page], Awaitable[None]]
@@ -42,8 +44,9 @@ class Look:
         path = self.path.format(**demo.places)
         if not path.startswith("/done/"):
             return path
-        made = receipt(demo.hub.settings, demo.hub.database.now() + RECEIPT_LASTS, path, "", HOST)
-        return f"{path}?receipt={made}"
+        settings, until = demo.hub.settings, demo.hub.database.now() + RECEIPT_LASTS
+        shows = seal(settings, SHOWN, demo.places["receipt"]) if path == "/done/feedback" else ""
+        return f"{path}?shows={shows}&receipt={receipt(settings, until, path, shows, HOST)}"
 
 
 def typed(button: str, **fields: str) -> Act:
@@ -76,6 +79,9 @@ NAMED = [
     Look("survey-by-choice", "/give/to/{mediator}"),
     Look("survey-refused", "/give/to/{mediator}", then=wrong_survey, dark=True),
     Look("survey-thanks", "/done/feedback"),
+    Look("receipt-shown", "/receipt/{receipt}", dark=True),
+    Look("receipt-unknown", "/receipt", then=typed("Show my feedback", code="0000")),
+    Look("receipt-erase", "/receipt/{receipt}/erase"),
     Look("survey-spent", "/feedback/{spent}", status=410),
     Look("link-unknown", "/feedback/{unknown}", status=404),
     Look("verify", "/verify/{verify}"),

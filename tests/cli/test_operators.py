@@ -52,6 +52,7 @@ WRONG = {
     "ADMIN_SECOND_FACTOR": "perhaps",
     "RELEASE_LEAST": "1",
     "RELEASE_AFTER": "0",
+    "ORIGIN_KEPT": "0",
     "SHARED_RELEASE": "daily",
     "FEEDBACK_NOTICE": "loud",
     "SESSION_IDLE_DAYS": "1.5",

@@ -181,6 +181,14 @@ async def test_the_peer_reviews_others_and_is_reviewed(demo: Hub) -> None:
     )
 
 
+async def test_the_administrator_finds_a_held_piece_of_feedback(demo: Hub) -> None:
+    admin = await demo.sign_in("admin@demo.example", DEMO_PASSWORD)
+    found = await demo.ask("{ heldFeedback { nodes { mediatorName answers { rating } } } }", by=admin)
+    (piece,) = found.data["heldFeedback"]["nodes"]
+    assert piece["mediatorName"] == "Demo Mediator"
+    assert piece["answers"]
+
+
 async def test_reviewers_are_confirmed_and_say_how_they_know_the_mediators(demo: Hub) -> None:
     assert not await demo.rows(
         "SELECT FROM appointment JOIN account ON account.id = reviewer_id"

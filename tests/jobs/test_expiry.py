@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from jobs.expiry import erase_request_details
 from models.database import Database, connect_worker
 from settings import Settings
-from tests.hub import Hub, Person, payload
+from tests.hub import Hub, Person, opened, payload
+from tests.world import put_feedback
 from web.worker import CHORES, JobFailed, Work
 
 REQUEST = {
@@ -20,8 +21,8 @@ REQUEST = {
     "mediationEndedOn": "2025-05-03",
     "partyAgreed": True,
 }
-ALL = ["erase_request_details", "release_from_clock", "clean_up", "plan_releases", "release_shared", "mix_answers"]
-ALL += ["enter_sign_in_trouble"]
+ALL = ["erase_request_details", "release_from_clock", "clean_up", "erase_origins", "plan_releases", "release_shared"]
+ALL += ["mix_answers", "enter_sign_in_trouble"]
 
 
 async def run_chores(database: Database, settings: Settings) -> list[str]:
@@ -61,6 +62,20 @@ async def test_the_details_of_each_request_are_erased_at_their_own_hour(hub: Hub
             erased = await erase_request_details(transaction)
         assert await count(hub, "feedback_request_details") == kept
         assert erased == (1 if hours in {121, 181} else 0)
+
+
+async def test_who_gave_feedback_is_erased_after_so_many_months_and_the_feedback_is_kept(hub: Hub) -> None:
+    ann = await hub.mediator()
+    async with opened(hub.services, settings=hub.settings, origin_kept=3) as months:
+        for day in (date(2024, 11, 29), date(2024, 12, 1)):
+            await put_feedback(months, ann, name="Gil Giver", received_on=day)
+        left = {}
+        for today in (date(2025, 2, 28), date(2025, 3, 1), date(2025, 3, 2)):
+            async with months.later(days=(today - months.database.now().date()).days) as then:
+                await then.work()
+            left[today.day] = await count(hub, "feedback_origin")
+    assert left == {28: 2, 1: 1, 2: 0}
+    assert await count(hub, "feedback") == 2
 
 
 SESSION = """

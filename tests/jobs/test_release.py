@@ -11,7 +11,7 @@ import pytest
 from tests.hub import BASE_URL, Hub, Person, opened, payload
 from tests.world import put_feedback
 
-GIVE = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { userErrors { code } } }"
+GIVE = "mutation($input: GiveFeedbackInput!) { giveFeedback(input: $input) { receipt userErrors { code } } }"
 ANSWERS = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 
 
@@ -22,14 +22,15 @@ async def grouped(hub: Hub) -> AsyncIterator[Hub]:
         yield grouped
 
 
-async def give_from(hub: Hub, address: str, about: Person, **facts: Any) -> None:
-    """Give feedback without a request, from a network address."""
+async def give_from(hub: Hub, address: str, about: Person, **facts: Any) -> str:
+    """Give feedback without a request, from a network address; return the code of its receipt."""
     transport = httpx.ASGITransport(hub.app, client=(address, 1))
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
         body = {"query": GIVE, "variables": {"input": ANSWERS | {"mediatorId": str(about.id), "share": True} | facts}}
         headers = {"content-type": "application/json"}
         answer = (await client.post("/graphql", content=json.dumps(body), headers=headers)).json()
-    assert answer == {"data": {"giveFeedback": {"userErrors": []}}}
+    assert answer["data"]["giveFeedback"]["userErrors"] == []
+    return str(answer["data"]["giveFeedback"]["receipt"])
 
 
 async def waiting(hub: Hub, mediator: Person, pieces: int, **facts: Any) -> list[Any]:
@@ -117,6 +118,58 @@ async def test_pieces_from_one_neighbourhood_count_as_one_persons(
     for address in addresses:
         await give_from(grouped, address, ann)
     assert await seen_after(grouped, ann, 1) == seen
+
+
+@pytest.mark.parametrize("admission", ["HELD", "DISCARDED"])
+async def test_what_is_not_admitted_makes_no_group_larger_but_its_receipt_shows_the_same(
+    grouped: Hub, admission: str
+) -> None:
+    ann = await grouped.mediator()
+    await waiting(grouped, ann, 2)
+    (other,) = await waiting(grouped, ann, 1, admission=admission, network_hash=b"n")
+    assert await seen_after(grouped, ann, 2) == 0
+    released = "SELECT id, network_hash FROM feedback WHERE released"
+    assert await grouped.rows(released) == []
+    await waiting(grouped, ann, 1)
+    async with grouped.later(days=4) as night:
+        await night.work()
+    async with grouped.later(days=5) as day:
+        await day.work()
+        assert await seen_by(day, ann) == 3
+    rows = {row["id"]: row["network_hash"] for row in await grouped.rows(released)}
+    assert len(rows) == 4
+    assert rows[other] == (b"n" if admission == "HELD" else None)
+
+
+@pytest.mark.parametrize("admission", ["ADMITTED", "HELD", "DISCARDED"])
+async def test_a_piece_that_may_arrive_alone_is_released_after_a_month_whether_or_not_it_counts(
+    grouped: Hub, admission: str
+) -> None:
+    ann = await grouped.mediator()
+    await waiting(grouped, ann, 1, received_at=grouped.database.now(), share_alone=True, admission=admission)
+    for days in (30, 31):
+        async with grouped.later(days=days) as then:
+            await then.work()
+    assert len(await grouped.rows("SELECT FROM feedback WHERE released")) == 1
+
+
+async def test_pieces_that_are_shared_later_still_count_as_one_neighbourhoods(grouped: Hub) -> None:
+    ann = await grouped.mediator()
+    codes = [await give_from(grouped, f"198.51.100.{number}", ann, share=False) for number in range(3)]
+    for code in codes:
+        payload(await grouped.change("changeFeedbackSharing", {"code": code, "share": True}))
+    assert await seen_after(grouped, ann, 2) == 0
+
+
+async def test_a_piece_that_is_no_longer_shared_is_not_released_with_its_group(grouped: Hub) -> None:
+    ann = await grouped.mediator()
+    await waiting(grouped, ann, 2)
+    code = await give_from(grouped, "198.51.100.1", ann)
+    async with grouped.later(days=1) as night:
+        await night.work()
+    assert len(await grouped.rows("SELECT FROM feedback WHERE release_at IS NOT NULL")) == 3
+    payload(await grouped.change("changeFeedbackSharing", {"code": code, "share": False}))
+    assert await seen_after(grouped, ann, 2) == 0
 
 
 async def test_a_neighbourhood_is_kept_only_while_a_shared_piece_waits(grouped: Hub) -> None:

@@ -73,12 +73,20 @@ async def test_accounts_in_the_ledger_are_deleted_again_and_nobody_is_told_again
 async def test_an_unverified_account_in_the_ledger_takes_nothing_of_its_addresss_owner_along(hub: Hub) -> None:
     ann = await hub.mediator()
     giver = "giver@demo.example"
-    await put_feedback(hub, ann, name="Giver", email=giver)
+    await put_feedback(hub, ann, name="Giver", email=giver, received_at=hub.database.now())
     payload(await hub.change("inviteReviewer", {"email": giver}, by=ann))
     stranger = await hub.person(Role.MEDIATOR, email=giver, verified=False)
     assert (await settled(hub, [stranger.id])).accounts == 1
     assert giver in [origin.email for origin in (await hub.origins()).values()]
     assert await hub.rows("SELECT FROM reviewer_invitation WHERE email_key = $1", giver)
+
+
+async def test_a_restored_database_forgets_who_gave_feedback_long_ago(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await put_feedback(hub, ann, name="Gil Giver")
+    await put_feedback(hub, ann, name="Gil Giver", received_at=hub.database.now())
+    assert (await settled(hub, [])).origins == 1
+    assert len(await hub.rows("SELECT FROM feedback_origin")) == 1
 
 
 async def test_what_has_expired_is_erased_and_everybody_has_to_sign_in_again(hub: Hub) -> None:

@@ -32,6 +32,9 @@ SELECT conrelid::regclass::text AS of, confrelid::regclass::text AS to,
 # Not for a mediator's lists: what the worker sweeps, what a link's secret or a reviewer leads to, and single rows.
 OTHERS = {
     "appointment_pkey",
+    "feedback_admission",
+    "feedback_by_receipt",
+    "feedback_receipt_hash_key",
     "feedback_request_by_secret",
     "feedback_request_secret_hash_key",
     "feedback_unmixed",

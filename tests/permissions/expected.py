@@ -72,7 +72,7 @@ S    S    LearningSource      MEDIATION CPD
 S    S    LearningKind        DID_WELL FOUND_CHALLENGING TAKEAWAY
 
 S    S    Mediator            feedbackRequests[FeedbackRequest]
-S    S    FeedbackRequest     id madeOn partyName partyEmail reference mediationEndedOn
+S    S    FeedbackRequest     id madeOn agreedOn partyName partyEmail reference mediationEndedOn
 SRA  SRA  Mediator            feedback[Feedback]
 RA   RA   Mediator            feedback(filter orderBy)
 SRA  SRA  Mediator            feedbackPiece(id)
@@ -84,6 +84,9 @@ SRA  SRA  FeedbackAnswer      question rating text
 RA   RA   FeedbackFilter      year capacity actedAs shared byInvitation
 RA   RA   FeedbackOrder       field direction
 RA   RA   FeedbackOrderField  RECEIVED_ON
+A    A    Query               heldFeedback[GivenFeedback]
+A    A    GivenFeedback       id mediatorId mediatorName receivedOn capacity actedAs shared byInvitation held answers
+A    -    Query               feedbackBy(email,reason)
 RA   RA   Mediator            feedbackSummary
 RA   RA   FeedbackSummary     years
 RA   RA   FeedbackYear        year count questions
@@ -127,6 +130,10 @@ P    SRDA Capacity            PARTY PARTY_ADVISER PROFESSIONAL OTHER
 P    SRDA ActedAs             MEDIATOR ADVOCATE
 P    SA   Visibility          DIRECTORIES PRIVATE
 
+P    SRDA Query               feedbackReceipt(code)
+P    SRDA FeedbackReceipt     mediatorName receivedOn capacity actedAs shared shareAlone released answers
+P    SRDA FeedbackReceiptAnswer question rating text
+P    SRDA Change              changeFeedbackSharing eraseFeedback
 P    SRDA Change              giveFeedback stopRequests
 P    SRDA FeedbackAnswerInput question rating text notApplicable
 P    -    Change              signUp verifyEmail signIn finishSignIn requestPasswordReset resetPassword
@@ -146,6 +153,9 @@ R    -    Change              acceptAppointment declareRelation
 RA   -    Change              declineAppointment
 SR   SR   Change              endReview
 A    A    Change              updateDirectory setPaidAccess endPaidAccess retryMail approveAppointment
+A    A    Change              admitFeedback
+A    -    Change              removeFeedback
+A    -    RemovalReason       *
 A    -    Change              createDirectory addRole removeRole signOutAccount deleteAccount confirmReviewer
 P    SRDA UserError           field message code
 P    SRDA UserErrorCode       *

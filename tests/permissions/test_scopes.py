@@ -188,6 +188,7 @@ async def test_another_mediators_entry_cannot_be_changed_through_any_mutation(hu
 
 OPEN_TO_UNVERIFIED = {
     "me", "survey", "feedbackInvitation", "feedbackSubjects", "feedbackSubject", "giveFeedback", "stopRequests",
+    "feedbackReceipt", "changeFeedbackSharing", "eraseFeedback",
     "signUp", "verifyEmail", "signIn", "finishSignIn", "requestPasswordReset", "resetPassword", "acceptInvitation",
     "signOut", "updateAccount", "changeEmail", "changePassword", "endSession", "deleteMyAccount",
 }  # fmt: skip

@@ -1,12 +1,14 @@
 """What's sealed can be opened only for its own purpose."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.embedded import Services
 from permissions import passwords
-from permissions.secrets import device_token, seal, unseal
+from permissions.secrets import device_token, hash_receipt, receipt_code, seal, unseal
 from settings import Settings
 from tests.hub import settings_for
 
@@ -38,6 +40,23 @@ def test_a_sealed_text_opens_for_nothing_else(settings: Settings, services: Serv
 @given(st.text(max_size=40))
 def test_nothing_opens_that_we_did_not_seal(settings: Settings, text: str) -> None:
     assert unseal(settings, "page", text) is None
+
+
+def test_the_code_of_a_receipt_is_random_or_always_the_same_of_something(
+    settings: Settings, services: Services
+) -> None:
+    assert receipt_code(settings, b"one") == receipt_code(settings, b"one")
+    codes = {receipt_code(settings, of) for of in (b"one", b"two", None, None)}
+    assert len(codes | {receipt_code(settings_for(services), b"one")}) == 5
+    for code in codes:
+        assert re.fullmatch("([0-9A-HJKMNP-TV-Z]{4}-){5}[0-9A-HJKMNP-TV-Z]{4}", code)  # 120 bits
+
+
+def test_a_receipt_is_the_same_however_its_code_is_typed() -> None:
+    hashed = hash_receipt("0110-ABCD-EFGH-JKMN-PQRS-TVWX")
+    for typed in ("0110abcdefghjkmnpqrstvwx", "OIlo abcd.efgh jkmn/pqrs_tvwx", " 0110-ABCD-EFGHJKMN-PQRS-TVWX\n"):
+        assert hash_receipt(typed) == hashed
+    assert hash_receipt("0110-ABCD-EFGH-JKMN-PQRS-TVWY") != hashed
 
 
 def test_a_device_token_belongs_to_one_password_and_gives_nothing_away_about_it(

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
+from models.feedback import Admission
 from models.fields import EntryField, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.sealing import (
@@ -26,7 +27,7 @@ from permissions.sealing import (
     seal_origin,
     seal_personal_link,
 )
-from permissions.secrets import Opens, hash_secret, link_secret, spent_marks, stop_token
+from permissions.secrets import Opens, hash_receipt, hash_secret, link_secret, receipt_code, spent_marks, stop_token
 from permissions.viewer import Standing
 from settings import Notice
 from tests.hub import password_hash
@@ -158,6 +159,8 @@ class World(Rows):
         self._cpd(mediator, entries=2)
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
+        for admission in (Admission.HELD, Admission.DISCARDED):
+            self.feedback(mediator, True, True, admission)
         self._queued(mediator, "discreet_notice", mediator, self.emails[mediator], ())
         for state, hours in (("OPEN", 1.0), ("SPENT", 2.0), ("WITHDRAWN", 3.0), ("OPEN", 121.0)):
             self.request(mediator, state, hours, about)
@@ -214,13 +217,15 @@ class World(Rows):
             self.note(days[1], Shown("Learning", "date", mediator))
             self.note(private["takeaways"], Shown("Learning", "text", mediator))
 
-    def feedback(self, mediator: UUID, shared: bool, released: bool) -> None:
-        """A finished survey, with an answer that's only for the reviewer."""
-        piece, day = self.mint.id(), self.mint.day()
-        of = ("Feedback", mediator, NONE if shared and released else S)
+    def feedback(self, mediator: UUID, shared: bool, released: bool, admission: Admission = Admission.ADMITTED) -> None:
+        """A finished survey, with an answer that's only for the reviewer, and a receipt for its giver."""
+        piece, day, code = self.mint.id(), self.mint.day(), receipt_code(self.settings, self.mint.id().bytes)
+        admitted, held = admission is Admission.ADMITTED, admission is Admission.HELD
+        but = S | Standing.REVIEWER if held else NONE if shared and released else S
+        of = ("Feedback", mediator, but)
         self.put(
             "feedback",
-            of,
+            *([of] if admitted else []),
             id=piece,
             mediator_id=mediator,
             capacity="PARTY",
@@ -229,17 +234,32 @@ class World(Rows):
             released=released,
             by_invitation=shared,
             received_on=day,
+            admission=admission,
+            receipt_hash=hash_receipt(code),
         )
-        for question, but in (("impressed", of[2]), ("for_reviewer", S)):
-            self.put(
+        if held and mediator in self.facts.mediators:
+            for name, value in (("id", piece), ("mediatorId", mediator), ("receivedOn", day)):
+                self.note(value, Shown("GivenFeedback", name, not_to=mediator))
+            self.note(self.names[mediator], Shown("GivenFeedback", "mediatorName", not_to=mediator))
+        says: set[Marker] = {written(day), self.names[mediator]}
+        for question, not_to in (("impressed", but), ("for_reviewer", but | S)):
+            answer = self.put(
                 "feedback_answer",
-                ("FeedbackAnswer", mediator, but),
+                *([("FeedbackAnswer", mediator, not_to)] if admitted or held else []),
                 feedback_id=piece,
                 mediator_id=mediator,
                 question=question,
                 reviewer_only=question == "for_reviewer",
                 rating=None,
+                admission=admission,
             )
+            says.add(answer["text"])
+        self.note(code)
+        if admission is Admission.DISCARDED or (
+            shared and not released
+        ):  # a few of them, because everybody tries them all
+            self.links.setdefault("receipt", set()).add(code)
+            self.facts.told_by[code], self.facts.kept_from[code] = says, mediator
         self.put(
             "feedback_answer",
             feedback_id=piece,
@@ -248,6 +268,7 @@ class World(Rows):
             reviewer_only=False,
             rating=2 if shared else 5,
             text=None,
+            admission=admission,
         )
         moment = self.mint.moment(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
         email = f"{self.mint.word()}@demo.example"
@@ -258,8 +279,8 @@ class World(Rows):
             sealed=seal_origin(self.settings, piece, Origin(name, email, moment)),
             mailbox_hash=mailbox_hashes(self.settings, email)[0],
         )
-        for field, value in (("name", name), ("email", word_in(email)), ("receivedAt", moment)):
-            self.note(value, Shown("FeedbackOrigin", field, mediator))
+        for place, said in (("name", name), ("email", word_in(email)), ("receivedAt", moment)):
+            self.note(said, *([Shown("FeedbackOrigin", place, mediator)] if admitted else []))
         if shared and not released:
             told = {name} if self.settings.feedback_notice is Notice.NAMED else set[object]()
             self._queued(mediator, "feedback_received", piece, self.emails[mediator], told)

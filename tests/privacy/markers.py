@@ -22,6 +22,7 @@ class Mint:
         self._random = random.Random(seed)
         self._made: set[Marker] = set()
         days = [date(1955, 1, 1) + timedelta(days=number) for number in range(23_000)]  # to the end of 2017
+        days = [day for day in days if day.day != 1]  # which stands for a whole month in some cursors
         self._random.shuffle(days)
         self._days = iter(days)
 
@@ -96,6 +97,7 @@ _TOKENS = re.compile(
     r"|\d{4}-\d\d-\d\d"
     r"|\d{1,2} [a-z]{3,9} \d{4}|\d{1,2}[./]\d{1,2}[./]\d{4}|[a-z]{3,9} \d{1,2}, \d{4}"
     r"|(?<![\d.,-])[1-9][\d,]*\d(?:[.:]\d{1,2})?"
+    r"|[0-9a-z]{4}(?:-[0-9a-z]{4}){5}"  # a receipt's code
     r"|[0-9a-f]{32,}"
 )
 _SECRET = re.compile(r"[A-Za-z0-9_-]{40,}={0,2}")

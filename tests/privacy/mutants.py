@@ -38,6 +38,8 @@ OF_THE_SCOPES = [
     "tests/permissions/test_standings.py",
     "tests/resolvers/test_feedback_request.py",
     "tests/resolvers/test_feedback_giving.py",
+    "tests/resolvers/test_feedback_receipt.py",
+    "tests/resolvers/test_feedback_support.py",
     "tests/resolvers/test_mediator.py",
 ]
 

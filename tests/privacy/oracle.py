@@ -30,7 +30,7 @@ OWNERS_ALONE = {"OwnAccount", "Session", "ApiToken", "DataExport"}
 # A list at the root of which an administrator sees all rows, and a reviewer those that ask for them (`Shown.of`).
 ASKED_FOR = {"WaitingAppointment"}
 THE_SAME_FOR_ALL = {
-    *("Account", "Directory", "Reviewer", "AuditEntry", "DeadMail"),
+    *("Account", "Directory", "Reviewer", "AuditEntry", "DeadMail", "GivenFeedback"),
     *("FeedbackSubject", "FeedbackSubjectName"),
 }
 
@@ -91,6 +91,8 @@ class Facts:
     shown: dict[Marker, set[Shown]] = field(default_factory=dict)
     # What a link tells anyone who has it.
     told_by: dict[str, set[Marker]] = field(default_factory=dict)
+    # The one account to which a link says nothing.
+    kept_from: dict[str, UUID] = field(default_factory=dict)
 
     def standing(self, watcher: Watcher, mediator: UUID) -> Standing:
         """What somebody is to a mediator: towards oneself only SELF, towards others everything added up."""
@@ -130,5 +132,6 @@ class Facts:
 
     def visible(self, watcher: Watcher, links: Iterable[str] = ()) -> set[Marker]:
         """Every marker that somebody with these links may see."""
-        told = {marker for link in links for marker in self.told_by.get(link, ())}
+        for_them = (link for link in links if link not in self.kept_from or self.kept_from[link] != watcher.account_id)
+        told = {marker for link in for_them for marker in self.told_by.get(link, ())}
         return told | {marker for marker in self.shown if self.may_see(watcher, marker)}

@@ -133,6 +133,7 @@ class Place:
             "id": self.some_ids(),
             "token": sorted(links["feedback"]),
             "link": sorted(links["give"]),
+            "code": sorted(links["receipt"]),
             "search": self.dice.sample(names, 12),
             "year": [str(year) for year in range(1955, 2018)],
             "minutes": ["90"],

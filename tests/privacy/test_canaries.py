@@ -38,6 +38,8 @@ NO_MARKERS = {
     *("FeedbackSummary", "FeedbackYear", "QuestionSummary"),
     *("Experience.cases", "RoleHours.cases", "YearHours.cases", "YearHours.year", "LogbookEntry.endedMonth"),
     *("LogbookFacets.years", "CpdFacets.years", "LearningFacets.years", "DataExport.percent"),
+    # What only its receipt shows: `told_by` has it.
+    *("FeedbackReceipt", "FeedbackReceiptAnswer"),
     *("Feedback.year", "FeedbackAnswer.question", "FeedbackAnswer.rating", "DeadMail.kind"),
 }
 

@@ -33,6 +33,7 @@ from settings import Notice
 from tests.hub import drain, payload
 from tests.privacy.markers import written
 from tests.privacy.oracle import Watcher
+from tests.privacy.overheard import empty_redis
 from tests.privacy.pages import paths
 from tests.privacy.place import Place, admin_connection
 from tests.privacy.rows import insert_row, word_in
@@ -43,7 +44,7 @@ DECIDES = {
     *("id", "mediator_id", "account_id", "reviewer_id", "feedback_id", "actor_id", "secret_hash", "password_hash"),
     *("roles", "visibility", "in_force", "released", "reviewer_only", "revoked_at", "expires_at", "feedback_link_hash"),
     *("email_verified_at", "made_at", "state", "key_hash", "email_key", "question", "purpose", "kind"),
-    *("subject_id", "answer", "day"),
+    *("subject_id", "answer", "day", "admission", "receipt_hash"),
 }
 # Words of an enumeration, to exchange for one another.
 WORDS = {
@@ -90,7 +91,9 @@ class Other:
 
     def __init__(self, place: Place, watcher: Watcher) -> None:
         self.place = place
-        self.visible = place.world.facts.visible(watcher, place.world.facts.told_by)
+        # Everybody has every link here, but no receipts: their holders see their own pieces in either world.
+        links = place.world.facts.told_by.keys() - place.world.links["receipt"]
+        self.visible = place.world.facts.visible(watcher, links)
         self.dice = random.Random(watcher.name)
         self.changed = self.gone = self.come = 0
 
@@ -211,6 +214,7 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
                 "secret_hash": mint.id().bytes * 2,
                 "dedupe_key": str(mint.id()),
             }
+            unique["receipt_hash"] = unique["secret_hash"]
             other.come += 1
             await insert_row(connection, table, row | {one: unique[one] for one in unique if one in table.c})
 
@@ -263,6 +267,11 @@ def _where_they_part(one: str, other: str) -> str:
     return f"{one[:200]} ... {one[max(0, at - 200) : at + 200]!r}\nand {other[max(0, at - 200) : at + 200]!r}"
 
 
+def _addresses(place: Place) -> list[str]:
+    """The pages of everybody who has no receipt."""
+    return [path for path, values in paths(place) if not place.world.links["receipt"] & {*values}]
+
+
 def _pools(place: Place) -> dict[str, list[str]]:
     """Ids and links that are in both worlds."""
     links = place.world.links
@@ -297,7 +306,7 @@ async def test_what_somebody_may_not_read_changes_nothing_in_their_answers_or_th
     place: Place, roles: tuple[Role, ...], notice: Notice
 ) -> None:
     watcher = next(one for one in place.world.watchers if one.roles == set(roles) and one.cookie)
-    addresses = [path for path, _ in paths(place)]
+    addresses = _addresses(place)
     before = await _answers(place, watcher, addresses)
     mail_before = await _mail(place, watcher)
     await place.put_back()
@@ -325,7 +334,7 @@ async def test_feedback_that_is_not_shared_changes_nothing_for_its_mediator_but_
     watcher = next(one for one in place.world.watchers if one.roles == {Role.MEDIATOR} and one.cookie)
     assert watcher.account_id
     link = link_secret(place.hub.settings, Opens.PERSONAL_LINK, watcher.account_id)
-    addresses, readings, told = [path for path, _ in paths(place)], [], []
+    addresses, readings, told = _addresses(place), [], []
     for names in ([], ["Gil Giver"], ["Gil Giver", "Pia Party", None]):
         for name in names:
             facts = GIVEN | {"link": link, "name": name}
@@ -346,3 +355,29 @@ async def test_feedback_that_is_not_shared_changes_nothing_for_its_mediator_but_
         assert new[0] == new[1]
     else:
         assert new == [Counter(), Counter()]
+
+
+@pytest.mark.parametrize("notice", [Notice.NAMED])  # the one that tells most
+async def test_feedback_that_does_not_count_changes_nothing_for_its_mediator(place: Place, notice: Notice) -> None:
+    """Not even the notice: held pieces, discarded ones, and a receipt that's used for one."""
+    watcher = next(one for one in place.world.watchers if one.roles == {Role.MEDIATOR} and one.cookie)
+    assert watcher.account_id
+    link = link_secret(place.hub.settings, Opens.PERSONAL_LINK, watcher.account_id)
+    own = place.world.emails[watcher.account_id]
+    addresses, kinds, readings, told = _addresses(place), [], [], []
+    for emails in ([None] * 5, [None] * 9 + [own] * 2):
+        await empty_redis(place.hub)
+        for email in emails:
+            facts = GIVEN | {"link": link, "email": email}
+            given = payload(await place.hub.change("giveFeedback", facts, "receipt"))
+        if own in emails:
+            payload(await place.hub.change("changeFeedbackSharing", {"code": given["receipt"], "share": True}))
+        new = await place.hub.rows("SELECT admission FROM feedback WHERE received_on > '2020-01-01'")
+        kinds.append(Counter(row["admission"] for row in new))
+        readings.append(await _answers(place, watcher, addresses))
+        told.append(await _mail(place, watcher))
+        await place.put_back()
+    assert kinds == [{"ADMITTED": 5}, {"ADMITTED": 5, "HELD": 4, "DISCARDED": 2}]
+    for was, is_now in zip(*readings, strict=True):
+        assert was == is_now, _where_they_part(was, is_now)
+    assert told[0] == told[1]

@@ -29,7 +29,7 @@ from permissions.viewer import EVERYBODY
 from schema.build import projection
 from tests.entry_values import filled_in, filled_in_otherwise
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
-from tests.world import put_cases, put_cpd
+from tests.world import put_cases, put_cpd, put_feedback
 
 _mutations = projection(EVERYBODY).mutation_type
 assert _mutations is not None
@@ -79,6 +79,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "resetPassword",
             "acceptInvitation",
             "giveFeedback",
+            "changeFeedbackSharing",
+            "eraseFeedback",
             "stopRequests",
         ),
         PUBLIC,
@@ -137,6 +139,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "retryMail",
             "approveAppointment",
             "confirmReviewer",
+            "admitFeedback",
+            "removeFeedback",
         ),
         frozenset({ADMIN}),
     ),
@@ -226,6 +230,9 @@ async def world(hub: Hub) -> World:
         " RETURNING id",
         verification,
     )
+    receipt = (await hub.change("giveFeedback", GIVEN | {"mediatorId": str(other.id)}, "receipt")).data["giveFeedback"]
+    held = await put_feedback(hub, mediator, admission="HELD")
+    admitted = await put_feedback(hub, mediator)
     (queued,) = await hub.rows("SELECT id FROM outbox WHERE state = 'QUEUED' LIMIT 1")
     (appointment,) = await hub.rows("SELECT id FROM appointment WHERE mediator_id = $1", other.id)
     sessions = {row["account_id"]: row["id"] for row in await hub.rows("SELECT id, account_id FROM session")}
@@ -259,6 +266,8 @@ async def world(hub: Hub) -> World:
         },
         "giveFeedback": GIVEN
         | {"mediatorId": str(other.id), "share": True, "name": "N", "email": "g@demo.example", "requestKey": "k"},
+        "changeFeedbackSharing": {"code": receipt["receipt"], "share": True, "shareAlone": True},
+        "eraseFeedback": {"code": receipt["receipt"]},
         "stopRequests": {"token": stop_token(hub.settings, "party@demo.example")},
         "signOut": {},
         "updateAccount": {"name": "N"},
@@ -309,6 +318,8 @@ async def world(hub: Hub) -> World:
         "confirmReviewer": {"accountId": str((await hub.person(REVIEWER)).id)},
         "approveAppointment": {"id": str(waiting)},
         "declineAppointment": {"id": str(waiting)},
+        "admitFeedback": {"id": str(held)},
+        "removeFeedback": {"id": str(admitted), "reason": "SPAM"},
     }
     foreign = {
         "giveFeedback": ("mediatorId", private.id),
@@ -336,6 +347,8 @@ async def world(hub: Hub) -> World:
         "confirmReviewer": ("accountId", others_case),
         "approveAppointment": ("id", appointment["id"]),
         "declineAppointment": ("id", appointment["id"]),
+        "admitFeedback": ("id", admitted),
+        "removeFeedback": ("id", others_case),
     }
     others = dict.fromkeys(("removeSecondFactor", "renewRecoveryCodes", "createApiToken"), guarded)
     others |= dict.fromkeys(("acceptAppointment", "declareRelation"), reviewer)

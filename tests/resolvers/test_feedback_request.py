@@ -329,3 +329,14 @@ async def test_a_party_is_asked_even_while_valkey_is_down(hub: Hub) -> None:
         await requested(alone, mediator)
         await alone.work()
         assert len(alone.mails()) == 1
+
+
+async def test_the_day_on_which_the_party_agreed_is_kept_as_long_as_the_request(hub: Hub) -> None:
+    mediator = await hub.mediator()
+    agreed = "{ me { mediator { feedbackRequests { nodes { madeOn agreedOn partyName } } } } }"
+    await requested(hub, mediator)
+    today = hub.database.now().date().isoformat()
+    async with hub.later(hours=121) as later:
+        await later.work()
+        (kept,) = (await later.ask(agreed, by=mediator)).data["me"]["mediator"]["feedbackRequests"]["nodes"]
+    assert kept == {"madeOn": today, "agreedOn": today, "partyName": None}

@@ -91,6 +91,9 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
                 ("acceptInvitation", {"token": "t", "relation": "COLLEAGUE"}),
                 ("stopRequests", {"token": "t"}),
                 ("giveFeedback", GIVEN | {"token": "t"}),
+                ("changeFeedbackSharing", {"code": "t", "share": True}),
+                ("eraseFeedback", {"code": "t"}),
+                ('{ feedbackReceipt(code: "t") { shared } }', {}),
                 ('{ feedbackInvitation(token: "t") { state } }', {}),
                 (subject, {"link": "t"}),
             ],
@@ -117,7 +120,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
             ],
         ),
     ]
-    budgets = {limits.MAIL_TO, limits.RESETS_TO, limits.NOTICES_TO}  # these stop nothing
+    budgets = {limits.MAIL_TO, limits.RESETS_TO, limits.NOTICES_TO, limits.FEEDBACK_ABOUT}  # these stop nothing
     assert {limit for limit, _, _ in stopped} == all_limits() - budgets
 
     before = await rows_of_everything(hub)

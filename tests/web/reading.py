@@ -32,11 +32,11 @@ async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
 
 
 def led_to(response: httpx.Response) -> str:
-    """Where an accepted form leads, without the receipt."""
+    """Where an accepted form leads, without the receipt and what's sealed for its sender."""
     assert response.status_code == 303
     address, separator, _ = response.headers["location"].rpartition("receipt=")
     assert separator
-    return str(address[:-1])
+    return re.sub(r"[?&]shows=[^&]*$", "", str(address[:-1]))
 
 
 def told(response: httpx.Response) -> tuple[int, str, dict[str, str]]:

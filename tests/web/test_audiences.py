@@ -62,6 +62,9 @@ TABLE: dict[str, Statuses] = {
     "/export/{secret}": Statuses((303, 404, 404, 404, 404, 403)),  # here of an export that never existed
     "/done/{what}": Statuses((404,) * 6),  # here in a browser that hasn't sent a form
     "/feedback/{secret}": Statuses((404,) * 6),  # here of a request that never existed
+    "/receipt": EVERYBODY,
+    "/receipt/{secret}": Statuses((404,) * 6),  # here of a receipt that never existed
+    "/receipt/{secret}/erase": Statuses((404,) * 6),
     "/give": EVERYBODY,
     "/give/{secret}": Statuses((404,) * 6),  # here of a link that never existed
     "/give/to/{id}": EVERYBODY,

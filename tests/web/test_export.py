@@ -226,7 +226,7 @@ async def test_requests_are_exported_without_name_email_and_reference(hub: Hub, 
     ]
     async with hub.later(hours=hours) as later:
         export = await exported(later, ann)
-    request = {"id": made["id"], "madeOn": made["madeOn"], "mediationEndedOn": "2024-05-06"}
+    request = {"id": made["id"], "madeOn": made["madeOn"], "agreedOn": made["madeOn"], "mediationEndedOn": "2024-05-06"}
     assert export.json("feedback_requests") == [request]
     assert export.csv("feedback_requests") == [list(request), list(request.values())]
     for detail in ("Petra", "petra", "Harbour"):

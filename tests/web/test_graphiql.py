@@ -164,7 +164,8 @@ async def test_half_built_assets_count_as_missing(hub: Hub, built: Path) -> None
 
 # What an administrator's work takes, in the order of the tabs.
 OPERATIONS = [
-    *("FindPeople", "FindFeedback", "WhoGaveFeedback", "CreateDirectory", "ChangeDirectory", "AddRole", "RemoveRole"),
+    *("FindPeople", "FindFeedback", "WhoGaveFeedback", "HeldFeedback", "AdmitFeedback", "RemoveFeedback", "FeedbackBy"),
+    *("CreateDirectory", "ChangeDirectory", "AddRole", "RemoveRole"),
     *("UnconfirmedReviewers", "ConfirmReviewer", "WaitingAppointments", "ApproveAppointment", "DeclineAppointment"),
     *("DeadMail", "RetryMail", "AuditLog"),
     *("GivePaidAccess", "EndPaidAccess", "SignOutAccount", "DeleteAccount"),

@@ -31,6 +31,7 @@ async def broken(request: Request) -> Response:
 app = Starlette(
     routes=[
         Route("/feedback/{token}", page),
+        Route("/receipt/{code}", page),
         Route("/broken/{token}", broken),
         Mount("/static", PlainTextResponse("a file")),
     ],
@@ -80,6 +81,11 @@ async def test_a_request_is_logged_in_one_line_and_all_its_lines_have_its_id(out
     assert request["ms"] >= 0
     await get("/feedback/abc")
     assert output.lines()[-1]["request"] != request["request"]
+
+
+async def test_no_line_says_when_a_receipt_was_used(output: Output) -> None:
+    assert (await get("/receipt/abc")).status_code == 200
+    assert [line["event"] for line in output.lines()] == ["inside"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
+from permissions.secrets import seal, unseal
 from web.client import PageError
 from web.page import page
 from web.receipts import is_receipted
@@ -11,7 +12,8 @@ from web.rendering import render
 
 # Each has its own address, so that reloading doesn't send the form again.
 DONE = {
-    "feedback": (_("Thank you"), _("We have your feedback. You can close this page now.")),
+    "feedback": (_("Thank you"), _("We have your feedback. Before you close this page, keep your receipt.")),
+    "erased": (_("Your feedback has been erased"), _("Nobody can read it any more. You can close this page now.")),
     "verify": (_("Your email address is confirmed"), _("Thank you. You can sign in now.")),
     "password": (
         _("Your new password is set"),
@@ -52,6 +54,7 @@ DONE = {
     ),
 }
 
+SHOWN = "shown-receipt"
 NOT_RECEIPTED = _("This page confirms that a form was accepted. It can be seen for an hour, by the person who sent it.")
 
 
@@ -62,4 +65,11 @@ async def done(request: Request) -> Response:
     if what not in DONE or not is_receipted(request):
         raise PageError(404, str(NOT_RECEIPTED))
     title, text = DONE[what]
-    return render(request, "done.html", what=what, title=title, text=text)
+    code = unseal(request.app.state.settings, SHOWN, request.query_params.get("shows", ""))
+    link = f"{request.app.state.settings.base_url}/receipt/{code}"
+    return render(request, "done.html", what=what, title=title, text=text, code=code, link=link)
+
+
+def shown_receipt(request: Request, code: str) -> str:
+    """Seal the code of a receipt into the address that shows it, so that it isn't left in the browser's history."""
+    return seal(request.app.state.settings, SHOWN, code)

@@ -1,5 +1,6 @@
 """Giving feedback: asked by email, by a mediator's personal link, or about a mediator found by name."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from web.client import FormOutcome, PageError, Problem, is_repeated, mutate, que
 from web.form_body import Form, read_form
 from web.labels import Labels
 from web.page import FORM, page
+from web.pages.done import shown_receipt
 from web.receipts import accepted
 from web.rendering import render
 
@@ -101,7 +103,7 @@ async def _survey(request: Request, about: About) -> Response:
     typed = await read_form(request)
     outcome = await _give(request, about, survey["questions"], typed)
     if not outcome.problems:
-        return accepted(request, "/done/feedback")
+        return accepted(request, f"/done/feedback?shows={shown_receipt(request, outcome.payload['receipt'])}")
     if "token" in about and any(map(is_repeated, outcome.problems)):
         raise PageError(410, str(ANSWERED))
     age = _age(request, typed)
@@ -172,7 +174,7 @@ async def _give(request: Request, about: About, questions: list[dict[str, Any]],
         requestKey=typed.get("requestKey"),
     )
     problems = [problem | {"field": _form_field(problem["field"], questions)} for problem in outcome.problems]
-    return FormOutcome(problems, outcome.status, outcome.retry_after)
+    return replace(outcome, problems=problems)
 
 
 def _begun(request: Request) -> str:
