@@ -22,7 +22,7 @@ def rows(title: str) -> list[list[str]]:
 def test_the_limits_on_a_document_are_those_in_the_source() -> None:
     bounds = (
         *(MAX_BODY, execution.MAX_DOCUMENT_TOKENS, execution.MAX_DOCUMENT_LINES, cost.MAX_DEPTH, cost.MAX_ALIASES),
-        *(cost.MAX_DIRECTIVES, cost.MAX_COST, execution.MAX_COMPARISONS),
+        *(cost.MAX_DIRECTIVES, cost.MAX_COST, execution.MAX_COMPARISONS, cost.MAX_ORIGINS),
     )
     assert [most for _, most in rows("What a document may ask for")] == [f"{bound:,}" for bound in bounds]
 
