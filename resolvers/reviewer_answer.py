@@ -20,13 +20,8 @@ from resolvers.audit import note
 from resolvers.context import Context, Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
-from resolvers.reviewer_appointment import (
-    come_into_force,
-    end_reviews,
-    lock_appointments,
-    lock_waiting,
-    refuse_obstacle,
-)
+from resolvers.reviewer_appointment import come_into_force, end_reviews, lock_appointments, lock_waiting
+from resolvers.reviewer_needs import refuse_obstacle
 from resolvers.validation import Check
 
 strawberry.enum(Relation)

@@ -25,19 +25,8 @@ from resolvers.inputs import read_id
 from resolvers.mediator import StandingName, asked_standings
 from resolvers.names import BY_NAME
 from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
-from resolvers.reviewer_appointment import (
-    YESES,
-    People,
-    Yes,
-    YesesRow,
-    come_into_force,
-    lock_appointments,
-    lock_waiting,
-    missing,
-    of_reviewer,
-    refuse_obstacle,
-    strictest,
-)
+from resolvers.reviewer_appointment import come_into_force, lock_appointments, lock_waiting, of_reviewer
+from resolvers.reviewer_needs import YESES, People, Yes, YesesRow, missing, refuse_obstacle, strictest
 
 strawberry.enum(Yes)
 

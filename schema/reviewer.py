@@ -6,10 +6,10 @@ import strawberry
 
 from resolvers.reviewer import appoint_reviewer, end_review, reviewers
 from resolvers.reviewer_answer import accept_appointment, declare_relation, decline_appointment
-from resolvers.reviewer_appointment import Yes
 from resolvers.reviewer_approval import approve_appointment, missing_yeses, waiting_appointments
 from resolvers.reviewer_invitation import invite_reviewer, resend_invitation, revoke_invitation
 from resolvers.reviewer_invitation_acceptance import accept_invitation
+from resolvers.reviewer_needs import Yes
 from schema.connections import connection
 from schema.mutations import Payload, mutation
 

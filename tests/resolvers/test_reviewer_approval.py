@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from models.account import Role
-from resolvers import reviewer_appointment
+from resolvers import reviewer_needs
 from settings import Approval
 from tests.hub import PASSWORD, Hub, Person, opened, payload, problems, text_of
 from tests.reviews import (
@@ -300,12 +300,12 @@ async def test_no_ring_closes_when_all_accept_at_once(hub: Hub) -> None:
 
 async def test_a_chain_too_long_to_follow_counts_as_a_ring(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     people, outsider = await ring(hub, 4), await hub.mediator()
-    monkeypatch.setattr(reviewer_appointment, "LONGEST_CHAIN", 3)
-    reviewer_appointment._ring.cache_clear()
+    monkeypatch.setattr(reviewer_needs, "LONGEST_CHAIN", 3)
+    reviewer_needs._ring.cache_clear()
     try:
         await agreed(hub, outsider, people[0])
     finally:
-        reviewer_appointment._ring.cache_clear()
+        reviewer_needs._ring.cache_clear()
     assert (outsider.id, people[0].id, False) in await reviews(hub)
 
 
