@@ -14,18 +14,15 @@ from sqlalchemy.types import Float, Text, Uuid
 
 from models.feedback import ActedAs, Capacity, feedback_answers, feedback_origins
 from models.feedback import feedback as feedback_table
-from models.outbox import AuditAction
 from models.statement import Expression, Row, statement
 from permissions.scopes import readable_answers, readable_feedback
-from permissions.sealing import Origin, open_origin
 from permissions.viewer import Standing
-from resolvers.audit import note
 from resolvers.context import Info
 from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry, entry_page, of_parents
 from resolvers.entry_rows import EntryRow
-from resolvers.feedback_noted import Reason, note_answers, note_page, read_reason, reads_as_administrator
+from resolvers.feedback_noted import note_answers, note_page, reads_as_administrator
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, PageArguments
@@ -163,42 +160,6 @@ _as_answer: Callable[[Answered], Answer] = partial(tuple.__new__, Answer)
 def answers(row: strawberry.Parent[FeedbackRow]) -> list[Answer]:
     """Give the answers that the row was loaded with, in the survey's order."""
     return [*map(_as_answer, row.answers or ())]
-
-
-class _OriginRow(Row):
-    id: UUID
-    mediator_id: UUID
-    sealed: bytes
-
-
-@statement(_OriginRow)
-def _origins() -> ClauseElement:
-    ids = bindparam("ids", type_=ARRAY(Uuid()))
-    origins = select(_origin.id, _feedback.mediator_id, _origin.sealed)
-    return origins.join(feedback_table, _feedback.id == _origin.id).where(_origin.id == func.any(ids))
-
-
-async def origin(info: Info, row: strawberry.Parent[FeedbackRow], reason: Reason) -> Origin | None:
-    """Load the sender of a piece of feedback, and record that with its reason in the audit log.
-
-    None if the origin is gone. How many a document may ask for is up to `schema/cost.py`.
-
-    Raises:
-        BadInput: there's no reason, or it doesn't fit into a line of the audit log.
-    """
-    context = info.context
-
-    async def load(asked: list[tuple[UUID, str]]) -> Sequence[Origin | None]:
-        async with context.noting() as transaction:
-            found = {one.id: one for one in await transaction.all(_origins(), ids=[piece for piece, _ in asked])}
-            for piece, why in asked:
-                if piece in found:
-                    of = found[piece].mediator_id
-                    note(context, transaction, AuditAction.ORIGIN_READ, piece, of=of, reason=why)
-        opened = {one.id: open_origin(context.settings, one.id, one.sealed) for one in found.values()}
-        return [opened.get(piece) for piece, _ in asked]
-
-    return await context.load(load, "origin", (row.id, read_reason(reason)))
 
 
 @dataclass(frozen=True)

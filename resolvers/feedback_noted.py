@@ -4,7 +4,7 @@ What was read isn't given out before the audit log's entry about it is committed
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -14,14 +14,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
-from models.feedback import feedback
+from models.feedback import feedback, feedback_origins
 from models.outbox import AuditAction
 from models.statement import Row, statement
 from permissions.scopes import readable_feedback
+from permissions.sealing import Origin, open_origin
 from permissions.viewer import Standing
 from permissions.writing import is_blank, is_one_line
 from resolvers.audit import note
-from resolvers.context import Context
+from resolvers.context import Context, Info
 from resolvers.entry_rows import EntryRow
 from resolvers.errors import BadInput
 from resolvers.mediator_row import MediatorRow
@@ -100,3 +101,39 @@ def read_reason(given: str) -> str:
             )
         )
     return reason
+
+
+class _OriginRow(Row):
+    id: UUID
+    mediator_id: UUID
+    sealed: bytes
+
+
+@statement(_OriginRow)
+def _origins() -> ClauseElement:
+    ids = bindparam("ids", type_=ARRAY(Uuid()))
+    origins = select(feedback_origins.c.id, feedback.c.mediator_id, feedback_origins.c.sealed)
+    return origins.join(feedback, feedback.c.id == feedback_origins.c.id).where(feedback_origins.c.id == func.any(ids))
+
+
+async def origin(info: Info, row: strawberry.Parent[EntryRow], reason: Reason) -> Origin | None:
+    """Load the sender of a piece of feedback, and record that with its reason in the audit log.
+
+    None if the origin is gone. How many a document may ask for is up to `schema/cost.py`.
+
+    Raises:
+        BadInput: there's no reason, or it doesn't fit into a line of the audit log.
+    """
+    context = info.context
+
+    async def load(asked: list[tuple[UUID, str]]) -> Sequence[Origin | None]:
+        async with context.noting() as transaction:
+            found = {one.id: one for one in await transaction.all(_origins(), ids=[piece for piece, _ in asked])}
+            for piece, why in asked:
+                if piece in found:
+                    of = found[piece].mediator_id
+                    note(context, transaction, AuditAction.ORIGIN_READ, piece, of=of, reason=why)
+        opened = {one.id: open_origin(context.settings, one.id, one.sealed) for one in found.values()}
+        return [opened.get(piece) for piece, _ in asked]
+
+    return await context.load(load, "origin", (row.id, read_reason(reason)))

@@ -7,9 +7,10 @@ import strawberry
 from models.feedback import ActedAs, Capacity
 from models.reviewer import Relation
 from permissions.scopes import DETAILS_DAYS
-from resolvers.feedback import answers, origin
+from resolvers.feedback import answers
 from resolvers.feedback_giving import give_feedback
 from resolvers.feedback_giving_subject import LinkState, feedback_invitation, feedback_subject, feedback_subjects
+from resolvers.feedback_noted import origin
 from resolvers.feedback_request import (
     party_email,
     party_name,

@@ -222,4 +222,4 @@ KEPT = (
 )
 
 # Tables that say nothing about anybody.
-IMPERSONAL = frozenset({"chore"})
+IMPERSONAL = frozenset({"chore", "details_key"})

@@ -20,14 +20,14 @@ from arq.cron import cron
 from arq.worker import create_worker
 from redis.asyncio.connection import parse_url
 
-from jobs import expiry, mixing, outbox, release, sign_in_trouble
+from jobs import expiry, mixing, release, sign_in_trouble
 from jobs.audit_anchor import AnchorFile
 from jobs.drain import Do, Drain, sending
-from jobs.expiry import Every, take_turn
+from jobs.expiry import Every, erase_request_details, take_turn
 from jobs.ledger import Ledger, heads_beside, require_writable
-from jobs.outbox import WorkRow
+from jobs.outbox import WorkRow, release_from_clock
 from jobs.waker import WAKES, arq_redis
-from models.database import Database, connect_worker
+from models.database import Database, Transaction, connect_worker
 from models.outbox import OutboxState
 from settings import Settings
 from web import export, logs, metrics
@@ -100,49 +100,17 @@ async def make_exports(work: Work) -> int:
     return made + await work.mail.run(at_most=TURN) if made else 0
 
 
-@function
-async def erase_request_details(work: Work) -> bool:
-    """Erase the names, addresses and references in feedback requests when their time is over."""
-    return await take_turn(work.database, "erase_request_details", Every.MINUTE, expiry.erase_request_details)
+Job = Callable[[Transaction, Settings], Awaitable[int | None]]
 
 
-@function
-async def release_from_clock(work: Work) -> bool:
-    """Make work due that's only waiting because the clock was ahead."""
-    return await take_turn(work.database, "release_from_clock", Every.MINUTE, outbox.release_from_clock)
+def _in_turn(name: str, every: Every, job: Job) -> "WorkerCoroutine":
+    """Make a function for arq of a job that's done once in a period, whichever worker takes the turn."""
 
+    async def turn(work: Work) -> bool:
+        return await take_turn(work.database, name, every, lambda transaction: job(transaction, work.settings))
 
-@function
-async def clean_up(work: Work) -> bool:
-    """Delete what is spent, over or finished."""
-    return await take_turn(work.database, "clean_up", Every.HOUR, partial(expiry.clean_up, settings=work.settings))
-
-
-@function
-async def erase_origins(work: Work) -> bool:
-    """Erase who gave feedback that's older than `ORIGIN_KEPT`."""
-    job = partial(expiry.erase_origins, settings=work.settings)
-    return await take_turn(work.database, "erase_origins", Every.DAY, job)
-
-
-@function
-async def plan_releases(work: Work) -> bool:
-    """Choose when mediators see the feedback that was shared with them."""
-    job = partial(release.plan_releases, settings=work.settings)
-    return await take_turn(work.database, "plan_releases", Every.DAY, job)
-
-
-@function
-async def release_shared(work: Work) -> bool:
-    """Let mediators see the feedback whose moment has come."""
-    job = partial(release.release_shared, settings=work.settings)
-    return await take_turn(work.database, "release_shared", Every.MINUTE, job)
-
-
-@function
-async def mix_answers(work: Work) -> bool:
-    """Rewrite what parties gave, so that PostgreSQL's storage doesn't tell what came together."""
-    return await take_turn(work.database, "mix_answers", Every.DAY, partial(mixing.mix, settings=work.settings))
+    turn.__name__ = turn.__qualname__ = name
+    return function(turn)
 
 
 @function
@@ -163,18 +131,18 @@ async def anchor_audit_log(work: Work) -> bool:
     return await work.anchors.keep(work.database)
 
 
-@function
-async def enter_sign_in_trouble(work: Work) -> bool:
-    """Put what went wrong in past hours while people signed in into the audit log."""
-    job = partial(sign_in_trouble.enter, settings=work.settings)
-    return await take_turn(work.database, "enter_sign_in_trouble", Every.HOUR, job)
-
-
 DRAINS = (send_mail, make_exports)  # the web server wakes these
 OWN_CHORES = (keep_ledger, anchor_audit_log)  # for each process, which has files of its own
 CHORES = (
-    *(erase_request_details, release_from_clock, clean_up, erase_origins, plan_releases, release_shared),
-    *(mix_answers, rewrite_tables, enter_sign_in_trouble),
+    _in_turn("erase_request_details", Every.MINUTE, lambda transaction, _: erase_request_details(transaction)),
+    _in_turn("release_from_clock", Every.MINUTE, lambda transaction, _: release_from_clock(transaction)),
+    _in_turn("clean_up", Every.HOUR, expiry.clean_up),
+    _in_turn("erase_origins", Every.DAY, expiry.erase_origins),
+    _in_turn("plan_releases", Every.DAY, release.plan_releases),
+    _in_turn("release_shared", Every.MINUTE, release.release_shared),
+    _in_turn("mix_answers", Every.DAY, mixing.mix),
+    rewrite_tables,
+    _in_turn("enter_sign_in_trouble", Every.HOUR, sign_in_trouble.enter),
     *OWN_CHORES,
 )
 

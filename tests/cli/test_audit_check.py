@@ -61,11 +61,16 @@ async def test_what_is_wrong_is_named_and_a_long_list_is_cut(hub: Hub) -> None:
 
 async def test_entries_under_another_key_are_told_from_changed_ones(hub: Hub) -> None:
     await put_three(hub)
-    other = Settings(**dict(hub.settings) | {"secret_key": "another key, also of 32 characters"})
+    other = Settings(**dict(hub.settings) | {"secret_key": "another-key-also-of-32-characters"})
     status, said = await logbook(other, "audit-check")
     assert status == 3
-    of = key_id(hub.settings).hex()
-    assert said.startswith(f"Entry 1 can't be checked: it was written under another SECRET_KEY ({of}), or changed.\n")
+    key = hub.settings.secret_key.get_secret_value()
+    of = key_id(key.encode()).hex()
+    assert said.startswith(
+        f"Entry 1 can't be checked: it was written with a key ({of}) that isn't in SECRET_KEYS_BEFORE, or changed.\n"
+    )
+    status, said = await logbook(Settings(**dict(other) | {"secret_keys_before": key}), "audit-check")
+    assert (status, said.count("The audit log is whole.")) == (0, 1)
 
 
 async def test_a_head_or_a_file_that_cannot_be_read_is_refused_in_one_line(hub: Hub, tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ async def test_a_head_or_a_file_that_cannot_be_read_is_refused_in_one_line(hub: 
 
 async def test_what_operators_do_is_in_the_log_without_an_actor(hub: Hub) -> None:
     ann = await hub.mediator()
-    await hub.rows("INSERT INTO second_factor (account_id, sealed_secret) VALUES ($1, 'x')", ann.id)
+    await hub.rows("INSERT INTO second_factor (account_id, sealed) VALUES ($1, 'x')", ann.id)
     await logbook(hub.settings, "create-admin", "--email", ann.email, "--name", "A", "--password", "a good password!")
     await logbook(hub.settings, "create-admin", "--email", ann.email, "--name", "A", "--password", "a good password!")
     await logbook(hub.settings, "remove-second-factor", "--email", ann.email)

@@ -185,8 +185,8 @@ async def test_whoever_has_another_key_cannot_write_an_entry(hub: Hub) -> None:
     async with hub.database.transaction() as transaction:
         await audit.write(transaction, stranger, [{"action": "SIGNED_OUT"}])
     (wrong,) = (await checked(hub)).wrong
-    assert wrong.startswith("Entry 7 can't be checked: it was written under another SECRET_KEY")
-    pretending = f"UPDATE audit_entry SET key_id = '\\x{key_id(hub.settings).hex()}' WHERE sequence = 7"
+    assert wrong.startswith("Entry 7 can't be checked: it was written with a key (")
+    pretending = f"UPDATE audit_entry SET key_id = '\\x{key_id(hub.settings.secret_keys[0]).hex()}' WHERE sequence = 7"
     found = await attack(hub, pretending)
     assert found
     assert found[0].startswith("Entry 7 was changed or forged")

@@ -86,7 +86,7 @@ RA   RA   FeedbackOrder       field direction
 RA   RA   FeedbackOrderField  RECEIVED_ON
 A    A    Query               heldFeedback[GivenFeedback]
 A    A    GivenFeedback       id mediatorId mediatorName receivedOn capacity actedAs shared byInvitation held answers
-A    -    Query               feedbackBy(email,reason)
+A    -    Query               feedbackBy(email reason)
 RA   RA   Mediator            feedbackSummary
 RA   RA   FeedbackSummary     years
 RA   RA   FeedbackYear        year count questions

@@ -7,6 +7,7 @@ import pytest
 
 from models.account import Role
 from models.row_security import WORKER, Principal
+from permissions.sealing import open_origin
 from permissions.viewer import EVERYBODY, Standing
 from tests.hub import Hub, Person
 from tests.permissions.test_row_security import asked, seen_by
@@ -34,7 +35,8 @@ async def found(hub: Hub, by: Principal) -> list[tuple[str, str]]:
     async with asked(hub.services.database_url, by) as connection:
         for table in ("feedback", "feedback_answer"):
             rows |= {(table, row[0]) for row in await connection.fetch(f"SELECT admission FROM {table}")}
-        rows |= {("feedback_origin", str(row[0])) for row in await connection.fetch("SELECT name FROM feedback_origin")}
+        for row in await connection.fetch("SELECT id, sealed FROM feedback_origin"):
+            rows.add(("feedback_origin", str(open_origin(hub.settings, row["id"], row["sealed"]).name)))
     return sorted(rows)
 
 

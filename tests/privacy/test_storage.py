@@ -94,7 +94,7 @@ async def test_after_a_night_all_that_came_looks_as_if_it_was_written_at_once_an
 async def test_a_sole_answer_is_rewritten_among_older_ones(hub: Hub) -> None:
     mediator = await hub.mediator()
     for _ in range(30):
-        await put_feedback(hub, mediator, mixed=True)
+        await put_feedback(hub, mediator, mixed=True, received_at=hub.database.now())
     before = {row["writer"] for row in await stored(hub, "feedback")}
     await answer(hub, (await asked(hub, mediator))[2], LONG)
     await next_night(hub)

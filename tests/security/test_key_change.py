@@ -21,7 +21,9 @@ OLD, NEW = "the-key-of-the-first-years" * 2, "the-key-that-replaced-it" * 2
 ANSWER = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "safety", "rating": 4}]}
 STATE = "query($t: String!) { feedbackInvitation(token: $t) { state } }"
 LISTED = "{ me { mediator { feedbackLink feedbackRequests { nodes { partyName } } } } }"
-ORIGINS = "{ mediators { nodes { feedback { nodes { origin { name email } } } } } }"
+ORIGINS = (
+    '{ mediators(first: 1) { nodes { feedback(first: 5) { nodes { origin(reason: "Ticket 12") { name email } } } } } }'
+)
 
 
 @asynccontextmanager
