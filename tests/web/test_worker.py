@@ -56,7 +56,7 @@ async def test_arq_and_the_command_run_the_same_functions(hub: Hub) -> None:
     of_the_command = {task.get_name() for task in asyncio.all_tasks()}
     stop.set()
     await running
-    assert NAMES == {name.removeprefix("cron:") for name in of_arq}
+    assert {name.removeprefix("cron:") for name in of_arq} == NAMES
     assert {f"cron:{name}" for name in NAMES} == {name for name in of_arq if name.startswith("cron:")}
     assert of_the_command >= NAMES
 
