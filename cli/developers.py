@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.operators import Port, one_line
+from cli.one_line import one_line
+from cli.operators import Port
 from permissions.viewer import Standing
 from schema.sdl import sdl
 from settings import SettingsError

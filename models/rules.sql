@@ -481,7 +481,7 @@ CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FO
     EXECUTE FUNCTION refuse_change();
 
 -- What was erased stays in a table's pages until it's overwritten. Vacuum makes room for that, and doesn't wait until
--- there's much of it, where it was about parties.
+-- there's much of it.
 ALTER TABLE details_key SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE feedback_request_details SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE feedback SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
@@ -491,6 +491,14 @@ ALTER TABLE spent_link SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_s
 ALTER TABLE reviewer_invitation SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE outbox SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE account SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE mediator SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE logbook_entry SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE logbook_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE cpd_entry SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE cpd_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE appointment SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE request_key SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE data_export SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 
 
 -- Part 4: what a role that owns nothing may do, once for the web server's and once for the worker's, as :"role".

@@ -110,7 +110,7 @@ async def add_role(info: Info, input: AddRoleInput) -> AccountRow | None:
         if role is Role.DIRECTORY:
             await transaction.run(insert(directories).values(id=account_id).on_conflict_do_nothing())
         await enqueue(transaction, mail.ROLE_ADDED[role], account_id)
-        note(context, transaction, AuditAction.ROLE_ADDED, account_id)
+        note(context, transaction, AuditAction.ROLE_ADDED, account_id, reason=role)
     return await account_of(context, account_id)
 
 
@@ -154,7 +154,7 @@ async def remove_role(info: Info, input: RemoveRoleInput) -> AccountRow | None:
         if role is Role.REVIEWER:
             await end_reviews(transaction, reviewer_id=account_id)
         await enqueue(transaction, mail.ROLE_REMOVED[role], account_id)
-        note(context, transaction, AuditAction.ROLE_REMOVED, account_id)
+        note(context, transaction, AuditAction.ROLE_REMOVED, account_id, reason=role)
     return await account_of(context, account_id)
 
 

@@ -50,7 +50,7 @@ class AuditEntry:
         description="What it was done to: an account, a piece of feedback, an appointment, an email or an API token."
     )
     reason: str | None = strawberry.field(
-        description="As the actor gave it, for an origin. A word, for feedback that was removed."
+        description="As the actor gave it, for an origin; the role, or the word that was chosen for removed feedback."
     )
     count: int | None = strawberry.field(description="How often, for what went wrong while somebody signed in.")
 

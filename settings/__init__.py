@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         None,
         description=(
             "The same database as the role that owns the tables; "
-            "only `logbook migrate`, `refold`, `restore-check` and `make-migration` use it"
+            "only `logbook migrate`, `refold`, `rekey`, `restore-check` and `make-migration` use it"
         ),
     )
     database_worker_url: DatabaseUrl | None = Field(

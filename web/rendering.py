@@ -21,7 +21,7 @@ from web.client import FormOutcome, PageError, Problem, is_repeated
 from web.entry_fields import labels_of, writer
 from web.form_body import Form
 from web.menu import MenuLink, offered
-from web.receipts import is_receipted
+from web.proofs import is_proven
 from web.table_html import headings, rows
 
 _STATIC = Path(__file__).parent / "static"
@@ -124,9 +124,9 @@ def render(
 
 
 def _done(request: Request) -> str | None:
-    """Give what the page says was done, if there's a receipt: the word alone isn't enough."""
+    """Give what the page says was done, if there's a proof: the word alone isn't enough."""
     said = DONE_WORDS.get(request.query_params.get("done", ""))
-    return str(said) if said and is_receipted(request) else None
+    return str(said) if said and is_proven(request) else None
 
 
 def _request_key(typed: Form, outcome: FormOutcome) -> str:

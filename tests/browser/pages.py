@@ -18,7 +18,7 @@ from tests.browser.visiting import press
 from web.page import FOR_ADMINISTRATORS, FOR_DIRECTORIES, FOR_EVERYBODY, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN
 from web.pages import pages
 from web.pages.done import SHOWN
-from web.receipts import RECEIPT_LASTS, receipt
+from web.proofs import PROOF_LASTS, proof
 
 Act = Callable[[Page], Awaitable[None]]
 
@@ -44,9 +44,9 @@ class Look:
         path = self.path.format(**demo.places)
         if not path.startswith("/done/"):
             return path
-        settings, until = demo.hub.settings, demo.hub.database.now() + RECEIPT_LASTS
+        settings, until = demo.hub.settings, demo.hub.database.now() + PROOF_LASTS
         shows = seal(settings, SHOWN, demo.places["receipt"]) if path == "/done/feedback" else ""
-        return f"{path}?shows={shows}&receipt={receipt(settings, until, path, shows, HOST)}"
+        return f"{path}?shows={shows}&proof={proof(settings, until, path, shows, HOST)}"
 
 
 def typed(button: str, **fields: str) -> Act:

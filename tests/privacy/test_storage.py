@@ -19,6 +19,7 @@ from tests.privacy.markers import Mint
 from tests.stored import stored_bytes
 from tests.warm import admin
 from tests.world import put_feedback
+from tools.kept import KEPT
 
 # So long, and so hard to compress, that PostgreSQL keeps it apart from its row.
 LONG = "".join(random.Random(1).choices(string.ascii_letters, k=10_000))
@@ -203,3 +204,14 @@ async def test_the_key_of_a_day_goes_with_the_last_details_of_that_day_and_leave
             assert len(await then.rows("SELECT FROM details_key")) == keys
     await next_night(hub)
     assert key not in (await everything_stored(hub))["files"]
+
+
+async def test_vacuum_does_not_wait_where_something_about_people_is_erased(hub: Hub) -> None:
+    at_once = await hub.rows(
+        "SELECT relname FROM pg_class WHERE reloptions @> ARRAY['autovacuum_vacuum_threshold=0']"
+        " AND reloptions @> ARRAY['autovacuum_vacuum_scale_factor=0']"
+    )
+    # These have no text that anybody typed but a name of a token.
+    others = {"session", "pending_sign_in", "second_factor", "recovery_code", "api_token", "account_link", "directory"}
+    others |= {"feedback_request", "stopped_address", "sign_in_trouble", "audit_entry"}
+    assert {one.table for one in KEPT} - others <= {row["relname"] for row in at_once}

@@ -63,6 +63,7 @@ async def test_a_new_role_comes_with_the_profile_it_needs_and_the_person_is_told
     mine = (await hub.ask("{ me { mediator { feedbackLink } } }", by=person)).data["me"]["mediator"]
     assert mine["feedbackLink"]
     assert await audit(hub) == [("ROLE_ADDED", admin.id, person.id)] * 2
+    assert [row["reason"] for row in await hub.rows("SELECT reason FROM audit_entry")] == ["MEDIATOR", "DIRECTORY"]
     await hub.work()
     for role in ("mediator", "directory"):
         hub.mail(person.email, f"added the role of {role} to your account")

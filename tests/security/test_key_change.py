@@ -41,6 +41,7 @@ class Past:
     personal: str
     unused: str
     used: str
+    receipt: str
 
 
 async def request(hub: Hub, mediator: Person, name: str) -> None:
@@ -56,12 +57,13 @@ async def past(hub: Hub) -> Past:
     await hub.work()
     mails = {name: hub.mail(f"{name}@demo.example") for name in ("open", "used", "stopped")}
     used = secret_in(mails["used"], "feedback")
-    payload(await hub.change("giveFeedback", ANSWER | {"token": used, "name": "Gil", "email": "gil@demo.example"}))
+    given = ANSWER | {"token": used, "name": "Gil", "email": "gil@demo.example", "requestKey": "once"}
+    receipt = payload(await hub.change("giveFeedback", given, "receipt"))["receipt"]
     payload(await hub.change("stopRequests", {"token": secret_in(mails["stopped"], "stop")}))
     await hub.work()
     await request(hub, mediator, "queued")
     personal = (await hub.ask(LISTED, by=mediator)).data["me"]["mediator"]["feedbackLink"]
-    return Past(mediator, secret, personal, secret_in(mails["open"], "feedback"), used)
+    return Past(mediator, secret, personal, secret_in(mails["open"], "feedback"), used, receipt)
 
 
 async def still_works(hub: Hub, it: Past) -> None:
@@ -72,6 +74,8 @@ async def still_works(hub: Hub, it: Past) -> None:
         "used": "SPENT",
     }
     assert problems(await hub.change("giveFeedback", ANSWER | {"token": it.used})) == [("token", "SPENT")]
+    shown = await hub.ask("query($c: String!) { feedbackReceipt(code: $c) { mediatorName } }", {"c": it.receipt})
+    assert shown.data["feedbackReceipt"] == {"mediatorName": it.mediator.name}
     own = (await hub.ask(LISTED, by=it.mediator)).data["me"]["mediator"]
     assert own["feedbackLink"] == it.personal
     assert {one["partyName"] for one in own["feedbackRequests"]["nodes"]} >= {"open", "used", "stopped", "queued"}

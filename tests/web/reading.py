@@ -32,15 +32,15 @@ async def post(hub: Hub, by: Person, path: str, **form: Any) -> httpx.Response:
 
 
 def led_to(response: httpx.Response) -> str:
-    """Where an accepted form leads, without the receipt and what's sealed for its sender."""
+    """Where an accepted form leads, without the proof and what's sealed for its sender."""
     assert response.status_code == 303
-    address, separator, _ = response.headers["location"].rpartition("receipt=")
+    address, separator, _ = response.headers["location"].rpartition("proof=")
     assert separator
     return re.sub(r"[?&]shows=[^&]*$", "", str(address[:-1]))
 
 
 def told(response: httpx.Response) -> tuple[int, str, dict[str, str]]:
-    """Everything that could tell two answers apart, except the receipt: it differs only in when it was made."""
+    """Everything that could tell two answers apart, except the proof: it differs only in when it was made."""
     place = {"location": led_to(response)} if response.status_code == 303 else {}
     return response.status_code, response.text, dict(response.headers) | place
 

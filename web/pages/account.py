@@ -16,7 +16,7 @@ from web.form_body import read_form
 from web.forms import read_day, read_fields, read_text
 from web.menu import MenuItem
 from web.page import FOR_SIGNED_IN, FORM, POST, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

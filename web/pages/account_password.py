@@ -9,7 +9,7 @@ from starlette.responses import Response
 from web.client import mutate
 from web.form_body import read_form
 from web.page import FORM, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

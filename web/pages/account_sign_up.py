@@ -12,7 +12,7 @@ from web.client import mutate, to_fix
 from web.form_body import read_form
 from web.forms import read_choice, read_fields
 from web.page import FORM, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

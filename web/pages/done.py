@@ -7,7 +7,7 @@ from i18n import lazy_gettext as _
 from permissions.secrets import seal, unseal
 from web.client import PageError
 from web.page import page
-from web.receipts import is_receipted
+from web.proofs import is_proven
 from web.rendering import render
 
 # Each has its own address, so that reloading doesn't send the form again.
@@ -62,7 +62,7 @@ NOT_RECEIPTED = _("This page confirms that a form was accepted. It can be seen f
 async def done(request: Request) -> Response:
     """Say what was done, to the person who did it."""
     what = request.path_params["what"]
-    if what not in DONE or not is_receipted(request):
+    if what not in DONE or not is_proven(request):
         raise PageError(404, str(NOT_RECEIPTED))
     title, text = DONE[what]
     code = unseal(request.app.state.settings, SHOWN, request.query_params.get("shows", ""))

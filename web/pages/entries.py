@@ -15,7 +15,7 @@ from web.form_body import Form, read_form
 from web.forms import read_fields
 from web.page import FOR_MEDIATORS, FORM, GET, POST, Page, PageFunction, page
 from web.pages.sign_in import local_path
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

@@ -18,7 +18,7 @@ from web.form_body import Form, read_form
 from web.labels import Labels
 from web.page import FORM, page
 from web.pages.done import shown_receipt
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 CAPACITY_CHOICES: Labels = {

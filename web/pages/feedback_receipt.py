@@ -10,7 +10,7 @@ from web import labels
 from web.client import FormOutcome, PageError, mutate, query
 from web.form_body import Form, read_form
 from web.page import FORM, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 UNKNOWN = _("We have no feedback with this receipt. Please check the code. If you erased your feedback, it's gone.")

@@ -10,7 +10,7 @@ from web.forms import Reader, read_day, read_fields, read_text, read_yes
 from web.listing import Listing, View
 from web.menu import MenuItem
 from web.page import FOR_MEDIATORS, FORM, POST, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 _READERS: dict[str, Reader] = {

@@ -13,7 +13,7 @@ from web.form_body import Form, read_form
 from web.forms import read_choice, read_fields, read_text
 from web.menu import MenuItem
 from web.page import FOR_MEDIATORS, FORM, POST, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 _READERS = {"about": read_text, "profileUrl": read_text, "visibility": read_choice(labels.VISIBILITIES)}

@@ -21,7 +21,7 @@ from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
 from web.page import FOR_REVIEWERS, FORM, page
 from web.pages.reviewer_answer import say_relation
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 REVIEWED_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))

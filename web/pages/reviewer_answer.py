@@ -11,7 +11,7 @@ from web.client import FormOutcome, mutate, nothing_here, query, to_fix
 from web.form_body import Form, read_form
 from web.forms import read_choice, read_fields, read_text
 from web.page import FOR_REVIEWERS, POST, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 _READERS = {"relation": read_choice(labels.RELATIONS), "relationDetails": read_text}

@@ -9,7 +9,7 @@ from web.client import FormOutcome, query
 from web.form_body import read_form
 from web.page import FOR_SIGNED_IN, FORM, page
 from web.pages.reviewer_answer import say_relation
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from web.client import FormOutcome, mutate, query
 from web.form_body import read_form
 from web.page import FOR_SIGNED_IN, FORM, POST, page
-from web.receipts import accepted
+from web.proofs import accepted
 from web.rendering import render
 
 

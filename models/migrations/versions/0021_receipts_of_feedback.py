@@ -6,8 +6,15 @@ from alembic import op
 revision = "0021"
 down_revision = "0020"
 
+VACUUMED = (
+    *("appointment", "cpd_entry", "cpd_private", "data_export", "logbook_entry", "logbook_private", "mediator"),
+    "request_key",
+)
+
 
 def upgrade() -> None:
+    for table in VACUUMED:
+        op.execute(f"ALTER TABLE {table} SET (autovacuum_vacuum_threshold=0, autovacuum_vacuum_scale_factor=0)")
     op.execute("DROP POLICY readable ON feedback_answer")
     op.execute("DROP POLICY readable ON feedback")
     op.execute("ALTER TABLE audit_entry DROP CONSTRAINT action_known")
@@ -107,6 +114,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for table in VACUUMED:
+        op.execute(f"ALTER TABLE {table} RESET (autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor)")
     op.execute("DROP TRIGGER only_work_releases ON feedback")
     op.execute("DROP TRIGGER only_givers_share ON feedback")
     op.execute("DROP TRIGGER only_administrators_admit ON feedback")
