@@ -62,7 +62,6 @@ async def _secrets(demo: Demo) -> dict[str, str]:
     payload(await hub.change("exportMyData", {}, by=mediator))
     payload(await hub.change("signUp", new))
     payload(await hub.change("requestPasswordReset", {"email": "mediator12@demo.example"}))
-    payload(await hub.change("inviteReviewer", {"email": "invited@demo.example"}, by=await demo.person("mediator11")))
     await hub.work()
     spent = hub.secret("sam@demo.example", "feedback")
     answer = {

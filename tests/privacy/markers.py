@@ -77,6 +77,7 @@ _DAY_FORMS = ("%d %B %Y", "%d %b %Y", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%B %d
 def _forms(marker: Marker) -> Iterator[str]:
     """Every form that a marker may have on a page or in a file."""
     yield marker
+    yield marker.lower()  # texts are searched in small letters, but for secrets
     if re.fullmatch(r"\d{4}-\d\d-\d\d", marker):
         day = date.fromisoformat(marker)
         for form in _DAY_FORMS:
@@ -91,13 +92,13 @@ def _forms(marker: Marker) -> Iterator[str]:
 
 
 _TOKENS = re.compile(
-    r"zq[a-z]{12}"
+    r"[0-9a-z]{4}(?:-[0-9a-z]{4}){5}"  # a receipt's code; first, because it may begin like a number
+    r"|zq[a-z]{12}"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|\d\d:\d\d:\d\d\.\d{6}"
     r"|\d{4}-\d\d-\d\d"
     r"|\d{1,2} [a-z]{3,9} \d{4}|\d{1,2}[./]\d{1,2}[./]\d{4}|[a-z]{3,9} \d{1,2}, \d{4}"
     r"|(?<![\d.,-])[1-9][\d,]*\d(?:[.:]\d{1,2})?"
-    r"|[0-9a-z]{4}(?:-[0-9a-z]{4}){5}"  # a receipt's code
     r"|[0-9a-f]{32,}"
 )
 _SECRET = re.compile(r"[A-Za-z0-9_-]{40,}={0,2}")

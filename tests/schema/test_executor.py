@@ -30,7 +30,7 @@ from tests.world import put_cases, put_cpd, put_feedback
 # How many random documents: a sample by default, and as many as you like with EXECUTION_DOCUMENTS.
 DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", tries(200, 6000)))
 # Attempts at the first three are counted and soon refused; reading an origin adds to the last.
-COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "auditLog"})
+COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "feedbackReceipt", "auditLog"})
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
 
 _STRING, _BOOLEAN, _INT = (GraphQLNonNull(one) for one in (GraphQLString, GraphQLBoolean, GraphQLInt))

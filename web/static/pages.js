@@ -27,7 +27,7 @@ fold();
 const address = new URL(location.href);
 if (address.searchParams.has("done")) {
   address.searchParams.delete("done");
-  address.searchParams.delete("receipt");
+  address.searchParams.delete("proof");
   history.replaceState(null, "", address);
 }
 
