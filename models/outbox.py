@@ -105,6 +105,7 @@ class AuditAction(StrEnum):
     LOCKED_OUT = "LOCKED_OUT"
     FEEDBACK_ADMITTED = "FEEDBACK_ADMITTED"
     FEEDBACK_REMOVED = "FEEDBACK_REMOVED"
+    ACCOUNT_READ = "ACCOUNT_READ"
 
 
 # Entries with these tell that there is feedback about the mediator in `account_id`.

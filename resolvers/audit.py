@@ -1,10 +1,13 @@
 """What the audit log is to say: actions, who took them and on what, all as opaque ids. Rows are only ever added."""
 
+import asyncio
 from uuid import UUID
 
 from models.database import Transaction
 from models.outbox import AuditAction
-from resolvers.context import Context
+from resolvers.context import Context, Info
+from resolvers.paging import Connection, ListedT
+from resolvers.selection import fields_below
 
 
 def note(
@@ -29,3 +32,23 @@ def note(
             "reason": reason,
         }
     )
+
+
+async def note_accounts(info: Info, page: Connection[ListedT]) -> Connection[ListedT]:
+    """Give a page of accounts once it's noted that they were read: each once in a request, but not the viewer's own.
+
+    Counting them reads none. A cursor does, because there's a name in it.
+    """
+    context = info.context
+    if fields_below(info) == {"totalCount"}:
+        return page
+
+    async def batch(ids: list[UUID]) -> list[None]:
+        async with context.noting() as transaction:
+            for account_id in ids:
+                note(context, transaction, AuditAction.ACCOUNT_READ, account_id)
+        return [None] * len(ids)
+
+    others = [row.id for row in page.nodes if row.id != context.account_id]
+    await asyncio.gather(*(context.load(batch, "account_read", account_id) for account_id in others))
+    return page

@@ -18,7 +18,7 @@ from permissions.scopes import waiting_for
 from permissions.viewer import Standing
 from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of
 from resolvers.account_row import lock_with_mailboxes
-from resolvers.audit import note
+from resolvers.audit import note, note_accounts
 from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
@@ -108,7 +108,8 @@ async def unconfirmed_reviewers(info: Info, page: PageArguments) -> Connection[A
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    return await list_page(info.context.database, _unconfirmed_page, _unconfirmed_count(), BY_NAME, page)
+    found = await list_page(info.context.database, _unconfirmed_page, _unconfirmed_count(), BY_NAME, page)
+    return await note_accounts(info, found)
 
 
 @strawberry.input

@@ -26,7 +26,7 @@ from resolvers.access import end_all
 from resolvers.account import ACCOUNT_ROWS, AccountRow, account_of, add_profile
 from resolvers.account_deletion import erase_account, refuse_last_administrator
 from resolvers.account_row import lock_account, lock_with_administrators
-from resolvers.audit import note
+from resolvers.audit import note, note_accounts
 from resolvers.context import Info
 from resolvers.errors import Code, refuse
 from resolvers.inputs import read_id
@@ -66,7 +66,8 @@ async def accounts(info: Info, page: PageArguments, search: str | None = None) -
     """
     how, values = _read_search((search or "").strip())
     rows = partial(_account_page, how)
-    return await list_page(info.context.database, rows, _account_count(how), BY_NAME, page, **values)
+    found = await list_page(info.context.database, rows, _account_count(how), BY_NAME, page, **values)
+    return await note_accounts(info, found)
 
 
 def _read_search(text: str) -> tuple[Search, Values]:

@@ -118,10 +118,14 @@ class SupportQueries:
     accounts = connection(
         accounts,
         Account,
-        description="All accounts, by name. `search` takes words of a name, a whole email address, or an id.",
+        description="All accounts, by name. `search` takes words of a name, a whole email address, or an id. Each one "
+        "on the page is noted in the audit log.",
     )
     unconfirmed_reviewers = connection(
-        unconfirmed_reviewers, Account, description="Reviewers whom no administrator has confirmed, by name."
+        unconfirmed_reviewers,
+        Account,
+        description="Reviewers whom no administrator has confirmed, by name. Each one on the page is noted in the "
+        "audit log.",
     )
     audit_log = connection(
         audit_log,

@@ -1,12 +1,14 @@
 """The audit log names people, can be filtered, and shows nobody that there is feedback about themselves."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from models.account import Role
+from models.outbox import AuditAction
 from tests.hub import Hub, Person, payload
 from tests.world import put_entries, put_feedback, put_token, statements
 
@@ -35,6 +37,34 @@ async def test_entries_name_who_did_something_and_to_whom(hub: Hub) -> None:
     assert origin == {"action": "ORIGIN_READ", "subjectId": str(piece), "reason": "Ticket 1234"} | who | to_ann
     assert signed_out == {"action": "SIGNED_OUT", "subjectId": str(ann.id), "reason": None} | who | to_ann
     assert "Gil" not in str([dict(row) for row in await hub.rows("SELECT * FROM audit_entry")])
+
+
+@pytest.mark.parametrize("listed", ["accounts", "unconfirmedReviewers"])
+@pytest.mark.parametrize("asked", ["nodes { name }", "edges { cursor }", "pageInfo { endCursor }"])
+async def test_reading_accounts_is_noted_once_for_each_on_the_page_but_the_viewers_own(
+    hub: Hub, listed: str, asked: str
+) -> None:
+    admin = await hub.person(Role.ADMIN, Role.REVIEWER, name="Ada")
+    others = [await hub.person(Role.REVIEWER, name=name) for name in ("Bea", "Cy", "Dan")]
+    await hub.ask(f"{{ a: {listed}(first: 3) {{ {asked} }} b: {listed}(first: 2) {{ {asked} }} }}", by=admin)
+    noted = await log(hub, admin)
+    assert {(one["action"], one["actorId"]) for one in noted} == {("ACCOUNT_READ", str(admin.id))}
+    assert sorted(one["subjectId"] for one in noted) == sorted(str(one.id) for one in others[:2])
+
+
+async def test_counting_accounts_or_finding_none_leaves_no_entry_and_nor_does_a_refusal(hub: Hub) -> None:
+    admin, ann = await hub.person(Role.ADMIN), await hub.mediator()
+    await hub.ask("{ accounts { totalCount } unconfirmedReviewers { totalCount } }", by=admin)
+    await hub.ask('{ accounts(search: "nobody") { nodes { id } } }', by=admin)
+    for by in (ann, None):
+        assert (await hub.ask("{ accounts { nodes { id } } }", by=by)).codes
+    assert await log(hub, admin) == []
+
+
+def test_the_handbook_explains_every_action() -> None:
+    handbook = (Path(__file__).parents[2] / "docs/administration.md").read_text().partition("## The audit log")[2]
+    no_longer_written = {AuditAction.ROLES_CHANGED}
+    assert {one for one in AuditAction if f"`{one}`" not in handbook} == no_longer_written
 
 
 async def test_the_log_stores_no_names_so_a_deleted_account_has_none_but_keeps_its_id(hub: Hub) -> None:

@@ -50,7 +50,9 @@ async def unconfirmed(hub: Hub, by: Person) -> list[str]:
 
 
 async def actions(hub: Hub) -> list[tuple[str, UUID, UUID]]:
-    rows = await hub.rows("SELECT action, actor_id, subject_id FROM audit_entry ORDER BY at")
+    rows = await hub.rows(
+        "SELECT action, actor_id, subject_id FROM audit_entry WHERE action <> 'ACCOUNT_READ' ORDER BY at"
+    )
     return [tuple(row) for row in rows]
 
 

@@ -202,7 +202,8 @@ async def test_an_operation_run_before_anything_is_filled_in_changes_nothing(hub
     before = await hub.rows("SELECT * FROM account ORDER BY id")
     await hub.ask(tab["query"], json.loads(tab["variables"]), by=admin)
     assert await hub.rows("SELECT * FROM account ORDER BY id") == before
-    assert not await hub.rows("SELECT FROM audit_entry UNION ALL SELECT FROM outbox")
+    # Without a word to search for, FindPeople reads everybody, and that is noted.
+    assert not await hub.rows("SELECT FROM audit_entry WHERE action <> 'ACCOUNT_READ' UNION ALL SELECT FROM outbox")
 
 
 async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
@@ -244,8 +245,9 @@ async def test_the_operations_do_what_their_names_say(hub: Hub) -> None:
     assert (await run("EndPaidAccess", accountId=str(ann.id)))["account"]["paidUntil"] is None
     await run("SignOutAccount", accountId=str(ann.id))
     await run("DeleteAccount", id=str(ann.id), email=ann.email)
-    log = [one["action"] for one in (await run("AuditLog"))["nodes"]]
-    assert log[::-1] == [
+    entries = [one["action"] for one in (await run("AuditLog"))["nodes"]]
+    assert "ACCOUNT_READ" in entries
+    assert [one for one in reversed(entries) if one != "ACCOUNT_READ"] == [
         *("ANSWERS_READ", "ORIGIN_READ", "DIRECTORY_CREATED", "DIRECTORY_CHANGED", "ROLE_ADDED", "ROLE_REMOVED"),
         *("REVIEWER_CONFIRMED", "APPOINTMENT_DECLINED", "APPOINTMENT_APPROVED", "MAIL_RETRIED"),
         *("PAID_ACCESS_CHANGED", "PAID_ACCESS_ENDED", "SIGNED_OUT", "ACCOUNT_DELETED"),
