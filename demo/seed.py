@@ -113,8 +113,20 @@ DEMO_PEOPLE = (
     Person("mediator8", "Demo Mediator 8", years=3, reviewer="peer", private=True),
     Person("mediator9", "Demo Mediator 9", years=5, reviewer="reviewer2"),
     Person("mediator10", "Demo Mediator 10", years=8, reviewer="reviewer2", private=True),
-    Person("mediator11", "Demo Mediator 11", years=1, asks="reviewer2"),
-    Person("mediator12", "Demo Mediator 12", private=True, invites="invited@demo.example"),
+    Person(
+        "mediator11",
+        "Demo Mediator 11",
+        years=1,
+        asks="reviewer2",
+        description="mediator whose reviewer has yet to accept",
+    ),
+    Person(
+        "mediator12",
+        "Demo Mediator 12",
+        private=True,
+        invites="invited@demo.example",
+        description="mediator with an empty logbook, who has invited a reviewer",
+    ),
 )
 ACCOUNTS = [(person.email, person.description) for person in DEMO_PEOPLE if person.description]
 
@@ -150,7 +162,8 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     )
     if not person.years:
         return
-    about = f"An invented mediator with {person.years} years of practice, here to show how the logbook works."
+    practice = "a year" if person.years == 1 else f"{person.years} years"
+    about = f"An invented mediator with {practice} of practice, here to show how the logbook works."
     profile_url = f"https://demo.example/profiles/{person.handle}"
     await transaction.run(
         update(mediators).where(mediators.c.id == person.id).values(about=about, profile_url=profile_url)

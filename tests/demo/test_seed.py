@@ -79,6 +79,8 @@ async def test_each_printed_account_can_sign_in_and_has_its_role(demo: Hub) -> N
     roles = {email: (await me(demo, email.removesuffix("@demo.example"), "roles"))["roles"] for email, _ in ACCOUNTS}
     assert roles == {
         "mediator@demo.example": ["MEDIATOR"],
+        "mediator11@demo.example": ["MEDIATOR"],
+        "mediator12@demo.example": ["MEDIATOR"],
         "reviewer@demo.example": ["REVIEWER"],
         "reviewer2@demo.example": ["REVIEWER"],
         "directory@demo.example": ["DIRECTORY"],
