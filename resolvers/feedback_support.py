@@ -28,6 +28,7 @@ from resolvers.feedback_admission import tell_mediator
 from resolvers.feedback_noted import Reason, note_answers, read_reason
 from resolvers.inputs import read_id
 from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, list_page, page_statement
+from resolvers.selection import fields_below
 
 _feedback = feedback.c
 _BY_ID = Sort("id", None)
@@ -86,7 +87,8 @@ async def held_feedback(info: Info, page: PageArguments) -> Connection[PieceRow]
     """
     context = info.context
     found = await list_page(context.database, _held_page, _held_count(), _BY_ID, page, viewer=context.account_id)
-    await note_answers(context, found.nodes)
+    if "answers" in fields_below(info):
+        await note_answers(context, found.nodes)
     return found
 
 

@@ -11,18 +11,23 @@ from permissions.viewer import Viewer
 from resolvers.paging import MAX_PAGE_SIZE
 from web.client import query
 from web.menu import MenuItem
-from web.page import FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN, page
+from web.page import FOR_ADMINISTRATORS, FOR_MEDIATORS, FOR_REVIEWERS, FOR_SIGNED_IN, page
 from web.pages.reviewer_answer import asked
 from web.rendering import render
 
-# What each role finds there: the operation, and where it is in its answer.
-_PARTS = {Role.MEDIATOR: ("HomeOfMediator", "me"), Role.REVIEWER: ("HomeOfReviewer", "mediators")}
+# The operation for what each role finds there.
+_PARTS = {
+    Role.MEDIATOR: "HomeOfMediator",
+    Role.REVIEWER: "HomeOfReviewer",
+    Role.ADMIN: "HomeOfAdministrator",
+}
 
 
 @page(
     "/",
     documents={
         "home": FOR_SIGNED_IN,
+        "home_administrator": FOR_ADMINISTRATORS,
         "home_directories": FOR_SIGNED_IN,
         "home_mediator": FOR_MEDIATORS,
         "home_reviewer": FOR_REVIEWERS,
@@ -40,8 +45,7 @@ async def home(request: Request) -> Response:
     if viewer.verified and not viewer.lacks_second_factor:
         parts["directories"] = await _directories(request)
         for role in viewer.roles & _PARTS.keys():
-            operation, name = _PARTS[role]
-            parts[role.value] = (await query(request, operation))[name]
+            parts[role.value] = await query(request, _PARTS[role])
         if Role.REVIEWER in viewer.roles:
             parts["asked"] = await asked(request)
     return render(request, "home/show.html", me=found["me"], parts=parts)
