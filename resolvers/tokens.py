@@ -188,12 +188,12 @@ async def revoke_api_token(info: Info, input: RevokeApiTokenInput) -> TokenRow |
     """
     context, token_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
-        revoked = await transaction.run(
-            update(_tokens)
-            .where(_tokens.c.id == token_id, _tokens.c.account_id == context.account_id)
-            .values(revoked_at=func.coalesce(_tokens.c.revoked_at, func.clock()))
-        )
-        if not revoked:
-            refuse("id", Code.NOT_FOUND, _("There's no such API token."))
-        note(context, transaction, AuditAction.API_TOKEN_REVOKED, token_id, of=context.account_id)
-    return await _own(context, token_id)
+        own = _tokens.c.id == token_id, _tokens.c.account_id == context.account_id
+        if await transaction.run(
+            update(_tokens).where(*own, _tokens.c.revoked_at.is_(None)).values(revoked_at=func.clock())
+        ):
+            note(context, transaction, AuditAction.API_TOKEN_REVOKED, token_id, of=context.account_id)
+    token = await _own(context, token_id)
+    if token is None:
+        refuse("id", Code.NOT_FOUND, _("There's no such API token."))
+    return token

@@ -86,6 +86,9 @@ async def test_a_token_ends_when_its_owner_revokes_it_and_nobody_else_can(hub: H
     assert (await hub.ask(ME, token=secret)).status == 200
     revoked = payload(await hub.change("revokeApiToken", {"id": token_id}, "apiToken { revokedAt }", by=person))
     assert revoked["apiToken"]["revokedAt"] is not None
+    again = payload(await hub.change("revokeApiToken", {"id": token_id}, "apiToken { revokedAt }", by=person))
+    assert again == revoked
+    assert len(await hub.rows("SELECT FROM audit_entry WHERE action = 'API_TOKEN_REVOKED'")) == 1
     answer = await hub.ask(ME, token=secret)
     assert (answer.status, answer.codes) == (401, ["UNAUTHENTICATED"])
 
