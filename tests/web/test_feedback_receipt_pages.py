@@ -93,7 +93,7 @@ async def test_a_repeated_form_shows_the_same_receipt_and_the_page_is_gone_after
         assert code not in late.text
 
 
-async def test_a_sealed_receipt_is_shown_only_with_its_own_confirmation(hub: Hub) -> None:
+async def test_a_proof_is_shown_only_with_its_own_confirmation(hub: Hub) -> None:
     ann = await hub.mediator()
     one, two = [
         httpx.URL(
@@ -101,7 +101,7 @@ async def test_a_sealed_receipt_is_shown_only_with_its_own_confirmation(hub: Hub
         )
         for key in ("one", "two")
     ]
-    mixed = one.copy_set_param("receipt", two.params["receipt"])
+    mixed = one.copy_set_param("proof", two.params["proof"])
     assert is_a_page(await hub.client.get(str(one)))
     assert is_a_page(await hub.client.get(str(mixed)), 404)
 

@@ -29,7 +29,7 @@ async def test_home_counts_what_is_waiting_for_an_administrator_and_reads_nothin
         VALUES ('verify_email', gen_random_uuid(), 'one', 'DEAD')"""
     )
     assert await support(hub, admin) == [
-        "2 pieces of feedback are held until you look at them",
+        "2 pieces of feedback are held until you decide",
         "1 reviewer isn't confirmed",
         "1 appointment of a reviewer is waiting",
         "1 email couldn't be delivered",
