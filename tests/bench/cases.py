@@ -45,7 +45,7 @@ C = """query($id: ID!) { mediator(id: $id) { name feedback(first: 50) { nodes { 
     byInvitation answers { question rating text } } } } }"""
 C_POSTGRAPHILE = """query($id: UUID!) { mediatorByRowId(rowId: $id) { accountByRowId { name }
     feedbacksByMediatorId(first: 50, orderBy: [RECEIVED_ON_DESC, ROW_ID_DESC]) { nodes { rowId capacity actedAs shared
-    receivedOn byInvitation feedbackAnswersByFeedbackId { nodes { question rating text } } } } } }"""
+    receivedOn byInvitation feedbackAnswersByFeedbackIdAndAdmission { nodes { question rating text } } } } } }"""
 
 
 # The changes that the benches of changes and of scale send.
