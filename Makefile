@@ -31,7 +31,7 @@ demo: setup
 demo-reset: setup
 	$(BIN)/logbook demo --port $(PORT) --data $(DATA) --reset
 
-# Everything but browsers, drills and large amounts of random input, in about four minutes on two cores.
+# Everything but browsers, drills and large amounts of random input, in about six minutes on two cores.
 QUICK  := -n $(WORKERS) --dist worksteal -q -m "not browser and not drill"
 test: setup tests/npm/node_modules/installed
 	$(BIN)/pytest $(QUICK)
