@@ -1,13 +1,11 @@
 """Requests for feedback: sending one to a party, withdrawing it, and never writing to an address again."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from uuid import UUID, uuid4
 
 import strawberry
 from sqlalchemy import ClauseElement, Date, bindparam, cast, delete, func, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Uuid
 
@@ -28,16 +26,8 @@ from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import (
-    PARENT,
-    Connection,
-    ListedRow,
-    PageArguments,
-    Sort,
-    connection,
-    page_statement,
-    page_values,
-)
+from resolvers.own_lists import own_page
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, page_statement
 from resolvers.validation import Check
 from settings import Settings
 
@@ -57,18 +47,9 @@ class RequestRow(ListedRow):
     day_key: bytes | None
 
 
-class _CountRow(Row):
-    mediator_id: UUID
-    count: int
-
-
-@statement(_CountRow)
+@statement(Count)
 def _count() -> ClauseElement:
-    return (
-        select(_request.mediator_id, func.count().label("count"))
-        .where(_request.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _listed)
-        .group_by(_request.mediator_id)
-    )
+    return select(func.count().label("count")).where(_request.mediator_id == bindparam("parent", type_=Uuid()), _listed)
 
 
 def _rows() -> AnySelect:
@@ -137,21 +118,7 @@ async def feedback_requests(
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    context = info.context
-    cursor, paging = page_values(_NEWEST, page)
-
-    async def pages(parents: list[UUID]) -> Sequence[list[RequestRow]]:
-        async with context.database.reading() as reading:
-            rows = await reading.all(_page(page.backwards, cursor), parents=parents, **paging)
-        return [[row for row in rows if row[PARENT] == parent] for parent in parents]
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            row = await reading.first(_count(), parents=[mediator.id])
-        return row.count if row else 0
-
-    rows = await context.load(pages, ("requests", page), mediator.id)
-    return connection(rows, _NEWEST, page, count)
+    return await own_page(info.context, _page, _count(), _NEWEST, page, mediator.id)
 
 
 async def _own(context: Context, request_id: UUID) -> RequestRow | None:

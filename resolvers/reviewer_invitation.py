@@ -1,13 +1,11 @@
 """A mediator's invitations to review them: sending one, sending it again, revoking it, and which are open."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import NoReturn
 from uuid import UUID, uuid4
 
 import strawberry
 from sqlalchemy import ClauseElement, Date, bindparam, cast, delete, func, insert, select
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
@@ -15,7 +13,7 @@ from jobs import mail
 from jobs.outbox import enqueue_mail
 from models.database import Transaction
 from models.reviewer import reviewer_invitations
-from models.statement import AnySelect, Row, statement
+from models.statement import AnySelect, statement
 from permissions.addresses import account_key
 from permissions.secrets import INVITATION_LASTS, Opens, hash_secret, link_secret
 from resolvers import limits
@@ -25,16 +23,8 @@ from resolvers.errors import Code, refuse
 from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import read_id
 from resolvers.mediator_row import MediatorRow
-from resolvers.paging import (
-    PARENT,
-    Connection,
-    ListedRow,
-    PageArguments,
-    Sort,
-    connection,
-    page_statement,
-    page_values,
-)
+from resolvers.own_lists import own_page
+from resolvers.paging import Connection, Count, ListedRow, PageArguments, Sort, page_statement
 from resolvers.validation import Check
 from settings import Settings
 
@@ -50,18 +40,9 @@ class InvitationRow(ListedRow):
     expires_on: date
 
 
-class _CountRow(Row):
-    mediator_id: UUID
-    count: int
-
-
-@statement(_CountRow)
+@statement(Count)
 def _count() -> ClauseElement:
-    return (
-        select(_its.mediator_id, func.count().label("count"))
-        .where(_its.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid()))), _open)
-        .group_by(_its.mediator_id)
-    )
+    return select(func.count().label("count")).where(_its.mediator_id == bindparam("parent", type_=Uuid()), _open)
 
 
 def _rows() -> AnySelect:
@@ -88,21 +69,7 @@ async def reviewer_invitations_of(
     Raises:
         BadInput: the page's arguments don't fit together, or the cursor belongs to another list.
     """
-    context = info.context
-    cursor, paging = page_values(_LATEST, page)
-
-    async def pages(parents: list[UUID]) -> Sequence[list[InvitationRow]]:
-        async with context.database.reading() as reading:
-            rows = await reading.all(_page(page.backwards, cursor), parents=parents, **paging)
-        return [[row for row in rows if row[PARENT] == parent] for parent in parents]
-
-    async def count() -> int:
-        async with context.database.reading() as reading:
-            row = await reading.first(_count(), parents=[mediator.id])
-        return row.count if row else 0
-
-    rows = await context.load(pages, ("invitations", page), mediator.id)
-    return connection(rows, _LATEST, page, count)
+    return await own_page(info.context, _page, _count(), _LATEST, page, mediator.id)
 
 
 @strawberry.input
