@@ -60,11 +60,12 @@ FEEDBACK_ABOUT = Limit("feedback_about", "5/hour")
 
 
 _RECONNECT_AFTER = 10.0  # seconds of counting in memory before trying Valkey again
-_TIMEOUT = 0.25  # seconds
 
 
 class Limiter:
-    """Counts attempts."""
+    """Counts attempts. `patience`: how long, in seconds, a count waits for Valkey before it's made in memory."""
+
+    patience = 0.25
 
     def __init__(self, settings: Settings) -> None:
         # Our own pool, because the storage never closes one that it makes itself.
@@ -93,7 +94,7 @@ class Limiter:
         item, identity = parse(limit.rate), self._identity(limit, by)
         if not self._is_away():
             try:
-                async with asyncio.timeout(_TIMEOUT):
+                async with asyncio.timeout(self.patience):
                     return await _hit(self._shared, item, identity)
             except RateLimited:
                 raise
@@ -119,7 +120,7 @@ class Limiter:
         if self._is_away():
             return
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(self.patience):
                 await self._shared.clear(item, identity)
         except Exception:  # noqa: BLE001 - as in `count`
             self._away_until = time.monotonic() + _RECONNECT_AFTER

@@ -322,4 +322,6 @@ async def opened(
         ahead = timedelta(seconds=30 - database.now().timestamp() % 30)
         for clock in (app.state.database, database):
             clock._clock_offset += ahead
+        # On a busy machine even a healthy Valkey may take a while, and counts would begin again in memory.
+        app.state.limiter.patience = 30.0
         yield Hub(app, client, settings, database, worker_database.asked_by(WORKER), services, moved)
