@@ -6,8 +6,10 @@ from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Table
+from sqlalchemy import Table, Uuid, bindparam, func, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from models.case_session import SessionKind, case_sessions
 from models.cpd import CpdKind, cpd_entries, cpd_private
 from models.database import Transaction
 from models.folds import folds
@@ -26,19 +28,26 @@ _ROLES = {
     CaseRole.OBSERVER: (5.0, 0.2),
     CaseRole.OTHER: (0.2, 0.2),
 }
-_MEDIA = {Medium.IN_PERSON: 5.0, Medium.ONLINE: 4.0, Medium.HYBRID: 1.0}
-_OUTCOMES = {Outcome.SETTLED: 6.0, Outcome.PARTLY_SETTLED: 2.0, Outcome.NOT_SETTLED: 2.0, Outcome.NOT_KNOWN: 0.5}
+_MEDIA = {Medium.IN_PERSON: 5.0, Medium.ONLINE: 4.0, Medium.HYBRID: 1.0, Medium.TELEPHONE: 0.3}
+_OUTCOMES = {
+    Outcome.SETTLED: 6.0,
+    Outcome.PARTLY_SETTLED: 2.0,
+    Outcome.NOT_SETTLED: 2.0,
+    Outcome.SETTLED_LATER: 0.5,
+    Outcome.NOT_KNOWN: 0.5,
+}
+# What each kind was about, and between whom.
 _DISPUTES = {
-    "Commercial contract": "A supplier and a buyer",
-    "Employment": "An employee and an employer",
-    "Separation": "A couple with two children",
-    "Neighbours": "Two households",
-    "Construction": "An owner, a builder and an architect",
-    "Inheritance": "Three siblings",
-    "Partnership": "Two business partners",
-    "Tenancy": "A tenant and a landlord",
-    "Consumer": "A customer and a trader",
-    "School": "Parents and a school",
+    "COMMERCIAL": ("Late deliveries", "A supplier and a buyer"),
+    "EMPLOYMENT": ("A warning that felt unfair", "An employee and an employer"),
+    "FAMILY": ("Where the children live", "A couple with two children"),
+    "NEIGHBOURS": ("A hedge and a shed", "Two households"),
+    "CONSTRUCTION": ("A leaking roof", "An owner, a builder and an architect"),
+    "INHERITANCE": ("Their parents' house", "Three siblings"),
+    "COMPANY": ("Who goes on with the firm", "Two business partners"),
+    "PROPERTY": ("Repairs and a deposit", "A tenant and a landlord"),
+    "CONSUMER": ("A kitchen that came too late", "A customer and a trader"),
+    "EDUCATION": ("Support in class", "Parents and a school"),
 }
 _COUNTRIES = {"Netherlands": 5.0, "Belgium": 2.0, "Germany": 1.0, "France": 1.0, "Ireland": 1.0}
 _DID_WELL = (
@@ -95,7 +104,8 @@ _TAKEAWAYS = (
 async def add_practice(transaction: Transaction, chance: Random, mediator_id: UUID, today: date, years: int) -> None:
     """Add so many years of a mediator's cases and CPD, up to `today`."""
     cases = [_case(chance, today, years) for _ in range(years * chance.randint(7, 12))]
-    await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
+    ids = await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
+    await _hold_sessions(transaction, chance, mediator_id, dict(zip(ids, cases, strict=True)))
     courses = [_course(chance, today, years) for _ in range(years * chance.randint(2, 4))]
     await _insert(transaction, chance, mediator_id, cpd_entries, cpd_private, courses)
 
@@ -117,11 +127,39 @@ def seeded_id(chance: Random) -> UUID:
 
 async def _insert(
     transaction: Transaction, chance: Random, mediator_id: UUID, table: Table, private: Table, made: list[Entry]
-) -> None:
+) -> list[UUID]:
     keys = [{"id": seeded_id(chance), "mediator_id": mediator_id} for _ in made]
     for into, part in ((table, 0), (private, 1)):
         rows = [key | entry[part] | folds(into, entry[part]) for key, entry in zip(keys, made, strict=True)]
         await transaction.insert(into, rows)
+    return [key["id"] for key in keys]
+
+
+async def _hold_sessions(
+    transaction: Transaction, chance: Random, mediator_id: UUID, cases: Mapping[UUID, Entry]
+) -> None:
+    """Divide some cases of several days into sessions: preparation on the first day, a session on the last."""
+    rows: list[dict[str, Any]] = []
+    for case_id, (facts, _) in cases.items():
+        if facts["started_on"] == facts["ended_on"] or chance.random() < 0.4:
+            continue
+        before = 15 * chance.randint(2, 6)
+        middle = facts["started_on"] + (facts["ended_on"] - facts["started_on"]) / 2
+        parts = (
+            (facts["started_on"], before, SessionKind.PREPARATION),
+            (middle, facts["minutes"] // 2, SessionKind.MEDIATION),
+            (facts["ended_on"], facts["minutes"] - facts["minutes"] // 2 - before, SessionKind.MEDIATION),
+        )
+        key = {"entry_id": case_id, "mediator_id": mediator_id, "medium": facts["medium"]}
+        rows += [
+            {"id": seeded_id(chance), **key, "held_on": day, "minutes": minutes, "kind": kind}
+            for day, minutes, kind in parts
+        ]
+    if rows:
+        await transaction.insert(case_sessions, rows)
+        its = logbook_entries.c
+        divided = its.id == func.any(bindparam("divided", list({row["entry_id"] for row in rows}), ARRAY(Uuid())))
+        await transaction.run(update(logbook_entries).where(divided).values(version=its.version))
 
 
 def _case(chance: Random, today: date, years: int) -> Entry:
@@ -130,8 +168,11 @@ def _case(chance: Random, today: date, years: int) -> Entry:
     ended_on = today - timedelta(days=days_ago)
     quarters = round(chance.triangular(6, 90, 20))
     dispute = chance.choice(list(_DISPUTES))
+    subject, parties = _DISPUTES[dispute]
+    role = pick(chance, {role: first + (now - first) * experience for role, (first, now) in _ROLES.items()})
+    outcome = Outcome.ONGOING if days_ago < 20 else pick(chance, _OUTCOMES)
     facts = {
-        "role": pick(chance, {role: first + (now - first) * experience for role, (first, now) in _ROLES.items()}),
+        "role": role,
         "medium": pick(chance, _MEDIA),
         "started_on": ended_on - timedelta(days=0 if quarters < 24 else chance.randint(1, 40)),
         "ended_on": ended_on,
@@ -139,12 +180,16 @@ def _case(chance: Random, today: date, years: int) -> Entry:
         "dispute_kind": dispute,
         "country": pick(chance, _COUNTRIES),
         "party_count": pick(chance, {2: 8.0, 3: 2.0, 4: 1.0, 7: 0.3}),
-        "outcome": Outcome.ONGOING if days_ago < 20 else pick(chance, _OUTCOMES),
+        "outcome": outcome,
+        "completed": outcome is not Outcome.ONGOING,
+        "written_agreement": outcome is Outcome.SETTLED and chance.random() < 0.8,
         "simulated": chance.random() < 0.15 * (1 - experience),
     }
     kept = {
         "reference": f"Demo case {ended_on:%Y}-{chance.randint(1, 99):02}",
-        "parties": _DISPUTES[dispute],
+        "subject": subject,
+        "co_mediator": "Demo colleague" if role is CaseRole.CO_MEDIATOR else None,
+        "parties": parties,
         "did_well": sometimes(chance, 0.6, _DID_WELL),
         "found_challenging": sometimes(chance, 0.5, _FOUND_CHALLENGING),
         "notes": sometimes(chance, 0.2, _NOTES),

@@ -54,6 +54,11 @@ def word_list(*, empty: bool = False) -> Any:
     return Field(sa_type=ARRAY(Text), sa_column_kwargs={"server_default": text("'{}'")} if empty else {})
 
 
+def retired_fold() -> Any:
+    """Fold that only the version before still writes, until a later release drops the column."""
+    return Field(default=None, sa_type=Text(collation="C"))
+
+
 def secret_hash(*, nullable: bool = False) -> Any:
     """SHA-256 of a 256-bit secret (32 bytes); the secret itself is never stored."""
     return Field(default=None, sa_type=LargeBinary, unique=True, nullable=nullable)

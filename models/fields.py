@@ -76,7 +76,7 @@ class EntryField:
     most of a COUNT. `unit`: what a COUNT counts. `rows`: the height of a TEXT's box. `private`: only its mediator reads
     it. `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a list can do with
     it. `facet`: the name of the list of its values, to filter by. `proposed`: a new entry's form begins with the last
-    one's value.
+    one's value. `spill`: the private text that gets what an import can't find among the words; the word is then OTHER.
     """
 
     kind: FieldKind
@@ -99,6 +99,7 @@ class EntryField:
     searched: bool = False
     facet: str | None = None
     proposed: bool = False
+    spill: str | None = None
 
     @property
     def graphql_name(self) -> str:
@@ -123,7 +124,8 @@ def entry_field(
     *,
     title: LazyText | None = None,
     sorted: bool | None = None,
-    default: str | None = None,
+    searched: bool | None = None,
+    default: str | bool | None = None,
     **facts: Any,
 ) -> Any:
     """Declare a field; `facts` are EntryField's. Its annotation says whether it's required, and gives a CHOICE's words.
@@ -135,12 +137,13 @@ def entry_field(
         kind=kind,
         label=label,
         title=title or label,
-        default=_NOTHING.get(kind, default),
+        default=_NOTHING.get(kind) if default is None else default,
         sorted=kind in _SORTABLE if sorted is None else sorted,
-        searched=kind in _SEARCHABLE,
+        searched=kind in _SEARCHABLE if searched is None else searched,
         **facts,
     )
-    preset = {FieldKind.LANGUAGES: "'{}'", FieldKind.FLAG: "false"}.get(kind) or (f"'{default}'" if default else None)
+    presets = {FieldKind.LANGUAGES: "'{}'", FieldKind.FLAG: str(bool(default)).lower()}
+    preset = presets.get(kind) or (f"'{default}'" if default else None)
     return Field(
         sa_type=_COLUMN_TYPES.get(kind, Text),
         sa_column_kwargs={"server_default": sql(preset)} if preset else {},
@@ -148,9 +151,10 @@ def entry_field(
     )
 
 
-def entry_fields(shared: type[SQLModel], private: type[SQLModel]) -> tuple[EntryField, ...]:
-    """Give the fields that two models declare, in order; `private` has those that only the mediator reads."""
-    return tuple(_named(model, name, model is private) for model in (shared, private) for name in model.model_fields)
+def entry_fields(shared: type[SQLModel], private: type[SQLModel] | None = None) -> tuple[EntryField, ...]:
+    """Give the fields that models declare, in order; `private` has those that only the mediator reads."""
+    models = [model for model in (shared, private) if model]
+    return tuple(_named(model, name, model is private) for model in models for name in model.model_fields)
 
 
 def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:

@@ -34,7 +34,7 @@ def entry_tables(model: type[SQLModel], private: type[SQLModel], fields: tuple[E
     """Give the tables of one kind of entry, with a fold beside each text that can be searched."""
     tables = (table(model), table(private))
     for field in fields:
-        if field.searched:
+        if field.searched and not field.words:
             column = Column[Any](type_=_BY_BYTES, info={_OF: field.name})
             # As for other columns: as an argument, it would become a kind of string that isn't written as JSON.
             column.name = column.key = _name(field.name)

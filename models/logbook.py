@@ -7,7 +7,8 @@ from sqlalchemy import Index, text
 from sqlmodel import SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import cascade_fk, random_id, server_default, timestamptz
+from models.columns import cascade_fk, random_id, retired_fold, server_default, timestamptz
+from models.dispute_kinds import DisputeKind
 from models.fields import Choice, FieldKind, entry_field, entry_fields, known_words
 from models.folds import entry_tables
 
@@ -23,12 +24,16 @@ class CaseRole(Choice):
     OTHER = "OTHER", _("Other")
 
 
+AS_MEDIATOR = (CaseRole.LEAD_MEDIATOR, CaseRole.CO_MEDIATOR)  # whose hours are hours as mediator
+
+
 class Medium(Choice):
     """How the people met."""
 
     IN_PERSON = "IN_PERSON", _("In person"), "face to face, onsite, offline"
     ONLINE = "ONLINE", _("Online"), "remote, virtual, video, video conference, zoom, teams"
     HYBRID = "HYBRID", _("Hybrid"), "mixed"
+    TELEPHONE = "TELEPHONE", _("Telephone"), "phone, by phone, by telephone, call, conference call"
 
 
 class Outcome(Choice):
@@ -41,6 +46,13 @@ class Outcome(Choice):
         _("Not settled"),
         "no settlement, no agreement, not resolved, unresolved, impasse, no",
     )
+    SETTLED_LATER = "SETTLED_LATER", _("Settled later"), "settled after, settled afterwards, later settlement"
+    ENDED_BY_MEDIATOR = (
+        "ENDED_BY_MEDIATOR",
+        _("Ended by the mediator"),
+        "ended by mediator, terminated by mediator, mediator withdrew",
+    )
+    DID_NOT_TAKE_PLACE = "DID_NOT_TAKE_PLACE", _("Did not take place"), "cancelled, canceled, did not happen, no show"
     ONGOING = "ONGOING", _("Ongoing"), "pending, open, in progress, adjourned"
     NOT_KNOWN = "NOT_KNOWN", _("Not known"), "unknown, n/a"
 
@@ -57,7 +69,7 @@ class LogbookFields(SQLModel):
         FieldKind.DAY,
         _("Last day"),
         listed=True,
-        headings="end date, end, ended, date ended, last date, to, until, finished, completed, date completed, date, "
+        headings="end date, end, ended, date ended, last date, to, until, finished, date completed, date, "
         "day, date of mediation, mediation date, date of session, session date",
     )
     role: CaseRole = entry_field(
@@ -77,14 +89,16 @@ class LogbookFields(SQLModel):
         proposed=True,
         headings="format, mode, setting, online or in person, in person or online, method",
     )
-    dispute_kind: str | None = entry_field(
-        FieldKind.LINE,
+    dispute_kind: DisputeKind | None = entry_field(
+        FieldKind.CHOICE,
         _("Kind of dispute"),
         listed=True,
         filtered=True,
         facet="dispute_kinds",
-        headings="type of dispute, dispute type, dispute, kind, type, subject, subject matter, area, sector, category, "
-        "practice area, case type, type of case, nature of dispute, topic",
+        searched=True,
+        spill="subject",
+        headings="type of dispute, dispute type, dispute, kind, type, area, sector, category, practice area, "
+        "case type, type of case, nature of dispute",
     )
     minutes: int = entry_field(
         FieldKind.DURATION,
@@ -101,6 +115,22 @@ class LogbookFields(SQLModel):
         listed=True,
         filtered=True,
         headings="result, status, resolution, settled, settlement",
+    )
+    completed: bool = entry_field(
+        FieldKind.FLAG,
+        _("The mediation is over"),
+        title=_("Completed"),
+        default=True,
+        filtered=True,
+        headings="complete, concluded, closed",
+        description="Whether the mediation is over. Never true while the outcome is ONGOING.",
+    )
+    written_agreement: bool = entry_field(
+        FieldKind.FLAG,
+        _("There's a written agreement"),
+        title=_("Written agreement"),
+        filtered=True,
+        headings="agreement in writing, agreement signed, settlement agreement",
     )
     country: str | None = entry_field(
         FieldKind.LINE,
@@ -151,6 +181,22 @@ class LogbookPrivateFields(SQLModel):
         headings="your reference, my reference, ref, case reference, case, case number, case no, case id, case name, "
         "file number, matter",
     )
+    subject: str | None = entry_field(
+        FieldKind.TEXT,
+        _("What it was about"),
+        title=_("Subject"),
+        rows=1,
+        sorted=True,
+        headings="subject matter, topic, about, description of dispute",
+    )
+    co_mediator: str | None = entry_field(
+        FieldKind.TEXT,
+        _("Who you mediated with"),
+        title=_("Co-mediator"),
+        rows=1,
+        sorted=True,
+        headings="co mediators, mediated with, name of co mediator",
+    )
     parties: str | None = entry_field(
         FieldKind.TEXT,
         _("The parties"),
@@ -174,7 +220,11 @@ MONTH = "(date_trunc('month', ended_on::timestamp)::date)"  # an index can hold 
 
 
 class LogbookEntry(LogbookFields, table=True):
-    """One case. `minutes` is its duration; `version` counts its edits."""
+    """One case. `minutes` is its duration; `version` counts its edits.
+
+    If it has sessions, `minutes` is their sum, `contact_minutes` that of its mediation sessions, and all of them are
+    within its days: a trigger keeps that so. Without sessions, `contact_minutes` is null.
+    """
 
     __tablename__ = "logbook_entry"
     __table_args__ = (
@@ -182,14 +232,20 @@ class LogbookEntry(LogbookFields, table=True):
         Index("logbook_entry_by_role", "mediator_id", "role", "id"),
         Index("logbook_entry_by_month", "mediator_id", text(MONTH), "id"),
         # Everything that the totals are added up from.
-        Index("logbook_entry_sums", "mediator_id", postgresql_include=["role", "ended_on", "minutes", "simulated"]),
+        Index(
+            "logbook_entry_totals",
+            "mediator_id",
+            postgresql_include=["id", "role", "ended_on", "minutes", "contact_minutes", "simulated"],
+        ),
         *known_words(LogbookFields),
     )
 
     id: UUID = random_id()
     mediator_id: UUID = cascade_fk("mediator", index=False)
+    contact_minutes: int | None = None
     version: int = server_default("1")
     created_at: datetime = timestamptz(default_now=True)
+    dispute_kind_folded: str | None = retired_fold()
 
 
 class LogbookPrivate(LogbookPrivateFields, table=True):

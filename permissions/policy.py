@@ -66,27 +66,30 @@ MEDIATOR_POLICY = (
 
 EXPERIENCE_POLICY = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
-        Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
-        YearHours="year minutes cases"),
+        Experience="minutes contactMinutes cases simulatedMinutes byRole byYear byRoleAndYear",
+        RoleHours="role minutes contactMinutes cases", YearHours="year minutes contactMinutes cases",
+        RoleYearHours="role year minutes contactMinutes cases"),
     row("logbook entries: role, medium, month, hours, kind of dispute, languages, simulated", S | D | A,
         Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds languages",
-        LogbookEntry="id role medium endedMonth minutes disputeKind languages simulated",
+        LogbookEntry="id role medium endedMonth minutes contactMinutes sessions disputeKind languages simulated",
+        CaseSession="id heldMonth minutes kind medium",
         LogbookFilter="role medium year disputeKind languages simulated text", LogbookOrder="field direction",
-        LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED"),
-    row("logbook entries: days, country, number of parties, outcome", S | A,
-        LogbookEntry="startedOn endedOn country partyCount outcome", LogbookFilter="country outcome",
-        LogbookFacets="countries",
-        LogbookOrderField="STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME"),
-    row("logbook entries: reference, parties, did well, challenging, notes", S,
-        LogbookEntry="reference parties didWell foundChallenging notes version",
-        LogbookOrderField="REFERENCE PARTIES"),
+        LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES CONTACT_MINUTES DISPUTE_KIND SIMULATED"),
+    row("logbook entries: days, country, number of parties, outcome, written agreement, completed", S | A,
+        LogbookEntry="startedOn endedOn country partyCount outcome writtenAgreement completed",
+        CaseSession="heldOn", LogbookFilter="country outcome writtenAgreement completed", LogbookFacets="countries",
+        LogbookOrderField="STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME WRITTEN_AGREEMENT COMPLETED"),
+    row("logbook entries: reference, subject, co-mediator, parties, did well, challenging, notes", S,
+        LogbookEntry="reference subject coMediator parties didWell foundChallenging notes version",
+        CaseSession="version", LogbookOrderField="REFERENCE SUBJECT CO_MEDIATOR PARTIES"),
     row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd cpdEntry cpdFacets",
         CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="kind year text",
         CpdFacets="years", CpdOrder="field direction", CpdOrderField="*"),
     row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
-    row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
+    row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", SessionKind="*", DisputeKind="*",
+        CpdKind="*"),
     row("values of outcomes", S | A, Outcome="*"),
 )
 
@@ -151,10 +154,12 @@ PUBLIC_POLICY = (
 
 CHANGE_POLICY = (
     row("your own logbook, CPD entries, profile and requests", S,
-        Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
-        "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
-        ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages "
-        "partyCount outcome simulated reference parties didWell foundChallenging notes",
+        Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry "
+        "addCaseSession updateCaseSession deleteCaseSession addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback "
+        "withdrawFeedbackRequest",
+        ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages partyCount "
+        "outcome writtenAgreement completed simulated reference subject coMediator parties didWell foundChallenging "
+        "notes",
         ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S,
         Mutation="appointReviewer inviteReviewer resendInvitation revokeInvitation"),

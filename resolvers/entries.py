@@ -15,27 +15,20 @@ import strawberry
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Integer,
     Table,
-    and_,
-    bindparam,
-    cast,
-    extract,
-    func,
     literal_column,
     null,
-    or_,
     select,
     true,
 )
-from sqlalchemy.types import Text
 
 from i18n import gettext as _
 from models.fields import EntryField, FieldKind, camel
-from models.folds import fold_of, folds
+from models.folds import folds
 from models.statement import AnySelect, Expression, Values
 from permissions.policy import allows
 from permissions.viewer import Standing
+from resolvers.entry_columns import contains, facet_of, filter_of, in_year, opening, shown_fold, year_of
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, with_columns
 from resolvers.errors import Code
 from resolvers.validation import CHECKS, Check
@@ -43,7 +36,7 @@ from resolvers.validation import CHECKS, Check
 # A column, or a function that gives a standing's column.
 Column = Expression | Callable[[Standing], Expression]
 
-SORTED_BY = 100  # characters of a long text
+_LENGTH = ("minutes", "started_on", "ended_on")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,17 +92,25 @@ class EntryList:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OwnedList(EntryList):
-    """One kind of entry that mediators write. `fields` are those they fill in, as the models declare them."""
+    """One kind of entry that mediators write. `fields` are those they fill in, as the models declare them.
+
+    `plausible`: its hours have to fit into its days. `settled`: makes fields agree that say the same.
+    """
 
     row: type[OwnedRow]
     table: Table
     private: Table
     fields: tuple[EntryField, ...]
+    plausible: bool = False
+    settled: Callable[[Values], Values] = lambda values: values
 
-    def check(self, values: Values, latest: date) -> Values:
+    def check(
+        self, values: Values, latest: date, *, confirmed: bool = False, before: Mapping[str, object] | None = None
+    ) -> Values:
         """Check all of an entry's fields. Gives them as they're to be stored, with their folds.
 
-        `latest`: the latest day that is "today" somewhere.
+        `latest`: the latest day that is "today" somewhere. `confirmed`: very long days are meant so. `before`: the
+        entry as it was; hours and days that it had already are taken as they are.
 
         Raises:
             Refused: with every problem found.
@@ -118,7 +119,11 @@ class OwnedList(EntryList):
         stored = {field.name: CHECKS[field.kind](check, field, values[field.name], latest) for field in self.fields}
         if stored["ended_on"] < stored["started_on"]:
             check.add("endedOn", Code.OUT_OF_RANGE, _("The last day can't be before the first."))
+        elif self.plausible and (before is None or any(stored[name] != before[name] for name in _LENGTH)):
+            days = (stored["ended_on"] - stored["started_on"]).days + 1
+            check.plausible(stored["minutes"], days, confirmed=confirmed)
         check.done()
+        stored = self.settled(stored)
         return stored | folds(self.table, stored) | folds(self.private, stored)
 
 
@@ -128,6 +133,9 @@ def owned_list(
     table: Table,
     private: Table,
     fields: tuple[EntryField, ...],
+    *,
+    plausible: bool = False,
+    settled: Callable[[Values], Values] = lambda values: values,
     **shown: tuple[Column, Expression],
 ) -> OwnedList:
     """Describe one kind of entry by the fields that its models declare.
@@ -137,20 +145,22 @@ def owned_list(
     """
     tables = {field.name: private if field.private else table for field in fields}
     held = {name: of.c[name] for name, of in tables.items()}
-    folded = {field.name: fold_of(tables[field.name], field.name) for field in fields if field.searched}
+    folded = {field.name: shown_fold(field, tables[field.name]) for field in fields if field.searched}
     return OwnedList(
         type_name=type_name,
         row=row,
         table=table,
         private=private,
         fields=fields,
+        plausible=plausible,
+        settled=settled,
         columns={
             "id": table.c.id,
             **held,
             **{name: column for name, (column, _) in shown.items()},
             "version": table.c.version,
         },
-        filters={field.name: _filter(field, held[field.name]) for field in fields if field.filtered}
+        filters={field.name: filter_of(field, held[field.name]) for field in fields if field.filtered}
         | {"year": in_year(held["ended_on"])},
         sorts={
             **{
@@ -168,7 +178,7 @@ def owned_list(
         default=("ended_on", *shown),
         expensive=frozenset(field.name for field in fields if field.private),
         facets={"years": (year_of(held["ended_on"]), None)}
-        | {field.facet: (_facet(field, held[field.name]), folded.get(field.name)) for field in fields if field.facet},
+        | {field.facet: (facet_of(field, held[field.name]), folded.get(field.name)) for field in fields if field.facet},
     )
 
 
@@ -200,44 +210,6 @@ class Order:
         return cls(given.field.value, given.direction is OrderDirection.DESC) if given else None
 
 
-def _contains(*columns: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter that looks for a folded text in any of the columns."""
-    return lambda name: or_(*(c.like(bindparam(name, type_=Text()), escape="\\") for c in columns))
-
-
-def equals(of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter for one value of a column."""
-    return lambda name: of == bindparam(name, type_=of.type)
-
-
-def in_year(of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make a filter for the days of one year."""
-    return lambda name: and_(
-        of >= bindparam(f"{name}_first", type_=of.type), of <= bindparam(f"{name}_last", type_=of.type)
-    )
-
-
-def year_of(of: Expression) -> ColumnElement[int]:
-    """Give the year of a day."""
-    return cast(extract("year", of), Integer)
-
-
-def opening(of: Expression) -> ColumnElement[str]:
-    """Give the start of a long text. It's sorted by that, so that its cursors stay short."""
-    return func.left(of, SORTED_BY, type_=Text())
-
-
-def _filter(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make the filter of a field: for one value, or for a list of languages, any of those asked for."""
-    if field.kind is FieldKind.LANGUAGES:
-        return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
-    return equals(of)
-
-
-def _facet(field: EntryField, of: Expression) -> Expression:
-    return func.unnest(of, type_=Text()) if field.kind is FieldKind.LANGUAGES else of
-
-
 def _column(column: Column, standing: Standing) -> Expression:
     return column if isinstance(column, ColumnElement) else column(standing)
 
@@ -248,7 +220,7 @@ def conditions(of: EntryList, standing: Standing, used: frozenset[str] = frozens
     for name in sorted(used):
         if name == "text":
             readable = (fold for text, fold in of.searched.items() if allows(standing, of.type_name, camel(text)))
-            found.append(_contains(*readable)("filter_text"))
+            found.append(contains(*readable)("filter_text"))
         else:
             found.append(of.filters[name](f"filter_{name}"))
     return found

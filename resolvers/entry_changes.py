@@ -1,5 +1,6 @@
 """Adding, changing and deleting your own entries, of any kind."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ from sqlalchemy import ClauseElement, Table, bindparam, delete, insert, select, 
 from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
-from models.database import Reads
+from models.database import Reads, Transaction
 from models.folds import fold_columns
 from models.statement import Values, statement
 from permissions.viewer import Standing
@@ -20,14 +21,14 @@ from resolvers.idempotency import earlier_result, once
 from resolvers.inputs import given, read_id
 
 
-def writable(table: Table) -> list[str]:
-    """Name the columns that hold what a mediator wrote."""
-    return [name for name in columns_written(table) if name not in fold_columns(table)]
+def writable(of: OwnedList, table: Table) -> list[str]:
+    """Name the columns of a table that hold what a mediator wrote."""
+    return [field.name for field in of.fields if field.private is (table is of.private)]
 
 
-def columns_written(table: Table) -> list[str]:
+def columns_written(of: OwnedList, table: Table) -> list[str]:
     """Name the columns that are written with an entry: those, and their folds."""
-    return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
+    return [*writable(of, table), *fold_columns(table)]
 
 
 @statement(OwnedRow, lambda of, *_: of.row)
@@ -65,14 +66,14 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
         BadInput: the `requestKey` is too long.
     """
     context.require_paid()
-    checked = of.check(given(input), context.database.latest_today())
+    checked = of.check(given(input), context.database.latest_today(), confirmed=is_confirmed(input))
     entry_id = uuid4()
     async with context.transaction() as transaction:
         if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once(input), entry_id):
             entry_id = earlier
         else:
             for table in (of.table, of.private):
-                values = {name: checked[name] for name in columns_written(table)}
+                values = {name: checked[name] for name in columns_written(of, table)}
                 await transaction.run(insert(table).values(id=entry_id, mediator_id=context.account_id, **values))
     return await own_entry(context, of, entry_id)
 
@@ -83,6 +84,11 @@ def _refuse_blanks(of: OwnedList, changes: Values) -> None:
         raise Refused(*(Problem(field.graphql_name, _("Please fill this in."), Code.REQUIRED) for field in blanks))
 
 
+def is_confirmed(input: object) -> bool:
+    """Whether an input confirms hours that aren't plausible."""
+    return bool(vars(input).get("confirm_implausible"))
+
+
 class Changes(Protocol):
     """The input of changes to an entry. Besides these, it has whichever of the entry's fields are to change."""
 
@@ -90,8 +96,13 @@ class Changes(Protocol):
     version: int
 
 
-async def update_entry(context: Context, of: OwnedList, input: Changes) -> OwnedRow:
+Also = Callable[[Transaction, UUID, Values], Awaitable[None]]
+
+
+async def update_entry(context: Context, of: OwnedList, input: Changes, also: Also | None = None) -> OwnedRow:
     """Change the fields of the viewer's own entry that the input has, and give the entry.
+
+    `also` refuses what doesn't fit the rows that hang on the entry.
 
     Raises:
         Refused: something in the input needs fixing, or the entry is no longer at the input's version. In that case
@@ -108,10 +119,14 @@ async def update_entry(context: Context, of: OwnedList, input: Changes) -> Owned
                 current=row,
             )
         _refuse_blanks(of, changes)
-        names = writable(of.table) + writable(of.private)
-        checked = of.check({name: getattr(row, name) for name in names} | changes, context.database.latest_today())
+        names = writable(of, of.table) + writable(of, of.private)
+        before = {name: getattr(row, name) for name in names}
+        latest = context.database.latest_today()
+        checked = of.check(before | changes, latest, confirmed=is_confirmed(input), before=before)
+        if also:
+            await also(transaction, entry_id, checked)
         for table, counted in ((of.table, {"version": input.version + 1}), (of.private, {})):
-            values = {name: checked[name] for name in columns_written(table)}
+            values = {name: checked[name] for name in columns_written(of, table)}
             await transaction.run(update(table).where(table.c.id == entry_id).values(**values, **counted))
     return await own_entry(context, of, entry_id)
 

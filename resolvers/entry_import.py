@@ -65,7 +65,7 @@ class _NewRow(Row):
 @statement(_NewRow)
 def _new(of: OwnedList) -> ClauseElement:
     """Give the places of the entries in the parameter `rows` that the list doesn't have yet."""
-    columns = [into.c[name] for into in (of.table, of.private) for name in writable(into)]
+    columns = [into.c[name] for into in (of.table, of.private) for name in writable(of, into)]
     given = (
         func.jsonb_to_recordset(bindparam("rows", type_=JSONB()))
         .table_valued(column("place", Integer), *(column(one.name, one.type) for one in columns))
@@ -100,7 +100,7 @@ def _new(of: OwnedList) -> ClauseElement:
 
 
 async def _checked(
-    context: Context, of: OwnedList, entries: Sequence[Values]
+    context: Context, of: OwnedList, entries: Sequence[Values], *, confirmed: bool
 ) -> tuple[dict[int, Values], dict[int, tuple[Problem, ...]]]:
     """Check each entry. Gives the valid ones as they're to be stored, and the problems of the others, by place."""
     sound, failed = {}, {}
@@ -109,7 +109,7 @@ async def _checked(
         if place % _AT_A_TIME == 0:
             await asyncio.sleep(0)
         try:
-            sound[place] = of.check(entry, latest)
+            sound[place] = of.check(entry, latest, confirmed=confirmed)
         except Refused as refused:
             failed[place] = refused.problems
     return sound, failed
@@ -118,7 +118,7 @@ async def _checked(
 async def _write(context: Context, transaction: Transaction, of: OwnedList, entries: list[Values]) -> None:
     keys = [{"id": uuid4(), "mediator_id": context.account_id} for _ in entries]
     for table in (of.table, of.private):
-        names = columns_written(table)
+        names = columns_written(of, table)
         rows = [key | {name: entry[name] for name in names} for key, entry in zip(keys, entries, strict=True)]
         await transaction.insert(table, rows)
 
@@ -130,11 +130,13 @@ async def import_entries(
     *,
     all_or_nothing: bool,
     dry_run: bool,
+    confirmed: bool,
     once: Once,
 ) -> list[ImportOutcome]:
     """Import entries for the viewer. Gives the result for each, in their order.
 
     With `all_or_nothing`, one entry that fails leaves out all others. A `dry_run` writes nothing, so it needs no key.
+    `confirmed`: very long days are meant so.
 
     Raises:
         Refused: there are no entries, or too many, or the key was used for a different import.
@@ -150,13 +152,13 @@ async def import_entries(
     change = f"import{of.type_name}"
     if dry_run:
         once = replace(once, key=None)
-    sound, failed = await _checked(context, of, entries)
+    sound, failed = await _checked(context, of, entries, confirmed=confirmed)
     async with context.transaction() as transaction:
         if await transaction.value(_TURN, UUID, me=context.account_id) is None:
             raise NotFound
         if earlier := await earlier_answer(context, transaction, change, once):
             return _read(earlier)
-        names = [*writable(of.table), *writable(of.private)]
+        names = [*writable(of, of.table), *writable(of, of.private)]
         rows = [{"place": place} | {name: entry[name] for name in names} for place, entry in sound.items()]
         new = {row.place for row in await transaction.all(_new(of), rows=rows, me=context.account_id)}
         is_left_out = all_or_nothing and bool(failed)

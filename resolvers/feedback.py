@@ -18,7 +18,8 @@ from models.statement import Expression, Row, statement
 from permissions.scopes import readable_answers, readable_feedback
 from permissions.viewer import Standing
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder
+from resolvers.entry_columns import equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry, entry_page, of_parents
 from resolvers.entry_rows import EntryRow

@@ -18,9 +18,9 @@ def read_id(given: str) -> UUID:
 
 
 def given(input: object) -> Values:
-    """Give the fields that an input was sent with, except `id`, `version` and `requestKey`."""
+    """Give the fields that an input was sent with, except those that are about the change itself."""
     return {
         name: value
         for name, value in vars(input).items()
-        if value is not UNSET and name not in {"id", "version", "request_key"}
+        if value is not UNSET and name not in {"id", "version", "request_key", "confirm_implausible"}
     }

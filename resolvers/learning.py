@@ -14,7 +14,8 @@ from models.folds import fold_of
 from models.logbook import logbook_entries, logbook_private
 from models.statement import AnySelect, Expression
 from resolvers.context import Info
-from resolvers.entries import EntryList, EntryOrder, equals, in_year, year_of
+from resolvers.entries import EntryList, EntryOrder
+from resolvers.entry_columns import equals, in_year, year_of
 from resolvers.entry_inputs import entry_order
 from resolvers.entry_reading import entry_page, facets
 from resolvers.entry_rows import EntryRow, FacetsRow

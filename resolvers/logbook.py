@@ -1,35 +1,49 @@
-"""The logbook: its list, the experience it adds up to, and changes to its cases."""
+"""The logbook: its list, and changes to its cases."""
 
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
-from operator import attrgetter
+from collections import Counter
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, Date, bindparam, func, literal_column, null, select, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.selectable import LateralFromClause
-from sqlalchemy.types import Text, Uuid
+from sqlalchemy import ClauseElement, Date, bindparam, func, literal_column, select
+from sqlalchemy.types import Uuid
 from strawberry.types.arguments import InputContext
 from strawberry.types.base import get_object_definition
 
+from i18n import format_day
+from i18n import gettext as _
+from models.case_session import case_sessions
+from models.database import Transaction
 from models.fields import camel
-from models.logbook import LOGBOOK_FIELDS, MONTH, CaseRole, logbook_entries, logbook_private
-from models.statement import Expression, Row, statement
+from models.logbook import LOGBOOK_FIELDS, MONTH, Outcome, logbook_entries, logbook_private
+from models.statement import Row, Values, statement
 from resolvers import entry_changes, entry_reading
 from resolvers.context import Info
-from resolvers.entries import EntryOrder, owned_list, year_of
+from resolvers.entries import EntryOrder, owned_list
 from resolvers.entry_import import ImportOutcome, ImportStatus, import_entries
 from resolvers.entry_inputs import changed_entry, entry_filter, entry_order, new_entry
 from resolvers.entry_rows import EntryRow, FacetsRow, OwnedRow, entry_row
+from resolvers.errors import Code
 from resolvers.idempotency import once
 from resolvers.inputs import read_id
-from resolvers.mediator_row import MediatorRow, SummedMediatorRow
+from resolvers.mediator_row import MediatorRow
 from resolvers.paging import Connection, PageArguments
 from resolvers.selection import fields_below
+from resolvers.validation import Check
 
 _entry = logbook_entries.c
+CONTACT = func.coalesce(_entry.contact_minutes, _entry.minutes)  # a case without sessions was one mediation session
+
+
+def confirmation() -> Any:
+    """Make the field of an input that confirms hours which aren't plausible."""
+    return strawberry.field(
+        default=False,
+        description="Hours that add up to more than 14 a day are meant so. Otherwise they're refused: IMPLAUSIBLE.",
+    )
 
 
 @entry_row("LogbookEntry", LOGBOOK_FIELDS)
@@ -37,6 +51,11 @@ class LogbookRow(OwnedRow):
     """One case; its declared fields are columns."""
 
     ended_month: str
+    contact_minutes: int
+
+
+def _settled(values: Values) -> Values:
+    return values | {"completed": values["completed"] and values["outcome"] != Outcome.ONGOING}
 
 
 LOGBOOK = owned_list(
@@ -45,7 +64,10 @@ LOGBOOK = owned_list(
     logbook_entries,
     logbook_private,
     LOGBOOK_FIELDS,
+    plausible=True,
+    settled=_settled,
     ended_month=(func.to_char(_entry.ended_on, "YYYY-MM"), literal_column(MONTH, Date())),
+    contact_minutes=(CONTACT, CONTACT),
 )
 
 
@@ -68,6 +90,7 @@ class ImportedLogbookEntryInput:
 class AddLogbookEntryInput(ImportedLogbookEntryInput):
     """One new case."""
 
+    confirm_implausible: bool = confirmation()
     request_key: str | None = None
 
 
@@ -77,6 +100,7 @@ class UpdateLogbookEntryInput:
 
     id: strawberry.ID
     version: int
+    confirm_implausible: bool = confirmation()
 
 
 @strawberry.input
@@ -93,6 +117,7 @@ class ImportLogbookEntriesInput:
     entries: list[ImportedLogbookEntryInput]
     all_or_nothing: bool = strawberry.field(default=False, description="Write nothing if any case fails.")
     dry_run: bool = strawberry.field(default=False, description="Write nothing, and report what would happen.")
+    confirm_implausible: bool = confirmation()
     request_key: str | None = strawberry.field(
         default=None,
         description="Sending the same key again within 24 hours gets the first answer, unless nothing was written "
@@ -152,13 +177,44 @@ async def add_logbook_entry(info: Info, input: AddLogbookEntryInput) -> OwnedRow
     return await entry_changes.add_entry(info.context, LOGBOOK, input)
 
 
+class _SessionsRow(Row):
+    minutes: int | None
+    first: date | None
+    last: date | None
+
+
+@statement(_SessionsRow)
+def _sessions() -> ClauseElement:
+    """Select what a case's sessions say about the case; it has nulls if there are none."""
+    its = case_sessions.c
+    return select(
+        func.sum(its.minutes).label("minutes"),
+        func.min(its.held_on).label("first"),
+        func.max(its.held_on).label("last"),
+    ).where(its.entry_id == bindparam("id", type_=Uuid()))
+
+
+async def _fits_sessions(transaction: Transaction, entry_id: UUID, values: Values) -> None:
+    its = await transaction.first(_sessions(), id=entry_id)
+    if its is None or its.minutes is None or its.first is None or its.last is None:
+        return
+    check = Check()
+    if values["minutes"] != its.minutes:
+        check.add("minutes", Code.NOT_ALLOWED, _("This case has sessions, and its hours are theirs. Change those."))
+    if values["started_on"] > its.first:
+        check.add("startedOn", Code.OUT_OF_RANGE, _("There's a session on %(day)s.", day=format_day(its.first)))
+    if values["ended_on"] < its.last:
+        check.add("endedOn", Code.OUT_OF_RANGE, _("There's a session on %(day)s.", day=format_day(its.last)))
+    check.done()
+
+
 async def update_logbook_entry(info: Info, input: UpdateLogbookEntryInput) -> OwnedRow:
     """Change a case and give it.
 
     Raises:
         Refused: something in the input needs fixing, or (CONFLICT) the case has changed meanwhile.
     """
-    return await entry_changes.update_entry(info.context, LOGBOOK, input)
+    return await entry_changes.update_entry(info.context, LOGBOOK, input, also=_fits_sessions)
 
 
 async def delete_logbook_entry(info: Info, input: DeleteLogbookEntryInput) -> UUID:
@@ -196,101 +252,10 @@ async def import_logbook_entries(info: Info, input: ImportLogbookEntriesInput) -
         [vars(entry) for entry in input.entries],
         all_or_nothing=input.all_or_nothing,
         dry_run=input.dry_run,
+        confirmed=input.confirm_implausible,
         once=once(input),
     )
     counted = Counter(one.status for one in outcomes)
     return Imported(
         counted[ImportStatus.IMPORTED], counted[ImportStatus.SKIPPED], counted[ImportStatus.FAILED], outcomes
     )
-
-
-class TotalRow(Row):
-    """The totals of a mediator's cases: of all, of one role, or of one year."""
-
-    mediator_id: UUID
-    role: str | None
-    year: int | None
-    minutes: int
-    cases: int
-    simulated: int
-
-
-@dataclass
-class Experience:
-    """The totals of a mediator's cases. Simulated cases have a total of their own, and count in no other."""
-
-    minutes: int = 0
-    cases: int = 0
-    simulated_minutes: int = 0
-    by_role: list[TotalRow] = field(default_factory=list)
-    by_year: list[TotalRow] = field(default_factory=list)
-
-
-_SUMS = (
-    func.coalesce(func.sum(_entry.minutes).filter(~_entry.simulated), 0).label("minutes"),
-    func.count().filter(~_entry.simulated).label("cases"),
-    func.coalesce(func.sum(_entry.minutes).filter(_entry.simulated), 0).label("simulated"),
-)
-_YEAR = year_of(_entry.ended_on)
-_ROLES = {role.value: place for place, role in enumerate(CaseRole)}
-
-
-@statement(TotalRow)
-def _totals(for_role: bool, single: bool, by_role: bool, by_year: bool) -> ClauseElement:
-    """Make the statement of the totals: the whole, with null for role and year, and those by role or year if asked."""
-    role, year = _entry.role, _YEAR
-    sets = [tuple_(_entry.mediator_id)]
-    sets += [tuple_(_entry.mediator_id, part) for part, wanted in ((role, by_role), (year, by_year)) if wanted]
-    owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
-    rows = (
-        select(
-            _entry.mediator_id,
-            (role if by_role else null()).label("role"),
-            (year if by_year else null()).label("year"),
-            *_SUMS,
-        )
-        .where(_entry.mediator_id == owner)
-        .group_by(func.grouping_sets(*sets))
-    )
-    return rows.where(role == bindparam("role", type_=Text())) if for_role else rows
-
-
-def whole_experience(mediator_id: Expression) -> LateralFromClause:
-    """Add up all of a mediator's cases, for joining to the mediator's row."""
-    return select(*_SUMS).where(_entry.mediator_id == mediator_id).lateral("whole")
-
-
-def _added_up(rows: Sequence[TotalRow]) -> Experience:
-    """Put a mediator's totals together: years ascending, roles in the order of their enumeration."""
-    total = Experience()
-    for row in rows:
-        if row.role is None and row.year is None:
-            total.minutes, total.cases, total.simulated_minutes = row.minutes, row.cases, row.simulated
-        elif row.cases:
-            (total.by_year if row.role is None else total.by_role).append(row)
-    total.by_role.sort(key=lambda row: _ROLES[row.role or ""])
-    total.by_year.sort(key=attrgetter("year"))
-    return total
-
-
-def experience(
-    info: Info, mediator: strawberry.Parent[MediatorRow], role: CaseRole | None = None
-) -> Awaitable[Experience] | Experience:
-    """Add up a mediator's cases, of one role if asked. All mediators of a request share one statement."""
-    fields, context = fields_below(info), info.context
-    parts = ("byRole" in fields, "byYear" in fields)
-    if role is None and parts == (False, False) and isinstance(mediator, SummedMediatorRow):
-        return Experience(mediator.minutes, mediator.cases, mediator.simulated)
-
-    async def load(parents: list[UUID]) -> list[Experience]:
-        values, single = entry_reading.of_parents(parents), len(parents) == 1
-        if role is not None:
-            values["role"] = role
-        async with context.database.reading() as reading:
-            rows = await reading.all(_totals(role is not None, single, *parts), **values)
-        grouped: dict[UUID, list[TotalRow]] = defaultdict(list)
-        for row in rows:
-            grouped[row.mediator_id].append(row)
-        return [_added_up(grouped[parent]) for parent in parents]
-
-    return context.load(load, ("experience", role, parts), mediator.id)

@@ -20,8 +20,8 @@ from permissions.secrets import Opens, stored_link_secret
 from permissions.viewer import Standing
 from resolvers.context import Context, Info
 from resolvers.errors import Code, NotFound
+from resolvers.experience import whole_experience
 from resolvers.inputs import given, read_id
-from resolvers.logbook import whole_experience
 from resolvers.mediator_row import MediatorRow, SummedMediatorRow
 from resolvers.names import BY_NAME, name_matches, search_words
 from resolvers.paging import Connection, Count, PageArguments, list_page, page_statement

@@ -15,8 +15,9 @@ class MediatorRow(ListedRow):
 
 
 class SummedMediatorRow(MediatorRow):
-    """A mediator, with the totals of all their cases."""
+    """A mediator, with the totals of all their cases as mediator."""
 
     minutes: int
+    contact: int
     cases: int
     simulated: int

@@ -22,6 +22,8 @@ MAX_TEXT = 10_000
 MAX_NAME = 200
 MAX_URL = 2_000
 MAX_MINUTES = 600_000  # 10,000 hours
+LONGEST_DAY = 24 * 60  # minutes
+LONG_DAY = 14 * 60  # minutes; more than that is asked about
 FIRST_DAY = date(1950, 1, 1)
 MAX_LANGUAGES = 10
 # ISO 639 codes and their English names.
@@ -45,8 +47,8 @@ class Check:
     def __init__(self) -> None:
         self._problems: list[Problem] = []
 
-    def add(self, field: str, code: Code, message: str) -> None:
-        """Note a problem."""
+    def add(self, field: str | None, code: Code, message: str) -> None:
+        """Note a problem with a field, or with the input as a whole."""
         self._problems.append(Problem(field, message, code))
 
     def done(self) -> None:
@@ -164,6 +166,19 @@ class Check:
         if not 1 <= value <= MAX_MINUTES:
             self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours, in minutes."))
         return value
+
+    def plausible(self, minutes: int, days: int, *, confirmed: bool) -> None:
+        """Check that so many minutes fit into so many days. Very long days have to be confirmed."""
+        if minutes > days * LONGEST_DAY:
+            self.add(
+                "minutes", Code.OUT_OF_RANGE, _("That's more than 24 hours a day. Please check the hours and the days.")
+            )
+        elif minutes > days * LONG_DAY and not confirmed:
+            self.add(
+                "minutes",
+                Code.IMPLAUSIBLE,
+                _("That's more than %(hours)s hours a day. If it's right, please confirm it.", hours=LONG_DAY // 60),
+            )
 
     def day(self, field: str, value: date, latest: date) -> date:
         """Check a day, from 1950-01-01 to `latest`."""

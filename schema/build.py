@@ -33,6 +33,7 @@ from permissions.policy import PolicyError, has_all, rows_used, rule
 from permissions.viewer import Standing
 from schema.access import AccessMutations
 from schema.account import AccountMutations, AccountQueries
+from schema.case_session import CaseSessionMutations
 from schema.connections import SCALARS
 from schema.copies import Copies, Members, Resolvers, is_empty
 from schema.cpd import CpdMutations
@@ -72,6 +73,7 @@ class Mutation(
     SecondFactorMutations,
     MediatorMutations,
     LogbookMutations,
+    CaseSessionMutations,
     CpdMutations,
     FeedbackMutations,
     FeedbackReceiptMutations,

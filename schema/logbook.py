@@ -3,6 +3,7 @@
 import strawberry
 
 from models.logbook import CaseRole
+from resolvers.case_session import sessions
 from resolvers.entry_import import ImportStatus
 from resolvers.logbook import (
     LOGBOOK,
@@ -11,6 +12,7 @@ from resolvers.logbook import (
     import_logbook_entries,
     update_logbook_entry,
 )
+from schema.case_session import CaseSession
 from schema.connections import Minutes
 from schema.entries import entry_type, facets_type
 from schema.mutations import Payload, UserError, mutation
@@ -20,6 +22,12 @@ from schema.mutations import Payload, UserError, mutation
 class LogbookEntry:
     id: strawberry.ID
     ended_month: str = strawberry.field(description="Year and month of the last day, such as 2026-05.")
+    contact_minutes: int = strawberry.field(description="The minutes of mediation sessions, or all if there are none.")
+    sessions = strawberry.field(
+        resolver=sessions,
+        graphql_type=list[CaseSession] | None,
+        description="In their order. Without any, the case counts as one mediation session on its last day.",
+    )
     version: int | None = strawberry.field(description="Goes up with each edit. Send it back when you update.")
 
 
@@ -31,23 +39,39 @@ class LogbookFacets: ...
 class RoleHours:
     role: CaseRole
     minutes: Minutes
+    contact_minutes: Minutes
     cases: int
 
 
-@strawberry.type(description="Totals for the cases that ended in one year.")
+@strawberry.type(description="Totals for one year: its sessions, and the cases they belong to.")
 class YearHours:
     year: int
     minutes: Minutes
+    contact_minutes: Minutes
     cases: int
 
 
-@strawberry.type(description="A logbook's totals. Simulated cases count only towards `simulatedMinutes`.")
+@strawberry.type(description="Totals for one role in one year.")
+class RoleYearHours:
+    role: CaseRole
+    year: int
+    minutes: Minutes
+    contact_minutes: Minutes
+    cases: int
+
+
+@strawberry.type(
+    description="A logbook's totals, as lead mediator and co-mediator unless you ask for other `roles`. Hours count on "
+    "the days of their sessions, so a case that goes on into another year counts in both."
+)
 class Experience:
     minutes: Minutes
+    contact_minutes: Minutes = strawberry.field(description="The minutes of mediation sessions.")
     cases: int
-    simulated_minutes: Minutes
+    simulated_minutes: Minutes = strawberry.field(description="Simulated cases, which count in nothing else here.")
     by_role: list[RoleHours]
     by_year: list[YearHours]
+    by_role_and_year: list[RoleYearHours]
 
 
 @strawberry.type

@@ -5,10 +5,11 @@ import strawberry
 from models.mediator import Visibility
 from models.reviewer import Relation
 from resolvers.cpd import cpd, cpd_entry, cpd_facets
+from resolvers.experience import experience
 from resolvers.feedback import feedback, feedback_piece, feedback_summary
 from resolvers.feedback_request import feedback_requests
 from resolvers.learning import learning_facets, learnings
-from resolvers.logbook import experience, logbook, logbook_entry, logbook_facets
+from resolvers.logbook import logbook, logbook_entry, logbook_facets
 from resolvers.mediator import feedback_link, mediator, mediators, update_profile
 from resolvers.reviewer import reviewer, reviewer_relation, reviewer_relation_details, waiting_reviewer
 from resolvers.reviewer_invitation import reviewer_invitations_of

@@ -61,7 +61,7 @@ CASE = {
     "endedOn": "2024-03-02",
     "minutes": 450,
     "outcome": "SETTLED",
-    "disputeKind": "Neighbours",
+    "disputeKind": "NEIGHBOURS",
     "reference": "Fence",
     "didWell": "Took time",
 }

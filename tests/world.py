@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import Table, insert
 
 from jobs import audit
+from models.case_session import case_sessions
 from models.cpd import cpd_entries, cpd_private
 from models.feedback import feedback, feedback_answers, feedback_origins
 from models.folds import folds
@@ -40,6 +41,19 @@ _CPD: dict[str, Any] = {
 async def put_cases(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:
     """Add logbook entries; return their ids."""
     return await _put(hub, mediator, logbook_entries, logbook_private, [_CASE | one for one in facts])
+
+
+async def put_sessions(hub: Hub, case_id: UUID, *facts: dict[str, Any]) -> list[UUID]:
+    """Add sessions of a case, and add them up; return their ids."""
+    ids = [uuid4() for _ in facts]
+    (case,) = await hub.rows("SELECT mediator_id, ended_on FROM logbook_entry WHERE id = $1", case_id)
+    key = {"entry_id": case_id, "mediator_id": case["mediator_id"]}
+    session = {"held_on": case["ended_on"], "minutes": 60, "kind": "MEDIATION", "medium": "ONLINE"}
+    rows = [{"id": new_id} | key | session | one for new_id, one in zip(ids, facts, strict=True)]
+    async with hub.database.transaction() as transaction:
+        await transaction.run(insert(case_sessions).values(rows))
+    await hub.rows("UPDATE logbook_entry SET version = version WHERE id = $1", case_id)
+    return ids
 
 
 async def put_cpd(hub: Hub, mediator: Person, *facts: dict[str, Any]) -> list[UUID]:

@@ -120,8 +120,15 @@ KEPT = (
         "until it's deleted",
     ),
     Kept(
+        "case_session",
+        "sessions of cases: day, duration, kind, medium",
+        "mediators",
+        "themselves, administrators; with the month, directories unless the mediator is private",
+        "until it or its case is deleted",
+    ),
+    Kept(
         "logbook_private",
-        "a case's reference, parties and reflections",
+        "a case's reference, subject, co-mediator, parties and reflections",
         "mediators, and the parties they name",
         _THEMSELVES,
         "until it's deleted",

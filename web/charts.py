@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.logbook import AS_MEDIATOR
 from web import labels
 
 
@@ -31,6 +32,25 @@ def _bars(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Bar]:
 def hours_by_role(experience: Mapping[str, Any]) -> list[Bar]:
     """Draw the hours in each role."""
     return _bars([(str(labels.ROLES[row["role"]]), row) for row in experience["byRole"]])
+
+
+@dataclass(frozen=True)
+class Hours:
+    """What cases add up to."""
+
+    minutes: int
+    contact: int
+    cases: int
+
+
+def told_apart(experience: Mapping[str, Any]) -> tuple[Hours, Hours]:
+    """Add up the hours as mediator, and those in other roles."""
+    mediating = {role.value for role in AS_MEDIATOR}
+    sides = [[row for row in experience["byRole"] if (row["role"] in mediating) is wanted] for wanted in (True, False)]
+    as_mediator, otherwise = (
+        Hours(*(sum(row[name] for row in rows) for name in ("minutes", "contactMinutes", "cases"))) for rows in sides
+    )
+    return as_mediator, otherwise
 
 
 def hours_by_year(experience: Mapping[str, Any]) -> list[Bar]:

@@ -42,6 +42,9 @@ _TYPED: dict[FieldKind, Callable[[Any], str]] = {
 }
 
 
+CONTACT_HOURS = ListColumn("contactMinutes", _("Contact hours"), labels.HOURS, "CONTACT_MINUTES")
+
+
 def writer(field: EntryField) -> labels.Format:
     """Give what writes a field on pages and in spreadsheets."""
     return labels.of_labels(labels_of(field.words)) if field.words else _WRITERS.get(field.kind, labels.TEXT)
@@ -76,10 +79,10 @@ def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = S
 def _filter(field: EntryField) -> Filter:
     if field.kind is FieldKind.FLAG:
         return Filter(field.graphql_name, field.title, labels.YES_NO)
-    if field.words:
+    if field.words and not field.facet:
         return Filter(field.graphql_name, field.title, labels_of(field.words))
     kind = writer(field)
-    write = (lambda value: kind.page([value])) if field.kind is FieldKind.LANGUAGES else str
+    write = (lambda value: kind.page([value])) if field.kind is FieldKind.LANGUAGES else kind.page
     return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
 
 

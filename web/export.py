@@ -61,6 +61,7 @@ PARTS_OF_ROLE = {
     Role.MEDIATOR: (
         Part("profile", _("Your profile, and what your logbook adds up to."), is_list=False),
         Part("logbook", _("Your logbook, the latest case first.")),
+        Part("case_sessions", _("The sessions of each case. The CSV has a row for each session.")),
         Part("cpd", _("Your continuing professional development, the latest first.")),
         Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
         Part("feedback", _("The feedback that was shared with you. The CSV has a row for each answer.")),
@@ -203,7 +204,7 @@ def _leaves(selected: SelectionSetNode) -> Iterator[str]:
         if not isinstance(field, FieldNode) or field.name.value == "pageInfo":
             continue
         if field.selection_set is None:
-            yield field.name.value
+            yield (field.alias or field.name).value
         else:
             yield from _leaves(field.selection_set)
 

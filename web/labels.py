@@ -8,13 +8,18 @@ from typing import Any
 import i18n
 from i18n import LazyText, gettext
 from i18n import lazy_gettext as _
-from models.logbook import CaseRole
+from models.case_session import SessionKind
+from models.dispute_kinds import DisputeKind
+from models.logbook import CaseRole, Medium
 from resolvers.validation import LANGUAGES
 
 Labels = Mapping[str, LazyText]
 """The label of each word of an enumeration of the API."""
 
 ROLES: Labels = {role.value: role.label for role in CaseRole}
+MEDIA: Labels = {medium.value: medium.label for medium in Medium}
+SESSION_KINDS: Labels = {kind.value: kind.label for kind in SessionKind}
+DISPUTE_KINDS: Labels = {kind.value: kind.label for kind in DisputeKind}
 LEARNING_SOURCES: Labels = {"MEDIATION": _("Mediation"), "CPD": _("CPD")}
 LEARNING_KINDS: Labels = {
     "DID_WELL": _("What I did well"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import i18n
 from i18n import gettext as _
-from models.fields import EntryField, FieldKind
+from models.fields import EntryField, FieldKind, camel
 from web import forms
 from web.client import Problem
 from web.csv_reader import CsvFile, CsvRow
@@ -24,6 +24,8 @@ NONE = "none"  # of the file's columns
 _REQUIRED = frozenset(
     field.graphql_name for field in FIELDS if not field.is_optional and field.kind is not FieldKind.FLAG
 )
+_OTHER = "OTHER"
+_SPILLING = [field for field in FIELDS if field.spill]
 _DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if field.default is not None}
 
 
@@ -31,13 +33,15 @@ _DEFAULTS = {name: str(field.default) for name, field in CHOICES.items() if fiel
 class ImportPlan:
     """How a file is read: the column of each field, and how days and durations are written.
 
-    `defaults`: what's imported for rows without a role, medium or outcome, in the API's words, by field.
+    `defaults`: what's imported for rows without a role, medium or outcome, in the API's words, by field. `confirmed`:
+    very long days are meant so.
     """
 
     columns: Mapping[str, int]
     month_first: bool
     in_minutes: bool
     defaults: Mapping[str, str]
+    confirmed: bool = False
 
     def typed(self) -> dict[str, str]:
         """Write the plan as the values of its form."""
@@ -45,6 +49,7 @@ class ImportPlan:
             **{name: str(self.columns.get(name, NONE)) for name in TITLES},
             "days": "month" if self.month_first else "day",
             "unit": "minutes" if self.in_minutes else "hours",
+            "confirmImplausible": "yes" if self.confirmed else "",
             **{f"{name}Else": self.defaults.get(name, "") for name in CHOICES},
         }
 
@@ -65,6 +70,14 @@ def _problem(field: str | None, message: str) -> Problem:
 def key(heading: str) -> str:
     """Give the part of a heading or choice that's compared: letters and digits, whatever their case."""
     return " ".join(re.sub(r"[\W_]+", " ", heading.casefold()).split())
+
+
+# What's understood as each word of each choice.
+_WORDS = {
+    field.name: {key(also): word for word, every in meanings(field).items() for also in every}
+    for field in FIELDS
+    if field.words
+}
 
 
 def _keys(heading: str) -> Iterator[str]:
@@ -92,7 +105,8 @@ def plan_of(file: CsvFile, typed: Mapping[str, str]) -> ImportPlan:
     is_month_first = typed["days"] == "month" if "days" in typed else _is_month_first(file, columns)
     chosen = {name: typed.get(f"{name}Else") for name in CHOICES}
     defaults = {name: word for name, word in chosen.items() if word in meanings(CHOICES[name])}
-    return ImportPlan(columns, is_month_first, typed.get("unit") == "minutes", defaults)
+    is_confirmed = typed.get("confirmImplausible") == "yes"
+    return ImportPlan(columns, is_month_first, typed.get("unit") == "minutes", defaults, is_confirmed)
 
 
 _NUMBERS = re.compile(r"(\d{1,2})\s*[./ -]\s*(\d{1,2})\s*[./ -]\s*\d{4}")
@@ -142,6 +156,10 @@ def _read(row: CsvRow, width: int, plan: ImportPlan, readers: Mapping[str, Reade
         if not typed.get(name, "").strip():
             typed[name] = typed.get(other, "")
     values, problems = forms.read_fields(typed, readers, _REQUIRED)
+    for field in _SPILLING:
+        if values[field.graphql_name] == _OTHER and key(typed[field.graphql_name]) not in _WORDS[field.name]:
+            into = camel(field.spill or "")
+            values[into] = "; ".join(filter(None, (values[into], typed[field.graphql_name].strip())))
     if len(row.cells) > width:
         problems.append(
             _problem(
@@ -173,10 +191,10 @@ def _readers(plan: ImportPlan) -> dict[str, Reader]:
 
 def _choice(field: EntryField) -> Reader:
     """Make the reader of a choice: the API's word, ours, or another common one."""
-    known = {key(also): word for word, every in meanings(field).items() for also in every}
+    known = _WORDS[field.name]
 
     def read(text: str) -> str:
-        word = known.get(key(text))
+        word = known.get(key(text), _OTHER if field.spill else None)
         if word is None:
             choices = labels_of(field.words).values() if field.words else ()
             raise Unreadable(_("Please write one of: %(choices)s.", choices=", ".join(map(str, choices))))

@@ -20,7 +20,7 @@ SELECT json_build_object('data', json_build_object('mediator', json_build_object
     'experience', (SELECT json_build_object(
             'minutes', coalesce(sum(minutes) FILTER (WHERE NOT simulated), 0),
             'cases', count(*) FILTER (WHERE NOT simulated))
-        FROM logbook_entry WHERE mediator_id = mediator.id),
+        FROM logbook_entry WHERE mediator_id = mediator.id AND role IN ('LEAD_MEDIATOR', 'CO_MEDIATOR')),
     'logbook', json_build_object(
         'totalCount', (SELECT count(*) FROM logbook_entry WHERE mediator_id = mediator.id),
         'nodes', (SELECT json_agg(entry) FROM (
@@ -35,7 +35,9 @@ SELECT json_build_object('data', json_build_object('mediators', json_build_objec
         SELECT json_agg(hours ORDER BY array_position(ARRAY['LEAD_MEDIATOR', 'CO_MEDIATOR', 'ASSISTANT_MEDIATOR',
                                                             'MEDIATION_ADVOCATE', 'OBSERVER', 'OTHER'], role))
           FROM (SELECT role, sum(minutes) AS minutes, count(*) AS cases
-                  FROM logbook_entry WHERE mediator_id = account.id AND NOT simulated GROUP BY role) AS hours
+                  FROM logbook_entry
+                 WHERE mediator_id = account.id AND NOT simulated AND role IN ('LEAD_MEDIATOR', 'CO_MEDIATOR')
+                 GROUP BY role) AS hours
         )) AS experience
       FROM account JOIN mediator ON mediator.id = account.id
      WHERE name_words @@ $1::text::tsquery AND visibility = 'DIRECTORIES'

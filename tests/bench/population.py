@@ -159,7 +159,7 @@ _NOTE = "They agreed in the end, after a long silence."
 _ACCOUNT = ["id", "name", "name_key", "name_words", "email", "email_key", "password_hash", "roles", "email_verified_at"]
 _ENTRY = [
     "id", "mediator_id", "role", "medium", "started_on", "ended_on", "minutes", "dispute_kind",
-    "dispute_kind_folded", "party_count", "outcome", "simulated",
+    "party_count", "outcome", "simulated",
 ]  # fmt: skip
 _CPD = ["id", "mediator_id", "kind", "title", "title_folded", "started_on", "ended_on", "minutes"]
 _FEEDBACK = ["id", "mediator_id", "capacity", "acted_as", "shared", "released", "by_invitation", "received_on"]
@@ -183,7 +183,7 @@ def _entry(m: int, n: int) -> str:
     day = _day(n * 31)
     return (
         f"{nth('e', m * 2000 + n)}\t{nth('m', m)}\t{_ROLES[n % 4]}\tONLINE\t{day}\t{day}\t{45 + (m + n * 13) % 400}\t"
-        f"Family\tfamily\t{2 + n % 3}\tSETTLED\t{'tf'[n % 10 > 0]}"
+        f"FAMILY\t{2 + n % 3}\tSETTLED\t{'tf'[n % 10 > 0]}"
     )
 
 

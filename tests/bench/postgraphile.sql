@@ -28,10 +28,11 @@ GRANT USAGE ON SCHEMA bench TO bench_postgraphile;
 CREATE TYPE bench.hours AS (role text, minutes bigint, cases bigint);
 CREATE FUNCTION bench.mediator_hours(m mediator) RETURNS SETOF bench.hours STABLE LANGUAGE sql AS $$
     SELECT role, sum(minutes), count(*) FROM logbook_entry
-     WHERE mediator_id = m.id AND NOT simulated GROUP BY role ORDER BY role $$;
+     WHERE mediator_id = m.id AND NOT simulated AND role IN ('LEAD_MEDIATOR', 'CO_MEDIATOR') GROUP BY role ORDER BY role $$;
 CREATE TYPE bench.totals AS (minutes bigint, cases bigint);
 CREATE FUNCTION bench.mediator_totals(m mediator) RETURNS bench.totals STABLE LANGUAGE sql AS $$
-    SELECT sum(minutes), count(*) FROM logbook_entry WHERE mediator_id = m.id AND NOT simulated $$;
+    SELECT sum(minutes), count(*) FROM logbook_entry
+     WHERE mediator_id = m.id AND NOT simulated AND role IN ('LEAD_MEDIATOR', 'CO_MEDIATOR') $$;
 CREATE FUNCTION bench.mediators_named(words text) RETURNS SETOF mediator STABLE LANGUAGE sql AS $$
     SELECT mediator.* FROM mediator JOIN account ON account.id = mediator.id
      WHERE name_words @@ words::tsquery ORDER BY name_key, mediator.id $$;

@@ -53,7 +53,7 @@ ENTRIES = """
 WITH made AS (
     INSERT INTO logbook_entry (mediator_id, role, medium, started_on, ended_on, minutes, dispute_kind, outcome)
     SELECT mediator.id, (ARRAY['LEAD_MEDIATOR', 'CO_MEDIATOR', 'OBSERVER'])[1 + n % 3], 'ONLINE',
-           date '2020-01-01' + n, date '2020-01-01' + n, 60 + n, 'Neighbours', 'SETTLED'
+           date '2020-01-01' + n, date '2020-01-01' + n, 60 + n, 'NEIGHBOURS', 'SETTLED'
       FROM mediator, generate_series(1, 40) AS n
     RETURNING id, mediator_id
 )

@@ -61,10 +61,15 @@ INSERT INTO logbook_entry (id, mediator_id, role, medium, started_on, ended_on, 
            (ARRAY['LEAD_MEDIATOR', 'CO_MEDIATOR', 'ASSISTANT_MEDIATOR', 'OBSERVER'])[1 + n % 4],
            (ARRAY['ONLINE', 'IN_PERSON', 'HYBRID'])[1 + (m + n) % 3], date '2018-01-01' + n * 31,
            date '2018-01-02' + n * 31, 45 + (m * 7 + n * 13) % 400,
-           (ARRAY['Neighbours', 'Family', 'Commercial', NULL])[1 + (m + n) % 4], 'Utopia', 2 + n % 3,
+           (ARRAY['NEIGHBOURS', 'FAMILY', 'COMMERCIAL', NULL])[1 + (m + n) % 4], 'Utopia', 2 + n % 3,
            'SETTLED', n % 10 = 0
       FROM generate_series(1, {mediators}) AS m, generate_series(1, {entries}) AS n;
-UPDATE logbook_entry SET dispute_kind_folded = lower(dispute_kind), country_folded = lower(country);
+UPDATE logbook_entry SET country_folded = lower(country);
+INSERT INTO case_session (entry_id, mediator_id, held_on, minutes, kind, medium)
+    SELECT id, mediator_id, day, minutes / 2, kind, medium
+      FROM logbook_entry, unnest(ARRAY[started_on, ended_on], ARRAY['PREPARATION', 'MEDIATION']) AS held (day, kind)
+     WHERE party_count = 2;
+UPDATE logbook_entry SET version = version WHERE party_count = 2;
 INSERT INTO logbook_private (id, mediator_id, reference, reference_folded, notes, notes_folded)
     SELECT id, mediator_id, 'case', 'case', note, lower(note)
       FROM logbook_entry, (SELECT 'They agreed in the end, after a long silence.' AS note) AS made;

@@ -46,7 +46,7 @@ DOCUMENT = """query(
 COUNTED = DOCUMENT.replace("nodes {", "totalCount nodes {")
 OTHER = "{ me { mediator { logbook { nodes { id role notes } } } } }"
 FILTERS: dict[str, Any] = {
-    "role": "OBSERVER", "medium": "ONLINE", "year": 2024, "disputeKind": "a", "country": "b", "outcome": "SETTLED",
+    "role": "OBSERVER", "medium": "ONLINE", "year": 2024, "disputeKind": "OTHER", "country": "b", "outcome": "SETTLED",
     "simulated": False, "text": "x",
 }  # fmt: skip
 ORDERS = ("ROLE", "MEDIUM", "STARTED_ON", "ENDED_ON", "MINUTES", "DISPUTE_KIND", "COUNTRY", "PARTY_COUNT", "OUTCOME")

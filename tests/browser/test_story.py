@@ -45,7 +45,7 @@ class Story:
         await page.get_by_label("First day").fill("2024-05-06")
         await page.get_by_label("Last day").fill("2024-05-07")
         await page.get_by_label("Duration in hours").fill("7,5")
-        await page.get_by_label("Kind of dispute").fill("Neighbours")
+        await page.get_by_label("Kind of dispute").select_option("NEIGHBOURS")
         await page.get_by_label("What I did well").fill("Took time")
         await page.get_by_role("button", name="Save", exact=True).click()
         await expect(page.get_by_role("status")).to_have_text("The entry has been added.")

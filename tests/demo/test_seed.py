@@ -119,7 +119,9 @@ async def test_the_mediator_finds_years_of_entries_and_learnings(demo: Hub) -> N
         await me(
             demo,
             "mediator",
-            """mediator { visibility about profileUrl reviewer { name } experience { byYear { year } byRole { role } }
+            """mediator { visibility about profileUrl reviewer { name }
+            experience(roles: [OBSERVER, LEAD_MEDIATOR, CO_MEDIATOR, ASSISTANT_MEDIATOR]) {
+            byYear { year } byRole { role } }
             logbook { totalCount } cpd { totalCount } learnings { totalCount } feedbackRequests(first: 100) {
             nodes { madeOn partyName partyEmail reference } }
             feedback { totalCount nodes { answers { question } } } }""",

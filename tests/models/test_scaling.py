@@ -29,9 +29,11 @@ SELECT conrelid::regclass::text AS of, confrelid::regclass::text AS to,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
   FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
 """
-# Not for a mediator's lists: what the worker sweeps, what a link's secret or a reviewer leads to, and single rows.
+# Not for a mediator's lists: what the worker sweeps, what a link's secret, a reviewer or a case leads to, and
+# single rows.
 OTHERS = {
     "appointment_pkey",
+    "case_session_of_case",
     "feedback_admission",
     "feedback_by_receipt",
     "feedback_receipt_hash_key",

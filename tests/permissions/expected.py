@@ -36,21 +36,30 @@ SDA  SDA  Mediator            logbookEntry(id) logbookFacets
 SDA  SDA  LogbookFacets       years disputeKinds languages
 SA   SA   LogbookFacets       countries
 SDA  SDA  LogbookEntry        id role medium endedMonth minutes disputeKind languages simulated
-SA   SA   LogbookEntry        startedOn endedOn country partyCount outcome
+SDA  SDA  LogbookEntry        contactMinutes sessions
+SA   SA   LogbookEntry        startedOn endedOn country partyCount outcome writtenAgreement completed
 S    S    LogbookEntry        reference parties didWell foundChallenging notes version
+S    S    LogbookEntry        subject coMediator
+SDA  SDA  CaseSession         id heldMonth minutes kind medium
+SA   SA   CaseSession         heldOn
+S    S    CaseSession         version
+SDA  SDA  SessionKind         MEDIATION PREPARATION DRAFTING FOLLOW_UP TRAVEL
+SDA  SDA  DisputeKind         *
 SDA  SDA  LogbookFilter       role medium year disputeKind languages simulated text
-SA   SA   LogbookFilter       country outcome
+SA   SA   LogbookFilter       country outcome writtenAgreement completed
 SDA  SDA  LogbookOrder        field direction
-SDA  SDA  LogbookOrderField   ROLE MEDIUM ENDED_MONTH MINUTES DISPUTE_KIND SIMULATED
-SA   SA   LogbookOrderField   STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME
-S    S    LogbookOrderField   REFERENCE PARTIES
+SDA  SDA  LogbookOrderField   ROLE MEDIUM ENDED_MONTH MINUTES CONTACT_MINUTES DISPUTE_KIND SIMULATED
+SA   SA   LogbookOrderField   STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME WRITTEN_AGREEMENT COMPLETED
+S    S    LogbookOrderField   REFERENCE PARTIES SUBJECT CO_MEDIATOR
 SDA  SDA  CaseRole            LEAD_MEDIATOR CO_MEDIATOR ASSISTANT_MEDIATOR MEDIATION_ADVOCATE OBSERVER OTHER
-SDA  SDA  Medium              IN_PERSON ONLINE HYBRID
-SA   SA   Outcome             SETTLED PARTLY_SETTLED NOT_SETTLED ONGOING NOT_KNOWN
-SDA  SDA  Mediator            experience(role)
-SDA  SDA  Experience          minutes cases simulatedMinutes byRole byYear
-SDA  SDA  RoleHours           role minutes cases
-SDA  SDA  YearHours           year minutes cases
+SDA  SDA  Medium              IN_PERSON ONLINE HYBRID TELEPHONE
+SA   SA   Outcome             SETTLED PARTLY_SETTLED NOT_SETTLED SETTLED_LATER ENDED_BY_MEDIATOR
+SA   SA   Outcome             DID_NOT_TAKE_PLACE ONGOING NOT_KNOWN
+SDA  SDA  Mediator            experience(roles from to simulated)
+SDA  SDA  Experience          minutes contactMinutes cases simulatedMinutes byRole byYear byRoleAndYear
+SDA  SDA  RoleHours           role minutes contactMinutes cases
+SDA  SDA  YearHours           year minutes contactMinutes cases
+SDA  SDA  RoleYearHours       role year minutes contactMinutes cases
 
 SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
 SDA  SDA  Mediator            cpdEntry(id) cpdFacets
@@ -142,9 +151,10 @@ SRDA -    Change              signOut updateAccount changeEmail changePassword e
 SRDA -    Change              setUpSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
 SRDA -    Change              createApiToken revokeApiToken exportMyData
 S    S    Change              updateProfile addLogbookEntry updateLogbookEntry deleteLogbookEntry
-S    S    Change              importLogbookEntries
+S    S    Change              importLogbookEntries addCaseSession updateCaseSession deleteCaseSession
 S    S    ImportedLogbookEntryInput role medium startedOn endedOn minutes disputeKind country languages
 S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parties didWell foundChallenging notes
+S    S    ImportedLogbookEntryInput writtenAgreement completed subject coMediator
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest

@@ -26,7 +26,7 @@ FIELDS: list[tuple[str, str, object]] = [
     ("logbook { nodes { medium } }", "SDA", "ONLINE"),
     ("logbook { nodes { endedMonth } }", "SDA", "2024-05"),
     ("logbook { nodes { minutes } }", "SDA", 90),
-    ("logbook { nodes { disputeKind } }", "SDA", "Neighbours"),
+    ("logbook { nodes { disputeKind } }", "SDA", "NEIGHBOURS"),
     ("logbook { nodes { simulated } }", "SDA", False),
     ("logbook { nodes { startedOn } }", "SA", "2024-05-06"),
     ("logbook { nodes { endedOn } }", "SA", "2024-05-07"),
@@ -86,7 +86,7 @@ async def world(hub: Hub) -> World:
         hub,
         ann,
         {
-            "dispute_kind": "Neighbours",
+            "dispute_kind": "NEIGHBOURS",
             "country": "Utopia",
             "party_count": 3,
             "reference": "case seven",

@@ -193,7 +193,7 @@ CASES: list[dict[str, Any]] = [
         "reference": f"ref {number}",
         "parties": f"parties {9 - number}",
         "notes": f"whispered {number}",
-        "dispute_kind": "Neighbours",
+        "dispute_kind": "NEIGHBOURS",
     }
     for number, (country, outcome) in enumerate(
         zip(
@@ -250,7 +250,7 @@ FOUND = [
     ('text: "parties"', 0),
     ('text: "neighbours"', 5),
     ('text: "neighbours", country: "Utopia"', 0),
-    ('disputeKind: "Neighbours"', 5),
+    ("disputeKind: NEIGHBOURS", 5),
     ("year: 2024", 5),
     ("role: OBSERVER", 0),
 ]

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.feedback import Admission
-from models.fields import EntryField, camel
+from models.fields import EntryField, FieldKind, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.sealing import (
     Origin,
@@ -178,10 +178,14 @@ class World(Rows):
         )
 
     def _logbook(self, mediator: UUID, entries: int) -> None:
+        """Cases as mediator: the first has sessions, the second is simulated."""
         minutes = 0
         for number in range(entries):
-            entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
+            entry, days = self.mint.id(), sorted(self.mint.day() for _ in range(4))
             of = ("LogbookEntry", mediator, NONE)
+            held = self._sittings(mediator, entry, days[1:3]) if number == 0 else None
+            lasts = sum(held) if held else self.mint.number()
+            flags = {field.name: False for field in LOGBOOK_FIELDS if field.kind is FieldKind.FLAG}
             row = self.put(
                 "logbook_entry",
                 of,
@@ -189,22 +193,41 @@ class World(Rows):
                 id=entry,
                 mediator_id=mediator,
                 **_chosen(LOGBOOK_FIELDS, number)
-                | {"started_on": days[0], "ended_on": days[1], "simulated": number == 1},
+                | {"started_on": days[0], "ended_on": days[3]}
+                | (flags | {"simulated": number == 1})
+                | {"minutes": lasts, "contact_minutes": held[0] if held else None},
             )
             self.note(entry, Shown("Learning", "entryId", mediator))
-            self.note(days[1], Shown("Learning", "date", mediator))
+            self.note(days[3], Shown("Learning", "date", mediator))
             for field in LOGBOOK_FIELDS:
-                if field.facet and isinstance(word := word_in(row[field.name]), str):
+                if field.facet and not field.words and isinstance(word := word_in(row[field.name]), str):
                     self.note(word, Shown("LogbookFacets", camel(field.facet), mediator))
-            for place in ("minutes", "simulatedMinutes"):
-                self.note(row["minutes"], Shown("Experience", place, mediator))
-            for type_name in ("RoleHours", "YearHours"):
-                self.note(row["minutes"], Shown(type_name, "minutes", mediator))
-            minutes += 0 if row["simulated"] else row["minutes"]
+            contact = held[0] if held else lasts
+            self.note(lasts, Shown("LogbookEntry", "minutes", mediator))
+            self.note(contact, Shown("LogbookEntry", "contactMinutes", mediator))
+            if row["simulated"]:
+                self.note(lasts, Shown("Experience", "simulatedMinutes", mediator))
+            else:
+                minutes += lasts
+                for type_name in ("Experience", "RoleHours", "YearHours", "RoleYearHours"):
+                    self.note(lasts, Shown(type_name, "minutes", mediator))
+                    self.note(contact, Shown(type_name, "contactMinutes", mediator))
             private = self.put("logbook_private", of, id=entry, mediator_id=mediator)
             for name in ("did_well", "found_challenging"):
                 self.note(private[name], Shown("Learning", "text", mediator))
         self.note(minutes, Shown("Experience", "minutes", mediator))
+
+    def _sittings(self, mediator: UUID, entry: UUID, days: list[date]) -> list[int]:
+        """Two sessions of a case, of which the second is no mediation session. Gives how long they are."""
+        lengths = [self.mint.number(), self.mint.number()]
+        for day, minutes, kind in zip(days, lengths, ("MEDIATION", "TRAVEL"), strict=True):
+            of = ("CaseSession", mediator, NONE)
+            facts = {"held_on": day, "minutes": minutes, "kind": kind, "medium": "HYBRID"}
+            self.put("case_session", of, id=self.mint.id(), mediator_id=mediator, entry_id=entry, **facts)
+            self.note(minutes, Shown("CaseSession", "minutes", mediator))
+            for type_name in ("YearHours", "RoleYearHours"):
+                self.note(minutes, Shown(type_name, "minutes", mediator))
+        return lengths
 
     def _cpd(self, mediator: UUID, entries: int) -> None:
         for number in range(entries):

@@ -146,7 +146,7 @@ class Place:
             "question": ["listening", "impressed", "for_reviewer"],
             "requestKey": ["one", "another"],
         }
-        for name in ("text", "name", "title", "country", "disputeKind", "reference", "partyName"):
+        for name in ("text", "name", "title", "country", "reference", "partyName"):
             pools[name] = texts
         for name in ("email", "partyEmail"):
             pools[name] = emails

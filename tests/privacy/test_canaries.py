@@ -37,6 +37,7 @@ NO_MARKERS = {
     *("Survey", "SurveyQuestion", "SurveyScaleStep", "UserError", "PageInfo"),
     *("FeedbackSummary", "FeedbackYear", "QuestionSummary"),
     *("Experience.cases", "RoleHours.cases", "YearHours.cases", "YearHours.year", "LogbookEntry.endedMonth"),
+    *("RoleYearHours.year", "RoleYearHours.cases", "CaseSession.heldMonth", "LogbookFacets.disputeKinds"),
     *("LogbookFacets.years", "CpdFacets.years", "LearningFacets.years", "DataExport.percent"),
     # What only its receipt shows: `told_by` has it.
     *("FeedbackReceipt", "FeedbackReceiptAnswer"),

@@ -120,6 +120,8 @@ class Other:
             if self.may_read("logbook_entry", row, "minutes"):  # and so the month, which isn't a marker
                 other["ended_on"] = row["ended_on"].replace(day=self.dice.randrange(1, 28))
             other["started_on"] = other["ended_on"] - timedelta(days=self.dice.randrange(400))
+        if table.name == "case_session" and "held_on" in other and self.may_read("case_session", row, "minutes"):
+            other["held_on"] = row["held_on"].replace(day=self.dice.randrange(1, 28))
         self.changed += len(other)
         if table.name in SEALED:
             other["sealed"] = self._resealed(row)
@@ -189,7 +191,16 @@ async def _make(place: Place, watcher: Watcher) -> Other:
 async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: Other, watcher: Watcher) -> None:
     """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
-    for name in ("feedback", "logbook_entry", "cpd_entry", "feedback_request", "session", "outbox", "audit_entry"):
+    for name in (
+        "feedback",
+        "logbook_entry",
+        "case_session",
+        "cpd_entry",
+        "feedback_request",
+        "session",
+        "outbox",
+        "audit_entry",
+    ):
         table = SQLModel.metadata.tables[name]
         for record in await connection.fetch(f'SELECT * FROM "{name}"'):
             row = dict(record)

@@ -29,7 +29,7 @@ from permissions.viewer import EVERYBODY
 from schema.build import projection
 from tests.entry_values import filled_in, filled_in_otherwise
 from tests.hub import PASSWORD, Answer, Hub, Person, opened, payload, problems
-from tests.world import put_cases, put_cpd, put_feedback
+from tests.world import put_cases, put_cpd, put_feedback, put_sessions
 
 _mutations = projection(EVERYBODY).mutation_type
 assert _mutations is not None
@@ -51,6 +51,7 @@ MANY_LEFT = -1000  # a pending sign-in has ten tries, and these tests take more
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 CASE, CPD = filled_in(LOGBOOK_FIELDS), filled_in(CPD_FIELDS)
+SESSION = {"heldOn": "2024-05-07", "minutes": 60, "kind": "DRAFTING", "medium": "HYBRID", "confirmImplausible": False}
 REQUEST = {
     "partyName": "A party",
     "partyEmail": "party@demo.example",
@@ -62,6 +63,7 @@ REQUEST = {
 NOT_NULL = {
     "updateLogbookEntry": {field.graphql_name for field in LOGBOOK_FIELDS if not field.is_optional},
     "updateCpdEntry": {field.graphql_name for field in CPD_FIELDS if not field.is_optional},
+    "updateCaseSession": {"heldOn", "minutes", "kind", "medium"},
     "updateDirectory": {"name"},
     "updateProfile": {"visibility"},
 }
@@ -110,6 +112,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "importLogbookEntries",
             "updateLogbookEntry",
             "deleteLogbookEntry",
+            "addCaseSession",
+            "updateCaseSession",
+            "deleteCaseSession",
             "addCpdEntry",
             "updateCpdEntry",
             "deleteCpdEntry",
@@ -188,7 +193,8 @@ async def world(hub: Hub) -> World:
     await hub.rows("UPDATE account SET paid_until = clock() + interval '1 day' WHERE id = $1", paying.id)
     await hub.appointed(mediator, reviewer)
     await hub.appointed(other, reviewer)
-    (case,), (others_case,) = await put_cases(hub, mediator, {}), await put_cases(hub, other, {})
+    (case, whole_case), (others_case,) = await put_cases(hub, mediator, {}, {}), await put_cases(hub, other, {})
+    (session,), (others_session,) = await put_sessions(hub, case, {}), await put_sessions(hub, others_case, {})
     (cpd,), (others_cpd,) = await put_cpd(hub, mediator, {}), await put_cpd(hub, other, {})
 
     guarded, halfway = await hub.mediator(), await hub.mediator()
@@ -285,10 +291,19 @@ async def world(hub: Hub) -> World:
         "exportMyData": {"requestKey": "k"},
         "deleteMyAccount": {"password": PASSWORD},
         "updateProfile": {"about": "A", "profileUrl": "https://demo.example", "visibility": "PRIVATE"},
-        "addLogbookEntry": CASE | {"requestKey": "k"},
-        "importLogbookEntries": {"entries": [CASE], "allOrNothing": True, "dryRun": False, "requestKey": "k"},
-        "updateLogbookEntry": CASE | {"id": str(case), "version": 1},
+        "addLogbookEntry": CASE | {"confirmImplausible": False, "requestKey": "k"},
+        "importLogbookEntries": {
+            "entries": [CASE],
+            "allOrNothing": True,
+            "dryRun": False,
+            "confirmImplausible": False,
+            "requestKey": "k",
+        },
+        "updateLogbookEntry": CASE | {"id": str(whole_case), "version": 1, "confirmImplausible": False},
         "deleteLogbookEntry": {"id": str(case)},
+        "addCaseSession": SESSION | {"entryId": str(case), "requestKey": "k"},
+        "updateCaseSession": SESSION | {"id": str(session), "version": 1},
+        "deleteCaseSession": {"id": str(session)},
         "addCpdEntry": CPD | {"requestKey": "k"},
         "updateCpdEntry": CPD | {"id": str(cpd), "version": 1},
         "deleteCpdEntry": {"id": str(cpd)},
@@ -327,6 +342,9 @@ async def world(hub: Hub) -> World:
         "revokeApiToken": ("id", others_token),
         "updateLogbookEntry": ("id", others_case),
         "deleteLogbookEntry": ("id", others_case),
+        "addCaseSession": ("entryId", others_case),
+        "updateCaseSession": ("id", others_session),
+        "deleteCaseSession": ("id", others_session),
         "updateCpdEntry": ("id", others_cpd),
         "deleteCpdEntry": ("id", others_cpd),
         "withdrawFeedbackRequest": ("id", others_request),
@@ -513,7 +531,7 @@ async def test_errors_do_not_repeat_what_was_typed(hub: Hub) -> None:
 
 
 WITH_KEY = sorted(mutation for mutation in MUTATIONS if "requestKey" in input_fields(mutation))
-WHOM = {"token", "link", "mediatorId"}  # for somebody signed out, a key counts for one link or mediator
+WHOM = {"token", "link", "mediatorId", "entryId"}  # for somebody signed out, a key counts for one link or mediator
 ANOTHER: dict[str, Any] = {
     **filled_in_otherwise(LOGBOOK_FIELDS),
     **filled_in_otherwise(CPD_FIELDS),
@@ -530,6 +548,8 @@ ANOTHER: dict[str, Any] = {
     "shareAlone": True,
     "allOrNothing": False,
     "entries": [CASE, CASE],
+    "heldOn": "2024-05-06",
+    "confirmImplausible": True,
     "answers": [{"question": "listening", "rating": 5}],
 }
 # A box that has to be ticked is refused by itself, and a dry run needs no key.
@@ -549,14 +569,15 @@ async def test_a_key_used_again_repeats_the_same_content_and_is_refused_with_oth
         await forget_limits(hub)
         payload(await attempt(hub, mutation, again, by))
         assert await everything(hub) == done
+    another = ANOTHER | ({"kind": "TRAVEL"} if mutation == "addCaseSession" else {})
     for name in set(input_fields(mutation)) - WHOM - ALWAYS - PROOF.get(mutation, set()) - {"requestKey"}:
         await forget_limits(hub)
-        assert sound.get(name) != ANOTHER[name], name
-        answer = await attempt(hub, mutation, sound | {name: ANOTHER[name]}, by)
+        assert sound.get(name) != another[name], name
+        answer = await attempt(hub, mutation, sound | {name: another[name]}, by)
         assert errors(answer, mutation) == [("requestKey", "REPEATED_KEY")], name
         assert await everything(hub) == done, name
         await forget_limits(hub)
-        (refused,) = (await hub.change(mutation, sound | {name: ANOTHER[name]}, by=by)).data.values()
+        (refused,) = (await hub.change(mutation, sound | {name: another[name]}, by=by)).data.values()
         assert str(ANOTHER[name]) not in str(refused), name
     await forget_limits(hub)
     if sound.get("code") == RECOVERY:  # a recovery code works once

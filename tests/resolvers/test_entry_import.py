@@ -17,7 +17,7 @@ from tests.world import put_token, statements
 
 LEAST = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
 WHOLE = LEAST | {
-    "disputeKind": "Neighbours",
+    "disputeKind": "NEIGHBOURS",
     "country": "Utopia",
     "partyCount": 3,
     "outcome": "SETTLED",
@@ -257,7 +257,8 @@ async def test_importing_5000_entries_runs_as_many_statements_as_importing_one(h
     async with statements(hub) as few:
         await in_process(hub, bea, rows(1))
     file = [
-        LEAST | {"minutes": 1 + n, "notes": f"note {n}", "disputeKind": f"Kind {n % 9}"} for n in range(MAX_ENTRIES)
+        LEAST | {"minutes": 1 + n % 600, "notes": f"note {n}", "subject": f"Subject {n % 9}"}
+        for n in range(MAX_ENTRIES)
     ]
     async with statements(hub) as many:
         found = await in_process(hub, ann, file)

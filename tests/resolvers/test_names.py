@@ -144,7 +144,7 @@ TEXTS = {
     "李娜": "王李娜 v 小明",
     "50%_": "at 50%_ each",
 }
-ON_ONE_LINE = [("logbook", "disputeKind"), ("cpd", "title"), ("cpd", "provider")]
+ON_ONE_LINE = [("logbook", "country"), ("cpd", "title"), ("cpd", "provider")]
 PRIVATE = [
     *(("logbook", name) for name in ("reference", "parties", "didWell", "foundChallenging", "notes")),
     ("cpd", "takeaways"),
@@ -207,18 +207,16 @@ async def test_a_text_that_shows_nothing_filters_nothing(hub: Hub) -> None:
 async def test_entries_and_facets_are_in_the_order_of_their_folds(hub: Hub) -> None:
     ann = await hub.mediator()
     written = ["Zoning", "Ärger", "ångström", "O’Hara", "Oz", "Łódź", "lima", None]
-    ids = [str(one) for one in await put_cases(hub, ann, *({"dispute_kind": one, "reference": one} for one in written))]
+    ids = [str(one) for one in await put_cases(hub, ann, *({"country": one, "reference": one} for one in written))]
     await put_cpd(hub, ann, *({"title": one} for one in written if one))
     expected = ["ångström", "Ärger", "lima", "Łódź", "O’Hara", "Oz", "Zoning"]
     in_order = [ids[written.index(one)] for one in [*expected, None]]
-    for field in ("DISPUTE_KIND", "REFERENCE"):
+    for field in ("COUNTRY", "REFERENCE"):
         fetch = fetcher(hub, own("logbook", f"orderBy: {{ field: {field} }}"), ann)
         await assert_pages_make_the_list(fetch, in_order, size=2)
-    document = (
-        "{ me { mediator { logbookFacets { disputeKinds } cpd(orderBy: { field: TITLE }) { nodes { title } } } } }"
-    )
+    document = "{ me { mediator { logbookFacets { countries } cpd(orderBy: { field: TITLE }) { nodes { title } } } } }"
     found = (await hub.ask(document, by=ann)).data["me"]["mediator"]
-    assert found["logbookFacets"]["disputeKinds"] == expected
+    assert found["logbookFacets"]["countries"] == expected
     assert [one["title"] for one in found["cpd"]["nodes"]] == expected
 
 

@@ -107,7 +107,7 @@ CASES: list[dict[str, Any]] = [
         "started_on": date(2024, 1, 1 + n % 4),
         "ended_on": date(2024 + n % 2, 2 + n % 3, 10 + n % 5),
         "minutes": 30 * (1 + n % 3),
-        "dispute_kind": (None, "Family", "Trade")[n % 3],
+        "dispute_kind": (None, "FAMILY", "SPORT")[n % 3],
         "country": ("Utopia", None, "Atlantis", None)[n % 4],
         "party_count": (2, None, 3, 2, None)[n % 5],
         "outcome": ("SETTLED", "ONGOING")[n % 2],

@@ -112,10 +112,8 @@ async def test_people_who_send_the_same_document_each_say_their_own_with_a_varia
     for person, name in ((ann, "Ann"), (bob, "Bob"), (ann, "Anna")):
         answer = await hub.ask(document, {"name": name}, by=person)
         assert answer.data["updateAccount"]["account"] == {"id": str(person.id), "name": name}
-    document = (
-        "query($text: String!) { me { mediator { logbook(filter: { text: $text }) { nodes { disputeKind } } } } }"
-    )
-    await put_cases(hub, ann, {"dispute_kind": "Fences"}, {"dispute_kind": "Roofs"})
+    document = "query($text: String!) { me { mediator { logbook(filter: { text: $text }) { nodes { reference } } } } }"
+    await put_cases(hub, ann, {"reference": "Fences"}, {"reference": "Roofs"})
     for kind in ("Fences", "Roofs"):
         found = (await hub.ask(document, {"text": kind.lower()}, by=ann)).data["me"]["mediator"]["logbook"]
-        assert found == {"nodes": [{"disputeKind": kind}]}
+        assert found == {"nodes": [{"reference": kind}]}

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from graphql import parse, validate
@@ -76,6 +76,9 @@ TABLE: dict[str, Statuses] = {
     "/logbook/{id}": ONE_OF_MINE,
     "/logbook/{id}/edit": ONE_OF_MINE,
     "/logbook/{id}/delete": BY_POST,
+    "/logbook/{id}/sessions/new": ONE_OF_MINE,
+    "/logbook/{id}/sessions/{session}/edit": Statuses((303, 404, 404, 404, 404, 403)),  # here of an unknown session
+    "/logbook/{id}/sessions/{session}/delete": BY_POST,
     "/cpd.csv": MEDIATOR,
     "/cpd/new": MEDIATOR,
     "/cpd/{id}": ONE_OF_MINE,
@@ -161,7 +164,7 @@ async def test_each_role_gets_its_own_pages_and_no_others(hub: Hub, path: str) -
         "my-feedback": await put_feedback(hub, ann),
     }
     filled = path.replace("{secret}", "x" * 43).replace("{what}", "verify")
-    filled = filled.replace("{id}", str(ids.get(path.split("/")[1], ann.id)))
+    filled = filled.replace("{id}", str(ids.get(path.split("/")[1], ann.id))).replace("{session}", str(uuid4()))
     before = await everything(hub)
     found = {}
     for name, person in who.items():

@@ -328,7 +328,7 @@ async def test_a_download_that_its_client_abandons_ends_at_once_and_frees_its_co
     ann = await hub.mediator()
     await hub.rows(
         "INSERT INTO logbook_entry (mediator_id, role, medium, started_on, ended_on, minutes, outcome, simulated,"
-        " dispute_kind) SELECT $1, 'OBSERVER', 'ONLINE', '2024-01-01', '2024-01-01', 60, 'SETTLED', false,"
+        " country) SELECT $1, 'OBSERVER', 'ONLINE', '2024-01-01', '2024-01-01', 60, 'SETTLED', false,"
         " repeat('x', 200) FROM generate_series(1, 20000)",
         ann.id,
     )

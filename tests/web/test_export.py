@@ -4,6 +4,7 @@ import re
 from datetime import date, timedelta
 from io import BytesIO, StringIO
 from typing import Any
+from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
@@ -17,13 +18,14 @@ from schema.build import projection
 from tests.entry_values import filled_in
 from tests.hub import PASSWORD, Hub, Person, payload, secret_in
 from tests.web.reading import everything, post
-from tests.world import put_cases, put_feedback
+from tests.world import put_cases, put_feedback, put_sessions
 from web.export import ARCHIVE_OPERATIONS, PARTS, PARTS_OF_ROLE, columns, parts_of
 
 EVERYBODYS = ["README.txt", "account.json", "api_tokens.csv", "api_tokens.json", "sessions.csv", "sessions.json"]
 CASE = {"role": "LEAD_MEDIATOR", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
+SUMS = {"minutes": 90, "contactMinutes": 90, "cases": 1}
 PRIVATE = {
-    "disputeKind": "Commercial",
+    "disputeKind": "COMMERCIAL",
     "country": "Norway",
     "partyCount": 2,
     "outcome": "SETTLED",
@@ -128,11 +130,11 @@ async def test_a_mediators_archive_has_their_account_and_profile(hub: Hub) -> No
         "reviewerRelation": None,
         "reviewerRelationDetails": None,
         "experience": {
-            "minutes": 90,
-            "cases": 1,
+            **SUMS,
             "simulatedMinutes": 0,
-            "byRole": [{"role": "LEAD_MEDIATOR", "minutes": 90, "cases": 1}],
-            "byYear": [{"year": 2024, "minutes": 90, "cases": 1}],
+            "byRole": [{"role": "LEAD_MEDIATOR", **SUMS}],
+            "byYear": [{"year": 2024, **SUMS}],
+            "byRoleAndYear": [{"role": "LEAD_MEDIATOR", "year": 2024, **SUMS}],
         },
     }
     [token] = export.json("api_tokens")
@@ -147,13 +149,18 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     facts = filled_in(LOGBOOK_FIELDS) | CASE | PRIVATE
     case_id = await add_case(hub, ann, **facts)
+    await put_sessions(hub, UUID(case_id), {"minutes": 60, "held_on": date(2024, 1, 2)}, {"minutes": 30})
     made = payload(await hub.change("addCpdEntry", COURSE, "cpdEntry { id }", by=ann))
     export = await exported(hub, ann)
-    case = facts | {"id": case_id}
+    case = facts | {"id": case_id, "contactMinutes": facts["minutes"]}
     assert export.json("logbook") == [case]
     header, row = export.csv("logbook")
     assert set(header) == set(case)
     assert dict(zip(header, row, strict=True)) == {name: in_csv(value) for name, value in case.items()}
+    [of_case] = export.json("case_sessions")
+    assert of_case.pop("caseId") == case_id
+    [first, second] = of_case["sessions"]
+    assert export.csv("case_sessions")[1:] == [[case_id, *map(str, one.values())] for one in (first, second)]
     course = COURSE | {"id": made["cpdEntry"]["id"]}
     assert export.json("cpd") == [course]
     header, row = export.csv("cpd")
@@ -407,11 +414,11 @@ async def test_an_export_shows_its_progress_to_its_owner(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await ask_for_export(hub, ann)
     assert await percent(hub, ann) == [0]
-    before_cpd = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))].index("cpd")
+    parts = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))]
     await hub.rows("ALTER TABLE cpd_entry RENAME TO cpd_entry_away")
     await hub.work()
     await hub.rows("ALTER TABLE cpd_entry_away RENAME TO cpd_entry")
-    assert await percent(hub, ann) == [10 * before_cpd]
+    assert await percent(hub, ann) == [100 * parts.index("cpd") // len(parts)]
     assert await percent(hub, bob) == []
     async with hub.later(hours=1) as later:
         await later.work()
@@ -434,7 +441,7 @@ def test_each_operation_belongs_to_a_part() -> None:
 
 async def test_folds_are_neither_exported_nor_left_behind(hub: Hub) -> None:
     ann = await hub.mediator(name="Ægir Straße")
-    texts = ("disputeKind", "country", "reference", "parties", "didWell", "foundChallenging", "notes")
+    texts = ("subject", "country", "reference", "parties", "didWell", "foundChallenging", "notes")
     await add_case(hub, ann, **dict.fromkeys(texts, "Ægir"))
     payload(await hub.change("addCpdEntry", COURSE | {"title": "Ægir", "takeaways": "Ægir"}, by=ann))
     tables = ("account", "cpd_entry", "cpd_private", "logbook_entry", "logbook_private")

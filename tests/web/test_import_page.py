@@ -104,10 +104,10 @@ async def test_an_export_is_recognised_as_duplicates_whatever_its_texts_look_lik
             "startedOn": "2024-01-02",
             "endedOn": "2024-02-01",
         }
-        entry |= {"minutes": 61, "reference": text, "notes": text, "parties": text, "disputeKind": "A=B"}
+        entry |= {"minutes": 61, "reference": text, "notes": text, "parties": text, "subject": "A=B"}
         answer = await hub.change("addLogbookEntry", entry, by=ann)
         assert not answer.data["addLogbookEntry"]["userErrors"]
-    await put_cases(hub, ann, {"simulated": True}, {"simulated": True}, {"party_count": 3, "minutes": 600_000})
+    await put_cases(hub, ann, {"simulated": True}, {"simulated": True}, {"party_count": 3, "minutes": 60})
     exported = await hub.client.get("/logbook.csv", headers=cookie(ann))
     shown = await chosen(hub, ann, exported.content)
     assert figures(shown) == [0, len(texts) + 3, 0]

@@ -17,6 +17,7 @@ from tests.entry_values import values_of
 from web import labels, logbook_import
 from web.csv_reader import MAX_FILE, MAX_ROWS, CsvRow, NotCsv, pack, read_csv, unpack
 from web.csv_writer import csv_rows, guarded, without_guard, write_csv
+from web.entry_fields import CONTACT_HOURS
 from web.logbook_import import ImportPlan, ReadRow
 from web.logbook_import_words import FIELDS, accepted_headings, meanings
 from web.pages.logbook import LOGBOOK_LISTING
@@ -56,10 +57,11 @@ def test_the_docs_list_every_field_that_can_be_imported() -> None:
 
 
 def test_the_headings_of_our_exports_are_known() -> None:
-    titles = [str(column.title) for column in LOGBOOK_LISTING.exported]
+    exported = [column for column in LOGBOOK_LISTING.exported if column is not CONTACT_HOURS]  # made of sessions
+    titles = [str(column.title) for column in exported]
     found = logbook_import.guess(read_csv(write_csv([titles, titles])))
-    assert found.columns == {column.field: place for place, column in enumerate(LOGBOOK_LISTING.exported)}
-    names = [column.field for column in LOGBOOK_LISTING.exported]
+    assert found.columns == {column.field: place for place, column in enumerate(exported)}
+    names = [column.field for column in exported]
     archive = logbook_import.guess(read_csv(write_csv([names, names])))
     assert archive.columns == found.columns
     assert (found.in_minutes, archive.in_minutes) == (False, True)
@@ -239,7 +241,8 @@ def test_our_own_export_is_read_back_unchanged(entries: list[dict[str, Any]]) ->
     out = io.BytesIO()
     with csv_rows(out, [str(column.title) for column in LOGBOOK_LISTING.exported]) as add:
         for entry in entries:
-            add({str(column.title): column.kind.cell(entry[column.field]) for column in LOGBOOK_LISTING.exported})
+            shown = entry | {"contactMinutes": entry["minutes"]}
+            add({str(column.title): column.kind.cell(shown[column.field]) for column in LOGBOOK_LISTING.exported})
     file = read_csv(out.getvalue())
     readings = logbook_import.read_rows(file, logbook_import.guess(file))
     assert [reading.problems for reading in readings] == [[]] * len(entries)
@@ -293,3 +296,25 @@ def test_a_guard_leaves_text_that_no_program_would_run_unchanged(text: str) -> N
 def test_the_time_to_guard_a_text_only_grows_with_its_length(part: str) -> None:
     text = part * 100_000  # would take hours if each letter looked at everything after it
     assert without_guard(guarded(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("typed", "subject", "kind", "read"),
+    [
+        ("Family and separation", "", "FAMILY", None),
+        ("divorce", "", "FAMILY", None),
+        ("probate", "The house", "INHERITANCE", "The house"),
+        ("Ann v Bob", "", "OTHER", "Ann v Bob"),
+        ("Ann v Bob", "The house", "OTHER", "The house; Ann v Bob"),
+        ("Other", "", "OTHER", None),
+        ("", "The house", None, "The house"),
+    ],
+)
+def test_a_kind_of_dispute_that_is_not_in_the_list_becomes_the_private_subject(
+    typed: str, subject: str, kind: str | None, read: str | None
+) -> None:
+    headings = ["Date", "Hours", "Role", "Medium", "Kind of dispute", "Subject"]
+    file = read_csv(write_csv([headings, ["2024-01-02", "1:00", "Lead", "Zoom", typed, subject]]))
+    [row] = logbook_import.read_rows(file, logbook_import.guess(file))
+    assert row.problems == []
+    assert (row.values.get("disputeKind"), row.values.get("subject")) == (kind, read)

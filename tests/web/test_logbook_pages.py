@@ -37,7 +37,7 @@ CASE = {
     "endedOn": "2024-05-07",
     "minutes": "7:30",
     "outcome": "SETTLED",
-    "disputeKind": "Neighbours",
+    "disputeKind": "NEIGHBOURS",
     "country": "Belgium",
     "partyCount": "3",
     "reference": "Fence",
@@ -244,7 +244,7 @@ async def filled(hub: Hub) -> Person:
                 "role": "OBSERVER" if number % 2 else "LEAD_MEDIATOR",
                 "minutes": 60 * number + 60,
                 "reference": f"ref {number:02}",
-                "dispute_kind": "School" if number < 3 else "Tenancy",
+                "dispute_kind": "EDUCATION" if number < 3 else "PROPERTY",
             }
             for number in range(30)
         ),
@@ -254,14 +254,14 @@ async def filled(hub: Hub) -> Person:
 
 async def test_the_address_holds_filters_order_and_size(hub: Hub) -> None:
     ann = await filled(hub)
-    page = await opened(hub, ann, "/logbook", disputeKind="School", sort="minutes", dir="desc")
+    page = await opened(hub, ann, "/logbook", disputeKind="EDUCATION", sort="minutes", dir="desc")
     assert cells(page, "Hours") == ["3:00", "2:00", "1:00"]
     assert "3 cases with this filter" in page.text
     assert (
-        '<th scope="col" aria-sort="descending"><a href="/logbook?disputeKind=School&amp;sort=minutes&amp;dir=asc">'
+        '<th scope="col" aria-sort="descending"><a href="/logbook?disputeKind=EDUCATION&amp;sort=minutes&amp;dir=asc">'
         in (page.text)
     )
-    assert '<option value="School" selected>' in page.text
+    assert '<option value="EDUCATION" selected>' in page.text
     assert len(cells(await opened(hub, ann, "/logbook", size="10"), "Hours")) == 10
     assert len(cells(await opened(hub, ann, "/logbook"), "Hours")) == 25
     observed = await opened(hub, ann, "/logbook", role="OBSERVER", size="50")
@@ -309,7 +309,7 @@ async def test_an_export_has_every_row_and_field_of_the_view_in_its_order(hub: H
     rows = await sheet(hub, ann, "/logbook.csv?sort=minutes&dir=asc&size=10")
     assert [float(row["Hours"]) for row in rows] == [float(number) for number in range(1, 31)]
     assert list(rows[0]) == [str(column.title) for column in LOGBOOK_LISTING.exported]
-    few = await sheet(hub, ann, "/logbook.csv?disputeKind=School")
+    few = await sheet(hub, ann, "/logbook.csv?disputeKind=EDUCATION")
     assert {row["Reference"] for row in few} == {"ref 00", "ref 01", "ref 02"}
     assert await sheet(hub, await hub.mediator(), "/logbook.csv") == []
 
@@ -317,9 +317,9 @@ async def test_an_export_has_every_row_and_field_of_the_view_in_its_order(hub: H
 async def test_an_export_contains_nothing_that_a_spreadsheet_would_run(hub: Hub) -> None:
     ann = await hub.mediator()
     texts = ["=1+1", "+1", "-1", "@x", "\tx", "fine"]
-    await put_cases(hub, ann, *({"notes": text, "dispute_kind": text, "reference": text} for text in texts))
+    await put_cases(hub, ann, *({"notes": text, "subject": text, "reference": text} for text in texts))
     for row in await sheet(hub, ann, "/logbook.csv"):
-        for heading in ("Notes", "Kind of dispute", "Reference"):
+        for heading in ("Notes", "Subject", "Reference"):
             assert not row[heading].startswith(("=", "+", "-", "@", "\t")), row
 
 

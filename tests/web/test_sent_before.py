@@ -10,6 +10,7 @@ import pytest
 
 from tests.hub import PASSWORD, Hub
 from tests.web.reading import cookie, everything, handed_out, is_a_page, problems
+from tests.world import put_cases, put_sessions
 from web.client import SENT_BEFORE
 
 TEMPLATES = Path(__file__).parents[2] / "web" / "templates"
@@ -29,6 +30,7 @@ class Sent:
 
 
 CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": "1:00"}
+SESSION = {"heldOn": "2024-01-01", "minutes": "1:00", "kind": "TRAVEL", "medium": "ONLINE"}
 CASE |= {"outcome": "ONGOING", "notes": "One"}
 COURSE = {"kind": "OTHER", "title": "One", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": "1:00"}
 REQUEST = {"partyName": "One", "partyEmail": "one@demo.example", "mediationEndedOn": "2024-01-01", "partyAgreed": "yes"}
@@ -36,6 +38,7 @@ SIGN_UP = {"name": "One", "email": "one@demo.example", "password": PASSWORD, "vi
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-impressed": "One"}
 FORMS = (
     Sent("entries/form.html", "/logbook/new", CASE, {"notes": "Other"}, "logbook_entry"),
+    Sent("case_session/form.html", "/logbook/{case}/sessions/new", SESSION, {"minutes": "2:00"}, "case_session"),
     Sent("entries/form.html", "/cpd/new", COURSE, {"title": "Other"}, "cpd_entry"),
     Sent("feedback_request/form.html", "/request", REQUEST, {"partyEmail": "other@demo.example"}, "feedback_request"),
     Sent("account/sign_up.html", "/signup", SIGN_UP, {"email": "other@demo.example"}, "account_link", "", {"password"}),
@@ -70,7 +73,9 @@ def test_every_form_with_a_key_is_here() -> None:
 @pytest.mark.parametrize("sent", FORMS, ids=lambda sent: sent.path)
 async def test_a_form_sent_again_counts_once_and_if_changed_comes_back_as_changed(hub: Hub, sent: Sent) -> None:
     ann, about = await hub.mediator(), await hub.mediator()
-    path = sent.path.format(id=about.id)
+    (case,) = await put_cases(hub, ann, {})
+    await put_sessions(hub, case, {})
+    path = sent.path.format(id=about.id, case=case)
     who = {} if sent.path in {"/signup", "/give/to/{id}"} else cookie(ann)
     blank = await hub.client.get(sent.page or path, headers=who)
     form = sent.form | {"requestKey": key(blank), "begun": handed_out(hub)}

@@ -18,7 +18,7 @@ from permissions.viewer import Standing, Viewer
 from web.charts import hours_by_year
 from web.client import query
 from web.csv_response import csv_export
-from web.entry_fields import column, filters, readable
+from web.entry_fields import CONTACT_HOURS, column, filters, readable
 from web.labels import MONTH
 from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
@@ -34,6 +34,7 @@ DIRECTORY_LOGBOOK_LISTING = Listing(
         *(column(field) for field in readable("LogbookEntry", LOGBOOK_FIELDS, Standing.DIRECTORY)),
     ),
     filters("LogbookFilter", LOGBOOK_FIELDS, Standing.DIRECTORY),
+    more=(CONTACT_HOURS,),
 )
 DIRECTORY_CPD_LISTING = Listing(
     "cpd",
@@ -66,12 +67,13 @@ async def search(request: Request) -> Response:
 
 @page("/mediators/{id}", FOR_DIRECTORIES, document="directory")
 async def mediator(request: Request) -> Response:
-    """Show what a mediator's experience adds up to, in one role if asked, their cases and their CPD."""
+    """Show what a mediator's experience adds up to, as mediator or in the role asked for, their cases and their CPD."""
     facts = _of(request)
     path = f"/mediators/{facts['id']}"
     cases, cpd = View(request, DIRECTORY_LOGBOOK_LISTING, path), View(request, DIRECTORY_CPD_LISTING, path)
     role = cases.filters.get("role")
-    found = await query(request, "Mediator", role=role, **facts, **cases.variables(), **cpd.variables("cpd"))
+    roles = [role] if role else None
+    found = await query(request, "Mediator", roles=roles, **facts, **cases.variables(), **cpd.variables("cpd"))
     of = found["mediator"]
     return render(
         request,

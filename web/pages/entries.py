@@ -1,6 +1,6 @@
 """A mediator's own entries, of whatever kind: looking at one, adding, changing and deleting it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from i18n import lazy_gettext as _
 from models.fields import EntryField
 from web.client import FormOutcome, Problem, mutate, nothing_here, query, to_fix
 from web.entry_fields import reader, typed, writer
@@ -18,13 +19,20 @@ from web.pages.sign_in import local_path
 from web.proofs import accepted
 from web.rendering import render
 
+CONFIRM = {"confirmImplausible": _("Yes, these hours are right")}
+
+
+def confirmed(typed: Form) -> dict[str, bool]:
+    """Read whether hours that aren't plausible are confirmed, as the API wants to know it."""
+    return {"confirmImplausible": typed.get("confirmImplausible") == "yes"}
+
 
 @dataclass(frozen=True)
 class EntryForm:
     """One kind of entry: the names of its pages, document and operations, and its fields.
 
     `name` is the address and the document, `noun` the API's type, `field` its name in a payload, and `called` what
-    people call one. `heading` gives the title of its page.
+    people call one. `heading` gives the title of its page. `confirms`: hours that aren't plausible can be confirmed.
     """
 
     name: str
@@ -33,11 +41,12 @@ class EntryForm:
     called: str
     fields: tuple[EntryField, ...]
     heading: Callable[[Mapping[str, Any]], str]
+    confirms: bool = False
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels of the fields."""
-        return {field.graphql_name: str(field.label) for field in self.fields}
+        return labels_of_fields(self.fields)
 
     @property
     def facets(self) -> str:
@@ -60,6 +69,15 @@ class EntryForm:
         return [(field, text) for field, text in written if text and field.private is private]
 
 
+def labels_of_fields(fields: Iterable[EntryField]) -> dict[str, str]:
+    """Give the labels of a form with these fields."""
+    return {name: str(label) for name, label in ({one.graphql_name: one.label for one in fields} | CONFIRM).items()}
+
+
+def _confirmed(form: EntryForm, typed: Form) -> dict[str, bool]:
+    return confirmed(typed) if form.confirms else {}
+
+
 async def show(request: Request, *, form: EntryForm) -> Response:
     """Show one entry in full."""
     entry = await _entry(request, form)
@@ -76,7 +94,9 @@ async def add(request: Request, *, form: EntryForm) -> Response:
     outcome = (
         to_fix(problems)
         if problems
-        else await mutate(request, f"Add{form.noun}", **values, requestKey=typed.get("requestKey"))
+        else await mutate(
+            request, f"Add{form.noun}", **values, **_confirmed(form, typed), requestKey=typed.get("requestKey")
+        )
     )
     if outcome.problems:
         return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
@@ -139,14 +159,20 @@ async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
     return entry
 
 
-async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> FormOutcome:
+def read_version(typed: Form) -> int:
+    """Read the version that a form was opened with; 0, which nothing has, if it can't be read."""
     version = typed.get("version", "")
+    return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
+
+
+async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> FormOutcome:
     outcome = await mutate(
         request,
         f"Update{form.noun}",
         id=request.path_params["id"],
-        version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
+        version=read_version(typed),
         **values,
+        **_confirmed(form, typed),
     )
     for problem in outcome.problems:
         if problem["field"] in {"version", "id"}:
@@ -160,9 +186,7 @@ def _differences(
     """List what differs from the entry as it is now: field, what was typed, what's stored."""
     stored = form.typed(current)
     return [
-        (name, typed.get(name, ""), stored[name])
-        for name in form.labels
-        if _plain(values[name]) != _plain(current[name])
+        (name, typed.get(name, ""), stored[name]) for name in stored if _plain(values[name]) != _plain(current[name])
     ]
 
 

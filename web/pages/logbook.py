@@ -6,10 +6,10 @@ from starlette.responses import Response
 from i18n import lazy_gettext as _
 from models.logbook import LOGBOOK_FIELDS
 from web import labels
-from web.charts import hours_by_role
+from web.charts import hours_by_role, told_apart
 from web.client import query
 from web.csv_response import csv_export
-from web.entry_fields import column, filters
+from web.entry_fields import CONTACT_HOURS, column, filters
 from web.listing import Listing, View
 from web.menu import MenuItem
 from web.page import FOR_MEDIATORS, page
@@ -21,7 +21,7 @@ LOGBOOK_LISTING = Listing(
     "logbook",
     tuple(column(field) for field in LOGBOOK_FIELDS if field.listed),
     filters("LogbookFilter", LOGBOOK_FIELDS),
-    more=tuple(column(field) for field in LOGBOOK_FIELDS if not field.listed),
+    more=(CONTACT_HOURS, *(column(field) for field in LOGBOOK_FIELDS if not field.listed)),
 )
 LOGBOOK_FORM = entries.EntryForm(
     name="logbook",
@@ -29,6 +29,7 @@ LOGBOOK_FORM = entries.EntryForm(
     field="logbookEntry",
     called="case",
     fields=LOGBOOK_FIELDS,
+    confirms=True,
     heading=lambda case: f"{labels.ROLES[case['role']]}, {labels.day(case['endedOn'])}",
 )
 
@@ -45,6 +46,7 @@ async def logbook(request: Request) -> Response:
         cases=cases,
         cpd=cpd,
         mediator=mediator,
+        hours=told_apart(mediator["experience"]),
         chart=hours_by_role(mediator["experience"]),
     )
 

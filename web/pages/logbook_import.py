@@ -45,6 +45,7 @@ _LABELS: Mapping[str, LazyText] = {
     "file": lazy_gettext("Your file"),
     "days": lazy_gettext("How dates such as 5/6/2026 are written"),
     "unit": lazy_gettext("Durations that are plain numbers are in"),
+    "confirmImplausible": lazy_gettext("Days of more than 14 hours are right: import them"),
     "mode": lazy_gettext("If some rows can't be imported"),
     **TITLES,
 }
@@ -199,6 +200,7 @@ async def _run(
         entries=sound,
         allOrNothing=all_or_nothing,
         # The API never gets the rows that can't be read, but they fail as well.
+        confirmImplausible=step.plan.confirmed,
         dryRun=dry_run or (all_or_nothing and len(sound) < len(readings)),
         requestKey=key,
     )
