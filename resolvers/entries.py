@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from i18n import gettext as _
-from models.fields import EntryField, FieldKind, camel
+from models.fields import LISTS, EntryField, FieldKind, camel
 from models.folds import fold_of, folds
 from models.statement import AnySelect, Expression, Values
 from permissions.policy import allows
@@ -228,14 +228,14 @@ def opening(of: Expression) -> ColumnElement[str]:
 
 
 def _filter(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make the filter of a field: for one value, or for a list of languages, any of those asked for."""
-    if field.kind is FieldKind.LANGUAGES:
+    """Make the filter of a field: for one value, or for a list, any of those asked for."""
+    if field.kind in LISTS:
         return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
     return equals(of)
 
 
 def _facet(field: EntryField, of: Expression) -> Expression:
-    return func.unnest(of, type_=Text()) if field.kind is FieldKind.LANGUAGES else of
+    return func.unnest(of, type_=Text()) if field.kind in LISTS else of
 
 
 def _column(column: Column, standing: Standing) -> Expression:

@@ -29,7 +29,8 @@ SELECT conrelid::regclass::text AS of, confrelid::regclass::text AS to,
        ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
   FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
 """
-# Not for a mediator's lists: what the worker sweeps, what a link's secret or a reviewer leads to, and single rows.
+# Not for a mediator's lists: what the worker sweeps, what a link's secret, a reviewer or a deleted case leads
+# to, and single rows.
 OTHERS = {
     "appointment_pkey",
     "feedback_admission",
@@ -40,6 +41,7 @@ OTHERS = {
     "feedback_unmixed",
     "feedback_unreleased",
     "ix_appointment_reviewer_id",
+    "ix_cpd_private_supervised_case_id",
     "ix_feedback_request_details_made_at",
     "reviewer_invitation_pkey",
     "reviewer_invitation_secret_hash_key",

@@ -54,13 +54,16 @@ SDA  SDA  YearHours           year minutes cases
 
 SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
 SDA  SDA  Mediator            cpdEntry(id) cpdFacets
-SDA  SDA  CpdFacets           years
-SDA  SDA  CpdEntry            id kind title provider startedOn endedOn minutes evidenceUrl
-S    S    CpdEntry            takeaways version
-SDA  SDA  CpdFilter           kind year text
+SDA  SDA  CpdFacets           years tags
+SDA  SDA  CpdEntry            id kind format title provider startedOn endedOn minutes tags credits evidenceUrl
+SDA  SDA  CpdCredit           body activity points
+S    S    CpdEntry            supervisedCaseId takeaways version
+SDA  SDA  CpdFilter           kind format tags year text
 SDA  SDA  CpdOrder            field direction
-SDA  SDA  CpdOrderField       KIND TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
+SDA  SDA  CpdOrderField       KIND FORMAT TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
 SDA  SDA  CpdKind             *
+SDA  SDA  CpdFormat           LIVE ONLINE ON_DEMAND SELF_STUDY
+SDA  SDA  CpdTag              *
 S    S    Mediator            learnings(filter orderBy)[Learning]
 S    S    Mediator            learningFacets
 S    S    LearningFacets      years
@@ -147,6 +150,7 @@ S    S    ImportedLogbookEntryInput role medium startedOn endedOn minutes disput
 S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parties didWell foundChallenging notes
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
+S    S    CpdCreditInput      body activity points
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
 S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
 R    -    Change              acceptAppointment declareRelation

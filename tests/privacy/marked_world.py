@@ -11,12 +11,13 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlmodel import SQLModel
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
 from models.feedback import Admission
-from models.fields import EntryField, camel
+from models.fields import EntryField, FieldKind, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.sealing import (
     Origin,
@@ -42,7 +43,8 @@ COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), 
 
 def _chosen(fields: tuple[EntryField, ...], number: int) -> dict[str, Any]:
     """A word for each field that takes one of a few; such a word can't be a marker."""
-    return {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
+    words = {field: list(field.words)[number % len(field.words)].value for field in fields if field.words}
+    return {field.name: [word] if field.kind is FieldKind.WORDS else word for field, word in words.items()}
 
 
 @dataclass
@@ -155,8 +157,8 @@ class World(Rows):
         facts = {"visibility": visibility, "feedback_link_hash": hash_secret(link)}
         sealed = seal_personal_link(self.settings, mediator, link)
         self.put("mediator", own, id=mediator, feedback_link_sealed=sealed, **facts)
-        self._logbook(mediator, entries=2)
-        self._cpd(mediator, entries=2)
+        cases = self._logbook(mediator, entries=2)
+        self._cpd(mediator, cases)
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
         for admission in (Admission.HELD, Admission.DISCARDED):
@@ -177,8 +179,8 @@ class World(Rows):
             expires_at=self.mint.moment(self.now + timedelta(days=7)),
         )
 
-    def _logbook(self, mediator: UUID, entries: int) -> None:
-        minutes = 0
+    def _logbook(self, mediator: UUID, entries: int) -> list[UUID]:
+        minutes, cases = 0, []
         for number in range(entries):
             entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
             of = ("LogbookEntry", mediator, NONE)
@@ -191,6 +193,7 @@ class World(Rows):
                 **_chosen(LOGBOOK_FIELDS, number)
                 | {"started_on": days[0], "ended_on": days[1], "simulated": number == 1},
             )
+            cases.append(entry)
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
             for field in LOGBOOK_FIELDS:
@@ -205,14 +208,21 @@ class World(Rows):
             for name in ("did_well", "found_challenging"):
                 self.note(private[name], Shown("Learning", "text", mediator))
         self.note(minutes, Shown("Experience", "minutes", mediator))
+        return cases
 
-    def _cpd(self, mediator: UUID, entries: int) -> None:
-        for number in range(entries):
+    def _cpd(self, mediator: UUID, cases: list[UUID]) -> None:
+        """An entry about each case, with a credit."""
+        for number, case in enumerate(cases):
             entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
             of = ("CpdEntry", mediator, NONE)
             facts = _chosen(CPD_FIELDS, number) | {"started_on": days[0], "ended_on": days[1]}
+            credit = {"body": self.mint.word(), "activity": self.mint.word(), "points": str(self.mint.number())}
+            facts["credits"] = orjson.dumps([credit]).decode()  # the form that asyncpg takes
+            for name, value in credit.items():
+                self.note(value, Shown("CpdCredit", name, mediator))
             self.put("cpd_entry", of, id=entry, mediator_id=mediator, **facts)
-            private = self.put("cpd_private", of, id=entry, mediator_id=mediator)
+            private = self.put("cpd_private", of, id=entry, mediator_id=mediator, supervised_case_id=case)
+            self.note(case, Shown("CpdEntry", "supervisedCaseId", mediator))
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
             self.note(private["takeaways"], Shown("Learning", "text", mediator))

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
-from models.fields import FieldKind
+from models.fields import LISTS
 from models.logbook import LOGBOOK_FIELDS
 from models.mediator import Visibility
 from permissions.sealing import seal_factor
@@ -45,7 +45,8 @@ BAD: dict[str, list[Any]] = {
     "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
 }
 BLANK = ["", "  \n"]
-CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is FieldKind.LANGUAGES}  # lists that may be empty
+# Lists that may be empty.
+CODES = {field.graphql_name for field in LOGBOOK_FIELDS + CPD_FIELDS if field.kind in LISTS}
 FACTOR, RECOVERY, PENDING = "A" * 32, "abcd" * 6, "p" * 43
 MANY_LEFT = -1000  # a pending sign-in has ten tries, and these tests take more
 
@@ -289,7 +290,7 @@ async def world(hub: Hub) -> World:
         "importLogbookEntries": {"entries": [CASE], "allOrNothing": True, "dryRun": False, "requestKey": "k"},
         "updateLogbookEntry": CASE | {"id": str(case), "version": 1},
         "deleteLogbookEntry": {"id": str(case)},
-        "addCpdEntry": CPD | {"requestKey": "k"},
+        "addCpdEntry": CPD | {"supervisedCaseId": str(case), "requestKey": "k"},
         "updateCpdEntry": CPD | {"id": str(cpd), "version": 1},
         "deleteCpdEntry": {"id": str(cpd)},
         "requestFeedback": REQUEST | {"requestKey": "k"},
@@ -327,6 +328,7 @@ async def world(hub: Hub) -> World:
         "revokeApiToken": ("id", others_token),
         "updateLogbookEntry": ("id", others_case),
         "deleteLogbookEntry": ("id", others_case),
+        "addCpdEntry": ("supervisedCaseId", others_case),
         "updateCpdEntry": ("id", others_cpd),
         "deleteCpdEntry": ("id", others_cpd),
         "withdrawFeedbackRequest": ("id", others_request),

@@ -45,6 +45,12 @@ COURSE: dict[str, Any] = {
     "started_on": date(2023, 9, 1),
     "ended_on": date(2023, 9, 2),
     "minutes": 615,
+    "format": "ON_DEMAND",
+    "tags": ["LAW", "TRAUMA"],
+    "credits": [
+        {"body": "=SIMI", "activity": "Talk", "points": "5"},
+        {"body": "CMC", "activity": None, "points": None},
+    ],
     "evidence_url": EVIDENCE,
     "takeaways": "Private takeaway",
 }
@@ -227,6 +233,9 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
             "Provider": "A school",
             "Hours": "10.25",
             "First day": "2023-09-01",
+            "Format": "On demand, recorded",
+            "About": "Law, Trauma",
+            "Credits": "'=SIMI: Talk, 5 points; CMC",
             "Evidence": EVIDENCE,
         }
     ]

@@ -40,6 +40,12 @@ COURSE = {
     "startedOn": "2024-02-01",
     "endedOn": "2024-02-02",
     "minutes": 600,
+    "format": "ONLINE",
+    "tags": ["ETHICS", "LAW"],
+    "credits": [
+        {"body": "SIMI", "activity": "Training", "points": "5.5"},
+        {"body": "Ordre", "activity": None, "points": None},
+    ],
     "evidenceUrl": "https://demo.example/course",
     "takeaways": "Ask again",
 }
@@ -147,17 +153,19 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     facts = filled_in(LOGBOOK_FIELDS) | CASE | PRIVATE
     case_id = await add_case(hub, ann, **facts)
-    made = payload(await hub.change("addCpdEntry", COURSE, "cpdEntry { id }", by=ann))
+    course = COURSE | {"supervisedCaseId": case_id}
+    made = payload(await hub.change("addCpdEntry", course, "cpdEntry { id }", by=ann))
     export = await exported(hub, ann)
     case = facts | {"id": case_id}
     assert export.json("logbook") == [case]
     header, row = export.csv("logbook")
     assert set(header) == set(case)
     assert dict(zip(header, row, strict=True)) == {name: in_csv(value) for name, value in case.items()}
-    course = COURSE | {"id": made["cpdEntry"]["id"]}
+    course |= {"id": made["cpdEntry"]["id"]}
     assert export.json("cpd") == [course]
     header, row = export.csv("cpd")
-    assert dict(zip(header, row, strict=True)) == course | {"minutes": "600"}
+    in_cells = {"minutes": "600", "tags": "ETHICS, LAW", "credits": "SIMI: Training, 5.5 points; Ordre"}
+    assert dict(zip(header, row, strict=True)) == course | in_cells
     learned = {(one["kind"], one["text"], one["entryId"]) for one in export.json("learnings")}
     assert learned == {
         ("DID_WELL", PRIVATE["didWell"], case_id),
