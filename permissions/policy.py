@@ -68,6 +68,9 @@ EXPERIENCE_POLICY = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
         Experience="minutes cases simulatedMinutes byRole byYear", RoleHours="role minutes cases",
         YearHours="year minutes cases"),
+    row("opening balances: role, hours, cases, before which day", S | D | A, Mediator="openingBalances",
+        OpeningBalance="id role minutes cases before"),
+    row("opening balances: version", S, OpeningBalance="version"),
     row("logbook entries: role, medium, month, hours, kind of dispute, languages, simulated", S | D | A,
         Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds languages",
         LogbookEntry="id role medium endedMonth minutes disputeKind languages simulated",
@@ -156,7 +159,8 @@ PUBLIC_POLICY = (
 CHANGE_POLICY = (
     row("your own logbook, CPD entries, profile and requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry addCpdEntry "
-        "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest",
+        "updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest "
+        "addOpeningBalance updateOpeningBalance deleteOpeningBalance",
         ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages "
         "partyCount outcome simulated reference parties didWell foundChallenging notes",
         CpdCreditInput="body activity points", ImportOutcome="status problems", ImportStatus="*"),

@@ -135,6 +135,13 @@ KEPT = (
     ),
     Kept("cpd_private", "takeaways, and which case was supervised", "mediators", _THEMSELVES, "until it's deleted"),
     Kept(
+        "opening_balance",
+        "hours from before the logbook, as the mediator declares them",
+        "mediators",
+        "themselves, administrators; directories unless the mediator is private",
+        "until it's deleted",
+    ),
+    Kept(
         "appointment",
         "who reviews whom, and since when",
         "mediators and reviewers",

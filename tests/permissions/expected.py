@@ -51,6 +51,9 @@ SDA  SDA  Mediator            experience(role)
 SDA  SDA  Experience          minutes cases simulatedMinutes byRole byYear
 SDA  SDA  RoleHours           role minutes cases
 SDA  SDA  YearHours           year minutes cases
+SDA  SDA  Mediator            openingBalances
+SDA  SDA  OpeningBalance      id role minutes cases before
+S    S    OpeningBalance      version
 
 SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
 SDA  SDA  Mediator            cpdEntry(id) cpdFacets
@@ -152,6 +155,7 @@ S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    CpdCreditInput      body activity points
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
+S    S    Change              addOpeningBalance updateOpeningBalance deleteOpeningBalance
 S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
 R    -    Change              acceptAppointment declareRelation
 RA   -    Change              declineAppointment

@@ -159,6 +159,7 @@ class World(Rows):
         self.put("mediator", own, id=mediator, feedback_link_sealed=sealed, **facts)
         cases = self._logbook(mediator, entries=2)
         self._cpd(mediator, cases)
+        self.put("opening_balance", ("OpeningBalance", mediator, NONE), mediator_id=mediator, role="OTHER")
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
         for admission in (Admission.HELD, Admission.DISCARDED):

@@ -90,6 +90,8 @@ READ_WITH = {
     "relation": "relation_details",
     "percent": "requested_at",
 }
+READ_WITH_IN = {("opening_balance", "role"): "minutes"}  # where a column has another one beside it
+
 
 SEALED = {"feedback_origin", "feedback_request_details"}
 
@@ -112,7 +114,7 @@ class Other:
         """Whether the viewer may read this; what holds no marker is read by those who read a column beside it."""
         if table == "feedback_answer" and column == "rating":
             return str(row["feedback_id"]) in self.visible and not row["reviewer_only"]
-        value = row.get(READ_WITH.get(column, column))
+        value = row.get(READ_WITH_IN.get((table, column)) or READ_WITH.get(column, column))
         return value is not None and written(word_in(value)) in self.visible
 
     def another(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +208,10 @@ async def _make(place: Place, watcher: Watcher) -> Other:
 async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: Other, watcher: Watcher) -> None:
     """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
-    for name in ("feedback", "logbook_entry", "cpd_entry", "feedback_request", "session", "outbox", "audit_entry"):
+    for name in (
+        *("feedback", "logbook_entry", "cpd_entry", "opening_balance", "feedback_request", "session", "outbox"),
+        "audit_entry",
+    ):
         table = SQLModel.metadata.tables[name]
         for record in await connection.fetch(f'SELECT * FROM "{name}"'):
             row = dict(record)

@@ -52,6 +52,7 @@ MANY_LEFT = -1000  # a pending sign-in has ten tries, and these tests take more
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 CASE, CPD = filled_in(LOGBOOK_FIELDS), filled_in(CPD_FIELDS)
+BALANCE = {"role": "OTHER", "minutes": 60, "cases": 2, "before": "2020-01-01"}
 REQUEST = {
     "partyName": "A party",
     "partyEmail": "party@demo.example",
@@ -63,6 +64,7 @@ REQUEST = {
 NOT_NULL = {
     "updateLogbookEntry": {field.graphql_name for field in LOGBOOK_FIELDS if not field.is_optional},
     "updateCpdEntry": {field.graphql_name for field in CPD_FIELDS if not field.is_optional},
+    "updateOpeningBalance": {"role", "minutes", "before"},
     "updateDirectory": {"name"},
     "updateProfile": {"visibility"},
 }
@@ -114,6 +116,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "addCpdEntry",
             "updateCpdEntry",
             "deleteCpdEntry",
+            "addOpeningBalance",
+            "updateOpeningBalance",
+            "deleteOpeningBalance",
             "requestFeedback",
             "withdrawFeedbackRequest",
             "appointReviewer",
@@ -218,6 +223,9 @@ async def world(hub: Hub) -> World:
     others_token = await made("createApiToken", {"name": "T"}, other, token_sql)
     request = await made("requestFeedback", REQUEST, mediator, request_sql)
     others_request = await made("requestFeedback", REQUEST, other, request_sql)
+    balance_sql = "SELECT id FROM opening_balance ORDER BY created_at"
+    balance = await made("addOpeningBalance", BALANCE, mediator, balance_sql)
+    others_balance = await made("addOpeningBalance", BALANCE, other, balance_sql)
     sign_up = {"name": "N", "email": "new@demo.example", "password": PASSWORD}
     verification = await made("signUp", sign_up, None, "SELECT id FROM account_link")
     reset_sql = "SELECT id FROM account_link WHERE purpose = 'RESET_PASSWORD'"
@@ -293,6 +301,9 @@ async def world(hub: Hub) -> World:
         "addCpdEntry": CPD | {"supervisedCaseId": str(case), "requestKey": "k"},
         "updateCpdEntry": CPD | {"id": str(cpd), "version": 1},
         "deleteCpdEntry": {"id": str(cpd)},
+        "addOpeningBalance": BALANCE | {"requestKey": "k"},
+        "updateOpeningBalance": BALANCE | {"id": str(balance), "version": 1, "minutes": 61},
+        "deleteOpeningBalance": {"id": str(balance)},
         "requestFeedback": REQUEST | {"requestKey": "k"},
         "withdrawFeedbackRequest": {"id": str(request)},
         "appointReviewer": {"reviewerId": str((await hub.person(REVIEWER)).id)},
@@ -331,6 +342,8 @@ async def world(hub: Hub) -> World:
         "addCpdEntry": ("supervisedCaseId", others_case),
         "updateCpdEntry": ("id", others_cpd),
         "deleteCpdEntry": ("id", others_cpd),
+        "updateOpeningBalance": ("id", others_balance),
+        "deleteOpeningBalance": ("id", others_balance),
         "withdrawFeedbackRequest": ("id", others_request),
         "appointReviewer": ("reviewerId", other.id),
         "resendInvitation": ("id", invitation),
@@ -521,6 +534,8 @@ ANOTHER: dict[str, Any] = {
     **filled_in_otherwise(CPD_FIELDS),
     **dict.fromkeys(("name", "partyName"), "Another"),
     **dict.fromkeys(("email", "partyEmail"), "another@demo.example"),
+    "cases": 3,
+    "before": "2019-01-01",
     "website": "https://another.example",
     "mediationEndedOn": "2024-01-01",
     "expiresAt": (datetime.now(UTC) + timedelta(days=100)).isoformat(),
