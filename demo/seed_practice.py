@@ -13,6 +13,7 @@ from models.cpd import CpdFormat, CpdKind, CpdTag, Credit, cpd_entries, cpd_priv
 from models.database import Transaction
 from models.folds import folds
 from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+from models.opening_balance import opening_balances
 
 T = TypeVar("T")
 # What many people may read of an entry, and what only its mediator reads.
@@ -110,6 +111,7 @@ async def add_practice(transaction: Transaction, chance: Random, mediator_id: UU
     """Add so many years of a mediator's cases and CPD, up to `today`."""
     cases = [_case(chance, today, years) for _ in range(years * chance.randint(7, 12))]
     case_ids = await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
+    await transaction.insert(opening_balances, [_balance(chance, mediator_id, today, years)])
     courses = [_course(chance, today, years) for _ in range(years * chance.randint(2, 4))]
     for facts, kept in courses:
         supervised = facts["kind"] is CpdKind.SUPERVISION
@@ -168,6 +170,19 @@ def _case(chance: Random, today: date, years: int) -> Entry:
         "notes": sometimes(chance, 0.2, _NOTES),
     }
     return facts, kept
+
+
+def _balance(chance: Random, mediator_id: UUID, today: date, years: int) -> dict[str, Any]:
+    """What the mediator did before their logbook begins, in round numbers."""
+    cases = 5 * chance.randint(1, 8)
+    return {
+        "id": seeded_id(chance),
+        "mediator_id": mediator_id,
+        "role": CaseRole.LEAD_MEDIATOR,
+        "minutes": 60 * 6 * cases,
+        "cases": cases,
+        "before": date(today.year - years, 1, 1),
+    }
 
 
 def _credits(kind: CpdKind, hours: int) -> list[dict[str, str | None]]:

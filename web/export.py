@@ -72,6 +72,7 @@ PARTS_OF_ROLE = {
             _("Your continuing professional development, the latest first."),
             written={one.graphql_name: writer(one) for one in CPD_FIELDS if one.kind is FieldKind.CREDITS},
         ),
+        Part("opening_balances", _("The hours from before your logbook that you declared yourself.")),
         Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
         Part("feedback", _("The feedback that was shared with you. The CSV has a row for each answer.")),
         Part("feedback_questions", _("What the survey asks under each key.")),

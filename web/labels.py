@@ -59,6 +59,11 @@ def day(value: str) -> str:
     return i18n.format_day(date.fromisoformat(value[:10]))
 
 
+def year_or_day(value: str) -> str:
+    """Write a day before which something was: just its year, if it's the first of one."""
+    return value[:4] if value.endswith("-01-01") else day(value)
+
+
 def moment(value: str) -> str:
     """Write a moment of the API (ISO 8601) for people: 3 Mar 2026, 14:05 UTC."""
     parsed = datetime.fromisoformat(value).astimezone(UTC)

@@ -175,6 +175,18 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     assert export.csv("learnings")[0] == ["date", "source", "kind", "text", "entryId"]
 
 
+async def test_a_mediators_archive_has_the_hours_from_before_their_logbook(hub: Hub) -> None:
+    ann = await hub.mediator()
+    balance = {"role": "LEAD_MEDIATOR", "minutes": 7_200, "cases": None, "before": "2020-01-01"}
+    made = payload(await hub.change("addOpeningBalance", balance, "openingBalance { id }", by=ann))["openingBalance"]
+    export = await exported(hub, ann)
+    assert export.json("opening_balances") == [balance | made]
+    assert export.csv("opening_balances") == [
+        ["id", *balance],
+        [made["id"], "LEAD_MEDIATOR", "7200", "", "2020-01-01"],
+    ]
+
+
 async def test_an_archive_has_lists_of_many_pages_in_full(hub: Hub) -> None:
     ann = await hub.mediator()
     days = [{"ended_on": date(2025, 1, 1) - timedelta(days=number // 2), "did_well": "Waited"} for number in range(205)]
@@ -415,11 +427,11 @@ async def test_an_export_shows_its_progress_to_its_owner(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await ask_for_export(hub, ann)
     assert await percent(hub, ann) == [0]
-    before_cpd = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))].index("cpd")
+    names = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))]
     await hub.rows("ALTER TABLE cpd_entry RENAME TO cpd_entry_away")
     await hub.work()
     await hub.rows("ALTER TABLE cpd_entry_away RENAME TO cpd_entry")
-    assert await percent(hub, ann) == [10 * before_cpd]
+    assert await percent(hub, ann) == [100 * names.index("cpd") // len(names)]
     assert await percent(hub, bob) == []
     async with hub.later(hours=1) as later:
         await later.work()
