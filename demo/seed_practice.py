@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,10 +11,11 @@ from sqlalchemy import Table, Uuid, bindparam, func, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.case_session import SessionKind, case_sessions
-from models.cpd import CpdKind, cpd_entries, cpd_private
+from models.cpd import CpdFormat, CpdKind, CpdTag, Credit, cpd_entries, cpd_private
 from models.database import Transaction
 from models.folds import folds
 from models.logbook import CaseRole, Medium, Outcome, logbook_entries, logbook_private
+from models.opening_balance import opening_balances
 
 T = TypeVar("T")
 # What many people may read of an entry, and what only its mediator reads.
@@ -86,9 +88,22 @@ _COURSES = {
     CpdKind.PRESENTATION: (1.0, 3, ("What mediators hear between the lines", "Mediation in small companies")),
     CpdKind.CONFERENCE: (2.0, 14, ("Demo Mediation Days", "Demo Conference on Restorative Practice")),
     CpdKind.PUBLICATION: (0.5, 20, ("Article: The first ten minutes", "Article: When to adjourn")),
-    CpdKind.SUPERVISION: (4.0, 3, ("Peer reflection group", "Supervision of a difficult case")),
+    CpdKind.SUPERVISION: (2.0, 3, ("Supervision of a difficult case", "Supervision: on staying impartial")),
+    CpdKind.PEER_REFLECTION: (2.0, 3, ("Peer reflection group",)),
+    CpdKind.DEBRIEF: (0.7, 2, ("Debrief after a co-mediation",)),
+    CpdKind.MENTORING: (0.5, 2, ("Mentoring a new mediator",)),
+    CpdKind.ROLE_PLAY: (0.7, 4, ("Role plays: the first joint meeting",)),
     CpdKind.SELF_STUDY: (2.0, 6, ("Reading: questions that open up", "Reading: negotiation research")),
     CpdKind.OTHER: (0.3, 4, ("Sat in on a court's mediation day",)),
+}
+_FORMATS = {CpdFormat.LIVE: 5.0, CpdFormat.ONLINE: 3.0, CpdFormat.ON_DEMAND: 1.0}
+# What the demo's bodies count a kind of activity as, and for how many points an hour.
+_CREDITS = {
+    CpdKind.TRAINING_RECEIVED: ("Training", 1),
+    CpdKind.TRAINING_GIVEN: ("Teaching", 2),
+    CpdKind.PRESENTATION: ("Teaching", 2),
+    CpdKind.CONFERENCE: ("Conference", 1),
+    CpdKind.PUBLICATION: ("Writing", 1),
 }
 _PROVIDERS = ("Demo Academy of Mediation", "Demo Mediators' Circle", "Demo University", "Demo Bar Association")
 _TAKEAWAYS = (
@@ -104,9 +119,13 @@ _TAKEAWAYS = (
 async def add_practice(transaction: Transaction, chance: Random, mediator_id: UUID, today: date, years: int) -> None:
     """Add so many years of a mediator's cases and CPD, up to `today`."""
     cases = [_case(chance, today, years) for _ in range(years * chance.randint(7, 12))]
-    ids = await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
-    await _hold_sessions(transaction, chance, mediator_id, dict(zip(ids, cases, strict=True)))
+    case_ids = await _insert(transaction, chance, mediator_id, logbook_entries, logbook_private, cases)
+    await _hold_sessions(transaction, chance, mediator_id, dict(zip(case_ids, cases, strict=True)))
+    await transaction.insert(opening_balances, [_balance(chance, mediator_id, today, years)])
     courses = [_course(chance, today, years) for _ in range(years * chance.randint(2, 4))]
+    for facts, kept in courses:
+        supervised = facts["kind"] is CpdKind.SUPERVISION
+        kept["supervised_case_id"] = chance.choice(case_ids) if supervised else None
     await _insert(transaction, chance, mediator_id, cpd_entries, cpd_private, courses)
 
 
@@ -197,6 +216,27 @@ def _case(chance: Random, today: date, years: int) -> Entry:
     return facts, kept
 
 
+def _balance(chance: Random, mediator_id: UUID, today: date, years: int) -> dict[str, Any]:
+    """What the mediator did before their logbook begins, in round numbers."""
+    cases = 5 * chance.randint(1, 8)
+    return {
+        "id": seeded_id(chance),
+        "mediator_id": mediator_id,
+        "role": CaseRole.LEAD_MEDIATOR,
+        "minutes": 60 * 6 * cases,
+        "cases": cases,
+        "before": date(today.year - years, 1, 1),
+    }
+
+
+def _credits(kind: CpdKind, hours: int) -> list[dict[str, str | None]]:
+    if kind not in _CREDITS:
+        return []
+    called, points = _CREDITS[kind]
+    demo = Credit("Demo Institute of Mediators", called, Decimal(points * hours))
+    return [demo.stored(), Credit("Demo Bar Association", None, None).stored()]
+
+
 def _course(chance: Random, today: date, years: int) -> Entry:
     ended_on = today - timedelta(days=chance.randrange(365 * years))
     kind = pick(chance, {kind: often for kind, (often, _, _) in _COURSES.items()})
@@ -209,6 +249,9 @@ def _course(chance: Random, today: date, years: int) -> Entry:
         "started_on": ended_on - timedelta(days=(hours - 1) // 8),
         "ended_on": ended_on,
         "minutes": 60 * hours,
+        "format": CpdFormat.SELF_STUDY if kind is CpdKind.SELF_STUDY else pick(chance, _FORMATS),
+        "tags": chance.sample(list(CpdTag), pick(chance, {0: 2.0, 1: 5.0, 2: 3.0})),
+        "credits": _credits(kind, hours),
         "evidence_url": sometimes(chance, 0.4, (f"https://demo.example/certificates/{chance.randint(1000, 9999)}",)),
     }
     return facts, {"takeaways": sometimes(chance, 0.7, _TAKEAWAYS)}

@@ -70,6 +70,12 @@ def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
+def some_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    """Restrict a list to the words of an enumeration."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} <@ ARRAY[{listed}]", name=f"{column}_known")
+
+
 def table(model: type[SQLModel]) -> Table:
     """Give the table of a model; statements are written with its columns."""
     return SQLModel.metadata.tables[str(model.__tablename__)]

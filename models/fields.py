@@ -9,13 +9,13 @@ from enum import Enum, StrEnum, auto
 from types import NoneType
 from typing import Any, Self, get_args
 
-from sqlalchemy import Boolean, CheckConstraint, Date, Integer, Text
+from sqlalchemy import Boolean, CheckConstraint, Date, Integer, Text, Uuid
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from i18n import LazyText
-from models.columns import one_of
+from models.columns import one_of, some_of
 
 NO_TEXT = LazyText("")
 
@@ -47,6 +47,9 @@ class FieldKind(Enum):
     DURATION = auto()  # in minutes
     FLAG = auto()  # yes or no
     LANGUAGES = auto()  # a list of ISO 639 codes
+    WORDS = auto()  # a list of words of an enumeration
+    CREDITS = auto()  # a list of what bodies count the entry as
+    CASE = auto()  # the id of one of the mediator's own cases
 
 
 _COLUMN_TYPES: dict[FieldKind, Any] = {
@@ -55,14 +58,30 @@ _COLUMN_TYPES: dict[FieldKind, Any] = {
     FieldKind.DURATION: Integer,
     FieldKind.FLAG: Boolean,
     FieldKind.LANGUAGES: ARRAY(Text),
+    FieldKind.WORDS: ARRAY(Text),
+    FieldKind.CREDITS: JSONB,
+    FieldKind.CASE: Uuid,
 }
-Default = bool | str | list[str] | None  # a field's value in a new entry that doesn't have it
+# A case that's deleted leaves what refers to it.
+_COLUMN_FACTS: dict[FieldKind, dict[str, Any]] = {
+    FieldKind.CASE: {"foreign_key": "logbook_entry.id", "ondelete": "SET NULL", "index": True},
+}
+Default = bool | str | list[Any] | None  # a field's value in a new entry that doesn't have it
 _NOTHING: dict[FieldKind, Default] = {
     FieldKind.FLAG: False,
     FieldKind.LANGUAGES: [],
+    FieldKind.WORDS: [],
+    FieldKind.CREDITS: [],
 }  # the empty value of a field that can't be null
-_SORTABLE = frozenset(FieldKind) - {FieldKind.TEXT, FieldKind.LINK, FieldKind.LANGUAGES}
+LISTS = frozenset({FieldKind.LANGUAGES, FieldKind.WORDS, FieldKind.CREDITS})
+_SORTABLE = frozenset(FieldKind) - LISTS - {FieldKind.TEXT, FieldKind.LINK, FieldKind.CASE}
 _SEARCHABLE = {FieldKind.LINE, FieldKind.TEXT}
+_PRESET = {  # what the database gives a row that is written without the field
+    FieldKind.FLAG: "false",
+    FieldKind.LANGUAGES: "'{}'",
+    FieldKind.WORDS: "'{}'",
+    FieldKind.CREDITS: "'[]'",
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,11 +91,12 @@ class EntryField:
     `label` is beside the form's field and `hint` below it; `title` heads columns and exports; `headings`, separated by
     commas, are others that an import recognises. `description` is for readers of the API.
 
-    `words`: the enumeration of a CHOICE. `default`: its value in a new entry if none is given. `bounds`: the least and
-    most of a COUNT. `unit`: what a COUNT counts. `rows`: the height of a TEXT's box. `private`: only its mediator reads
-    it. `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a list can do with
-    it. `facet`: the name of the list of its values, to filter by. `proposed`: a new entry's form begins with the last
-    one's value. `spill`: the private text that gets what an import can't find among the words; the word is then OTHER.
+    `words`: the enumeration of a CHOICE or of WORDS. `default`: its value in a new entry if none is given. `bounds`:
+    the least and most of a COUNT. `unit`: what a COUNT counts. `rows`: the height of a TEXT's box. `private`: only its
+    mediator reads it. `listed`: it has a column in the mediator's own table. `filtered`, `sorted`, `searched`: what a
+    list can do with it. `facet`: the name of the list of its values, to filter by. `proposed`: a new entry's form
+    begins with the last one's value. `spill`: the private text that gets what an import can't find among the words; the
+    word is then OTHER.
     """
 
     kind: FieldKind
@@ -109,7 +129,7 @@ class EntryField:
     @property
     def is_optional(self) -> bool:
         """Whether an input may leave it empty. A list that can't be null is then empty."""
-        return not self.required or self.kind is FieldKind.LANGUAGES
+        return not self.required or self.kind in LISTS
 
 
 def camel(name: str) -> str:
@@ -128,7 +148,7 @@ def entry_field(
     default: str | bool | None = None,
     **facts: Any,
 ) -> Any:
-    """Declare a field; `facts` are EntryField's. Its annotation says whether it's required, and gives a CHOICE's words.
+    """Declare a field; `facts` are EntryField's. Its annotation says whether it's required, and gives the words.
 
     Raises:
         TypeError: a fact isn't one of EntryField's.
@@ -142,12 +162,13 @@ def entry_field(
         searched=kind in _SEARCHABLE if searched is None else searched,
         **facts,
     )
-    presets = {FieldKind.LANGUAGES: "'{}'", FieldKind.FLAG: str(bool(default)).lower()}
+    presets = _PRESET | {FieldKind.FLAG: str(bool(default)).lower()}
     preset = presets.get(kind) or (f"'{default}'" if default else None)
     return Field(
         sa_type=_COLUMN_TYPES.get(kind, Text),
         sa_column_kwargs={"server_default": sql(preset)} if preset else {},
         schema_extra={"json_schema_extra": {"declared": declared}},
+        **_COLUMN_FACTS.get(kind, {}),
     )
 
 
@@ -158,9 +179,13 @@ def entry_fields(shared: type[SQLModel], private: type[SQLModel] | None = None) 
 
 
 def known_words(shared: type[SQLModel]) -> list[CheckConstraint]:
-    """Restrict each CHOICE of a model to its words, in the database too."""
+    """Restrict each CHOICE and each list of WORDS of a model to its words, in the database too."""
     declared = (_named(shared, name, private=False) for name in shared.model_fields)
-    return [one_of(field.name, field.words) for field in declared if field.words]
+    return [
+        (some_of if field.kind is FieldKind.WORDS else one_of)(field.name, field.words)
+        for field in declared
+        if field.words
+    ]
 
 
 def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
@@ -169,7 +194,7 @@ def _named(model: type[SQLModel], name: str, private: bool) -> EntryField:
     declared = extra["declared"] if isinstance(extra, dict) else None
     if not isinstance(declared, EntryField):
         raise TypeError(name)
-    parts = get_args(info.annotation) if declared.kind is not FieldKind.LANGUAGES else ()
+    parts = get_args(info.annotation)  # of a list, what's in it
     (type_,) = set(parts or (info.annotation,)) - {NoneType}
     words = type_ if isinstance(type_, type) and issubclass(type_, Choice) else None
     return replace(declared, name=name, required=NoneType not in parts, private=private, words=words)

@@ -139,6 +139,7 @@ BEGIN ATOMIC
         UNION ALL SELECT id FROM logbook_entry WHERE mediator_id = owner
         UNION ALL SELECT id FROM case_session WHERE mediator_id = owner
         UNION ALL SELECT id FROM cpd_entry WHERE mediator_id = owner
+        UNION ALL SELECT id FROM opening_balance WHERE mediator_id = owner
     ) AS theirs
      WHERE (owner = viewer() OR stands_as(8)) AND NOT by_token();
 END;
@@ -546,6 +547,7 @@ ALTER TABLE case_session SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum
 ALTER TABLE logbook_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE cpd_entry SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE cpd_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE opening_balance SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE appointment SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE request_key SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE data_export SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);

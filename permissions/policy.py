@@ -66,9 +66,12 @@ MEDIATOR_POLICY = (
 
 EXPERIENCE_POLICY = (
     row("experience totals, per year, per role", S | D | A, Mediator="experience",
-        Experience="minutes contactMinutes cases simulatedMinutes byRole byYear byRoleAndYear",
+        Experience="minutes contactMinutes cases simulatedMinutes openingMinutes byRole byYear byRoleAndYear",
         RoleHours="role minutes contactMinutes cases", YearHours="year minutes contactMinutes cases",
         RoleYearHours="role year minutes contactMinutes cases"),
+    row("opening balances: role, hours, cases, before which day", S | D | A, Mediator="openingBalances",
+        OpeningBalance="id role minutes cases before"),
+    row("opening balances: version", S, OpeningBalance="version"),
     row("logbook entries: role, medium, month, hours, kind of dispute, languages, simulated", S | D | A,
         Mediator="logbook logbookEntry logbookFacets", LogbookFacets="years disputeKinds languages",
         LogbookEntry="id role medium endedMonth minutes contactMinutes sessions disputeKind languages simulated",
@@ -82,14 +85,17 @@ EXPERIENCE_POLICY = (
     row("logbook entries: reference, subject, co-mediator, parties, did well, challenging, notes", S,
         LogbookEntry="reference subject coMediator parties didWell foundChallenging notes version",
         CaseSession="version", LogbookOrderField="REFERENCE SUBJECT CO_MEDIATOR PARTIES"),
-    row("CPD: kind, title, provider, days, hours, evidence", S | D | A, Mediator="cpd cpdEntry cpdFacets",
-        CpdEntry="id kind title provider startedOn endedOn minutes evidenceUrl", CpdFilter="kind year text",
-        CpdFacets="years", CpdOrder="field direction", CpdOrderField="*"),
-    row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
+    row("CPD: kind, format, title, provider, days, hours, tags, credits, evidence", S | D | A,
+        Mediator="cpd cpdEntry cpdFacets",
+        CpdEntry="id kind format title provider startedOn endedOn minutes tags credits evidenceUrl",
+        CpdCredit="body activity points", CpdFilter="kind format tags year text",
+        CpdFacets="years tags", CpdOrder="field direction", CpdOrderField="*"),
+    row("CPD takeaways, supervised case; learnings", S, CpdEntry="supervisedCaseId takeaways version",
+        Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
     row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", SessionKind="*", DisputeKind="*",
-        CpdKind="*"),
+        CpdKind="*", CpdFormat="*", CpdTag="*"),
     row("values of outcomes", S | A, Outcome="*"),
 )
 
@@ -156,11 +162,11 @@ CHANGE_POLICY = (
     row("your own logbook, CPD entries, profile and requests", S,
         Mutation="updateProfile addLogbookEntry importLogbookEntries updateLogbookEntry deleteLogbookEntry "
         "addCaseSession updateCaseSession deleteCaseSession addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback "
-        "withdrawFeedbackRequest",
+        "withdrawFeedbackRequest addOpeningBalance updateOpeningBalance deleteOpeningBalance",
         ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages partyCount "
         "outcome writtenAgreement completed simulated reference subject coMediator parties didWell foundChallenging "
         "notes",
-        ImportOutcome="status problems", ImportStatus="*"),
+        CpdCreditInput="body activity points", ImportOutcome="status problems", ImportStatus="*"),
     row("appointing and inviting a reviewer", S,
         Mutation="appointReviewer inviteReviewer resendInvitation revokeInvitation"),
     row("accepting an appointment, saying how you know the mediator", R, tokens=False,

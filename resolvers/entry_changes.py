@@ -10,8 +10,10 @@ from sqlalchemy.types import Uuid
 
 from i18n import gettext as _
 from models.database import Reads, Transaction
+from models.fields import FieldKind
 from models.folds import fold_columns
-from models.statement import Values, statement
+from models.logbook import logbook_entries
+from models.statement import Row, Values, statement
 from permissions.viewer import Standing
 from resolvers.context import Context
 from resolvers.entries import OwnedList, own_columns
@@ -47,6 +49,27 @@ async def _own(context: Context, reading: Reads, of: OwnedList, entry_id: UUID, 
     return row
 
 
+class _OwnCaseRow(Row):
+    id: UUID
+
+
+@statement(_OwnCaseRow)
+def _own_case() -> ClauseElement:
+    """Find one of the viewer's cases, and keep it from being deleted until the transaction ends."""
+    case = logbook_entries.c
+    mine = case.mediator_id == bindparam("me", type_=Uuid())
+    return (
+        select(case.id).where(case.id == bindparam("id", type_=Uuid()), mine).with_for_update(read=True, key_share=True)
+    )
+
+
+async def _refuse_foreign_cases(context: Context, transaction: Transaction, of: OwnedList, checked: Values) -> None:
+    for field in of.fields:
+        case = checked[field.name] if field.kind is FieldKind.CASE else None
+        if case and await transaction.first(_own_case(), id=case, me=context.account_id) is None:
+            refuse(field.graphql_name, Code.NOT_FOUND, _("There's no such case."))
+
+
 async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> OwnedRow:
     """Load one of the viewer's own entries.
 
@@ -72,6 +95,7 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
         if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once(input), entry_id):
             entry_id = earlier
         else:
+            await _refuse_foreign_cases(context, transaction, of, checked)
             for table in (of.table, of.private):
                 values = {name: checked[name] for name in columns_written(of, table)}
                 await transaction.run(insert(table).values(id=entry_id, mediator_id=context.account_id, **values))
@@ -123,6 +147,7 @@ async def update_entry(context: Context, of: OwnedList, input: Changes, also: Al
         before = {name: getattr(row, name) for name in names}
         latest = context.database.latest_today()
         checked = of.check(before | changes, latest, confirmed=is_confirmed(input), before=before)
+        await _refuse_foreign_cases(context, transaction, of, checked)
         if also:
             await also(transaction, entry_id, checked)
         for table, counted in ((of.table, {"version": input.version + 1}), (of.private, {})):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, Integer, Table, and_, bindparam, case, cast, extract, func, literal, or_
 from sqlalchemy.types import Text
 
-from models.fields import EntryField, FieldKind
+from models.fields import LISTS, EntryField
 from models.folding import fold
 from models.folds import fold_of
 from models.statement import Expression
@@ -41,8 +41,8 @@ def opening(of: Expression) -> ColumnElement[str]:
 
 
 def filter_of(field: EntryField, of: Expression) -> Callable[[str], ColumnElement[bool]]:
-    """Make the filter of a field: for one value, or for a list of languages, any of those asked for."""
-    if field.kind is FieldKind.LANGUAGES:
+    """Make the filter of a field: for one value, or for a list, any of those asked for."""
+    if field.kind in LISTS:
         return lambda name: of.op("&&", is_comparison=True)(bindparam(name, type_=of.type))
     return equals(of)
 
@@ -56,5 +56,5 @@ def shown_fold(field: EntryField, of: Table) -> Expression:
 
 
 def facet_of(field: EntryField, of: Expression) -> Expression:
-    """Give a field's values: of a list of languages, each of them."""
-    return func.unnest(of, type_=Text()) if field.kind is FieldKind.LANGUAGES else of
+    """Give a field's values: of a list, each of them."""
+    return func.unnest(of, type_=Text()) if field.kind in LISTS else of

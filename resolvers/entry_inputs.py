@@ -5,21 +5,29 @@ A class declares any other fields that its input has. One of these decorators ad
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from types import GenericAlias
 from typing import Any, TypeVar
 
 import strawberry
 from strawberry import UNSET
 
 from models.fields import EntryField, FieldKind
+from resolvers.credits import CpdCreditInput
 from resolvers.entries import EntryList, EntryOrder, OrderDirection, OwnedList
 from resolvers.entry_rows import HELD
 
 Class = TypeVar("Class", bound=type)
 
 
-def graphql_type(field: EntryField) -> type:
+# The type in inputs of a kind whose column has another.
+_GIVEN: dict[FieldKind, Any] = {FieldKind.CREDITS: list[CpdCreditInput], FieldKind.CASE: strawberry.ID}
+
+
+def graphql_type(field: EntryField) -> Any:
     """Give the type that a field has in the API's inputs."""
-    return field.words or HELD.get(field.kind, str)
+    if field.words is not None:
+        return GenericAlias(list, (field.words,)) if field.kind is FieldKind.WORDS else field.words
+    return _GIVEN.get(field.kind) or HELD.get(field.kind, str)
 
 
 def with_fields(cls: Class, fields: Iterable[tuple[EntryField, Any, Any]]) -> Class:

@@ -17,6 +17,9 @@ HELD: dict[FieldKind, type] = {
     FieldKind.DURATION: int,
     FieldKind.FLAG: bool,
     FieldKind.LANGUAGES: list[str],
+    FieldKind.WORDS: list[str],
+    FieldKind.CREDITS: list[dict[str, str | None]],
+    FieldKind.CASE: UUID,
 }
 
 

@@ -7,7 +7,7 @@ its last day. Without a time or years to tell apart, the cases alone have all th
 import calendar
 from collections import defaultdict
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import attrgetter
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from sqlalchemy.types import Text, Uuid
 
 from models.case_session import SessionKind, case_sessions
 from models.logbook import AS_MEDIATOR, CaseRole, logbook_entries
+from models.opening_balance import opening_balances
 from models.statement import Expression, Row, statement
 from permissions.viewer import Standing
 from resolvers import entry_reading
@@ -50,19 +51,23 @@ class TotalRow(Row):
 
 @dataclass
 class Experience:
-    """The totals of a mediator's cases, real or simulated as asked. Simulated hours have a total of their own, too."""
+    """The totals of a mediator's cases, real or simulated as asked.
+
+    Simulated hours have a total of their own, and so do those declared for the time before the logbook begins.
+    """
 
     minutes: int = 0
     contact_minutes: int = 0
     cases: int = 0
     simulated_minutes: int = 0
+    opening_minutes: int = 0
     by_role: list[TotalRow] = field(default_factory=list)
     by_year: list[TotalRow] = field(default_factory=list)
     by_role_and_year: list[TotalRow] = field(default_factory=list)
 
 
 # What a document asks to be told apart, for which time, and whether for simulated cases.
-Part = Literal["by_role", "by_year", "by_both", "begins", "ends", "simulated"]
+Part = Literal["by_role", "by_year", "by_both", "begins", "ends", "simulated", "opening"]
 Parts = frozenset[Part]
 _IN_TIME: Parts = frozenset(("by_year", "by_both", "begins", "ends"))  # for these, it matters when a session was
 
@@ -136,6 +141,21 @@ def _totals(parts: Parts, single: bool) -> ClauseElement:
     return rows
 
 
+class _OpeningRow(Row):
+    mediator_id: UUID
+    minutes: int
+
+
+@statement(_OpeningRow)
+def _opening() -> ClauseElement:
+    """Add up what mediators declared for the time before their logbooks begin, in some roles."""
+    its = opening_balances.c
+    in_roles = its.role == func.any(bindparam("roles", type_=ARRAY(Text())))
+    of_parents = its.mediator_id == func.any(bindparam("parents", type_=ARRAY(Uuid())))
+    rows = select(its.mediator_id, func.sum(its.minutes).label("minutes"))
+    return rows.where(of_parents, in_roles).group_by(its.mediator_id)
+
+
 def whole_experience(mediator_id: Expression) -> LateralFromClause:
     """Add up all of a mediator's cases as mediator, for joining to the mediator's row."""
     sums = select(*_sums(_CASES, _AS_MEDIATOR)).select_from(logbook_entries)
@@ -202,6 +222,8 @@ def experience(
         "begins": from_ is not None,
         "ends": to is not None,
         "simulated": simulated,
+        # They're in no year, and nobody declares simulations.
+        "opening": "openingMinutes" in fields and not (from_ or to or simulated),
     }
     parts: Parts = frozenset(part for part, is_asked in chosen.items() if is_asked)
     if not parts and roles is None and isinstance(mediator, SummedMediatorRow):
@@ -212,11 +234,15 @@ def experience(
         values, single = entry_reading.of_parents(parents), len(parents) == 1
         values |= {"roles": [role.value for role in wanted]}
         values |= {name: day for name, day in (("begins", from_), ("ends", to)) if day is not None}
+        opening = dict[UUID, int]()
         async with context.database.reading() as reading:
-            rows = await reading.all(_totals(parts, single), **values)
+            rows = await reading.all(_totals(parts - {"opening"}, single), **values)
+            if "opening" in parts:
+                found = await reading.all(_opening(), parents=parents, roles=values["roles"])
+                opening = {row.mediator_id: row.minutes for row in found}
         grouped: dict[UUID, list[TotalRow]] = defaultdict(list)
         for row in rows:
             grouped[row.mediator_id].append(row)
-        return [_added_up(grouped[parent]) for parent in parents]
+        return [replace(_added_up(grouped[one]), opening_minutes=opening.get(one, 0)) for one in parents]
 
     return context.load(load, ("experience", wanted, from_, to, parts), mediator.id)

@@ -43,7 +43,7 @@ def once(input: object, *, proofs: Collection[str] = ()) -> Once:
     """
     given = vars(input) if input is not None else {}
     content = {name: value for name, value in given.items() if name != "request_key" and name not in proofs}
-    return Once(given.get("request_key"), orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+    return Once(given.get("request_key"), orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS))
 
 
 @dataclass(frozen=True)

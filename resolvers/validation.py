@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,12 +12,15 @@ from babel import Locale
 
 from i18n import LazyText, format_day, lazy_gettext, number
 from i18n import gettext as _
+from models.cpd import Credit
 from models.fields import EntryField, FieldKind
 from permissions.addresses import MAX_ADDRESS, MAX_LOCAL, wire_address
 from permissions.guessable import is_guessable
 from permissions.passwords import prepare
 from permissions.writing import is_blank, is_one_line
+from resolvers.credits import CpdCreditInput
 from resolvers.errors import Code, Problem, Refused
+from resolvers.inputs import read_id
 
 MAX_TEXT = 10_000
 MAX_NAME = 200
@@ -25,7 +29,8 @@ MAX_MINUTES = 600_000  # 10,000 hours
 LONGEST_DAY = 24 * 60  # minutes
 LONG_DAY = 14 * 60  # minutes; more than that is asked about
 FIRST_DAY = date(1950, 1, 1)
-MAX_LANGUAGES = 10
+MAX_LANGUAGES = MAX_WORDS = MAX_CREDITS = 10
+LEAST_POINTS, MOST_POINTS = Decimal("0.01"), Decimal("9999.99")
 # ISO 639 codes and their English names.
 LANGUAGES = {code: name for code, name in Locale("en").languages.items() if re.fullmatch("[a-z]{2,3}", code)}
 
@@ -198,6 +203,43 @@ class Check:
             self.add(field, Code.INVALID, _("Please give ISO 639 codes, such as en or fr."))
         return given
 
+    def words(self, field: str, value: Collection[str] | None) -> list[str]:
+        """Check words of an enumeration: at most ten. Gives each once, in the order given."""
+        given = list(dict.fromkeys(str(word) for word in value or ()))
+        if len(given) > MAX_WORDS:
+            self.add(field, Code.OUT_OF_RANGE, _("Please choose at most %(most)s.", most=MAX_WORDS))
+        return given
+
+    def credits(
+        self, field: str, value: Sequence[CpdCreditInput | dict[str, str | None]] | None
+    ) -> list[dict[str, str | None]]:
+        """Check what bodies count an entry as: at most ten, given or already stored. Gives them as they're stored.
+
+        A problem names the place, counted from 0: `credits.0.points`.
+        """
+        given = list(value or ())
+        if len(given) > MAX_CREDITS:
+            self.add(field, Code.OUT_OF_RANGE, _("Please name at most %(most)s bodies.", most=MAX_CREDITS))
+            return []
+        return [
+            one if isinstance(one, dict) else self._credit(f"{field}.{place}", one).stored()
+            for place, one in enumerate(given)
+        ]
+
+    def _credit(self, field: str, given: CpdCreditInput) -> Credit:
+        body, activity = self.name(f"{field}.body", given.body), self.line(f"{field}.activity", given.activity)
+        points = given.points
+        if points is not None and (
+            not LEAST_POINTS <= points <= MOST_POINTS or points != points.quantize(LEAST_POINTS)
+        ):
+            self.add(
+                f"{field}.points",
+                Code.OUT_OF_RANGE,
+                _("Please give 0.01 to 9,999.99 points, with at most two decimals."),
+            )
+            points = None
+        return Credit(body, activity, points)
+
 
 _Checking = Callable[[Check, EntryField, Any, date], Any]
 
@@ -221,4 +263,8 @@ CHECKS: dict[FieldKind, _Checking] = {
     ),
     FieldKind.DURATION: _unless_none(lambda check, field, value, _: check.minutes(field.graphql_name, value)),
     FieldKind.LANGUAGES: lambda check, field, value, _: check.languages(field.graphql_name, value),
+    FieldKind.WORDS: lambda check, field, value, _: check.words(field.graphql_name, value),
+    FieldKind.CREDITS: lambda check, field, value, _: check.credits(field.graphql_name, value),
+    # Whether it's the mediator's own case is checked where the entry is written, in the same transaction.
+    FieldKind.CASE: lambda _check, _field, value, _latest: read_id(value) if isinstance(value, str) else value,
 }

@@ -45,6 +45,7 @@ from schema.feedback_support import FeedbackSupportMutations, FeedbackSupportQue
 from schema.guards import EntryGuard, RowGuard, TextGuard
 from schema.logbook import LogbookMutations
 from schema.mediator import MediatorMutations, MediatorQueries
+from schema.opening_balance import OpeningBalanceMutations
 from schema.reviewer import ReviewerMutations, ReviewerQueries
 from schema.second_factor import SecondFactorMutations
 from schema.sign_in import SignInMutations
@@ -75,6 +76,7 @@ class Mutation(
     LogbookMutations,
     CaseSessionMutations,
     CpdMutations,
+    OpeningBalanceMutations,
     FeedbackMutations,
     FeedbackReceiptMutations,
     FeedbackSupportMutations,

@@ -1,7 +1,9 @@
 """Relay cursor connections, which every list uses."""
 
 import inspect
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import update_wrapper
 from inspect import Parameter
 from typing import Any, Generic, NewType, TypeVar
@@ -16,8 +18,25 @@ Node = TypeVar("Node", bound=ListedRow)
 
 # Totals can exceed GraphQL's 32-bit Int: 4,000 entries with the longest duration do.
 Minutes = NewType("Minutes", int)
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+
+def _read_decimal(value: object) -> Decimal:
+    """Read a decimal from text or a number. A number's shortest form counts, since that's what was written."""
+    text = value if isinstance(value, str) else repr(value) if type(value) in {int, float} else ""
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
 SCALARS: dict[object, ScalarDefinition] = {
-    Minutes: strawberry.scalar(name="Minutes", description="A total in minutes: an integer of any size.")
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='A decimal number, exact and so written as text: "2.5".',
+        serialize=str,
+        parse_value=_read_decimal,
+    ),
+    Minutes: strawberry.scalar(name="Minutes", description="A total in minutes: an integer of any size."),
 }
 
 

@@ -69,6 +69,10 @@ class Experience:
     contact_minutes: Minutes = strawberry.field(description="The minutes of mediation sessions.")
     cases: int
     simulated_minutes: Minutes = strawberry.field(description="Simulated cases, which count in nothing else here.")
+    opening_minutes: Minutes = strawberry.field(
+        description="What the mediator declared for the time before the logbook. It's in no year, and counts in "
+        "nothing else here; 0 if you ask for a time."
+    )
     by_role: list[RoleHours]
     by_year: list[YearHours]
     by_role_and_year: list[RoleYearHours]

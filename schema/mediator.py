@@ -11,6 +11,7 @@ from resolvers.feedback_request import feedback_requests
 from resolvers.learning import learning_facets, learnings
 from resolvers.logbook import logbook, logbook_entry, logbook_facets
 from resolvers.mediator import feedback_link, mediator, mediators, update_profile
+from resolvers.opening_balance import opening_balances_of
 from resolvers.reviewer import reviewer, reviewer_relation, reviewer_relation_details, waiting_reviewer
 from resolvers.reviewer_invitation import reviewer_invitations_of
 from schema.connections import connection
@@ -19,6 +20,7 @@ from schema.feedback import Feedback, FeedbackRequest, FeedbackSummary
 from schema.learning import Learning, LearningFacets
 from schema.logbook import Experience, LogbookEntry, LogbookFacets
 from schema.mutations import Payload, mutation
+from schema.opening_balance import OpeningBalance
 from schema.reviewer import Reviewer, ReviewerInvitation
 
 
@@ -49,6 +51,11 @@ class Mediator:
         resolver=feedback_link, description="Your personal link. Hand it out to get feedback about you."
     )
     experience = strawberry.field(resolver=experience, graphql_type=Experience | None)
+    opening_balances = strawberry.field(
+        resolver=opening_balances_of,
+        graphql_type=list[OpeningBalance] | None,
+        description="Hours from before the logbook begins, as the mediator declares them. The earliest first.",
+    )
     logbook = connection(logbook, LogbookEntry)
     logbook_entry = strawberry.field(
         resolver=logbook_entry, graphql_type=LogbookEntry | None, description="One case in the logbook."

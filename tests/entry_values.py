@@ -13,6 +13,14 @@ _CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 _TEXT = st.text(_CHARACTERS, max_size=40).map(cleaned)
 _DAYS = st.integers(0, 27_000).map(lambda days: (date(1950, 1, 1) + timedelta(days)).isoformat())
 _CODES = st.sampled_from(sorted(LANGUAGES))
+_POINTS = st.integers(1, 999_999).map(lambda points: f"{points / 100:.2f}")
+_CREDITS = st.fixed_dictionaries(
+    {
+        "body": st.sampled_from(["SIMI", "Ordre"]),
+        "activity": st.none() | st.just("Formation"),
+        "points": st.none() | _POINTS,
+    }
+)
 
 
 def values_of(field: EntryField) -> st.SearchStrategy[Any]:
@@ -24,6 +32,11 @@ def values_of(field: EntryField) -> st.SearchStrategy[Any]:
         FieldKind.DURATION: st.integers(1, 600_000),
         FieldKind.FLAG: st.booleans(),
         FieldKind.LANGUAGES: st.lists(_CODES, max_size=10, unique=True),
+        FieldKind.WORDS: st.lists(
+            st.sampled_from([word.value for word in field.words or ()]), max_size=10, unique=True
+        ),
+        FieldKind.CREDITS: st.lists(_CREDITS, max_size=10),
+        FieldKind.CASE: st.none(),
     }
     values = kinds.get(field.kind, _TEXT)
     return values if field.required else st.none() | values
@@ -37,6 +50,8 @@ _EXAMPLES: dict[FieldKind, tuple[Any, Any]] = {
     FieldKind.DURATION: (60, 61),
     FieldKind.FLAG: (True, False),
     FieldKind.LANGUAGES: (["en", "fr"], ["fr"]),
+    FieldKind.CREDITS: ([{"body": "SIMI", "activity": "Training", "points": "5.25"}], []),
+    FieldKind.CASE: (None, None),  # which has to exist
 }
 
 
@@ -44,7 +59,7 @@ def examples(field: EntryField) -> tuple[Any, Any]:
     """Return two values of a field."""
     if field.words:
         one, another, *_ = field.words
-        return one.value, another.value
+        return ([one.value], [another.value]) if field.kind is FieldKind.WORDS else (one.value, another.value)
     return _EXAMPLES.get(field.kind, (f"Some {field.name}", "Another"))
 
 

@@ -32,6 +32,8 @@ _CASE: dict[str, Any] = {
 _CPD: dict[str, Any] = {
     "kind": "TRAINING_RECEIVED",
     "title": "Listening",
+    "tags": [],
+    "credits": [],
     "started_on": date(2024, 5, 6),
     "ended_on": date(2024, 5, 7),
     "minutes": 60,

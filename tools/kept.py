@@ -135,12 +135,19 @@ KEPT = (
     ),
     Kept(
         "cpd_entry",
-        "training and other CPD",
+        "training and other CPD, and what bodies count it as",
         "mediators",
         "themselves, administrators; directories unless the mediator is private",
         "until it's deleted",
     ),
-    Kept("cpd_private", "takeaways", "mediators", _THEMSELVES, "until it's deleted"),
+    Kept("cpd_private", "takeaways, and which case was supervised", "mediators", _THEMSELVES, "until it's deleted"),
+    Kept(
+        "opening_balance",
+        "hours from before the logbook, as the mediator declares them",
+        "mediators",
+        "themselves, administrators; directories unless the mediator is private",
+        "until it's deleted",
+    ),
     Kept(
         "appointment",
         "who reviews whom, and since when",

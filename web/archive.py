@@ -1,6 +1,6 @@
 """The ZIP of an export, written part by part: memory holds only one page of a list, and the archive itself."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from shutil import copyfileobj
@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import orjson
 
 from web.csv_writer import csv_rows
+from web.labels import Format
 
 
 class Archive:
@@ -48,8 +49,14 @@ class Archive:
         with self._open(f"{name}.json") as file:
             file.write(orjson.dumps(found, default=str, option=orjson.OPT_INDENT_2))
 
-    async def add_list(self, name: str, columns: Sequence[str], rows: AsyncIterator[dict[str, Any]]) -> None:
-        """Add a list as JSON, one row a line, and as CSV with these columns."""
+    async def add_list(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: AsyncIterator[dict[str, Any]],
+        written: Mapping[str, Format],
+    ) -> None:
+        """Add a list as JSON, one row a line, and as CSV with these columns; `written` says how some go in a cell."""
         # A ZIP takes one file at a time. Meanwhile the JSON waits in a file without a name, which goes when this
         # process ends.
         with TemporaryFile() as waiting:
@@ -58,7 +65,7 @@ class Archive:
                 async for row in rows:
                     waiting.write(between + orjson.dumps(row, default=str))
                     between = b",\n"
-                    for flat in _spread(row):
+                    for flat in _spread(row | {field: of.cell(row[field]) for field, of in written.items()}):
                         add(flat)
             waiting.write(b"\n]\n" if waiting.tell() else b"[]\n")
             waiting.seek(0)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from models.cpd import CPD_FIELDS
-from models.fields import EntryField, camel
+from models.fields import EntryField, FieldKind, camel
 from models.logbook import LOGBOOK_FIELDS
 from permissions.policy import allows
 from permissions.viewer import Standing
@@ -18,15 +18,26 @@ from permissions.viewer import Standing
 QUERIES = Path(__file__).parent / "queries"
 
 
+# What's asked for in a field whose values have fields of their own.
+_PARTS = {FieldKind.CREDITS: ("body", "activity", "points")}
+
+
+def _asked(field: EntryField) -> str:
+    parts = _PARTS.get(field.kind)
+    return f"{field.graphql_name} {{ {' '.join(parts)} }}" if parts else field.graphql_name
+
+
 def _spreads(noun: str, fields: Sequence[EntryField]) -> dict[str, list[str]]:
     entry, facets = f"{noun}Entry", f"{noun}Facets"
-    everything = [field.graphql_name for field in fields]
+    everything = [_asked(field) for field in fields]
     occurring = ["years", *(camel(field.facet) for field in fields if field.facet)]
     return {
         f"{entry}Whole": everything,
-        f"{entry}Listed": [field.graphql_name for field in fields if field.listed],
-        f"{entry}Proposed": ["id", *(field.graphql_name for field in fields if field.proposed)],
-        f"{entry}ForDirectories": [name for name in everything if allows(Standing.DIRECTORY, entry, name)],
+        f"{entry}Listed": [_asked(field) for field in fields if field.listed],
+        f"{entry}Proposed": ["id", *(_asked(field) for field in fields if field.proposed)],
+        f"{entry}ForDirectories": [
+            _asked(field) for field in fields if allows(Standing.DIRECTORY, entry, field.graphql_name)
+        ],
         f"{facets}Whole": occurring,
         f"{facets}ForDirectories": [name for name in occurring if allows(Standing.DIRECTORY, facets, name)],
     }

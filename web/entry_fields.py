@@ -24,6 +24,7 @@ _WRITERS: dict[FieldKind, labels.Format] = {
     FieldKind.FLAG: labels.YES,
     FieldKind.LINK: labels.LINK,
     FieldKind.LANGUAGES: labels.LANGUAGE_NAMES,
+    FieldKind.CREDITS: labels.CREDITS,
 }
 _READERS: dict[FieldKind, Reader] = {
     FieldKind.DAY: forms.read_day,
@@ -47,7 +48,10 @@ CONTACT_HOURS = ListColumn("contactMinutes", _("Contact hours"), labels.HOURS, "
 
 def writer(field: EntryField) -> labels.Format:
     """Give what writes a field on pages and in spreadsheets."""
-    return labels.of_labels(labels_of(field.words)) if field.words else _WRITERS.get(field.kind, labels.TEXT)
+    if field.words:
+        of = labels.of_words if field.kind is FieldKind.WORDS else labels.of_labels
+        return of(labels_of(field.words))
+    return _WRITERS.get(field.kind, labels.TEXT)
 
 
 def reader(field: EntryField) -> Reader:
@@ -79,10 +83,11 @@ def filters(type_name: str, fields: Sequence[EntryField], standing: Standing = S
 def _filter(field: EntryField) -> Filter:
     if field.kind is FieldKind.FLAG:
         return Filter(field.graphql_name, field.title, labels.YES_NO)
-    if field.words and not field.facet:
-        return Filter(field.graphql_name, field.title, labels_of(field.words))
+    if field.words:
+        found = camel(field.facet) if field.facet else None
+        return Filter(field.graphql_name, field.title, labels_of(field.words), found)
     kind = writer(field)
-    write = (lambda value: kind.page([value])) if field.kind is FieldKind.LANGUAGES else kind.page
+    write = (lambda value: kind.page([value])) if field.kind is FieldKind.LANGUAGES else str
     return Filter(field.graphql_name, field.title, found=camel(field.facet or ""), write=write)
 
 

@@ -4,8 +4,8 @@ The operations of `export_archive.graphql` run in process as the owner, so an ar
 time, and nothing else. For somebody with several roles, it holds only what's their own.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from textwrap import fill
 from typing import Any
@@ -20,7 +20,9 @@ from i18n import lazy_gettext as _
 from jobs import mail
 from jobs.outbox import WorkRow, enqueue
 from models.account import Role, accounts
+from models.cpd import CPD_FIELDS
 from models.database import Database
+from models.fields import FieldKind
 from models.outbox import data_exports
 from models.statement import Row, statement
 from permissions.scopes import DETAILS_DAYS
@@ -33,6 +35,8 @@ from schema import execution
 from settings import Settings
 from web.archive import Archive
 from web.documents import document
+from web.entry_fields import writer
+from web.labels import Format
 
 
 class ExportError(Exception):
@@ -43,13 +47,15 @@ class ExportError(Exception):
 class Part:
     """One part of an archive: its operation and its files have its name, and `says` tells what's in it.
 
-    `own`: only the row with the owner's id, from a list of everybody.
+    `own`: only the row with the owner's id, from a list of everybody. `written`: what writes a field in one cell of the
+    CSV that has fields of its own.
     """
 
     name: str
     says: LazyText
     is_list: bool = True
     own: bool = False
+    written: Mapping[str, Format] = field(default_factory=dict)
 
 
 PARTS = (
@@ -62,7 +68,12 @@ PARTS_OF_ROLE = {
         Part("profile", _("Your profile, and what your logbook adds up to."), is_list=False),
         Part("logbook", _("Your logbook, the latest case first.")),
         Part("case_sessions", _("The sessions of each case. The CSV has a row for each session.")),
-        Part("cpd", _("Your continuing professional development, the latest first.")),
+        Part(
+            "cpd",
+            _("Your continuing professional development, the latest first."),
+            written={one.graphql_name: writer(one) for one in CPD_FIELDS if one.kind is FieldKind.CREDITS},
+        ),
+        Part("opening_balances", _("The hours from before your logbook that you declared yourself.")),
         Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
         Part("feedback", _("The feedback that was shared with you. The CSV has a row for each answer.")),
         Part("feedback_questions", _("What the survey asks under each key.")),
@@ -175,7 +186,7 @@ async def _archive(ask: Ask, progress: Progress, viewer: Viewer, settings: Setti
             # Never 100: that's written along with the archive itself.
             await progress(100 * number // len(parts))
             if part.is_list:
-                await archive.add_list(part.name, columns(part), _rows(ask, part, viewer))
+                await archive.add_list(part.name, columns(part), _rows(ask, part, viewer), part.written)
             else:
                 archive.add_object(part.name, await ask(part, None))
         return archive.finish()
@@ -196,17 +207,17 @@ async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str,
 
 def columns(part: Part) -> list[str]:
     """Give the columns of a part's CSV: what its operation asks for in each row."""
-    return list(_leaves(ARCHIVE_OPERATIONS[part.name].selection_set))
+    return list(_leaves(ARCHIVE_OPERATIONS[part.name].selection_set, part.written.keys()))
 
 
-def _leaves(selected: SelectionSetNode) -> Iterator[str]:
-    for field in selected.selections:
-        if not isinstance(field, FieldNode) or field.name.value == "pageInfo":
+def _leaves(selected: SelectionSetNode, written: Container[str]) -> Iterator[str]:
+    for one in selected.selections:
+        if not isinstance(one, FieldNode) or one.name.value == "pageInfo":
             continue
-        if field.selection_set is None:
-            yield (field.alias or field.name).value
+        if one.selection_set is None or one.name.value in written:
+            yield (one.alias or one.name).value
         else:
-            yield from _leaves(field.selection_set)
+            yield from _leaves(one.selection_set, written)
 
 
 def guide(settings: Settings, parts: list[Part], now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -61,6 +62,11 @@ WAYS: Labels = {"true": _("On request"), "false": _("Without a request")}
 def day(value: str) -> str:
     """Write a day of the API (ISO 8601) for people: 3 Mar 2026."""
     return i18n.format_day(date.fromisoformat(value[:10]))
+
+
+def year_or_day(value: str) -> str:
+    """Write a day before which something was: just its year, if it's the first of one."""
+    return value[:4] if value.endswith("-01-01") else day(value)
 
 
 def moment(value: str) -> str:
@@ -200,6 +206,36 @@ class _Languages(Format):
         return self.page(value)
 
 
+class _Words(_Choice):
+    """The labels of a list of words."""
+
+    def page(self, value: Any) -> str:
+        return ", ".join(str(self._labels[word]) for word in value or ())
+
+
+class _Credits(Format):
+    """What bodies count an activity as: SIMI: Training, 5 points; CMC."""
+
+    def page(self, value: Any) -> str:
+        return "; ".join(map(self._credit, value or ()))
+
+    def cell(self, value: Any) -> Any:
+        return self.page(value)
+
+    @staticmethod
+    def _credit(one: Mapping[str, Any]) -> str:
+        points = one["points"]
+        if points is not None:
+            written = gettext("1 point") if Decimal(points) == 1 else gettext("%(points)s points", points=points)
+        counted = [text for text in (one["activity"], None if points is None else written) if text]
+        return f"{one['body']}: {', '.join(counted)}" if counted else str(one["body"])
+
+
+def of_words(labels: Labels) -> Format:
+    """Make the format of a list of words that have these labels."""
+    return _Words(labels)
+
+
 def of_labels(labels: Labels) -> Format:
     """Make the format of a choice whose words have these labels."""
     return _Choice(labels)
@@ -211,6 +247,7 @@ MONTH = _Month()
 HOURS = _Hours()
 YES = _Yes()
 LANGUAGE_NAMES = _Languages()
+CREDITS = _Credits()
 CAPACITY = _Choice(CAPACITIES)
 ACTING = _Choice(ACTED_AS)
 SHARED = _Either(SHARING)

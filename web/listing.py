@@ -38,7 +38,8 @@ class ListColumn:
 class Filter:
     """A filter: the API's field and its label.
 
-    Choices are either fixed `labels`, or `found`: what occurs in the list's facets. With neither, it's free text.
+    Choices are either fixed `labels`, or `found`: what occurs in the list's facets; with both, those labels that occur.
+    With neither, it's free text.
     Labels for `true` and `false` make it a yes or no. `write` says how `found` choices are written.
     """
 
@@ -188,15 +189,13 @@ class View:
         ]
 
     def _choices(self, one: Filter, facets: Mapping[str, list[Any]]) -> Choices | None:
-        if one.labels is not None:
-            return [(word, str(label)) for word, label in one.labels.items()]
         if one.found is None:
-            return None
+            return None if one.labels is None else [(word, str(label)) for word, label in one.labels.items()]
         found = [str(word) for word in facets.get(one.found) or []]
         chosen = self._chosen(one)
         if chosen and chosen not in found:
             found.append(chosen)
-        return [(word, one.write(word)) for word in found]
+        return [(word, _label(one, word)) for word in found]
 
     def _chosen(self, one: Filter) -> str:
         return _written(self.filters.get(one.field, ""))

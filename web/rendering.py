@@ -16,7 +16,7 @@ from i18n import lazy_gettext as _
 from models.fields import camel
 from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import Viewer
-from web import labels
+from web import entry_inputs, labels
 from web.client import FormOutcome, PageError, Problem, is_repeated
 from web.entry_fields import labels_of, writer
 from web.form_body import Form
@@ -49,6 +49,7 @@ _templates.filters["month"] = labels.month
 _templates.filters["hours"] = labels.hours
 _templates.filters["labels"] = lambda choice: labels_of(choice).items()
 _templates.filters["camel"] = camel
+_templates.filters["input_rows"] = entry_inputs.rows
 _templates.filters["written"] = lambda field, value: writer(field).page(value)
 _templates.filters["headings"] = headings
 _templates.filters["rows"] = rows

@@ -14,7 +14,18 @@ from sqlmodel import AutoString, SQLModel
 from models import rules
 from models.migrate import owner_engine
 
-TABLES = ("account", "mediator", "logbook", "case_session", "cpd", "feedback", "reviewer", "directory", "outbox")
+TABLES = (
+    "account",
+    "mediator",
+    "logbook",
+    "case_session",
+    "opening_balance",
+    "cpd",
+    "feedback",
+    "reviewer",
+    "directory",
+    "outbox",
+)
 LOCK = 7203311  # any number; this product's own
 
 

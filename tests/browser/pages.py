@@ -114,6 +114,7 @@ NAMED = [
     Look("logbook-edit", "/logbook/{entry}/edit", by="mediator"),
     Look("cpd-entry", "/cpd/{cpd}", by="mediator"),
     Look("cpd-edit", "/cpd/{cpd}/edit", by="mediator"),
+    Look("opening-balance-edit", "/opening-balances/{balance}/edit", by="mediator"),
     Look("learnings-empty", "/learnings", by="mediator12"),
     Look("my-feedback-empty", "/my-feedback", by="mediator12"),
     Look("my-feedback-piece", "/my-feedback/{feedback}", by="mediator"),

@@ -27,6 +27,7 @@ TABLES = [
     "logbook_entry",
     "logbook_private",
     "mediator",
+    "opening_balance",
     "outbox",
     "reviewer_invitation",
 ]

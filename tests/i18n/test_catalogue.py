@@ -37,6 +37,7 @@ SYNONYMS = {field.headings for field in (*LOGBOOK_FIELDS, *CPD_FIELDS)} | {
     word.also for field in (*LOGBOOK_FIELDS, *CPD_FIELDS) for word in field.words or ()
 }
 NO_TEXT = {
+    "models/fields.py": {"SET NULL"},  # what becomes of a reference
     "models/folding.py": {"LATIN SMALL LETTER ([A-Z]) WITH .+"},  # Unicode's names of characters
     "permissions/secrets.py": {"key id"},  # what a key is used for
     "resolvers/totp.py": {"second factor"},  # the purpose that a secret is sealed for

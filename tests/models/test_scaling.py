@@ -42,6 +42,7 @@ OTHERS = {
     "feedback_unmixed",
     "feedback_unreleased",
     "ix_appointment_reviewer_id",
+    "ix_cpd_private_supervised_case_id",
     "ix_feedback_request_details_made_at",
     "reviewer_invitation_pkey",
     "reviewer_invitation_secret_hash_key",

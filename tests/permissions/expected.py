@@ -56,20 +56,26 @@ SDA  SDA  Medium              IN_PERSON ONLINE HYBRID TELEPHONE
 SA   SA   Outcome             SETTLED PARTLY_SETTLED NOT_SETTLED SETTLED_LATER ENDED_BY_MEDIATOR
 SA   SA   Outcome             DID_NOT_TAKE_PLACE ONGOING NOT_KNOWN
 SDA  SDA  Mediator            experience(roles from to simulated)
-SDA  SDA  Experience          minutes contactMinutes cases simulatedMinutes byRole byYear byRoleAndYear
+SDA  SDA  Experience          minutes contactMinutes cases simulatedMinutes openingMinutes byRole byYear byRoleAndYear
 SDA  SDA  RoleHours           role minutes contactMinutes cases
 SDA  SDA  YearHours           year minutes contactMinutes cases
 SDA  SDA  RoleYearHours       role year minutes contactMinutes cases
+SDA  SDA  Mediator            openingBalances
+SDA  SDA  OpeningBalance      id role minutes cases before
+S    S    OpeningBalance      version
 
 SDA  SDA  Mediator            cpd(filter orderBy)[CpdEntry]
 SDA  SDA  Mediator            cpdEntry(id) cpdFacets
-SDA  SDA  CpdFacets           years
-SDA  SDA  CpdEntry            id kind title provider startedOn endedOn minutes evidenceUrl
-S    S    CpdEntry            takeaways version
-SDA  SDA  CpdFilter           kind year text
+SDA  SDA  CpdFacets           years tags
+SDA  SDA  CpdEntry            id kind format title provider startedOn endedOn minutes tags credits evidenceUrl
+SDA  SDA  CpdCredit           body activity points
+S    S    CpdEntry            supervisedCaseId takeaways version
+SDA  SDA  CpdFilter           kind format tags year text
 SDA  SDA  CpdOrder            field direction
-SDA  SDA  CpdOrderField       KIND TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
+SDA  SDA  CpdOrderField       KIND FORMAT TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
 SDA  SDA  CpdKind             *
+SDA  SDA  CpdFormat           LIVE ONLINE ON_DEMAND SELF_STUDY
+SDA  SDA  CpdTag              *
 S    S    Mediator            learnings(filter orderBy)[Learning]
 S    S    Mediator            learningFacets
 S    S    LearningFacets      years
@@ -157,7 +163,9 @@ S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parti
 S    S    ImportedLogbookEntryInput writtenAgreement completed subject coMediator
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
+S    S    CpdCreditInput      body activity points
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
+S    S    Change              addOpeningBalance updateOpeningBalance deleteOpeningBalance
 S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
 R    -    Change              acceptAppointment declareRelation
 RA   -    Change              declineAppointment

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlmodel import SQLModel
 
 from models.account import Role
@@ -42,7 +43,8 @@ COMBINATIONS = [*combinations((M, R, D, A), 1), *combinations((M, R, D, A), 2), 
 
 def _chosen(fields: tuple[EntryField, ...], number: int) -> dict[str, Any]:
     """A word for each field that takes one of a few; such a word can't be a marker."""
-    return {field.name: list(field.words)[number % len(field.words)].value for field in fields if field.words}
+    words = {field: list(field.words)[number % len(field.words)].value for field in fields if field.words}
+    return {field.name: [word] if field.kind is FieldKind.WORDS else word for field, word in words.items()}
 
 
 @dataclass
@@ -155,8 +157,11 @@ class World(Rows):
         facts = {"visibility": visibility, "feedback_link_hash": hash_secret(link)}
         sealed = seal_personal_link(self.settings, mediator, link)
         self.put("mediator", own, id=mediator, feedback_link_sealed=sealed, **facts)
-        self._logbook(mediator, entries=2)
-        self._cpd(mediator, entries=2)
+        cases = self._logbook(mediator, entries=2)
+        self._cpd(mediator, cases)
+        of = ("OpeningBalance", mediator, NONE)
+        balance = self.put("opening_balance", of, mediator_id=mediator, role="LEAD_MEDIATOR")
+        self.note(balance["minutes"], Shown("Experience", "openingMinutes", mediator))
         for shared, released in ((True, True), (True, False), (False, False)):
             self.feedback(mediator, shared, released)
         for admission in (Admission.HELD, Admission.DISCARDED):
@@ -177,9 +182,9 @@ class World(Rows):
             expires_at=self.mint.moment(self.now + timedelta(days=7)),
         )
 
-    def _logbook(self, mediator: UUID, entries: int) -> None:
+    def _logbook(self, mediator: UUID, entries: int) -> list[UUID]:
         """Cases as mediator: the first has sessions, the second is simulated."""
-        minutes = 0
+        minutes, cases = 0, []
         for number in range(entries):
             entry, days = self.mint.id(), sorted(self.mint.day() for _ in range(4))
             of = ("LogbookEntry", mediator, NONE)
@@ -197,6 +202,7 @@ class World(Rows):
                 | (flags | {"simulated": number == 1})
                 | {"minutes": lasts, "contact_minutes": held[0] if held else None},
             )
+            cases.append(entry)
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[3], Shown("Learning", "date", mediator))
             for field in LOGBOOK_FIELDS:
@@ -216,6 +222,7 @@ class World(Rows):
             for name in ("did_well", "found_challenging"):
                 self.note(private[name], Shown("Learning", "text", mediator))
         self.note(minutes, Shown("Experience", "minutes", mediator))
+        return cases
 
     def _sittings(self, mediator: UUID, entry: UUID, days: list[date]) -> list[int]:
         """Two sessions of a case, of which the second is no mediation session. Gives how long they are."""
@@ -229,13 +236,19 @@ class World(Rows):
                 self.note(minutes, Shown(type_name, "minutes", mediator))
         return lengths
 
-    def _cpd(self, mediator: UUID, entries: int) -> None:
-        for number in range(entries):
+    def _cpd(self, mediator: UUID, cases: list[UUID]) -> None:
+        """An entry about each case, with a credit."""
+        for number, case in enumerate(cases):
             entry, days = self.mint.id(), sorted((self.mint.day(), self.mint.day()))
             of = ("CpdEntry", mediator, NONE)
             facts = _chosen(CPD_FIELDS, number) | {"started_on": days[0], "ended_on": days[1]}
+            credit = {"body": self.mint.word(), "activity": self.mint.word(), "points": str(self.mint.number())}
+            facts["credits"] = orjson.dumps([credit]).decode()  # the form that asyncpg takes
+            for name, value in credit.items():
+                self.note(value, Shown("CpdCredit", name, mediator))
             self.put("cpd_entry", of, id=entry, mediator_id=mediator, **facts)
-            private = self.put("cpd_private", of, id=entry, mediator_id=mediator)
+            private = self.put("cpd_private", of, id=entry, mediator_id=mediator, supervised_case_id=case)
+            self.note(case, Shown("CpdEntry", "supervisedCaseId", mediator))
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
             self.note(private["takeaways"], Shown("Learning", "text", mediator))

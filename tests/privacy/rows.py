@@ -81,6 +81,8 @@ class Rows:
                 self.filled.add((table_name, name))
             if given and not isinstance(value, UUID | datetime | date) and not _is_word(value):
                 continue  # one of a few words, a switch, or a hash of something that's noted itself
+            if given and isinstance(column.type, postgresql.JSONB):
+                continue  # its parts are noted themselves
             if given and isinstance(value, UUID) and name != "id":
                 continue  # the id of another row
             api = RENAMED.get((table_name, name), camel(name))

@@ -226,7 +226,7 @@ async def test_an_export_holds_what_its_owner_may_read_except_request_details(pl
             for marker in granted
             for at in place.world.facts.shown[marker]
             if at.of == person.account_id
-            and at.type_name in {"OwnAccount", "LogbookEntry", "CpdEntry", "Feedback"}
+            and at.type_name in {"OwnAccount", "LogbookEntry", "CpdEntry", "CpdCredit", "OpeningBalance", "Feedback"}
             and at.name != "version"
         }
         assert own <= found, told(place, own - found)

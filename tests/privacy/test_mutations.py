@@ -186,11 +186,13 @@ ACCEPTED = {
     *("changeEmail", "changePassword", "updateAccount", "exportMyData", "deleteMyAccount", "signUp", "signOut"),
     *("requestPasswordReset", "endSession", "revokeApiToken", "addRole", "removeRole", "signOutAccount"),
     *("setPaidAccess", "endPaidAccess", "deleteAccount", "deleteLogbookEntry", "deleteCpdEntry"),
+    *("addOpeningBalance", "deleteOpeningBalance"),
     *("importLogbookEntries", "giveFeedback", "inviteReviewer", "requestFeedback", "withdrawFeedbackRequest"),
 }
 _TABLES = {
     "LogbookEntry": "logbook_entry",
     "CpdEntry": "cpd_entry",
+    "OpeningBalance": "opening_balance",
     "FeedbackRequest": "feedback_request",
     "Session": "session",
     "Token": "api_token",

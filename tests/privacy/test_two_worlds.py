@@ -21,6 +21,7 @@ from sqlmodel import AutoString, SQLModel
 
 from jobs import mail
 from models.account import Role
+from models.cpd import CPD_FIELDS
 from models.fields import EntryField, FieldKind
 from models.folds import fold_columns
 from models.logbook import LOGBOOK_FIELDS
@@ -48,28 +49,38 @@ DECIDES = {
 }
 # Words of an enumeration, to exchange for one another.
 WORDS = {
-    **{field.name: tuple(field.words)[:2] for field in LOGBOOK_FIELDS if field.words},
+    **{field.name: tuple(field.words)[:2] for field in LOGBOOK_FIELDS + CPD_FIELDS if field.words},
     "capacity": ("PARTY", "OTHER"),
     "acted_as": ("MEDIATOR", "ADVOCATE"),
     "approval": ("new", "each"),
     "relation": ("OTHER", "COLLEAGUE"),
 }
-UNMARKED = {FieldKind.CHOICE, FieldKind.FLAG}
+# No marker of their own: neither words nor switches, what has several in one column, and ids of other rows.
+UNMARKED = {FieldKind.CHOICE, FieldKind.FLAG, FieldKind.WORDS, FieldKind.CREDITS, FieldKind.CASE}
 
 
-def read_alike(field: EntryField) -> str:
-    """A column of a case that holds a marker and that the policy shows to the same people."""
-    marked = (one for one in LOGBOOK_FIELDS if one.kind not in UNMARKED and not one.private)
-    return next(one.name for one in marked if readers(one) == readers(field))
+def read_alike(type_name: str, fields: tuple[EntryField, ...]) -> dict[str, str]:
+    """For each field without a marker, a column beside it that has one and that the policy shows to the same people."""
+    marked = [one for one in fields if one.kind not in UNMARKED]
+    return {
+        field.name: next(
+            one.name
+            for one in marked
+            if one.private == field.private and readers(type_name, one) == readers(type_name, field)
+        )
+        for field in fields
+        if field.kind in UNMARKED and field.name not in DECIDES
+    }
 
 
-def readers(field: EntryField) -> list[Standing]:
-    return [one for one in Standing if allows(one, "LogbookEntry", field.graphql_name)]
+def readers(type_name: str, field: EntryField) -> list[Standing]:
+    return [one for one in Standing if allows(one, type_name, field.graphql_name)]
 
 
-# Enumerations and switches hold no marker; those who read this column of the same row read them too.
+# Those who read this column of the same row read what holds no marker, too.
 READ_WITH = {
-    **{field.name: read_alike(field) for field in LOGBOOK_FIELDS if field.kind in UNMARKED},
+    **read_alike("LogbookEntry", LOGBOOK_FIELDS),
+    **read_alike("CpdEntry", CPD_FIELDS),
     "capacity": "received_on",
     "acted_as": "received_on",
     "by_invitation": "received_on",
@@ -79,6 +90,8 @@ READ_WITH = {
     "relation": "relation_details",
     "percent": "requested_at",
 }
+READ_WITH_IN = {("opening_balance", "role"): "minutes"}  # where a column has another one beside it
+
 
 SEALED = {"feedback_origin", "feedback_request_details"}
 
@@ -101,7 +114,7 @@ class Other:
         """Whether the viewer may read this; what holds no marker is read by those who read a column beside it."""
         if table == "feedback_answer" and column == "rating":
             return str(row["feedback_id"]) in self.visible and not row["reviewer_only"]
-        value = row.get(READ_WITH.get(column, column))
+        value = row.get(READ_WITH_IN.get((table, column)) or READ_WITH.get(column, column))
         return value is not None and written(word_in(value)) in self.visible
 
     def another(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +123,8 @@ class Other:
         folds = fold_columns(table)
         for column in table.c:
             name, value = column.name, row[column.name]
-            if name in folds or value is None or name in DECIDES or column.foreign_keys:
+            refers = column.foreign_keys and name not in READ_WITH
+            if name in folds or value is None or name in DECIDES or refers:
                 continue
             if self.may_read(table.name, row, name):
                 continue
@@ -153,7 +167,8 @@ class Other:
     def _value(self, kind: Any, name: str, value: Any) -> Any:
         mint = self.place.world.mint
         if name in WORDS:
-            return self.dice.choice(WORDS[name])
+            word = self.dice.choice(WORDS[name])
+            return [word] if isinstance(kind, postgresql.ARRAY) else word
         if name == "rating":
             return self.dice.randrange(1, 6)
         if name == "percent":
@@ -166,10 +181,14 @@ class Other:
             return mint.day()
         if isinstance(kind, DateTime):
             return mint.moment(value)
-        if isinstance(kind, String | AutoString):
+        if isinstance(kind, postgresql.JSONB):
+            value = re.sub(r'"\d{9}"', f'"{mint.number()}"', value)
+        if isinstance(kind, String | AutoString | postgresql.JSONB):
             return re.sub("zq[a-z]{12}", mint.word(), value)
         if isinstance(kind, postgresql.ARRAY):
             return [mint.word()]
+        if name == "supervised_case_id":  # which has to exist
+            return None
         return mint.id() if isinstance(kind, Uuid) else value
 
 
@@ -192,13 +211,8 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
     """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
     for name in (
-        "feedback",
-        "logbook_entry",
-        "case_session",
-        "cpd_entry",
-        "feedback_request",
-        "session",
-        "outbox",
+        *("feedback", "logbook_entry", "case_session", "cpd_entry", "opening_balance"),
+        *("feedback_request", "session", "outbox"),
         "audit_entry",
     ):
         table = SQLModel.metadata.tables[name]

@@ -70,6 +70,8 @@ async def lived_in(hub: Hub) -> tuple[Person, Person, Person]:
     await hub.appointed(person, reviewer)
     await put_cases(hub, person, {"notes": "A secret of the case"})
     await put_cpd(hub, person, {"takeaways": "A secret of the training"})
+    balance = {"role": "OTHER", "minutes": 60, "before": "2020-01-01", "requestKey": "k"}
+    payload(await hub.change("addOpeningBalance", balance, by=person))
     await put_feedback(hub, person)
     request = {
         "partyName": "A party",

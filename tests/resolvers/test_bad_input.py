@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from models.account import Role
 from models.cpd import CPD_FIELDS
-from models.fields import FieldKind
+from models.fields import LISTS
 from models.logbook import LOGBOOK_FIELDS
 from models.mediator import Visibility
 from permissions.sealing import seal_factor
@@ -45,13 +45,15 @@ BAD: dict[str, list[Any]] = {
     "DateTime": ["", "soon", "2030-01-01", "2999-01-01T00:00:00", "9999-12-31T23:59:59-12:00", NUL, 5, {}],
 }
 BLANK = ["", "  \n"]
-CODES = {field.graphql_name for field in LOGBOOK_FIELDS if field.kind is FieldKind.LANGUAGES}  # lists that may be empty
+# Lists that may be empty.
+CODES = {field.graphql_name for field in LOGBOOK_FIELDS + CPD_FIELDS if field.kind in LISTS}
 FACTOR, RECOVERY, PENDING = "A" * 32, "abcd" * 6, "p" * 43
 MANY_LEFT = -1000  # a pending sign-in has ten tries, and these tests take more
 
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "answers": [{"question": "listening", "rating": 4}]}
 CASE, CPD = filled_in(LOGBOOK_FIELDS), filled_in(CPD_FIELDS)
 SESSION = {"heldOn": "2024-05-07", "minutes": 60, "kind": "DRAFTING", "medium": "HYBRID", "confirmImplausible": False}
+BALANCE = {"role": "OTHER", "minutes": 60, "cases": 2, "before": "2020-01-01"}
 REQUEST = {
     "partyName": "A party",
     "partyEmail": "party@demo.example",
@@ -64,6 +66,7 @@ NOT_NULL = {
     "updateLogbookEntry": {field.graphql_name for field in LOGBOOK_FIELDS if not field.is_optional},
     "updateCpdEntry": {field.graphql_name for field in CPD_FIELDS if not field.is_optional},
     "updateCaseSession": {"heldOn", "minutes", "kind", "medium"},
+    "updateOpeningBalance": {"role", "minutes", "before"},
     "updateDirectory": {"name"},
     "updateProfile": {"visibility"},
 }
@@ -118,6 +121,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
             "addCpdEntry",
             "updateCpdEntry",
             "deleteCpdEntry",
+            "addOpeningBalance",
+            "updateOpeningBalance",
+            "deleteOpeningBalance",
             "requestFeedback",
             "withdrawFeedbackRequest",
             "appointReviewer",
@@ -223,6 +229,9 @@ async def world(hub: Hub) -> World:
     others_token = await made("createApiToken", {"name": "T"}, other, token_sql)
     request = await made("requestFeedback", REQUEST, mediator, request_sql)
     others_request = await made("requestFeedback", REQUEST, other, request_sql)
+    balance_sql = "SELECT id FROM opening_balance ORDER BY created_at"
+    balance = await made("addOpeningBalance", BALANCE, mediator, balance_sql)
+    others_balance = await made("addOpeningBalance", BALANCE, other, balance_sql)
     sign_up = {"name": "N", "email": "new@demo.example", "password": PASSWORD}
     verification = await made("signUp", sign_up, None, "SELECT id FROM account_link")
     reset_sql = "SELECT id FROM account_link WHERE purpose = 'RESET_PASSWORD'"
@@ -304,9 +313,12 @@ async def world(hub: Hub) -> World:
         "addCaseSession": SESSION | {"entryId": str(case), "requestKey": "k"},
         "updateCaseSession": SESSION | {"id": str(session), "version": 1},
         "deleteCaseSession": {"id": str(session)},
-        "addCpdEntry": CPD | {"requestKey": "k"},
+        "addCpdEntry": CPD | {"supervisedCaseId": str(case), "requestKey": "k"},
         "updateCpdEntry": CPD | {"id": str(cpd), "version": 1},
         "deleteCpdEntry": {"id": str(cpd)},
+        "addOpeningBalance": BALANCE | {"requestKey": "k"},
+        "updateOpeningBalance": BALANCE | {"id": str(balance), "version": 1, "minutes": 61},
+        "deleteOpeningBalance": {"id": str(balance)},
         "requestFeedback": REQUEST | {"requestKey": "k"},
         "withdrawFeedbackRequest": {"id": str(request)},
         "appointReviewer": {"reviewerId": str((await hub.person(REVIEWER)).id)},
@@ -345,8 +357,11 @@ async def world(hub: Hub) -> World:
         "addCaseSession": ("entryId", others_case),
         "updateCaseSession": ("id", others_session),
         "deleteCaseSession": ("id", others_session),
+        "addCpdEntry": ("supervisedCaseId", others_case),
         "updateCpdEntry": ("id", others_cpd),
         "deleteCpdEntry": ("id", others_cpd),
+        "updateOpeningBalance": ("id", others_balance),
+        "deleteOpeningBalance": ("id", others_balance),
         "withdrawFeedbackRequest": ("id", others_request),
         "appointReviewer": ("reviewerId", other.id),
         "resendInvitation": ("id", invitation),
@@ -537,6 +552,8 @@ ANOTHER: dict[str, Any] = {
     **filled_in_otherwise(CPD_FIELDS),
     **dict.fromkeys(("name", "partyName"), "Another"),
     **dict.fromkeys(("email", "partyEmail"), "another@demo.example"),
+    "cases": 3,
+    "before": "2019-01-01",
     "website": "https://another.example",
     "mediationEndedOn": "2024-01-01",
     "expiresAt": (datetime.now(UTC) + timedelta(days=100)).isoformat(),

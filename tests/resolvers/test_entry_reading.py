@@ -15,16 +15,18 @@ LIST = {"logbookEntry": "logbook", "cpdEntry": "cpd", "feedbackPiece": "feedback
 FIELDS = {
     "logbookEntry": "id role medium startedOn endedOn endedMonth minutes disputeKind country partyCount outcome "
     "simulated reference parties didWell foundChallenging notes version",
-    "cpdEntry": "id kind title provider startedOn endedOn minutes evidenceUrl takeaways version",
+    "cpdEntry": "id kind format title provider startedOn endedOn minutes tags evidenceUrl supervisedCaseId takeaways "
+    "version",
     "feedbackPiece": "id answers { question rating text } year receivedOn capacity actedAs shared byInvitation",
 }
 READERS = {"logbookEntry": "SDA", "cpdEntry": "SDA", "feedbackPiece": "SRA"}
 PRIVATE = {
     "logbookEntry": "reference parties didWell foundChallenging notes version",
-    "cpdEntry": "takeaways version",
+    "cpdEntry": "supervisedCaseId takeaways version",
     "feedbackPiece": "year receivedOn capacity actedAs shared byInvitation",
 }
 DAYS = " startedOn endedOn country partyCount outcome"
+ABOUT = {"format": "LIVE", "tags": ["LAW"]}
 CASE = {
     "dispute_kind": "NEIGHBOURS",
     "country": "Utopia",
@@ -51,7 +53,9 @@ class World:
 
 async def put_one_of_each(hub: Hub, mediator: Person) -> dict[str, UUID]:
     (case,) = await put_cases(hub, mediator, CASE)
-    (course,) = await put_cpd(hub, mediator, {"takeaways": "listen more", "provider": "School"})
+    (course,) = await put_cpd(
+        hub, mediator, {"takeaways": "listen more", "provider": "School"} | ABOUT | {"supervised_case_id": case}
+    )
     piece = await put_feedback(hub, mediator, {"impressed": "so calm", "for_reviewer": "an aside"})
     return {"logbookEntry": case, "cpdEntry": course, "feedbackPiece": piece}
 

@@ -324,3 +324,29 @@ async def test_a_case_that_was_never_plausible_can_be_edited_in_everything_else(
     payload(await hub.change("updateLogbookEntry", change, by=ann))
     answer = await hub.change("updateLogbookEntry", change | {"version": 2, "endedOn": "2024-05-08"}, by=ann)
     assert problems(answer) == [("minutes", "OUT_OF_RANGE")]
+
+
+async def test_opening_balances_are_a_line_of_their_own_in_the_roles_asked_for(hub: Hub) -> None:
+    ann, directory = await hub.mediator(), await hub.person(Role.DIRECTORY)
+    await put_cases(hub, ann, {"minutes": 5})
+    for role, minutes in (("LEAD_MEDIATOR", 7_200), ("CO_MEDIATOR", 60), ("OBSERVER", 30)):
+        balance = {"role": role, "minutes": minutes, "before": "2020-01-01"}
+        payload(await hub.change("addOpeningBalance", balance, by=ann))
+    document = """query($id: ID!) { mediator(id: $id) {
+        usual: experience { minutes contactMinutes openingMinutes byYear { minutes } byRole { minutes } }
+        observing: experience(roles: [OBSERVER]) { minutes openingMinutes }
+        timed: experience(from: "2019-01-01") { minutes openingMinutes }
+        simulated: experience(simulated: true) { minutes openingMinutes } } }"""
+    for by in (ann, directory):
+        assert (await hub.ask(document, {"id": str(ann.id)}, by=by)).data["mediator"] == {
+            "usual": {
+                "minutes": 5,
+                "contactMinutes": 5,
+                "openingMinutes": 7_260,
+                "byYear": [{"minutes": 5}],
+                "byRole": [{"minutes": 5}],
+            },
+            "observing": {"minutes": 0, "openingMinutes": 30},
+            "timed": {"minutes": 5, "openingMinutes": 0},
+            "simulated": {"minutes": 0, "openingMinutes": 0},
+        }

@@ -159,10 +159,11 @@ async def test_without_paid_access_a_mediator_reads_edits_deletes_and_exports_bu
         kept, gone = [str(one) for one in await put_cases(paid, mediator, {}, {})]
         add_cpd = {"kind": "OTHER", "title": "T", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": 9}
         adding = {"addLogbookEntry": ENTRY, "addCpdEntry": add_cpd, "requestFeedback": REQUEST}
+        adding["addOpeningBalance"] = {"role": "OTHER", "minutes": 9, "before": "2024-01-01"}
         for mutation, values in adding.items():
             answer = await paid.change(mutation, values, by=mediator)
             assert answer.codes == ["FORBIDDEN"], mutation
-        for table in ("cpd_entry", "feedback_request", "outbox"):
+        for table in ("cpd_entry", "opening_balance", "feedback_request", "outbox"):
             assert not await paid.rows(f"SELECT 1 FROM {table}")
         entries = "{ me { mediator { logbook { totalCount } } } }"
         assert (await paid.ask(entries, by=mediator)).data["me"]["mediator"]["logbook"]["totalCount"] == 2

@@ -4,6 +4,7 @@ Its tests on schemas of their own are beside it, in `schema/executor/tests/`.
 """
 
 import os
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -33,6 +34,7 @@ DOCUMENTS = int(os.environ.get("EXECUTION_DOCUMENTS", tries(200, 6000)))
 COUNTED = frozenset({"feedbackInvitation", "feedbackSubject", "feedbackSubjects", "feedbackReceipt", "auditLog"})
 SEED = int(os.environ.get("EXECUTION_SEED", "20240506"))
 
+CREDITS = [{"body": "A body", "activity": "Training", "points": "2.5"}]
 _STRING, _BOOLEAN, _INT = (GraphQLNonNull(one) for one in (GraphQLString, GraphQLBoolean, GraphQLInt))
 
 
@@ -50,6 +52,13 @@ def _answers(data: Data, path: str) -> Any:
     return random.choice((rows, rows, None, [["preparation"]], 5)) if data.is_faulty(random) else rows
 
 
+def _credits(data: Data, path: str) -> Any:
+    """The form in which a row of CPD holds what bodies count it as."""
+    random = data.random(path)
+    rows: list[Any] = [{"body": "A body", "activity": None, "points": random.choice(("2.5", "100", None))}] * 2
+    return random.choice((rows, rows, None, [{"body": "A body"}], 5)) if data.is_faulty(random) else rows
+
+
 def made_up(seed: int, faults: float, **how: bool) -> Data:
     """Make data that also has what the hub's rows have besides their fields."""
     standings = [int(EVERYBODY), int(Standing.SELF), int(Standing.DIRECTORY)]
@@ -60,6 +69,7 @@ def made_up(seed: int, faults: float, **how: bool) -> Data:
             "standing": lambda data, path: data.random(path).choice(standings),
             "cursor": _cursor,
             "answers": _answers,
+            "credits": _credits,
             "has_next_page": lambda data, path: data.value(_BOOLEAN, path, raises=True),
             "has_previous_page": lambda data, path: data.value(_BOOLEAN, path, raises=True),
             "total": lambda data, path: data.value(_INT, path, raises=True),
@@ -67,6 +77,7 @@ def made_up(seed: int, faults: float, **how: bool) -> Data:
         scalars={
             "ID": ["an-id", pgproto.UUID("00000000-0000-4000-8000-000000000000")],
             "Minutes": [0, 5, 2**40],
+            "Decimal": [Decimal("2.50"), Decimal(5)],
         },
         **how,
     )
@@ -121,7 +132,7 @@ async def put_world(hub: Hub) -> tuple[list[Person], dict[str, list[str]]]:
     cases, pieces = [], []
     for mediator in (ann, bob, peter):
         cases += await put_cases(hub, mediator, *({"notes": "a note", "country": "Utopia"}, {"simulated": True}) * 3)
-        await put_cpd(hub, mediator, {"takeaways": "listen"}, {})
+        await put_cpd(hub, mediator, {"takeaways": "listen", "tags": ["LAW"], "credits": CREDITS}, {})
         answers: dict[str, int | str | None] = {"preparation": 4, "impressed": "calm"}
         pieces += [await put_feedback(hub, mediator, answers, shared=shared) for shared in (True, False)]
     mediators = [str(one.id) for one in (ann, bob, peter, rob)]
@@ -161,6 +172,7 @@ async def test_rows_without_faults_leave_nothing_to_graphql_core(monkeypatch: py
     text = """{ mediators { nodes { id name visibility
         logbook { totalCount nodes { id role endedOn minutes notes __typename } pageInfo { endCursor }
             edges { cursor } }
+        cpd { nodes { tags credits { body points } supervisedCaseId } } openingBalances { role minutes before }
         feedback { nodes { year answers { question rating } } } experience { minutes byRole { role cases } } } } }"""
     done: list[str] = []
     stock = Executor.execute_field

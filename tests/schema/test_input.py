@@ -17,6 +17,7 @@ HOSTILE: dict[str, list[object]] = {
     "ID": ["\0", "x" * 5000, 5.5, None],
     "Int": [2**31, 2**63, -(2**31), 5.5, "5", None],
     "Boolean": ["true", None],
+    "Decimal": ["", "NaN", "1e99999", "-Infinity", "9" * 400, 2**70, 1e300, True, None],
     "Date": ["2024-02-30", "0001-01-01", "9999-12-31", "\0", 5, None],
     "DateTime": ["", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-01-02", 5, None],
     "Enum": ["NO_SUCH_WORD", 5, None],

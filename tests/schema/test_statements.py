@@ -22,6 +22,7 @@ LISTS_OF_ONE_MEDIATOR = [
     ("experience { minutes byRole { cases } byYear { year } }", 3),
     ("logbookFacets { years disputeKinds countries }", 3),
     ("cpdFacets { years }", 3),
+    ("openingBalances { minutes version }", 3),
     ("learningFacets { years }", 3),
     ("reviewer { name } waitingReviewer { name }", 4),
     ("logbook { nodes { id } } cpd { nodes { id } } learnings { nodes { id } } experience { cases }", 6),
@@ -33,6 +34,7 @@ MANY_MEDIATORS = [
     ("logbook(first: 5) { totalCount nodes { id } }", 3),
     ("logbookFacets { years disputeKinds countries }", 3),
     ("cpdFacets { years }", 3),
+    ("openingBalances { minutes }", 3),
     ("cpd(first: 5) { totalCount nodes { id } }", 3),
     ("feedback(first: 5) { totalCount nodes { answers { text } } }", 4),  # one finds what has to be noted
     ("reviewer { id name }", 3),

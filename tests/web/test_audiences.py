@@ -48,6 +48,9 @@ DIRECTORY = Statuses((303, 404, 404, 200, 200, 404))
 ADMINISTRATOR = Statuses((303, 404, 404, 404, 200, 404))
 BY_POST = Statuses((405, 405, 405, 405, 405, 405))
 
+BALANCE = """
+INSERT INTO opening_balance (mediator_id, role, minutes, before) VALUES ($1, 'OTHER', 60, '2020-01-01') RETURNING id
+"""
 TABLE: dict[str, Statuses] = {
     "/": EVERYBODY,
     "/audit.csv": ADMINISTRATOR,
@@ -84,6 +87,9 @@ TABLE: dict[str, Statuses] = {
     "/cpd/{id}": ONE_OF_MINE,
     "/cpd/{id}/edit": ONE_OF_MINE,
     "/cpd/{id}/delete": BY_POST,
+    "/opening-balances/new": MEDIATOR,
+    "/opening-balances/{id}/edit": ONE_OF_MINE,
+    "/opening-balances/{id}/delete": BY_POST,
     "/learnings": MEDIATOR,
     "/learnings.csv": MEDIATOR,
     "/request": MEDIATOR,
@@ -162,6 +168,7 @@ async def test_each_role_gets_its_own_pages_and_no_others(hub: Hub, path: str) -
         "logbook": (await put_cases(hub, ann, {}))[0],
         "cpd": (await put_cpd(hub, ann, {}))[0],
         "my-feedback": await put_feedback(hub, ann),
+        "opening-balances": (await hub.rows(BALANCE, ann.id))[0]["id"],
     }
     filled = path.replace("{secret}", "x" * 43).replace("{what}", "verify")
     filled = filled.replace("{id}", str(ids.get(path.split("/")[1], ann.id))).replace("{session}", str(uuid4()))

@@ -45,6 +45,12 @@ COURSE: dict[str, Any] = {
     "started_on": date(2023, 9, 1),
     "ended_on": date(2023, 9, 2),
     "minutes": 615,
+    "format": "ON_DEMAND",
+    "tags": ["LAW", "TRAUMA"],
+    "credits": [
+        {"body": "=SIMI", "activity": "Talk", "points": "5"},
+        {"body": "CMC", "activity": None, "points": None},
+    ],
     "evidence_url": EVIDENCE,
     "takeaways": "Private takeaway",
 }
@@ -227,6 +233,9 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
             "Provider": "A school",
             "Hours": "10.25",
             "First day": "2023-09-01",
+            "Format": "On demand, recorded",
+            "About": "Law, Trauma",
+            "Credits": "'=SIMI: Talk, 5 points; CMC",
             "Evidence": EVIDENCE,
         }
     ]
@@ -338,5 +347,6 @@ async def test_the_pages_run_the_same_number_of_statements_however_much_there_is
                 assert (await hub.client.get(address, headers=cookie(directory))).status_code == 200
             counted.append(len(run))
         counts.add(tuple(counted))
-    # Who asks, and the mediator; two tables with how long each is, what there is to filter by; the experience.
-    assert counts == {(2, 7, 3, 3)}
+    # Who asks, and the mediator; two tables with how long each is, what there is to filter by; the experience, and what
+    # was before.
+    assert counts == {(2, 8, 3, 3)}

@@ -42,6 +42,12 @@ COURSE = {
     "startedOn": "2024-02-01",
     "endedOn": "2024-02-02",
     "minutes": 600,
+    "format": "ONLINE",
+    "tags": ["ETHICS", "LAW"],
+    "credits": [
+        {"body": "SIMI", "activity": "Training", "points": "5.5"},
+        {"body": "Ordre", "activity": None, "points": None},
+    ],
     "evidenceUrl": "https://demo.example/course",
     "takeaways": "Ask again",
 }
@@ -150,7 +156,8 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     facts = filled_in(LOGBOOK_FIELDS) | CASE | PRIVATE
     case_id = await add_case(hub, ann, **facts)
     await put_sessions(hub, UUID(case_id), {"minutes": 60, "held_on": date(2024, 1, 2)}, {"minutes": 30})
-    made = payload(await hub.change("addCpdEntry", COURSE, "cpdEntry { id }", by=ann))
+    course = COURSE | {"supervisedCaseId": case_id}
+    made = payload(await hub.change("addCpdEntry", course, "cpdEntry { id }", by=ann))
     export = await exported(hub, ann)
     case = facts | {"id": case_id, "contactMinutes": facts["minutes"]}
     assert export.json("logbook") == [case]
@@ -161,10 +168,11 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
     assert of_case.pop("caseId") == case_id
     [first, second] = of_case["sessions"]
     assert export.csv("case_sessions")[1:] == [[case_id, *map(str, one.values())] for one in (first, second)]
-    course = COURSE | {"id": made["cpdEntry"]["id"]}
+    course |= {"id": made["cpdEntry"]["id"]}
     assert export.json("cpd") == [course]
     header, row = export.csv("cpd")
-    assert dict(zip(header, row, strict=True)) == course | {"minutes": "600"}
+    in_cells = {"minutes": "600", "tags": "ETHICS, LAW", "credits": "SIMI: Training, 5.5 points; Ordre"}
+    assert dict(zip(header, row, strict=True)) == course | in_cells
     learned = {(one["kind"], one["text"], one["entryId"]) for one in export.json("learnings")}
     assert learned == {
         ("DID_WELL", PRIVATE["didWell"], case_id),
@@ -172,6 +180,18 @@ async def test_a_mediators_archive_has_every_entry_in_full(hub: Hub) -> None:
         ("TAKEAWAY", COURSE["takeaways"], course["id"]),
     }
     assert export.csv("learnings")[0] == ["date", "source", "kind", "text", "entryId"]
+
+
+async def test_a_mediators_archive_has_the_hours_from_before_their_logbook(hub: Hub) -> None:
+    ann = await hub.mediator()
+    balance = {"role": "LEAD_MEDIATOR", "minutes": 7_200, "cases": None, "before": "2020-01-01"}
+    made = payload(await hub.change("addOpeningBalance", balance, "openingBalance { id }", by=ann))["openingBalance"]
+    export = await exported(hub, ann)
+    assert export.json("opening_balances") == [balance | made]
+    assert export.csv("opening_balances") == [
+        ["id", *balance],
+        [made["id"], "LEAD_MEDIATOR", "7200", "", "2020-01-01"],
+    ]
 
 
 async def test_an_archive_has_lists_of_many_pages_in_full(hub: Hub) -> None:
@@ -414,11 +434,11 @@ async def test_an_export_shows_its_progress_to_its_owner(hub: Hub) -> None:
     ann, bob = await hub.mediator(), await hub.mediator()
     await ask_for_export(hub, ann)
     assert await percent(hub, ann) == [0]
-    parts = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))]
+    names = [part.name for part in parts_of(frozenset({Role.MEDIATOR}))]
     await hub.rows("ALTER TABLE cpd_entry RENAME TO cpd_entry_away")
     await hub.work()
     await hub.rows("ALTER TABLE cpd_entry_away RENAME TO cpd_entry")
-    assert await percent(hub, ann) == [100 * parts.index("cpd") // len(parts)]
+    assert await percent(hub, ann) == [100 * names.index("cpd") // len(names)]
     assert await percent(hub, bob) == []
     async with hub.later(hours=1) as later:
         await later.work()

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import date
 from html import unescape
 from uuid import UUID, uuid4
 
@@ -53,6 +54,18 @@ COURSE = {
     "startedOn": "2024-05-06",
     "endedOn": "2024-05-07",
     "minutes": "12",
+    "format": "ONLINE",
+    "tags.ETHICS": "yes",
+    "tags.LAW": "yes",
+    "credits.0.body": "SIMI",
+    "credits.0.activity": "Training",
+    "credits.0.points": "5,50",
+    "credits.1.body": "",
+    "credits.1.activity": "",
+    "credits.1.points": "",
+    "credits.2.body": "Ordre",
+    "credits.2.activity": "",
+    "credits.2.points": "",
     "evidenceUrl": "https://demo.example/evidence",
     "takeaways": "Listen",
 }
@@ -383,3 +396,78 @@ async def test_without_paid_access_people_read_edit_delete_and_export_but_cannot
         edited = await post(paid, ann, f"/logbook/{entry}/edit", **(CASE | {"version": version}))
         assert led_to(edited) == "/logbook?done=saved"
         assert (await post(paid, ann, f"/logbook/{entry}/delete")).status_code == 303
+
+
+def checked(page: httpx.Response) -> list[str]:
+    return re.findall(r'<input type="checkbox" name="tags\.(\w+)" value="yes"(?: id="tags")? checked>', page.text)
+
+
+def credits_in(page: httpx.Response) -> list[str]:
+    return re.findall(r'name="credits\.\d\.\w+"[^>]* value="([^"]*)"', page.text)
+
+
+async def test_tags_and_credits_are_shown_as_they_were_typed_and_empty_rows_do_not_count(hub: Hub) -> None:
+    ann = await hub.mediator()
+    made = await post(hub, ann, "/cpd/new", **COURSE)
+    (entry,) = await hub.rows("SELECT id, tags, credits::text FROM cpd_entry")
+    assert sorted(entry["tags"]) == ["ETHICS", "LAW"]
+    assert entry["credits"].count("body") == 2
+    assert led_to(made) == "/logbook?done=added"
+    whole = await opened(hub, ann, f"/cpd/{entry['id']}")
+    assert "SIMI: Training, 5.5 points; Ordre" in whole.text
+    assert "Ethics and standards of practice, Law" in whole.text
+    edit = await opened(hub, ann, f"/cpd/{entry['id']}/edit")
+    assert checked(edit) == ["ETHICS", "LAW"]
+    assert credits_in(edit) == ["SIMI", "Training", "5.5", "Ordre", *[""] * 8]
+    assert [row["Credits"] for row in await sheet(hub, ann, "/cpd.csv")] == ["SIMI: Training, 5.5 points; Ordre"]
+    assert cells(await opened(hub, ann, "/logbook?cpd-tags=LAW"), "Title") == ["Days of mediation"]
+    assert "No entries match." not in (await opened(hub, ann, "/logbook?cpd-tags=NOTHING")).text
+
+
+async def test_what_is_wrong_with_a_credit_is_told_beside_its_field(hub: Hub) -> None:
+    ann = await hub.mediator()
+    typed = COURSE | {"credits.0.points": "many", "credits.2.body": "", "credits.2.points": "3", "tags.LAW": "yes"}
+    page = await post(hub, ann, "/cpd/new", **typed)
+    assert page.status_code == 422
+    assert [field for field, _ in problems(page)] == ["credits.0.points", "credits.1.body"]
+    assert checked(page) == ["ETHICS", "LAW"]
+    assert credits_in(page)[:6] == ["SIMI", "Training", "many", "", "", "3"]
+    page = await post(hub, ann, "/cpd/new", **(COURSE | {"credits.0.points": "0.001"}))
+    assert [field for field, _ in problems(page)] == ["credits.0.points"]
+    assert await hub.rows("SELECT 1 FROM cpd_entry") == []
+
+
+async def test_a_supervised_case_is_chosen_from_the_latest_and_shown_as_a_link(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    (own, old), (foreign,) = (
+        await put_cases(hub, ann, {"reference": "<Fence>"}, {"ended_on": date(1999, 1, 1), "reference": "Old"}),
+        await put_cases(hub, bea, {}),
+    )
+    await put_cases(hub, ann, *({"reference": f"Case {number}"} for number in range(49)))
+    blank = await opened(hub, ann, "/cpd/new")
+    assert f'<option value="{own}">7 May 2024, Lead mediator, &lt;Fence&gt;</option>' in blank.text
+    assert str(old) not in blank.text
+    assert str(foreign) not in blank.text
+    refused = await post(hub, ann, "/cpd/new", **(COURSE | {"supervisedCaseId": str(foreign)}))
+    assert [field for field, _ in problems(refused)] == ["supervisedCaseId"]
+    await post(hub, ann, "/cpd/new", **(COURSE | {"supervisedCaseId": str(old)}))
+    (entry,) = await hub.rows("SELECT id FROM cpd_entry")
+    edit = await opened(hub, ann, f"/cpd/{entry['id']}/edit")
+    assert f'<option value="{old}" selected>1 Jan 1999, Lead mediator, Old</option>' in edit.text
+    whole = await opened(hub, ann, f"/cpd/{entry['id']}")
+    assert f'<a href="/logbook/{old}">1 Jan 1999, Lead mediator, Old</a>' in whole.text
+    await post(hub, ann, f"/logbook/{old}/delete")
+    assert "Supervised case" not in (await opened(hub, ann, f"/cpd/{entry['id']}")).text
+
+
+async def test_two_tabs_that_changed_the_tags_and_credits_of_one_entry_see_both(hub: Hub) -> None:
+    ann = await hub.mediator()
+    await post(hub, ann, "/cpd/new", **COURSE)
+    (entry,) = await hub.rows("SELECT id FROM cpd_entry")
+    path = f"/cpd/{entry['id']}/edit"
+    changed = COURSE | {"version": "1", "tags.TRAUMA": "yes"}
+    assert (await post(hub, ann, path, **changed)).status_code == 303
+    second = await post(hub, ann, path, **(COURSE | {"version": "1", "credits.0.points": "7"}))
+    assert "Ethics and standards of practice, Trauma, Law" in second.text
+    assert "SIMI: Training, 7 points; Ordre" in second.text
+    assert "SIMI: Training, 5.5 points; Ordre" in second.text

@@ -33,6 +33,7 @@ CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-01", "ende
 SESSION = {"heldOn": "2024-01-01", "minutes": "1:00", "kind": "TRAVEL", "medium": "ONLINE"}
 CASE |= {"outcome": "ONGOING", "notes": "One"}
 COURSE = {"kind": "OTHER", "title": "One", "startedOn": "2024-01-01", "endedOn": "2024-01-01", "minutes": "1:00"}
+BALANCE = {"role": "OBSERVER", "minutes": "1", "cases": "", "before": "2024-01-01"}
 REQUEST = {"partyName": "One", "partyEmail": "one@demo.example", "mediationEndedOn": "2024-01-01", "partyAgreed": "yes"}
 SIGN_UP = {"name": "One", "email": "one@demo.example", "password": PASSWORD, "visibility": "PRIVATE"}
 GIVEN = {"capacity": "PARTY", "actedAs": "MEDIATOR", "share": "no", "answer-impressed": "One"}
@@ -40,6 +41,7 @@ FORMS = (
     Sent("entries/form.html", "/logbook/new", CASE, {"notes": "Other"}, "logbook_entry"),
     Sent("case_session/form.html", "/logbook/{case}/sessions/new", SESSION, {"minutes": "2:00"}, "case_session"),
     Sent("entries/form.html", "/cpd/new", COURSE, {"title": "Other"}, "cpd_entry"),
+    Sent("opening_balance/form.html", "/opening-balances/new", BALANCE, {"minutes": "2"}, "opening_balance"),
     Sent("feedback_request/form.html", "/request", REQUEST, {"partyEmail": "other@demo.example"}, "feedback_request"),
     Sent("account/sign_up.html", "/signup", SIGN_UP, {"email": "other@demo.example"}, "account_link", "", {"password"}),
     Sent(

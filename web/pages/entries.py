@@ -1,6 +1,7 @@
 """A mediator's own entries, of whatever kind: looking at one, adding, changing and deleting it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import lazy_gettext as _
-from models.fields import EntryField
-from web.client import FormOutcome, Problem, mutate, nothing_here, query, to_fix
+from models.fields import EntryField, FieldKind
+from web import entry_inputs, labels
+from web.client import FormOutcome, PageError, Problem, mutate, nothing_here, query, to_fix
 from web.entry_fields import reader, typed, writer
 from web.form_body import Form, read_form
 from web.forms import read_fields
@@ -19,6 +21,7 @@ from web.pages.sign_in import local_path
 from web.proofs import accepted
 from web.rendering import render
 
+_NO_OUTCOME = FormOutcome()
 CONFIRM = {"confirmImplausible": _("Yes, these hours are right")}
 
 
@@ -45,8 +48,9 @@ class EntryForm:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of the fields."""
-        return labels_of_fields(self.fields)
+        """The labels of the fields, and of the inputs of those that have several."""
+        several = (entry_inputs.labels(field) for field in self.fields)
+        return labels_of_fields(self.fields) | {name: label for its in several for name, label in its.items()}
 
     @property
     def facets(self) -> str:
@@ -55,13 +59,26 @@ class EntryForm:
 
     def read(self, typed: Form) -> tuple[dict[str, Any], list[Problem]]:
         """Read what was typed: the API's values by field, and what couldn't be read."""
-        readers = {field.graphql_name: reader(field) for field in self.fields}
-        required = {field.graphql_name for field in self.fields if not field.is_optional}
-        return read_fields(typed, readers, required)
+        single = [field for field in self.fields if not entry_inputs.has_several(field)]
+        readers = {field.graphql_name: reader(field) for field in single}
+        required = {field.graphql_name for field in single if not field.is_optional}
+        values, problems = read_fields(typed, readers, required)
+        for field in self.fields:
+            if entry_inputs.has_several(field):
+                values[field.graphql_name], found = entry_inputs.read(field, typed)
+                problems += found
+        return values, problems
 
     def typed(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Write an entry as its form has it."""
-        return {field.graphql_name: typed(field, entry[field.graphql_name]) for field in self.fields}
+        found: dict[str, str] = {}
+        for field in self.fields:
+            value = entry[field.graphql_name]
+            if entry_inputs.has_several(field):
+                found |= entry_inputs.typed(field, value)
+            else:
+                found[field.graphql_name] = typed(field, value)
+        return found
 
     def facts(self, entry: Mapping[str, Any], *, private: bool) -> list[tuple[EntryField, str]]:
         """Write what an entry holds, for its page; empty fields are left out."""
@@ -81,15 +98,16 @@ def _confirmed(form: EntryForm, typed: Form) -> dict[str, bool]:
 async def show(request: Request, *, form: EntryForm) -> Response:
     """Show one entry in full."""
     entry = await _entry(request, form)
-    return render(request, "entries/show.html", entry=entry, form=form, back=_back(request))
+    cases = await _chosen_cases(request, form, entry, [])
+    return render(request, "entries/show.html", entry=entry, form=form, back=_back(request), cases=cases)
 
 
 async def add(request: Request, *, form: EntryForm) -> Response:
     """Add an entry."""
     known = (await query(request, "Form"))["me"]["mediator"]
     if request.method != "POST":
-        return _blank(request, form, known)
-    typed = await read_form(request)
+        return await _blank(request, form, known)
+    typed = entry_inputs.tidied(await read_form(request))
     values, problems = form.read(typed)
     outcome = (
         to_fix(problems)
@@ -99,7 +117,7 @@ async def add(request: Request, *, form: EntryForm) -> Response:
         )
     )
     if outcome.problems:
-        return render(request, "entries/form.html", outcome=outcome, typed=typed, form=form, known=known)
+        return await _form(request, form, known, typed, outcome)
     if typed.get("then") == "another":
         return accepted(request, f"/{form.name}/new?done=added")
     return _done(request, typed.get("back", ""), "added")
@@ -111,8 +129,8 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
     if request.method != "POST":
         entry = await _entry(request, form)
         typed = form.typed(entry) | {"version": str(entry["version"]), "back": _back(request)}
-        return render(request, "entries/form.html", typed=typed, form=form, known=known)
-    sent = dict(await read_form(request))
+        return await _form(request, form, known, typed)
+    sent = dict(entry_inputs.tidied(await read_form(request)))
     values, problems = form.read(sent)
     outcome = to_fix(problems) if problems else await _update(request, form, sent, values)
     if not outcome.problems:
@@ -121,15 +139,7 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
     if current := outcome.payload.get("current"):
         differences = _differences(form, sent, values, current)
         sent["version"] = str(current["version"])
-    return render(
-        request,
-        "entries/form.html",
-        outcome=outcome,
-        typed=sent,
-        form=form,
-        known=known,
-        differences=differences,
-    )
+    return await _form(request, form, known, sent, outcome, differences)
 
 
 async def delete(request: Request, *, form: EntryForm) -> Response:
@@ -141,7 +151,7 @@ async def delete(request: Request, *, form: EntryForm) -> Response:
     return _done(request, typed.get("back", ""), "deleted")
 
 
-def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
+async def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Response:
     """Show a new entry's form: today, and what the last entry had."""
     today = request.app.state.database.now().date().isoformat()
     fresh = {field.name: field.default for field in form.fields} | {"started_on": today, "ended_on": today}
@@ -150,7 +160,49 @@ def _blank(request: Request, form: EntryForm, known: Mapping[str, Any]) -> Respo
         values |= {name: value for name, value in last.items() if value and name in values}
     typed = form.typed(values)
     typed["back"] = _back(request)
-    return render(request, "entries/form.html", typed=typed, form=form, known=known)
+    return await _form(request, form, known, typed)
+
+
+async def _form(
+    request: Request,
+    form: EntryForm,
+    known: Mapping[str, Any],
+    typed: Form,
+    outcome: FormOutcome = _NO_OUTCOME,
+    differences: Sequence[tuple[str, str, str]] = (),
+) -> Response:
+    """Show the form with what was typed, what to fix in it, and where it differs from the entry as it is now."""
+    cases = await _chosen_cases(request, form, typed, known.get("latest", {}).get("nodes", []))
+    return render(
+        request,
+        "entries/form.html",
+        outcome=outcome,
+        typed=typed,
+        form=form,
+        known=known,
+        cases=cases,
+        differences=differences,
+    )
+
+
+async def _chosen_cases(
+    request: Request, form: EntryForm, chosen: Mapping[str, Any], latest: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Give the cases to choose from, as pairs of id and label: the latest ones, and whichever is chosen already."""
+    cases = {one["id"]: one for one in latest}
+    for field in form.fields:
+        case = chosen.get(field.graphql_name) if field.kind is FieldKind.CASE else None
+        if case and case not in cases:
+            # It may have been deleted meanwhile.
+            with suppress(PageError):
+                found = await query(request, "SupervisedCase", id=case)
+                cases[case] = found["me"]["mediator"]["logbookEntry"]
+    return [(case, _case_label(facts)) for case, facts in cases.items()]
+
+
+def _case_label(case: Mapping[str, Any]) -> str:
+    facts = (labels.day(case["endedOn"]), str(labels.ROLES[case["role"]]), case["reference"])
+    return ", ".join(fact for fact in facts if fact)
 
 
 async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
@@ -185,9 +237,15 @@ def _differences(
 ) -> list[tuple[str, str, str]]:
     """List what differs from the entry as it is now: field, what was typed, what's stored."""
     stored = form.typed(current)
-    return [
-        (name, typed.get(name, ""), stored[name]) for name in stored if _plain(values[name]) != _plain(current[name])
-    ]
+    found = []
+    for field in form.fields:
+        name = field.graphql_name
+        if _plain(values[name]) != _plain(current[name]):
+            several = entry_inputs.has_several(field)
+            write = writer(field).page
+            own, now = (write(values[name]), write(current[name])) if several else (typed.get(name, ""), stored[name])
+            found.append((name, own, now))
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ SCALARS: dict[str, object] = {
     "String": "some words",
     "Int": 5,
     "Boolean": True,
+    "Decimal": "2.5",
     "Date": "2024-01-02",
     "DateTime": "2035-01-02T03:04:05Z",
 }
