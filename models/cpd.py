@@ -50,11 +50,11 @@ class CpdTag(Choice):
     FAMILY_VIOLENCE = "FAMILY_VIOLENCE", _("Family and domestic violence")
     CHILD_PROTECTION = "CHILD_PROTECTION", _("Child protection")
     FAMILY = "FAMILY", _("Family mediation")
-    POWER_IMBALANCE = "POWER_IMBALANCE", _("Imbalance of power")
+    POWER_IMBALANCE = "POWER_IMBALANCE", _("Power imbalance")
     TRAUMA = "TRAUMA", _("Trauma")
     PSYCHOLOGY = "PSYCHOLOGY", _("Psychology")
     LAW = "LAW", _("Law")
-    PRACTICE_SKILLS = "PRACTICE_SKILLS", _("Skills of mediators")
+    PRACTICE_SKILLS = "PRACTICE_SKILLS", _("Mediation skills")
     TECHNOLOGY = "TECHNOLOGY", _("Technology and mediating online")
     BUSINESS = "BUSINESS", _("Running a practice")
 
@@ -90,7 +90,7 @@ class CpdFields(SQLModel):
         listed=True,
         filtered=True,
         proposed=True,
-        hint=_("Supervision is by somebody with more experience; peer reflection is among equals."),
+        hint=_("Supervision is with somebody more experienced, peer reflection among equals."),
         description="Entries from before `PEER_REFLECTION` was added say `SUPERVISION` for both.",
     )
     format: CpdFormat | None = entry_field(
@@ -98,7 +98,7 @@ class CpdFields(SQLModel):
         _("Format"),
         listed=True,
         filtered=True,
-        hint=_("Some bodies count only so much of what wasn't live."),
+        hint=_("Some bodies limit what wasn't live."),
         description="Whether it was live, in person or online. Null if the mediator hasn't said.",
     )
     title: str = entry_field(FieldKind.LINE, _("Title"), listed=True)
@@ -110,7 +110,7 @@ class CpdFields(SQLModel):
         title=_("About"),
         filtered=True,
         facet="tags",
-        hint=_("Choose at most ten. Some bodies ask for so many hours about one of these."),
+        hint=_("Choose at most ten. Some bodies ask for hours on certain subjects."),
         description="What it was about; at most ten, each once.",
     )
     credits: list[Credit] = entry_field(

@@ -121,7 +121,6 @@ class LogbookFields(SQLModel):
         _("The mediation is over"),
         title=_("Completed"),
         default=True,
-        filtered=True,
         headings="complete, concluded, closed",
         description="Whether the mediation is over. Never true while the outcome is ONGOING.",
     )
@@ -129,7 +128,6 @@ class LogbookFields(SQLModel):
         FieldKind.FLAG,
         _("There's a written agreement"),
         title=_("Written agreement"),
-        filtered=True,
         headings="agreement in writing, agreement signed, settlement agreement",
     )
     country: str | None = entry_field(

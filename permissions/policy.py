@@ -80,7 +80,7 @@ EXPERIENCE_POLICY = (
         LogbookOrderField="ROLE MEDIUM ENDED_MONTH MINUTES CONTACT_MINUTES DISPUTE_KIND SIMULATED"),
     row("logbook entries: days, country, number of parties, outcome, written agreement, completed", S | A,
         LogbookEntry="startedOn endedOn country partyCount outcome writtenAgreement completed",
-        CaseSession="heldOn", LogbookFilter="country outcome writtenAgreement completed", LogbookFacets="countries",
+        CaseSession="heldOn", LogbookFilter="country outcome", LogbookFacets="countries",
         LogbookOrderField="STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME WRITTEN_AGREEMENT COMPLETED"),
     row("logbook entries: reference, subject, co-mediator, parties, did well, challenging, notes", S,
         LogbookEntry="reference subject coMediator parties didWell foundChallenging notes version",

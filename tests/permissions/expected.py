@@ -46,7 +46,7 @@ S    S    CaseSession         version
 SDA  SDA  SessionKind         MEDIATION PREPARATION DRAFTING FOLLOW_UP TRAVEL
 SDA  SDA  DisputeKind         *
 SDA  SDA  LogbookFilter       role medium year disputeKind languages simulated text
-SA   SA   LogbookFilter       country outcome writtenAgreement completed
+SA   SA   LogbookFilter       country outcome
 SDA  SDA  LogbookOrder        field direction
 SDA  SDA  LogbookOrderField   ROLE MEDIUM ENDED_MONTH MINUTES CONTACT_MINUTES DISPUTE_KIND SIMULATED
 SA   SA   LogbookOrderField   STARTED_ON ENDED_ON COUNTRY PARTY_COUNT OUTCOME WRITTEN_AGREEMENT COMPLETED

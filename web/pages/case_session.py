@@ -118,6 +118,7 @@ def _form(
         "case_session/form.html",
         outcome=outcome or FormOutcome(),
         case=case,
+        session=request.path_params.get("session"),
         heading=f"{labels.ROLES[case['role']]}, {labels.day(case['endedOn'])}",
         typed=typed,
         fields=SESSION_FIELDS,
