@@ -27,7 +27,7 @@ def writable(table: Table) -> list[str]:
 
 def columns_written(table: Table) -> list[str]:
     """Name the columns that are written with an entry: those, and their folds."""
-    return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at"}]
+    return [c.name for c in table.c if c.name not in {"id", "mediator_id", "version", "created_at", "has_certificate"}]
 
 
 @statement(OwnedRow, lambda of, *_: of.row)

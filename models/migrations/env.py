@@ -14,7 +14,7 @@ from sqlmodel import AutoString, SQLModel
 from models import rules
 from models.migrate import owner_engine
 
-TABLES = ("account", "mediator", "logbook", "cpd", "feedback", "reviewer", "directory", "outbox")
+TABLES = ("account", "mediator", "logbook", "cpd", "evidence", "feedback", "reviewer", "directory", "outbox")
 LOCK = 7203311  # any number; this product's own
 
 

@@ -1,0 +1,69 @@
+"""Files that mediators attach to CPD entries as evidence, and which of them are gone.
+
+Their bytes are outside the database, encrypted (`models/file_store.py`). Each file's own key is in its row, sealed, so
+nobody can read a file whose row is gone.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from i18n import lazy_gettext as _
+from models.columns import cascade_fk, one_of, random_id, server_default, table, text_column, timestamptz
+from models.fields import Choice
+
+
+class EvidenceKind(Choice):
+    """What a file shows."""
+
+    CERTIFICATE = "CERTIFICATE", _("Certificate")
+    OTHER = "OTHER", _("Other evidence")
+
+
+class MediaType(Choice):
+    """What files can be: the name that HTTP has for it, its label, and how names end that say so."""
+
+    PDF = "application/pdf", _("PDF"), ".pdf"
+    JPEG = "image/jpeg", _("JPEG picture"), ".jpg .jpeg .jpe"
+    PNG = "image/png", _("PNG picture"), ".png"
+
+
+class EvidenceFile(SQLModel, table=True):
+    """One file. `bytes` is its size, and `sealed` its key. The store knows it by its id."""
+
+    __tablename__ = "evidence_file"
+    __table_args__ = (
+        one_of("kind", EvidenceKind),
+        one_of("media_type", MediaType),
+        CheckConstraint("bytes > 0", name="bytes_bounds"),
+    )
+
+    id: UUID = random_id()
+    mediator_id: UUID = cascade_fk("mediator")
+    entry_id: UUID = cascade_fk("cpd_entry")
+    kind: str = text_column()
+    name: str = text_column()
+    media_type: str = text_column()
+    bytes: int
+    sealed: bytes = Field(sa_type=LargeBinary)  # type: ignore[valid-type]  # the type, not the column above
+    added_at: datetime = timestamptz(default_now=True)
+
+
+class DeletedFile(SQLModel, table=True):
+    """A file whose row is gone. `swept`: so are its bytes."""
+
+    __tablename__ = "deleted_file"
+    __table_args__ = (
+        Index("deleted_file_by_time", "deleted_at", "id"),
+        Index("deleted_file_unswept", "id", postgresql_where=text("NOT swept")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    deleted_at: datetime = timestamptz(default_now=True)
+    swept: bool = server_default("false")
+
+
+evidence_files = table(EvidenceFile)
+deleted_files = table(DeletedFile)
