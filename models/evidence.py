@@ -46,9 +46,9 @@ class EvidenceFile(SQLModel, table=True):
     kind: str = text_column()
     name: str = text_column()
     media_type: str = text_column()
-    bytes: int
-    sealed: bytes = Field(sa_type=LargeBinary)  # type: ignore[valid-type]  # the type, not the column above
+    sealed: bytes = Field(sa_type=LargeBinary)
     added_at: datetime = timestamptz(default_now=True)
+    bytes: int
 
 
 class DeletedFile(SQLModel, table=True):

@@ -86,6 +86,9 @@ EXPERIENCE_POLICY = (
     row("CPD takeaways; learnings", S, CpdEntry="takeaways version", Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
+    row("CPD: whether there's a certificate", S | D | A, CpdEntry="hasCertificate"),
+    row("files of CPD entries", S, CpdEntry="files", EvidenceFile="id name kind mediaType bytes addedAt",
+        EvidenceKind="*"),
     row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", CpdKind="*"),
     row("values of outcomes", S | A, Outcome="*"),
 )
@@ -156,6 +159,7 @@ CHANGE_POLICY = (
         ImportedLogbookEntryInput="role medium startedOn endedOn minutes disputeKind country languages "
         "partyCount outcome simulated reference parties didWell foundChallenging notes",
         ImportOutcome="status problems", ImportStatus="*"),
+    row("attaching files to your own CPD entries, and deleting them", S, Mutation="attachFile detachFile"),
     row("appointing and inviting a reviewer", S,
         Mutation="appointReviewer inviteReviewer resendInvitation revokeInvitation"),
     row("accepting an appointment, saying how you know the mediator", R, tokens=False,

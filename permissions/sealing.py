@@ -33,11 +33,17 @@ class CannotOpen(Exception):
 
 
 def encrypt(cipher: AESGCM, text: bytes, place: str, row: object) -> bytes:
+    """Encrypt for a place and a row; anywhere else, it doesn't open."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, text, f"{place} {row}".encode())
 
 
 def decrypt(cipher: AESGCM, sealed: bytes, place: str, row: object) -> bytes:
+    """Give what was encrypted for this place and row.
+
+    Raises:
+        CannotOpen: it's of another place or row, or was encrypted with another key.
+    """
     try:
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{place} {row}".encode())
     except (InvalidTag, ValueError):

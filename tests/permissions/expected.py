@@ -57,6 +57,10 @@ SDA  SDA  Mediator            cpdEntry(id) cpdFacets
 SDA  SDA  CpdFacets           years
 SDA  SDA  CpdEntry            id kind title provider startedOn endedOn minutes evidenceUrl
 S    S    CpdEntry            takeaways version
+SDA  SDA  CpdEntry            hasCertificate
+S    S    CpdEntry            files
+S    S    EvidenceFile        id name kind mediaType bytes addedAt
+S    S    EvidenceKind        CERTIFICATE OTHER
 SDA  SDA  CpdFilter           kind year text
 SDA  SDA  CpdOrder            field direction
 SDA  SDA  CpdOrderField       KIND TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
@@ -148,6 +152,7 @@ S    S    ImportedLogbookEntryInput partyCount outcome simulated reference parti
 S    S    ImportOutcome       status problems
 S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
+S    S    Change              attachFile detachFile
 S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
 R    -    Change              acceptAppointment declareRelation
 RA   -    Change              declineAppointment
