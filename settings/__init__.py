@@ -124,8 +124,8 @@ class Settings(FileSettings):
         None,
         description=(
             "File in which workers record the ids of deleted accounts and files, apart from the database and its "
-            "backups, so that a restored backup can delete them again. They record the audit log's heads in a file beside it, "
-            "with `.audit` added to the name"
+            "backups, so that a restored backup can delete them again. They record the audit log's heads in a file "
+            "beside it, with `.audit` added to the name"
         ),
     )
     metrics_port: int | None = Field(

@@ -1,15 +1,18 @@
 """Continuing professional development: its table below the logbook's, its export and its entries."""
 
+from i18n import lazy_gettext as _
 from models.cpd import CPD_FIELDS
 from web.csv_response import csv_export
 from web.entry_fields import column, filters
-from web.listing import Listing
+from web.labels import YES
+from web.listing import ListColumn, Listing
 from web.page import FOR_MEDIATORS
 from web.pages import entries
 
+CERTIFICATE = ListColumn("hasCertificate", _("Certificate"), YES)
 CPD_LISTING = Listing(
     "cpd",
-    tuple(column(field) for field in CPD_FIELDS if field.listed),
+    (*(column(field) for field in CPD_FIELDS if field.listed), CERTIFICATE),
     filters("CpdFilter", CPD_FIELDS),
     more=tuple(column(field) for field in CPD_FIELDS if not field.listed),
     prefix="cpd-",
