@@ -1,9 +1,9 @@
-"""The ledger of deleted accounts: a file kept apart from the database and its backups, which survives them.
+"""The ledger of deletions: a file kept apart from the database and its backups, which survives them.
 
-A backup holds accounts that were deleted after it was made. The ledger names them, so that a restored database can
-delete them again. Each line is a moment and an account's id, which means nothing by itself. It's a copy of the
-deletions in the audit log: a worker adds what's missing within seconds of the commit, and writes it all again if the
-file is gone, so each worker's ledger is complete.
+A backup holds accounts and files that were deleted after it was made. The ledger names them, so that a restored
+database can delete them again. Each line is a moment and the id of an account or a file, which means nothing by itself.
+It's a copy of the deletions of accounts in the audit log, and of what the database notes of files: a worker adds what's
+missing within seconds of the commit, and writes it all again if the file is gone, so each worker's ledger is complete.
 """
 
 import asyncio
@@ -12,17 +12,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ClauseElement, bindparam, select
+from sqlalchemy import ClauseElement, bindparam, select, union_all
 from sqlalchemy.types import DateTime
 
 from models.database import Database, Reads
+from models.evidence import deleted_files
 from models.outbox import AuditAction, audit_entries
 from models.statement import Row, statement
 from settings import Settings, SettingsError
 
 
 class Deletion(Row):
-    """When an account was deleted, and its id."""
+    """When an account or a file was deleted, and its id."""
 
     at: datetime
     subject_id: UUID
@@ -30,20 +31,22 @@ class Deletion(Row):
 
 @statement(Deletion)
 def _deletions(since: bool) -> ClauseElement:
-    found = (
-        select(audit_entries.c.at, audit_entries.c.subject_id)
-        .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None))
-        .order_by(audit_entries.c.at, audit_entries.c.id)
-    )
-    return found.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else found
+    found = union_all(
+        select(audit_entries.c.at, audit_entries.c.subject_id).where(
+            audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None)
+        ),
+        select(deleted_files.c.deleted_at, deleted_files.c.id),
+    ).subquery()
+    ordered = select(found.c.at, found.c.subject_id).order_by(found.c.at, found.c.subject_id)
+    return ordered.where(found.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else ordered
 
 
 LONGEST_COMMIT = timedelta(hours=1)  # an entry has the moment when its transaction began
 
 
-def line(moment: datetime, account_id: UUID) -> str:
+def line(moment: datetime, deleted_id: UUID) -> str:
     """Write one deletion."""
-    return f"{moment.isoformat(timespec='seconds')} {account_id}\n"
+    return f"{moment.isoformat(timespec='seconds')} {deleted_id}\n"
 
 
 def read_ledger(path: Path) -> set[UUID]:
@@ -79,7 +82,7 @@ def heads_beside(ledger: Path) -> Path:
 
 
 async def deletions(reading: Reads, since: datetime | None = None) -> list[Deletion]:
-    """Give each deletion in the audit log, oldest first."""
+    """Give each deletion that the database knows of, oldest first. Only workers and the owner read those of files."""
     if since is None:
         return await reading.all(_deletions(since=False))
     return await reading.all(_deletions(since=True), since=since)
@@ -96,7 +99,7 @@ def require_writable(settings: Settings) -> None:
 
 
 class Ledger:
-    """Keeps one file up to date with the audit log."""
+    """Keeps one file up to date with the database."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

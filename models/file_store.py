@@ -53,6 +53,9 @@ class FileStore(Protocol):
     def everything(self) -> AsyncIterator[Stored]:
         """Give all there is, what's half written included."""
 
+    async def probe(self) -> None:
+        """Find out whether it can be used."""
+
 
 async def _in_thread(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
@@ -102,6 +105,12 @@ class Folder:
     async def remove(self, name: str) -> None:
         """Remove what has this name, if anything has it."""
         await _in_thread((self._path / name).unlink, missing_ok=True)
+
+    async def probe(self) -> None:
+        """Find out whether it can be written to."""
+        nothing = UUID(int=0)
+        await self.put(nothing, b"")
+        await self.remove(nothing.hex)
 
     async def everything(self) -> AsyncIterator[Stored]:
         """Give all there is, what's half written included."""
@@ -153,6 +162,10 @@ class Bucket:
             return
         except (BaseError, OSError) as error:
             raise StoreAway(type(error).__name__) from None
+
+    async def probe(self) -> None:
+        """Find out whether it answers."""
+        await self.get(UUID(int=0))
 
     async def everything(self) -> AsyncIterator[Stored]:
         """Give all there is."""

@@ -18,9 +18,10 @@ def clean_name(given: str, media_type: MediaType) -> str:
     """Give a name for a file of a type: of `given`, what comes after folders, with an ending that says the type."""
     last = re.split(r"[/\\]", given)[-1]
     kept = "".join(one for one in unicodedata.normalize("NFC", last) if unicodedata.category(one) not in _LEFT_OUT)
-    kept = " ".join(_NOT_IN_NAMES.sub(" ", kept).split()).strip(". ")
+    kept = " ".join(_NOT_IN_NAMES.sub(" ", kept).split()).rstrip(". ")
     ending = next((one for one in _ANY_ENDING if kept.lower().endswith(one)), "")
-    stem, typed = (kept[: -len(ending)].rstrip(". "), kept[-len(ending) :]) if ending else (kept, "")
+    typed = kept[len(kept) - len(ending) :]
+    stem = kept.removesuffix(typed).strip(". ")
     if is_blank(stem):
         stem = _("file")
     right = typed if ending in _ENDINGS[media_type] else _ENDINGS[media_type][0]

@@ -16,9 +16,13 @@ class FileSettings(BaseSettings):
     files_s3_endpoint: WebAddress | None = Field(
         None, description="Address of the S3-compatible service that `FILES_STORE` is in; without it, Amazon's"
     )
-    files_s3_region: str = Field("us-east-1", description="Region of that service")
-    files_s3_access_key: str | None = Field(None, description="The id of the key to that service")
-    files_s3_secret_key: SecretStr | None = Field(None, description="The secret of that key")
+    files_s3_region: str = Field("us-east-1", pattern="^[a-z0-9-]+$", description="Region of that service")
+    files_s3_access_key: str | None = Field(
+        None, pattern="^[!-~]+$", description="Id of the key to that service; it's needed with `s3://`"
+    )
+    files_s3_secret_key: SecretStr | None = Field(
+        None, min_length=8, description="Secret of that key; it's needed with `s3://`, too"
+    )
     files_store: str | None = Field(
         None,
         description=(

@@ -16,7 +16,8 @@ from i18n import lazy_gettext as _
 from models.fields import camel
 from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import Viewer
-from resolvers.evidence_changes import MAX_ACCOUNT_BYTES, MAX_BYTES
+from resolvers.evidence_changes import MAX_ACCOUNT_BYTES
+from resolvers.evidence_content import MAX_BYTES
 from web import labels
 from web.client import FormOutcome, PageError, Problem, is_repeated
 from web.entry_fields import labels_of, writer

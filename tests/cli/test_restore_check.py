@@ -16,7 +16,7 @@ from tests.servers import environment
 from web.preflight import reach_database
 
 NAME = "brought_back"
-DONE = "Deleted again: 1 accounts. Expired: the details of 0 requests and 0 origins of feedback. "
+DONE = "Deleted again: 1 accounts and 1 files. Expired: the details of 0 requests and 0 origins of feedback. "
 
 
 async def program(name: str, *arguments: str) -> None:

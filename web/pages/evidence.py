@@ -13,7 +13,7 @@ from starlette.responses import Response
 from i18n import gettext as _
 from resolvers.errors import Away, Forbidden
 from resolvers.evidence import opened_file
-from resolvers.evidence_changes import MAX_BYTES
+from resolvers.evidence_content import MAX_BYTES
 from resolvers.inputs import read_id
 from web.client import FormOutcome, PageError, mutate, nothing_here, query, to_fix
 from web.downloads import attachment
