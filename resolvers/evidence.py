@@ -30,7 +30,7 @@ class FileRow(Row):
     id: UUID
     entry_id: UUID
     name: str
-    kind: EvidenceKind
+    kind: str
     media_type: str
     bytes: int
     added_at: datetime

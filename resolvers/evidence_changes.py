@@ -58,13 +58,17 @@ class DetachFileInput:
     id: strawberry.ID
 
 
-@statement(Row)
+class _IdRow(Row):
+    id: UUID
+
+
+@statement(_IdRow)
 def _lock() -> ClauseElement:
     """Let a mediator's changes to their files come one after another."""
     return select(mediators.c.id).where(mediators.c.id == _me).with_for_update(key_share=True)
 
 
-@statement(Row)
+@statement(_IdRow)
 def _own_entry() -> ClauseElement:
     return select(cpd_entries.c.id).where(cpd_entries.c.id == _entry, cpd_entries.c.mediator_id == _me)
 

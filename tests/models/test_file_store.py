@@ -34,7 +34,7 @@ async def s3_server() -> AsyncIterator[str]:
     """The address of a server with an empty bucket."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
     address = f"http://127.0.0.1:{port}"
 
     async def made() -> bool:

@@ -19,7 +19,7 @@ from resolvers.paging import page_statement
 from schema import execution
 from schema.build import projection
 from tests.hub import Hub, Person, payload
-from tests.world import put_cases, put_cpd, put_feedback, put_token
+from tests.world import put_cases, put_cpd, put_feedback, put_file, put_token
 
 # Everything that the database's own rules guard, by every route to it.
 ALL = """{
@@ -28,7 +28,7 @@ ALL = """{
 }
 fragment Private on Mediator {
   logbook(first: 30) { nodes { reference parties didWell foundChallenging notes } }
-  cpd(first: 30) { nodes { takeaways } }
+  cpd(first: 30) { nodes { takeaways files { name } } }
   learnings(first: 30) { nodes { text } }
   feedbackRequests(first: 30) { nodes { partyName partyEmail reference mediationEndedOn } }
   feedback(first: 30) { nodes { id answers { text } origin(reason: "Ticket 1234") { name email } } }
@@ -93,8 +93,10 @@ async def _fill(hub: Hub, name: str, person: Person, admins: set[str]) -> dict[s
     """Add somebody's private texts, and return who may read each."""
     private = ("reference", "parties", "did_well", "found_challenging", "notes")
     await put_cases(hub, person, {column: f"{name}-case-{column}" for column in private})
-    await put_cpd(hub, person, {"takeaways": f"{name}-takeaways"})
-    readers = {f"{name}-case-{column}": {name} for column in private} | {f"{name}-takeaways": {name}}
+    (entry,) = await put_cpd(hub, person, {"takeaways": f"{name}-takeaways"})
+    await put_file(hub, person, entry, f"{name}-file")
+    readers = {f"{name}-case-{column}": {name} for column in private}
+    readers |= {f"{name}-takeaways": {name}, f"{name}-file": {name}}
     asked = {
         "partyName": f"{name}-party",
         "partyEmail": f"{name}-party@demo.example",

@@ -78,6 +78,7 @@ READ_WITH = {
     "approval": "since",
     "relation": "relation_details",
     "percent": "requested_at",
+    "has_certificate": "title",
 }
 
 SEALED = {"feedback_origin", "feedback_request_details"}
@@ -189,7 +190,16 @@ async def _make(place: Place, watcher: Watcher) -> Other:
 async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: Other, watcher: Watcher) -> None:
     """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
-    for name in ("feedback", "logbook_entry", "cpd_entry", "feedback_request", "session", "outbox", "audit_entry"):
+    for name in (
+        "feedback",
+        "logbook_entry",
+        "cpd_entry",
+        "evidence_file",
+        "feedback_request",
+        "session",
+        "outbox",
+        "audit_entry",
+    ):
         table = SQLModel.metadata.tables[name]
         for record in await connection.fetch(f'SELECT * FROM "{name}"'):
             row = dict(record)

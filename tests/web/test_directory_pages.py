@@ -228,6 +228,7 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
             "Hours": "10.25",
             "First day": "2023-09-01",
             "Evidence": EVIDENCE,
+            "Certificate": "No",
         }
     ]
     assert len(await sheet(hub, directory, f"{path}/cpd.csv")) == 2
