@@ -43,13 +43,15 @@ class ExportError(Exception):
 class Part:
     """One part of an archive: its operation and its files have its name, and `says` tells what's in it.
 
-    `own`: only the row with the owner's id, from a list of everybody.
+    `own`: only the row with the owner's id, from a list of everybody. `items`: the field of each row whose items are
+    this part's rows; the rest of the row goes into each of them.
     """
 
     name: str
     says: LazyText
     is_list: bool = True
     own: bool = False
+    items: str | None = None
 
 
 PARTS = (
@@ -62,6 +64,14 @@ PARTS_OF_ROLE = {
         Part("profile", _("Your profile, and what your logbook adds up to."), is_list=False),
         Part("logbook", _("Your logbook, the latest case first.")),
         Part("cpd", _("Your continuing professional development, the latest first.")),
+        Part(
+            "evidence",
+            _(
+                "The files that you attached to your CPD. entryId is the id of the entry. The files themselves are in "
+                "the folder files, each below its id: those that you have when you download this."
+            ),
+            items="files",
+        ),
         Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
         Part("feedback", _("The feedback that was shared with you. The CSV has a row for each answer.")),
         Part("feedback_questions", _("What the survey asks under each key.")),
@@ -189,8 +199,18 @@ async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str,
             found = {"nodes": found, "pageInfo": {"hasNextPage": False, "endCursor": None}}
         for row in found["nodes"]:
             if not part.own or row["id"] == str(viewer.account_id):
-                yield row
+                for one in _items(part, row):
+                    yield one
         more, after = found["pageInfo"]["hasNextPage"], found["pageInfo"]["endCursor"]
+
+
+def _items(part: Part, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if part.items is None:
+        yield row
+        return
+    rest = {name: value for name, value in row.items() if name != part.items}
+    for item in row[part.items]:
+        yield rest | item
 
 
 def columns(part: Part) -> list[str]:
@@ -203,7 +223,7 @@ def _leaves(selected: SelectionSetNode) -> Iterator[str]:
         if not isinstance(field, FieldNode) or field.name.value == "pageInfo":
             continue
         if field.selection_set is None:
-            yield field.name.value
+            yield (field.alias or field.name).value
         else:
             yield from _leaves(field.selection_set)
 

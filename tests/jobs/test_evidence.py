@@ -32,7 +32,7 @@ NEWER_KEY = "another key of files that only tests have"
 
 
 async def swept(hub: Hub) -> int:
-    return await sweep_files({"work": Work(hub.worker, hub.settings)})  # type: ignore[arg-type]
+    return int(await sweep_files({"work": Work(hub.worker, hub.settings)}))
 
 
 def with_settings(hub: Hub, **changed: Any) -> Settings:

@@ -11,7 +11,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from models import file_store
 from models.file_store import FileStore, StoreAway, open_store
 from settings import Settings, load
 from tests.servers import free_port
@@ -111,7 +110,7 @@ async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypa
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file_store.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreAway, match="No space left"):
         await store.put(uuid4(), b"x")
     assert await names(store) == {}
