@@ -136,7 +136,7 @@ def _check_picture(picture: Image.Image, written_as: str) -> None:
 def _too_many_pixels() -> NotTaken:
     return NotTaken(
         _(
-            "A picture can have at most %(most)s million pixels. Please make it smaller.",
+            "A picture can have at most %(most)s million pixels. Please choose a smaller one.",
             most=number(MAX_PIXELS // 10**6),
         ),
         too_large=True,

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 _HEADERS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }

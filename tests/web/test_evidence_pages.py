@@ -59,7 +59,7 @@ async def test_a_file_is_attached_downloaded_and_removed_on_the_page_of_its_entr
     headers = {
         "content-type": "application/pdf",
         "content-disposition": "attachment; filename=\"my diploma.pdf\"; filename*=UTF-8''my%20diploma.pdf",
-        "content-security-policy": "sandbox; default-src 'none'",
+        "content-security-policy": "default-src 'none'; sandbox",
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
     }

@@ -35,7 +35,7 @@ _uploading: set[UUID | None] = set()
 async def files(request: Request) -> Response:
     """Show the files of an entry, and attach one."""
     entry_id, back = request.path_params["id"], local_path(request.query_params.get("back", "/logbook"))
-    outcome, typed = FormOutcome(), {"kind": "CERTIFICATE"}
+    outcome, typed = FormOutcome(), dict[str, str]()
     if request.method == "POST":
         outcome, typed = await _attach(request, entry_id)
         if not outcome.problems:
