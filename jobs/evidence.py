@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ClauseElement, any_, bindparam, func, select, update
+from sqlalchemy import ClauseElement, any_, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
@@ -78,11 +78,30 @@ async def remove_deleted(database: Database, store: FileStore) -> int:
             return removed
 
 
+class FilesHidden(Exception):
+    """The database has files that its rules don't show to this worker: everything would look as if it were unknown."""
+
+
+class _SightRow(Row):
+    some: bool
+    shown: bool
+
+
+@statement(_SightRow)
+def _sight() -> ClauseElement:
+    some = exists(select(literal_column("1")).select_from(func.file_key_ids()))
+    return select(some.label("some"), exists(select(evidence_files.c.id)).label("shown"))
+
+
 async def remove_unknown(database: Database, store: FileStore, before: datetime) -> int:
     """Remove what was written before that moment and belongs to no file, half-written files included.
 
-    The store's time is that of its own machine, and so is `before`.
+    The store's time is that of its own machine, and so is `before`. Raises FilesHidden.
     """
+    async with database.reading() as reading:
+        sight = await reading.one(_sight())
+    if sight.some and not sight.shown:
+        raise FilesHidden
     removed, batch = 0, list[str]()
     async for one in store.everything():
         if one.written_at < before:

@@ -8,12 +8,12 @@ missing within seconds of the commit, and writes it all again if the file is gon
 
 import asyncio
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ClauseElement, bindparam, select, union_all
-from sqlalchemy.types import DateTime
+from sqlalchemy import ClauseElement, bindparam, cast, func, select, union_all
+from sqlalchemy.types import Date, DateTime
 
 from models.database import Database, Reads
 from models.evidence import deleted_files
@@ -31,17 +31,21 @@ class Deletion(Row):
 
 @statement(Deletion)
 def _deletions(since: bool) -> ClauseElement:
-    found = union_all(
-        select(audit_entries.c.at, audit_entries.c.subject_id).where(
-            audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None)
-        ),
-        select(deleted_files.c.deleted_at, deleted_files.c.id),
-    ).subquery()
-    ordered = select(found.c.at, found.c.subject_id).order_by(found.c.at, found.c.subject_id)
-    return ordered.where(found.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else ordered
+    """Select deletions, those of files with the end of their day, which is all that's known of when they were."""
+    accounts = select(audit_entries.c.at, audit_entries.c.subject_id).where(
+        audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None)
+    )
+    end = func.timezone("UTC", cast(deleted_files.c.deleted_on + 1, DateTime()), type_=DateTime(timezone=True))
+    files = select(end.label("at"), deleted_files.c.id)
+    if since:
+        accounts = accounts.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True)))
+        files = files.where(deleted_files.c.deleted_on >= bindparam("since_day", type_=Date()))
+    found = union_all(accounts, files).subquery()
+    return select(found.c.at, found.c.subject_id).order_by(found.c.at, found.c.subject_id)
 
 
-LONGEST_COMMIT = timedelta(hours=1)  # an entry has the moment when its transaction began
+# An entry has the moment when its transaction began, up to an hour before its commit, and a file the end of its day.
+LONGEST_COMMIT = timedelta(hours=1 + 24)
 
 
 def line(moment: datetime, deleted_id: UUID) -> str:
@@ -85,7 +89,8 @@ async def deletions(reading: Reads, since: datetime | None = None) -> list[Delet
     """Give each deletion that the database knows of, oldest first. Only workers and the owner read those of files."""
     if since is None:
         return await reading.all(_deletions(since=False))
-    return await reading.all(_deletions(since=True), since=since)
+    day = since.astimezone(UTC).date() - timedelta(days=1)
+    return await reading.all(_deletions(since=True), since=since, since_day=day)
 
 
 def require_writable(settings: Settings) -> None:

@@ -4,14 +4,14 @@ Their bytes are outside the database, encrypted (`models/file_store.py`). Each f
 nobody can read a file whose row is gone.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from i18n import lazy_gettext as _
-from models.columns import cascade_fk, one_of, random_id, server_default, table, text_column, timestamptz
+from models.columns import cascade_fk, one_of, random_id, server_default, table, text_column, timestamptz, today
 from models.fields import Choice
 
 
@@ -52,16 +52,19 @@ class EvidenceFile(SQLModel, table=True):
 
 
 class DeletedFile(SQLModel, table=True):
-    """A file whose row is gone. `swept`: so are its bytes."""
+    """A file whose row is gone. `swept`: so are its bytes.
+
+    Only the day is kept: the moment would tell how many files a deleted account had, which the audit log names.
+    """
 
     __tablename__ = "deleted_file"
     __table_args__ = (
-        Index("deleted_file_by_time", "deleted_at", "id"),
+        Index("deleted_file_by_day", "deleted_on", "id"),
         Index("deleted_file_unswept", "id", postgresql_where=text("NOT swept")),
     )
 
     id: UUID = Field(primary_key=True)
-    deleted_at: datetime = timestamptz(default_now=True)
+    deleted_on: date = today()
     swept: bool = server_default("false")
 
 

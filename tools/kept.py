@@ -143,7 +143,7 @@ KEPT = (
     ),
     Kept(
         "deleted_file",
-        "the id of a file that was deleted, and when",
+        "the id of a file that was deleted, and the day",
         "mediators, but nothing leads to them",
         _NOBODY,
         "for good, so that no backup brings the file back",

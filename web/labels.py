@@ -83,7 +83,7 @@ def size(count: int) -> str:
     """Write a number of bytes: 240 KB, 1.2 MB."""
     if count < 1000 * 1024:
         return gettext("%(size)s KB", size=i18n.number(max(1, round(count / 1024))))
-    return gettext("%(size)s MB", size=round(count / 1024**2, 1))
+    return gettext("%(size)s MB", size=str(round(count / 1024**2, 1)))
 
 
 def question_texts(survey: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What's left of files that are gone: nothing, in the store, in a restored backup and under a key that was changed."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import evidence
-from jobs.evidence import UNKNOWN_KEPT, remove_unknown, sweep
+from jobs.evidence import UNKNOWN_KEPT, FilesHidden, remove_unknown, sweep
 from jobs.file_keys import Rotated, lacks_keys, rotate_keys
 from jobs.ledger import Ledger, read_ledger
 from models.database import connect
@@ -37,6 +37,10 @@ async def swept(hub: Hub) -> int:
 
 def with_settings(hub: Hub, **changed: Any) -> Settings:
     return load(**dict(hub.settings) | changed)
+
+
+def tomorrow(hub: Hub) -> date:
+    return (hub.database.now() + timedelta(days=1)).date()
 
 
 def grown_old(hub: Hub, name: str = "") -> None:
@@ -100,6 +104,18 @@ async def test_many_files_are_swept_part_by_part(hub: Hub, monkeypatch: pytest.M
     assert stored(hub) == []
 
 
+async def test_a_worker_to_whom_files_are_hidden_removes_nothing(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    await attach(hub, ann, entry)
+    grown_old(hub)
+    store = open_store(hub.settings)
+    assert store
+    with pytest.raises(FilesHidden):
+        await remove_unknown(hub.app.state.database, store, datetime.now(UTC) - UNKNOWN_KEPT)
+    assert len(stored(hub)) == 1
+
+
 async def test_while_the_store_is_away_the_worker_goes_on_and_sweeps_later(hub: Hub) -> None:
     ann = await hub.mediator()
     (entry,) = await put_cpd(hub, ann, {})
@@ -122,6 +138,7 @@ async def test_a_deleted_file_is_in_the_ledger(hub: Hub, tmp_path: Path) -> None
     payload(await hub.change("detachFile", {"id": made["id"]}, by=ann))
     assert await kept.keep(hub.worker) == 1
     assert read_ledger(tmp_path / "ledger") == {UUID(made["id"])}
+    assert (tmp_path / "ledger").read_text().startswith(f"{tomorrow(hub)}T00:00:00+00:00 ")
     assert await logbook(hub.settings, "deletions") == (0, (tmp_path / "ledger").read_text())
 
 

@@ -11,11 +11,13 @@ def upgrade() -> None:
     op.create_table(
         "deleted_file",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), server_default=sa.text("clock()"), nullable=False),
+        sa.Column(
+            "deleted_on", sa.Date(), server_default=sa.text("((clock() AT TIME ZONE 'UTC')::date)"), nullable=False
+        ),
         sa.Column("swept", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("deleted_file_by_time", "deleted_file", ["deleted_at", "id"], unique=False)
+    op.create_index("deleted_file_by_day", "deleted_file", ["deleted_on", "id"], unique=False)
     op.create_index("deleted_file_unswept", "deleted_file", ["id"], unique=False, postgresql_where=sa.text("NOT swept"))
     op.create_table(
         "evidence_file",
@@ -25,9 +27,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("clock()"), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
         sa.CheckConstraint("kind IN ('CERTIFICATE', 'OTHER')", name="kind_known"),
         sa.CheckConstraint("media_type IN ('application/pdf', 'image/jpeg', 'image/png')", name="media_type_known"),
         sa.CheckConstraint("bytes > 0", name="bytes_bounds"),
@@ -244,5 +246,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_evidence_file_entry_id"), table_name="evidence_file")
     op.drop_table("evidence_file")
     op.drop_index("deleted_file_unswept", table_name="deleted_file", postgresql_where=sa.text("NOT swept"))
-    op.drop_index("deleted_file_by_time", table_name="deleted_file")
+    op.drop_index("deleted_file_by_day", table_name="deleted_file")
     op.drop_table("deleted_file")
