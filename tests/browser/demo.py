@@ -40,13 +40,15 @@ async def demo_hub(services: Services) -> AsyncIterator[Demo]:
 async def _ids(demo: Demo) -> dict[str, str]:
     """Return the id of one of each thing that the demo's mediator has."""
     document = """{ me { mediator { feedbackLink
-        logbook(first: 1) { nodes { id } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } } } } }"""
+        logbook(first: 1) { nodes { id } } cpd(first: 100) { nodes { id hasCertificate } }
+        feedback(first: 1) { nodes { id } } } } }"""
     own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
     return {
         "mediator": str(next(person.id for person in DEMO_PEOPLE if person.handle == "mediator")),
         "personal": own["feedbackLink"].rpartition("/")[2],
         "entry": own["logbook"]["nodes"][0]["id"],
         "cpd": own["cpd"]["nodes"][0]["id"],
+        "certified": next(node["id"] for node in own["cpd"]["nodes"] if node["hasCertificate"]),
         "feedback": own["feedback"]["nodes"][0]["id"],
     }
 

@@ -101,7 +101,7 @@ async def _slot(request: Request) -> AsyncIterator[None]:
         _uploading.discard(whose)
 
 
-@page("/cpd/files/{id}", FOR_MEDIATORS)
+@page("/cpd/files/{id}", FOR_MEDIATORS, download=True)
 async def download(request: Request) -> Response:
     """Hand out a file. Like the copy of one's data, it goes past the API, which has no files."""
     try:
