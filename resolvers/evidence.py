@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, bindparam, func, select
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
@@ -40,9 +40,13 @@ class _SealedRow(FileRow):
     sealed: bytes
 
 
+def _own() -> ColumnElement[bool]:
+    return _its.mediator_id == _me
+
+
 def _own_files() -> AnySelect:
     shown = (_its.id, _its.entry_id, _its.name, _its.kind, _its.media_type, _its.bytes, _its.added_at)
-    return select(*shown).where(_its.mediator_id == _me)
+    return select(*shown).where(_own())
 
 
 @statement(FileRow)

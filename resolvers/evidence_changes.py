@@ -23,17 +23,20 @@ from models.file_store import FileStore, StoreAway, open_store
 from models.mediator import mediators
 from models.statement import Row, Values, statement
 from permissions.file_sealing import seal_file
+from permissions.writing import is_blank
 from resolvers import limits
 from resolvers.context import Context, Info
 from resolvers.errors import Away, Code, refuse
 from resolvers.evidence import FileRow, own_file
 from resolvers.evidence_content import MAX_BYTES, Content, NotTaken, read_content
 from resolvers.evidence_name import clean_name
-from resolvers.idempotency import Once, earlier_result, once
+from resolvers.idempotency import Once, earlier_result, known_result, once
 from resolvers.inputs import read_id
+from resolvers.validation import Check
 
 MAX_ACCOUNT_BYTES = 500 * 1024 * 1024  # of all of a mediator's files together
 MAX_FILES = 20  # of one entry
+_MAX_TYPED = 1_000  # characters of a name, of which 200 are kept
 
 Base64 = NewType("Base64", bytes)
 _its = evidence_files.c
@@ -102,7 +105,11 @@ async def attach_file(info: Info, input: AttachFileInput) -> FileRow | None:
     if store is None or not context.settings.takes_files:
         refuse(None, Code.NOT_ALLOWED, _("Files can't be attached here."))
     await context.limiter.count(limits.UPLOADS, context.account_id)
+    sent = _once(input)
     async with context.database.reading() as reading:
+        if known := await known_result(context, reading, "attachFile", sent):
+            return await reading.first(own_file(), id=known, me=context.account_id)
+        _check_name(input.name)
         await _require_room(context, reading, entry_id, min(len(input.content), MAX_BYTES))
     content = await _content(input.content)
     values: Values = {
@@ -118,7 +125,7 @@ async def attach_file(info: Info, input: AttachFileInput) -> FileRow | None:
     try:
         await store.put(file_id, stored)
         async with context.transaction() as transaction:
-            attached = await _attach(context, transaction, _once(input), values | {"sealed": sealed})
+            attached = await _attach(context, transaction, sent, values | {"sealed": sealed})
     except BaseException as error:
         await _discard(store, file_id)
         if isinstance(error, StoreAway):
@@ -133,6 +140,13 @@ async def attach_file(info: Info, input: AttachFileInput) -> FileRow | None:
 def _once(input: AttachFileInput) -> Once:
     given = once(input, proofs=("content",))
     return Once(given.key, given.content + hashlib.sha256(input.content).digest())
+
+
+def _check_name(given: str) -> None:
+    check = Check()
+    if check.text("name", given, most=_MAX_TYPED) is None or is_blank(given):
+        check.add("name", Code.REQUIRED, _("Please fill this in."))
+    check.done()
 
 
 async def _content(sent: bytes) -> Content:

@@ -7,14 +7,15 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Select, literal, true
-from sqlalchemy.types import Integer
+from sqlalchemy import ColumnElement, Select, bindparam, literal, or_, true
+from sqlalchemy.types import Integer, Uuid
 
 from models.account import Role
+from models.evidence import evidence_files
 from models.mediator import Visibility
 from permissions import scopes
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
-from resolvers import entry_reading, feedback, feedback_request, mediator
+from resolvers import entry_reading, evidence, feedback, feedback_request, mediator
 from resolvers.paging import page_statement
 from schema import execution
 from schema.build import projection
@@ -146,6 +147,11 @@ def _of_everybody(rows: Select[Any], *arguments: Any, parent: Any = None, **opti
     return page_statement(rows, *arguments, parent=whose, **options)
 
 
+def _anybodys_file() -> ColumnElement[bool]:
+    owner, me = evidence_files.c.mediator_id, bindparam("me", type_=Uuid())
+    return or_(owner == me, owner != me)
+
+
 def _whole_schema(_standings: Standing, _by_token: bool) -> execution.Documents:
     return execution.Documents(projection(EVERYBODY))
 
@@ -170,6 +176,7 @@ def without(*fences: str) -> Iterator[None]:
         if "whose list" in fences:
             patch.setattr(entry_reading, "page_statement", _of_everybody)
             patch.setattr(feedback_request, "page_statement", _of_everybody)
+            patch.setattr(evidence, "_own", _anybodys_file)
         if "projection" in fences:
             patch.setattr(execution, "documents", _whole_schema)
         _forget_statements()
@@ -187,5 +194,6 @@ def _forget_statements() -> None:
         *reading,
         feedback_request._page,
         feedback_request._one,
+        evidence._of_entries,
     ):
         kept.cache_clear()

@@ -134,6 +134,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
                 "appointments",
                 "exports",
                 "imports",
+                "uploads",
                 "password_checks",
                 "invitations_sent",
             }

@@ -58,7 +58,7 @@ async def _attach(request: Request, entry_id: str) -> tuple[FormOutcome, dict[st
             return to_fix([{"field": "file", "message": _("Please choose a file.")}]), typed
         if typed.get("kind") not in {"CERTIFICATE", "OTHER"}:
             return to_fix([{"field": "kind", "message": _("Please choose one.")}]), typed
-        sent: dict[str, Any] = {"name": upload.name.replace("\0", ""), "content": upload.data, **typed}
+        sent: dict[str, Any] = {"name": upload.name.replace("\0", "")[-200:], "content": upload.data, **typed}
         outcome = await mutate(request, "AttachFile", entryId=entry_id, **sent)
     for problem in outcome.problems:
         if problem["field"] == "entryId":
