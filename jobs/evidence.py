@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ClauseElement, any_, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import ClauseElement, any_, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
 from jobs.expiry import Every, take_turn
 from models.database import Database, Transaction
-from models.evidence import deleted_files, evidence_files
+from models.evidence import deleted_files
 from models.file_store import FileStore, StoreAway
 from models.statement import Row, statement
 
@@ -36,7 +36,8 @@ def _unswept() -> ClauseElement:
 
 @statement(_IdRow)
 def _known() -> ClauseElement:
-    return select(evidence_files.c.id).where(evidence_files.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid()))))
+    known = func.known_files(bindparam("ids", type_=ARRAY(Uuid())))
+    return select(literal_column("known_files", Uuid()).label("id")).select_from(known)
 
 
 async def sweep(database: Database, store: FileStore | None) -> int:
@@ -78,30 +79,11 @@ async def remove_deleted(database: Database, store: FileStore) -> int:
             return removed
 
 
-class FilesHidden(Exception):
-    """The database has files that its rules don't show to this worker: everything would look as if it were unknown."""
-
-
-class _SightRow(Row):
-    some: bool
-    shown: bool
-
-
-@statement(_SightRow)
-def _sight() -> ClauseElement:
-    some = exists(select(literal_column("1")).select_from(func.file_key_ids()))
-    return select(some.label("some"), exists(select(evidence_files.c.id)).label("shown"))
-
-
 async def remove_unknown(database: Database, store: FileStore, before: datetime) -> int:
     """Remove what was written before that moment and belongs to no file, half-written files included.
 
-    The store's time is that of its own machine, and so is `before`. Raises FilesHidden.
+    The store's time is that of its own machine, and so is `before`.
     """
-    async with database.reading() as reading:
-        sight = await reading.one(_sight())
-    if sight.some and not sight.shown:
-        raise FilesHidden
     removed, batch = 0, list[str]()
     async for one in store.everything():
         if one.written_at < before:

@@ -256,6 +256,15 @@ END;
 
 REVOKE EXECUTE ON FUNCTION file_key_ids FROM PUBLIC;
 
+-- Which of these ids are files', so that a worker can tell what belongs to none without reading any. It leaves nothing
+-- out for anybody: to a worker whom the rules took for somebody else, all files would seem unknown.
+CREATE FUNCTION known_files(ids uuid[]) RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT id FROM evidence_file WHERE id = ANY (ids);
+END;
+
+REVOKE EXECUTE ON FUNCTION known_files FROM PUBLIC;
+
 -- Notes the id of a file that's gone, however it went. Workers then remove its bytes, and record the id in the ledger.
 CREATE FUNCTION note_deleted_file() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -305,7 +314,6 @@ CREATE POLICY own_is_attached ON evidence_file FOR INSERT WITH CHECK (
     AND entry_id IN (SELECT id FROM cpd_entry WHERE mediator_id = (SELECT own_record()))
 );
 CREATE POLICY own_is_detached ON evidence_file FOR DELETE USING (mediator_id IN (SELECT own_record()));
-CREATE POLICY work_sweeps ON evidence_file FOR SELECT TO :"worker" USING ((SELECT at_work()));
 
 -- Which files are gone, for the workers' ledgers, and whether their bytes are.
 ALTER TABLE deleted_file ENABLE ROW LEVEL SECURITY;
@@ -587,4 +595,4 @@ REVOKE UPDATE ON feedback FROM :"role";
 GRANT UPDATE (shared, share_alone, network_hash, admission, released, release_at) ON feedback TO :"role";
 
 GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, erase_invitations, end_invitations, end_exports,
-    mix_answers, rewrite, file_key_ids TO :"role";
+    mix_answers, rewrite, file_key_ids, known_files TO :"role";

@@ -104,6 +104,18 @@ def upgrade() -> None:
     END
     """)
     op.execute("""
+    CREATE OR REPLACE FUNCTION public.known_files(ids uuid[])
+     RETURNS SETOF uuid
+     LANGUAGE sql
+     STABLE SECURITY DEFINER
+     SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+     SELECT evidence_file.id
+        FROM evidence_file
+       WHERE (evidence_file.id = ANY (known_files.ids));
+    END
+    """)
+    op.execute("""
     CREATE OR REPLACE FUNCTION public.note_deleted_file()
      RETURNS trigger
      LANGUAGE plpgsql
@@ -134,6 +146,7 @@ def upgrade() -> None:
     """)
     op.execute("REVOKE EXECUTE ON ROUTINE file_key_ids() FROM PUBLIC")
     op.execute("REVOKE EXECUTE ON ROUTINE keep_has_certificate() FROM PUBLIC")
+    op.execute("REVOKE EXECUTE ON ROUTINE known_files(uuid[]) FROM PUBLIC")
     op.execute("REVOKE EXECUTE ON ROUTINE note_deleted_file() FROM PUBLIC")
     op.execute("ALTER TABLE evidence_file SET (autovacuum_vacuum_threshold=0, autovacuum_vacuum_scale_factor=0)")
     op.execute("ALTER TABLE deleted_file ENABLE ROW LEVEL SECURITY")
@@ -161,10 +174,6 @@ def upgrade() -> None:
     USING ((mediator_id IN ( SELECT own_record() AS own_record)))
     """)
     op.execute("""
-    CREATE POLICY work_sweeps ON evidence_file FOR SELECT TO CURRENT_USER
-    USING (( SELECT at_work() AS at_work))
-    """)
-    op.execute("""
     CREATE TRIGGER nothing_begins_certified BEFORE INSERT ON public.cpd_entry FOR EACH ROW WHEN (new.has_certificate) EXECUTE FUNCTION refuse_change()
     """)
     op.execute("""
@@ -183,7 +192,6 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER keeps_has_certificate ON evidence_file")
     op.execute("DROP TRIGGER only_files_certify ON cpd_entry")
     op.execute("DROP TRIGGER nothing_begins_certified ON cpd_entry")
-    op.execute("DROP POLICY work_sweeps ON evidence_file")
     op.execute("DROP POLICY own_is_detached ON evidence_file")
     op.execute("DROP POLICY own_is_attached ON evidence_file")
     op.execute("DROP POLICY own ON evidence_file")
@@ -240,6 +248,7 @@ def downgrade() -> None:
     """)
     op.execute("DROP ROUTINE keep_has_certificate()")
     op.execute("DROP ROUTINE note_deleted_file()")
+    op.execute("DROP ROUTINE known_files(uuid[])")
     op.execute("DROP ROUTINE file_key_ids()")
     op.drop_column("cpd_entry", "has_certificate")
     op.drop_index(op.f("ix_evidence_file_mediator_id"), table_name="evidence_file")
