@@ -123,6 +123,8 @@ class Folder:
         found = []
         with os.scandir(self._path) as entries:
             for entry in entries:
+                if not entry.is_file(follow_symlinks=False):  # such as lost+found, where a disk begins
+                    continue
                 try:
                     written_at = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
                 except FileNotFoundError:  # it has just been removed

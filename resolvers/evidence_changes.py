@@ -26,7 +26,7 @@ from permissions.file_sealing import seal_file
 from permissions.writing import is_blank
 from resolvers import limits
 from resolvers.context import Context, Info
-from resolvers.errors import Away, Code, refuse
+from resolvers.errors import Away, Code, NotFound, Refused, refuse
 from resolvers.evidence import FileRow, own_file
 from resolvers.evidence_content import MAX_BYTES, Content, NotTaken, read_content
 from resolvers.evidence_name import clean_name
@@ -126,10 +126,11 @@ async def attach_file(info: Info, input: AttachFileInput) -> FileRow | None:
         await store.put(file_id, stored)
         async with context.transaction() as transaction:
             attached = await _attach(context, transaction, sent, values | {"sealed": sealed})
-    except BaseException as error:
+    except StoreAway:
         await _discard(store, file_id)
-        if isinstance(error, StoreAway):
-            raise Away from None
+        raise Away from None
+    except (Refused, NotFound):  # after any other error, the row may be there: what's left is for the sweep
+        await _discard(store, file_id)
         raise
     if attached != file_id:
         await _discard(store, file_id)  # an earlier request with this key stored it already

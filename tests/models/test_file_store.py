@@ -116,6 +116,14 @@ async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypa
     assert await names(store) == {}
 
 
+async def test_folders_and_links_in_a_folder_are_nobodys_business(tmp_path: Path) -> None:
+    store = open_store(settings_of(files_store=str(tmp_path)))
+    assert store is not None
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    assert await names(store) == {}
+
+
 async def test_files_are_for_their_own_account_of_the_machine_alone(tmp_path: Path) -> None:
     store, one = open_store(settings_of(files_store=str(tmp_path / "files"))), uuid4()
     assert store is not None

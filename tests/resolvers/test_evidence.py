@@ -2,6 +2,8 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,8 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from models.account import Role
+from models.database import Transaction
 from models.mediator import Visibility
+from models.pool import Unavailable
 from resolvers import evidence_changes
+from resolvers.context import Context
 from tests.hub import Answer, Hub, Person, payload
 from tests.samples import pdf, picture
 from tests.world import put_cpd, put_token
@@ -180,6 +185,27 @@ async def test_while_the_store_is_away_nothing_is_half_saved_and_the_answer_says
     assert await hub.rows("SELECT FROM evidence_file") == []
     folder(hub).unlink()
     await attach(hub, ann, entry)
+
+
+async def test_if_nobody_knows_whether_a_row_was_written_its_bytes_stay(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection may be lost in the middle of a commit that PostgreSQL then makes."""
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    transaction = Context.transaction
+
+    @asynccontextmanager
+    async def lost(context: Context, **how: Any) -> AsyncIterator[Transaction]:
+        async with transaction(context, **how) as opened:
+            yield opened
+        raise Unavailable
+
+    monkeypatch.setattr(Context, "transaction", lost)
+    assert (await hub.change("attachFile", given(entry), FILE, by=ann)).status == 503
+    monkeypatch.setattr(Context, "transaction", transaction)
+    ((file_id,),) = await hub.rows("SELECT id FROM evidence_file")
+    assert stored(hub) == [file_id.hex]
 
 
 async def test_what_cannot_be_read_as_base64_is_bad_input(hub: Hub) -> None:
