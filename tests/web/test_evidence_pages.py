@@ -65,7 +65,8 @@ async def test_a_file_is_attached_downloaded_and_removed_on_the_page_of_its_entr
     }
     assert {name: got.headers[name] for name in headers} == headers
     table = await opened(hub, ann, "/logbook")
-    assert cells(table, "Certificate") == ["Yes"]
+    assert cells(table, "Title") == ["Listening Certificate"]
+    assert [row["Certificate"] for row in await sheet(hub, ann, "/cpd.csv")] == ["Yes"]
     gone = await post(hub, ann, f"/cpd/files/{file_id}/remove", entry=str(entry), back="/logbook")
     assert led_to(gone) == f"/cpd/{entry}?back=/logbook&done=detached"
     assert "my diploma" not in (await followed(hub, gone, ann)).text

@@ -1,5 +1,7 @@
 """Continuing professional development: its table below the logbook's, its export and its entries."""
 
+from dataclasses import replace
+
 from i18n import lazy_gettext as _
 from models.cpd import CPD_FIELDS
 from web.csv_response import csv_export
@@ -10,11 +12,18 @@ from web.page import FOR_MEDIATORS
 from web.pages import entries
 
 CERTIFICATE = ListColumn("hasCertificate", _("Certificate"), YES)
+
+
+def _marked(column: ListColumn) -> ListColumn:
+    """Mark the title of an entry that has a certificate."""
+    return replace(column, mark=(CERTIFICATE.field, _("Certificate"))) if column.field == "title" else column
+
+
 CPD_LISTING = Listing(
     "cpd",
-    (*(column(field) for field in CPD_FIELDS if field.listed), CERTIFICATE),
+    tuple(_marked(column(field)) for field in CPD_FIELDS if field.listed),
     filters("CpdFilter", CPD_FIELDS),
-    more=tuple(column(field) for field in CPD_FIELDS if not field.listed),
+    more=(*(column(field) for field in CPD_FIELDS if not field.listed), CERTIFICATE),
     prefix="cpd-",
 )
 CPD_FORM = entries.EntryForm(
