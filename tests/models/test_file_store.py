@@ -6,16 +6,22 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from jobs.evidence import remove_unknown
 from models.file_store import FileStore, StoreAway, open_store
 from settings import Settings, load
+from tests.hub import Hub, opened, payload
+from tests.resolvers.test_evidence import attach
+from tests.samples import pdf
 from tests.servers import free_port
 from tests.test_settings import GOOD
 from tests.waiting import until
+from tests.web.reading import get
+from tests.world import put_cpd
 
 S3 = {
     "files_s3_access_key": "demo-access",
@@ -101,6 +107,27 @@ async def test_a_store_that_is_away_says_so_and_nothing_else(away: FileStore, mo
         with pytest.raises(StoreAway) as raised:
             await attempt
         assert "127.0.0.1" not in str(raised.value)
+
+
+async def test_a_file_in_a_bucket_is_attached_downloaded_and_swept(hub: Hub, s3_server: str) -> None:
+    settings = load(**dict(hub.settings) | S3 | {"files_s3_endpoint": s3_server})
+    async with opened(hub.services, settings=settings) as bucket:
+        store = open_store(settings)
+        assert store
+        ann = await bucket.mediator()
+        (entry,) = await put_cpd(bucket, ann, {})
+        made = await attach(bucket, ann, entry)
+        assert (await get(bucket, ann, f"/cpd/files/{made['id']}")).content == pdf()
+        assert list(await names(store)) == [UUID(made["id"]).hex]
+        stored = await store.get(UUID(made["id"]))
+        assert stored
+        assert b"%PDF" not in stored
+        payload(await bucket.change("detachFile", {"id": made["id"]}, by=ann))
+        await bucket.work()
+        assert await names(store) == {}
+        await store.put(uuid4(), b"left")
+        assert await remove_unknown(bucket.worker, store, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await remove_unknown(bucket.worker, store, datetime.now(UTC) + timedelta(hours=1)) == 1
 
 
 async def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

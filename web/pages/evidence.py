@@ -19,6 +19,7 @@ from web.client import FormOutcome, PageError, mutate, nothing_here, query, to_f
 from web.downloads import attachment
 from web.form_body import Upload, read_form, read_upload
 from web.graphql import make_context
+from web.labels import EVIDENCE_KINDS
 from web.page import FOR_MEDIATORS, FORM, POST, page
 from web.pages.sign_in import local_path
 from web.proofs import accepted
@@ -56,7 +57,7 @@ async def _attach(request: Request, entry_id: str) -> tuple[FormOutcome, dict[st
         typed = {name: upload.typed[name] for name in ("kind", "requestKey") if name in upload.typed}
         if not upload.name:
             return to_fix([{"field": "file", "message": _("Please choose a file.")}]), typed
-        if typed.get("kind") not in {"CERTIFICATE", "OTHER"}:
+        if typed.get("kind") not in EVIDENCE_KINDS:
             return to_fix([{"field": "kind", "message": _("Please choose one.")}]), typed
         sent: dict[str, Any] = {"name": upload.name.replace("\0", "")[-200:], "content": upload.data, **typed}
         outcome = await mutate(request, "AttachFile", entryId=entry_id, **sent)
