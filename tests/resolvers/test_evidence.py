@@ -18,7 +18,7 @@ from resolvers import evidence_changes
 from resolvers.context import Context
 from tests.hub import Answer, Hub, Person, payload
 from tests.samples import pdf, picture
-from tests.world import put_cpd, put_token
+from tests.world import put_cpd, put_file, put_token, statements
 
 FILE = "file { id name kind mediaType bytes addedAt }"
 FILES = "{ me { mediator { cpd { nodes { hasCertificate files { id name kind mediaType bytes addedAt } } } } } }"
@@ -69,6 +69,19 @@ async def test_a_mediator_attaches_a_file_and_finds_it_at_its_entry(hub: Hub) ->
     assert stored(hub) == [UUID(made["id"]).hex]
     assert (await hub.ask(FILES, token=await put_token(hub, ann))).data["me"]["mediator"]["cpd"]["nodes"] == nodes
     assert other
+
+
+async def test_the_files_of_a_whole_page_take_one_statement_and_certificates_none(hub: Hub) -> None:
+    ann = await hub.mediator()
+    for entry in await put_cpd(hub, ann, *({} for _ in range(12))):
+        await put_file(hub, ann, entry)
+    async with statements(hub) as run:
+        nodes = (await hub.ask(FILES, by=ann)).data["me"]["mediator"]["cpd"]["nodes"]
+    assert [len(node["files"]) for node in nodes] == [1] * 12
+    assert len([one for one in run if "evidence_file" in one]) == 1
+    async with statements(hub) as run:
+        await hub.ask(FILES.replace("files { id name kind mediaType bytes addedAt }", ""), by=ann)
+    assert not [one for one in run if "evidence_file" in one]
 
 
 async def test_others_learn_only_that_there_is_a_certificate(hub: Hub) -> None:
