@@ -1,6 +1,7 @@
 """The pages of files: attaching, downloading and removing them as people do."""
 
 import asyncio
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,6 +30,7 @@ from tests.web.reading import (
     sheet,
 )
 from tests.world import put_cpd, put_token
+from web.client import SENT_BEFORE
 from web.downloads import disposition
 from web.pages import evidence
 
@@ -107,6 +109,24 @@ async def test_what_is_wrong_with_a_form_is_said_beside_its_field_and_what_was_c
         assert "Files: A course" in plain(page.text)
     assert await kept(hub) == ([], [])
     assert is_a_page(await opened(hub, ann, f"/cpd/{entry}/files"))
+
+
+async def test_a_form_sent_again_attaches_its_file_once_and_with_another_file_asks(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    for _ in range(2):
+        assert (await upload(hub, ann, entry, pdf(), requestKey="one")).status_code == 303
+    before = await kept(hub)
+    assert len(before[0]) == len(before[1]) == 1
+    refused = await upload(hub, ann, entry, picture("PNG"), requestKey="one", kind="OTHER")
+    assert is_a_page(refused, 422)
+    assert problems(refused) == [(None, str(SENT_BEFORE))]
+    assert 'value="OTHER" selected' in refused.text
+    assert await kept(hub) == before
+    (key,) = re.findall(r'name="requestKey" value="([^"]+)"', refused.text)
+    assert key != "one"
+    assert (await upload(hub, ann, entry, picture("PNG"), requestKey=key, kind="OTHER")).status_code == 303
+    assert len((await kept(hub))[0]) == 2
 
 
 async def test_a_file_is_nowhere_for_anybody_else(hub: Hub) -> None:
