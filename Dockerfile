@@ -12,7 +12,7 @@ RUN /opt/logbook/bin/python -m tools.graphiql_assets \
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin logbook \
- && install --directory --owner=logbook --mode=0700 /var/lib/logbook
+ && install --directory --owner=logbook --mode=0700 /var/lib/logbook /var/lib/logbook-files
 COPY --from=build /opt/logbook /opt/logbook
 ENV PATH=/opt/logbook/bin:$PATH
 ENV PYTHONUNBUFFERED=1

@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from cli import audit_check
 from cli.one_line import one_line
+from jobs import file_keys, mixing, restore
 from jobs import ledger as jobs_ledger
-from jobs import mixing, restore
 from jobs import rekey as jobs_rekey
 from models import refold as models_refold
-from models.database import Database, connect
+from models.database import Database, connect, connect_worker
 from models.row_security import WORKER
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, describe
 from web import logs, metrics
 from web import worker as web_worker
 from web.app import make_app
@@ -126,6 +126,30 @@ def rekey() -> None:
         )
 
 
+@operators.command("rotate-keys")
+@one_line
+def rotate_keys(
+    delete_lost: Annotated[bool, typer.Option(help="Delete the files that no key opens: they're lost")] = False,
+) -> None:
+    """Seal the keys of all files with the first of FILES_KEYS, so that the others can be removed."""
+    settings = service_settings()
+    if not settings.takes_files:
+        raise SettingsError(f"FILES_KEYS is not set: {describe('FILES_KEYS')}")
+    with usable_database("DATABASE_OWNER_URL"):
+        done = asyncio.run(
+            models_refold.as_owner(
+                settings, lambda database: file_keys.rotate_keys(database, settings, delete_lost=delete_lost)
+            )
+        )
+    typer.echo(f"Sealed again with the first key: the keys of {done.again} files.")
+    if done.lost and delete_lost:
+        typer.echo(f"Deleted, because no key opens them: {done.lost} files.")
+    elif done.lost:
+        typer.echo(f"No key opens: {done.lost} files. Is a key missing from FILES_KEYS?", err=True)
+        raise typer.Exit(1)
+    typer.echo("No file needs any other key. Backups of the database from before do.")
+
+
 @operators.command("restore-check")
 @one_line
 def restore_check(
@@ -133,7 +157,7 @@ def restore_check(
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A ledger of deletions")
     ] = None,
     without_ledger: Annotated[
-        bool, typer.Option(help="Bring accounts back that were deleted since the backup")
+        bool, typer.Option(help="Bring accounts and files back that were deleted since the backup")
     ] = False,
 ) -> None:
     """Erase what a restored backup mustn't bring back, as DATABASE_OWNER_URL, before anything serves from it."""
@@ -152,8 +176,8 @@ def restore_check(
             f"--ledger isn't complete: the backup knows of {error.missing} deletions that it lacks"
         ) from None
     typer.echo(
-        f"Deleted again: {done.accounts} accounts. Expired: the details of {done.details} requests "
-        f"and {done.origins} origins of feedback. Ended: {done.sessions} sessions. The service can start."
+        f"Deleted again: {done.accounts} accounts and {done.files} files. Expired: the details of {done.details} "
+        f"requests and {done.origins} origins of feedback. Ended: {done.sessions} sessions. The service can start."
     )
 
 
@@ -167,15 +191,15 @@ async def _settle(settings: Settings, deleted: set[UUID] | None) -> restore.Sett
 @operators.command()
 @one_line
 def deletions() -> None:
-    """Print the ledger of deletions from the audit log: to begin a ledger, or to check that one is complete."""
+    """Print the ledger of deletions from the database: to begin a ledger, or to check that one is complete."""
     settings = service_settings()
-    with usable_database("DATABASE_URL"):
+    with usable_database("DATABASE_WORKER_URL" if settings.database_worker_url else "DATABASE_URL"):
         for row in asyncio.run(_deletions(settings)):
             typer.echo(jobs_ledger.line(row.at, row.subject_id), nl=False)
 
 
 async def _deletions(settings: Settings) -> list[jobs_ledger.Deletion]:
-    async with connect(settings) as database, database.reading() as reading:
+    async with connect_worker(settings) as database, database.reading() as reading:
         return await jobs_ledger.deletions(reading)
 
 

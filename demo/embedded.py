@@ -74,7 +74,7 @@ def erase(data: Path) -> None:
     if not data.is_dir():
         return
     with _claimed(data):
-        for folder in (data / "postgres", data / "mailbox"):
+        for folder in (data / "postgres", data / "mailbox", data / "files"):
             if folder.exists():
                 shutil.rmtree(folder)
 

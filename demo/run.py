@@ -54,7 +54,8 @@ def _serve(port: int, data: Path) -> None:
     """Run the demo until a signal (KeyboardInterrupt), or until one of its processes ends (StartError)."""
     offset = timedelta()
     with embedded(data, clock=lambda: machine_time() + offset) as services:
-        values = _values(port, services, _secret_key(data), os.environ)
+        values = _values(port, services, _key(data, "secret_key"), os.environ)
+        values = _file_values(data, os.environ) | values
         settings = load(**{name.lower(): value for name, value in values.items()})
         offset = settings.clock_offset  # before the first mail can arrive
         migrate.upgrade(settings)
@@ -93,6 +94,13 @@ def _values(port: int, services: Services, secret_key: str, environment: Mapping
             "MAILBOX": str(services.mailbox),
         }
     )
+
+
+def _file_values(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Set where files are kept and what they're encrypted with, unless the environment does."""
+    if "FILES_STORE" in environment:
+        return {}
+    return {"FILES_STORE": str(data.resolve() / "files"), "FILES_KEYS": _key(data, "files_key")}
 
 
 def _start(port: int, data: Path, services: Services, values: Mapping[str, str]) -> None:
@@ -150,8 +158,8 @@ def _check_port(port: int) -> None:
             raise StartError(f"port {port}: {error.strerror}; try `make demo PORT={port + 1}`") from None
 
 
-def _secret_key(data: Path) -> str:
-    path = data / "secret_key"
+def _key(data: Path, name: str) -> str:
+    path = data / name
     path.touch(mode=0o600)
     if not path.read_text():
         path.write_text(secrets.token_urlsafe(48))

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ClauseElement, bindparam, insert, select, update
 from sqlalchemy.types import Uuid
 
+from demo.seed_evidence import add_evidence
 from demo.seed_feedback import add_feedback, add_held, add_requests
 from demo.seed_practice import add_practice, seeded_id
 from jobs.mail.recipients import mailed_link
@@ -174,6 +175,7 @@ async def _add_mediator(transaction: Transaction, settings: Settings, person: Pe
     await add_requests(transaction, settings, chance, person.id, now, fresh=person.requests)
     if person.handle == "mediator":
         await add_held(transaction, settings, chance, person.id, now)
+        await add_evidence(transaction, settings, person.id, person.name)
 
 
 async def _add_reviews(transaction: Transaction, settings: Settings, now: datetime) -> None:

@@ -1,28 +1,29 @@
-"""The ledger of deleted accounts: a file kept apart from the database and its backups, which survives them.
+"""The ledger of deletions: a file kept apart from the database and its backups, which survives them.
 
-A backup holds accounts that were deleted after it was made. The ledger names them, so that a restored database can
-delete them again. Each line is a moment and an account's id, which means nothing by itself. It's a copy of the
-deletions in the audit log: a worker adds what's missing within seconds of the commit, and writes it all again if the
-file is gone, so each worker's ledger is complete.
+A backup holds accounts and files that were deleted after it was made. The ledger names them, so that a restored
+database can delete them again. Each line is a moment and the id of an account or a file, which means nothing by itself.
+It's a copy of the deletions of accounts in the audit log, and of what the database notes of files: a worker adds what's
+missing within seconds of the commit, and writes it all again if the file is gone, so each worker's ledger is complete.
 """
 
 import asyncio
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ClauseElement, bindparam, select
-from sqlalchemy.types import DateTime
+from sqlalchemy import ClauseElement, bindparam, cast, func, select, union_all
+from sqlalchemy.types import Date, DateTime
 
 from models.database import Database, Reads
+from models.evidence import deleted_files
 from models.outbox import AuditAction, audit_entries
 from models.statement import Row, statement
 from settings import Settings, SettingsError
 
 
 class Deletion(Row):
-    """When an account was deleted, and its id."""
+    """When an account or a file was deleted, and its id."""
 
     at: datetime
     subject_id: UUID
@@ -30,20 +31,26 @@ class Deletion(Row):
 
 @statement(Deletion)
 def _deletions(since: bool) -> ClauseElement:
-    found = (
-        select(audit_entries.c.at, audit_entries.c.subject_id)
-        .where(audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None))
-        .order_by(audit_entries.c.at, audit_entries.c.id)
+    """Select deletions, those of files with the end of their day, which is all that's known of when they were."""
+    accounts = select(audit_entries.c.at, audit_entries.c.subject_id).where(
+        audit_entries.c.action == AuditAction.ACCOUNT_DELETED, audit_entries.c.subject_id.is_not(None)
     )
-    return found.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True))) if since else found
+    end = func.timezone("UTC", cast(deleted_files.c.deleted_on + 1, DateTime()), type_=DateTime(timezone=True))
+    files = select(end.label("at"), deleted_files.c.id)
+    if since:
+        accounts = accounts.where(audit_entries.c.at >= bindparam("since", type_=DateTime(timezone=True)))
+        files = files.where(deleted_files.c.deleted_on >= bindparam("since_day", type_=Date()))
+    found = union_all(accounts, files).subquery()
+    return select(found.c.at, found.c.subject_id).order_by(found.c.at, found.c.subject_id)
 
 
-LONGEST_COMMIT = timedelta(hours=1)  # an entry has the moment when its transaction began
+# An entry has the moment when its transaction began, up to an hour before its commit, and a file the end of its day.
+LONGEST_COMMIT = timedelta(hours=1 + 24)
 
 
-def line(moment: datetime, account_id: UUID) -> str:
+def line(moment: datetime, deleted_id: UUID) -> str:
     """Write one deletion."""
-    return f"{moment.isoformat(timespec='seconds')} {account_id}\n"
+    return f"{moment.isoformat(timespec='seconds')} {deleted_id}\n"
 
 
 def read_ledger(path: Path) -> set[UUID]:
@@ -79,10 +86,11 @@ def heads_beside(ledger: Path) -> Path:
 
 
 async def deletions(reading: Reads, since: datetime | None = None) -> list[Deletion]:
-    """Give each deletion in the audit log, oldest first."""
+    """Give each deletion that the database knows of, oldest first. Only workers and the owner read those of files."""
     if since is None:
         return await reading.all(_deletions(since=False))
-    return await reading.all(_deletions(since=True), since=since)
+    day = since.astimezone(UTC).date() - timedelta(days=1)
+    return await reading.all(_deletions(since=True), since=since, since_day=day)
 
 
 def require_writable(settings: Settings) -> None:
@@ -96,7 +104,7 @@ def require_writable(settings: Settings) -> None:
 
 
 class Ledger:
-    """Keeps one file up to date with the audit log."""
+    """Keeps one file up to date with the database."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

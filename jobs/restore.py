@@ -1,7 +1,7 @@
 """A database that was restored from a backup: how to recognise it, and what has to happen before it serves.
 
-A backup brings back what has been erased since: accounts that were deleted, personal data whose time is over. So a
-database remembers where it's at home: PostgreSQL's own ids of the cluster, the database and a table, which no dump
+A backup brings back what has been erased since: accounts and files that were deleted, personal data whose time is over.
+So a database remembers where it's at home: PostgreSQL's own ids of the cluster, the database and a table, which no dump
 carries along. One that wakes up somewhere else serves nobody until `settle` has run.
 """
 
@@ -19,10 +19,11 @@ from jobs.expiry import clean_up, erase_origins, erase_request_details
 from jobs.ledger import deletions
 from models.account import account_links, accounts, pending_sign_ins, request_keys, sessions
 from models.database import Transaction
+from models.evidence import evidence_files
 from models.feedback import details_keys, feedback_origins, feedback_request_details
 from models.outbox import AuditAction, chores, outbox
 from models.reviewer import reviewer_invitations
-from models.statement import Row, statement
+from models.statement import Expression, Row, statement
 from permissions.scopes import made_on
 from permissions.sealing import mailbox_hashes
 from settings import Settings
@@ -60,6 +61,7 @@ class Settled:
     """What was erased from a restored database, and how much of it."""
 
     accounts: int
+    files: int
     details: int
     origins: int
     sessions: int
@@ -84,9 +86,9 @@ async def _settle_here(transaction: Transaction) -> None:
 async def settle(transaction: Transaction, settings: Settings, ledger: Collection[UUID] | None) -> Settled:
     """Erase what a restored database mustn't bring back, as the role that owns the tables.
 
-    That's everything that has expired, and the accounts in the ledger. Everybody has to sign in again, because sessions
-    and links that ended since the backup would work again, too. The audit log says that it lost what came after the
-    backup. Raises LedgerIncomplete. With no ledger, deleted accounts stay.
+    That's everything that has expired, and the ledger's accounts and files. Everybody has to sign in again, because
+    sessions and links that ended since the backup would work again, too. The audit log says that it lost what came
+    after the backup. Raises LedgerIncomplete. With no ledger, deleted accounts and files stay.
     """
     if ledger is not None:
         await _require_whole(transaction, ledger)
@@ -95,13 +97,18 @@ async def settle(transaction: Transaction, settings: Settings, ledger: Collectio
     details += await transaction.run(delete(feedback_request_details).where(made_on.not_in(select(details_keys.c.day))))
     origins = await erase_origins(transaction, settings)
     await clean_up(transaction, settings)
+    files = await transaction.run(delete(evidence_files).where(evidence_files.c.id == _these(ledger or [])))
     gone = await _delete_again(transaction, settings, list(ledger or []))
     signed_out = await transaction.run(delete(sessions))
     await transaction.run(delete(pending_sign_ins))
     await transaction.run(delete(account_links))
     await _settle_here(transaction)
     await audit.write(transaction, settings, [{"action": AuditAction.BACKUP_RESTORED}])
-    return Settled(gone, details, origins, signed_out)
+    return Settled(gone, files, details, origins, signed_out)
+
+
+def _these(ids: Collection[UUID]) -> Expression:
+    return any_(bindparam("ids", [*ids], ARRAY(Uuid())))
 
 
 async def _require_whole(transaction: Transaction, ledger: Collection[UUID]) -> None:
@@ -132,7 +139,7 @@ async def _delete_again(transaction: Transaction, settings: Settings, ids: list[
 
     What's queued for the ids that depend on an account (requests, entries) finds no row any more, and goes by itself.
     """
-    these = any_(bindparam("ids", ids, ARRAY(Uuid())))
+    these = _these(ids)
     theirs = [row.email_key for row in await transaction.all(_verified(), ids=ids)]
     mailboxes = bindparam(
         "mailboxes", [one for it in theirs for one in mailbox_hashes(settings, it)], ARRAY(LargeBinary())

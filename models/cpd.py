@@ -137,7 +137,10 @@ class CpdPrivateFields(SQLModel):
 
 
 class CpdEntry(CpdFields, table=True):
-    """One CPD entry, such as a training. `minutes` is its duration; `version` counts its edits."""
+    """One CPD entry, such as a training. `minutes` is its duration; `version` counts its edits.
+
+    `has_certificate` is kept by the database itself, from the entry's files.
+    """
 
     __tablename__ = "cpd_entry"
     __table_args__ = (Index("cpd_entry_by_day", "mediator_id", "ended_on", "id"), *known_words(CpdFields))
@@ -146,6 +149,7 @@ class CpdEntry(CpdFields, table=True):
     mediator_id: UUID = cascade_fk("mediator", index=False)
     version: int = server_default("1")
     created_at: datetime = timestamptz(default_now=True)
+    has_certificate: bool = server_default("false")
 
 
 class CpdPrivate(CpdPrivateFields, table=True):

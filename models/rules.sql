@@ -140,6 +140,7 @@ BEGIN ATOMIC
         UNION ALL SELECT id FROM case_session WHERE mediator_id = owner
         UNION ALL SELECT id FROM cpd_entry WHERE mediator_id = owner
         UNION ALL SELECT id FROM opening_balance WHERE mediator_id = owner
+        UNION ALL SELECT id FROM evidence_file WHERE mediator_id = owner
     ) AS theirs
      WHERE (owner = viewer() OR stands_as(8)) AND NOT by_token();
 END;
@@ -248,6 +249,49 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION rewrite FROM PUBLIC;
 
+-- The ids of the keys that files need. They say nothing about a key or a file, so anybody may ask: each process checks
+-- at its start that it has these keys.
+CREATE FUNCTION file_key_ids() RETURNS SETOF bytea STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT DISTINCT substring(sealed FROM 1 FOR 4) FROM evidence_file;
+END;
+
+REVOKE EXECUTE ON FUNCTION file_key_ids FROM PUBLIC;
+
+-- Which of these ids are files', so that a worker can tell what belongs to none without reading any. It leaves nothing
+-- out for anybody: to a worker whom the rules took for somebody else, all files would seem unknown.
+CREATE FUNCTION known_files(ids uuid[]) RETURNS SETOF uuid STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT id FROM evidence_file WHERE id = ANY (ids);
+END;
+
+REVOKE EXECUTE ON FUNCTION known_files FROM PUBLIC;
+
+-- Notes the id of a file that's gone, however it went. Workers then remove its bytes, and record the id in the ledger.
+CREATE FUNCTION note_deleted_file() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.deleted_file (id) VALUES (OLD.id) ON CONFLICT (id) DO UPDATE SET swept = false;
+    RETURN NULL;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION note_deleted_file FROM PUBLIC;
+
+-- Keeps what a CPD entry tells about its files: whether one of them is a certificate.
+CREATE FUNCTION keep_has_certificate() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    entry uuid := coalesce(NEW.entry_id, OLD.entry_id);
+    certified boolean := EXISTS (SELECT FROM public.evidence_file WHERE entry_id = entry AND kind = 'CERTIFICATE');
+BEGIN
+    UPDATE public.cpd_entry SET has_certificate = certified WHERE id = entry AND has_certificate <> certified;
+    RETURN NULL;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION keep_has_certificate FROM PUBLIC;
+
 
 -- Part 3: the policies, table by table.
 --
@@ -263,6 +307,24 @@ CREATE POLICY own ON logbook_private USING (mediator_id IN (SELECT own_record())
 -- What a mediator took away from a training, likewise.
 ALTER TABLE cpd_private ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON cpd_private USING (mediator_id IN (SELECT own_record()));
+
+-- The files that a mediator attached to their CPD entries, likewise. What others may know is in `cpd_entry`.
+ALTER TABLE evidence_file ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON evidence_file FOR SELECT USING (mediator_id IN (SELECT own_record()));
+CREATE POLICY own_is_attached ON evidence_file FOR INSERT WITH CHECK (
+    mediator_id = (SELECT own_record())
+    AND entry_id IN (SELECT id FROM cpd_entry WHERE mediator_id = (SELECT own_record()))
+);
+CREATE POLICY own_is_detached ON evidence_file FOR DELETE USING (mediator_id IN (SELECT own_record()));
+
+-- Which files are gone, for the workers' ledgers, and whether their bytes are.
+ALTER TABLE deleted_file ENABLE ROW LEVEL SECURITY;
+CREATE POLICY work_records ON deleted_file FOR SELECT TO :"worker" USING ((SELECT at_work()));
+CREATE POLICY work_sweeps ON deleted_file FOR UPDATE TO :"worker" USING ((SELECT at_work()));
+
+CREATE TRIGGER notes_deleted_file AFTER DELETE ON evidence_file FOR EACH ROW EXECUTE FUNCTION note_deleted_file();
+CREATE TRIGGER keeps_has_certificate AFTER INSERT OR DELETE ON evidence_file FOR EACH ROW
+    EXECUTE FUNCTION keep_has_certificate();
 
 -- The fact that a party was asked for feedback. The party has a link to the request, which shows it. Using it changes
 -- nothing here, because PostgreSQL would note by which transaction, and so with which answers.
@@ -525,6 +587,14 @@ CREATE TRIGGER spills BEFORE INSERT OR UPDATE OF dispute_kind_folded ON logbook_
 CREATE TRIGGER keeps_spilled BEFORE INSERT OR UPDATE ON logbook_private FOR EACH ROW
     WHEN (coalesce(current_setting('logbook.spilled', true), '') <> '') EXECUTE FUNCTION keep_spilled();
 
+-- Whether a CPD entry has a certificate is up to its files alone.
+CREATE TRIGGER nothing_begins_certified BEFORE INSERT ON cpd_entry FOR EACH ROW
+    WHEN (NEW.has_certificate)
+    EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_files_certify BEFORE UPDATE OF has_certificate ON cpd_entry FOR EACH ROW
+    WHEN (NEW.has_certificate <> OLD.has_certificate)
+    EXECUTE FUNCTION refuse_change();
+
 -- An account that never proved its address makes way for one that does.
 CREATE TRIGGER only_owners_and_administrators_delete BEFORE DELETE ON account FOR EACH ROW
     WHEN (OLD.email_verified_at IS NOT NULL AND ((OLD.id = viewer() OR stands_as(8)) AND NOT by_token()) IS NOT TRUE)
@@ -548,6 +618,7 @@ ALTER TABLE logbook_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vac
 ALTER TABLE cpd_entry SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE cpd_private SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE opening_balance SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE evidence_file SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE appointment SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE request_key SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE data_export SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
@@ -566,9 +637,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO :"role";
 REVOKE UPDATE, DELETE ON audit_entry FROM :"role";
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM :"role";
 
+-- A file is attached and detached, and never changed; that it's gone is noted by the database itself.
+REVOKE UPDATE ON evidence_file FROM :"role";
+REVOKE INSERT, UPDATE, DELETE ON deleted_file FROM :"role";
+GRANT UPDATE (swept) ON deleted_file TO :"role";
+
 -- Of a piece of feedback, only what's shared, admitted and released changes.
 REVOKE UPDATE ON feedback FROM :"role";
 GRANT UPDATE (shared, share_alone, network_hash, admission, released, release_at) ON feedback TO :"role";
 
 GRANT EXECUTE ON FUNCTION about_viewer, ids_of, erase_origins, erase_invitations, end_invitations, end_exports,
-    mix_answers, rewrite TO :"role";
+    mix_answers, rewrite, file_key_ids, known_files TO :"role";

@@ -94,6 +94,9 @@ EXPERIENCE_POLICY = (
         Mediator="learnings learningFacets",
         Learning="id date source kind text entryId", LearningFilter="source kind year text", LearningFacets="years",
         LearningOrder="field direction", LearningOrderField="*", LearningSource="*", LearningKind="*"),
+    row("CPD: whether there's a certificate", S | D | A, CpdEntry="hasCertificate"),
+    row("files of CPD entries", S, CpdEntry="files", EvidenceFile="id name kind mediaType bytes addedAt",
+        EvidenceKind="*"),
     row("values of roles, media and kinds", S | D | A, CaseRole="*", Medium="*", SessionKind="*", DisputeKind="*",
         CpdKind="*", CpdFormat="*", CpdTag="*"),
     row("values of outcomes", S | A, Outcome="*"),
@@ -167,6 +170,7 @@ CHANGE_POLICY = (
         "outcome writtenAgreement completed simulated reference subject coMediator parties didWell foundChallenging "
         "notes",
         CpdCreditInput="body activity points", ImportOutcome="status problems", ImportStatus="*"),
+    row("attaching files to your own CPD entries, and deleting them", S, Mutation="attachFile detachFile"),
     row("appointing and inviting a reviewer", S,
         Mutation="appointReviewer inviteReviewer resendInvitation revokeInvitation"),
     row("accepting an appointment, saying how you know the mediator", R, tokens=False,

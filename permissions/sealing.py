@@ -32,12 +32,18 @@ class CannotOpen(Exception):
     """A sealed value can't be opened: its key is gone, or it's in another place than where it was sealed."""
 
 
-def _encrypt(cipher: AESGCM, text: bytes, place: str, row: object) -> bytes:
+def encrypt(cipher: AESGCM, text: bytes, place: str, row: object) -> bytes:
+    """Encrypt for a place and a row; anywhere else, it doesn't open."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, text, f"{place} {row}".encode())
 
 
-def _decrypt(cipher: AESGCM, sealed: bytes, place: str, row: object) -> bytes:
+def decrypt(cipher: AESGCM, sealed: bytes, place: str, row: object) -> bytes:
+    """Give what was encrypted for this place and row.
+
+    Raises:
+        CannotOpen: it's of another place or row, or was encrypted with another key.
+    """
     try:
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"{place} {row}".encode())
     except (InvalidTag, ValueError):
@@ -51,13 +57,13 @@ def _cipher(key: bytes, place: str) -> AESGCM:
 
 def _seal(settings: Settings, place: str, row: object, text: bytes) -> bytes:
     key = settings.secret_keys[0]
-    return key_id(key) + _encrypt(_cipher(key, place), text, place, row)
+    return key_id(key) + encrypt(_cipher(key, place), text, place, row)
 
 
 def _open(settings: Settings, place: str, row: object, sealed: bytes) -> bytes:
     for key in settings.secret_keys:
         if sealed.startswith(key_id(key)):
-            return _decrypt(_cipher(key, place), sealed[KEY_ID_BYTES:], place, row)
+            return decrypt(_cipher(key, place), sealed[KEY_ID_BYTES:], place, row)
     raise CannotOpen(place)
 
 
@@ -104,7 +110,7 @@ def _day_cipher(settings: Settings, day: date, sealed_key: bytes) -> AESGCM:
 
 def seal_details(settings: Settings, day: date, sealed_key: bytes, request_id: UUID, details: PartyDetails) -> bytes:
     """Seal a request's details with the key of its day."""
-    return _encrypt(_day_cipher(settings, day, sealed_key), orjson.dumps(asdict(details)), _DETAILS, request_id)
+    return encrypt(_day_cipher(settings, day, sealed_key), orjson.dumps(asdict(details)), _DETAILS, request_id)
 
 
 def open_details(settings: Settings, day: date, sealed_key: bytes, request_id: UUID, sealed: bytes) -> PartyDetails:
@@ -113,7 +119,7 @@ def open_details(settings: Settings, day: date, sealed_key: bytes, request_id: U
     Raises:
         CannotOpen: see there.
     """
-    return PartyDetails(**orjson.loads(_decrypt(_day_cipher(settings, day, sealed_key), sealed, _DETAILS, request_id)))
+    return PartyDetails(**orjson.loads(decrypt(_day_cipher(settings, day, sealed_key), sealed, _DETAILS, request_id)))
 
 
 def seal_origin(settings: Settings, feedback_id: UUID, origin: Origin) -> bytes:

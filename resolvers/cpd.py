@@ -21,8 +21,17 @@ from resolvers.selection import fields_below
 class CpdRow(OwnedRow):
     """One CPD entry; its declared fields are columns."""
 
+    has_certificate: bool
 
-CPD = owned_list("CpdEntry", CpdRow, cpd_entries, cpd_private, CPD_FIELDS)
+
+CPD = owned_list(
+    "CpdEntry",
+    CpdRow,
+    cpd_entries,
+    cpd_private,
+    CPD_FIELDS,
+    beside={"has_certificate": cpd_entries.c.has_certificate},
+)
 
 
 @entry_filter(CPD)

@@ -136,12 +136,13 @@ def owned_list(
     *,
     plausible: bool = False,
     settled: Callable[[Values], Values] = lambda values: values,
+    beside: Mapping[str, Column] | None = None,
     **shown: tuple[Column, Expression],
 ) -> OwnedList:
     """Describe one kind of entry by the fields that its models declare.
 
-    `shown`: what else a row shows and can be sorted by, as pairs of the column and what it sorts by. Every entry has a
-    first and a last day, `started_on` and `ended_on`.
+    `shown`: what else a row shows and can be sorted by, as pairs of the column and what it sorts by. `beside`: what it
+    shows besides. Every entry has a first and a last day, `started_on` and `ended_on`.
     """
     tables = {field.name: private if field.private else table for field in fields}
     held = {name: of.c[name] for name, of in tables.items()}
@@ -159,6 +160,7 @@ def owned_list(
             **held,
             **{name: column for name, (column, _) in shown.items()},
             "version": table.c.version,
+            **(beside or {}),
         },
         filters={field.name: filter_of(field, held[field.name]) for field in fields if field.filtered}
         | {"year": in_year(held["ended_on"])},

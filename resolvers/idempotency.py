@@ -21,7 +21,7 @@ from sqlalchemy.types import LargeBinary
 from i18n import gettext as _
 from jobs.expiry import REQUEST_KEY_KEPT
 from models.account import request_keys
-from models.database import Transaction
+from models.database import Reads, Transaction
 from models.statement import Row, Values, statement
 from resolvers.context import Context
 from resolvers.errors import BadInput, Code, refuse
@@ -108,7 +108,7 @@ def _kept() -> ClauseElement:
     )
 
 
-async def _earlier(transaction: Transaction, hashed: _Hashes) -> _KeptRow | None:
+async def _earlier(transaction: Reads, hashed: _Hashes) -> _KeptRow | None:
     """Find what the first request left for its key; refuse a request with different content."""
     earlier = await transaction.first(_kept(), key_hash=hashed.key)
     # During an upgrade, the previous version doesn't leave one.
@@ -138,6 +138,21 @@ async def earlier_result(
     if await _claim(transaction, hashed, {"result_id": new_id, "account_id": context.viewer.account_id}):
         return None
     earlier = await _earlier(transaction, hashed)
+    return earlier.result_id if earlier is not None else None
+
+
+async def known_result(context: Context, reading: Reads, change: str, once: Once) -> UUID | None:
+    """Give the id that an earlier request with this key made, before anything is done; None if there's none so far.
+
+    It takes no key: `earlier_result` does that, in the transaction that makes the change.
+
+    Raises:
+        Refused: the key was used with different content.
+        BadInput: the `requestKey` is too long.
+    """
+    if once.key is None:
+        return None
+    earlier = await _earlier(reading, _hashed(context, change, once.key, once.content))
     return earlier.result_id if earlier is not None else None
 
 

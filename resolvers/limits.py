@@ -47,6 +47,7 @@ INVITATIONS_SENT = Limit("invitations_sent", "20/day")  # account
 APPOINTMENTS = Limit("appointments", "30/day")  # account; each emails two people
 EXPORTS = Limit("exports", "10/day")  # account
 IMPORTS = Limit("imports", "60/hour")  # account; dry runs count too
+UPLOADS = Limit("uploads", "60/hour")  # account
 PASSWORD_CHECKS = Limit("password_checks", "20/hour")  # account
 
 # Budgets for emails that strangers cause. Beyond them, changes are made and answered as usual, but their emails wait

@@ -38,6 +38,7 @@ from schema.connections import SCALARS
 from schema.copies import Copies, Members, Resolvers, is_empty
 from schema.cpd import CpdMutations
 from schema.directory import DirectoryMutations, DirectoryQueries
+from schema.evidence import BASE64, EvidenceMutations
 from schema.executor import Resolve, core_schema
 from schema.feedback import FeedbackMutations, FeedbackQueries
 from schema.feedback_receipt import FeedbackReceiptMutations, FeedbackReceiptQueries
@@ -77,6 +78,7 @@ class Mutation(
     CaseSessionMutations,
     CpdMutations,
     OpeningBalanceMutations,
+    EvidenceMutations,
     FeedbackMutations,
     FeedbackReceiptMutations,
     FeedbackSupportMutations,
@@ -102,7 +104,7 @@ def whole_schema() -> GraphQLSchema:
     Raises:
         PolicyError: the table and the schema don't fit together.
     """
-    built = core_schema(Query, Mutation, SCALARS)
+    built = core_schema(Query, Mutation, SCALARS | BASE64)
     check_policy(built)
     return built
 

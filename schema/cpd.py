@@ -3,7 +3,9 @@
 import strawberry
 
 from resolvers.cpd import CPD, add_cpd_entry, delete_cpd_entry, update_cpd_entry
+from resolvers.evidence import files
 from schema.entries import entry_type, facets_type
+from schema.evidence import EvidenceFile
 from schema.mutations import Payload, mutation
 
 
@@ -11,6 +13,10 @@ from schema.mutations import Payload, mutation
 class CpdEntry:
     id: strawberry.ID
     version: int | None = strawberry.field(description="Goes up with each edit. Send it back when you update.")
+    has_certificate: bool = strawberry.field(description="Whether one of its files is a certificate.")
+    files = strawberry.field(
+        resolver=files, graphql_type=list[EvidenceFile] | None, description="What's attached to it."
+    )
 
 
 @facets_type(CPD, "Values to filter by, from the CPD entries that you may read.")

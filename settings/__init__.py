@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from settings.files import FileSettings
 from settings.values import (
     SHORTEST_KEY,
     Address,
@@ -38,7 +39,7 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the text is one line that names it."""
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """What differs from one installation to another. `load()` reads it."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
         None,
         description=(
             "The same database as the role that owns the tables; "
-            "only `logbook migrate`, `refold`, `rekey`, `restore-check` and `make-migration` use it"
+            "only `logbook migrate`, `refold`, `rekey`, `rotate-keys`, `restore-check` and `make-migration` use it"
         ),
     )
     database_worker_url: DatabaseUrl | None = Field(
@@ -122,9 +123,9 @@ class Settings(BaseSettings):
     deletions_ledger: Path | None = Field(
         None,
         description=(
-            "File in which workers record the ids of deleted accounts, apart from the database and its backups, so "
-            "that a restored backup can delete them again. They record the audit log's heads in a file beside it, with "
-            "`.audit` added to the name"
+            "File in which workers record the ids of deleted accounts and files, apart from the database and its "
+            "backups, so that a restored backup can delete them again. They record the audit log's heads in a file "
+            "beside it, with `.audit` added to the name"
         ),
     )
     metrics_port: int | None = Field(

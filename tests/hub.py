@@ -38,6 +38,7 @@ from web.worker import CHORES, DRAINS, Work
 
 BASE_URL = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
+FILES_KEY = "a key of files that only tests have"
 
 _numbers = count(1)
 _seen: set[str] = set()  # ids of mails; each belongs to one test
@@ -59,6 +60,8 @@ def settings_for(services: Services, **overrides: Any) -> Settings:
         "support_email": "support@demo.example",
         "privacy_policy_url": "https://demo.example/privacy",
         "mailbox": services.mailbox,
+        "files_store": str(services.mailbox / "files"),
+        "files_keys": FILES_KEY,
     } | overrides
     return load(**{"release_least": 0 if values["mailbox"] else 3} | values)
 

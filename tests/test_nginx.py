@@ -97,7 +97,7 @@ async def test_nginx_logs_what_was_done_and_no_secret(hub: Hub, processes: Proce
             assert (through.status_code, through.headers["location"]) == (307, "/signin")
             moved = await client.get(f"http://{HOST}:{plain}/give/{SECRET}", headers={"host": "evil.example"})
             assert moved.headers["location"] == f"https://logbook.example/give/{SECRET}"
-            large = await client.post(f"http://{HOST}:{port}/feedback/{SECRET}", content=b"x" * 5_000_000)
+            large = await client.post(f"http://{HOST}:{port}/feedback/{SECRET}", content=b"x" * 12_000_000)
             assert large.status_code == 413
             odd = f"GET /give/{SECRET} HTTP/1.1\r\nHost: {SECRET}\r\nConnection: close\r\n\r\n".encode()
             for request in (

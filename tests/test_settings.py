@@ -66,6 +66,14 @@ def test_the_keys_begin_with_the_present_one_and_each_counts_once() -> None:
     assert load().secret_keys == (present.encode(),)
 
 
+def test_the_first_key_of_files_encrypts_and_each_counts_once() -> None:
+    first, second = "a" * 32, "b" * 40
+    settings = load(files_store="/srv/files", files_keys=f" {first}, {second},{first},")
+    assert settings.file_keys == (first.encode(), second.encode())
+    assert settings.takes_files
+    assert not load(files_store="/srv/files").takes_files
+
+
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(describe(name.upper()) for name in Settings.model_fields)
 
@@ -131,6 +139,17 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("TRUSTED_PROXIES", "127.0.0.1, loadbalancer"),
         ("TRUSTED_PROXIES", "*"),
         ("DEMO_CLOCK_OFFSET_HOURS", "1.5"),
+        ("FILES_STORE", "files"),
+        ("FILES_STORE", "s3://"),
+        ("FILES_STORE", "s3://bucket?hunter2"),
+        ("FILES_STORE", "s3://bucket/prefix"),  # without a key to it
+        ("FILES_KEYS", "hunter2"),
+        ("FILES_KEYS", f"{'k' * 32},hunter2"),
+        ("FILES_KEYS", "hunter2-" * 5),  # without a place for files
+        ("FILES_S3_ENDPOINT", "hunter2"),
+        ("FILES_S3_REGION", "the region"),
+        ("FILES_S3_ACCESS_KEY", "hunter2 "),
+        ("FILES_S3_SECRET_KEY", "hunter2"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it_and_quotes_no_secret(

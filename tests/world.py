@@ -13,9 +13,12 @@ from sqlalchemy import Table, insert
 from jobs import audit
 from models.case_session import case_sessions
 from models.cpd import cpd_entries, cpd_private
+from models.evidence import evidence_files
 from models.feedback import feedback, feedback_answers, feedback_origins
+from models.file_store import open_store
 from models.folds import folds
 from models.logbook import logbook_entries, logbook_private
+from permissions.file_sealing import seal_file
 from permissions.sealing import Origin, mailbox_hashes, seal_origin
 from resolvers.survey import question
 from tests.hub import Hub, Person
@@ -77,6 +80,20 @@ async def _put(hub: Hub, mediator: Person, table: Table, private: Table, entries
             if rows:
                 await transaction.run(insert(into).values(rows))
     return ids
+
+
+async def put_file(hub: Hub, mediator: Person, entry: UUID, name: str = "a file.pdf", **facts: Any) -> UUID:
+    """Attach a file to a CPD entry; return its id."""
+    new_id, content = uuid4(), name.encode()
+    sealed, stored = seal_file(hub.settings, new_id, content)
+    store = open_store(hub.settings)
+    assert store
+    await store.put(new_id, stored)
+    row = {"kind": "CERTIFICATE", "name": name, "media_type": "application/pdf", "bytes": len(content)} | facts
+    async with hub.database.transaction() as transaction:
+        of = {"id": new_id, "mediator_id": mediator.id, "entry_id": entry, "sealed": sealed}
+        await transaction.run(insert(evidence_files).values(of | row))
+    return new_id
 
 
 async def put_feedback(

@@ -149,6 +149,20 @@ KEPT = (
         "until it's deleted",
     ),
     Kept(
+        "evidence_file",
+        "a file's name, type, size and sealed key; its bytes are outside the database, encrypted",
+        "mediators, and whom the file names",
+        "themselves; directories and administrators are told whether there's a certificate",
+        "until it or its entry is deleted; the bytes are removed within minutes",
+    ),
+    Kept(
+        "deleted_file",
+        "the id of a file that was deleted, and the day",
+        "mediators, but nothing leads to them",
+        _NOBODY,
+        "for good, so that no backup brings the file back",
+    ),
+    Kept(
         "appointment",
         "who reviews whom, and since when",
         "mediators and reviewers",

@@ -46,7 +46,7 @@ def markdown_table(*rows: Iterable[str]) -> str:
 
 
 def _settings() -> str:
-    fields = Settings.model_fields.items()
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] not in vars(Settings)["__annotations__"])
     return markdown_table(
         ("setting", "default", "what it is"),
         *((f"`{name.upper()}`", _default(field), field.description or "") for name, field in fields),

@@ -1,11 +1,13 @@
 """The ZIP of an export, written part by part: memory holds only one page of a list, and the archive itself."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from shutil import copyfileobj
 from tempfile import TemporaryFile
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import orjson
@@ -71,6 +73,54 @@ class Archive:
             waiting.seek(0)
             with self._open(f"{name}.json") as file:
                 copyfileobj(waiting, file)
+
+
+class _Sink:
+    """What a ZIP is written to, in parts that are taken as they come."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: what's written waits to be taken."""
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """A file for an archive: its path there, the moment it bears, and its content."""
+
+    path: str
+    moment: datetime
+    data: bytes
+
+
+async def with_files(made: bytes, files: AsyncIterator[ArchivedFile]) -> AsyncIterator[bytes]:
+    """Write an archive once more, with files added to it. Memory holds the archive and one file at a time."""
+    sink = _Sink()
+    with ZipFile(cast("IO[bytes]", sink), "w") as archive:
+        await asyncio.to_thread(_copy, made, archive)
+        yield sink.take()
+        async for file in files:
+            entry = ZipInfo(file.path, file.moment.timetuple()[:6])
+            # Hardly any gets smaller. But deflated, an entry says itself where it ends, so all programs read it.
+            await asyncio.to_thread(archive.writestr, entry, file.data, ZIP_DEFLATED, 0)
+            yield sink.take()
+    yield sink.take()
+
+
+def _copy(made: bytes, into: ZipFile) -> None:
+    with ZipFile(BytesIO(made)) as archive:
+        for info in archive.infolist():
+            entry = ZipInfo(info.filename, info.date_time)
+            into.writestr(entry, archive.read(info), ZIP_DEFLATED)
 
 
 def _spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:

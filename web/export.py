@@ -47,14 +47,16 @@ class ExportError(Exception):
 class Part:
     """One part of an archive: its operation and its files have its name, and `says` tells what's in it.
 
-    `own`: only the row with the owner's id, from a list of everybody. `written`: what writes a field in one cell of the
-    CSV that has fields of its own.
+    `own`: only the row with the owner's id, from a list of everybody. `items`: the field of each row whose items are
+    this part's rows; the rest of the row goes into each of them. `written`: what writes a field in one cell of the CSV
+    that has fields of its own.
     """
 
     name: str
     says: LazyText
     is_list: bool = True
     own: bool = False
+    items: str | None = None
     written: Mapping[str, Format] = field(default_factory=dict)
 
 
@@ -67,11 +69,19 @@ PARTS_OF_ROLE = {
     Role.MEDIATOR: (
         Part("profile", _("Your profile, and what your logbook adds up to."), is_list=False),
         Part("logbook", _("Your logbook, the latest case first.")),
-        Part("case_sessions", _("The sessions of each case. The CSV has a row for each session.")),
+        Part("case_sessions", _("The sessions of each case. caseId is the id of the case."), items="sessions"),
         Part(
             "cpd",
             _("Your continuing professional development, the latest first."),
             written={one.graphql_name: writer(one) for one in CPD_FIELDS if one.kind is FieldKind.CREDITS},
+        ),
+        Part(
+            "evidence",
+            _(
+                "The files that you attached to your CPD. entryId is the id of the entry. The files themselves are in "
+                "the folder files, each below its id: those that you have when you download this."
+            ),
+            items="files",
         ),
         Part("opening_balances", _("The hours from before your logbook that you declared yourself.")),
         Part("learnings", _("Your reflections, the latest first. entryId is the id of the entry each one is from.")),
@@ -201,8 +211,18 @@ async def _rows(ask: Ask, part: Part, viewer: Viewer) -> AsyncIterator[dict[str,
             found = {"nodes": found, "pageInfo": {"hasNextPage": False, "endCursor": None}}
         for row in found["nodes"]:
             if not part.own or row["id"] == str(viewer.account_id):
-                yield row
+                for one in _items(part, row):
+                    yield one
         more, after = found["pageInfo"]["hasNextPage"], found["pageInfo"]["endCursor"]
+
+
+def _items(part: Part, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if part.items is None:
+        yield row
+        return
+    rest = {name: value for name, value in row.items() if name != part.items}
+    for item in row[part.items]:
+        yield rest | item
 
 
 def columns(part: Part) -> list[str]:

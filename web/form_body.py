@@ -1,6 +1,7 @@
 """What a form sent: its fields as text, or its file, read up to a limit."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -30,6 +31,23 @@ async def read_form(request: Request, at_most: int = MAX_FORM) -> Form:
 
 async def read_file(request: Request, field: str, at_most: int) -> bytes:
     """Read a form's file of at most so many bytes; nothing if none was chosen. Raises: PageError, if it's larger."""
+    return (await read_upload(request, field, at_most)).data
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What came with a form's file: what else was typed, the file's name as the browser has it, and its bytes."""
+
+    typed: Form
+    name: str
+    data: bytes
+
+
+async def read_upload(request: Request, field: str, at_most: int) -> Upload:
+    """Read a form with a file of at most so many bytes; no bytes if none was chosen.
+
+    Raises: PageError, if it's larger.
+    """
     too_large = _("A file can have at most %(most)s MB. This one is larger.", most=at_most // 1024 // 1024)
     stream = Request(request.scope, _bounded(request, at_most + MAX_FORM, too_large)).stream()
     try:
@@ -39,11 +57,12 @@ async def read_file(request: Request, field: str, at_most: int) -> bytes:
     except MultiPartException:
         raise _unreadable() from None
     file = form.get(field)
-    data = await file.read() if isinstance(file, UploadFile) else b""
+    data, name = (await file.read(), file.filename or "") if isinstance(file, UploadFile) else (b"", "")
+    typed = {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
     await form.close()
     if len(data) > at_most:
         raise PageError(413, too_large)
-    return data
+    return Upload(typed, name, data)
 
 
 def _unreadable() -> PageError:

@@ -11,6 +11,7 @@ from i18n import LazyText, gettext
 from i18n import lazy_gettext as _
 from models.case_session import SessionKind
 from models.dispute_kinds import DisputeKind
+from models.evidence import EvidenceKind, MediaType
 from models.logbook import CaseRole, Medium
 from resolvers.validation import LANGUAGES
 
@@ -53,6 +54,8 @@ RELATIONS_TOLD: Labels = {
     "COLLEAGUE": _("They say that they are colleagues."),
     "SAME_PROVIDER": _("They say that they work for the same provider."),
 }
+EVIDENCE_KINDS: Labels = {kind.value: kind.label for kind in EvidenceKind}
+MEDIA_TYPES: Labels = {media_type.value: media_type.label for media_type in MediaType}
 YES_NO: Labels = {"true": _("Yes"), "false": _("No")}
 SHARING: Labels = {"true": _("Shared with the mediator"), "false": _("Not shared")}
 WAYS: Labels = {"true": _("On request"), "false": _("Without a request")}
@@ -85,6 +88,13 @@ def hours(minutes: int) -> str:
     """Write minutes as hours and minutes: 7:30."""
     whole, rest = divmod(minutes, 60)
     return f"{whole:,}:{rest:02}"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes: 240 KB, 1.2 MB."""
+    if count < 1000 * 1024:
+        return gettext("%(size)s KB", size=i18n.number(max(1, round(count / 1024))))
+    return gettext("%(size)s MB", size=str(round(count / 1024**2, 1)))
 
 
 def question_texts(survey: Mapping[str, Any]) -> dict[str, str]:

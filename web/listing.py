@@ -26,12 +26,16 @@ _MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class ListColumn:
-    """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if any."""
+    """A column: the API's field, its heading, how values are written, and the API's word to sort by it, if any.
+
+    `mark`: another field, and a word that's added on the page where that is true.
+    """
 
     field: str
     title: LazyText | str
     kind: Format = TEXT
     sort: str | None = None
+    mark: tuple[str, LazyText] | None = None
 
 
 @dataclass(frozen=True)

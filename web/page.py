@@ -49,12 +49,13 @@ class Page:
     methods: Sequence[str]
     unverified: bool
     menu: MenuItem | None
+    download: bool
     answer: PageFunction
 
     @property
     def is_file(self) -> bool:
         """Whether it's downloaded, such as a CSV."""
-        return bool(PurePosixPath(self.path).suffix)
+        return self.download or bool(PurePosixPath(self.path).suffix)
 
     @property
     def specificity(self) -> tuple[bool, ...]:
@@ -115,15 +116,16 @@ def page(
     methods: Sequence[str] = GET,
     unverified: bool = False,
     menu: MenuItem | None = None,
+    download: bool = False,
 ) -> Callable[[PageFunction], Page]:
     """Declare the function below as a page.
 
     `document`: the file of `queries/` whose operations it runs. `documents`: others, each with the part of the audience
     it runs them for. `unverified`: the page is also there for those who haven't confirmed their email address yet.
-    `menu`: its entry in a menu.
+    `menu`: its entry in a menu. `download`: it's a file, although its path doesn't end like one.
     """
     asked = ({document: audience} if document else {}) | dict(documents or {})
-    return lambda answer: Page(path, audience, asked, methods, unverified, menu, answer)
+    return lambda answer: Page(path, audience, asked, methods, unverified, menu, download, answer)
 
 
 def in_order(pages: Iterable[Page]) -> list[Page]:

@@ -13,8 +13,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import Boolean, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs.file_keys import lacks_keys
 from jobs.restore import is_at_home
 from models.database import connect, connect_worker
+from models.file_store import StoreAway, open_store
 from models.pool import Unavailable
 from settings import Settings, SettingsError, load
 
@@ -87,9 +89,36 @@ async def reach_work(settings: Settings) -> None:
         raise SettingsError(f"{setting} has a role that isn't the worker's: set DATABASE_WORKER_URL, then migrate")
 
 
+async def reach_files(settings: Settings) -> None:
+    """Raise SettingsError unless all keys are there that files need, and their folder can be written to.
+
+    Only warn about a bucket that doesn't answer: all else works without it.
+    """
+    with usable_database("DATABASE_URL"):
+        async with connect(settings) as database, database.reading() as reading:
+            is_there = await reading.value(select(func.to_regprocedure("file_key_ids()").is_not(None)), bool)
+            lacking = is_there and await lacks_keys(reading, settings)
+    if lacking:
+        raise SettingsError(
+            "FILES_KEYS is wrong: it lacks a key that files need. Put it back, or give up these files with "
+            "`logbook rotate-keys --delete-lost`"
+        )
+    try:
+        if store := open_store(settings):
+            await store.probe()
+    except StoreAway as error:
+        if settings.files_store and settings.files_store.startswith("/"):
+            raise SettingsError(f"FILES_STORE cannot be written: {error}") from None
+        typer.echo("FILES_STORE doesn't lead to a bucket that answers: going on without files", err=True)
+
+
 async def reach_services(settings: Settings) -> None:
-    """Raise SettingsError unless the database can be used. Only warn about Redis: everything works without it."""
+    """Raise SettingsError unless the database and the files can be used.
+
+    Only warn about Redis: everything works without it.
+    """
     await reach_database(settings)
+    await reach_files(settings)
     try:
         async with asyncio.timeout(1), Redis.from_url(settings.redis_url.get_secret_value()) as redis:
             await redis.ping()

@@ -16,6 +16,8 @@ from i18n import lazy_gettext as _
 from models.fields import camel
 from permissions.scopes import DETAILS_DAYS
 from permissions.viewer import Viewer
+from resolvers.evidence_changes import MAX_ACCOUNT_BYTES
+from resolvers.evidence_content import MAX_BYTES
 from web import entry_inputs, labels
 from web.client import FormOutcome, PageError, Problem, is_repeated
 from web.entry_fields import labels_of, writer
@@ -47,6 +49,7 @@ _templates.filters["day"] = labels.day
 _templates.filters["moment"] = labels.moment
 _templates.filters["month"] = labels.month
 _templates.filters["hours"] = labels.hours
+_templates.filters["size"] = labels.size
 _templates.filters["labels"] = lambda choice: labels_of(choice).items()
 _templates.filters["camel"] = camel
 _templates.filters["input_rows"] = entry_inputs.rows
@@ -56,6 +59,8 @@ _templates.filters["rows"] = rows
 _templates.filters["answered"] = labels.answered
 _templates.globals["words"] = labels  # forms have `labels` of their own
 _templates.globals["details_days"] = DETAILS_DAYS
+_templates.globals["file_megabytes"] = MAX_BYTES // 1024**2
+_templates.globals["account_megabytes"] = MAX_ACCOUNT_BYTES // 1024**2
 
 
 def _version(file: str) -> str:
@@ -71,6 +76,8 @@ DONE_WORDS = {
     "added": _("The entry has been added."),
     "saved": _("Your changes have been saved."),
     "deleted": _("The entry has been deleted."),
+    "attached": _("The file has been attached."),
+    "detached": _("The file has been removed."),
     "requested": _("Your request is on its way."),
     "sharing": _("Your choice about sharing has been saved."),
     "withdrawn": _("The request has been withdrawn."),

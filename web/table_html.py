@@ -37,13 +37,16 @@ def rows(nodes: Iterable[Mapping[str, Any]], view: View, to: str | None, edit: b
     first, *_ = columns = view.listing.columns
     cells = [(column.field, column.kind, f'<td data-label="{escape(column.title)}"') for column in columns]
     back = quote(view.here())  # which leave nothing to escape
+    marks = {column.field: column.mark for column in columns if column.mark}
     written = []
     for row in nodes:
         written.append("<tr>\n")
         place = f"{to}/{escape(row['id'])}" if to else ""
         texts = [kind.page(row[field]) if kind.safe else escape(kind.page(row[field])) for field, kind, _ in cells]
         for text, (field, kind, opening) in zip(texts, cells, strict=True):
-            if not text:
+            if field in marks and row[marks[field][0]]:
+                written.append(f'{opening}>{text} <span class="mark">{escape(marks[field][1])}</span></td>\n')
+            elif not text:
                 written.append(f'{opening} class="none"></td>\n')
             elif place and field == first.field:
                 written.append(f'{opening}><a href="{place}?back={back}">{text}</a></td>\n')

@@ -20,7 +20,7 @@ from arq.cron import cron
 from arq.worker import create_worker
 from redis.asyncio.connection import parse_url
 
-from jobs import expiry, mixing, release, sign_in_trouble
+from jobs import evidence, expiry, mixing, release, sign_in_trouble
 from jobs.audit_anchor import AnchorFile
 from jobs.drain import Do, Drain, sending
 from jobs.expiry import Every, erase_request_details, take_turn
@@ -28,6 +28,7 @@ from jobs.ledger import Ledger, heads_beside, require_writable
 from jobs.outbox import WorkRow, release_from_clock
 from jobs.waker import WAKES, arq_redis
 from models.database import Database, Transaction, connect_worker
+from models.file_store import open_store
 from models.outbox import OutboxState
 from settings import Settings
 from web import export, logs, metrics
@@ -120,6 +121,12 @@ async def rewrite_tables(work: Work) -> int:
 
 
 @function
+async def sweep_files(work: Work) -> int:
+    """Remove the bytes of files that are gone; give how many."""
+    return await evidence.sweep(work.database, open_store(work.settings))
+
+
+@function
 async def keep_ledger(work: Work) -> int:
     """Add what was deleted to this process's ledger, if it keeps one; give how many lines."""
     return await work.ledger.keep(work.database) if work.ledger else 0
@@ -142,6 +149,7 @@ CHORES = (
     _in_turn("release_shared", Every.MINUTE, release.release_shared),
     _in_turn("mix_answers", Every.DAY, mixing.mix),
     rewrite_tables,
+    sweep_files,
     _in_turn("enter_sign_in_trouble", Every.HOUR, sign_in_trouble.enter),
     *OWN_CHORES,
 )

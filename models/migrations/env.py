@@ -15,16 +15,8 @@ from models import rules
 from models.migrate import owner_engine
 
 TABLES = (
-    "account",
-    "mediator",
-    "logbook",
-    "case_session",
-    "opening_balance",
-    "cpd",
-    "feedback",
-    "reviewer",
-    "directory",
-    "outbox",
+    *("account", "mediator", "logbook", "case_session", "opening_balance", "cpd", "evidence", "feedback", "reviewer"),
+    *("directory", "outbox"),
 )
 LOCK = 7203311  # any number; this product's own
 

@@ -40,8 +40,8 @@ async def demo_hub(services: Services) -> AsyncIterator[Demo]:
 async def _ids(demo: Demo) -> dict[str, str]:
     """Return the id of one of each thing that the demo's mediator has."""
     document = """{ me { mediator { feedbackLink
-        logbook { nodes { id sessions { id } } } cpd(first: 1) { nodes { id } } feedback(first: 1) { nodes { id } }
-        openingBalances { id } } } }"""
+        logbook { nodes { id sessions { id } } } cpd(first: 100) { nodes { id hasCertificate } }
+        feedback(first: 1) { nodes { id } } openingBalances { id } } } }"""
     own = (await demo.hub.ask(document, by=await demo.person("mediator"))).data["me"]["mediator"]
     case = next(one for one in own["logbook"]["nodes"] if one["sessions"])
     return {
@@ -51,6 +51,7 @@ async def _ids(demo: Demo) -> dict[str, str]:
         "session": case["sessions"][0]["id"],
         "cpd": own["cpd"]["nodes"][0]["id"],
         "balance": own["openingBalances"][0]["id"],
+        "certified": next(node["id"] for node in own["cpd"]["nodes"] if node["hasCertificate"]),
         "feedback": own["feedback"]["nodes"][0]["id"],
     }
 

@@ -8,7 +8,7 @@ state or seen by somebody else. Each page is checked with axe, at phone width, b
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from playwright.async_api import Page
+from playwright.async_api import FilePayload, Page
 
 from demo.seed import DEMO_PASSWORD
 from permissions.secrets import seal
@@ -68,6 +68,14 @@ async def wrong_survey(page: Page) -> None:
     await press(page, "Send my feedback")
 
 
+async def attached_text(page: Page) -> None:
+    """Attach something that isn't taken."""
+    text = FilePayload(name="words.txt", mimeType="text/plain", buffer=b"just words")
+    await page.locator("#file").set_input_files(text)
+    await page.locator("#kind").select_option("CERTIFICATE")
+    await press(page, "Attach")
+
+
 NAMED = [
     Look("welcome", "/", dark=True),
     Look("sign-in-refused", "/signin", then=typed("Sign in", email="nobody@demo.example", password="not my password")),
@@ -115,6 +123,8 @@ NAMED = [
     Look("case-session-new", "/logbook/{entry}/sessions/new", by="mediator"),
     Look("case-session-edit", "/logbook/{entry}/sessions/{session}/edit", by="mediator"),
     Look("cpd-entry", "/cpd/{cpd}", by="mediator"),
+    Look("cpd-files", "/cpd/{certified}/files", by="mediator", dark=True),
+    Look("cpd-files-refused", "/cpd/{certified}/files", by="mediator", then=attached_text),
     Look("cpd-edit", "/cpd/{cpd}/edit", by="mediator"),
     Look("opening-balance-edit", "/opening-balances/{balance}/edit", by="mediator"),
     Look("learnings-empty", "/learnings", by="mediator12"),

@@ -62,6 +62,12 @@ WRONG = {
     "DELETIONS_LEDGER": "deletions",
     "METRICS_PORT": "0",
     "METRICS_HOST": "localhost:9000",
+    "FILES_S3_ENDPOINT": "storage",
+    "FILES_S3_REGION": "a region",
+    "FILES_S3_ACCESS_KEY": "two words",
+    "FILES_S3_SECRET_KEY": "short",
+    "FILES_STORE": "files",
+    "FILES_KEYS": "short",
     "DEMO_CLOCK_OFFSET_HOURS": "1",  # valid, but only in a demo
 }
 

@@ -13,10 +13,11 @@ from jobs.ledger import Ledger
 from settings import Settings
 from tests.hub import PASSWORD, Hub, payload
 from tests.servers import environment
+from tests.world import put_cpd, put_file
 from web.preflight import reach_database
 
 NAME = "brought_back"
-DONE = "Deleted again: 1 accounts. Expired: the details of 0 requests and 0 origins of feedback. "
+DONE = "Deleted again: 1 accounts and 1 files. Expired: the details of 0 requests and 0 origins of feedback. "
 
 
 async def program(name: str, *arguments: str) -> None:
@@ -42,8 +43,11 @@ async def test_a_restored_backup_serves_nobody_until_the_ledger_has_been_replaye
     ledger, dump = tmp_path / "ledger", tmp_path / "dump"
     await reach_database(hub.settings)  # like every process when it starts
     stays, goes = await hub.mediator(), await hub.mediator()
+    (entry,) = await put_cpd(hub, stays, {})
+    file_id = await put_file(hub, stays, entry)
     await program("pg_dump", "--format=custom", f"--file={dump}", hub.services.admin_url)
     payload(await hub.change("deleteMyAccount", {"password": PASSWORD}, "deleted", by=goes))
+    payload(await hub.change("detachFile", {"id": str(file_id)}, by=stays))
     await Ledger(ledger).keep(hub.worker)
     assert await logbook(hub.settings, "deletions") == (0, ledger.read_text())
     admin = await asyncpg.connect(hub.services.admin_url)
@@ -74,6 +78,8 @@ async def test_a_restored_backup_serves_nobody_until_the_ledger_has_been_replaye
         await reach_database(settings)
         there = await asyncpg.connect(at(hub.services.admin_url))
         assert [row["id"] for row in await there.fetch("SELECT id FROM account")] == [stays.id]
+        assert await there.fetch("SELECT FROM evidence_file") == []
+        assert await there.fetch("SELECT FROM cpd_entry WHERE has_certificate") == []
         await there.close()
     finally:
         await admin.execute(f"DROP DATABASE {NAME} WITH (FORCE)")

@@ -9,9 +9,11 @@ from demo.embedded import Services
 from demo.seed import ACCOUNTS, DEMO_PASSWORD, DEMO_PEOPLE, fill, links
 from models.account import Role
 from permissions.secrets import spent_marks
+from resolvers.evidence_content import read_content
 from resolvers.validation import MAX_MINUTES
 from tests.conftest import fresh_database
 from tests.hub import Hub, opened
+from tests.web.reading import get
 
 TABLES = [
     "account",
@@ -264,3 +266,16 @@ async def spend(demo: Hub, which: str) -> None:
 async def test_the_mail_for_the_newest_requests_is_sent(own_demo: Hub) -> None:
     assert await own_demo.work() == 4  # and the one for the invitation
     assert {row["state"] for row in await own_demo.rows("SELECT state FROM outbox")} == {"DONE"}
+
+
+async def test_the_demo_mediator_has_certificates_that_say_they_are_none(demo: Hub) -> None:
+    mediator = await demo.sign_in("mediator@demo.example", DEMO_PASSWORD)
+    document = "{ me { mediator { cpd(first: 100) { nodes { hasCertificate files { id name mediaType bytes } } } } } }"
+    nodes = (await demo.ask(document, by=mediator)).data["me"]["mediator"]["cpd"]["nodes"]
+    files = [file for node in nodes for file in node["files"]]
+    assert [node["hasCertificate"] for node in nodes if node["files"]] == [True, True]
+    for file in files:
+        content = (await get(demo, mediator, f"/cpd/files/{file['id']}")).content
+        assert len(content) == file["bytes"]
+        assert b"(DEMO CERTIFICATE)" in content
+        assert (await read_content(content)).media_type == file["mediaType"]

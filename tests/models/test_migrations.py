@@ -223,6 +223,8 @@ async def test_only_its_owner_gets_past_the_policies_of_a_guarded_table(hub: Hub
     assert {name for name, *_ in found} == {
         "logbook_private",
         "cpd_private",
+        "evidence_file",
+        "deleted_file",
         "feedback_request",
         "reviewer_invitation",
         "feedback_request_details",

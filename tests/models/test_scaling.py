@@ -43,6 +43,7 @@ OTHERS = {
     "feedback_unreleased",
     "ix_appointment_reviewer_id",
     "ix_cpd_private_supervised_case_id",
+    "ix_evidence_file_entry_id",  # what goes with an entry
     "ix_feedback_request_details_made_at",
     "reviewer_invitation_pkey",
     "reviewer_invitation_secret_hash_key",

@@ -55,7 +55,7 @@ def sample(column: asyncpg.Record) -> str:
     """An SQL expression for some value that a column accepts."""
     if column["points_to"]:
         return f"(SELECT id FROM {column['points_to']} LIMIT 1)"
-    if column["checked"] and (words := re.findall(r"'(\w+)'", column["checked"])):
+    if column["checked"] and (words := re.findall(r"'([\w/]+)'", column["checked"])):
         return f"'{words[0]}'"
     kinds = {
         "uuid": "gen_random_uuid()",

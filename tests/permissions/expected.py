@@ -70,6 +70,10 @@ SDA  SDA  CpdFacets           years tags
 SDA  SDA  CpdEntry            id kind format title provider startedOn endedOn minutes tags credits evidenceUrl
 SDA  SDA  CpdCredit           body activity points
 S    S    CpdEntry            supervisedCaseId takeaways version
+SDA  SDA  CpdEntry            hasCertificate
+S    S    CpdEntry            files
+S    S    EvidenceFile        id name kind mediaType bytes addedAt
+S    S    EvidenceKind        CERTIFICATE OTHER
 SDA  SDA  CpdFilter           kind format tags year text
 SDA  SDA  CpdOrder            field direction
 SDA  SDA  CpdOrderField       KIND FORMAT TITLE PROVIDER STARTED_ON ENDED_ON MINUTES
@@ -166,6 +170,7 @@ S    S    ImportStatus        IMPORTED SKIPPED FAILED LEFT_OUT
 S    S    CpdCreditInput      body activity points
 S    S    Change              addCpdEntry updateCpdEntry deleteCpdEntry requestFeedback withdrawFeedbackRequest
 S    S    Change              addOpeningBalance updateOpeningBalance deleteOpeningBalance
+S    S    Change              attachFile detachFile
 S    S    Change              appointReviewer inviteReviewer resendInvitation revokeInvitation
 R    -    Change              acceptAppointment declareRelation
 RA   -    Change              declineAppointment

@@ -7,19 +7,20 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Select, literal, true
-from sqlalchemy.types import Integer
+from sqlalchemy import ColumnElement, Select, bindparam, literal, or_, true
+from sqlalchemy.types import Integer, Uuid
 
 from models.account import Role
+from models.evidence import evidence_files
 from models.mediator import Visibility
 from permissions import scopes
 from permissions.viewer import EVERYBODY, SIGNED_IN, Standing
-from resolvers import entry_reading, feedback, feedback_request, mediator
+from resolvers import entry_reading, evidence, feedback, feedback_request, mediator
 from resolvers.paging import page_statement
 from schema import execution
 from schema.build import projection
 from tests.hub import Hub, Person, payload
-from tests.world import put_cases, put_cpd, put_feedback, put_token
+from tests.world import put_cases, put_cpd, put_feedback, put_file, put_token
 
 # Everything that the database's own rules guard, by every route to it.
 ALL = """{
@@ -28,7 +29,7 @@ ALL = """{
 }
 fragment Private on Mediator {
   logbook(first: 30) { nodes { reference parties didWell foundChallenging notes } }
-  cpd(first: 30) { nodes { takeaways } }
+  cpd(first: 30) { nodes { takeaways files { name } } }
   learnings(first: 30) { nodes { text } }
   feedbackRequests(first: 30) { nodes { partyName partyEmail reference mediationEndedOn } }
   feedback(first: 30) { nodes { id answers { text } origin(reason: "Ticket 1234") { name email } } }
@@ -93,8 +94,10 @@ async def _fill(hub: Hub, name: str, person: Person, admins: set[str]) -> dict[s
     """Add somebody's private texts, and return who may read each."""
     private = ("reference", "parties", "did_well", "found_challenging", "notes")
     await put_cases(hub, person, {column: f"{name}-case-{column}" for column in private})
-    await put_cpd(hub, person, {"takeaways": f"{name}-takeaways"})
-    readers = {f"{name}-case-{column}": {name} for column in private} | {f"{name}-takeaways": {name}}
+    (entry,) = await put_cpd(hub, person, {"takeaways": f"{name}-takeaways"})
+    await put_file(hub, person, entry, f"{name}-file")
+    readers = {f"{name}-case-{column}": {name} for column in private}
+    readers |= {f"{name}-takeaways": {name}, f"{name}-file": {name}}
     asked = {
         "partyName": f"{name}-party",
         "partyEmail": f"{name}-party@demo.example",
@@ -144,6 +147,11 @@ def _of_everybody(rows: Select[Any], *arguments: Any, parent: Any = None, **opti
     return page_statement(rows, *arguments, parent=whose, **options)
 
 
+def _anybodys_file() -> ColumnElement[bool]:
+    owner, me = evidence_files.c.mediator_id, bindparam("me", type_=Uuid())
+    return or_(owner == me, owner != me)
+
+
 def _whole_schema(_standings: Standing, _by_token: bool) -> execution.Documents:
     return execution.Documents(projection(EVERYBODY))
 
@@ -168,6 +176,7 @@ def without(*fences: str) -> Iterator[None]:
         if "whose list" in fences:
             patch.setattr(entry_reading, "page_statement", _of_everybody)
             patch.setattr(feedback_request, "page_statement", _of_everybody)
+            patch.setattr(evidence, "_own", _anybodys_file)
         if "projection" in fences:
             patch.setattr(execution, "documents", _whole_schema)
         _forget_statements()
@@ -185,5 +194,6 @@ def _forget_statements() -> None:
         *reading,
         feedback_request._page,
         feedback_request._one,
+        evidence._of_entries,
     ):
         kept.cache_clear()

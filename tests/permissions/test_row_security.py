@@ -24,6 +24,7 @@ from tests.world import put_feedback, put_token
 WALLED = (
     "logbook_private",
     "cpd_private",
+    "evidence_file",
     "feedback_request",
     "feedback_request_details",
     "feedback",
@@ -152,7 +153,8 @@ async def test_a_transaction_that_does_not_say_who_asks_finds_nothing(world: Wor
 async def test_people_find_only_the_rows_that_they_may_read(world: World) -> None:
     url, people = world.hub.services.database_url, world.people
     payload(await world.hub.change("exportMyData", {}, by=people["ann"]))
-    own = {"logbook_private": 1, "cpd_private": 1, "feedback_request": 2, "feedback_request_details": 1}
+    own = {"logbook_private": 1, "cpd_private": 1, "evidence_file": 1}
+    own |= {"feedback_request": 2, "feedback_request_details": 1}
     shared = {"feedback": 1, "feedback_answer": 1, "feedback_origin": 0}
     assert await rows(url, seen_by(people["ann"], Standing.SELF)) == NOTHING | own | shared | {"data_export": 1}
     assert await rows(url, seen_by(people["bea"], Standing.SELF)) == NOTHING
@@ -191,6 +193,7 @@ async def test_only_the_workers_role_finds_what_its_work_needs_and_no_private_te
     assert {table for table, number in at_work.items() if not number} == {
         "logbook_private",
         "cpd_private",
+        "evidence_file",
         "feedback_answer",
     }
     # An export is made as its owner, with the same role.
@@ -277,12 +280,34 @@ async def test_updates_and_deletions_by_others_touch_no_row(world: World) -> Non
 INSERTS = {
     "logbook_private": "INSERT INTO logbook_private (id, mediator_id) SELECT id, mediator_id FROM logbook_entry",
     "cpd_private": "INSERT INTO cpd_private (id, mediator_id) SELECT id, mediator_id FROM cpd_entry",
+    "evidence_file": "INSERT INTO evidence_file (mediator_id, entry_id, kind, name, media_type, bytes, sealed) "
+    "SELECT mediator_id, id, 'OTHER', 'x', 'image/png', 1, 'x' FROM cpd_entry",
+    "evidence_file at another's entry": "INSERT INTO evidence_file "
+    "(mediator_id, entry_id, kind, name, media_type, bytes, sealed) "
+    "SELECT viewer(), id, 'OTHER', 'x', 'image/png', 1, 'x' FROM cpd_entry",
     "feedback_request": "INSERT INTO feedback_request (mediator_id, mediation_ended_on, secret_hash) "
     "VALUES ($1, '2024-01-02', '\\x00')",
     "feedback_request_details": "INSERT INTO feedback_request_details (id, mediator_id, made_at, sealed) "
     "VALUES (gen_random_uuid(), $1, now(), 'x')",
     "data_export": "INSERT INTO data_export (account_id, secret_hash) VALUES ($1, '\\x00')",
 }
+
+
+async def test_files_are_deleted_by_their_mediator_alone_and_changed_by_nobody(world: World) -> None:
+    url, people = world.hub.services.database_url, world.people
+    others = (None, Principal(), WORKER, seen_by(people["bea"], Standing.SELF), seen_by(people["admin"], SIGNED_IN))
+    for principal, deleted in (*((one, 0) for one in others), (seen_by(people["ann"], Standing.SELF), 1)):
+        async with asked(url, principal) as connection:
+            assert await connection.execute("DELETE FROM evidence_file") == f"DELETE {deleted}"
+        for change in ("UPDATE evidence_file SET name = 'x'", "DELETE FROM deleted_file"):
+            async with asked(url, principal) as connection:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+                    await connection.execute(change)
+        async with asked(url, principal) as connection:
+            await connection.execute("DELETE FROM evidence_file")
+            assert await connection.fetch("SELECT id FROM deleted_file") == []
+    async with asked(world.hub.services.database_worker_url, WORKER) as connection:
+        assert await connection.execute("DELETE FROM evidence_file") == "DELETE 0"
 
 
 @pytest.mark.parametrize("table", INSERTS)

@@ -19,6 +19,7 @@ from models.cpd import CPD_FIELDS
 from models.feedback import Admission
 from models.fields import EntryField, FieldKind, camel
 from models.logbook import LOGBOOK_FIELDS
+from permissions.file_sealing import seal_file
 from permissions.sealing import (
     Origin,
     PartyDetails,
@@ -246,12 +247,30 @@ class World(Rows):
             facts["credits"] = orjson.dumps([credit]).decode()  # the form that asyncpg takes
             for name, value in credit.items():
                 self.note(value, Shown("CpdCredit", name, mediator))
+            facts["has_certificate"] = number == 0
             self.put("cpd_entry", of, id=entry, mediator_id=mediator, **facts)
             private = self.put("cpd_private", of, id=entry, mediator_id=mediator, supervised_case_id=case)
             self.note(case, Shown("CpdEntry", "supervisedCaseId", mediator))
+            self._file(mediator, entry, certificate=number == 0)
             self.note(entry, Shown("Learning", "entryId", mediator))
             self.note(days[1], Shown("Learning", "date", mediator))
             self.note(private["takeaways"], Shown("Learning", "text", mediator))
+
+    def _file(self, mediator: UUID, entry: UUID, *, certificate: bool) -> None:
+        """A file of a CPD entry. Its content says its name, which only its mediator may read."""
+        file_id, name = self.mint.id(), self.mint.word()
+        sealed, self.stored[file_id] = seal_file(self.settings, file_id, name.encode())
+        self.put(
+            "evidence_file",
+            ("EvidenceFile", mediator, NONE),
+            id=file_id,
+            mediator_id=mediator,
+            entry_id=entry,
+            kind="CERTIFICATE" if certificate else "OTHER",
+            name=name,
+            media_type="application/pdf",
+            sealed=sealed,
+        )
 
     def feedback(self, mediator: UUID, shared: bool, released: bool, admission: Admission = Admission.ADMITTED) -> None:
         """A finished survey, with an answer that's only for the reviewer, and a receipt for its giver."""
@@ -433,6 +452,7 @@ class World(Rows):
         )
         self.put("outbox", kind="reset_password", state="DONE", recipient=None, recipient_name=None, dedupe_key="done")
         self.put("chore", name="none_of_ours")
+        self.put("deleted_file")
         self.put("stopped_address")
         self.put("sign_in_trouble", action="WRONG_PASSWORD")
         for about in (account, *self._feedback_about(account)):

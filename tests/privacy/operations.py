@@ -6,6 +6,7 @@ replaced here: by ids, cursors, tokens and words that exist, page sizes that go 
 
 import math
 import random
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ PAGING = ("first", "after", "last", "before")
 FEEDINGS = 2  # how often one document is used, each time with other values: making it takes longer than running it
 _texts = some.text(max_size=30).map(lambda text: StringValueNode(value=text))
 _SCALARS = {
+    "Base64": some.binary(max_size=30).map(lambda data: StringValueNode(value=b64encode(data).decode())),
     "Date": some.dates().map(lambda day: StringValueNode(value=day.isoformat())),
     "DateTime": some.datetimes().map(lambda moment: StringValueNode(value=moment.isoformat() + "Z")),
     "Minutes": some.integers().map(lambda number: IntValueNode(value=str(number))),

@@ -14,6 +14,7 @@ import httpx
 from demo.embedded import Services
 from demo.mailcatcher import catching, machine_time
 from models.fields import camel
+from models.file_store import open_store
 from schema.build import projection
 from settings import Settings
 from tests.conftest import fresh_database
@@ -218,6 +219,10 @@ async def living(services: Services, mailbox: Path, seed: int = 1, **overrides: 
             token = world.token(gone)
             async with admin_connection(hub) as connection:
                 await insert(connection, world)
+            store = open_store(hub.settings)
+            assert store
+            for file_id, stored in world.stored.items():
+                await store.put(file_id, stored)
             its = set(world.facts.shown) - others
             await _delete(hub, world, gone, its)
             world.watchers += [replace(one, name=f"deleted {one.name}", over=True) for one in (gone, token)]

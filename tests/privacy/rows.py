@@ -44,6 +44,7 @@ class Rows:
     links: dict[str, set[str]] = field(default_factory=dict)  # secrets, by the page that takes them
     filled: set[tuple[str, str]] = field(default_factory=set)
     recipients: dict[str, set[Marker]] = field(default_factory=dict)  # who gets mail, and what only mail tells them
+    stored: dict[UUID, bytes] = field(default_factory=dict)  # what the store has of each file
     day_keys: dict[date, bytes] = field(default_factory=dict)  # what request details are sealed with
     _known: Known | None = None
 

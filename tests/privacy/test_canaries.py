@@ -41,7 +41,7 @@ NO_MARKERS = {
     *("LogbookFacets.years", "CpdFacets.years", "LearningFacets.years", "DataExport.percent"),
     # What only its receipt shows: `told_by` has it.
     *("FeedbackReceipt", "FeedbackReceiptAnswer"),
-    *("Feedback.year", "FeedbackAnswer.question", "FeedbackAnswer.rating", "DeadMail.kind"),
+    *("EvidenceFile.mediaType", "Feedback.year", "FeedbackAnswer.question", "FeedbackAnswer.rating", "DeadMail.kind"),
 }
 
 # Mail to an address that no account has any more. The outbox keeps the address until the mail has been handed over.

@@ -213,5 +213,5 @@ async def test_vacuum_does_not_wait_where_something_about_people_is_erased(hub: 
     )
     # These have no text that anybody typed but a name of a token.
     others = {"session", "pending_sign_in", "second_factor", "recovery_code", "api_token", "account_link", "directory"}
-    others |= {"feedback_request", "stopped_address", "sign_in_trouble", "audit_entry"}
+    others |= {"feedback_request", "stopped_address", "sign_in_trouble", "audit_entry", "deleted_file"}
     assert {one.table for one in KEPT} - others <= {row["relname"] for row in at_once}

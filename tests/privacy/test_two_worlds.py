@@ -89,6 +89,7 @@ READ_WITH = {
     "approval": "since",
     "relation": "relation_details",
     "percent": "requested_at",
+    "has_certificate": "title",
 }
 READ_WITH_IN = {("opening_balance", "role"): "minutes"}  # where a column has another one beside it
 
@@ -211,7 +212,7 @@ async def _come_and_go(connection: "asyncpg.Connection[asyncpg.Record]", other: 
     """Delete half of the rows that the viewer may see nothing of, and give the other half company."""
     mint = other.place.world.mint
     for name in (
-        *("feedback", "logbook_entry", "case_session", "cpd_entry", "opening_balance"),
+        *("feedback", "logbook_entry", "case_session", "cpd_entry", "opening_balance", "evidence_file"),
         *("feedback_request", "session", "outbox"),
         "audit_entry",
     ):

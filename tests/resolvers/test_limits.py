@@ -27,6 +27,7 @@ REQUEST = {
     "mediationEndedOn": "2024-03-02",
     "partyAgreed": True,
 }
+FILE = {"entryId": "unknown", "kind": "OTHER", "name": "a.pdf", "content": "YQ=="}
 CASE = {"role": "OBSERVER", "medium": "ONLINE", "startedOn": "2024-01-02", "endedOn": "2024-01-03", "minutes": 90}
 
 
@@ -110,6 +111,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
             (mediator.id,),
             [("importLogbookEntries", {"entries": [CASE]} | options) for options in ({}, {"dryRun": True})],
         ),
+        (limits.UPLOADS, (mediator.id,), [("attachFile", FILE)]),
         (
             limits.PASSWORD_CHECKS,
             (mediator.id,),
@@ -132,6 +134,7 @@ async def test_each_limit_trips_and_what_it_stops_changes_nothing(hub: Hub) -> N
                 "appointments",
                 "exports",
                 "imports",
+                "uploads",
                 "password_checks",
                 "invitations_sent",
             }

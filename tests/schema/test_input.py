@@ -20,6 +20,7 @@ HOSTILE: dict[str, list[object]] = {
     "Decimal": ["", "NaN", "1e99999", "-Infinity", "9" * 400, 2**70, 1e300, True, None],
     "Date": ["2024-02-30", "0001-01-01", "9999-12-31", "\0", 5, None],
     "DateTime": ["", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-01-02", 5, None],
+    "Base64": ["", "%", "YQ", "Y\0Q==", "YQ==" * 20_000, 5, None],
     "Enum": ["NO_SUCH_WORD", 5, None],
     "Object": [None, "x", {"noSuchField": 1}],
     "List": [None, [], [None]],

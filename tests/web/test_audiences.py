@@ -90,6 +90,9 @@ TABLE: dict[str, Statuses] = {
     "/opening-balances/new": MEDIATOR,
     "/opening-balances/{id}/edit": ONE_OF_MINE,
     "/opening-balances/{id}/delete": BY_POST,
+    "/cpd/{id}/files": ONE_OF_MINE,
+    "/cpd/files/{id}": Statuses((303, 404, 404, 404, 404, 403)),  # here of a file that never existed
+    "/cpd/files/{id}/remove": BY_POST,
     "/learnings": MEDIATOR,
     "/learnings.csv": MEDIATOR,
     "/request": MEDIATOR,

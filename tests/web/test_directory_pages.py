@@ -237,6 +237,7 @@ async def test_the_exports_hold_what_a_directory_may_read_and_guard_formulas(hub
             "About": "Law, Trauma",
             "Credits": "'=SIMI: Talk, 5 points; CMC",
             "Evidence": EVIDENCE,
+            "Certificate": "No",
         }
     ]
     assert len(await sheet(hub, directory, f"{path}/cpd.csv")) == 2

@@ -1,12 +1,19 @@
 """The link to the copy of one's data: it opens only for its owner, and only once they're fully signed in."""
 
+import json
+from io import BytesIO
+from zipfile import ZipFile
+
 import pytest
 
 from models.account import Role
 from tests.hub import BASE_URL, PASSWORD, Hub, Person, opened, payload, secret_in
+from tests.resolvers.test_evidence import attach, folder
+from tests.samples import opened as opened_picture
+from tests.samples import picture
 from tests.security.test_second_factor import protected
 from tests.web.reading import FOREIGN, cookie, everything, get, is_a_page, post
-from tests.world import put_token
+from tests.world import put_cpd, put_token
 
 UNKNOWN = "/export/" + "x" * 43
 
@@ -126,3 +133,40 @@ async def test_it_is_gone_after_a_week(hub: Hub) -> None:
     async with hub.later(days=8) as then:
         assert is_a_page(await get(then, ann, path), 404)
         assert is_a_page(await post(then, ann, path), 404)
+
+
+async def test_the_files_of_its_owner_are_in_it_as_they_are_at_that_moment(hub: Hub) -> None:
+    ann, bea = await hub.mediator(), await hub.mediator()
+    (entry,), (other,) = await put_cpd(hub, ann, {}), await put_cpd(hub, bea, {})
+    gone, stays = await attach(hub, ann, entry, name="a.pdf"), await attach(hub, ann, entry, picture("PNG"), name="b")
+    await attach(hub, bea, other, name="not hers.pdf")
+    path = await export_link(hub, ann)
+    payload(await hub.change("detachFile", {"id": gone["id"]}, by=ann))
+    response = await post(hub, ann, path)
+    assert response.headers["content-type"] == "application/zip"
+    assert response.headers["content-disposition"] == 'attachment; filename="my-data.zip"'
+    (row,) = await hub.rows("SELECT archive FROM data_export")
+    with ZipFile(BytesIO(response.content)) as whole, ZipFile(BytesIO(row["archive"])) as made:
+        assert whole.testzip() is None
+        added = [name for name in whole.namelist() if name not in made.namelist()]
+        assert added == [f"files/{stays['id']}/b.png"]
+        assert opened_picture(whole.read(added[0])).size == opened_picture(picture("PNG")).size
+        assert all(whole.read(name) == made.read(name) for name in made.namelist())
+        listed = json.loads(whole.read("evidence.json"))
+        assert [one["id"] for one in listed] == [gone["id"], stays["id"]]
+        assert listed[1] == {"entryId": str(entry)} | stays
+        heading = whole.read("evidence.csv").decode("utf-8-sig").splitlines()[0]
+        assert heading == "entryId,id,name,kind,mediaType,bytes,addedAt"
+        assert "folder files" in " ".join(whole.read("README.txt").decode().split())
+
+
+async def test_while_the_store_is_away_it_is_not_handed_out_without_its_files(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    await attach(hub, ann, entry)
+    path = await export_link(hub, ann)
+    folder(hub).rename(folder(hub).with_name("elsewhere"))
+    folder(hub).write_text("no folder")
+    refused = await post(hub, ann, path)
+    assert is_a_page(refused, 503)
+    assert b"PK" not in refused.content

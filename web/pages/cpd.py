@@ -1,17 +1,29 @@
 """Continuing professional development: its table below the logbook's, its export and its entries."""
 
+from dataclasses import replace
+
+from i18n import lazy_gettext as _
 from models.cpd import CPD_FIELDS
 from web.csv_response import csv_export
 from web.entry_fields import column, filters
-from web.listing import Listing
+from web.labels import YES
+from web.listing import ListColumn, Listing
 from web.page import FOR_MEDIATORS
 from web.pages import entries
 
+CERTIFICATE = ListColumn("hasCertificate", _("Certificate"), YES)
+
+
+def _marked(column: ListColumn) -> ListColumn:
+    """Mark the title of an entry that has a certificate."""
+    return replace(column, mark=(CERTIFICATE.field, _("Certificate"))) if column.field == "title" else column
+
+
 CPD_LISTING = Listing(
     "cpd",
-    tuple(column(field) for field in CPD_FIELDS if field.listed),
+    tuple(_marked(column(field)) for field in CPD_FIELDS if field.listed),
     filters("CpdFilter", CPD_FIELDS),
-    more=tuple(column(field) for field in CPD_FIELDS if not field.listed),
+    more=(*(column(field) for field in CPD_FIELDS if not field.listed), CERTIFICATE),
     prefix="cpd-",
 )
 CPD_FORM = entries.EntryForm(

@@ -23,6 +23,7 @@ from web.labels import MONTH
 from web.listing import Filter, ListColumn, Listing, View
 from web.menu import MenuItem
 from web.page import FOR_DIRECTORIES, page
+from web.pages.cpd import CERTIFICATE
 from web.rendering import render
 
 MEDIATOR_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))
@@ -38,7 +39,7 @@ DIRECTORY_LOGBOOK_LISTING = Listing(
 )
 DIRECTORY_CPD_LISTING = Listing(
     "cpd",
-    tuple(column(field) for field in readable("CpdEntry", CPD_FIELDS, Standing.DIRECTORY)),
+    (*(column(field) for field in readable("CpdEntry", CPD_FIELDS, Standing.DIRECTORY)), CERTIFICATE),
     filters("CpdFilter", CPD_FIELDS, Standing.DIRECTORY),
     prefix="cpd-",
 )

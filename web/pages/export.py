@@ -1,11 +1,16 @@
 """Exporting all your data: asking for the copy, and downloading it with the mailed link."""
 
+from collections.abc import AsyncIterator
+
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from i18n import gettext as _
-from resolvers.errors import Forbidden
+from resolvers.context import Context
+from resolvers.errors import Away, Forbidden
+from resolvers.evidence import opened_file, own_files
 from resolvers.export import archive
+from web.archive import ArchivedFile, with_files
 from web.client import FormOutcome, PageError, mutate, query
 from web.form_body import read_form
 from web.graphql import make_context
@@ -30,16 +35,46 @@ async def export(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """Hand out the archive of your own data.
 
-    This is the only page that goes past the API, which has no files. A GET changes nothing and hands out nothing,
-    because mail scanners open links; the page's button does it.
+    Like the download of a file, this goes past the API, which has no files. A GET changes nothing and hands out
+    nothing, because mail scanners open links; the page's button does it.
     """
+    context = make_context(request)
     try:
-        made = await archive(make_context(request), request.path_params["secret"])
+        made = await archive(context, request.path_params["secret"])
     except Forbidden as forbidden:
         raise PageError(403, str(forbidden)) from None
     if made is None:
         raise PageError(404, _("We keep a copy of your data for a week. You can ask for a new one in your account."))
     if request.method == "POST":
-        headers = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
-        return Response(made, media_type="application/zip", headers=headers)
+        return await _archive(context, made)
     return render(request, "export/download.html")
+
+
+async def _archive(context: Context, made: bytes) -> Response:
+    """Answer with an archive, to which the owner's files are added on the way.
+
+    If the first file can't be had, a page says so; a later one breaks off the download, so that nobody mistakes a part
+    for the whole.
+    """
+    headers = {"Content-Disposition": 'attachment; filename="my-data.zip"'}
+    files = _files(context)
+    try:
+        first = await anext(files, None)
+    except Away as away:
+        raise PageError(503, str(away), away.retry_after) from None
+    if first is None:
+        return Response(made, media_type="application/zip", headers=headers)
+    return StreamingResponse(with_files(made, _after(first, files)), media_type="application/zip", headers=headers)
+
+
+async def _files(context: Context) -> AsyncIterator[ArchivedFile]:
+    for row in await own_files(context):
+        found = await opened_file(context, row.id)
+        if found is not None:  # otherwise it has just been deleted
+            yield ArchivedFile(f"files/{row.id}/{row.name}", row.added_at, found.data)
+
+
+async def _after(first: ArchivedFile, rest: AsyncIterator[ArchivedFile]) -> AsyncIterator[ArchivedFile]:
+    yield first
+    async for one in rest:
+        yield one

@@ -19,6 +19,7 @@ SCALARS: dict[str, object] = {
     "Decimal": "2.5",
     "Date": "2024-01-02",
     "DateTime": "2035-01-02T03:04:05Z",
+    "Base64": "c29tZSBieXRlcw==",
 }
 
 
