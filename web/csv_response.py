@@ -1,6 +1,6 @@
 """Exports of a page's table: CSV of the whole list as it is filtered and ordered, streamed page by page."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,9 @@ from web.csv_writer import stream
 from web.listing import ListColumn, Listing, View
 from web.page import Audience, Page, page
 
+Row = dict[str, Any]
+Spread = Callable[[Row], Iterable[Row]]
+
 
 def csv_export(
     path: str,
@@ -22,21 +25,29 @@ def csv_export(
     operation: str,
     found_at: Sequence[str],
     variables: Callable[[Request], dict[str, Any]] | None = None,
+    spread: Spread | None = None,
 ) -> Page:
     """Declare the export of a table as a page.
 
     `found_at` leads to the list in the operation's result. `variables` gives the ones that come from the path, if any.
+    `spread` makes several rows of one.
     """
 
     async def answer(request: Request) -> Response:
         view = View(request, listing, path)
-        return await csv_response(request, view, operation, found_at, **(variables(request) if variables else {}))
+        more = variables(request) if variables else {}
+        return await csv_response(request, view, operation, found_at, spread, **more)
 
     return page(path, audience, document=document)(answer)
 
 
 async def csv_response(
-    request: Request, view: View, operation: str, found_at: Sequence[str], **variables: Any
+    request: Request,
+    view: View,
+    operation: str,
+    found_at: Sequence[str],
+    spread: Spread | None = None,
+    **variables: Any,
 ) -> Response:
     """Answer with a table's CSV; `found_at` leads to the list in the operation's result.
 
@@ -44,6 +55,8 @@ async def csv_response(
     for the whole.
     """
     rows = _walk(request, view, operation, found_at, variables)
+    if spread:
+        rows = _spread(rows, spread)
     first = await anext(rows, None)
     columns = view.listing.exported
     body = stream([str(column.title) for column in columns], _cells(columns, first, rows))
@@ -63,6 +76,12 @@ async def _walk(
         for row in found["nodes"]:
             yield row
         after, more = found["pageInfo"]["endCursor"], found["pageInfo"]["hasNextPage"]
+
+
+async def _spread(rows: AsyncIterator[Row], spread: Spread) -> AsyncIterator[Row]:
+    async for row in rows:
+        for one in spread(row):
+            yield one
 
 
 async def _cells(

@@ -3,8 +3,9 @@
 from datetime import date
 from uuid import uuid4
 
+from models.account import Role
 from tests.hub import Hub
-from tests.web.reading import cells, cookie, everything, followed, is_a_page, opened, plain, post, problems
+from tests.web.reading import cells, cookie, everything, followed, is_a_page, opened, plain, post, problems, sheet
 from tests.world import put_cases, put_sessions
 
 SESSION = {"heldOn": "2024-06-03", "minutes": "1:30", "kind": "DRAFTING", "medium": "TELEPHONE"}
@@ -96,6 +97,33 @@ async def test_a_case_with_very_long_days_is_asked_about_once(hub: Hub) -> None:
     # What was confirmed once isn't asked about again.
     changed = await post(hub, ann, f"/logbook/{case['id']}/edit", **form, notes="Long", version="1")
     assert is_a_page(await followed(hub, changed, ann))
+
+
+async def test_the_export_of_sessions_adds_up_to_the_totals_of_each_year(hub: Hub) -> None:
+    ann, directory = await hub.mediator(), await hub.person(Role.DIRECTORY)
+    one, _, _ = await put_cases(
+        hub, ann, {"reference": "R1"}, {"minutes": 75, "simulated": True}, {"minutes": 45, "role": "OBSERVER"}
+    )
+    days = ({"held_on": date(2023, 12, 31), "minutes": 30}, {"held_on": date(2024, 1, 1), "kind": "TRAVEL"})
+    await put_sessions(hub, one, *days)
+    rows = await sheet(hub, ann, "/sessions.csv?sort=minutes")
+    headings = ["Day", "Hours", "Kind", "Medium", "Role", "Kind of dispute", "Simulated", "Reference"]
+    assert list(rows[0]) == headings
+    assert sorted(list(row.values()) for row in rows) == [
+        ["2023-12-31", "0.5", "Mediation session", "Online", "Lead mediator", "", "No", "R1"],
+        ["2024-01-01", "1.0", "Travel", "Online", "Lead mediator", "", "No", "R1"],
+        ["2024-05-07", "0.75", "Mediation session", "Online", "Observer", "", "No", ""],
+        ["2024-05-07", "1.25", "Mediation session", "Online", "Lead mediator", "", "Yes", ""],
+    ]
+    assert len(await sheet(hub, ann, "/sessions.csv?role=OBSERVER")) == 1
+    theirs = await sheet(hub, directory, f"/mediators/{ann.id}/sessions.csv")
+    assert list(theirs[0]) == ["Month", *headings[1:-1]]
+    assert sorted(row["Month"] for row in theirs) == ["2023-12", "2024-01", "2024-05", "2024-05"]
+    counted = [row for row in rows if row["Role"] == "Lead mediator" and row["Simulated"] == "No"]
+    document = "{ me { mediator { experience { byYear { year minutes } } } } }"
+    for year in (await hub.ask(document, by=ann)).data["me"]["mediator"]["experience"]["byYear"]:
+        hours = sum(float(row["Hours"]) for row in counted if row["Day"].startswith(str(year["year"])))
+        assert hours * 60 == year["minutes"]
 
 
 async def test_sessions_of_others_do_not_exist(hub: Hub) -> None:

@@ -25,6 +25,7 @@ from web.menu import MenuItem
 from web.page import FOR_DIRECTORIES, page
 from web.pages.cpd import CERTIFICATE
 from web.rendering import render
+from web.session_csv import sessions_listing, sessions_of
 
 MEDIATOR_LISTING = Listing("mediators", (), (Filter("search", _("Name")),))
 # The month, because a directory doesn't see the days of cases.
@@ -100,6 +101,18 @@ export_mediator_logbook = csv_export(
     operation="ExportLogbook",
     found_at=("mediator", "logbook"),
     variables=_of,
+)
+export_mediator_sessions = csv_export(
+    "/mediators/{id}/sessions.csv",
+    FOR_DIRECTORIES,
+    sessions_listing(
+        readable("LogbookEntry", LOGBOOK_FIELDS, Standing.DIRECTORY), DIRECTORY_LOGBOOK_LISTING.filters, days=False
+    ),
+    document="directory",
+    operation="ExportSessions",
+    found_at=("mediator", "logbook"),
+    variables=_of,
+    spread=sessions_of,
 )
 export_mediator_cpd = csv_export(
     "/mediators/{id}/cpd.csv",

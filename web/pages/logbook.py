@@ -16,6 +16,7 @@ from web.page import FOR_MEDIATORS, page
 from web.pages import entries
 from web.pages.cpd import CPD_LISTING
 from web.rendering import render
+from web.session_csv import sessions_listing, sessions_of
 
 LOGBOOK_LISTING = Listing(
     "logbook",
@@ -58,5 +59,14 @@ export_logbook = csv_export(
     document="logbook",
     operation="ExportLogbook",
     found_at=("me", "mediator", "logbook"),
+)
+export_sessions = csv_export(
+    "/sessions.csv",
+    FOR_MEDIATORS,
+    sessions_listing(LOGBOOK_FIELDS, LOGBOOK_LISTING.filters, days=True),
+    document="logbook",
+    operation="ExportSessions",
+    found_at=("me", "mediator", "logbook"),
+    spread=sessions_of,
 )
 logbook_pages = entries.entry_pages(LOGBOOK_FORM)
