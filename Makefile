@@ -10,7 +10,7 @@ PROFILE_SECONDS ?= 8
 SEED    ?= 1
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
-.PHONY: setup demo demo-reset test test-long test-repeat privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-nightly bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
+.PHONY: setup demo demo-reset test test-long test-repeat privacy mutants shots drills bench bench-pages bench-wall bench-mail bench-writes bench-nightly bench-logbook bench-scale bench-shapes profile check lint types coverage schema messages requirements clean
 .DELETE_ON_ERROR:
 
 # Tests start many processes. If Python can't keep what it has compiled, each compiles everything again.
@@ -84,6 +84,10 @@ bench-writes: setup
 # How long tables are locked at night, at 100,000 pieces of feedback.
 bench-nightly: setup
 	$(BIN)/python -m tests.bench.nightly
+
+# What 6,000 sessions cost in a logbook of 2,000 cases.
+bench-logbook: setup
+	$(BIN)/python -m tests.bench.long_logbook
 
 # What 5,000 shapes of one list leave in memory, here and in PostgreSQL, and how others wait meanwhile.
 bench-shapes: setup

@@ -6,7 +6,7 @@ from uuid import uuid4
 from models.account import Role
 from tests.hub import Hub
 from tests.web.reading import cells, cookie, everything, followed, is_a_page, opened, plain, post, problems, sheet
-from tests.world import put_cases, put_sessions
+from tests.world import put_cases, put_sessions, statements
 
 SESSION = {"heldOn": "2024-06-03", "minutes": "1:30", "kind": "DRAFTING", "medium": "TELEPHONE"}
 
@@ -124,6 +124,18 @@ async def test_the_export_of_sessions_adds_up_to_the_totals_of_each_year(hub: Hu
     for year in (await hub.ask(document, by=ann)).data["me"]["mediator"]["experience"]["byYear"]:
         hours = sum(float(row["Hours"]) for row in counted if row["Day"].startswith(str(year["year"])))
         assert hours * 60 == year["minutes"]
+
+
+async def test_the_logbooks_page_runs_the_same_statements_whether_or_not_cases_have_sessions(hub: Hub) -> None:
+    ann = await hub.mediator()
+    cases = await put_cases(hub, ann, *({} for _ in range(25)))
+    async with statements(hub) as without:
+        await opened(hub, ann, "/logbook")
+    for case in cases:
+        await put_sessions(hub, case, {}, {"kind": "DRAFTING"}, {"kind": "TRAVEL"})
+    async with statements(hub) as with_them:
+        await opened(hub, ann, "/logbook")
+    assert len(with_them) == len(without)
 
 
 async def test_sessions_of_others_do_not_exist(hub: Hub) -> None:
