@@ -10,6 +10,7 @@ from sqlalchemy.types import Interval, LargeBinary, Uuid
 
 from models.account import Role, accounts, api_tokens, pending_sign_ins, second_factors, sessions
 from models.database import Database, Transaction
+from models.mediator import mediators
 from models.statement import AnySelect, Expression, Row, Statement, statement
 from permissions.secrets import hash_secret
 from permissions.viewer import Viewer
@@ -190,6 +191,27 @@ async def lock_own(context: Context, transaction: Transaction) -> OwnerRow:
     if row is None:
         raise Unauthenticated
     return row
+
+
+class _ProfileRow(Row):
+    id: UUID
+
+
+@statement(_ProfileRow)
+def _profile() -> ClauseElement:
+    """Select the viewer's profile, and keep it and the account from being deleted until commit."""
+    rows = select(mediators.c.id).join(accounts, accounts.c.id == mediators.c.id)
+    mine = rows.where(accounts.c.id == bindparam("me", type_=Uuid()))
+    return mine.with_for_update(read=True, key_share=True, of=[accounts, mediators])
+
+
+async def keep_profile(context: Context, transaction: Transaction) -> None:
+    """Let nobody delete the viewer's account until commit.
+
+    A deletion locks the account, the profile, and then everything that's theirs. So a change that locks a thing of
+    theirs and then adds another, which refers to the profile, calls this first, or both would wait for each other.
+    """
+    await transaction.first(_profile(), me=context.account_id)
 
 
 async def end_sessions(transaction: Transaction, account_id: UUID, *, but: UUID | None = None) -> None:

@@ -15,6 +15,7 @@ from models.folds import fold_columns
 from models.logbook import logbook_entries
 from models.statement import Row, Values, statement
 from permissions.viewer import Standing
+from resolvers.access import keep_profile
 from resolvers.context import Context
 from resolvers.entries import OwnedList, own_columns
 from resolvers.entry_rows import OwnedRow
@@ -70,6 +71,11 @@ async def _refuse_foreign_cases(context: Context, transaction: Transaction, of: 
             refuse(field.graphql_name, Code.NOT_FOUND, _("There's no such case."))
 
 
+async def _keep_profile(context: Context, transaction: Transaction, of: OwnedList) -> None:
+    if any(field.kind is FieldKind.CASE for field in of.fields):  # a case is locked, too
+        await keep_profile(context, transaction)
+
+
 async def own_entry(context: Context, of: OwnedList, entry_id: UUID) -> OwnedRow:
     """Load one of the viewer's own entries.
 
@@ -92,6 +98,7 @@ async def add_entry(context: Context, of: OwnedList, input: object) -> OwnedRow:
     checked = of.check(given(input), context.database.latest_today(), confirmed=is_confirmed(input))
     entry_id = uuid4()
     async with context.transaction() as transaction:
+        await _keep_profile(context, transaction, of)
         if earlier := await earlier_result(context, transaction, f"add{of.type_name}", once(input), entry_id):
             entry_id = earlier
         else:
@@ -134,6 +141,7 @@ async def update_entry(context: Context, of: OwnedList, input: Changes, also: Al
     """
     entry_id, changes = read_id(input.id), given(input)
     async with context.transaction() as transaction:
+        await _keep_profile(context, transaction, of)
         row = await _own(context, transaction, of, entry_id, locked=True)
         if row.version != input.version:
             refuse(

@@ -22,6 +22,7 @@ from models.mediator import mediators
 from models.statement import Expression, Row, Values, statement
 from permissions.viewer import Standing
 from resolvers import limits
+from resolvers.access import keep_profile
 from resolvers.context import Context
 from resolvers.entries import OwnedList
 from resolvers.entry_changes import columns_written, writable
@@ -154,6 +155,7 @@ async def import_entries(
         once = replace(once, key=None)
     sound, failed = await _checked(context, of, entries, confirmed=confirmed)
     async with context.transaction() as transaction:
+        await keep_profile(context, transaction)
         if await transaction.value(_TURN, UUID, me=context.account_id) is None:
             raise NotFound
         if earlier := await earlier_answer(context, transaction, change, once):

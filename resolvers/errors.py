@@ -73,6 +73,10 @@ def fault(reference: str) -> str:
     return gettext("Something went wrong. Reference: %(reference)s", reference=reference)
 
 
+class Damaged(Exception):
+    """A file's bytes aren't what was stored, or its key is missing: nobody can read it any more."""
+
+
 class NotFound(Failure):
     """There's no such thing, or the viewer may not know that there is."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import strawberry
+import structlog
 from sqlalchemy import ClauseElement, ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
@@ -15,9 +16,12 @@ from models.evidence import EvidenceKind, evidence_files
 from models.file_store import StoreAway, open_store
 from models.statement import AnySelect, Row, statement
 from permissions.file_sealing import open_file
+from permissions.sealing import CannotOpen
 from resolvers.context import Context, Info
 from resolvers.entry_rows import EntryRow
-from resolvers.errors import Away
+from resolvers.errors import Away, Damaged
+
+log = structlog.get_logger()
 
 strawberry.enum(EvidenceKind)
 _its = evidence_files.c
@@ -107,7 +111,7 @@ async def opened_file(context: Context, file_id: UUID) -> OpenedFile | None:
     Raises:
         Away: the files can't be reached.
         Forbidden: the viewer has to verify their address or set up a second factor first.
-        CannotOpen: its key isn't one of `FILES_KEYS`.
+        Damaged: it can't be read any more.
     """
     context.require_ready()
     async with context.database.reading() as reading:
@@ -121,5 +125,9 @@ async def opened_file(context: Context, file_id: UUID) -> OpenedFile | None:
         raise Away from None
     if stored is None:
         return None
-    data = await asyncio.to_thread(open_file, context.settings, row.id, row.sealed, stored, row.bytes)
+    try:
+        data = await asyncio.to_thread(open_file, context.settings, row.id, row.sealed, stored, row.bytes)
+    except CannotOpen:
+        log.error("file_damaged", file=str(row.id))
+        raise Damaged from None
     return OpenedFile(row.name, row.media_type, data)

@@ -25,6 +25,7 @@ from models.statement import Row, Values, statement
 from permissions.file_sealing import seal_file
 from permissions.writing import is_blank
 from resolvers import limits
+from resolvers.access import keep_profile
 from resolvers.context import Context, Info
 from resolvers.errors import Away, Code, NotFound, Refused, refuse
 from resolvers.evidence import FileRow, own_file
@@ -72,8 +73,19 @@ def _lock() -> ClauseElement:
 
 
 @statement(_IdRow)
-def _own_entry() -> ClauseElement:
-    return select(cpd_entries.c.id).where(cpd_entries.c.id == _entry, cpd_entries.c.mediator_id == _me)
+def _own_entry(locked: bool) -> ClauseElement:
+    """Select an own entry. Who changes its files locks it first, as whoever deletes it does."""
+    rows = select(cpd_entries.c.id).where(cpd_entries.c.id == _entry, cpd_entries.c.mediator_id == _me)
+    return rows.with_for_update() if locked else rows
+
+
+class _OfEntryRow(Row):
+    entry_id: UUID
+
+
+@statement(_OfEntryRow)
+def _entry_of() -> ClauseElement:
+    return select(_its.entry_id).where(_its.id == bindparam("id", type_=Uuid()), _its.mediator_id == _me)
 
 
 class _UsedRow(Row):
@@ -157,8 +169,8 @@ async def _content(sent: bytes) -> Content:
         refuse("content", Code.OUT_OF_RANGE if reason.too_large else Code.INVALID, str(reason))
 
 
-async def _require_room(context: Context, reading: Reads, entry_id: UUID, size: int) -> None:
-    if await reading.first(_own_entry(), entry=entry_id, me=context.account_id) is None:
+async def _require_room(context: Context, reading: Reads, entry_id: UUID, size: int, *, locked: bool = False) -> None:
+    if await reading.first(_own_entry(locked), entry=entry_id, me=context.account_id) is None:
         refuse("entryId", Code.NOT_FOUND, _("There's no such entry."))
     used = await reading.one(_used(), entry=entry_id, me=context.account_id)
     if used.files >= MAX_FILES:
@@ -168,17 +180,18 @@ async def _require_room(context: Context, reading: Reads, entry_id: UUID, size: 
         refuse(
             None,
             Code.NOT_ALLOWED,
-            _("Your files can have at most %(most)s MB together. Please remove some that you don't need.", most=most),
+            _("Your files can be at most %(most)s MB together. Please remove some that you don't need.", most=most),
         )
 
 
 async def _attach(context: Context, transaction: Transaction, once: Once, values: Values) -> UUID:
     """Write a file's row, and give its id; or that of the file that the first request with this key attached."""
+    await keep_profile(context, transaction)
     await transaction.first(_lock(), me=context.account_id)
     file_id: UUID = values["id"]
     if earlier := await earlier_result(context, transaction, "attachFile", once, file_id):
         return earlier
-    await _require_room(context, transaction, values["entry_id"], values["bytes"])
+    await _require_room(context, transaction, values["entry_id"], values["bytes"], locked=True)
     await transaction.run(insert(evidence_files).values(values))
     return file_id
 
@@ -198,6 +211,8 @@ async def detach_file(info: Info, input: DetachFileInput) -> UUID:
     context, file_id = info.context, read_id(input.id)
     async with context.transaction() as transaction:
         await transaction.first(_lock(), me=context.account_id)
+        if found := await transaction.first(_entry_of(), id=file_id, me=context.account_id):
+            await transaction.first(_own_entry(locked=True), entry=found.entry_id, me=context.account_id)
         own = delete(evidence_files).where(_its.id == file_id, _its.mediator_id == context.account_id)
         if not await transaction.run(own):
             refuse("id", Code.NOT_FOUND, _("There's no such file."))

@@ -9,14 +9,17 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from i18n import gettext as _
 from i18n import number
 from models.evidence import MediaType
 
 MAX_BYTES = 10 * 1024 * 1024  # of a file, as it's sent and as it's kept
+_MEGABYTES = MAX_BYTES // 1024**2
 MAX_PIXELS = 40_000_000  # of a picture; decoding and turning one takes up to 320 MB
 MAX_SIDE = 20_000  # pixels
 
@@ -68,9 +71,7 @@ async def read_content(sent: bytes) -> Content:
 
 
 def _too_large() -> NotTaken:
-    return NotTaken(
-        _("A file can have at most %(most)s MB. This one is larger.", most=MAX_BYTES // 1024**2), too_large=True
-    )
+    return NotTaken(_("A file can be at most %(most)s MB. This one is larger.", most=_MEGABYTES), too_large=True)
 
 
 def _read(sent: bytes) -> Content:
@@ -93,9 +94,21 @@ def _check_pdf(sent: bytes) -> None:
     table = int(end[1]) if end else 0
     if not _PDF_HEAD.match(sent) or not 0 < table < len(sent) or not _PDF_TABLE.match(sent[table : table + 64]):
         raise NotTaken(_("This PDF is damaged or cut short. Please save it again, or send a picture of it."))
-    is_else = _MARKUP.search(sent[:_HEAD]) or _ZIP_END in sent[-_ZIP_SEARCHED:]
-    if is_else or any(sent[place:].startswith(magic) for place, magic in _ELSEWHERE if place < len(sent)):
+    # What comes after the first object is text of the PDF's own: a title, an annotation.
+    begins = sent[: max(sent.find(b" obj", 0, _HEAD), 0) or _HEAD]
+    if (
+        _MARKUP.search(begins)
+        or _ends_as_zip(sent)
+        or any(sent[place:].startswith(magic) for place, magic in _ELSEWHERE if place < len(sent))
+    ):
         raise NotTaken(_("This PDF is another kind of file at the same time. Please save it as a plain PDF."))
+
+
+def _ends_as_zip(sent: bytes) -> bool:
+    """Whether the end of a ZIP is near the end of the file, and isn't that of one attached to the PDF."""
+    place = sent.rfind(_ZIP_END, max(0, len(sent) - _ZIP_SEARCHED))
+    after = place + 22 + int.from_bytes(sent[place + 20 : place + 22], "little")
+    return place >= 0 and not sent[after : after + 20].lstrip().startswith(b"endstream")
 
 
 def _picture(sent: bytes, written_as: str) -> bytes:
@@ -109,12 +122,14 @@ def _picture(sent: bytes, written_as: str) -> bytes:
         with Image.open(BytesIO(sent), formats=[written_as]) as picture:
             _check_picture(picture, written_as)
             picture.load()
+            how = _as_before(picture)
             turned = ImageOps.exif_transpose(picture)
         if turned.mode not in _MODES[written_as]:
+            how = {"quality": 90} if written_as == "JPEG" else {}
             turned = turned.convert("RGB" if written_as == "JPEG" else "RGBA")
         # Writing would take some of this along: only which colour is clear belongs to the pixels.
         turned.info = {name: value for name, value in turned.info.items() if name == "transparency"}
-        turned.save(written, written_as, **({"quality": 90} if written_as == "JPEG" else {}))
+        turned.save(written, written_as, **how)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels() from None
     except NotTaken:
@@ -122,8 +137,19 @@ def _picture(sent: bytes, written_as: str) -> bytes:
     except Exception:  # noqa: BLE001 - a decoder may raise anything on what it can't read
         raise NotTaken(_("This picture is damaged or cut short.")) from None
     if written.tell() > MAX_BYTES:
-        raise _too_large()
+        raise NotTaken(
+            _("Saved again, this picture has more than %(most)s MB. Please choose a smaller one.", most=_MEGABYTES),
+            too_large=True,
+        )
     return written.getvalue()
+
+
+def _as_before(picture: Image.Image) -> dict[str, Any]:
+    """Say how a JPEG is written so that it stays about as good, and about as large, as it was."""
+    if not isinstance(picture, JpegImageFile):
+        return {}
+    sampling = get_sampling(picture)
+    return {"qtables": picture.quantization, **({"subsampling": sampling} if sampling >= 0 else {})}
 
 
 def _check_picture(picture: Image.Image, written_as: str) -> None:

@@ -25,4 +25,6 @@ def clean_name(given: str, media_type: MediaType) -> str:
     if is_blank(stem):
         stem = _("file")
     right = typed if ending in _ENDINGS[media_type] else _ENDINGS[media_type][0]
-    return stem[: MAX_NAME - len(right)].rstrip(". ") + right
+    # In bytes, because that's what file systems count.
+    cut = stem.encode()[: MAX_NAME - len(right)].decode(errors="ignore")
+    return cut.rstrip(". ") + right

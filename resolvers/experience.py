@@ -204,9 +204,7 @@ def experience(
             description="The last day to count. For a directory, the last of its month counts instead."
         ),
     ] = None,
-    simulated: Annotated[
-        bool, strawberry.argument(description="Add up simulated cases in place of real ones.")
-    ] = False,
+    simulated: Annotated[bool, strawberry.argument(description="Add up simulated cases instead of real ones.")] = False,
 ) -> Awaitable[Experience] | Experience:
     """Add up a mediator's cases in some roles and some time. All mediators of a request share one statement.
 

@@ -42,7 +42,7 @@ def confirmation() -> Any:
     """Make the field of an input that confirms hours which aren't plausible."""
     return strawberry.field(
         default=False,
-        description="Hours that add up to more than 14 a day are meant so. Otherwise they're refused: IMPLAUSIBLE.",
+        description="Confirms that more than 14 hours a day is right. Otherwise that's refused, as IMPLAUSIBLE.",
     )
 
 
@@ -200,7 +200,9 @@ async def _fits_sessions(transaction: Transaction, entry_id: UUID, values: Value
         return
     check = Check()
     if values["minutes"] != its.minutes:
-        check.add("minutes", Code.NOT_ALLOWED, _("This case has sessions, and its hours are theirs. Change those."))
+        check.add(
+            "minutes", Code.NOT_ALLOWED, _("This case's hours come from its sessions. Please change those instead.")
+        )
     if values["started_on"] > its.first:
         check.add("startedOn", Code.OUT_OF_RANGE, _("There's a session on %(day)s.", day=format_day(its.first)))
     if values["ended_on"] < its.last:

@@ -18,7 +18,7 @@ from models.opening_balance import opening_balances
 from models.statement import AnySelect, Values, statement
 from permissions.policy import allows
 from permissions.viewer import Standing
-from resolvers.access import lock_own
+from resolvers.account_row import lock_account
 from resolvers.context import Context, Info
 from resolvers.entries import bits
 from resolvers.entry_rows import OwnedRow
@@ -119,7 +119,7 @@ class DeleteOpeningBalanceInput:
 def _checked(context: Context, values: Values) -> Values:
     check = Check()
     if not 1 <= values["minutes"] <= MAX_BALANCE:
-        check.add("minutes", Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 100,000 hours, in minutes."))
+        check.add("minutes", Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 100,000 hours."))
     if values["cases"] is not None:
         check.number("cases", values["cases"], 1, MAX_CASES, _UNIT)
     check.day("before", values["before"], context.database.latest_today())
@@ -146,7 +146,7 @@ async def add_opening_balance(info: Info, input: AddOpeningBalanceInput) -> Open
     context.require_paid()
     checked, new_id = _checked(context, given(input)), uuid4()
     async with context.transaction() as transaction:
-        await lock_own(context, transaction)
+        await lock_account(transaction, context.account_id)
         if earlier := await earlier_result(context, transaction, "addOpeningBalance", once(input), new_id):
             return await _find(transaction, context, earlier, locked=False)
         held = select(func.count()).select_from(opening_balances).where(_balance.mediator_id == context.account_id)

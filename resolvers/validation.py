@@ -169,7 +169,7 @@ class Check:
     def minutes(self, field: str, value: int) -> int:
         """Check a duration in minutes, from 1 to 600,000 (10,000 hours)."""
         if not 1 <= value <= MAX_MINUTES:
-            self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours, in minutes."))
+            self.add(field, Code.OUT_OF_RANGE, _("Please give a duration from 1 minute to 10,000 hours."))
         return value
 
     def plausible(self, minutes: int, days: int, *, confirmed: bool) -> None:

@@ -6,7 +6,7 @@ import strawberry
 
 from models.case_session import SessionKind
 from models.logbook import Medium
-from resolvers.case_session import add_case_session, delete_case_session, update_case_session
+from resolvers.case_session_changes import add_case_session, delete_case_session, update_case_session
 from schema.mutations import Payload, mutation
 
 strawberry.enum(SessionKind)

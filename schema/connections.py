@@ -25,7 +25,7 @@ def _read_decimal(value: object) -> Decimal:
     """Read a decimal from text or a number. A number's shortest form counts, since that's what was written."""
     text = value if isinstance(value, str) else repr(value) if type(value) in {int, float} else ""
     if not _DECIMAL.fullmatch(text):
-        raise ValueError
+        raise ValueError("A decimal has up to 15 digits on each side of its point.")
     return Decimal(text)
 
 

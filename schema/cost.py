@@ -5,7 +5,8 @@ document can make very slow. Each fragment is measured once, however often it's 
 doubles fragments over and over costs no more than its length.
 
 The cost of a document is the number of objects it can load. A field with a selection counts as one, and everything
-inside a list counts once for each row that the list may have (`first` or `last`, otherwise 25). Introspection is
+inside a list counts once for each row that the list may have (`first` or `last`, otherwise 25; or as many as a list
+without pages can ever have). Introspection is
 counted separately, in values of the schema (`schema/introspection.py`). So is who gave feedback: an administrator looks
 that up for a reason, and not for everybody at once.
 """
@@ -31,7 +32,11 @@ from graphql import (
     get_named_type,
 )
 
+from resolvers.case_session_changes import MAX_SESSIONS
+from resolvers.evidence_changes import MAX_FILES
+from resolvers.opening_balance import MAX_BALANCES
 from resolvers.paging import MAX_PAGE_SIZE, PAGE_SIZE
+from resolvers.validation import MAX_CREDITS
 from schema.introspection import ENTRANCES, Introspection, Variables, values_most
 
 MAX_DEPTH = 20  # GraphiQL's introspection has 15
@@ -40,6 +45,13 @@ MAX_DIRECTIVES = 100
 MAX_COST = 50_000
 MAX_ORIGINS = 10
 _ORIGIN = "Feedback", "origin"
+# Lists without pages that people fill, and how many rows they can have.
+WHOLE_LISTS = {
+    ("LogbookEntry", "sessions"): MAX_SESSIONS,
+    ("CpdEntry", "files"): MAX_FILES,
+    ("CpdEntry", "credits"): MAX_CREDITS,
+    ("Mediator", "openingBalances"): MAX_BALANCES,
+}
 
 
 @dataclass(frozen=True)
@@ -184,8 +196,11 @@ class _Reader:
             return Measure(inner.depth + 1, inner.aliases + aliases, inner.directives, 1, schema_values=values)
         field = parent.fields.get(node.name.value) if isinstance(parent, GraphQLObjectType) else None
         inner = self.selections(node.selection_set, get_named_type(field.type) if field else None)
+        place = (str(parent), node.name.value)
+        origins = int(field is not None and place == _ORIGIN)
         rows = self._rows(node, field)
-        origins = int(field is not None and (str(parent), node.name.value) == _ORIGIN)
+        if place in WHOLE_LISTS:  # its rows are below it without a field of their own
+            rows, inner = WHOLE_LISTS[place], inner.beside(Measure(cost=1))
         return Measure(
             inner.depth + 1,
             inner.aliases + aliases,
@@ -196,7 +211,7 @@ class _Reader:
         )
 
     def _rows(self, node: FieldNode, field: GraphQLField | None) -> int:
-        """Give the number of rows that a list may give; 1 for a field that isn't a list."""
+        """Give the number of rows that a list may give; 1 for a field that has no pages."""
         if field is None or "first" not in field.args:
             return 1
         sizes = [self._size(one.value) for one in node.arguments or () if one.name.value in {"first", "last"}]

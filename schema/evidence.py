@@ -31,7 +31,9 @@ BASE64: dict[object, ScalarDefinition] = {
 }
 
 
-@strawberry.type(description="A file that its mediator attached to a CPD entry. Nobody else knows that it's there.")
+@strawberry.type(
+    description="A file that its mediator attached to a CPD entry. Others are told only whether there's a certificate."
+)
 class EvidenceFile:
     id: strawberry.ID
     name: str

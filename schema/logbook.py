@@ -22,7 +22,9 @@ from schema.mutations import Payload, UserError, mutation
 class LogbookEntry:
     id: strawberry.ID
     ended_month: str = strawberry.field(description="Year and month of the last day, such as 2026-05.")
-    contact_minutes: int = strawberry.field(description="The minutes of mediation sessions, or all if there are none.")
+    contact_minutes: int = strawberry.field(
+        description="The minutes of mediation sessions; or all, if the case has no sessions."
+    )
     sessions = strawberry.field(
         resolver=sessions,
         graphql_type=list[CaseSession] | None,
@@ -68,10 +70,12 @@ class Experience:
     minutes: Minutes
     contact_minutes: Minutes = strawberry.field(description="The minutes of mediation sessions.")
     cases: int
-    simulated_minutes: Minutes = strawberry.field(description="Simulated cases, which count in nothing else here.")
+    simulated_minutes: Minutes = strawberry.field(
+        description="Simulated cases. They count in nothing else, unless you ask for them."
+    )
     opening_minutes: Minutes = strawberry.field(
         description="What the mediator declared for the time before the logbook. It's in no year, and counts in "
-        "nothing else here; 0 if you ask for a time."
+        "nothing else here; 0 if you ask for a time or for simulated cases."
     )
     by_role: list[RoleHours]
     by_year: list[YearHours]

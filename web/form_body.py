@@ -31,7 +31,10 @@ async def read_form(request: Request, at_most: int = MAX_FORM) -> Form:
 
 async def read_file(request: Request, field: str, at_most: int) -> bytes:
     """Read a form's file of at most so many bytes; nothing if none was chosen. Raises: PageError, if it's larger."""
-    return (await read_upload(request, field, at_most)).data
+    data = (await read_upload(request, field, at_most)).data
+    if len(data) > at_most:
+        raise PageError(413, _too_large(at_most))
+    return data
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,11 @@ class Upload:
 
 
 async def read_upload(request: Request, field: str, at_most: int) -> Upload:
-    """Read a form with a file of at most so many bytes; no bytes if none was chosen.
+    """Read a form with a file of about so many bytes at most; no bytes if none was chosen.
 
-    Raises: PageError, if it's larger.
+    Raises: PageError, if it's much larger.
     """
-    too_large = _("A file can have at most %(most)s MB. This one is larger.", most=at_most // 1024 // 1024)
-    stream = Request(request.scope, _bounded(request, at_most + MAX_FORM, too_large)).stream()
+    stream = Request(request.scope, _bounded(request, at_most + MAX_FORM, _too_large(at_most))).stream()
     try:
         parser = MultiPartParser(request.headers, stream, max_files=1)
         parser.spool_max_size = at_most + MAX_FORM  # in memory: it's never written to a disk
@@ -60,9 +62,11 @@ async def read_upload(request: Request, field: str, at_most: int) -> Upload:
     data, name = (await file.read(), file.filename or "") if isinstance(file, UploadFile) else (b"", "")
     typed = {name: value.replace("\r\n", "\n") for name, value in form.items() if isinstance(value, str)}
     await form.close()
-    if len(data) > at_most:
-        raise PageError(413, too_large)
     return Upload(typed, name, data)
+
+
+def _too_large(at_most: int) -> str:
+    return _("A file can be at most %(most)s MB. This one is larger.", most=at_most // 1024 // 1024)
 
 
 def _unreadable() -> PageError:

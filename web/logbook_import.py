@@ -72,6 +72,12 @@ def key(heading: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", heading.casefold()).split())
 
 
+# Our own words: the API's, and the labels. Others may say more, and are kept.
+_OWN_WORDS = {
+    field.name: {key(own) for word in field.words for own in (word.value, str(word.label))}
+    for field in FIELDS
+    if field.words
+}
 # What's understood as each word of each choice.
 _WORDS = {
     field.name: {key(also): word for word, every in meanings(field).items() for also in every}
@@ -157,9 +163,10 @@ def _read(row: CsvRow, width: int, plan: ImportPlan, readers: Mapping[str, Reade
             typed[name] = typed.get(other, "")
     values, problems = forms.read_fields(typed, readers, _REQUIRED)
     for field in _SPILLING:
-        if values[field.graphql_name] == _OTHER and key(typed[field.graphql_name]) not in _WORDS[field.name]:
-            into = camel(field.spill or "")
-            values[into] = "; ".join(filter(None, (values[into], typed[field.graphql_name].strip())))
+        into, written = camel(field.spill or ""), typed.get(field.graphql_name, "")
+        # A file without that column is from before there was a list, or somebody else's: what it says is kept in full.
+        if values[field.graphql_name] and (key(written) not in _OWN_WORDS[field.name] or into not in plan.columns):
+            values[into] = "; ".join(filter(None, (values[into], written.strip())))
     if len(row.cells) > width:
         problems.append(
             _problem(

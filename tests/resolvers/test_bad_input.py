@@ -206,7 +206,8 @@ async def world(hub: Hub) -> World:
     await hub.appointed(mediator, reviewer)
     await hub.appointed(other, reviewer)
     (case, whole_case), (others_case,) = await put_cases(hub, mediator, {}, {}), await put_cases(hub, other, {})
-    (session,), (others_session,) = await put_sessions(hub, case, {}), await put_sessions(hub, others_case, {})
+    session, _ = await put_sessions(hub, case, {}, {})
+    others_session, _ = await put_sessions(hub, others_case, {}, {})
     (cpd,), (others_cpd,) = await put_cpd(hub, mediator, {}), await put_cpd(hub, other, {})
 
     guarded, halfway = await hub.mediator(), await hub.mediator()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.account import Role
 from models.case_session import SessionKind
-from resolvers.case_session import MAX_SESSIONS
+from resolvers.case_session_changes import MAX_SESSIONS
 from tests.hub import Answer, Hub, Person, payload, problems
 from tests.world import put_cases, put_sessions, statements
 
@@ -81,11 +81,47 @@ async def test_changing_and_deleting_sessions_adds_the_case_up_anew(hub: Hub) ->
     assert (made["minutes"], made["kind"], made["version"]) == (75, "FOLLOW_UP", 2)
     found = await case_of(hub, ann, case)
     assert (found["minutes"], found["contactMinutes"]) == (105, 0)
-    for gone, minutes, contact in ((two, 75, 0), (one, 75, 75)):  # the hours of the last one stay with the case
-        payload(await hub.change("deleteCaseSession", {"id": str(gone)}, "deletedId userErrors { code }", by=ann))
+    payload(await hub.change("deleteCaseSession", {"id": str(two)}, "deletedId userErrors { code }", by=ann))
+    found = await case_of(hub, ann, case)
+    assert (found["minutes"], found["contactMinutes"]) == (75, 0)
+
+
+async def test_a_case_keeps_its_last_session_so_travel_never_becomes_contact_hours(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (case,) = await put_cases(hub, ann, {})
+    (only,) = await put_sessions(hub, case, {"kind": "TRAVEL"})
+    before = await case_of(hub, ann, case)
+    answer = await hub.change("deleteCaseSession", {"id": str(only)}, "userErrors { field code }", by=ann)
+    assert problems(answer) == [("id", "NOT_ALLOWED")]
+    assert await case_of(hub, ann, case) == before
+
+
+async def test_a_session_that_was_a_mistake_leaves_nothing_behind(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (case,) = await put_cases(hub, ann, {"started_on": date(2023, 12, 4), "ended_on": date(2023, 12, 5)})
+    for held_on in ("2024-01-09", "2023-11-30"):
+        made = payload(await add(hub, ann, case, held_on, 30))["caseSession"]
+        payload(await hub.change("deleteCaseSession", {"id": made["id"]}, "deletedId userErrors { code }", by=ann))
+        assert await by_year(hub, ann) == {2023: (90, 90, 1)}
         found = await case_of(hub, ann, case)
-        assert (found["minutes"], found["contactMinutes"]) == (minutes, contact)
-    assert found["sessions"] == []
+        assert found["endedOn"] == "2023-12-05"
+    made = payload(await add(hub, ann, case, "2025-01-09", 30))["caseSession"]
+    moved = {"id": made["id"], "version": 1, "heldOn": "2024-01-09"}
+    payload(await hub.change("updateCaseSession", moved, SESSION, by=ann))
+    assert (await case_of(hub, ann, case))["endedOn"] == "2024-01-09"
+
+
+async def test_the_hours_so_far_of_a_long_case_can_be_moved_and_lowered(hub: Hub) -> None:
+    ann = await hub.mediator()
+    facts = {"started_on": date(2024, 1, 1), "ended_on": date(2024, 3, 31), "minutes": 2_400}
+    (case,) = await put_cases(hub, ann, facts)
+    payload(await add(hub, ann, case, "2024-03-31", 30))
+    [(so_far,)] = await hub.rows("SELECT id FROM case_session WHERE minutes = 2400")
+    change = {"id": str(so_far), "version": 1}
+    payload(await hub.change("updateCaseSession", change | {"heldOn": "2024-03-01"}, SESSION, by=ann))
+    payload(await hub.change("updateCaseSession", change | {"version": 2, "minutes": 2_300}, SESSION, by=ann))
+    raised = await hub.change("updateCaseSession", change | {"version": 3, "minutes": 2_301}, SESSION, by=ann)
+    assert problems(raised) == [("minutes", "OUT_OF_RANGE")]
 
 
 async def test_two_changes_to_one_session_conflict(hub: Hub) -> None:

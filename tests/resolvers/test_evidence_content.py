@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from random import Random
 from zipfile import ZipFile
 
 import pytest
@@ -42,7 +43,7 @@ def bomb(side: int) -> bytes:
 
 REFUSED = {
     "empty": (b"", "This file is empty."),
-    "larger": (bytes(MAX_BYTES + 1), "A file can have at most 10 MB."),
+    "larger": (bytes(MAX_BYTES + 1), "A file can be at most 10 MB."),
     "text": (b"just words", ELSE),
     "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', ELSE),
     "html": (b"<!DOCTYPE html><script>alert(1)</script>", ELSE),
@@ -186,3 +187,30 @@ def test_a_name_ends_as_its_type_does() -> None:
     assert clean_name("a.jpeg", MediaType.JPEG) == "a.jpeg"
     assert clean_name("a.jpeg", MediaType.PNG) == "a.png"
     assert clean_name("a", MediaType.JPEG) == "a.jpg"
+
+
+async def test_a_jpeg_stays_about_as_large_as_it_was() -> None:
+    noise = Image.frombytes("RGB", (4000, 3000), Random(1).randbytes(36_000_000))
+    written = io.BytesIO()
+    noise.save(written, "JPEG", quality=60)
+    found = await read_content(written.getvalue())
+    assert len(found.data) < 1.1 * len(written.getvalue())
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"5 0 obj\n<< /Title (Certificate of <body> language) >>\nendobj\n",  # as Chromium prints a title
+        b'5 0 obj\n<< /Subtype /FreeText /RC (<?xml version="1.0"?><body xmlns="x">) >>\nendobj\n',
+    ],
+)
+async def test_a_pdf_may_speak_of_markup(first: bytes) -> None:
+    assert (await read_content(pdf(first=first))).media_type is MediaType.PDF
+
+
+async def test_a_pdf_may_have_a_zip_attached() -> None:
+    written = io.BytesIO()
+    with ZipFile(written, "w") as archive:
+        archive.writestr("a.txt", "a")
+    attached = b"5 0 obj\n<< /Length 1 >> stream\n" + written.getvalue() + b"\nendstream endobj\n"
+    assert (await read_content(pdf(first=attached))).media_type is MediaType.PDF

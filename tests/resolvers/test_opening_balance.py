@@ -10,7 +10,7 @@ import pytest
 from models.account import Role
 from models.mediator import Visibility
 from tests.hub import Hub, Person, payload, problems
-from tests.world import statements
+from tests.world import put_token, statements
 
 LEAD = {"role": "LEAD_MEDIATOR", "minutes": 7_200, "cases": 40, "before": "2020-01-01"}
 READ = "id role minutes cases before version"
@@ -162,3 +162,9 @@ async def test_somebody_elses_is_as_unknown_as_none(hub: Hub, mutation: str) -> 
     assert await own(hub, bea) == [theirs]
     payload(await hub.change("deleteOpeningBalance", {"id": theirs["id"]}, by=bea))
     assert await own(hub, bea) == []
+
+
+async def test_an_api_token_adds_an_opening_balance_too(hub: Hub) -> None:
+    ann = await hub.mediator()
+    balance = {"role": "LEAD_MEDIATOR", "minutes": 7_200, "before": "2020-01-01"}
+    payload(await hub.change("addOpeningBalance", balance, token=await put_token(hub, ann)))

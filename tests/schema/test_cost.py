@@ -4,12 +4,19 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import (
+    GraphQLObjectType,
+    get_introspection_query,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+    parse,
+)
 
 from models.account import Role
 from permissions.viewer import EVERYBODY, Standing
-from schema.build import projection
-from schema.cost import Measure, measured
+from schema.build import projection, whole_schema
+from schema.cost import WHOLE_LISTS, Measure, measured
 from schema.execution import MAX_COMPARISONS, MAX_DOCUMENT_TOKENS, Documents
 from tests.hub import Hub
 
@@ -171,3 +178,36 @@ async def test_everybody_may_ask_for_an_objects_type(hub: Hub) -> None:
 
 def test_the_public_projection_itself_does_not_bar_introspection() -> None:
     assert Documents(projection(Standing.PUBLIC)).prepared("{ __schema { description } }").document is not None
+
+
+# Lists without pages that can't grow: as long as an enumeration, the survey, or what one change is about.
+SHORT = {
+    *("Experience.byRole", "Experience.byYear", "Experience.byRoleAndYear", "FeedbackSummary.years"),
+    *("FeedbackYear.questions", "Feedback.answers", "FeedbackReceipt.answers", "GivenFeedback.answers"),
+    *("Survey.scale", "Survey.questions"),
+}
+
+
+def test_a_list_without_pages_counts_all_the_rows_that_it_can_have() -> None:
+    found = set()
+    for type_ in whole_schema().type_map.values():
+        if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
+            continue
+        for name, field in type_.fields.items():
+            is_list = is_list_type(get_nullable_type(field.type))
+            if is_list and isinstance(get_named_type(field.type), GraphQLObjectType) and "first" not in field.args:
+                found.add((type_.name, name))
+    framed = {(of, name) for of, name in found if of.endswith(("Connection", "Payload")) or of == "ImportOutcome"}
+    listed = {(of, name) for of, name in found - framed if f"{of}.{name}" not in SHORT}
+    of_an_account = {(of, name) for of, name in listed if of in {"OwnAccount", "Query"}}
+    assert listed - of_an_account == set(WHOLE_LISTS)
+
+
+@pytest.mark.parametrize(
+    ("cases", "times", "accepted"), [(100, 1, True), (100, 3, False), (80, 3, True), (25, 9, True), (25, 11, False)]
+)
+async def test_sessions_of_many_cases_cost_what_they_can_be(hub: Hub, cases: int, times: int, accepted: bool) -> None:
+    sessions = " ".join(f"x{number}: sessions {{ id }}" for number in range(times))
+    document = f"{{ me {{ mediator {{ logbook(first: {cases}) {{ nodes {{ {sessions} }} }} }} }} }}"
+    answer = await hub.ask(document, by=await hub.mediator())
+    assert answer.codes == ([] if accepted else ["GRAPHQL_VALIDATION_FAILED"])

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -29,6 +31,7 @@ from tests.web.reading import (
     problems,
     sheet,
 )
+from tests.web.test_export_link import export_link
 from tests.world import put_cpd, put_token
 from web.client import SENT_BEFORE
 from web.downloads import disposition
@@ -84,9 +87,9 @@ async def test_a_file_of_ten_megabytes_is_taken_and_one_byte_more_is_not(hub: Hu
     assert (await upload(hub, ann, entry, largest)).status_code == 303
     before = await kept(hub)
     refused = await upload(hub, ann, entry, largest + b"\n")
-    assert is_a_page(refused, 413)
+    assert is_a_page(refused, 422)
     ((field, text),) = problems(refused)
-    assert (field, text.endswith("A file can have at most 10 MB. This one is larger.")) == ("file", True)
+    assert (field, text.endswith("A file can be at most 10 MB. This one is larger.")) == ("file", True)
     assert await kept(hub) == before
     ((file_id,),) = await hub.rows("SELECT id FROM evidence_file")
     assert (await get(hub, ann, f"/cpd/files/{file_id}")).content == largest
@@ -207,14 +210,14 @@ async def test_one_person_sends_one_file_at_a_time_and_all_together_a_few(
 ) -> None:
     ann, bea = await hub.mediator(), await hub.mediator()
     (entry,), (other,) = await put_cpd(hub, ann, {}), await put_cpd(hub, bea, {})
-    evidence._uploading.add(ann.id)
+    monkeypatch.setattr(evidence, "_WAITS", 0.01)
+    evidence._uploading[ann.id] = asyncio.Event()
     assert (await upload(hub, ann, entry, pdf())).status_code == 429
     evidence._uploading.clear()
-    monkeypatch.setattr(evidence, "_WAITS", 0.01)
     monkeypatch.setattr(evidence, "_slots", asyncio.Semaphore(0))
     assert (await upload(hub, bea, other, pdf())).status_code == 503
     assert await kept(hub) == ([], [])
-    assert evidence._uploading == set()
+    assert evidence._uploading == {}
 
 
 def test_a_name_never_breaks_out_of_its_header() -> None:
@@ -223,3 +226,34 @@ def test_a_name_never_breaks_out_of_its_header() -> None:
     assert written.isascii()
     assert "\r" not in written
     assert "\n" not in written
+
+
+async def test_a_form_sent_twice_at_once_attaches_one_file_and_leads_to_the_entry_both_times(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    both = await asyncio.gather(*(upload(hub, ann, entry, pdf(), requestKey="same") for _ in range(2)))
+    assert [one.status_code for one in both] == [303, 303]
+    assert len(await hub.rows("SELECT FROM evidence_file")) == 1
+
+
+async def test_a_file_that_is_too_large_does_not_lose_what_it_is(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    page = await upload(hub, ann, entry, b"%PDF-" + b"x" * MAX_BYTES)
+    assert is_a_page(page, 422)
+    assert '<option value="CERTIFICATE" selected>' in page.text
+
+
+async def test_a_damaged_file_is_a_page_and_does_not_stop_the_copy_of_ones_data(hub: Hub) -> None:
+    ann = await hub.mediator()
+    (entry,) = await put_cpd(hub, ann, {})
+    damaged, sound = await attach(hub, ann, entry), await attach(hub, ann, entry)
+    path = await export_link(hub, ann)
+    stored = folder(hub) / damaged["id"].replace("-", "")
+    stored.write_bytes(stored.read_bytes()[:100])
+    assert is_a_page(await get(hub, ann, f"/cpd/files/{damaged['id']}"), 410)
+    with ZipFile(BytesIO((await post(hub, ann, path)).content)) as archive:
+        files = {name.split("/")[1]: name for name in archive.namelist() if name.startswith("files/")}
+        assert set(files) == {damaged["id"], sound["id"]}
+        assert b"can't be read any more" in archive.read(files[damaged["id"]])
+        assert archive.read(files[sound["id"]]).startswith(b"%PDF")

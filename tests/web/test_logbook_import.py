@@ -302,8 +302,8 @@ def test_the_time_to_guard_a_text_only_grows_with_its_length(part: str) -> None:
     ("typed", "subject", "kind", "read"),
     [
         ("Family and separation", "", "FAMILY", None),
-        ("divorce", "", "FAMILY", None),
-        ("probate", "The house", "INHERITANCE", "The house"),
+        ("divorce", "", "FAMILY", "divorce"),
+        ("probate", "The house", "INHERITANCE", "The house; probate"),
         ("Ann v Bob", "", "OTHER", "Ann v Bob"),
         ("Ann v Bob", "The house", "OTHER", "The house; Ann v Bob"),
         ("Other", "", "OTHER", None),
@@ -318,3 +318,11 @@ def test_a_kind_of_dispute_that_is_not_in_the_list_becomes_the_private_subject(
     [row] = logbook_import.read_rows(file, logbook_import.guess(file))
     assert row.problems == []
     assert (row.values.get("disputeKind"), row.values.get("subject")) == (kind, read)
+
+
+def test_without_a_column_for_the_subject_a_kind_in_our_own_words_is_kept_too() -> None:
+    file = read_csv(
+        write_csv([["Date", "Hours", "Role", "Medium", "Kind"], ["2024-01-02", "1", "Lead", "Zoom", "Neighbours"]])
+    )
+    [row] = logbook_import.read_rows(file, logbook_import.guess(file))
+    assert (row.values["disputeKind"], row.values["subject"]) == ("NEIGHBOURS", "Neighbours")

@@ -143,7 +143,7 @@ async def test_another_entry_can_be_added_straight_away(hub: Hub) -> None:
     [
         ({"minutes": "soon"}, "minutes", "Please write the duration in hours, such as 7:30 or 7.5."),
         ({"minutes": ""}, "minutes", "Please fill this in."),
-        ({"minutes": "0"}, "minutes", "Please give a duration from 1 minute to 10,000 hours, in minutes."),
+        ({"minutes": "0"}, "minutes", "Please give a duration from 1 minute to 10,000 hours."),
         ({"endedOn": "31.31.2024"}, "endedOn", "Please write the date as 2026-03-31 or 31 Mar 2026."),
         ({"endedOn": "1949-01-01"}, "endedOn", "Please give a day from 1 Jan 1950 to today."),
         ({"endedOn": "2024-05-05"}, "endedOn", "The last day can't be before the first."),
@@ -199,7 +199,7 @@ async def test_the_second_of_two_editors_sees_both_versions_and_overwrites_nothi
     assert (await post(hub, ann, path, **(form | {text: "first", "version": version}))).status_code == 303
     second = await post(hub, ann, path, **(form | {text: "second", "version": version}))
     assert is_a_page(second, 422)
-    assert "This entry has changed in the meantime" in second.text
+    assert "This has changed in the meantime" in second.text
     assert cells(second, "You typed") == ["second"]
     assert cells(second, "Saved now") == ["first"]
     ((stored,),) = await hub.rows(f"SELECT {text} FROM {'logbook' if name == 'logbook' else 'cpd'}_private")

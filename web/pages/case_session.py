@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from models.case_session import SESSION_FIELDS, SessionKind
 from web import entry_fields, labels
-from web.client import FormOutcome, mutate, nothing_here, query, to_fix
+from web.client import FormOutcome, PageError, mutate, nothing_here, query, to_fix
 from web.form_body import read_form
 from web.forms import read_fields
 from web.page import FOR_MEDIATORS, FORM, POST, page
@@ -88,10 +88,11 @@ async def edit_session(request: Request) -> Response:
 async def delete_session(request: Request) -> Response:
     """Delete a session."""
     typed = await read_form(request)
+    case = await _case(request)
     outcome = await mutate(request, "DeleteCaseSession", id=request.path_params["session"])
     if outcome.problems:
-        raise nothing_here()
-    case = {"id": request.path_params["id"]}
+        (problem,) = outcome.problems
+        raise nothing_here() if problem["code"] == "NOT_FOUND" else PageError(outcome.status, problem["message"])
     return _done(request, case, typed.get("back", ""), "deleted")
 
 

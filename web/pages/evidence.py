@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i18n import gettext as _
-from resolvers.errors import Away, Forbidden
+from resolvers.errors import Away, Damaged, Forbidden
 from resolvers.evidence import opened_file
 from resolvers.evidence_content import MAX_BYTES
 from resolvers.inputs import read_id
@@ -29,7 +29,7 @@ AT_ONCE = 8  # uploads in each process; each may hold 30 MB
 _WAITS = 20.0  # seconds until somebody is told to come back later
 _LASTS = 300.0  # seconds that one may take to arrive
 _slots = asyncio.Semaphore(AT_ONCE)
-_uploading: set[UUID | None] = set()
+_uploading: dict[UUID | None, asyncio.Event] = {}  # set once the upload is over
 
 
 @page("/cpd/{id}/files", FOR_MEDIATORS, documents={"cpd": FOR_MEDIATORS, "evidence": FOR_MEDIATORS}, methods=FORM)
@@ -64,7 +64,7 @@ async def _attach(request: Request, entry_id: str) -> tuple[FormOutcome, dict[st
     for problem in outcome.problems:
         if problem["field"] == "entryId":
             raise nothing_here()
-        if problem["field"] == "content":
+        if problem["field"] in {"content", "name"}:
             problem["field"] = "file"
     return outcome, typed
 
@@ -85,9 +85,13 @@ async def _slot(request: Request) -> AsyncIterator[None]:
         PageError: there are too many.
     """
     whose = request.state.viewer.account_id
-    if whose in _uploading:
-        raise PageError(429, _("Another of your files is on its way. Please wait until it's here."), 5)
-    _uploading.add(whose)
+    try:
+        async with asyncio.timeout(_WAITS):
+            while whose in _uploading:  # perhaps the same form, sent twice
+                await _uploading[whose].wait()
+    except TimeoutError:
+        raise PageError(429, _("Another of your files is on its way. Please wait until it's here."), 5) from None
+    _uploading[whose] = asyncio.Event()
     try:
         try:
             async with asyncio.timeout(_WAITS):
@@ -99,7 +103,7 @@ async def _slot(request: Request) -> AsyncIterator[None]:
         finally:
             _slots.release()
     finally:
-        _uploading.discard(whose)
+        _uploading.pop(whose).set()
 
 
 @page("/cpd/files/{id}", FOR_MEDIATORS, download=True)
@@ -111,6 +115,8 @@ async def download(request: Request) -> Response:
         raise PageError(403, str(forbidden)) from None
     except Away as away:
         raise PageError(503, str(away), away.retry_after) from None
+    except Damaged:
+        raise PageError(410, _("This file is damaged, and can't be read any more. Please attach it again.")) from None
     if found is None:
         raise nothing_here()
     return attachment(found.data, found.name, found.media_type)

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from i18n import gettext as _
 from resolvers.context import Context
-from resolvers.errors import Away, Forbidden
+from resolvers.errors import Away, Damaged, Forbidden
 from resolvers.evidence import opened_file, own_files
 from resolvers.export import archive
 from web.archive import ArchivedFile, with_files
@@ -69,9 +69,16 @@ async def _archive(context: Context, made: bytes) -> Response:
 
 async def _files(context: Context) -> AsyncIterator[ArchivedFile]:
     for row in await own_files(context):
-        found = await opened_file(context, row.id)
-        if found is not None:  # otherwise it has just been deleted
-            yield ArchivedFile(f"files/{row.id}/{row.name}", row.added_at, found.data)
+        name = f"files/{row.id}/{row.name}"
+        try:
+            found = await opened_file(context, row.id)
+        except Damaged:
+            found = None
+        if found is not None:
+            yield ArchivedFile(name, row.added_at, found.data)
+        else:
+            lost = _("This file can't be read any more, or you've just removed it.")
+            yield ArchivedFile(f"{name}.txt", row.added_at, lost.encode())
 
 
 async def _after(first: ArchivedFile, rest: AsyncIterator[ArchivedFile]) -> AsyncIterator[ArchivedFile]:
