@@ -14,7 +14,21 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ClauseElement, Date, FromClause, bindparam, case, distinct, func, null, select, tuple_
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Date,
+    FromClause,
+    and_,
+    bindparam,
+    case,
+    distinct,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import Text, Uuid
@@ -102,19 +116,23 @@ def _sessions(owner: Expression) -> _Counted:
     )
 
 
-def _sums(of: _Counted, roles: Expression, parts: Parts = frozenset()) -> tuple[Expression, ...]:
-    """Give the sums in some roles: of real cases, unless simulated ones are asked for; and the simulated minutes.
+def _in_roles(roles: Expression) -> ColumnElement[bool]:
+    """Select the cases in some roles.
 
-    Roles are told apart here and not in a condition, so that there's one way to read them: all from an index.
+    Of an expression, so that no index of roles fits: all that's added up is in another one, and never in the table.
     """
-    in_roles = _entry.role == func.any(roles)
-    wanted = in_roles & (_entry.simulated if "simulated" in parts else ~_entry.simulated)
+    return (_entry.role + literal("", Text())) == func.any(roles)
+
+
+def _sums(of: _Counted, parts: Parts = frozenset(), *only: ColumnElement[bool]) -> tuple[Expression, ...]:
+    """Give the sums: of real cases, unless simulated ones are asked for; and the simulated minutes."""
+    wanted = and_(_entry.simulated if "simulated" in parts else ~_entry.simulated, *only)
     cases = func.count(distinct(_entry.id)) if parts & _IN_TIME else func.count()
     return (
         func.coalesce(func.sum(of.minutes).filter(wanted), 0).label("minutes"),
         func.coalesce(func.sum(of.contact).filter(wanted), 0).label("contact"),
         cases.filter(wanted).label("cases"),
-        func.coalesce(func.sum(of.minutes).filter(in_roles, _entry.simulated), 0).label("simulated"),
+        func.coalesce(func.sum(of.minutes).filter(_entry.simulated, *only), 0).label("simulated"),
     )
 
 
@@ -124,6 +142,7 @@ def _totals(parts: Parts, single: bool) -> ClauseElement:
     owner = bindparam("parent", type_=Uuid()) if single else func.any(bindparam("parents", type_=ARRAY(Uuid())))
     of = _sessions(owner) if parts & _IN_TIME else _CASES
     mediator, role, year = _entry.mediator_id, _entry.role, year_of(of.day)
+    in_roles = _in_roles(bindparam("roles", type_=ARRAY(Text())))
     sets = [tuple_(mediator)]
     for part, columns in (("by_role", (role,)), ("by_year", (year,)), ("by_both", (role, year))):
         sets += [tuple_(mediator, *columns)] if part in parts else []
@@ -131,9 +150,11 @@ def _totals(parts: Parts, single: bool) -> ClauseElement:
         mediator,
         (role if parts & {"by_role", "by_both"} else null()).label("role"),
         (year if parts & {"by_year", "by_both"} else null()).label("year"),
-        *_sums(of, bindparam("roles", type_=ARRAY(Text())), parts),
+        *_sums(of, parts, *([in_roles] if parts & _IN_TIME else [])),
     )
     rows = rows.select_from(of.source).where(mediator == owner).group_by(func.grouping_sets(*sets))
+    if not parts & _IN_TIME:  # with sessions, PostgreSQL would take this for far rarer than it is
+        rows = rows.where(in_roles)
     if "begins" in parts:
         rows = rows.where(of.day >= bindparam("begins", type_=Date()))
     if "ends" in parts:
@@ -158,8 +179,8 @@ def _opening() -> ClauseElement:
 
 def whole_experience(mediator_id: Expression) -> LateralFromClause:
     """Add up all of a mediator's cases as mediator, for joining to the mediator's row."""
-    sums = select(*_sums(_CASES, _AS_MEDIATOR)).select_from(logbook_entries)
-    return sums.where(_entry.mediator_id == mediator_id).lateral("whole")
+    sums = select(*_sums(_CASES)).select_from(logbook_entries)
+    return sums.where(_entry.mediator_id == mediator_id, _in_roles(_AS_MEDIATOR)).lateral("whole")
 
 
 def _added_up(rows: Sequence[TotalRow]) -> Experience:
