@@ -73,7 +73,8 @@ def read_minutes(text: str) -> int:
 
 def read_whole_number(text: str) -> int:
     """Read a whole number of at most nine digits."""
-    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
+    text = text.strip()  # `int` doesn't take all that this takes for space
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise Unreadable(_("Please write a whole number."))
     return int(text)
 

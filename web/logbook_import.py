@@ -220,7 +220,8 @@ def _hours(text: str) -> int:
 
 
 def _minutes(text: str) -> int:
-    return int(text) if re.fullmatch(r"\d{1,7}", text.strip(), re.ASCII) else _hours(text)
+    text = text.strip()
+    return int(text) if re.fullmatch(r"\d{1,7}", text, re.ASCII) else _hours(text)
 
 
 def _flag(text: str) -> bool:

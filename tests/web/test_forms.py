@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from web import labels
@@ -71,6 +71,7 @@ def test_text_that_is_not_a_duration_is_answered_with_how_to_write_one(typed: st
         read_minutes(typed)
 
 
+@example("0\x1f")
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_reader(typed: str) -> None:
     for reader in (read_day, read_minutes, read_whole_number, read_choice(labels.ROLES)):

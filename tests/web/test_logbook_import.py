@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.logbook import LOGBOOK_FIELDS
@@ -326,3 +326,11 @@ def test_without_a_column_for_the_subject_a_kind_in_our_own_words_is_kept_too() 
     )
     [row] = logbook_import.read_rows(file, logbook_import.guess(file))
     assert (row.values["disputeKind"], row.values["subject"]) == ("NEIGHBOURS", "Neighbours")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
+@example("0\x1f")
+def test_no_text_breaks_the_reading_of_minutes(typed: str) -> None:
+    headings = ["Date", "Minutes", "Role", "Medium"]
+    file = read_csv(write_csv([headings, ["2024-01-02", guarded(typed), "Lead", "Zoom"]]))
+    assert len(logbook_import.read_rows(file, logbook_import.guess(file))) == 1
