@@ -115,6 +115,11 @@ def test_a_search_must_begin_words_of_the_name(search: str, name: str, is_found:
     assert finds(search, name) is is_found
 
 
+def test_a_line_that_only_makes_words_longer_is_no_name_by_itself() -> None:
+    assert not is_a_name("\u0640")
+    assert is_a_name("\u0645\u0640\u062d")
+
+
 @given(NAMES)
 def test_every_name_is_found_by_itself_by_each_of_its_words_and_by_its_fold(name: str) -> None:
     for search in (name, fold(name), *words(name)):

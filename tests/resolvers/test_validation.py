@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permissions.addresses import MAX_ADDRESS, account_key, wire_address
-from permissions.writing import BLANK
+from permissions.writing import NOTHING_ALONE
 from resolvers.errors import Code, Refused
 from resolvers.validation import FIRST_DAY, MAX_MINUTES, MAX_NAME, MAX_TEXT, Check, cleaned
 
@@ -73,8 +73,8 @@ def test_a_name_must_be_one_visible_line(name: str | None, found: list[Code]) ->
     assert codes(check) == found
 
 
-shown = st.characters(categories=["L", "N", "P", "S"], exclude_characters=BLANK)
-hidden = st.characters(categories=["M", "Z", "Cc", "Cf", "Cn", "Co"]) | st.sampled_from(sorted(BLANK))
+shown = st.characters(categories=["L", "N", "P", "S"], exclude_characters=NOTHING_ALONE)
+hidden = st.characters(categories=["M", "Z", "Cc", "Cf", "Cn", "Co"]) | st.sampled_from(sorted(NOTHING_ALONE))
 
 
 @given(st.text(hidden, max_size=20))
