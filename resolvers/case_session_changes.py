@@ -15,6 +15,7 @@ from strawberry import UNSET
 from i18n import gettext as _
 from models.case_session import SessionKind, case_sessions
 from models.database import Reads, Transaction
+from models.fields import camel
 from models.logbook import Medium, logbook_entries
 from models.statement import Row, Values, statement
 from permissions.viewer import Standing
@@ -220,8 +221,7 @@ async def update_case_session(info: Info, input: UpdateCaseSessionInput) -> Case
             )
         blanks = [name for name, value in changes.items() if value is None]
         if blanks:
-            names = {"held_on": "heldOn"}
-            raise Refused(*(Problem(names.get(one, one), _("Please fill this in."), Code.REQUIRED) for one in blanks))
+            raise Refused(*(Problem(camel(one), _("Please fill this in."), Code.REQUIRED) for one in blanks))
         values = {name: row[name] for name in ("held_on", "minutes", "kind", "medium")} | changes
         if any(values[name] != row[name] for name in ("held_on", "minutes")):
             await _check(context, transaction, case.id, values, confirmed=is_confirmed(input), before=row)

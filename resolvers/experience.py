@@ -53,14 +53,9 @@ class TotalRow(Row):
     role: str | None
     year: int | None
     minutes: int
-    contact: int
+    contact_minutes: int
     cases: int
     simulated: int
-
-    @property
-    def contact_minutes(self) -> int:
-        """The minutes of mediation sessions."""
-        return self.contact
 
 
 @dataclass
@@ -130,7 +125,7 @@ def _sums(of: _Counted, parts: Parts = frozenset(), *only: ColumnElement[bool]) 
     cases = func.count(distinct(_entry.id)) if parts & _IN_TIME else func.count()
     return (
         func.coalesce(func.sum(of.minutes).filter(wanted), 0).label("minutes"),
-        func.coalesce(func.sum(of.contact).filter(wanted), 0).label("contact"),
+        func.coalesce(func.sum(of.contact).filter(wanted), 0).label("contact_minutes"),
         cases.filter(wanted).label("cases"),
         func.coalesce(func.sum(of.minutes).filter(_entry.simulated, *only), 0).label("simulated"),
     )
@@ -188,7 +183,7 @@ def _added_up(rows: Sequence[TotalRow]) -> Experience:
     total = Experience()
     for row in rows:
         if row.role is None and row.year is None:
-            total.minutes, total.contact_minutes, total.cases = row.minutes, row.contact, row.cases
+            total.minutes, total.contact_minutes, total.cases = row.minutes, row.contact_minutes, row.cases
             total.simulated_minutes = row.simulated
         elif row.cases:
             into = total.by_year if row.role is None else total.by_role if row.year is None else total.by_role_and_year
@@ -246,7 +241,7 @@ def experience(
     }
     parts: Parts = frozenset(part for part, is_asked in chosen.items() if is_asked)
     if not parts and roles is None and isinstance(mediator, SummedMediatorRow):
-        return Experience(mediator.minutes, mediator.contact, mediator.cases, mediator.simulated)
+        return Experience(mediator.minutes, mediator.contact_minutes, mediator.cases, mediator.simulated)
     wanted = tuple(dict.fromkeys(AS_MEDIATOR if roles is None else roles))
 
     async def load(parents: list[UUID]) -> list[Experience]:

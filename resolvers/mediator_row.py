@@ -18,6 +18,6 @@ class SummedMediatorRow(MediatorRow):
     """A mediator, with the totals of all their cases as mediator."""
 
     minutes: int
-    contact: int
+    contact_minutes: int
     cases: int
     simulated: int

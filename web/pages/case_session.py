@@ -12,7 +12,7 @@ from web.client import FormOutcome, PageError, mutate, nothing_here, query, to_f
 from web.form_body import read_form
 from web.forms import read_fields
 from web.page import FOR_MEDIATORS, FORM, POST, page
-from web.pages.entries import confirmed, labels_of_fields, read_version
+from web.pages.entries import confirmed, labels_of_fields, update
 from web.pages.sign_in import local_path
 from web.proofs import accepted
 from web.rendering import render
@@ -63,20 +63,10 @@ async def edit_session(request: Request) -> Response:
     outcome = (
         to_fix(problems)
         if problems
-        else await mutate(
-            request,
-            "UpdateCaseSession",
-            id=session["id"],
-            version=read_version(typed),
-            **values,
-            **confirmed(typed),
-        )
+        else await update(request, "UpdateCaseSession", session["id"], typed, values | confirmed(typed))
     )
     if not outcome.problems:
         return _done(request, case, typed.get("back", ""), "saved")
-    for problem in outcome.problems:
-        if problem["field"] in {"version", "id"}:
-            problem["field"] = None  # not a field of the form
     if current := outcome.payload.get("current"):
         stored = _typed(current)
         typed |= {"version": str(current["version"])}

@@ -132,7 +132,8 @@ async def edit(request: Request, *, form: EntryForm) -> Response:
         return await _form(request, form, known, typed)
     sent = dict(entry_inputs.tidied(await read_form(request)))
     values, problems = form.read(sent)
-    outcome = to_fix(problems) if problems else await _update(request, form, sent, values)
+    entry_id, given = request.path_params["id"], values | _confirmed(form, sent)
+    outcome = to_fix(problems) if problems else await update(request, f"Update{form.noun}", entry_id, sent, given)
     if not outcome.problems:
         return _done(request, sent.get("back", ""), "saved")
     differences = []
@@ -211,21 +212,13 @@ async def _entry(request: Request, form: EntryForm) -> dict[str, Any]:
     return entry
 
 
-def read_version(typed: Form) -> int:
-    """Read the version that a form was opened with; 0, which nothing has, if it can't be read."""
+async def update(
+    request: Request, operation: str, changed_id: str, typed: Form, values: Mapping[str, Any]
+) -> FormOutcome:
+    """Change something at the version that its form was opened with."""
     version = typed.get("version", "")
-    return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
-
-
-async def _update(request: Request, form: EntryForm, typed: Form, values: dict[str, Any]) -> FormOutcome:
-    outcome = await mutate(
-        request,
-        f"Update{form.noun}",
-        id=request.path_params["id"],
-        version=read_version(typed),
-        **values,
-        **_confirmed(form, typed),
-    )
+    known = version.isascii() and version.isdigit() and len(version) < 10  # nothing has version 0
+    outcome = await mutate(request, operation, id=changed_id, version=int(version) if known else 0, **values)
     for problem in outcome.problems:
         if problem["field"] in {"version", "id"}:
             problem["field"] = None  # not a field of the form

@@ -12,6 +12,7 @@ from web.client import FormOutcome, mutate, nothing_here, query, to_fix
 from web.form_body import Form, read_form
 from web.forms import Reader, read_choice, read_day, read_fields, read_minutes, read_whole_number
 from web.page import FOR_MEDIATORS, FORM, POST, page
+from web.pages.entries import update
 from web.proofs import accepted
 from web.rendering import render
 
@@ -53,7 +54,9 @@ async def edit_balance(request: Request) -> Response:
         return _form(request, _typed(balance), balance=balance)
     typed = dict(await read_form(request))
     values, problems = read_fields(typed, _READERS, _REQUIRED)
-    outcome = to_fix(problems) if problems else await _update(request, typed, values)
+    outcome = (
+        to_fix(problems) if problems else await update(request, "UpdateOpeningBalance", balance["id"], typed, values)
+    )
     if not outcome.problems:
         return accepted(request, "/logbook?done=saved")
     current = outcome.payload.get("current")
@@ -68,16 +71,6 @@ async def delete_balance(request: Request) -> Response:
     if (await mutate(request, "DeleteOpeningBalance", id=request.path_params["id"])).problems:
         raise nothing_here()
     return accepted(request, "/logbook?done=deleted")
-
-
-async def _update(request: Request, typed: Form, values: Mapping[str, Any]) -> FormOutcome:
-    written = typed.get("version", "")
-    version = int(written) if written.isascii() and written.isdigit() and len(written) < 10 else 0
-    outcome = await mutate(request, "UpdateOpeningBalance", id=request.path_params["id"], version=version, **values)
-    for problem in outcome.problems:
-        if problem["field"] in {"version", "id"}:
-            problem["field"] = None  # not a field of the form
-    return outcome
 
 
 def _typed(balance: Mapping[str, Any]) -> dict[str, str]:
